@@ -1,0 +1,84 @@
+"""Threads or processes, how many workers, and why not faster: answered for one notebook cell.
+
+`%load_ext concompare` adds the magics `%%parallel` and `%%concompare`. The same for scripts: `map` and `compare`.
+Importing this package imports nothing heavy, since every worker pays for it: the public names are loaded on use.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from concompare.api import compare, environment, last, load, map
+    from concompare.engine import Failure
+    from concompare.errors import (
+        BackendNotInstalled,
+        BackendUnavailable,
+        BadOption,
+        CannotShip,
+        CellRefused,
+        ConcompareError,
+        Interrupted,
+        ItemTimeout,
+        ReportDamaged,
+        UnknownBackend,
+        WorkerDied,
+    )
+    from concompare.report import Report
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "BackendNotInstalled",
+    "BackendUnavailable",
+    "BadOption",
+    "CannotShip",
+    "CellRefused",
+    "ConcompareError",
+    "Failure",
+    "Interrupted",
+    "ItemTimeout",
+    "Report",
+    "ReportDamaged",
+    "UnknownBackend",
+    "WorkerDied",
+    "compare",
+    "environment",
+    "last",
+    "load",
+    "map",
+]
+
+HOMES = {"Failure": "engine", "Report": "report"} | dict.fromkeys(("compare", "environment", "last", "load", "map"), "api")
+"""Where a public name lives; the exceptions live in `errors`."""
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name when it is first used."""
+    if name not in __all__:
+        raise AttributeError(f"module 'concompare' has no attribute {name!r}")
+    return getattr(import_module(f"concompare.{HOMES.get(name, 'errors')}"), name)
+
+
+def __dir__() -> list[str]:
+    """Return the public names, loaded or not."""
+    return sorted({*globals(), *__all__})
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """Add the magics to a shell: `%load_ext concompare`."""
+    from concompare.magics import ConcompareMagics
+
+    shell.register_magics(ConcompareMagics)
+
+
+def unload_ipython_extension(shell: Any) -> None:
+    """Take the magics away and close the pools: `%unload_ext concompare`."""
+    import sys
+
+    for kind, name in (("line", "parallel"), ("cell", "parallel"), ("line", "concompare"), ("cell", "concompare")):
+        shell.magics_manager.magics[kind].pop(name, None)
+    engine = sys.modules.get("concompare.engine")
+    if engine is not None:
+        engine.close_pools()
