@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from concompare.api import compare, environment, last, load, map
+    from concompare.api import compare, last, load, map
     from concompare.engine import Failure
     from concompare.errors import (
         BackendNotInstalled,
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         UnknownBackend,
         WorkerDied,
     )
+    from concompare.machine import environment
     from concompare.report import Report
 
 __version__ = "0.1.0"
@@ -50,7 +51,9 @@ __all__ = [
     "map",
 ]
 
-HOMES = {"Failure": "engine", "Report": "report"} | dict.fromkeys(("compare", "environment", "last", "load", "map"), "api")
+HOMES = {"Failure": "engine", "Report": "report", "environment": "machine"} | dict.fromkeys(
+    ("compare", "last", "load", "map"), "api"
+)
 """Where a public name lives; the exceptions live in `errors`."""
 
 

@@ -1,0 +1,328 @@
+"""What this machine and this Python are, as far as it bears on running in parallel.
+
+Not named `environment`: that is the public function, and an imported module of that name would hide it.
+"""
+
+from __future__ import annotations
+
+import math
+import multiprocessing
+import os
+import platform
+import sys
+import sysconfig
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path, PurePosixPath
+
+import psutil
+import threadpoolctl
+
+from concompare.records import Environment, NativePool
+
+ROOT = Path("/")
+CPU_LIMITS = ("PYTHON_CPU_COUNT", "LOKY_MAX_CPU_COUNT")
+"""Variables that limit the CPUs a Python program may count with (Python 3.13's own, and loky's)."""
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "BLIS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NUMBA_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+)
+"""Variables that native thread pools read once, when their library is loaded."""
+OURS = ("concompare", "cloudpickle", "loky", "ipython", "ipykernel")
+IMPORTED = ("numpy", "scipy", "pandas", "polars", "numba", "torch", "jax", "tensorflow", "scikit-learn", "dask", "ray")
+MODULES = {"scikit-learn": "sklearn"}
+NO_LIMIT = 1 << 60
+"""cgroup v1 writes "no memory limit" as a number about this large."""
+
+
+def environment(root: Path = ROOT, variables: Mapping[str, str] = os.environ) -> Environment:
+    """Describe this machine, this Python and this process as they are now.
+
+    Args:
+        root: Where the system's `/proc` and `/sys` are found.
+        variables: The environment variables to go by.
+    """
+    memory = psutil.virtual_memory()
+    affinity, quota, limit = affinity_cpus(), cpu_quota(root), memory_limit(root)
+    facts = Environment(
+        python=platform.python_version(),
+        implementation=platform.python_implementation(),
+        platform=platform.platform(),
+        machine=platform.machine(),
+        cpus=os.cpu_count() or 1,
+        usable=least_cpus(os.cpu_count() or 1, affinity, quota, limit_set(variables)),
+        affinity=affinity,
+        quota=quota,
+        physical=psutil.cpu_count(logical=False),
+        processor=processor(root),
+        memory=memory.total,
+        memory_available=memory.available if limit is None else min(memory.available, limit),
+        memory_limit=limit,
+        load=load_average(),
+        gil=gil_state(),
+        free_threaded_build=free_threaded(),
+        start_methods=tuple(multiprocessing.get_all_start_methods()),
+        start_method=safe_start_method(),
+        threads=threads_here(root),
+        native_pools=native_pools(),
+        variables=tuple((name, variables[name]) for name in (*THREAD_VARIABLES, *CPU_LIMITS) if name in variables),
+        packages=packages(),
+    )
+    return with_hazards(facts)
+
+
+def usable_cpus(root: Path = ROOT, variables: Mapping[str, str] = os.environ) -> int:
+    """Return how many CPUs this process may keep busy, at least 1: by affinity, container quota and variables."""
+    return least_cpus(os.cpu_count() or 1, affinity_cpus(), cpu_quota(root), limit_set(variables))
+
+
+def least_cpus(cpus: int, affinity: int | None, quota: float | None, limit: int | None) -> int:
+    """Return the least of these counts, a fraction of a CPU counted as one, and at least 1."""
+    known = [cpus, affinity, None if quota is None else math.ceil(quota), limit]
+    return max(1, min(count for count in known if count is not None))
+
+
+def affinity_cpus() -> int | None:
+    """Return how many CPUs this process may be scheduled on, or None where the system does not tell."""
+    if not hasattr(os, "sched_getaffinity"):
+        return None
+    return len(os.sched_getaffinity(0))
+
+
+def limit_set(variables: Mapping[str, str]) -> int | None:
+    """Return the least CPU count that a variable asks for, or None. What is not a positive number is ignored."""
+    counts = [int(variables[name]) for name in CPU_LIMITS if variables.get(name, "").isdecimal()]
+    return min((count for count in counts if count > 0), default=None)
+
+
+@dataclass(frozen=True)
+class Mount:
+    """One mounted cgroup hierarchy: where it is, and which of its groups is seen there."""
+
+    point: Path
+    top: str
+    controllers: frozenset[str]
+    unified: bool
+
+
+def cgroup_mounts(root: Path) -> list[Mount]:
+    """Return the mounted cgroup hierarchies of this process."""
+    mounts = []
+    for line in lines_of(root / "proc/self/mountinfo"):
+        before, _, after = line.partition(" - ")
+        fields, kind = before.split(), after.split()
+        if len(fields) > 4 and len(kind) > 2 and kind[0] in ("cgroup", "cgroup2"):
+            point = root / fields[4].lstrip("/")
+            mounts.append(Mount(point, fields[3], frozenset(kind[2].split(",")), kind[0] == "cgroup2"))
+    return mounts
+
+
+def cgroup_folders(root: Path, controller: str) -> Iterator[tuple[Path, bool]]:
+    """Yield the folders whose limits hold for this process, its own group first, and whether each is of version 2.
+
+    A limit may be set on the process's own group or on any group above it, so all of them are yielded.
+    """
+    groups = {}
+    for line in lines_of(root / "proc/self/cgroup"):
+        number, names, path = line.split(":", 2)
+        groups |= dict.fromkeys(names.split(",") if number != "0" else [""], path)
+    for mount in cgroup_mounts(root):
+        path = groups.get("" if mount.unified else controller)
+        if path is None or not (mount.unified or controller in mount.controllers):
+            continue
+        inside = PurePosixPath(path)
+        # Seen from a container without its own cgroup namespace the path is the host's, the mount only the container's.
+        below = inside.relative_to(mount.top) if inside.is_relative_to(mount.top) else PurePosixPath(path.lstrip("/"))
+        parts = [] if ".." in below.parts else list(below.parts)
+        for depth in range(len(parts), -1, -1):
+            yield mount.point.joinpath(*parts[:depth]), mount.unified
+
+
+def cpu_quota(root: Path = ROOT) -> float | None:
+    """Return the CPUs' worth of time that the container may use (cgroup v1 or v2), or None for no limit."""
+    return min(limits_of(root, "cpu", quota_v1, quota_v2), default=None)
+
+
+def memory_limit(root: Path = ROOT) -> int | None:
+    """Return the bytes of memory that the container may use (cgroup v1 or v2), or None for no limit."""
+    least = min(limits_of(root, "memory", memory_v1, memory_v2), default=None)
+    return None if least is None or least >= NO_LIMIT else int(least)
+
+
+Reader = Callable[[Path], float | None]
+
+
+def limits_of(root: Path, controller: str, version_1: Reader, version_2: Reader) -> Iterator[float]:
+    """Yield every limit that holds for this process."""
+    for folder, unified in cgroup_folders(root, controller):
+        try:
+            found = version_2(folder) if unified else version_1(folder)
+        except (OSError, ValueError, IndexError, ZeroDivisionError):
+            continue
+        if found is not None and found > 0:
+            yield found
+
+
+def quota_v1(folder: Path) -> float | None:
+    """Return the CPU quota of a version 1 group."""
+    quota = int((folder / "cpu.cfs_quota_us").read_text())
+    return None if quota <= 0 else quota / int((folder / "cpu.cfs_period_us").read_text())
+
+
+def quota_v2(folder: Path) -> float | None:
+    """Return the CPU quota of a version 2 group."""
+    quota, period = (folder / "cpu.max").read_text().split()
+    return None if quota == "max" else int(quota) / int(period)
+
+
+def memory_v1(folder: Path) -> float | None:
+    """Return the memory limit of a version 1 group."""
+    return int((folder / "memory.limit_in_bytes").read_text())
+
+
+def memory_v2(folder: Path) -> float | None:
+    """Return the memory limit of a version 2 group."""
+    limit = (folder / "memory.max").read_text().strip()
+    return None if limit == "max" else int(limit)
+
+
+def lines_of(path: Path) -> list[str]:
+    """Return the lines of a file of the system, none where it is not there."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []
+
+
+def processor(root: Path = ROOT) -> str:
+    """Return the processor's name, as far as the system tells."""
+    for line in lines_of(root / "proc/cpuinfo"):
+        name, _, value = line.partition(":")
+        if name.strip() == "model name":
+            return value.strip()
+    return platform.processor()
+
+
+def load_average() -> float | None:
+    """Return how many processes wanted a CPU over the last minute, or None where the system does not tell."""
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+
+
+def free_threaded() -> bool:
+    """Tell whether this Python was built to run without the GIL."""
+    return bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
+
+
+def gil_state() -> str:
+    """Return "on", "off", or "re-enabled" where an import of a free-threaded Python switched it back on."""
+    enabled: bool = getattr(sys, "_is_gil_enabled", lambda: True)()
+    if not enabled:
+        return "off"
+    return "re-enabled" if free_threaded() else "on"
+
+
+def safe_start_method() -> str:
+    """Return the start method to use from a process with threads, which every notebook kernel is."""
+    return "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+
+
+def threads_here(root: Path = ROOT) -> int:
+    """Return how many threads run in this process, those of native libraries included."""
+    try:
+        return len(list((root / "proc/self/task").iterdir()))
+    except OSError:
+        return int(psutil.Process().num_threads())
+
+
+def native_pools() -> tuple[NativePool, ...]:
+    """Return the BLAS and OpenMP thread pools that are loaded in this process."""
+    found = threadpoolctl.threadpool_info()
+    return tuple(NativePool(pool["user_api"], pool["internal_api"], pool["num_threads"]) for pool in found)
+
+
+def packages() -> tuple[tuple[str, str], ...]:
+    """Return name and version of our own packages and of the large ones that are imported now."""
+    names = [*OURS, *(name for name in IMPORTED if MODULES.get(name, name) in sys.modules)]
+    found = []
+    for name in names:
+        try:
+            found.append((name, version(name)))
+        except PackageNotFoundError:
+            continue
+    return tuple(found)
+
+
+def with_hazards(facts: Environment) -> Environment:
+    """Return the same environment with its hazards, one sentence each."""
+    return replace(facts, hazards=tuple(sentence for check in HAZARDS if (sentence := check(facts)) is not None))
+
+
+def hazard_fork(facts: Environment) -> str | None:
+    """Say why `fork` is not safe here."""
+    if facts.threads < 2 or "fork" not in facts.start_methods:
+        return None
+    return (
+        f"This process runs {facts.threads} threads: a forked worker gets one of them and every lock the others hold, "
+        f"so `fork` can hang. `{facts.start_method}` is used unless you name `fork`."
+    )
+
+
+def hazard_quota(facts: Environment) -> str | None:
+    """Say that the container is limited to less than its CPUs."""
+    if facts.quota is None or facts.quota >= (facts.affinity or facts.cpus):
+        return None
+    return (
+        f"The container may use {facts.quota:g} CPUs' worth of time of the {facts.affinity or facts.cpus} CPUs it sees: "
+        f"more than {facts.usable} busy workers are throttled."
+    )
+
+
+def hazard_native(facts: Environment) -> str | None:
+    """Say that native libraries bring threads of their own to every worker."""
+    pools = [pool for pool in facts.native_pools if pool.threads > 1]
+    if not pools or facts.usable < 2:
+        return None
+    most = max(pools, key=lambda pool: pool.threads)
+    return (
+        f"{most.library} runs {most.threads} threads of its own in each process: {facts.usable} workers that use it "
+        f"would run {facts.usable * most.threads} threads on {facts.usable} CPUs."
+    )
+
+
+def hazard_gil(facts: Environment) -> str | None:
+    """Say that an import switched the GIL back on."""
+    if facts.gil != "re-enabled":
+        return None
+    return "An imported extension switched the GIL back on: threads of this free-threaded Python take turns."
+
+
+def hazard_load(facts: Environment) -> str | None:
+    """Say that the machine is busy with something else."""
+    if facts.load is None or facts.load <= facts.cpus:
+        return None
+    return (
+        f"The machine is busy: {facts.load:.1f} processes want its {facts.cpus} CPUs. Expect noisy times."
+    )
+
+
+def hazard_tracer(facts: Environment) -> str | None:
+    """Say that a debugger or a coverage tool slows this process down, and not the workers."""
+    if sys.gettrace() is None and sys.getprofile() is None:
+        return None
+    return "A debugger, profiler or coverage tool is active: it slows the plain loop and threads, but not processes."
+
+
+HAZARDS: tuple[Callable[[Environment], str | None], ...] = (
+    hazard_fork,
+    hazard_quota,
+    hazard_native,
+    hazard_gil,
+    hazard_load,
+    hazard_tracer,
+)
