@@ -128,17 +128,17 @@ def cgroup_folders(root: Path, controller: str) -> Iterator[tuple[Path, bool]]:
 
     A limit may be set on the process's own group or on any group above it, so all of them are yielded.
     """
-    groups = {}
+    groups: dict[str, str] = {}
     for line in lines_of(root / "proc/self/cgroup"):
         number, names, path = line.split(":", 2)
         groups |= dict.fromkeys(names.split(",") if number != "0" else [""], path)
     for mount in cgroup_mounts(root):
-        path = groups.get("" if mount.unified else controller)
-        if path is None or not (mount.unified or controller in mount.controllers):
+        held = "" if mount.unified else controller
+        if held not in groups or not (mount.unified or controller in mount.controllers):
             continue
-        inside = PurePosixPath(path)
+        inside = PurePosixPath(groups[held])
         # Seen from a container without its own cgroup namespace the path is the host's, the mount only the container's.
-        below = inside.relative_to(mount.top) if inside.is_relative_to(mount.top) else PurePosixPath(path.lstrip("/"))
+        below = inside.relative_to(mount.top) if inside.is_relative_to(mount.top) else PurePosixPath(*inside.parts[1:])
         parts = [] if ".." in below.parts else list(below.parts)
         for depth in range(len(parts), -1, -1):
             yield mount.point.joinpath(*parts[:depth]), mount.unified
@@ -278,7 +278,7 @@ def hazard_quota(facts: Environment) -> str | None:
     if facts.quota is None or facts.quota >= (facts.affinity or facts.cpus):
         return None
     return (
-        f"The container may use {facts.quota:g} CPUs' worth of time of the {facts.affinity or facts.cpus} CPUs it sees: "
+        f"The container may use {facts.quota:g} CPUs' worth of time of the {facts.affinity or facts.cpus} it sees: "
         f"more than {facts.usable} busy workers are throttled."
     )
 

@@ -1,0 +1,77 @@
+# Every target sets up what it needs in .venv first; a second call finds it there.
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+NOTEBOOKS := $(wildcard demo_notebooks/*.ipynb)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check rest lint types notebooks refresh-notebooks lab oldest by-hand clean
+
+help:
+	@echo "make demo      run the quickstart notebook, print its report, write build/demo.html"
+	@echo "make test      run the tests"
+	@echo "make check     ruff, mypy, the tests and the notebooks"
+	@echo "make lab       open JupyterLab on the demo notebooks"
+	@echo "make oldest    run the tests with the oldest versions of everything"
+	@echo "make by-hand   compare our numbers with a timing written by hand"
+
+demo: $(VENV)/test.stamp
+	@mkdir -p build
+	@$(BIN)/python demo_notebooks/run.py demo_notebooks/01_quickstart.ipynb --show --html build/demo.html
+
+test: $(VENV)/test.stamp
+	$(BIN)/python -m pytest $(TESTS)
+
+check: lint types test notebooks
+
+# What `make check` does beyond `make test`.
+rest: lint types notebooks
+
+lint: $(VENV)/dev.stamp
+	$(BIN)/ruff check .
+
+types: $(VENV)/dev.stamp
+	$(BIN)/mypy
+
+notebooks: $(VENV)/test.stamp
+	@mkdir -p build/notebooks
+	$(BIN)/python demo_notebooks/run.py $(NOTEBOOKS) --folder build/notebooks
+
+# Writes the outputs that are committed with the notebooks.
+refresh-notebooks: $(VENV)/test.stamp
+	$(BIN)/python demo_notebooks/run.py $(NOTEBOOKS) --in-place
+
+lab: $(VENV)/lab.stamp
+	$(BIN)/jupyter lab demo_notebooks
+
+oldest: .venv-oldest/test.stamp
+	.venv-oldest/bin/python -m pytest $(or $(TESTS),tests/magics tests/machine tests/kernel)
+
+by-hand: $(VENV)/test.stamp
+	$(BIN)/python benchmarks/by_hand.py
+
+clean:
+	rm -rf .venv .venv-oldest build .mypy_cache .pytest_cache .ruff_cache
+
+# python3 -m venv needs Debian's python3-venv; virtualenv does without.
+%/bin/python:
+	@test -n "$(PYTHON)" || { echo "concompare needs Python 3.11 or newer: set PYTHON=/path/to/python"; exit 1; }
+	$(PYTHON) -m venv $* || { rm -rf $*; $(PYTHON) -m pip install --quiet --user --break-system-packages virtualenv && $(PYTHON) -m virtualenv --quiet $*; }
+
+$(VENV)/test.stamp: pyproject.toml | $(BIN)/python
+	$(PIP) --editable '.[test]'
+	@touch $@
+
+$(VENV)/dev.stamp: pyproject.toml $(VENV)/test.stamp
+	$(PIP) --editable '.[dev]'
+	@touch $@
+
+$(VENV)/lab.stamp: pyproject.toml $(VENV)/test.stamp
+	$(PIP) --editable '.[test,lab]'
+	@touch $@
+
+.venv-oldest/test.stamp: pyproject.toml requirements-oldest.txt | .venv-oldest/bin/python
+	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check --constraint requirements-oldest.txt --editable '.[test]'
+	@touch $@
