@@ -1,0 +1,1 @@
+"""From a comparison to what people see: one View, written as text, HTML and pictures."""

@@ -1,0 +1,181 @@
+"""The folded details of a report: why not the others, the ledger, warnings, code, plan and environment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from concompare import formats, stats
+from concompare.render.parts import LEDGER_PARTS, Column, Fold, Row, Table
+from concompare.render.pictured import trial_shares
+from concompare.render.rows import configuration, is_picked, ordered
+
+if TYPE_CHECKING:
+    from concompare.advise import Pick
+    from concompare.records import Comparison, Environment
+    from concompare.render.rows import Configuration
+
+LONGEST_SOURCE = 20_000
+
+
+def folds_of(comparison: Comparison, pick: Pick | None, takeaway: str) -> tuple[Fold, ...]:
+    """Return the details that have something to say, in the order they are shown."""
+    picked = None if pick is None else (pick.backend, pick.workers)
+    found = (
+        takeaway_fold(takeaway),
+        others_fold(pick),
+        warnings_fold(comparison),
+        ledger_fold(comparison, picked),
+        task_fold(comparison),
+        environment_fold(comparison),
+    )
+    return tuple(fold for fold in found if fold is not None)
+
+
+def takeaway_fold(takeaway: str) -> Fold | None:
+    """Return the code that runs the pick without concompare."""
+    return Fold("Take-away code: the pick without concompare", code=formats.clean(takeaway)) if takeaway else None
+
+
+def others_fold(pick: Pick | None) -> Fold | None:
+    """Return why the others were not picked."""
+    if pick is None or not pick.others:
+        return None
+    lines = (f"{formats.one_line(name, 60)}: {formats.one_line(why, 300)}" for name, why in pick.others)
+    return Fold("Why not the others", tuple(lines))
+
+
+def warnings_fold(comparison: Comparison) -> Fold | None:
+    """Return what makes numbers doubtful, by trial, and what could not be compared."""
+    lines = []
+    for trial in comparison.trials:
+        if trial.problem is None:
+            found = list(stats.warnings_of(trial, comparison.environment.usable))
+            if trial.same is False:
+                found.append(f"results differ: {formats.one_line(trial.difference or 'no detail')}")
+            lines += [f"{configuration(trial)}: {formats.one_line(warning, 300)}" for warning in found]
+    lines += [formats.one_line(hazard, 300) for hazard in comparison.environment.hazards]
+    return Fold(f"Warnings ({len(lines)})", tuple(lines)) if lines else None
+
+
+def ledger_fold(comparison: Comparison, picked: Configuration | None) -> Fold | None:
+    """Return the ledgers as a table of shares: what the bars show, in numbers."""
+    trials = [(t, s) for t in ordered(comparison, picked) if (s := trial_shares(t))]
+    keys = [(key, word) for key, word in LEDGER_PARTS if any(shares[key] >= 0.005 for _, shares in trials)]
+    if not trials or not keys:
+        return None
+    columns = (Column("trial", "", numbers=False), *(Column(key, word) for key, word in keys))
+    rows = tuple(
+        Row(
+            (configuration(trial), *(formats.percent(shares[key]) for key, _ in keys)),
+            "pick" if is_picked(trial, picked) else "other",
+            backend=trial.backend,
+            workers=trial.workers,
+        )
+        for trial, shares in trials
+    )
+    table = Table("Share of workers × wall time of one pass; the start of the workers comes on top", columns, rows)
+    return Fold("Where the workers' time went, in numbers", table=table)
+
+
+def task_fold(comparison: Comparison) -> Fold | None:
+    """Return what ran in the workers, what was replayed in the notebook, and what was sent."""
+    subject = comparison.subject
+    if not (subject.head or subject.source):
+        return None
+    code = formats.clean((subject.head or subject.source)[:LONGEST_SOURCE]).rstrip()
+    if subject.tail:
+        replayed = formats.clean(subject.tail[:LONGEST_SOURCE]).rstrip()
+        code += f"\n\n# replayed in the notebook, in order:\n{replayed}"
+    lines = [f"{formats.one_line(subject.name, 60)}, {formats.count(subject.items, 'item')}"]
+    if subject.blob is not None:
+        lines.append(f"sent once to each worker: {formats.size(subject.blob)}")
+    if subject.captured:
+        named = (f"{formats.one_line(name, 40)} ({formats.size(weight)})" for name, weight in subject.captured)
+        lines.append(f"captured: {', '.join(named)}")
+    return Fold("What ran in the workers", tuple(lines), code=code)
+
+
+def environment_fold(comparison: Comparison) -> Fold:
+    """Return the plan, what was spent, and the machine."""
+    lines = [*plan_lines(comparison), *environment_lines(comparison.environment)]
+    return Fold(f"Plan and environment: {environment_words(comparison.environment)}{spent(comparison)}", tuple(lines))
+
+
+def spent(comparison: Comparison) -> str:
+    """Return how long the comparison took and how often items ran, to follow other words."""
+    words = ""
+    if comparison.plan is not None:
+        words += (
+            f", {formats.round_seconds(comparison.seconds)} of {formats.round_seconds(comparison.plan.budget)} used"
+        )
+    if comparison.probe.executions:
+        words += f", each item run at most {formats.count(comparison.probe.executions, 'time')}"
+    return words
+
+
+def plan_lines(comparison: Comparison) -> list[str]:
+    """Return the plan, one step a line, and what the probe found."""
+    plan, probe = comparison.plan, comparison.probe
+    lines = [formats.one_line(step, 300) for step in plan.steps] if plan is not None else []
+    if plan is not None:
+        lines.append(
+            f"planned: {formats.round_seconds(plan.estimate)} of {formats.round_seconds(plan.budget)}, seed {plan.seed}"
+        )
+    if any(count > 1 for count, _ in probe.capacity):
+        given = (f"{formats.times(ratio)} from {count}" for count, ratio in probe.capacity if count > 1)
+        lines.append(f"this machine gives spinning processes {', '.join(given)}")
+    if probe.gil_share is not None or probe.gil_word:
+        share = "" if probe.gil_share is None else f"≈ {formats.percent(probe.gil_share)} of the time"
+        words = formats.one_line(probe.gil_word)
+        lines.append(f"GIL held by the plain loop: {share}{f' ({words})' if share and words else words}")
+    if probe.bytes_in is not None or probe.bytes_out is not None:
+        lines.append(f"an item is {formats.size(probe.bytes_in)} to send, its result {formats.size(probe.bytes_out)}")
+    return lines
+
+
+def gil_words(environment: Environment) -> str:
+    """Return what the GIL is here."""
+    return {"on": "with GIL", "off": "without GIL", "re-enabled": "GIL switched back on by an import"}.get(
+        environment.gil, formats.one_line(environment.gil, 40)
+    )
+
+
+def environment_words(environment: Environment) -> str:
+    """Return the machine and Python in a few words ("4 CPUs (affinity 4, no quota), Python 3.14.2 with GIL")."""
+    limits = [] if environment.affinity is None else [f"affinity {environment.affinity}"]
+    limits.append("no quota" if environment.quota is None else f"quota {formats.significant(environment.quota)}")
+    if environment.usable != environment.cpus:
+        limits.append(f"{environment.usable} usable")
+    cpus = formats.count(environment.cpus, "CPU")
+    return f"{cpus} ({', '.join(limits)}), Python {formats.one_line(environment.python, 40)} {gil_words(environment)}"
+
+
+def environment_lines(environment: Environment) -> list[str]:
+    """Return everything else that was noted about the machine and Python, one kind a line."""
+    said = formats.one_line
+    lines = [
+        ", ".join(
+            filter(None, (said(environment.implementation), said(environment.platform, 80), said(environment.machine)))
+        )
+    ]
+    if environment.processor:
+        lines.append(said(environment.processor, 80))
+    memory = (
+        ("memory", environment.memory),
+        ("available", environment.memory_available),
+        ("limit", environment.memory_limit),
+    )
+    lines.append(", ".join(f"{name} {formats.size(value)}" for name, value in memory if value is not None))
+    if environment.start_method:
+        here = formats.count(environment.threads, "thread")
+        lines.append(f"processes start by {said(environment.start_method)}; {here} in this process")
+    if environment.load is not None:
+        lines.append(f"load {formats.significant(environment.load)}")
+    lines += [
+        f"{said(p.library)} ({said(p.api)}): {formats.count(p.threads, 'thread')}" for p in environment.native_pools
+    ]
+    if environment.variables:
+        lines.append(", ".join(f"{said(name, 40)}={said(value, 40)}" for name, value in environment.variables))
+    if environment.packages:
+        lines.append(", ".join(f"{said(name, 40)} {said(version, 40)}" for name, version in environment.packages))
+    return [line for line in lines if line]

@@ -1,0 +1,174 @@
+"""The numbers that the pictures draw: curves against workers, ledgers as shares, the timeline's strips."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from concompare import stats
+from concompare.render.parts import LEDGER_PARTS, Bar, Curve, Pictures, Point, Span, Strip, Strips, Timeline
+from concompare.render.rows import configuration, is_picked, name_of, ordered
+
+if TYPE_CHECKING:
+    from concompare.records import Comparison, Ledger, Message, Trial
+    from concompare.render.rows import Configuration
+
+MOST_BARS = 9
+MOST_STRIPS = 8
+MOST_GROUPS = 3
+MESSAGES_IN_SIGHT = 24
+"""The timeline shows the time in which the busiest worker handles about so many messages."""
+
+
+def pictures_of(comparison: Comparison, picked: Configuration | None) -> Pictures:
+    """Return what the pictures draw."""
+    serial = stats.serial_of(comparison)
+    bars = [bar for trial in ordered(comparison, picked) if (bar := bar_of(trial, picked)) is not None]
+    shown = few_bars(bars)
+    return Pictures(
+        curves=curves_of(comparison, picked),
+        plain=None if serial is None else stats.whole(serial, comparison),
+        capacity=comparison.probe.capacity,
+        cpus=comparison.environment.usable,
+        weak=comparison.scaling == "weak",
+        bars=tuple(shown),
+        more_bars=len(bars) - len(shown),
+        timeline=timeline_of(comparison, picked),
+    )
+
+
+def curves_of(comparison: Comparison, picked: Configuration | None) -> tuple[Curve, ...]:
+    """Return one curve for each backend that was timed, in the order of the trials."""
+    found: dict[str, list[tuple[Trial, Point]]] = {}
+    for trial in comparison.trials:
+        point = point_of(trial, comparison, picked)
+        if point is not None and trial.backend != "serial" and trial.native_threads is None:
+            found.setdefault(trial.backend, []).append((trial, point))
+    return tuple(
+        Curve(backend, name_of(pairs[0][0]), tuple(sorted((p for _, p in pairs), key=lambda p: p.workers)))
+        for backend, pairs in found.items()
+    )
+
+
+def point_of(trial: Trial, comparison: Comparison, picked: Configuration | None) -> Point | None:
+    """Return a trial as a point, or None where it has no time."""
+    time = stats.whole(trial, comparison)
+    if trial.problem is not None or time is None or time <= 0:
+        return None
+    walls = [p.wall for p in stats.used(trial)]
+    scale = time / (stats.median(walls) or 1.0)
+    serial = stats.serial_of(comparison)
+    between = stats.speed_up(trial, serial) if serial is not None else None
+    speed = None if between is None else (between.low, between.mid, between.high)
+    return Point(trial.workers, time, stats.mad(walls) * scale, speed, is_picked(trial, picked))
+
+
+def shares_of(ledger: Ledger) -> dict[str, float]:
+    """Return the parts of a ledger as shares that sum to 1."""
+    parts = {key: max(0.0, getattr(ledger, key) or 0.0) for key, _ in LEDGER_PARTS}
+    total = sum(parts.values())
+    return {key: value / total for key, value in parts.items()} if total > 0 else {}
+
+
+def trial_shares(trial: Trial) -> dict[str, float]:
+    """Return where the workers' time of a trial went, as shares: the mean over its passes."""
+    ledgers = [p.ledger for p in stats.used(trial) if p.ledger is not None] if trial.problem is None else []
+    shares = [s for s in map(shares_of, ledgers) if s]
+    return {key: sum(s[key] for s in shares) / len(shares) for key, _ in LEDGER_PARTS} if shares else {}
+
+
+def bar_of(trial: Trial, picked: Configuration | None) -> Bar | None:
+    """Return a trial's ledger as a bar, or None where it has none."""
+    shares = trial_shares(trial)
+    if not shares:
+        return None
+    return Bar(trial.backend, configuration(trial), tuple(shares.items()), is_picked(trial, picked))
+
+
+def few_bars(bars: list[Bar]) -> list[Bar]:
+    """Return the bars there is room for: of every backend its best, then the next best, in the given order."""
+    seen: dict[str, int] = {}
+    ranks = []
+    for place, bar in enumerate(bars):
+        seen[bar.backend] = seen.get(bar.backend, 0) + 1
+        ranks.append((not bar.picked, seen[bar.backend], place))
+    kept = {place for *_, place in sorted(ranks)[:MOST_BARS]}
+    return [bar for place, bar in enumerate(bars) if place in kept]
+
+
+def timeline_of(comparison: Comparison, picked: Configuration | None) -> Timeline | None:
+    """Return the strips of the pick and of other backends at a like worker count, or None where none were recorded."""
+    recorded = [t for t in ordered(comparison, picked) if t.backend != "serial" and messages_of(t)]
+    if not recorded:
+        return None
+    like = recorded[0].workers
+    best: dict[str, Trial] = {}
+    for trial in recorded:
+        nearest = best.setdefault(trial.backend, trial)
+        if abs(trial.workers - like) < abs(nearest.workers - like):
+            best[trial.backend] = trial
+    chosen = sorted(best.values(), key=recorded.index)[:MOST_GROUPS]
+    ends = [max(m.returned for m in messages_of(t)) for t in chosen]
+    until = min(max(ends), max(in_sight(t) for t in chosen))
+    if until <= 0:
+        return None
+    groups = tuple(strips_of(t, until) for t in sorted(chosen, key=comparison.trials.index))
+    return Timeline(groups, until, whole=until >= max(ends))
+
+
+def messages_of(trial: Trial) -> tuple[Message, ...]:
+    """Return the messages of the last pass of which they were kept."""
+    if trial.problem is not None:
+        return ()
+    return next((p.messages for p in reversed(trial.timed) if p.messages), ())
+
+
+def in_sight(trial: Trial) -> float:
+    """Return the moment until which the busiest worker handled as many messages as can be told apart."""
+    by_worker: dict[int, list[float]] = {}
+    for message in messages_of(trial):
+        by_worker.setdefault(message.worker, []).append(message.returned)
+    busiest = sorted(max(by_worker.values(), key=len))
+    return busiest[min(len(busiest), MESSAGES_IN_SIGHT) - 1]
+
+
+def strips_of(trial: Trial, until: float) -> Strips:
+    """Return the strips of one trial up to a moment."""
+    by_worker: dict[int, list[Message]] = {}
+    for message in messages_of(trial):
+        if message.received < until:
+            by_worker.setdefault(message.worker, []).append(message)
+    blocked = trial_shares(trial)
+    lock = blocked.get("lock", 0.0) / ((blocked.get("lock", 0.0) + blocked.get("io", 0.0)) or 1.0)
+    workers = sorted(by_worker)[:MOST_STRIPS]
+    strips = tuple(
+        Strip(str(place + 1), tuple(span for m in by_worker[worker] for span in spans_of(m, until, lock)))
+        for place, worker in enumerate(workers)
+    )
+    return Strips(trial.backend, configuration(trial), strips, len(by_worker) - len(strips))
+
+
+def spans_of(message: Message, until: float, lock: float) -> list[Span]:
+    """Return a message as spans: unpacking, the items (divided as its CPU time says), packing.
+
+    Args:
+        message: The message.
+        until: Where the axis ends.
+        lock: Share of blocked time that is a lock's; the rest is input and output.
+    """
+    length = message.end - message.start
+    spans = []
+    if length > 0:
+        computing = min(1.0, (message.cpu + message.native_cpu) / length)
+        waiting = min(1.0 - computing, (message.waited or 0.0) / length)
+        blocked = 1.0 - computing - waiting
+        shares = (
+            ("computing", computing),
+            ("waiting", waiting),
+            ("lock", blocked * lock),
+            ("io", blocked * (1 - lock)),
+        )
+        spans.append(Span(message.start, message.end, tuple(s for s in shares if s[1] > 0.005)))
+    for start, end in ((message.received, message.start), (message.end, message.returned)):
+        if end > start:
+            spans.append(Span(start, end, (("sending", 1.0),)))
+    return [Span(s.start, min(s.end, until), s.shares) for s in spans if s.start < until]

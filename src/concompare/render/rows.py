@@ -1,0 +1,168 @@
+"""The table of a comparison: one row per trial, the pick first, failed ones last with their reason."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from concompare import formats, stats
+from concompare.render.parts import Column, Row, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from concompare.records import Comparison, Trial
+
+Configuration = tuple[str, int]
+
+COLUMNS = (
+    Column("backend", "", "kind of worker", numbers=False),
+    Column("workers", "workers", "workers at work at once"),
+    Column("time", "time", "median time of one pass over all items"),
+    Column("spread", "spread", "median absolute deviation of the passes"),
+    Column("passes", "passes", "timed passes, warm-ups not counted"),
+    Column("speed", "speed-up", "how many times faster than the plain loop, with its interval"),
+    Column("efficiency", "efficiency", "speed-up per worker"),
+    Column("cpu", "CPU", "CPU time of all workers in one pass"),
+    Column("cold", "first time", "the first pass, start of the workers included"),
+    Column("memory", "memory", "peak memory of all workers together"),
+    Column("same", "same", "the same results as the plain loop?", numbers=False),
+)
+
+SAME = {True: "✓", False: "✗ differs", None: formats.NOTHING}
+
+
+def name_of(trial: Trial) -> str:
+    """Return a trial's backend as shown."""
+    name = formats.one_line(trial.label or trial.backend, 40)
+    if trial.native_threads is not None:
+        name += f", {formats.count(trial.native_threads, 'BLAS thread')}"
+    return name
+
+
+def configuration(trial: Trial) -> str:
+    """Return a trial's backend and worker count as shown ("processes × 4", "plain loop")."""
+    return name_of(trial) if trial.backend == "serial" else f"{name_of(trial)} × {trial.workers}"
+
+
+def is_picked(trial: Trial, picked: Configuration | None) -> bool:
+    """Say whether a trial is the one that is recommended."""
+    return picked == (trial.backend, trial.workers) and trial.native_threads is None
+
+
+def table_of(comparison: Comparison, picked: Configuration | None) -> Table:
+    """Return the table, without the columns that no row fills."""
+    serial = stats.serial_of(comparison)
+    rows = [row_of(trial, comparison, serial, picked) for trial in ordered(comparison, picked)]
+    filled = [
+        i
+        for i, column in enumerate(COLUMNS)
+        if column.key in ("backend", "workers", "time", "speed")
+        or any(row.cells[i] not in ("", formats.NOTHING) for row in rows)
+    ]
+    kept = tuple(Row(tuple(row.cells[i] for i in filled), row.kind, row.note, row.backend, row.workers) for row in rows)
+    return Table(caption(comparison), tuple(COLUMNS[i] for i in filled), kept)
+
+
+def ordered(comparison: Comparison, picked: Configuration | None) -> list[Trial]:
+    """Return the trials as the table lists them: the pick, the others by time, then those without a time."""
+
+    def place(trial: Trial) -> tuple[int, float]:
+        time = stats.whole(trial, comparison)
+        if trial.problem is not None or time is None:
+            return 2, 0.0
+        return (0 if is_picked(trial, picked) else 1), time / work(trial, comparison)
+
+    return sorted(comparison.trials, key=place)
+
+
+def work(trial: Trial, comparison: Comparison) -> float:
+    """Return what a trial's time is divided by to be compared: its items, under weak scaling; else 1."""
+    passes = stats.used(trial)
+    return float(passes[-1].items or 1) if comparison.scaling == "weak" and passes else 1.0
+
+
+def row_of(trial: Trial, comparison: Comparison, serial: Trial | None, picked: Configuration | None) -> Row:
+    """Return one trial as a row of the table."""
+    plain = trial.backend == "serial"
+    workers = "" if plain else str(trial.workers)
+    time = stats.whole(trial, comparison)
+    if trial.problem is not None or time is None:
+        note = formats.one_line(trial.problem, 300) if trial.problem else waiting_note(trial)
+        blank = ("",) * (len(COLUMNS) - 2)
+        return Row((name_of(trial), workers, *blank), "failed", note, trial.backend, trial.workers)
+    passes = stats.used(trial)
+    walls = [p.wall for p in passes]
+    scale = time / (stats.median(walls) or 1.0)
+    memory = [p.peak_memory for p in trial.passes if p.peak_memory is not None]
+    cells = (
+        name_of(trial),
+        workers + ("" if trial.got in (None, trial.workers) else f" (got {trial.got})"),
+        ("≈ " if is_sampled(trial, comparison) else "") + formats.seconds(time),
+        formats.spread(stats.mad(walls) * scale, time) if len(walls) > 1 else formats.NOTHING,
+        str(len(walls)) + (" !" if stats.warnings_of(trial, comparison.environment.usable) else ""),
+        "1×" if plain else speed_words(trial, serial),
+        "" if plain else formats.percent(stats.efficiency(trial, serial) if serial else None),
+        formats.seconds((stats.cpu_seconds(trial) or 0.0) * scale, 2),
+        formats.NOTHING if trial.cold is None else formats.seconds(trial.cold),
+        formats.size(max(memory)) if memory else formats.NOTHING,
+        "" if plain else SAME[trial.same],
+    )
+    kind = "pick" if is_picked(trial, picked) else "plain" if plain else "other"
+    return Row(cells, kind, "", trial.backend, trial.workers)
+
+
+def waiting_note(trial: Trial) -> str:
+    """Return why a trial without a problem has no time."""
+    stopped = next((p.stopped for p in reversed(trial.passes) if p.stopped), None)
+    return f"stopped: {formats.one_line(stopped)}" if stopped else "not measured yet"
+
+
+def is_sampled(trial: Trial, comparison: Comparison) -> bool:
+    """Say whether a trial's time was measured on a sample and scaled to all items."""
+    passes = stats.used(trial)
+    return bool(passes) and comparison.scaling == "strong" and 0 < passes[-1].items < comparison.subject.items
+
+
+def speed_words(trial: Trial, serial: Trial | None) -> str:
+    """Return a speed-up with its interval and, where it is none, the word "tie"."""
+    between = stats.speed_up(trial, serial) if serial else None
+    if between is None:
+        return formats.NOTHING
+    words = formats.times(between.mid)
+    if between.n > 1:
+        words += f" {formats.between(between.low, between.high)}"
+    return f"{words} tie" if stats.verdict(between) == "tie" else words
+
+
+def caption(comparison: Comparison) -> str:
+    """Return what the numbers of the table are."""
+    subject = comparison.subject
+    name = formats.one_line(subject.name, 60)
+    counts = sorted({stats.used(t)[-1].items for t in comparison.trials if stats.used(t)})
+    if comparison.scaling == "weak":
+        what = "every worker does the same work; speed-up counts items per second"
+    elif counts and counts[0] < subject.items:
+        few = formats.count(counts[0]) if counts[0] == counts[-1] else f"{counts[0]:,} to {counts[-1]:,}"
+        what = f"timed on {few} of the {formats.count(subject.items, 'item')} and scaled to all of them"
+    else:
+        what = f"the same {formats.count(subject.items, 'item')} in every pass"
+    words = [f"{name}: median of the passes, {what}"]
+    words += interval_words(comparison.trials, stats.serial_of(comparison))
+    if any(trial.same for trial in comparison.trials if trial.backend != "serial"):
+        words.append("✓ same results as the plain loop")
+    if any(stats.warnings_of(t, comparison.environment.usable) for t in comparison.trials if t.problem is None):
+        words.append("! see warnings")
+    return "; ".join(words)
+
+
+def interval_words(trials: Sequence[Trial], serial: Trial | None) -> list[str]:
+    """Return what the brackets in the table mean."""
+    if serial is None:
+        return []
+    found = [stats.speed_up(t, serial) for t in trials if t.backend != "serial" and t.problem is None]
+    kinds = {i.kind for i in found if i is not None and i.n > 1}
+    if kinds == {"bootstrap"}:
+        return ["[95 % interval]"]
+    if kinds == {"range"}:
+        return ["[lowest–highest]"]
+    return ["[95 % interval, or lowest–highest of few passes]"] if kinds else []

@@ -1,0 +1,108 @@
+"""The verdict in one sentence: the pick, its number, and what it means in seconds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from concompare import formats, stats
+from concompare.render.rows import is_picked, is_sampled, name_of
+
+if TYPE_CHECKING:
+    from concompare.advise import Pick
+    from concompare.records import Comparison, Trial
+
+NOUNS = {
+    "threads": "thread",
+    "processes": "process",
+    "fork": "forked process",
+    "forkserver": "process (forkserver)",
+    "spawn": "spawned process",
+    "interpreters": "interpreter",
+    "loky": "loky worker",
+    "mp-pool": "mp-pool worker",
+    "mp-threads": "mp-pool thread",
+    "dask": "dask worker",
+    "ray": "ray worker",
+    "ipyparallel": "ipyparallel engine",
+}
+
+
+def workers_in_words(trial: Trial) -> str:
+    """Return a trial as the subject of a sentence ("4 processes", "1 thread", "the plain loop")."""
+    if trial.backend == "serial":
+        return "the plain loop"
+    noun = NOUNS.get(trial.backend)
+    if noun is None or trial.native_threads is not None:
+        return f"{name_of(trial)} × {trial.workers}"
+    if trial.workers == 1:
+        return f"1 {noun}"
+    first, _, rest = noun.partition(" (")
+    plural = first + ("es" if first.endswith("s") else "s")
+    return f"{trial.workers} {plural}" + (f" ({rest}" if rest else "")
+
+
+def trial_of(comparison: Comparison, pick: Pick | None) -> Trial | None:
+    """Return the trial that is recommended, or None."""
+    picked = None if pick is None else (pick.backend, pick.workers)
+    return next((t for t in comparison.trials if is_picked(t, picked)), None)
+
+
+def headline(comparison: Comparison, pick: Pick | None) -> tuple[str, str]:
+    """Return the verdict and the interval of its number, which may be empty."""
+    trial = trial_of(comparison, pick)
+    timed = [t for t in comparison.trials if t.problem is None and stats.used(t)]
+    if not timed:
+        return ("Nothing could be measured" if comparison.trials else "Nothing was measured"), ""
+    if trial is None or pick is None:
+        return "No way to run it can be recommended", ""
+    if trial.backend == "serial":
+        return plain_headline([t for t in timed if t.backend != "serial"], trial), ""
+    who = workers_in_words(trial)
+    if pick.speed_up is None:
+        return f"{who}: the fastest of those measured", ""
+    between = pick.speed_up
+    bounds = formats.between(between.low, between.high) if between.n != 1 else ""
+    word = "faster" if between.mid >= 1 else "as fast as the plain loop"
+    return f"{who}: {formats.times(between.mid)} {word}", bounds
+
+
+def plain_headline(others: list[Trial], serial: Trial) -> str:
+    """Return the verdict where the plain loop is recommended."""
+    if not others:
+        return "The plain loop: nothing else was measured"
+    ratios = [between for other in others if (between := stats.speed_up(other, serial)) is not None]
+    if any(stats.verdict(between) == "faster" for between in ratios):
+        return "Keep the plain loop: what is faster is not worth it"
+    return "Keep the plain loop: nothing else is faster"
+
+
+def change(comparison: Comparison, pick: Pick | None) -> str:
+    """Return what the pick means in seconds ("8.21 s → 2.28 s for 240 items")."""
+    serial, trial = stats.serial_of(comparison), trial_of(comparison, pick)
+    before = stats.whole(serial, comparison) if serial is not None else None
+    after = stats.whole(trial, comparison) if trial is not None else None
+    items = formats.count(comparison.subject.items, "item")
+    about = "≈ " if any(t is not None and is_sampled(t, comparison) for t in (serial, trial)) else ""
+    if comparison.scaling == "weak":
+        rates = [f"{formats.significant(rate)} items/s" for t in (serial, trial) if t and (rate := pace(t))]
+        return " → ".join(dict.fromkeys(rates))
+    if before is not None and after is not None and trial is not serial:
+        return f"{about}{formats.seconds(before)} → {formats.seconds(after)} for {items}"
+    only = after if after is not None else before
+    return "" if only is None else f"{about}{formats.seconds(only)} for {items}"
+
+
+def pace(trial: Trial) -> float:
+    """Return a trial's items per second, or 0 where it has no time."""
+    each = stats.per_item(trial)
+    return 1 / each if each else 0.0
+
+
+def break_even(pick: Pick | None) -> str:
+    """Return after how many runs the pick has paid for the start of its workers, as a sentence; or nothing."""
+    runs = None if pick is None else pick.break_even
+    if runs is None or pick is None or pick.backend == "serial":
+        return ""
+    if runs <= 1:
+        return "Pays back in the first run."
+    return f"Pays back after {formats.significant(runs, 2)} runs." if runs < 1e6 else "Never pays back."

@@ -1,0 +1,82 @@
+"""What is said about a comparison. Text and HTML are written from one View, so they cannot disagree."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from concompare import advise, formats
+from concompare.render import verdict
+from concompare.render.details import folds_of
+from concompare.render.parts import Remark, View
+from concompare.render.pictured import pictures_of
+from concompare.render.rows import table_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from concompare.records import Comparison, Finding
+
+__all__ = ["View", "view_of"]
+
+
+def view_of(
+    comparison: Comparison,
+    findings: Iterable[Finding] = (),
+    pick: advise.Pick | None = None,
+    *,
+    doing: str = "",
+    fraction: float = 1.0,
+) -> View:
+    """Return the view of a comparison.
+
+    Args:
+        comparison: What was measured, complete or so far.
+        findings: The findings about it.
+        pick: What to recommend; picked here when None and the comparison is complete.
+        doing: What is being done now, while it is being measured.
+        fraction: How much of it is done, while it is being measured.
+    """
+    if doing:
+        return partial_view(comparison, doing, fraction)
+    pick = pick or advise.pick(comparison)
+    trial = verdict.trial_of(comparison, pick)
+    picked = None if trial is None else (trial.backend, trial.workers)
+    says, interval = verdict.headline(comparison, pick)
+    because = " ".join(filter(None, (pick and formats.one_line(pick.reason, 400), verdict.break_even(pick))))
+    return View(
+        headline=says,
+        interval=interval,
+        change=verdict.change(comparison, pick),
+        because=because,
+        line=formats.one_line(pick.line, 300) if trial is not None else "",
+        table=table_of(comparison, picked),
+        remarks=tuple(remark_of(finding) for finding in findings),
+        folds=folds_of(comparison, pick, advise.takeaway(comparison, pick) if trial is not None else ""),
+        pictures=pictures_of(comparison, picked),
+    )
+
+
+def remark_of(finding: Finding) -> Remark:
+    """Return a finding as it is said."""
+    return Remark(
+        formats.one_line(finding.code, 40),
+        formats.one_line(finding.summary, 500),
+        formats.one_line(finding.advice, 500),
+    )
+
+
+def partial_view(comparison: Comparison, doing: str, fraction: float) -> View:
+    """Return the view of a comparison that is still being measured: the plan and the rows so far."""
+    plan = comparison.plan
+    expected = f"about {formats.round_seconds(plan.estimate)} of {formats.round_seconds(plan.budget)}" if plan else ""
+    return View(
+        headline=f"Comparing {formats.one_line(comparison.subject.name, 60)}",
+        interval="",
+        change=expected,
+        because="",
+        line="",
+        table=table_of(comparison, None),
+        pictures=pictures_of(comparison, None),
+        doing=formats.one_line(doing, 200),
+        fraction=min(1.0, max(0.0, fraction)),
+    )
