@@ -1,0 +1,389 @@
+"""What was measured, as frozen data: everything after the measuring works on these alone.
+
+    Comparison ── Subject · Environment · Plan · Probe
+        └─ Trial ── Pass ── Ledger · Message
+
+Times are seconds, sizes are bytes. Raw values are kept; medians, intervals and verdicts are derived.
+"""
+
+from __future__ import annotations
+
+import math
+import types
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from functools import cache
+from numbers import Integral, Real
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+R = TypeVar("R")
+
+SCHEMA = 1
+"""Version of the saved form. 1: first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message to a worker and its answer: a chunk of items.
+
+    The six moments are seconds since the pass began. `received` to `start` is unpacking in the worker, `end` to
+    `returned` packing the answer; `packing` is what the notebook's own process spent packing and unpacking.
+
+    Attributes:
+        first: Position of the first item in the input.
+        count: Number of items.
+        worker: Which worker, from 0.
+        cpu: CPU seconds of the worker's thread between `start` and `end`.
+        native_cpu: CPU seconds of the other threads of the worker's process (BLAS, OpenMP) in that time; 0 for threads.
+        waited: Seconds ready to run but without a CPU in that time; None where the system does not tell.
+        seconds: Time of each item, where items were timed one by one; empty for tiny items.
+    """
+
+    first: int
+    count: int
+    worker: int
+    sent: float
+    received: float
+    start: float
+    end: float
+    returned: float
+    done: float
+    cpu: float = 0.0
+    native_cpu: float = 0.0
+    waited: float | None = None
+    packing: float = 0.0
+    bytes_in: int = 0
+    bytes_out: int = 0
+    seconds: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """Where workers × wall of one pass went, in worker-seconds; the parts sum to `total` but for `unexplained`.
+
+    `lock` is the time blocked beyond what the plain loop is blocked for the same items: the GIL or another lock.
+    `waiting` is None where the system does not tell it from `lock`.
+    """
+
+    total: float
+    computing: float
+    waiting: float | None
+    lock: float
+    io: float
+    sending: float
+    idle: float
+
+    @property
+    def unexplained(self) -> float:
+        """Return the worker-seconds that no part accounts for (negative where the parts overlap)."""
+        parts = self.computing + (self.waiting or 0.0) + self.lock + self.io + self.sending + self.idle
+        return self.total - parts
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """All items, or a sample of them, once, on one backend at one worker count.
+
+    Attributes:
+        wall: Seconds of one pass. Where the pass was repeated `loops` times for one sample, the mean of them.
+        cpu: CPU seconds of all workers, native threads included.
+        sample: Positions of the items that ran; empty when all of them ran.
+        block: Which randomised block it was part of, from 0; -1 outside the blocks.
+        warm_up: True for the first pass of a pool, which no statistic uses.
+        stopped: Why the pass was cut short ("capped at 2.1 s"), or None. No statistic uses a stopped pass.
+        peak_memory: Highest memory of all workers together (PSS on Linux, else USS), or None where not measured.
+        messages: Kept for one pass of a trial, to bound what is stored; empty for the others.
+    """
+
+    items: int
+    wall: float
+    cpu: float
+    loops: int = 1
+    block: int = -1
+    warm_up: bool = False
+    sample: tuple[int, ...] = ()
+    failures: int = 0
+    stopped: str | None = None
+    bytes_in: int = 0
+    bytes_out: int = 0
+    packing: float = 0.0
+    peak_memory: int | None = None
+    ledger: Ledger | None = None
+    messages: tuple[Message, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One backend at one worker count: its passes, or why it could not run.
+
+    Attributes:
+        label: The backend as shown ("plain loop", "processes").
+        start_up: Seconds from opening the pool until all workers answered; None where no pool was opened.
+        cold: Seconds of the first time: start-up plus the first pass.
+        got: How many distinct workers answered; fewer than `workers` is shown.
+        same: Whether the results equal the plain loop's; None where they could not be compared.
+        problem: Why it could not run, or was stopped, in one sentence; None when it ran.
+        difference: What differs, in one sentence, when `same` is False.
+        native_threads: Threads per native pool, where the trial is the capped variant of another; None otherwise.
+    """
+
+    backend: str
+    workers: int
+    label: str = ""
+    passes: tuple[Pass, ...] = ()
+    start_up: float | None = None
+    cold: float | None = None
+    got: int | None = None
+    same: bool | None = None
+    difference: str | None = None
+    problem: str | None = None
+    native_threads: int | None = None
+
+    @property
+    def timed(self) -> tuple[Pass, ...]:
+        """Return the passes that statistics use: no warm-ups, none cut short."""
+        return tuple(p for p in self.passes if not p.warm_up and p.stopped is None)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The task that was compared, as data.
+
+    Attributes:
+        name: What the table's caption calls it ("score", "the loop at line 3").
+        kind: "loop", "comprehension", "map", "function" or "call".
+        source: The cell as written.
+        head: Source of the function that ran in workers.
+        tail: Source of what was replayed in the notebook; empty when there is none.
+        items: Number of items.
+        blob: Bytes of the function as shipped, captured values included; None where it was not shipped.
+        captured: Name and bytes of the larger captured values.
+    """
+
+    name: str
+    kind: str = "map"
+    source: str = ""
+    head: str = ""
+    tail: str = ""
+    items: int = 0
+    blob: int | None = None
+    captured: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NativePool:
+    """A BLAS or OpenMP thread pool loaded in a process."""
+
+    api: str
+    library: str
+    threads: int
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """What this machine and this Python are, as far as it bears on running in parallel.
+
+    Attributes:
+        cpus: Logical CPUs of the machine.
+        affinity: CPUs that this process may use; None where the system does not tell.
+        quota: CPUs' worth of time the container may use (cgroup), or None for no limit.
+        usable: What concompare counts with: the least of these, and at least 1.
+        physical: Physical cores, or None where the system does not tell.
+        gil: "on", "off", or "re-enabled" (a free-threaded build on which an import switched it back on).
+        start_methods: Start methods of multiprocessing here; `start_method` is the one `processes` uses.
+        threads: Threads that run in this process now: what a fork would copy half of.
+        variables: Thread-count variables found in the environment (OMP_NUM_THREADS and such).
+        packages: Versions of the packages that bear on the measurement.
+        hazards: One sentence each.
+    """
+
+    python: str
+    implementation: str
+    platform: str
+    machine: str
+    cpus: int
+    usable: int
+    affinity: int | None = None
+    quota: float | None = None
+    physical: int | None = None
+    processor: str = ""
+    memory: int | None = None
+    memory_available: int | None = None
+    memory_limit: int | None = None
+    load: float | None = None
+    gil: str = "on"
+    free_threaded_build: bool = False
+    start_methods: tuple[str, ...] = ()
+    start_method: str = ""
+    threads: int = 1
+    native_pools: tuple[NativePool, ...] = ()
+    variables: tuple[tuple[str, str], ...] = ()
+    packages: tuple[tuple[str, str], ...] = ()
+    hazards: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the comparison set out to do within its budget, printed before it runs.
+
+    Attributes:
+        estimate: Seconds it was expected to take; never above `budget`.
+        confirming: Seconds the run that gives the user the cell's results was expected to take, when it comes on top.
+        seed: Seed of the order of the blocks and of the sample.
+        sampled: Items in a sample; None when every pass runs all items.
+        steps: The steps in words, in order.
+    """
+
+    budget: float
+    estimate: float
+    seed: int
+    blocks: int = 0
+    sampled: int | None = None
+    confirming: float = 0.0
+    steps: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What was learned about the task and the machine before the trials.
+
+    Attributes:
+        item_seconds: Times of the items of the plain loop, as sampled.
+        item_cpu: CPU seconds of the same items, native threads included.
+        capacity: For n spinning processes, how many times one process's work the machine did: ((2, 1.9), …).
+        two_threads: Speed-up of the same items on two threads against one; None where not run.
+        gil_share: Share of the time the plain loop holds the GIL, rounded to 0.05; None where it cannot be told.
+        gil_word: That share in words, or why it cannot be told ("machine too busy to tell", "no GIL").
+        bytes_in: Bytes of an item as sent, median; bytes_out of a result.
+        native_pools: Native thread pools seen in a worker.
+        executions: How often each item was run, at most, in the whole comparison.
+    """
+
+    item_seconds: tuple[float, ...] = ()
+    item_cpu: tuple[float, ...] = ()
+    capacity: tuple[tuple[int, float], ...] = ()
+    two_threads: float | None = None
+    gil_share: float | None = None
+    gil_word: str = ""
+    bytes_in: int | None = None
+    bytes_out: int | None = None
+    native_pools: tuple[NativePool, ...] = ()
+    executions: int = 0
+    hidden_state: tuple[str, ...] = ()
+    shared_random: str | None = None
+    gil_enabled_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """All trials of a task and the environment they ran in."""
+
+    subject: Subject
+    environment: Environment
+    trials: tuple[Trial, ...]
+    plan: Plan | None = None
+    probe: Probe = field(default_factory=Probe)
+    seconds: float = 0.0
+    created: str = ""
+    scaling: str = "strong"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One diagnosis, with its numbers and the next step.
+
+    Attributes:
+        code: One of the codes of the documentation ("gil-bound").
+        summary: One sentence with the number and its limit.
+        evidence: Names and numbers behind it.
+        advice: The next step.
+        trial: Backend and worker count that it is about, or None for the whole comparison.
+    """
+
+    code: str
+    summary: str
+    advice: str
+    evidence: tuple[tuple[str, float], ...] = ()
+    trial: tuple[str, int] | None = None
+
+
+def to_data(record: Any) -> Any:
+    """Return a record as what JSON can hold: dicts, lists, text, numbers; numbers that are not finite as text."""
+    if is_dataclass(record) and not isinstance(record, type):
+        return {f.name: to_data(getattr(record, f.name)) for f in fields(record)}
+    if isinstance(record, (tuple, list)):
+        return [to_data(part) for part in record]
+    if record is None or isinstance(record, bool):
+        return record
+    if isinstance(record, str):
+        return str(record)
+    if isinstance(record, Integral):
+        return int(record)
+    if isinstance(record, Real):
+        number = float(record)
+        return number if math.isfinite(number) else str(number)
+    raise TypeError(f"a record holds a {type(record).__name__}, which cannot be saved")
+
+
+def from_data(cls: type[R], data: object, path: str = "") -> R:
+    """Build a record from what `to_data` returned, checking every name and type; nothing is executed or converted.
+
+    Raises:
+        ValueError: Where the data is not of this shape, with the path to the place.
+    """
+    where = path or cls.__name__.lower()
+    if not isinstance(data, dict):
+        raise ValueError(f"{where} must be an object, not {shape(data)}")
+    hints = hints_of(cls)
+    unknown = [str(name) for name in data if name not in hints]
+    if unknown:
+        raise ValueError(f"{where} has an unknown part {unknown[0][:60]!r}")
+    made: dict[str, Any] = {}
+    for part in fields(cls):  # type: ignore[arg-type]
+        if part.name in data:
+            made[part.name] = value_from(hints[part.name], data[part.name], f"{where}.{part.name}")
+        elif part.default is MISSING and part.default_factory is MISSING:
+            raise ValueError(f"{where} lacks {part.name!r}")
+    return cls(**made)
+
+
+@cache
+def hints_of(cls: type) -> dict[str, Any]:
+    """Return the types of a record's parts."""
+    return get_type_hints(cls)
+
+
+def value_from(kind: Any, data: object, where: str) -> Any:
+    """Return the data as a value of this type, or raise ValueError with the path to the place."""
+    if is_dataclass(kind):
+        return from_data(kind, data, where)  # type: ignore[arg-type]
+    origin, parts = get_origin(kind), get_args(kind)
+    if origin in (Union, types.UnionType):
+        if data is None and type(None) in parts:
+            return None
+        (wanted,) = (part for part in parts if part is not type(None))
+        return value_from(wanted, data, where)
+    if origin is tuple:
+        return tuple_from(parts, data, where)
+    if kind is float and isinstance(data, str) and data in ("inf", "-inf", "nan"):
+        return float(data)
+    accepted = (int, float) if kind is float else kind
+    if not isinstance(data, accepted) or (isinstance(data, bool) and kind is not bool):
+        raise ValueError(f"{where} must be {kind.__name__}, not {shape(data)}")
+    return float(data) if kind is float else data  # type: ignore[arg-type]
+
+
+def tuple_from(parts: tuple[Any, ...], data: object, where: str) -> tuple[Any, ...]:
+    """Return a list as a tuple of these types, or raise ValueError with the path to the place."""
+    if not isinstance(data, list):
+        raise ValueError(f"{where} must be a list, not {shape(data)}")
+    kinds = parts[:1] * len(data) if parts[-1] is Ellipsis else parts
+    if len(kinds) != len(data):
+        raise ValueError(f"{where} must have {len(kinds)} parts, not {len(data)}")
+    pairs = enumerate(zip(kinds, data, strict=True))
+    return tuple(value_from(kind, part, f"{where}[{i}]") for i, (kind, part) in pairs)
+
+
+def shape(data: object) -> str:
+    """Return what a piece of JSON is, for messages."""
+    names = {dict: "an object", list: "a list", str: "text", bool: "true or false", type(None): "nothing"}
+    return names.get(type(data), "a number")
