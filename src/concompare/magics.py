@@ -1,0 +1,411 @@
+"""The four magics: options in, report out. The only door to IPython."""
+
+from __future__ import annotations
+
+import ast
+import io
+import time
+import tokenize
+import traceback
+from argparse import Namespace
+from collections.abc import Callable, Iterator
+from concurrent import futures
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.error import UsageError
+from IPython.core.magic import Magics, line_cell_magic, magics_class, needs_local_scope, no_var_expand
+from IPython.core.magic_arguments import MagicArgumentParser, argument, magic_arguments
+from IPython.display import display
+
+from concompare.errors import BadOption
+
+if TYPE_CHECKING:
+    from concompare.api import Ran, Request
+    from concompare.cells.task import Task
+    from concompare.measure import Progress
+    from concompare.report import Report
+
+OURS = (str(Path(__file__).parent), contextmanager.__code__.co_filename, futures.__path__[0])
+"""Where frames come from that say nothing to the user."""
+
+COMMON = (
+    argument("-b", "--backend", metavar="NAME[,NAME…]", help="kinds of workers, or a name that holds an Executor"),
+    argument("-w", "--workers", metavar="N[,N…]", help="how many: 4, 1,2,4, 1-8, max (usable CPUs) or 2x (twice that)"),
+    argument("--over", metavar="EXPR", help="the items, when the cell only defines a function"),
+    argument("--function", metavar="NAME", help="which function to run, when the cell has several"),
+    argument("--line", type=int, metavar="N", help="the line of the loop to run, when the cell has several"),
+    argument(
+        "--on-error",
+        choices=("stop", "keep"),
+        default="stop",
+        help="stop: the first failing item raises, earlier results are kept; keep: failures become values",
+    ),
+    argument("--chunk", type=int, metavar="N", help="items per message; default: from the measured time of an item"),
+    argument("--quiet", action="store_true", help="no progress, summary or table"),
+    argument("--no-plot", action="store_true", help="no plots"),
+    argument("--save", metavar="PATH", help="write the report: .json, .html, .csv or .png"),
+    argument("--info", action="store_true", help="line forms: show CPUs, quota, GIL, native threads, hazards, pools"),
+    argument("--close", action="store_true", help="line forms: close the open pools"),
+)
+BUDGET = argument("--budget", type=float, default=30.0, metavar="S", help="seconds for the comparison; default 30")
+
+
+def options(*arguments: Any) -> Callable[[Any], Any]:
+    """Give a magic its options, in the order they are listed."""
+
+    def decorate(method: Any) -> Any:
+        for one in reversed(arguments):
+            method = one(method)
+        return magic_arguments()(method)
+
+    return decorate
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The code under a magic, with the lines as the notebook numbers them.
+
+    Attributes:
+        text: The code, free of IPython's own syntax.
+        filename: The name that tracebacks resolve to the cell.
+        first_line: Number of the code's first line in the cell.
+        silent: True when the last expression ends with a semicolon.
+    """
+
+    text: str
+    filename: str
+    first_line: int
+    silent: bool
+
+
+@magics_class
+class ConcompareMagics(Magics):
+    """Run a cell's loop in parallel, or measure the ways to do so."""
+
+    @no_var_expand
+    @options(*COMMON)
+    @line_cell_magic
+    @needs_local_scope
+    def parallel(self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None) -> Any:
+        """Run the loop of a cell in parallel; afterwards the notebook is as if the plain cell had run.
+
+        ::
+
+            %%parallel -b processes -w 4
+            results = [score(p) for p in papers]
+        """
+        args, code = read_options(self.parallel.parser, line, cell)
+        if args.info or args.close:
+            return self.look_after(args)
+        source = self.source_of("parallel", line, cell, code)
+        request = self.request_of(args, ("auto",))
+        task = self.task_of(args, source, local_ns)
+        with user_traceback(self.shell, source):
+            ran = run(task, request)
+        show_run(ran, args)
+        return None if source.silent else ran.value
+
+    @no_var_expand
+    @options(*COMMON, BUDGET)
+    @line_cell_magic
+    @needs_local_scope
+    def concompare(self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None) -> Any:
+        """Measure in which kind of workers, and in how many, the loop of a cell is fastest; returns the report.
+
+        ::
+
+            %%concompare
+            results = [score(p) for p in papers]
+        """
+        args, code = read_options(self.concompare.parser, line, cell)
+        if args.info or args.close:
+            return self.look_after(args)
+        source = self.source_of("concompare", line, cell, code)
+        request = self.request_of(args, None, budget=args.budget)
+        task = self.task_of(args, source, local_ns)
+        with user_traceback(self.shell, source):
+            return compare(task, request, args)
+
+    def request_of(self, args: Namespace, default: tuple[str, ...] | None, **more: Any) -> Request:
+        """Return what the options ask for, all of it checked before anything runs."""
+        from concompare import api
+
+        check_target(args.save)
+        names = tuple(name.strip() for name in args.backend.split(",")) if args.backend else default or api.COMPARED
+        return api.request_of(
+            names,
+            args.workers,
+            namespace=self.shell.user_ns,
+            on_error=args.on_error,
+            chunk=args.chunk,
+            progress=not args.quiet,
+            **more,
+        )
+
+    def task_of(self, args: Namespace, source: Source, local_ns: dict[str, Any] | None) -> Task:
+        """Return the task of the code under a magic; the statements before its loop have run then."""
+        from concompare import cells
+
+        namespace = self.shell.user_ns
+        if local_ns is not None and local_ns is not namespace:
+            raise BadOption("a magic inside a function cannot see its names: use concompare.map(function, items) there")
+        lifted = cells.lift(
+            source.text,
+            namespace,
+            over=args.over,
+            function=args.function,
+            line=args.line,
+            first_line=source.first_line,
+            filename=source.filename,
+        )
+        if not args.quiet:
+            for sentence in (*lifted.notes, *lifted.hazards):
+                print(sentence)  # noqa: T201
+        with user_traceback(self.shell, source):
+            return lifted.bind(namespace)
+
+    def source_of(self, name: str, line: str, cell: str | None, code: str) -> Source:
+        """Return the code under a magic, registered so that tracebacks show the cell's own lines."""
+        if cell is None:
+            first = calling_line(self.shell.user_ns)
+            shown = "\n" * (first - 1) + code
+        else:
+            first = 2
+            shown, code = f"%%{name} {line}".rstrip() + "\n" + cell, cell
+        if not code.strip():
+            raise BadOption(f"there is nothing to run: write the code under %%{name}, or after %{name}")
+        filename = self.shell.compile.cache(shown, self.shell.execution_count)
+        plain = self.shell.transform_cell(code)
+        blank = len(code) - len(code.lstrip("\n")) if not plain.startswith("\n") else 0
+        return Source("\n" * blank + plain, filename, first, ends_with_semicolon(plain))
+
+    def look_after(self, args: Namespace) -> Any:
+        """Close the pools, or return the card of this machine and the open pools."""
+        from concompare import engine
+
+        if args.close:
+            engine.close_pools()
+        if not args.info:
+            return None
+        from concompare.machine import environment
+        from concompare.render.card import Card
+
+        return Card(environment(), tuple(engine.pools()))
+
+
+# ---- options in ----
+
+
+def read_options(parser: MagicArgumentParser, line: str, cell: str | None) -> tuple[Namespace, str]:
+    """Return the options at the start of a magic's line, and the code that follows them.
+
+    Raises:
+        BadOption: An option is unknown or its value cannot be used; or words follow the options of a cell magic.
+    """
+    words, code = split_options(parser, line)
+    try:
+        args: Namespace = parser.parse_args(words)
+    except UsageError as error:
+        raise BadOption(str(error)) from None
+    if cell is not None and code:
+        raise BadOption(f"{code!r} is not an option; put values with spaces in quotes")
+    if cell is not None and (args.info or args.close):
+        raise BadOption(f"--info and --close belong to the line form: %{parser.prog} --info")
+    return args, code
+
+
+def split_options(parser: MagicArgumentParser, line: str) -> tuple[list[str], str]:
+    """Split a magic's line into its options, written in full, and the code after them as it was written."""
+    known = {name: action for action in parser._actions for name in action.option_strings}
+    found: list[str] = []
+    rest = line.strip()
+    while rest.startswith("-"):
+        word, rest = next_word(rest)
+        if word == "--":
+            break
+        name, equals, value = word.partition("=")
+        if name not in known:
+            raise BadOption(f"there is no option {name!r}: see %{parser.prog}? (code that starts with - goes after --)")
+        if known[name].nargs != 0 and not equals:
+            if not rest:
+                raise BadOption(f"{name} needs a value: {known[name].metavar}")
+            value, rest = next_word(rest)
+        full = known[name].option_strings[-1]
+        found.append(f"{full}={unquoted(value)}" if known[name].nargs != 0 or equals else full)
+    return found, rest
+
+
+def next_word(line: str) -> tuple[str, str]:
+    """Return the first word of a line and the rest of it; quotes and brackets hold their spaces."""
+    quote, depth = "", 0
+    for place, sign in enumerate(line):
+        if quote:
+            quote = "" if sign == quote else quote
+        elif sign in "\"'":
+            quote = sign
+        elif sign.isspace() and depth == 0:
+            return line[:place], line[place:].lstrip()
+        else:
+            depth += (sign in "([{") - (sign in ")]}")
+    if quote or depth > 0:
+        raise BadOption(f"a quote or bracket is not closed: {line}")
+    return line, ""
+
+
+def unquoted(value: str) -> str:
+    """Return what a value says when it is one quoted string, else the value as it is."""
+    try:
+        text = ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        return value
+    return text if isinstance(text, str) else value
+
+
+def check_target(path: str | None) -> None:
+    """Refuse a file that the report could not be written to, before anything runs."""
+    if path is None:
+        return
+    suffixes = (".json", ".html", ".csv", ".png")
+    if Path(path).suffix.lower() not in suffixes:
+        raise BadOption(f"--save {path}: the name must end with one of {', '.join(suffixes)}")
+    if not Path(path).expanduser().resolve().parent.is_dir():
+        raise BadOption(f"--save {path}: there is no folder {Path(path).parent}")
+
+
+def ends_with_semicolon(code: str) -> bool:
+    """Tell whether the last statement ends with a semicolon, which keeps its value from being shown."""
+    passed = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.ENDMARKER, tokenize.DEDENT, tokenize.INDENT)
+    last = ""
+    try:
+        for token in tokenize.generate_tokens(io.StringIO(code).readline):
+            if token.type not in passed:
+                last = token.string
+    except (tokenize.TokenError, SyntaxError):
+        return False
+    return last == ";"
+
+
+def calling_line(namespace: dict[str, Any]) -> int:
+    """Return the line of the cell that a line magic stands on."""
+    for frame, line in traceback.walk_stack(None):
+        if frame.f_globals is namespace and frame.f_code.co_name.startswith(("<module", "<cell line")):
+            return line
+    return 1
+
+
+# ---- report out ----
+
+
+def run(task: Task, request: Request) -> Ran:
+    """Run the task of `%%parallel`."""
+    from concompare import api
+
+    return api.run(task, request)
+
+
+def compare(task: Task, request: Request, args: Namespace) -> Report:
+    """Compare for `%%concompare`, showing the plan and how far it is unless `--quiet`."""
+    from concompare import api
+
+    live = None if args.quiet else Live()
+    try:
+        report, _ = api.measure_task(task, request, live)
+    finally:
+        if live is not None:
+            live.close()
+    report.plots = not args.no_plot
+    if args.save:
+        report.save(Path(args.save).expanduser())
+    return report
+
+
+def show_run(ran: Ran, args: Namespace) -> None:
+    """Show what `%%parallel` measured: a line and a small table; of several trials all of them and the plots."""
+    from concompare.report import Report
+
+    if args.quiet and not args.save:
+        return
+    report = Report(ran.comparison, findings=())
+    report.plots = not args.no_plot
+    if args.save:
+        report.save(Path(args.save).expanduser())
+    if not args.quiet:
+        from concompare.render.summary import summary_of
+
+        display(report if len(ran.comparison.trials) > 1 else summary_of(ran.comparison, ran.note))
+
+
+class Live:
+    """Shows how far a comparison is: in place in a notebook, as a plan and a bar in a terminal; gone at the end."""
+
+    def __init__(self) -> None:
+        self.handle: Any = None
+        self.shown = 0.0
+
+    def __call__(self, progress: Progress) -> None:
+        """Show this state, unless one was shown a moment ago."""
+        now = time.monotonic()
+        if now - self.shown < 0.25:
+            return
+        self.shown = now
+        from concompare.render.live import bundle_of
+
+        bundle = bundle_of(progress)
+        if self.handle is None:
+            self.handle = display(bundle, raw=True, display_id=True)
+        else:
+            self.handle.update(bundle, raw=True)
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+        if self.handle is not None:
+            self.handle.update({"text/plain": ""}, raw=True)
+
+
+# ---- errors ----
+
+
+@contextmanager
+def user_traceback(shell: Any, source: Source) -> Iterator[None]:
+    """Show an exception of the user's code as the plain cell would: its own frames, none of ours.
+
+    IPython asks an exception for `_render_traceback_` before it formats one; ours and an interrupt have their own.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not hasattr(error, "_render_traceback_"):
+            frames = user_frames(error.__traceback__, source.filename)
+            lines = shell.InteractiveTB.structured_traceback(type(error), error, frames, 0)
+            noted = "\n".join(lines)
+            lines += [note for note in getattr(error, "__notes__", ()) if note not in noted]
+            with suppress(AttributeError, TypeError):
+                error._render_traceback_ = Lines(tuple(lines))  # type: ignore[attr-defined]
+        raise
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """A traceback that is already formatted; unlike a closure it can be pickled with its exception."""
+
+    lines: tuple[str, ...]
+
+    def __call__(self) -> list[str]:
+        """Return the lines."""
+        return list(self.lines)
+
+
+def user_frames(trace: TracebackType | None, filename: str) -> TracebackType | None:
+    """Return the traceback from the cell's first frame on, or where the cell is not in it without our first frames."""
+    frame = trace
+    while frame is not None:
+        if frame.tb_frame.f_code.co_filename == filename:
+            return frame
+        frame = frame.tb_next
+    while trace is not None and trace.tb_next is not None and trace.tb_frame.f_code.co_filename.startswith(OURS):
+        trace = trace.tb_next
+    return trace
