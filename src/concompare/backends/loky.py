@@ -1,0 +1,50 @@
+"""loky's process pool: fresh processes, robust against everything, used by joblib."""
+
+from __future__ import annotations
+
+import importlib.util
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Any
+
+from concompare.backends.base import Isolation, Start, kill_processes
+from concompare.backends.processes import starting, worker_processes
+
+
+@dataclass(frozen=True, slots=True)
+class Loky:
+    """`loky.ProcessPoolExecutor` (not the reusable one, which belongs to joblib)."""
+
+    name: str = "loky"
+    label: str = "loky"
+    isolation: Isolation = "process"
+    chunk: int | None = None
+    ephemeral: bool = False
+
+    def unavailable(self) -> str | None:
+        """Return None, or that loky is not installed."""
+        if importlib.util.find_spec("loky") is None:
+            return "loky is not installed: pip install loky"
+        return None
+
+    def open(self, workers: int, start: Start) -> Executor:
+        """Return loky's pool; its workers do not leave by themselves."""
+        from loky.process_executor import ProcessPoolExecutor
+
+        with starting():
+            executor: Executor = ProcessPoolExecutor(
+                workers, initializer=start.initializer, initargs=start.initargs, timeout=None, env=start.variables
+            )
+        return executor
+
+    def processes(self, executor: Executor) -> list[Any]:
+        """Return the worker processes."""
+        return worker_processes(executor)
+
+    def kill(self, executor: Any) -> None:
+        """Kill the worker processes."""
+        kill_processes(worker_processes(executor))
+        executor.shutdown(wait=False, kill_workers=True)
+
+
+BACKENDS = (Loky(),)

@@ -1,0 +1,139 @@
+"""Pools of processes from the standard library, one backend for each start method.
+
+The notebook's (or script's) `__main__` is never imported by a worker: functions go by value, so workers need nothing
+from it, and importing it would run the user's script again in every worker.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copyreg
+import multiprocessing
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import context, spawn
+from typing import Any
+
+from concompare.backends.base import Isolation, Start, kill_processes
+
+OPENING = threading.local()
+"""`.yes` is true in a thread that starts one of our workers just now."""
+
+get_preparation_data = spawn.get_preparation_data
+
+
+def without_main(name: str) -> dict[str, Any]:
+    """Return what a new process is told about this one; our workers are not told about `__main__`."""
+    told: dict[str, Any] = get_preparation_data(name)
+    if getattr(OPENING, "yes", False):
+        told.pop("init_main_from_path", None)
+        told.pop("init_main_from_name", None)
+    return told
+
+
+@contextlib.contextmanager
+def starting() -> Iterator[None]:
+    """Start processes that ignore our `__main__` and cannot be hit by Ctrl-C before they ignore it themselves."""
+    spawn.get_preparation_data = without_main
+    OPENING.yes = True
+    masked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if hasattr(signal, "pthread_sigmask") else None
+    try:
+        yield
+    finally:
+        if masked is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, masked)
+        OPENING.yes = False
+
+
+class WorkerMixin:
+    """A process whose start is shielded; `multiprocessing` starts it as it starts its own."""
+
+    def start(self) -> None:
+        """Start the process."""
+        with starting():
+            super().start()  # type: ignore[misc]
+
+    def __reduce__(self) -> Any:
+        """Cross to the new process as the stock process class, which needs nothing of ours to load."""
+        return copyreg._reconstructor, (type(self).__mro__[2], object, None), self.__dict__  # type: ignore[attr-defined]
+
+
+def context_for(method: str) -> context.BaseContext:
+    """Return a multiprocessing context of that start method whose processes are workers of ours."""
+    stock: Any = multiprocessing.get_context(method)
+    process = type("WorkerProcess", (WorkerMixin, stock.Process), {})
+    if method == "forkserver":
+        preload()
+    ours: context.BaseContext = type("WorkerContext", (type(stock),), {"Process": process})()
+    return ours
+
+
+def preload() -> None:
+    """Let the fork server import the workers' code once, unless the user has chosen what it imports."""
+    from multiprocessing import forkserver
+
+    server: Any = forkserver._forkserver
+    if server._forkserver_pid is None and server._preload_modules == ["__main__"]:
+        multiprocessing.set_forkserver_preload(["concompare.worker", "cloudpickle"])
+
+
+def safe_start_method() -> str:
+    """Return the start method of `processes`: a fresh process, never a copy of the kernel."""
+    return "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+
+
+def open_pool(method: str, workers: int, start: Start) -> ProcessPoolExecutor:
+    """Return the standard library's process pool with our start."""
+    return ProcessPoolExecutor(
+        workers, mp_context=context_for(method), initializer=start.initializer, initargs=start.initargs
+    )
+
+
+def worker_processes(executor: Any) -> list[Any]:
+    """Return the processes of the standard library's pool or of loky's."""
+    return list((executor._processes or {}).values())
+
+
+@dataclass(frozen=True, slots=True)
+class Processes:
+    """`concurrent.futures.ProcessPoolExecutor`; `method` None is this platform's safe start method."""
+
+    name: str = "processes"
+    label: str = "processes"
+    method: str | None = None
+    isolation: Isolation = "process"
+    chunk: int | None = None
+    ephemeral: bool = False
+
+    def unavailable(self) -> str | None:
+        """Return None, or that this platform does not have the start method."""
+        if sys.platform in ("emscripten", "wasi"):
+            return "processes cannot be started in a browser; use -b serial"
+        if self.method is not None and self.method not in multiprocessing.get_all_start_methods():
+            return f"this platform cannot start processes by {self.method}; use -b processes"
+        return None
+
+    def open(self, workers: int, start: Start) -> Executor:
+        """Return a process pool."""
+        return open_pool(self.method or safe_start_method(), workers, start)
+
+    def processes(self, executor: Executor) -> list[Any]:
+        """Return the worker processes."""
+        return worker_processes(executor)
+
+    def kill(self, executor: Executor) -> None:
+        """Kill the worker processes and let the pool find out."""
+        kill_processes(worker_processes(executor))
+        executor.shutdown(wait=False, cancel_futures=True)
+
+
+BACKENDS = (
+    Processes(),
+    Processes("fork", "fork", "fork"),
+    Processes("forkserver", "forkserver", "forkserver"),
+    Processes("spawn", "spawn", "spawn"),
+)

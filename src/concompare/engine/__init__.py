@@ -1,0 +1,22 @@
+"""One pass over one pool of workers, for both magics and every measured number."""
+
+from __future__ import annotations
+
+from concompare.engine.outcome import Failure, Outcome, PassOptions, last
+from concompare.engine.passes import run_pass
+from concompare.engine.pools import Pool, close_pools, lease, pools
+from concompare.engine.shipping import Shipment, ship
+
+__all__ = [
+    "Failure",
+    "Outcome",
+    "PassOptions",
+    "Pool",
+    "Shipment",
+    "close_pools",
+    "last",
+    "lease",
+    "pools",
+    "run_pass",
+    "ship",
+]

@@ -1,0 +1,91 @@
+"""How many items go into the next message: from measured item time, shrinking towards the end."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+TINY = 10e-6
+"""Seconds; items below this are timed by the chunk, not one by one."""
+
+TARGET = 0.01
+"""Seconds of work aimed at per message: a hundred times what a message costs."""
+
+FLOOR = 0.002
+"""Seconds of work that a message should not fall below when chunks shrink towards the end."""
+
+GROWTH = 64
+"""A chunk is at most so many times the largest before it, so that one fast item does not decide."""
+
+LARGEST_MESSAGE = 16 * 2**20
+"""Bytes aimed at, at the most, for the items of one message."""
+
+FIRST_BULK = 16
+"""Items of the very first messages when there are plenty."""
+
+
+@dataclass
+class Chunker:
+    """Decide chunk sizes for one pass.
+
+    Attributes:
+        workers: Number of workers.
+        count: Number of items, or None when not known.
+        fixed: Items per message where the user or the backend says so.
+    """
+
+    workers: int
+    count: int | None
+    fixed: int | None = None
+    taken: int = 0
+    largest: int = 0
+    measured: int = 0
+    seconds: float = 0.0
+    item_bytes: float = 0.0
+
+    @property
+    def item_seconds(self) -> float | None:
+        """Return the mean time of an item so far, recent ones counting more; None before the first answer."""
+        return self.seconds / self.measured if self.measured else None
+
+    @property
+    def each(self) -> bool:
+        """Return whether items of the next message are timed one by one."""
+        mean = self.item_seconds
+        return mean is None or mean >= TINY
+
+    def learn(self, count: int, seconds: float, sent: int) -> None:
+        """Take in what a message of `count` items cost: seconds of calls and bytes sent."""
+        if not count:
+            return
+        if self.measured > 4 * count:
+            self.measured //= 2
+            self.seconds /= 2
+        self.measured += count
+        self.seconds += seconds
+        self.item_bytes = max(sent / count, self.item_bytes * 0.5)
+
+    def next(self) -> int:
+        """Return the size of the next chunk, at least 1."""
+        size = self.fixed if self.fixed is not None else self.measured_size()
+        if self.count is not None:
+            size = min(size, max(1, self.count - self.taken))
+        self.taken += size
+        self.largest = max(self.largest, size)
+        return size
+
+    def measured_size(self) -> int:
+        """Return the size that the measurements so far call for."""
+        mean = self.item_seconds
+        if mean is None:
+            plenty = self.count is None or self.count > 256 * self.workers
+            return FIRST_BULK if plenty else 1
+        mean = max(mean, 1e-9)
+        size = TARGET / mean
+        if self.count is not None:
+            share = (self.count - self.taken) / (2 * self.workers)
+            size = max(share, FLOOR / mean) if mean < TINY else min(size, share)
+        size = min(size, GROWTH * max(self.largest, 1))
+        if self.item_bytes > 0:
+            size = min(size, LARGEST_MESSAGE / self.item_bytes)
+        return max(1, math.floor(size))

@@ -1,0 +1,153 @@
+"""Workers that end in the middle: who died, of what, with which item, and what has to run again.
+
+An executor that loses a worker breaks as a whole. So the answers that have arrived are kept, the board tells which
+items the dead were computing, new workers are opened, and only lost items run again: suspects one by one, alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import Callable
+from concurrent.futures import BrokenExecutor
+from typing import TYPE_CHECKING, Any
+
+from concompare.engine.failures import death, short_repr
+from concompare.engine.outcome import PassOptions
+from concompare.engine.pools import Pool
+from concompare.errors import ItemTimeout, WorkerDied
+
+if TYPE_CHECKING:
+    from concompare.engine.passes import Chunk
+
+TRIES = 2
+"""How often an item is run whose worker died: the second time alone."""
+
+
+def is_death(error: BaseException) -> bool:
+    """Return whether an executor's error means that a worker has ended."""
+    return isinstance(error, BrokenExecutor) or type(error).__name__ in ("ProcessEnded", "TerminatedWorkerError")
+
+
+class Inquest:
+    """What is known about the workers of one pass and their ends."""
+
+    def __init__(self, pool: Pool, options: PassOptions, clock: Callable[[], float]) -> None:
+        self.pool = pool
+        self.options = options
+        self.clock = clock
+        self.peaks: dict[int, int] = {}
+        self.timed_out: dict[int, float] = {}
+        self.tries: dict[int, int] = {}
+
+    def watch(self) -> bool:
+        """Note the workers' memory, end those whose item takes too long; return whether a worker is silently gone."""
+        if not self.pool.near:
+            return False
+        self.note_memory()
+        if self.options.timeout is not None:
+            self.end_late_ones(self.options.timeout)
+        if self.pool.backend.name == "mp-pool":  # the one that replaces its dead in silence, losing what they held
+            return any(process.exitcode is not None for process in self.pool.processes)
+        return False
+
+    def note_memory(self) -> None:
+        """Remember each worker's highest memory, to be told if it dies."""
+        import psutil
+
+        for process in self.pool.processes:
+            with contextlib.suppress(psutil.Error):
+                used = psutil.Process(process.pid).memory_info().rss
+                self.peaks[process.pid] = max(used, self.peaks.get(process.pid, 0))
+
+    def end_late_ones(self, limit: float) -> None:
+        """Kill the workers whose item has run longer than its time limit."""
+        from concompare.backends.base import kill_processes
+
+        now = self.clock()
+        for pid, item, since in self.pool.board():
+            if pid and item >= 0 and now - since > limit:
+                self.timed_out[item] = now - since
+                kill_processes([process for process in self.processes() if process.pid == pid])
+
+    def processes(self) -> list[Any]:
+        """Return the worker processes, those of per-item backends included."""
+        if self.pool.backend.ephemeral and self.pool.executor is not None:
+            return self.pool.backend.processes(self.pool.executor)
+        return self.pool.processes
+
+    def judge(
+        self, lost: list[Chunk], error: Exception | None
+    ) -> tuple[list[tuple[Chunk, int, BaseException]], list[Chunk]]:
+        """Return the verdicts on single items, and the chunks to run again.
+
+        An item is found guilty when its time was up, when it was alone with its dead worker, or when its worker died
+        for the second time.
+        """
+        codes = self.exit_codes(error)
+        board = {item: pid for pid, item, _ in self.pool.board() if pid and item >= 0}
+        suspects = {item for item, pid in board.items() if codes.get(pid, 0) not in (0, None)}
+        verdicts: list[tuple[Chunk, int, BaseException]] = []
+        again: list[Chunk] = []
+        for chunk in lost:
+            positions = range(chunk.first, chunk.first + len(chunk.items))
+            if not (suspects | self.timed_out.keys()) & set(positions) and board and not chunk.alone:
+                again.append(chunk)
+                continue
+            for single in split(chunk):
+                index = single.first
+                if index in self.timed_out:
+                    verdicts.append((single, index, late(index, single.items[0], self.options.timeout)))
+                    continue
+                if index in suspects or chunk.alone or not board:
+                    self.tries[index] = self.tries.get(index, 0) + 1
+                    single.alone = True
+                if chunk.alone or self.tries.get(index, 0) >= TRIES:
+                    pid = board.get(index)
+                    code = codes.get(pid) if pid is not None else next(iter(codes.values()), None)
+                    peak = self.peaks.get(pid or 0)
+                    verdicts.append((single, index, death(index, short_repr(single.items[0]), code, peak)))
+                else:
+                    again.append(single)
+        return verdicts, again
+
+    def exit_codes(self, error: Exception | None) -> dict[int, int | None]:
+        """Return the exit codes of the workers that ended by themselves, by process id."""
+        pid = getattr(error, "pid", None)
+        if isinstance(pid, int):
+            return {pid: getattr(error, "exitcode", None)}
+        codes = {}
+        for process in self.pool.processes:
+            with contextlib.suppress(Exception):
+                process.join(0.2)
+                codes[process.pid] = process.exitcode
+        own = {pid: code for pid, code in codes.items() if code not in (None, 0, -signal.SIGTERM)}
+        return own or codes
+
+    def reopen(self) -> None:
+        """Open new workers in the place of the broken ones.
+
+        Raises:
+            WorkerDied: They cannot be started again.
+        """
+        if self.pool.backend.ephemeral:
+            return
+        if self.pool.borrowed:
+            raise WorkerDied(f"the workers of {self.pool.backend.name} are gone; make a new executor")
+        try:
+            self.pool.reopen()
+        except Exception as error:
+            raise WorkerDied(f"a worker died and new ones could not be started: {error}") from error
+
+
+def split(chunk: Chunk) -> list[Chunk]:
+    """Return a chunk's items as chunks of one."""
+    kind = type(chunk)
+    return [
+        kind(chunk.first + offset, [item], True, attempts=chunk.attempts) for offset, item in enumerate(chunk.items)
+    ]
+
+
+def late(index: int, item: Any, limit: float | None) -> ItemTimeout:
+    """Return the error for an item whose time was up."""
+    return ItemTimeout(f"item {index} ({short_repr(item)}) took longer than its {limit:g} s; its worker was ended")

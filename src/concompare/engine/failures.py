@@ -1,0 +1,120 @@
+"""Exceptions of items as the user should see them: themselves, with the item, ending on the user's line."""
+
+from __future__ import annotations
+
+import contextlib
+import pickle
+import reprlib
+import signal
+from types import CodeType, TracebackType
+from typing import Any
+
+from concompare.errors import CannotShip, RemoteError, WorkerDied
+from concompare.formats import size
+
+SHORT = reprlib.Repr()
+SHORT.maxstring = SHORT.maxother = 60
+
+
+def short_repr(item: Any) -> str:
+    """Return an item's repr on one line, at most some sixty characters, whatever its `__repr__` does."""
+    try:
+        text = SHORT.repr(item)
+    except Exception:
+        text = f"<{type(item).__name__}>"
+    text = " ".join(text.split())
+    return text if len(text) <= 80 else text[:77] + "…"
+
+
+def rebuild(packed: dict[str, Any]) -> BaseException:
+    """Return the exception that `pack_error` took apart, with a traceback through the user's frames."""
+    error = instance_of(packed)
+    for note in packed["notes"]:
+        if note not in getattr(error, "__notes__", ()):
+            error.add_note(note)
+    if "cause" in packed:
+        error.__cause__ = rebuild(packed["cause"])
+    if "context" in packed:
+        error.__context__ = rebuild(packed["context"])
+    error.__suppress_context__ = packed["suppress"]
+    if isinstance(error, BaseExceptionGroup) and len(packed.get("members", ())) == len(error.exceptions):
+        for member, inner in zip(error.exceptions, packed["members"], strict=True):
+            member.__traceback__ = traceback_through(inner["frames"])
+    return error.with_traceback(traceback_through(packed["frames"]))
+
+
+def instance_of(packed: dict[str, Any]) -> BaseException:
+    """Return the exception itself, or one put together from its parts, or a stand-in of its name and text."""
+    with contextlib.suppress(Exception):
+        error: Any = pickle.loads(packed["pickle"])
+        if isinstance(error, BaseException):
+            return error
+    with contextlib.suppress(Exception):
+        kind, arguments, state = pickle.loads(packed["parts"])
+        error = kind.__new__(kind, *arguments)
+        error.args = arguments
+        error.__dict__.update(state)
+        if isinstance(error, BaseException):
+            return error
+    if packed["text"].startswith("the result cannot be sent back"):
+        return CannotShip(packed["text"])
+    stand_in: type[RemoteError] = type(packed["type"].rpartition(".")[2], (RemoteError,), {})
+    return stand_in(packed["text"])
+
+
+def traceback_through(frames: list[tuple[str, int, str]]) -> TracebackType | None:
+    """Return a traceback through places in source files, outermost first, made of frames that ran nothing."""
+    entry: TracebackType | None = None
+    for file, line, name in reversed(frames):
+        place = place_in(file, line, name)
+        if place is not None:
+            entry = TracebackType(entry, place.tb_frame, place.tb_lasti, line or 1)
+    return entry
+
+
+TEMPLATE: CodeType = compile("raise error", "", "exec")
+
+
+def place_in(file: str, line: int, name: str) -> TracebackType | None:
+    """Return a traceback entry whose frame claims to be at that line of that file."""
+    units = len(TEMPLATE.co_code) // 2
+    # A line table in which every instruction lies on the first line and has no columns to be underlined:
+    # https://github.com/python/cpython/blob/main/InternalDocs/code_objects.md, form 13.
+    table = b"".join(bytes([0xE8 | (min(8, units - at) - 1), 0]) for at in range(0, units, 8))
+    code = TEMPLATE.replace(co_filename=file, co_name=name, co_qualname=name, co_firstlineno=line, co_linetable=table)
+    try:
+        exec(code, {"error": Exception(), "__name__": name})
+    except Exception as error:
+        return error.__traceback__.tb_next if error.__traceback__ is not None else None
+    return None
+
+
+def user_part(entry: TracebackType | None) -> TracebackType | None:
+    """Return a traceback from the first frame that is not concompare's."""
+    while entry is not None and entry.tb_frame.f_globals.get("__name__", "").startswith("concompare."):
+        entry = entry.tb_next
+    return entry
+
+
+def with_item(error: BaseException, index: int, item: str) -> BaseException:
+    """Note on an exception which item raised it."""
+    note = f"concompare: raised by item {index}: {item}"
+    if note not in getattr(error, "__notes__", ()):
+        with contextlib.suppress(AttributeError, TypeError):
+            error.add_note(note)
+    return error
+
+
+def death(index: int | None, item: str, exitcode: int | None, peak: int | None) -> WorkerDied:
+    """Return the error for an item whose worker ended while computing it."""
+    name = None
+    if exitcode is not None and exitcode < 0:
+        with contextlib.suppress(ValueError):
+            name = signal.Signals(-exitcode).name
+    how = f"killed by {name}" if name else f"ended with exit code {exitcode}" if exitcode is not None else "gone"
+    if name == "SIGKILL":
+        how += " (often the system, for lack of memory)"
+    memory = f"; it had used {size(peak)} of memory" if peak else ""
+    where = f"computing item {index} ({item})" if index is not None else "between two items"
+    remedy = "Use fewer workers or smaller items if memory ran out, or --on-error keep to go on without the item."
+    return WorkerDied(f"a worker was {how} while {where}{memory}. {remedy}", index, name)

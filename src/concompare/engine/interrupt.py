@@ -1,0 +1,70 @@
+"""Ctrl-C: noticed at once, acted on where nothing of ours is half done.
+
+While a pass runs, the first interrupt only raises a flag that the pass looks at between two steps. It is raised as
+KeyboardInterrupt on the spot where the user's own code runs in the notebook's thread (tails, items, the plain loop).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any
+
+Handler = Callable[[int, FrameType | None], Any] | int | None
+
+
+class Guard:
+    """Whether the user has interrupted, since the pass began."""
+
+    def __init__(self) -> None:
+        self.interrupted = False
+        self.in_user_code = 0
+        self.wake: Callable[[], None] = lambda: None
+
+    def handle(self, number: int, frame: FrameType | None) -> None:
+        """Take the signal."""
+        if self.in_user_code:
+            raise KeyboardInterrupt
+        self.interrupted = True
+        self.wake()
+
+    @contextlib.contextmanager
+    def user_code(self) -> Iterator[None]:
+        """Let an interrupt be raised on the spot: the notebook's own code runs here."""
+        self.in_user_code += 1
+        try:
+            if self.interrupted:
+                raise KeyboardInterrupt
+            yield
+        finally:
+            self.in_user_code -= 1
+
+    def check(self) -> None:
+        """Raise KeyboardInterrupt if the user has interrupted."""
+        if self.interrupted:
+            raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def guarded() -> Iterator[Guard]:
+    """Take interrupts for the time of a pass; in other threads than the main one there are none to take."""
+    guard = Guard()
+    if threading.current_thread() is not threading.main_thread():
+        yield guard
+        return
+    before: Handler = signal.getsignal(signal.SIGINT)
+    if before in (signal.SIG_IGN, None):  # between cells a kernel takes none either
+        yield guard
+        return
+    outer = getattr(before, "__self__", None)
+    if isinstance(outer, Guard):  # a pass inside a tail of another pass: the inner one decides
+        outer_before = outer.in_user_code
+        guard.interrupted = outer.interrupted and not outer_before
+    signal.signal(signal.SIGINT, guard.handle)
+    try:
+        yield guard
+    finally:
+        signal.signal(signal.SIGINT, before)

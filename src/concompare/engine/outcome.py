@@ -1,0 +1,95 @@
+"""What a pass is asked for and what it gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from concompare.records import Pass
+
+
+@dataclass(frozen=True, slots=True)
+class PassOptions:
+    """How a pass is run.
+
+    Attributes:
+        on_error: "stop": the first failing item in input order raises; "keep": failures become `Failure` values.
+        chunk: Items per message; None: from measured item time.
+        timeout: Seconds an item may take; None: no limit.
+        temporaries: Names that the function gives back besides its value (it returns a pair then).
+        output: What becomes of prints: shown in item order, dropped, or kept in the outcome.
+        progress: Called with (items finished, number of items or None), at most four times a second.
+        cap: Seconds after which the pass is stopped for good; None: no cap.
+        memory: Whether to watch the workers' memory.
+        keep_values: Whether the outcome holds the values (a tail that was given them all may not need them again).
+    """
+
+    on_error: Literal["stop", "keep"] = "stop"
+    chunk: int | None = None
+    timeout: float | None = None
+    temporaries: tuple[str, ...] = ()
+    output: Literal["show", "drop", "keep"] = "show"
+    progress: Callable[[int, int | None], None] | None = None
+    cap: float | None = None
+    memory: bool = False
+    keep_values: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What stands in the place of an item's result when the item failed and the pass went on.
+
+    Attributes:
+        index: Position of the item in the input.
+        item: The item's repr, shortened.
+        error: The exception.
+    """
+
+    index: int
+    item: str
+    error: BaseException
+
+    def __bool__(self) -> bool:
+        """Return False, so that results can be filtered by truth."""
+        return False
+
+    def __repr__(self) -> str:
+        return f"<Failure: item {self.index} ({self.item}): {type(self.error).__name__}: {self.error}>"
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a pass gave; while it runs, what it has given so far.
+
+    Attributes:
+        values: Results in input order, a Failure in the place of an item that failed.
+        failures: The failures, in input order.
+        names: Names that the items assigned, with their last values.
+        record: What it took, or None while it runs.
+        output: (position, stream, text) of what was printed, where it was kept.
+        stopped: True if the caller stopped it, or its cap was reached.
+        finished: Results that finished out of order before an interrupt or error, by position.
+    """
+
+    values: list[Any] = field(default_factory=list)
+    failures: tuple[Failure, ...] = ()
+    names: dict[str, Any] = field(default_factory=dict)
+    record: Pass | None = None
+    output: tuple[tuple[int, str, str], ...] = ()
+    stopped: bool = False
+    finished: dict[int, Any] = field(default_factory=dict)
+
+
+LAST: list[Outcome] = []
+
+
+def last() -> Outcome:
+    """Return the outcome of the last pass, also of one that was interrupted or failed.
+
+    Raises:
+        LookupError: No pass has been run.
+    """
+    if not LAST:
+        raise LookupError("no pass has been run yet")
+    return LAST[0]

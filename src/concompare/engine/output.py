@@ -1,0 +1,63 @@
+"""What workers print, under the cell that started them: whole, once, in item order."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from concompare.streams import LISTENING
+
+LOCK = threading.RLock()
+
+
+class Route:
+    """A stream that gives what our worker threads write to their recorders, and everything else to the original."""
+
+    def __init__(self, original: Any, which: int) -> None:
+        self.original = original
+        self.which = which
+
+    def write(self, text: str) -> int:
+        """Write to the recorder of the calling thread if it computes an item, else to the original stream."""
+        recorders = getattr(LISTENING, "out", None)
+        stream = self.original if recorders is None else recorders[self.which]
+        return int(stream.write(text) or 0)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Write each line."""
+        for line in lines:
+            self.write(line)
+
+    def flush(self) -> None:
+        """Flush the original stream, unless the calling thread's output is recorded."""
+        if getattr(LISTENING, "out", None) is None:
+            self.original.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        recorders = getattr(LISTENING, "out", None)
+        return getattr(self.original if recorders is None else recorders[self.which], name)
+
+
+@contextlib.contextmanager
+def routed() -> Iterator[None]:
+    """Record what worker threads write for the time of a pass."""
+    with LOCK:
+        before = sys.stdout, sys.stderr
+        sys.stdout, sys.stderr = Route(before[0], 0), Route(before[1], 1)
+        mine = sys.stdout, sys.stderr
+    try:
+        yield
+    finally:
+        with LOCK:
+            if sys.stdout is mine[0]:
+                sys.stdout = before[0]
+            if sys.stderr is mine[1]:
+                sys.stderr = before[1]
+
+
+def show(stream: str, text: str) -> None:
+    """Write recorded text to the notebook's stream of that name."""
+    (sys.stderr if stream == "stderr" else sys.stdout).write(text)

@@ -1,0 +1,527 @@
+"""One pass over one pool: chunks out, answers in, values in item order.
+
+    items ─ Chunker ─ submit ──> worker.run / run_here ──> arrivals ─ settle ─ release ──> on_value, values
+                        ↑                                     │
+                        └── lost chunks of a dead worker ─────┘
+
+Everything happens in the calling thread; workers' answers wake it by a queue. An interrupt is acted on between steps.
+"""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections.abc import Callable, Iterable, Iterator, Sized
+from concurrent.futures import CancelledError, Future
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+from concompare.engine import output
+from concompare.engine.chunks import Chunker
+from concompare.engine.deaths import Inquest, is_death
+from concompare.engine.failures import rebuild, short_repr, user_part, with_item
+from concompare.engine.interrupt import Guard, guarded
+from concompare.engine.outcome import LAST, Failure, Outcome, PassOptions
+from concompare.engine.pools import Pool
+from concompare.engine.stopping import stop_threads
+from concompare.engine.transport import Transport
+from concompare.errors import BackendUnavailable, CannotShip, Interrupted
+from concompare.formats import count as count_of
+from concompare.records import Message, Pass
+from concompare.worker import Answer, run, run_here
+
+WINDOW = 64
+"""Chunks per worker that may be finished ahead of the oldest unfinished one, when the items' number is unknown."""
+
+PROGRESS = 0.25
+"""Seconds between two looks at progress, deadlines and the workers' health."""
+
+
+@dataclass(slots=True)
+class Chunk:
+    """Items that go to a worker together."""
+
+    first: int
+    items: list[Any]
+    each: bool
+    sent: float = 0.0
+    packing: float = 0.0
+    bytes_in: int = 0
+    attempts: int = 0
+    alone: bool = False
+    room: Any = None
+
+
+@dataclass(slots=True)
+class Settled:
+    """The answer to a chunk, waiting for its turn."""
+
+    values: list[Any]
+    errors: dict[int, BaseException]
+    names: dict[str, Any]
+    output: tuple[tuple[int, str, str], ...]
+    items: dict[int, str] = field(default_factory=dict)
+
+
+class PassRun:
+    """The state of one pass; `go()` runs it."""
+
+    def __init__(
+        self,
+        function: Callable[[Any], Any],
+        items: Iterable[Any],
+        pool: Pool,
+        options: PassOptions,
+        count: int | None,
+        on_value: Callable[[int, Any], Any] | None,
+        clock: Callable[[], float],
+    ) -> None:
+        self.function, self.pool, self.options, self.clock = function, pool, options, clock
+        self.items = iter(items)
+        self.on_value = on_value
+        if count is None and isinstance(items, Sized):
+            count = len(items)
+        self.count = count
+        self.chunker = Chunker(pool.workers, count, options.chunk or pool.backend.chunk)
+        self.transport = Transport(pool, function) if not pool.shares_objects else None
+        self.inquest = Inquest(pool, options, clock)
+        self.arrivals: queue.SimpleQueue[tuple[Future[Any], Chunk] | None] = queue.SimpleQueue()
+        self.flying: dict[Future[Any], Chunk] = {}
+        self.again: list[Chunk] = []
+        self.settled: dict[int, Settled] = {}
+        self.outcome = Outcome()
+        self.messages: list[Message] = []
+        self.idents: dict[tuple[int, int], int] = {}
+        self.failures: list[Failure] = []
+        self.next_item = 0
+        self.released = 0
+        self.finished = 0
+        self.exhausted = False
+        self.halt = False
+        self.first_error: int | None = None
+        self.looked = self.began = 0.0
+        self.peak = 0
+        self.stopped: str | None = None
+
+    # ------------------------------------------------------------------------------------------------------ the pass
+
+    def go(self) -> Outcome:
+        """Run the pass.
+
+        Raises:
+            Interrupted: The user interrupted; finished results are in `last()`.
+            BaseException: The first failing item's own exception, with `on_error="stop"`.
+        """
+        LAST[:] = [self.outcome]
+        with ExitStack() as stack:
+            guard = stack.enter_context(guarded())
+            guard.wake = lambda: self.arrivals.put(None)
+            if self.pool.shares_objects:
+                stack.enter_context(output.routed())
+            self.began = self.looked = self.clock()
+            try:
+                self.loop(guard)
+            except KeyboardInterrupt as error:
+                guard.wake = lambda: None
+                self.abandon()
+                cause = error if user_part(error.__traceback__) is not None else None
+                raise Interrupted(self.words_of_interrupt()) from cause
+            except BaseException:
+                self.abandon()
+                raise
+            self.conclude()
+        return self.outcome
+
+    def loop(self, guard: Guard) -> None:
+        """Send, receive and release until all is done."""
+        while True:
+            if not self.halt:
+                self.fill(guard)
+            if not self.flying and not self.again:
+                break
+            if self.halt and self.done_before_error():
+                break
+            try:
+                arrival = self.arrivals.get(timeout=PROGRESS)
+            except queue.Empty:
+                arrival = None
+            guard.check()
+            while arrival is not None:
+                self.settle(*arrival)
+                try:
+                    arrival = self.arrivals.get_nowait()
+                except queue.Empty:
+                    break
+            self.release(guard)
+            self.look()
+            if self.outcome.stopped:
+                self.abandon()
+                break
+
+    def done_before_error(self) -> bool:
+        """Return whether nothing that runs still could fail earlier than the first failure."""
+        return self.first_error is not None and self.released >= self.first_error
+
+    # ---------------------------------------------------------------------------------------------------------- sending
+
+    def fill(self, guard: Guard) -> None:
+        """Send chunks until every worker has one to do and one to do next."""
+        limit = 2 * self.pool.workers
+        while len(self.flying) < limit and not self.halt:
+            chunk = self.next_chunk(guard)
+            if chunk is None:
+                return
+            self.send(chunk)
+            guard.check()
+
+    def next_chunk(self, guard: Guard) -> Chunk | None:
+        """Return the next chunk to send, lost ones first, suspects alone; None when there is none now."""
+        if self.again:
+            if any(chunk.alone for chunk in self.flying.values()) or (self.again[0].alone and self.flying):
+                return None
+            return self.again.pop(0)
+        if self.exhausted or any(chunk.alone for chunk in self.flying.values()):
+            return None
+        if self.count is None and self.next_item - self.released > WINDOW * self.pool.workers * max(
+            self.chunker.largest, 1
+        ):
+            return None
+        each, size = self.chunker.each, self.chunker.next()
+        with guard.user_code():
+            items = take(self.items, size)
+        if len(items) < size:
+            self.exhausted = True
+            if not items:
+                return None
+        chunk = Chunk(self.next_item, items, each or self.options.timeout is not None)
+        self.next_item += len(items)
+        return chunk
+
+    def send(self, chunk: Chunk) -> None:
+        """Send one chunk to whichever worker is free first."""
+        chunk.attempts += 1
+        chunk.sent = self.clock()
+        future = self.submit(chunk)
+        self.flying[future] = chunk
+        future.add_done_callback(lambda done: self.arrivals.put((done, chunk)))
+
+    def submit(self, chunk: Chunk) -> Future[Any]:
+        """Hand a chunk to the executor, in a fresh pool if this one has broken in the meantime."""
+        keep_going = self.options.on_error == "keep"
+        try:
+            executor = self.pool.executor
+            assert executor is not None
+            if self.transport is None:
+                return executor.submit(
+                    run_here,
+                    self.function,
+                    chunk.items,
+                    chunk.first,
+                    chunk.each,
+                    keep_going,
+                    self.options.temporaries,
+                    lambda: self.halt,
+                )
+            request = self.transport.request(chunk, keep_going, self.options.temporaries)
+            chunk.packing = self.clock() - chunk.sent
+            return executor.submit(run, request)
+        except Exception as error:
+            if not is_death(error):
+                raise
+            if self.transport is not None:
+                self.transport.forget(chunk)
+            failed: Future[Any] = Future()
+            failed.set_exception(error)
+            return failed
+
+    # -------------------------------------------------------------------------------------------------------- receiving
+
+    def settle(self, future: Future[Any], chunk: Chunk) -> None:
+        """Take in an answer: note what it cost, rebuild its values, or send it again."""
+        if self.flying.pop(future, None) is None:
+            return  # abandoned, or already counted among the lost
+        try:
+            answer: Answer = future.result()
+        except CancelledError:
+            return
+        except Exception as error:
+            if not is_death(error):
+                raise self.in_words(error) from error
+            self.recover([chunk], error)
+            return
+        if answer.problem is not None:
+            self.resend(chunk, answer)
+            return
+        before = self.clock()
+        settled = self.opened(chunk, answer)
+        self.note(chunk, answer, before)
+        self.settled[chunk.first] = settled
+        self.finished += len(chunk.items)
+        if settled.errors and self.options.on_error == "stop":
+            first = chunk.first + min(settled.errors)
+            self.first_error = first if self.first_error is None else min(self.first_error, first)
+            self.halt = True
+
+    def in_words(self, error: Exception) -> Exception:
+        """Return an executor's own error as one of ours where the executor is to blame."""
+        return BackendUnavailable(f"{self.pool.backend.name}: {type(error).__name__}: {error}")
+
+    def opened(self, chunk: Chunk, answer: Answer) -> Settled:
+        """Return an answer's values and exceptions as live objects."""
+        if self.transport is None:
+            values, names = answer.values, answer.names
+            errors = dict(answer.errors)
+            for error in errors.values():
+                error.__traceback__ = user_part(error.__traceback__)
+        else:
+            values, names = self.transport.open(chunk, answer)
+            errors = {offset: rebuild(packed) for offset, packed in answer.errors}
+        items = {offset: short_repr(chunk.items[offset]) for offset in errors}
+        for offset, error in errors.items():
+            with_item(error, chunk.first + offset, items[offset])
+        return Settled(values, errors, names, answer.output, items)
+
+    def resend(self, chunk: Chunk, answer: Answer) -> None:
+        """Send a chunk again with the function that its worker lacked, or say why it cannot be loaded there."""
+        assert answer.problem is not None
+        assert self.transport is not None
+        kind, packed = answer.problem
+        self.transport.forget(chunk)
+        if kind == "need function" and chunk.attempts < 4:
+            self.transport.must_send()
+            self.again.append(chunk)
+            return
+        what = "the items" if kind == "items" else "the function"
+        cause = rebuild(packed) if packed else None
+        detail = f"{packed['type']}: {packed['text']}" if packed else "it does not arrive"
+        raise CannotShip(f"{what} cannot be loaded in a worker: {detail}") from cause
+
+    def note(self, chunk: Chunk, answer: Answer, before: float) -> None:
+        """Record what a message took."""
+        now = self.clock()
+        worker = self.idents.setdefault(answer.ident, len(self.idents))
+        if self.pool.backend.ephemeral:
+            worker %= self.pool.workers
+        shift = 0.0
+        if self.transport is not None and not (chunk.sent <= answer.received and answer.returned <= now):
+            shift = (chunk.sent + now - answer.received - answer.returned) / 2  # another clock
+        began = self.began - shift
+        bytes_out = self.transport.bytes_out(answer) if self.transport is not None else 0
+        self.chunker.learn(len(chunk.items), answer.end - answer.start, chunk.bytes_in)
+        self.messages.append(
+            Message(
+                chunk.first, len(chunk.items), worker, chunk.sent - self.began, answer.received - began,
+                answer.start - began, answer.end - began, answer.returned - began, now - self.began,
+                answer.cpu, answer.native_cpu, answer.waited, chunk.packing + now - before,
+                chunk.bytes_in, bytes_out, answer.seconds,
+            )
+        )  # fmt: skip
+
+    # -------------------------------------------------------------------------------------------------------- releasing
+
+    def release(self, guard: Guard) -> None:
+        """Hand on what is complete up to here, in item order: output first, then the value."""
+        while not self.outcome.stopped:
+            settled = self.settled.pop(self.released, None)
+            if settled is None:
+                return
+            if self.on_value is None and not settled.errors and not settled.output:
+                if self.options.keep_values:
+                    self.outcome.values.extend(settled.values)
+                self.released += len(settled.values)
+                self.outcome.names.update(settled.names or {})
+            else:
+                self.release_one_by_one(settled, guard)
+
+    def release_one_by_one(self, settled: Settled, guard: Guard) -> None:
+        """Hand on a chunk's values with its output, and its first error if that is to be raised."""
+        printed = list(settled.output)
+        first = self.released
+        count = len(settled.values)
+        if settled.names and not settled.errors:
+            self.outcome.names.update(settled.names)
+        for offset in range(max(count, max(settled.errors, default=-1) + 1)):
+            while printed and printed[0][0] <= offset:
+                self.emit(first, *printed.pop(0))
+            if offset in settled.errors:
+                if settled.names:
+                    self.outcome.names.update(settled.names)
+                self.fail(first + offset, settled.items[offset], settled.errors[offset])
+                value: Any = self.failures[-1]
+            else:
+                value = settled.values[offset]
+            if self.options.keep_values:
+                self.outcome.values.append(value)
+            self.released += 1
+            if self.on_value is not None:
+                with guard.user_code():
+                    if self.on_value(first + offset, value):
+                        self.outcome.stopped = True
+                        return
+        for rest in printed:
+            self.emit(first, *rest)
+
+    def emit(self, first: int, offset: int, stream: str, text: str) -> None:
+        """Show or keep what an item printed."""
+        if self.options.output == "show":
+            output.show(stream, text)
+        elif self.options.output == "keep":
+            self.outcome.output = (*self.outcome.output, (first + offset, stream, text))
+
+    def fail(self, index: int, item: str, error: BaseException) -> None:
+        """Keep a failure, or raise it."""
+        self.failures.append(Failure(index, item, error))
+        self.outcome.failures = tuple(self.failures)
+        if self.options.on_error == "stop":
+            raise error
+
+    # --------------------------------------------------------------------------------------------- health and progress
+
+    def look(self) -> None:
+        """Look at progress, the cap and the workers' health, now and then."""
+        now = self.clock()
+        if self.options.cap is not None and now - self.began > self.options.cap:
+            self.stopped = f"stopped after {self.options.cap:.3g} s"
+            self.outcome.stopped = True
+            return
+        if now - self.looked < PROGRESS:
+            return
+        self.looked = now
+        if self.options.progress is not None:
+            self.options.progress(self.finished, self.count)
+        if self.options.memory and self.pool.processes:
+            self.peak = max(self.peak, self.pool.memory())
+        if self.inquest.watch():
+            self.recover([], None)
+
+    def recover(self, lost: list[Chunk], error: Exception | None) -> None:
+        """Open new workers after one died, and send what was lost again, suspects alone."""
+        finished = [entry for entry in self.flying if entry.done() and entry.exception() is None]
+        lost += [chunk for future, chunk in self.flying.items() if future not in finished]
+        self.flying = {future: self.flying[future] for future in finished}
+        verdicts, again = self.inquest.judge(lost, error)
+        if self.transport is not None:
+            for chunk in lost:
+                self.transport.forget(chunk)
+        self.inquest.reopen()
+        if self.transport is not None:
+            self.transport = Transport(self.pool, self.function)
+        for chunk, index, death in verdicts:
+            self.settled_by_death(chunk, index, death)
+        self.again = sorted([*again, *self.again], key=lambda chunk: (chunk.alone, chunk.first))
+
+    def settled_by_death(self, chunk: Chunk, index: int, death: BaseException) -> None:
+        """Count a single item as failed because its worker died or its time was up."""
+        item = short_repr(chunk.items[0])
+        self.settled[index] = Settled([None], {0: with_item(death, index, item)}, {}, (), {0: item})
+        self.finished += 1
+        if self.options.on_error == "stop":
+            self.first_error = index if self.first_error is None else min(self.first_error, index)
+            self.halt = True
+
+    # ------------------------------------------------------------------------------------------------------- the end
+
+    def abandon(self) -> None:
+        """Stop everything that still runs and keep what has finished."""
+        self.halt = True
+        for future, chunk in list(self.flying.items()):
+            if future.done() and not future.cancelled() and future.exception() is None:
+                self.settle(future, chunk)
+        for future in self.flying:
+            future.cancel()
+        for first, settled in self.settled.items():
+            for offset, value in enumerate(settled.values):
+                if offset not in settled.errors:
+                    self.outcome.finished[first + offset] = value
+        if any(not future.cancelled() and not future.done() for future in self.flying):
+            self.pool.broken = True
+            if self.pool.shares_objects:
+                self.unstoppable = stop_threads(self.pool)
+            else:
+                self.pool.kill()
+        self.flying.clear()
+        self.conclude()
+
+    unstoppable: tuple[str, ...] = ()
+
+    def words_of_interrupt(self) -> str:
+        """Return the one line that an interrupt shows."""
+        kept = len(self.outcome.values) + len(self.outcome.finished)
+        total = f" of {self.count}" if self.count is not None else ""
+        text = f"interrupted after {count_of(self.finished, 'item')}{total}"
+        if kept:
+            text += "; what finished is in concompare.last()"
+        if self.unstoppable:
+            text += (
+                f". Python cannot stop a thread inside {', '.join(self.unstoppable)}: it ends when that call returns"
+            )
+        return text
+
+    def conclude(self) -> None:
+        """Write the record of the pass."""
+        if self.options.progress is not None:
+            self.options.progress(self.finished, self.count)
+        messages = tuple(self.messages)
+        self.outcome.failures = tuple(self.failures)
+        self.outcome.record = Pass(
+            items=sum(message.count for message in messages),
+            wall=self.clock() - self.began,
+            cpu=sum(message.cpu + message.native_cpu for message in messages),
+            failures=len(self.failures),
+            stopped=self.stopped,
+            bytes_in=sum(message.bytes_in for message in messages),
+            bytes_out=sum(message.bytes_out for message in messages),
+            packing=sum(message.packing for message in messages),
+            peak_memory=self.peak or None,
+            messages=messages,
+        )
+        if self.transport is not None:
+            self.transport.close()
+
+
+def take(items: Iterator[Any], size: int) -> list[Any]:
+    """Return the next items, at most `size`."""
+    taken = []
+    for item in items:
+        taken.append(item)
+        if len(taken) == size:
+            break
+    return taken
+
+
+def run_pass(
+    function: Callable[[Any], Any],
+    items: Iterable[Any],
+    pool: Pool,
+    options: PassOptions = PassOptions(),  # noqa: B008 - frozen
+    *,
+    count: int | None = None,
+    on_value: Callable[[int, Any], Any] | None = None,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Outcome:
+    """Compute the function for every item once, on the pool's workers.
+
+    Args:
+        function: Takes an item and returns its value; a pair (value, names) where `options.temporaries` are asked for.
+        items: Any iterable, consumed as needed.
+        pool: From `lease()`.
+        options: How.
+        count: Number of items, where `items` has no length.
+        on_value: Called with (position, value) in item order, in the calling thread, as results arrive; a true return
+            value ends the pass.
+        clock: Seconds, as `time.perf_counter`.
+
+    Returns:
+        Values in input order, and what it took.
+
+    Raises:
+        Interrupted: The user interrupted the kernel.
+        CannotShip: The function, an item or a result cannot be sent.
+        BaseException: The first failing item's own exception, in input order, with `on_error="stop"`.
+    """
+    if pool.backend.isolation == "none":
+        from concompare.engine.plain import run_plain
+
+        return run_plain(function, items, options, count, on_value, clock)
+    return PassRun(function, items, pool, options, count, on_value, clock).go()

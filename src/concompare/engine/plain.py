@@ -1,0 +1,166 @@
+"""The plain loop as a pass: in the calling thread, item after item, measured like every other pass."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sized
+from typing import Any
+
+from concompare.engine.chunks import Chunker
+from concompare.engine.failures import short_repr, user_part, with_item
+from concompare.engine.interrupt import guarded
+from concompare.engine.outcome import LAST, Failure, Outcome, PassOptions
+from concompare.errors import Interrupted
+from concompare.formats import count as count_of
+from concompare.records import Message, Pass
+from concompare.streams import Recorder
+from concompare.worker import Computed, Meter, compute
+
+
+def run_plain(
+    function: Callable[[Any], Any],
+    items: Iterable[Any],
+    options: PassOptions,
+    count: int | None,
+    on_value: Callable[[int, Any], Any] | None,
+    clock: Callable[[], float],
+) -> Outcome:
+    """Run the plain loop; see `run_pass`."""
+    if count is None and isinstance(items, Sized):
+        count = len(items)
+    outcome = Outcome()
+    LAST[:] = [outcome]
+    loop = PlainLoop(function, outcome, options, on_value, clock)
+    try:
+        with guarded() as guard, guard.user_code():
+            loop.run(iter(items), count)
+    except KeyboardInterrupt as error:
+        total = f" of {count}" if count is not None else ""
+        kept = "; what finished is in concompare.last()" if outcome.values else ""
+        text = f"interrupted after {count_of(loop.finished, 'item')}{total}{kept}"
+        raise Interrupted(text) from (error if user_part(error.__traceback__) else None)
+    finally:
+        loop.conclude()
+    return outcome
+
+
+class PlainLoop:
+    """The state of a plain loop."""
+
+    def __init__(
+        self,
+        function: Callable[[Any], Any],
+        outcome: Outcome,
+        options: PassOptions,
+        on_value: Callable[[int, Any], Any] | None,
+        clock: Callable[[], float],
+    ) -> None:
+        self.function, self.outcome, self.options = function, outcome, options
+        self.on_value, self.clock = on_value, clock
+        self.messages: list[Message] = []
+        self.printed: list[tuple[int, str, str]] = []
+        self.finished = 0
+        self.stopped: str | None = None
+        self.began = self.looked = clock()
+
+    def run(self, items: Iterator[Any], count: int | None) -> None:
+        """Take items chunk by chunk; one by one where a tail must run after each."""
+        chunker = Chunker(1, count, 1 if self.on_value is not None else self.options.chunk)
+        while not self.outcome.stopped:
+            each, size = chunker.each, chunker.next()
+            chunk = []
+            for item in items:
+                chunk.append(item)
+                if len(chunk) == size:
+                    break
+            if not chunk:
+                return
+            chunker.learn(len(chunk), self.compute(chunk, each), 0)
+            self.look(count)
+
+    def compute(self, chunk: list[Any], each: bool) -> float:
+        """Compute one chunk and hand its values on; return the seconds its calls took."""
+        options, done = self.options, Computed()
+        meter = Meter()
+        with self.listening(done):
+            compute(
+                self.function,
+                chunk,
+                done,
+                each=each,
+                keep_going=options.on_error == "keep",
+                temporaries=options.temporaries,
+            )
+        start, end, cpu, native, waited = meter.read()
+        moments = (start - self.began, end - self.began)
+        self.messages.append(
+            Message(
+                self.finished, len(done.values), 0, moments[0], *moments[:1], *moments, *moments[1:], moments[1],
+                cpu, native, waited, seconds=tuple(done.seconds),
+            )
+        )  # fmt: skip
+        if done.names:
+            self.outcome.names.update(done.names)
+        self.hand_on(chunk, done)
+        return end - start
+
+    @contextlib.contextmanager
+    def listening(self, done: Computed) -> Iterator[None]:
+        """Let prints go where they go, unless they are to be dropped or kept."""
+        if self.options.output == "show":
+            yield
+            return
+        before = sys.stdout, sys.stderr
+        sys.stdout, sys.stderr = Recorder("stdout", done, before[0]), Recorder("stderr", done, before[1])
+        try:
+            yield
+        finally:
+            sys.stdout, sys.stderr = before
+            if self.options.output == "keep":
+                self.printed.extend((self.finished + offset, stream, text) for offset, stream, text in done.output)
+                self.outcome.output = tuple(self.printed)
+
+    def hand_on(self, chunk: list[Any], done: Computed) -> None:
+        """Hand the values on, with failures in their places."""
+        first = self.finished
+        for offset, error in done.errors:
+            if isinstance(error, KeyboardInterrupt):
+                raise error
+            error.__traceback__ = user_part(error.__traceback__)
+            item = short_repr(chunk[offset])
+            failure = Failure(first + offset, item, with_item(error, first + offset, item))
+            self.outcome.failures = (*self.outcome.failures, failure)
+            if offset < len(done.values):
+                done.values[offset] = failure
+        for value in done.values:
+            if self.options.keep_values:
+                self.outcome.values.append(value)
+            self.finished += 1
+            if self.on_value is not None and self.on_value(self.finished - 1, value):
+                self.outcome.stopped = True
+                return
+        if done.errors and self.options.on_error == "stop":
+            raise done.errors[0][1]
+
+    def look(self, count: int | None) -> None:
+        """Look at the cap and show progress, now and then."""
+        now = self.clock()
+        if self.options.cap is not None and now - self.began > self.options.cap:
+            self.stopped = f"stopped after {self.options.cap:.3g} s"
+            self.outcome.stopped = True
+        if self.options.progress is not None and now - self.looked >= 0.25:
+            self.looked = now
+            self.options.progress(self.finished, count)
+
+    def conclude(self) -> None:
+        """Write the record of the pass."""
+        messages = tuple(self.messages)
+        self.outcome.record = Pass(
+            items=self.finished,
+            wall=self.clock() - self.began,
+            cpu=sum(message.cpu + message.native_cpu for message in messages),
+            failures=len(self.outcome.failures),
+            stopped=self.stopped,
+            messages=messages,
+        )

@@ -1,0 +1,389 @@
+"""The workers open now: started by rendezvous, kept warm between cells, closed when idle, never left behind."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import shutil
+import tempfile
+import threading
+import time
+from concurrent.futures import Executor, Future, wait
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from concompare.backends.base import Backend, Start
+from concompare.engine.interrupt import guarded
+from concompare.engine.shipping import surroundings
+from concompare.errors import BackendUnavailable
+from concompare.worker import BOARD, THREAD_VARIABLES, begin, linger, meet
+
+IDLE = 300.0
+"""Seconds after which a warm pool that nobody uses is closed."""
+
+PATIENCE = 60.0
+"""Seconds that workers may take to start."""
+
+KEPT = 4
+"""Warm pools kept at a time; the least recently used is closed first."""
+
+
+class Pool:
+    """Open workers of one backend.
+
+    Attributes:
+        backend: Their kind.
+        workers: How many were asked for; `got`: how many distinct ones answered (None where that is not asked).
+        start_up: Seconds from opening until all answered.
+        fresh_now: Whether this lease opened it.
+        folder: Files shared with worker processes of this machine, or None.
+    """
+
+    def __init__(self, backend: Backend, workers: int, native_threads: int | None = None) -> None:
+        self.backend = backend
+        self.workers = workers
+        self.native_threads = native_threads
+        self.got: int | None = None
+        self.start_up = 0.0
+        self.fresh_now = True
+        self.keep = False
+        self.folder: Path | None = None
+        self.executor: Executor | None = None
+        self.pids: tuple[int, ...] = ()
+        self.knows: dict[str, set[tuple[int, int]]] = {}
+        self.state = ""
+        self.used = time.monotonic()
+        self.broken = False
+        self.processes: list[Any] = []
+        self.arena: Any = None
+
+    @property
+    def near(self) -> bool:
+        """Return whether the workers are processes of this machine that we start."""
+        return self.backend.isolation == "process" and not self.borrowed
+
+    @property
+    def borrowed(self) -> bool:
+        """Return whether the workers are the user's own."""
+        return hasattr(self.backend, "executor")
+
+    @property
+    def shares_objects(self) -> bool:
+        """Return whether workers see the notebook's own objects."""
+        return self.backend.isolation in ("none", "thread")
+
+    def open(self) -> None:
+        """Start the workers and wait until all have answered.
+
+        Raises:
+            BackendUnavailable: They did not start.
+        """
+        reason = self.backend.unavailable()
+        if reason is not None:
+            raise BackendUnavailable(f"{self.backend.name}: {reason}")
+        began = time.perf_counter()
+        try:
+            if self.near:
+                self.folder = make_folder(self.workers if not self.backend.ephemeral else 4096)
+            self.executor = self.backend.open(self.workers, self.start())
+            if self.backend.isolation != "none" and not self.backend.ephemeral:
+                self.rendezvous()
+        except BaseException:
+            self.kill()
+            raise
+        self.processes = self.backend.processes(self.executor)
+        self.start_up = time.perf_counter() - began
+
+    def reopen(self) -> None:
+        """Open new workers after the old ones broke."""
+        executor, self.executor = self.executor, None
+        if executor is not None:
+            self.backend.kill(executor)
+            join(self.processes, executor)
+        self.remove_folder()
+        self.knows.clear()
+        self.arena = None
+        self.open()
+
+    def start(self) -> Start:
+        """Return what each worker process runs first."""
+        threads = self.native_threads or max(1, usable_cpus() // self.workers)
+        variables = dict.fromkeys(THREAD_VARIABLES, str(threads))
+        return Start(begin, (str(self.folder), os.getpid(), variables), variables)
+
+    def rendezvous(self) -> None:
+        """Let every worker answer at the same time, so that all of them have really started."""
+        assert self.executor is not None
+        near = self.folder is not None
+        with guarded() as guard:
+            if near or self.backend.isolation == "thread":
+                folder = self.folder or Path(tempfile.mkdtemp(prefix="concompare-"))
+                calls = [self.executor.submit(meet, str(folder), self.workers, PATIENCE) for _ in range(self.workers)]
+            else:
+                folder = None
+                calls = [self.executor.submit(linger, 0.1) for _ in range(self.workers)]
+            try:
+                answers = answers_of(calls, guard.check)
+            finally:
+                if not near and folder is not None:
+                    shutil.rmtree(folder, ignore_errors=True)
+        self.got = len({answer[:2] for answer in answers})
+        self.pids = tuple(sorted({answer[0] for answer in answers}))
+
+    def memory(self) -> int:
+        """Return the bytes that the worker processes take (PSS where the system tells, else USS, else RSS)."""
+        import psutil
+
+        total = 0
+        for process in self.processes:
+            with contextlib.suppress(psutil.Error):
+                full = psutil.Process(process.pid).memory_full_info()
+                total += getattr(full, "pss", 0) or getattr(full, "uss", 0) or full.rss
+        return total
+
+    def idle_seconds(self) -> float:
+        """Return the seconds since the pool was last used."""
+        return time.monotonic() - self.used
+
+    def alive(self) -> bool:
+        """Return whether every worker is there."""
+        return not self.broken and all(process.exitcode is None for process in self.processes)
+
+    def close(self) -> None:
+        """Let the workers go, and make sure they have gone."""
+        forget(self)
+        executor, self.executor = self.executor, None
+        if executor is not None and not self.borrowed:
+            if self.near:
+                self.backend.kill(executor)
+                join(self.processes, executor)
+            else:
+                executor.shutdown(wait=False, cancel_futures=True)
+        self.remove_folder()
+
+    def kill(self) -> None:
+        """End the workers at once, whatever they compute; threads get nothing new to do."""
+        self.broken = True
+        executor, self.executor = self.executor, None
+        forget(self)
+        if executor is not None and not self.borrowed:
+            self.processes = self.backend.processes(executor) or self.processes
+            self.backend.kill(executor)
+            join(self.processes, executor)
+        self.remove_folder()
+
+    def remove_folder(self) -> None:
+        """Remove the shared files."""
+        if self.folder is not None:
+            release_alive(self.folder)
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self.folder = None
+
+    def board(self) -> list[tuple[int, int, float]]:
+        """Return for each worker: process id, the item it computes (−1: none), and since when."""
+        if self.folder is None:
+            return []
+        try:
+            data = Path(self.folder, "board").read_bytes()
+        except OSError:
+            return []
+        return [BOARD.unpack_from(data, at) for at in range(0, len(data) - BOARD.size + 1, BOARD.size)]
+
+    def __enter__(self) -> Pool:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.used = time.monotonic()
+        if self.broken:
+            self.kill()
+        elif self.keep:
+            warm(self)
+        else:
+            self.close()
+
+
+def answers_of(calls: list[Future[Any]], check: Any) -> list[tuple[int, int, float, int]]:
+    """Return the results of the rendezvous calls, looking for an interrupt between short waits."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        done, waiting = wait(calls, timeout=0.05)
+        check()
+        if not waiting or any(call.exception() for call in done):
+            break
+        if time.monotonic() > end:
+            raise BackendUnavailable(f"the workers did not start within {PATIENCE:.0f} s")
+    for call in done:
+        error = call.exception()
+        if error is not None:
+            raise BackendUnavailable(f"the workers did not start: {type(error).__name__}: {error}") from error
+    return [call.result() for call in calls]
+
+
+def join(processes: list[Any], executor: Executor) -> None:
+    """Wait until ended processes and the executor's own thread are gone; they have been told, so it is short."""
+    end = time.monotonic() + 2.0
+    manager = getattr(executor, "_executor_manager_thread", None)
+    if isinstance(manager, threading.Thread):
+        manager.join(max(0.0, end - time.monotonic()))
+    for process in processes:
+        with contextlib.suppress(AssertionError, ValueError, OSError):
+            process.join(max(0.0, end - time.monotonic()))
+
+
+# ---------------------------------------------------------------------------------------------------- shared files
+
+ALIVE: dict[Path, Any] = {}
+"""The locked `alive` files of the open pools: the workers' sign that this process lives."""
+
+
+def make_folder(workers: int) -> Path:
+    """Make the folder that a pool's processes share: in memory where the system has such a place."""
+    base = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="concompare-", dir=base))
+    except OSError:
+        folder = Path(tempfile.mkdtemp(prefix="concompare-"))
+    Path(folder, "board").write_bytes(bytes(BOARD.size * max(workers * 2, 8)))
+    alive = open(Path(folder, "alive"), "w+b")  # noqa: SIM115 - held as long as the pool
+    with contextlib.suppress(ImportError, OSError):
+        import fcntl
+
+        fcntl.lockf(alive, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    ALIVE[folder] = alive
+    return folder
+
+
+def release_alive(folder: Path) -> None:
+    """Give up the lock that tells workers we live."""
+    alive = ALIVE.pop(folder, None)
+    if alive is not None:
+        alive.close()
+
+
+# ------------------------------------------------------------------------------------------------------ warm pools
+
+WARM: list[Pool] = []
+"""Pools that nobody uses now, most recently used last."""
+
+OUT: list[Pool] = []
+"""Pools in use."""
+
+REAPER: list[threading.Timer] = []
+"""The one timer that looks for idle pools."""
+
+LOCK = threading.RLock()
+
+
+def lease(backend: Backend, workers: int, *, fresh: bool = False, native_threads: int | None = None) -> Pool:
+    """Return open workers: warm ones where they fit, else new ones.
+
+    Args:
+        backend: Their kind.
+        workers: How many.
+        fresh: Always open new ones, and close them at the end of the lease.
+        native_threads: Threads per BLAS or OpenMP pool in a worker; None: the usable CPUs shared out.
+
+    Returns:
+        The pool, to be used in a `with` statement.
+
+    Raises:
+        BackendUnavailable: The workers cannot be started here.
+    """
+    state = surroundings() if backend.isolation not in ("none", "thread") else ""
+    with LOCK:
+        pool = None if fresh else take(backend, workers, native_threads, state)
+    if pool is None:
+        pool = Pool(backend, workers, native_threads)
+        pool.state = state
+        pool.keep = not fresh and not backend.ephemeral
+        pool.open()
+    else:
+        pool.fresh_now = False
+    with LOCK:
+        OUT.append(pool)
+    return pool
+
+
+def take(backend: Backend, workers: int, native_threads: int | None, state: str) -> Pool | None:
+    """Take a fitting pool off the warm ones; close those that no longer fit the notebook's surroundings."""
+    found = None
+    for pool in list(WARM):
+        if pool.near and (pool.state != state or not pool.alive()):
+            pool.close()
+        elif found is None and (pool.backend, pool.workers, pool.native_threads) == (backend, workers, native_threads):
+            WARM.remove(pool)
+            found = pool
+    return found
+
+
+def warm(pool: Pool) -> None:
+    """Keep a pool for the next cell, for a while."""
+    with LOCK:
+        forget(pool)
+        WARM.append(pool)
+        for oldest in WARM[:-KEPT]:
+            oldest.close()
+        if not any(timer.is_alive() for timer in REAPER):
+            look_again()
+
+
+def look_again() -> None:
+    """Look for idle pools when the oldest may be idle for long enough."""
+    timer = threading.Timer(IDLE + 1, close_idle)
+    timer.daemon = True
+    timer.start()
+    REAPER[:] = [timer]
+
+
+def close_idle() -> None:
+    """Close the warm pools that have been idle for long."""
+    with LOCK:
+        for pool in WARM:
+            if pool.idle_seconds() >= IDLE:
+                pool.close()
+        if WARM:
+            look_again()
+
+
+def forget(pool: Pool) -> None:
+    """Take a pool off the lists."""
+    with LOCK:
+        for pools in (WARM, OUT):
+            if pool in pools:
+                pools.remove(pool)
+
+
+def pools() -> tuple[Pool, ...]:
+    """Return the open pools, those in use first."""
+    with LOCK:
+        return (*OUT, *WARM)
+
+
+def close_pools() -> None:
+    """Close every open pool."""
+    for pool in pools():
+        pool.close()
+
+
+def forget_all() -> None:
+    """Forget the pools in a forked child: they are its parent's."""
+    WARM.clear()
+    OUT.clear()
+    ALIVE.clear()
+    REAPER.clear()
+
+
+atexit.register(close_pools)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=forget_all)
+
+
+def usable_cpus() -> int:
+    """Return the CPUs that this process may use."""
+    from concompare.machine import usable_cpus as count
+
+    return count()

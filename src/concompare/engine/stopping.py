@@ -1,0 +1,70 @@
+"""Stop threads: nothing queued runs, pure Python ends at its next line, and what cannot be stopped is named."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+import threading
+import time
+from types import FrameType
+
+from concompare.engine.pools import Pool
+
+
+class StopThread(BaseException):
+    """Raised inside a worker thread that is to end; a BaseException, so that `except Exception` lets it through."""
+
+
+GRACE = 0.2
+"""Seconds that threads get to end."""
+
+
+def stop_threads(pool: Pool) -> tuple[str, ...]:
+    """Drop what the pool has queued and end its busy threads where Python can.
+
+    Returns:
+        The calls inside which threads still are, each as "sleep (line 3)".
+    """
+    executor = pool.executor
+    threads = threads_of(executor)
+    pool.kill()
+    end = time.monotonic() + GRACE
+    busy = [thread for thread in threads if is_busy(thread)]
+    for thread in busy:
+        if thread.ident is not None:
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(StopThread))
+    while busy and time.monotonic() < end:
+        busy[0].join(0.01)
+        busy = [thread for thread in busy if thread.is_alive() and is_busy(thread)]
+    return tuple(dict.fromkeys(call_of(thread) for thread in busy))
+
+
+def threads_of(executor: object) -> list[threading.Thread]:
+    """Return the threads that compute for an executor."""
+    found = list(getattr(executor, "_threads", ()))
+    found += [thread for thread in getattr(getattr(executor, "pool", None), "_pool", ()) if hasattr(thread, "ident")]
+    alive = getattr(executor, "alive", None)
+    return found + (list(alive.values()) if isinstance(alive, dict) else [])
+
+
+def user_frame(frame: FrameType | None) -> FrameType | None:
+    """Return the innermost frame that belongs to the user's call, or None where the thread computes nothing."""
+    inner = frame
+    while frame is not None:
+        if frame.f_globals.get("__name__") == "concompare.worker" and frame.f_code.co_name in ("compute", "call_each"):
+            return inner
+        frame = frame.f_back
+    return None
+
+
+def is_busy(thread: threading.Thread) -> bool:
+    """Return whether a thread computes an item now."""
+    return user_frame(sys._current_frames().get(thread.ident or 0)) is not None
+
+
+def call_of(thread: threading.Thread) -> str:
+    """Return what a busy thread is doing: the function and line of the user's innermost frame."""
+    frame = user_frame(sys._current_frames().get(thread.ident or 0))
+    if frame is None:
+        return "a call that has just ended"
+    return f"{frame.f_code.co_qualname}() (line {frame.f_lineno})"

@@ -1,0 +1,225 @@
+"""Chunks and results to and from worker processes: the function once per worker, large buffers by shared memory.
+
+The shared memory is a few files in the pool's folder, made, recycled and removed by this process. A worker reads
+arguments where they lie and tells whether the user's code has kept a reference to them: then the place is not used
+again. Results are copied out, so that nothing of the user's lies in memory that is used again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from concompare.engine.pools import Pool
+from concompare.engine.shipping import LARGE_BLOB, refusal, ship
+from concompare.errors import CannotShip
+from concompare.parcels import SEGMENTS, Parcel, pack, put, segment
+from concompare.worker import Answer, Request
+
+if TYPE_CHECKING:
+    from concompare.engine.passes import Chunk
+
+SMALLEST_SLOT = 2**18
+"""Bytes of the smallest slot; slots are powers of two."""
+
+SHARE_OF_FREE = 0.5
+"""Share of what is free in the folder's file system that slots may take together."""
+
+MOST = 4 * 2**30
+"""Bytes that slots may take together at the very most."""
+
+Slot = tuple[str, int, int]
+
+
+class Arena:
+    """Slots of shared memory in a pool's folder; a slot is free, or belongs to one chunk."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.free: dict[int, list[Slot]] = {}
+        self.total = 0
+        self.made = 0
+        system = os.statvfs(folder) if hasattr(os, "statvfs") else None
+        free = system.f_bavail * system.f_frsize if system is not None else MOST
+        self.limit = min(MOST, int(free * SHARE_OF_FREE))
+
+    def take(self, size: int) -> Slot | None:
+        """Return a slot of at least that size, or None where there is no room for one."""
+        capacity = max(SMALLEST_SLOT, 1 << (size - 1).bit_length())
+        for larger in (capacity, capacity * 2, capacity * 4):
+            if self.free.get(larger):
+                return self.free[larger].pop()
+        if self.total + capacity > self.limit:
+            return None
+        path = self.folder / f"room-{self.made}-{capacity}"
+        if not reserve(path, capacity):
+            self.limit = self.total
+            return None
+        self.made += 1
+        self.total += capacity
+        return str(path), 0, capacity
+
+    def give(self, slot: Slot) -> None:
+        """Take a slot back."""
+        self.free.setdefault(slot[2], []).append(slot)
+
+    def lose(self, slot: Slot) -> None:
+        """Never use a slot again: somebody still reads it. Its file goes; the memory goes with its last reader."""
+        self.total -= slot[2]
+        mapped = SEGMENTS.pop(slot[0], None)
+        if mapped is not None:
+            with contextlib.suppress(BufferError):
+                mapped.close()
+        with contextlib.suppress(OSError):
+            os.unlink(slot[0])
+
+
+def reserve(path: Path, size: int) -> bool:
+    """Make a file whose bytes are really there; False where the file system has no room for them."""
+    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
+    try:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(descriptor, 0, size)
+        else:
+            os.truncate(descriptor, size)
+    except OSError:
+        os.unlink(path)
+        return False
+    finally:
+        os.close(descriptor)
+    return True
+
+
+class Transport:
+    """What one pass needs to talk to its pool's worker processes."""
+
+    def __init__(self, pool: Pool, function: Callable[[Any], Any]) -> None:
+        self.pool = pool
+        self.function = function
+        self.shipment = ship(function)
+        self.known = pool.knows.setdefault(self.shipment.key, set())
+        self.always = False
+        self.wanted = 0.0
+        self.slots: dict[int, list[Slot]] = {}
+        self.path: str | None = None
+        if pool.folder is not None:
+            if pool.arena is None:
+                pool.arena = Arena(pool.folder)
+            if len(self.shipment.blob) > LARGE_BLOB:
+                path = pool.folder / f"function-{self.shipment.key}"
+                path.write_bytes(self.shipment.blob)
+                self.path = str(path)
+
+    def must_send(self) -> None:
+        """Send the function with every message from now on: a worker did not have it."""
+        self.always = True
+
+    def blob(self) -> bytes | str | None:
+        """Return what a message carries of the function: nothing once every worker is known to have it."""
+        if self.path is not None:
+            return self.path
+        if self.always or self.pool.backend.ephemeral or len(self.known) < self.pool.workers:
+            return self.shipment.blob
+        return None
+
+    def request(self, chunk: Chunk, keep_going: bool, temporaries: tuple[str, ...]) -> Request:
+        """Return the message for a chunk, its large buffers laid into shared memory.
+
+        Raises:
+            CannotShip: An item cannot be pickled.
+        """
+        parcel = self.pack_items(chunk)
+        chunk.bytes_in = len(parcel.data or b"") + sum(place[2] for place in parcel.places)
+        room = self.room(chunk)
+        return Request(self.shipment.key, self.blob(), chunk.first, parcel, chunk.each, keep_going, temporaries, room)
+
+    def pack_items(self, chunk: Chunk) -> Parcel:
+        """Pack a chunk's items."""
+        arena: Arena | None = self.pool.arena
+        buffers: list[pickle.PickleBuffer] = []
+        try:
+            data = pack(chunk.items, buffers if arena is not None else None)
+        except Exception as error:
+            raise CannotShip(self.refusal(chunk, error)) from None
+        if arena is None:
+            return Parcel(data)
+        parcel, wanted = put(data, buffers, ("", 0, 0))
+        if parcel is not None:
+            return parcel
+        slot = arena.take(wanted)
+        if slot is None:
+            return Parcel(pack(chunk.items) if buffers else data)
+        self.slots.setdefault(chunk.first, []).append(slot)
+        parcel, _ = put(data, buffers, slot)
+        assert parcel is not None
+        return parcel
+
+    def refusal(self, chunk: Chunk, error: Exception) -> str:
+        """Return one line on the first item that cannot be sent."""
+        for offset, item in enumerate(chunk.items):
+            try:
+                pack(item)
+            except Exception as reason:
+                return refusal(item, f"item {chunk.first + offset}", reason)
+        return f"the items cannot be sent to another process: {type(error).__name__}: {error}"
+
+    def room(self, chunk: Chunk) -> Slot | None:
+        """Return a place for a chunk's results, as large as results have been so far."""
+        arena: Arena | None = self.pool.arena
+        if arena is None:
+            return None
+        wanted = int(self.wanted * len(chunk.items))
+        slot = arena.take(wanted) if wanted else None
+        chunk.room = slot
+        return slot or ("", 0, 0)
+
+    def open(self, chunk: Chunk, answer: Answer) -> tuple[list[Any], dict[str, Any]]:
+        """Return an answer's values and names, and take its slots back."""
+        self.known.add(answer.ident)
+        if answer.wanted:
+            self.wanted = max(self.wanted * 0.9, answer.wanted * 1.05 / len(chunk.items))
+        values = open_parcel(answer.values)
+        names = open_parcel(answer.names) if answer.names is not None else {}
+        if answer.held and self.pool.arena is not None:
+            for slot in self.slots.pop(chunk.first, ()):
+                self.pool.arena.lose(slot)
+        self.forget(chunk)
+        return values, names
+
+    def forget(self, chunk: Chunk) -> None:
+        """Take a chunk's slots back."""
+        arena: Arena | None = self.pool.arena
+        if arena is None:
+            return
+        for slot in self.slots.pop(chunk.first, ()):
+            arena.give(slot)
+        if chunk.room is not None:
+            arena.give(chunk.room)
+            chunk.room = None
+
+    def bytes_out(self, answer: Answer) -> int:
+        """Return the bytes of an answer's values."""
+        parcel: Parcel = answer.values
+        return len(parcel.data or b"") + sum(place[2] for place in parcel.places)
+
+    def close(self) -> None:
+        """Leave the slots of unfinished chunks alone for good: a worker may still use them."""
+        if self.pool.arena is not None:
+            for slots in self.slots.values():
+                for slot in slots:
+                    self.pool.arena.lose(slot)
+        self.slots.clear()
+
+
+def open_parcel(parcel: Parcel) -> Any:
+    """Rebuild a result from a worker on memory of its own."""
+    if not parcel.places:
+        return pickle.loads(parcel.data or b"")
+    copies = [bytearray(memoryview(segment(path))[at : at + length]) for path, at, length in parcel.places]
+    if parcel.data is not None:
+        return pickle.loads(parcel.data, buffers=copies)
+    return pickle.loads(copies[0], buffers=copies[1:])

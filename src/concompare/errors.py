@@ -1,0 +1,77 @@
+"""The exceptions concompare raises itself; an item's own exception is always raised as itself."""
+
+from __future__ import annotations
+
+
+class ConcompareError(Exception):
+    """Base of every error that concompare raises."""
+
+    def _render_traceback_(self) -> list[str]:
+        """Show one line in a notebook, where a traceback through our frames would say nothing."""
+        return [f"{type(self).__name__}: {self}"]
+
+
+class BadOption(ConcompareError, ValueError):
+    """Raised when an option has a value that cannot be used; says the value and what to write instead."""
+
+
+class CellRefused(ConcompareError):
+    """Raised when a cell cannot be run in parallel with the plain cell's result, before anything of it ran.
+
+    Attributes:
+        line: The line of the cell that stands in the way, as the notebook numbers it, or None.
+    """
+
+    def __init__(self, message: str, line: int | None = None) -> None:
+        super().__init__(f"line {line}: {message}" if line is not None else message)
+        self.line = line
+
+
+class UnknownBackend(ConcompareError):
+    """Raised when a backend's name is neither a backend of ours nor an Executor in the notebook."""
+
+
+class BackendNotInstalled(ConcompareError):
+    """Raised when a backend exists but the package it needs is not installed; names what to install."""
+
+
+class BackendUnavailable(ConcompareError):
+    """Raised when a backend cannot run here or cannot run this task, with the reason."""
+
+
+class CannotShip(ConcompareError):
+    """Raised when something cannot be sent to a worker; names it by its path, with the remedy."""
+
+
+class WorkerDied(ConcompareError):
+    """Raised when a worker ended while it computed an item.
+
+    Attributes:
+        index: The position of the item in the input, or None where it could not be told.
+        signal: The name of the signal that ended the worker, or None.
+    """
+
+    def __init__(self, message: str, index: int | None = None, signal: str | None = None) -> None:
+        super().__init__(message)
+        self.index = index
+        self.signal = signal
+
+
+class RemoteError(ConcompareError):
+    """Raised in the place of an item's exception that cannot be rebuilt here; bears its name and text."""
+
+
+class ItemTimeout(ConcompareError, TimeoutError):
+    """Raised (or kept as a Failure) when an item took longer than its time limit."""
+
+
+class ReportDamaged(ConcompareError):
+    """Raised when a saved report cannot be read: damaged, of a newer version, or not a report at all."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """Raised when the user interrupts a pass; what had finished is in `concompare.last()`."""
+
+    def _render_traceback_(self) -> list[str]:
+        """Show one line: importing and walking a traceback would fight busy threads for the GIL."""
+        return [f"KeyboardInterrupt: {self}"]

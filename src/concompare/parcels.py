@@ -1,0 +1,227 @@
+"""Values, functions and exceptions as bytes and back, on either side of a worker's door.
+
+Large buffers (numpy, Arrow) travel beside the pickle, in files that the notebook's process maps and shares.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+import pickle
+from collections.abc import Iterator
+from types import FunctionType, MethodType
+from typing import Any, NamedTuple
+
+LARGE_BUFFER = 16_384
+"""Bytes from which a buffer travels beside the pickle instead of inside it."""
+
+LARGE_PICKLE = 131_072
+"""Bytes from which a pickle itself travels in shared memory."""
+
+SEGMENTS: dict[str, mmap.mmap] = {}
+"""Shared files that this process has mapped, by path."""
+
+OURS = frozenset({"concompare.worker", "asyncio.base_events", "asyncio.futures", "asyncio.tasks"})
+"""Modules whose frames stand between a worker and the user's function."""
+
+
+class Parcel(NamedTuple):
+    """Pickled values: the pickle itself, and where its large buffers lie: (file, offset, length).
+
+    A large pickle lies in a file too, at the first place, and `data` is None.
+    """
+
+    data: bytes | None
+    places: tuple[tuple[str, int, int], ...] = ()
+
+
+def pack(value: Any, buffers: list[pickle.PickleBuffer] | None = None) -> bytes:
+    """Pickle a value by protocol 5, by cloudpickle where plain pickle cannot or would refer to the notebook.
+
+    Args:
+        value: Anything.
+        buffers: Collects the large contiguous buffers, left out of the pickle; None keeps all inside.
+    """
+    mine: list[pickle.PickleBuffer] = []
+
+    def beside(buffer: pickle.PickleBuffer) -> bool:
+        if buffer.raw().nbytes < LARGE_BUFFER:
+            return True
+        mine.append(buffer)
+        return False
+
+    callback = beside if buffers is not None else None
+    try:
+        data = pickle.dumps(value, 5, buffer_callback=callback)
+    except Exception:
+        data = b"__main__"
+    if b"__main__" in data:
+        import cloudpickle
+
+        mine.clear()
+        data = cloudpickle.dumps(value, 5, buffer_callback=callback)
+    if buffers is not None:
+        buffers.extend(mine)
+    return data
+
+
+def segment(path: str) -> mmap.mmap:
+    """Return a mapped file of the pool, opened once per worker."""
+    found = SEGMENTS.get(path)
+    if found is None:
+        with open(path, "r+b") as file:
+            found = SEGMENTS[path] = mmap.mmap(file.fileno(), 0)
+    return found
+
+
+def unpack(parcel: Parcel, views: list[memoryview] | None = None) -> Any:
+    """Rebuild what pack() made; buffers are views on the pool's shared memory, collected in `views`."""
+    buffers = [memoryview(segment(path))[offset : offset + length] for path, offset, length in parcel.places]
+    if views is not None:
+        views.extend(buffers)
+    if parcel.data is not None:
+        return pickle.loads(parcel.data, buffers=buffers)
+    return pickle.loads(buffers[0], buffers=buffers[1:])
+
+
+def put(data: bytes, buffers: list[pickle.PickleBuffer], room: tuple[str, int, int]) -> tuple[Parcel | None, int]:
+    """Lay a pickle's large buffers, and the pickle itself if it is large, into shared memory.
+
+    Returns:
+        The parcel, or None where the room is too small; and the bytes of room wanted.
+    """
+    raws = [buffer.raw() for buffer in buffers]
+    large = len(data) >= LARGE_PICKLE
+    if large:
+        raws.insert(0, memoryview(data))
+    wanted = room_for(raws)
+    path, offset, size = room
+    if wanted > size:
+        return None, wanted
+    return Parcel(None if large else data, write_buffers(raws, path, offset)), wanted
+
+
+def pack_error(error: BaseException, depth: int = 0) -> dict[str, Any]:
+    """Return an exception as plain data: itself where it can cross, its class and arguments, its name and text."""
+    packed: dict[str, Any] = {
+        "type": type(error).__qualname__,
+        "text": text_of(error),
+        "notes": [str(note) for note in getattr(error, "__notes__", ())],
+        "frames": [
+            (code.co_filename, entry.tb_lineno, code.co_name)
+            for entry in frames_of_user(error)
+            for code in [entry.tb_frame.f_code]
+        ][-50:],
+        "suppress": error.__suppress_context__,
+    }
+    with contextlib.suppress(Exception):
+        data = pack(error)
+        if type(pickle.loads(data)) is type(error):
+            packed["pickle"] = data
+    if "pickle" not in packed:
+        with contextlib.suppress(Exception):
+            state = {name: value for name, value in vars(error).items() if name != "__notes__"}
+            packed["parts"] = pack((type(error), error.args, state))
+    if depth < 10:
+        if error.__cause__ is not None:
+            packed["cause"] = pack_error(error.__cause__, depth + 1)
+        elif error.__context__ is not None and not error.__suppress_context__:
+            packed["context"] = pack_error(error.__context__, depth + 1)
+        if isinstance(error, BaseExceptionGroup):
+            packed["members"] = [pack_error(member, depth + 1) for member in error.exceptions]
+    return packed
+
+
+def text_of(error: BaseException) -> str:
+    """Return an exception's text, whatever its own `__str__` does."""
+    try:
+        return str(error)
+    except Exception:
+        return "(its text could not be made)"
+
+
+def aligned(size: int) -> int:
+    """Round a buffer's size up to whole cache lines."""
+    return -(-size // 64) * 64
+
+
+def room_for(raws: list[memoryview]) -> int:
+    """Return the bytes that the buffers take one after the other."""
+    return sum(aligned(raw.nbytes) for raw in raws)
+
+
+def write_buffers(raws: list[memoryview], path: str, offset: int) -> tuple[tuple[str, int, int], ...]:
+    """Copy buffers into a mapped file one after the other and return where each lies."""
+    if not raws:
+        return ()
+    target = memoryview(segment(path))
+    places = []
+    for raw in raws:
+        target[offset : offset + raw.nbytes] = raw
+        places.append((path, offset, raw.nbytes))
+        offset += aligned(raw.nbytes)
+    return tuple(places)
+
+
+def frames_of_user(error: BaseException) -> Iterator[Any]:
+    """Yield the traceback entries of an exception from the user's first frame on."""
+    entry = error.__traceback__
+    while entry is not None and entry.tb_frame.f_globals.get("__name__") in OURS:
+        entry = entry.tb_next
+    while entry is not None:
+        yield entry
+        entry = entry.tb_next
+
+
+def way_to_unpicklable(value: Any, name: str, depth: int = 0) -> str:
+    """Return the path to the innermost part of a value that cannot be pickled: "score → global db → Connection"."""
+    if depth < 8:
+        for label, part in parts_of(value):
+            try:
+                pack(part)
+            except Exception:
+                return f"{name} → {way_to_unpicklable(part, label, depth + 1)}"
+    kind = type(value)
+    module = "" if kind.__module__ in ("builtins", "__main__") else f"{kind.__module__}."
+    return f"{name} → {module}{kind.__qualname__}"
+
+
+def parts_of(value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the named parts that pickling a value goes through."""
+    if isinstance(value, FunctionType):
+        yield from function_parts(value)
+    elif isinstance(value, MethodType):
+        yield "self", value.__self__
+    elif isinstance(value, dict):
+        yield from ((f"[{key!r}]"[:60], part) for key, part in list(value.items())[:1000])
+    elif isinstance(value, (list, tuple, set, frozenset)):
+        yield from ((f"[{position}]", part) for position, part in enumerate(list(value)[:1000]))
+    elif isinstance(value, type):
+        yield from ((f".{key}", part) for key, part in vars(value).items() if callable(part))
+    else:
+        if hasattr(value, "func"):
+            yield ".func", value.func
+        with contextlib.suppress(TypeError):
+            yield from ((f".{key}", part) for key, part in vars(value).items())
+
+
+def function_parts(function: FunctionType) -> Iterator[tuple[str, Any]]:
+    """Yield the globals, closure and defaults that a function carries with it."""
+    code = function.__code__
+    for name in names_in(code):
+        if name in function.__globals__:
+            yield f"global {name}", function.__globals__[name]
+    for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=False):
+        with contextlib.suppress(ValueError):
+            yield f"closure {name}", cell.cell_contents
+    for position, default in enumerate(function.__defaults__ or ()):
+        yield f"default {position}", default
+
+
+def names_in(code: Any) -> list[str]:
+    """Return the global names that a code object and those inside it may use."""
+    names = list(code.co_names)
+    for constant in code.co_consts:
+        if hasattr(constant, "co_names"):
+            names.extend(names_in(constant))
+    return list(dict.fromkeys(names))

@@ -1,0 +1,72 @@
+"""Text streams that keep what a worker prints with the item it belongs to."""
+
+from __future__ import annotations
+
+import io
+import threading
+from typing import Any, Protocol, cast
+
+LISTENING = threading.local()
+"""`.out`: the two Recorders (stdout, stderr) of the chunk that this thread computes, while it does."""
+
+
+class Recorded(Protocol):
+    """What a Recorder writes into: the values so far tell the item, `output` takes (offset, stream, text)."""
+
+    values: list[Any]
+    output: list[tuple[int, str, str]]
+
+
+class Recorder(io.TextIOBase):
+    """A text stream that keeps what is written with the item it belongs to."""
+
+    def __init__(self, name: str, done: Recorded, original: Any) -> None:
+        self.name = name
+        self.done = done
+        self.original = original
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        """Return the encoding that bytes written to `buffer` are read with."""
+        return "utf-8"
+
+    @property
+    def buffer(self) -> Any:
+        """Return a binary stream; what is not UTF-8 is shown as escapes."""
+        return ByteRecorder(self)
+
+    def writable(self) -> bool:
+        """Return True."""
+        return True
+
+    def write(self, text: str) -> int:
+        """Keep the text."""
+        if not isinstance(text, str):
+            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
+        position = len(self.done.values)
+        output = self.done.output
+        if output and output[-1][0] == position and output[-1][1] == self.name:
+            output[-1] = (position, self.name, output[-1][2] + text)
+        else:
+            output.append((position, self.name, text))
+        return len(text)
+
+    def fileno(self) -> int:
+        """Return the descriptor of the stream that is recorded in place of; what is written there is not recorded."""
+        return cast(int, self.original.fileno())
+
+
+class ByteRecorder(io.RawIOBase):
+    """The binary side of a Recorder."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self.recorder = recorder
+
+    def writable(self) -> bool:
+        """Return True."""
+        return True
+
+    def write(self, data: Any) -> int:
+        """Keep the bytes as text."""
+        self.recorder.write(bytes(data).decode("utf-8", "backslashreplace"))
+        return len(data)
