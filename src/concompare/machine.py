@@ -53,7 +53,7 @@ def environment(root: Path = ROOT, variables: Mapping[str, str] = os.environ) ->
     facts = Environment(
         python=platform.python_version(),
         implementation=platform.python_implementation(),
-        platform=platform.platform(),
+        platform=system_name(),
         machine=platform.machine(),
         cpus=os.cpu_count() or 1,
         usable=least_cpus(os.cpu_count() or 1, affinity, quota, limit_set(variables)),
@@ -207,6 +207,11 @@ def processor(root: Path = ROOT) -> str:
         if name.strip() == "model name":
             return value.strip()
     return platform.processor()
+
+
+def system_name() -> str:
+    """Return the operating system and its version, without what a distributor added to it."""
+    return f"{platform.system()} {platform.release().partition('-')[0]}".strip()
 
 
 def load_average() -> float | None:
