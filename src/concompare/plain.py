@@ -1,0 +1,143 @@
+"""The plain loop of a comparison: runs items once, in the notebook, and keeps what the user is to get."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from concompare import ledger
+from concompare.records import Pass
+
+
+class Pool(Protocol):
+    """Workers that are open now."""
+
+    @property
+    def workers(self) -> int: ...
+    @property
+    def start_up(self) -> float: ...
+    @property
+    def got(self) -> int: ...
+
+
+class Outcome(Protocol):
+    """What a pass gave."""
+
+    @property
+    def values(self) -> Sequence[Any]: ...
+    @property
+    def names(self) -> Mapping[str, Any]: ...
+    @property
+    def record(self) -> Pass: ...
+    @property
+    def output(self) -> Sequence[tuple[int, str, str]]: ...
+
+
+class Runner(Protocol):
+    """What runs passes: the engine, or a simulated one."""
+
+    @property
+    def PassOptions(self) -> Callable[..., Any]: ...
+    @property
+    def lease(self) -> Callable[..., AbstractContextManager[Any]]: ...
+    @property
+    def run_pass(self) -> Callable[..., Any]: ...
+
+
+class ItemFailed(Exception):
+    """Raised when an item of the plain loop raised: the plain cell would have failed there.
+
+    Attributes:
+        position: The item's position in the input.
+        error: What it raised.
+    """
+
+    def __init__(self, position: int, error: Exception) -> None:
+        super().__init__(position, error)
+        self.position = position
+        self.error = error
+
+
+@dataclass
+class PlainLoop:
+    """Runs items serially and remembers, by position: values, names assigned, prints and times.
+
+    Attributes:
+        function: One item to its value, or to a pair of value and names when there are temporaries.
+        pool: The serial backend's pool.
+        executions: How many items ran in all.
+    """
+
+    function: Callable[[Any], Any]
+    items: Sequence[Any]
+    pool: Pool
+    runner: Runner
+    temporaries: tuple[str, ...] = ()
+    values: dict[int, Any] = field(default_factory=dict)
+    names: dict[int, Mapping[str, Any]] = field(default_factory=dict)
+    output: list[tuple[int, str, str]] = field(default_factory=list)
+    seconds: dict[int, float] = field(default_factory=dict)
+    cpu: dict[int, float] = field(default_factory=dict)
+    blocked: dict[int, float] = field(default_factory=dict)
+
+    def run(self, positions: Sequence[int]) -> None:
+        """Run the items at these positions that have not run yet, in this order.
+
+        Raises:
+            ItemFailed: An item raised; what came before it is kept.
+        """
+        fresh = [position for position in positions if position not in self.values]
+        if not fresh:
+            return
+        handed = 0
+
+        def keep(index: int, value: Any) -> bool:
+            nonlocal handed
+            handed = index + 1
+            self.keep(fresh[index], value)
+            return False
+
+        options = self.runner.PassOptions(output="keep")
+        chosen = [self.items[position] for position in fresh]
+        try:
+            outcome = self.runner.run_pass(self.function, chosen, self.pool, options, count=len(chosen), on_value=keep)
+        except Exception as error:
+            raise ItemFailed(fresh[handed], error) from error
+        self.output += [(fresh[index], stream, text) for index, stream, text in outcome.output]
+        self.note_times(outcome.record, fresh)
+
+    def keep(self, position: int, value: Any) -> None:
+        """Keep what an item gave."""
+        if self.temporaries:
+            value, self.names[position] = value
+        self.values[position] = value
+
+    def note_times(self, record: Pass, positions: Sequence[int]) -> None:
+        """Keep the times of the items of a plain pass over these positions."""
+        self.seconds.update(zip(positions, ledger.item_seconds(record), strict=False))
+        self.cpu.update(zip(positions, ledger.item_cpu(record), strict=False))
+        blocked = ledger.blocked_per_item(record)
+        self.blocked.update((positions[i], value) for i, value in blocked.items() if i < len(positions))
+
+    def missing(self) -> list[int]:
+        """Return the positions that have no value yet, in order."""
+        return [position for position in range(len(self.items)) if position not in self.values]
+
+    def names_until(self, end: int) -> dict[str, Any]:
+        """Return the names as the plain loop would have left them after the items before `end`."""
+        merged: dict[str, Any] = {}
+        for position in sorted(self.names):
+            if position < end:
+                merged.update(self.names[position])
+        return merged
+
+    def locals_at(self, error: BaseException) -> dict[str, Any]:
+        """Return the temporaries as the failing item left them, from the first frame of the cell's own function."""
+        code, trace = getattr(self.function, "__code__", None), error.__traceback__
+        while trace is not None:
+            if trace.tb_frame.f_code is code:
+                return {n: v for n, v in trace.tb_frame.f_locals.items() if n in self.temporaries}
+            trace = trace.tb_next
+        return {}

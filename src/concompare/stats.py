@@ -1,0 +1,256 @@
+"""Medians, spreads, intervals and verdicts, derived from the raw passes of trials."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from concompare.records import Comparison, Pass, Trial
+
+Verdict = Literal["faster", "tie", "slower"]
+
+NOISE = 0.05
+"""A difference below this is called a tie, whatever its interval."""
+NOISE_OF_FEW = 0.25
+"""The same for fewer than `FEW` pairs of passes, whose range says little."""
+FEW = 3
+ENOUGH = 5
+"""From this many pairs on an interval is bootstrapped; below, the range is shown."""
+CONFIDENCE = 0.95
+RESAMPLES = 2000
+
+SPREAD_LIMIT = 0.10
+"""Median absolute deviation over median beyond which a trial's passes spread too much."""
+OUTLIER = 14.826
+"""Distance from the median, in median absolute deviations, of an outlier (a modified z-score of 10)."""
+SHORTEST = 0.001
+"""Seconds below which the clock and the engine are a good part of what was timed."""
+BIMODAL_FROM = 15
+"""Passes from which on two modes can be told from one."""
+MODES = 4.2
+"""Ashman's D of the best split beyond which values have two modes (a normal sample's best split has 2.7, a flat one's 3.5)."""
+BUSY_SHARE = 0.15
+"""Share of workers × wall spent waiting for a CPU, with no more workers than CPUs, on a busy machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A middle with its bounds.
+
+    Attributes:
+        kind: "bootstrap" for a 95 % interval over paired blocks, "range" for the least and greatest of fewer.
+        n: Number of pairs behind it.
+    """
+
+    low: float
+    mid: float
+    high: float
+    kind: Literal["bootstrap", "range"] = "range"
+    n: int = 0
+
+
+def median(values: Sequence[float]) -> float:
+    """Return the median.
+
+    Raises:
+        ValueError: There are no values.
+    """
+    if not values:
+        raise ValueError("the median of no values")
+    ordered = sorted(values)
+    half = len(ordered) // 2
+    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
+
+
+def mad(values: Sequence[float]) -> float:
+    """Return the median absolute deviation from the median, unscaled."""
+    middle = median(values)
+    return median([abs(value - middle) for value in values])
+
+
+def used(trial: Trial) -> tuple[Pass, ...]:
+    """Return the passes that a trial's numbers come from: those of the blocks, or all timed ones where it had none."""
+    in_blocks = tuple(p for p in trial.timed if p.block >= 0)
+    return in_blocks or trial.timed
+
+
+def seconds(trial: Trial) -> float | None:
+    """Return the median wall seconds of a pass (of the sample, where items were sampled), or None without passes."""
+    walls = [p.wall for p in used(trial)]
+    return median(walls) if walls else None
+
+
+def cpu_seconds(trial: Trial) -> float | None:
+    """Return the median CPU seconds of a pass, all workers together, or None without passes."""
+    passes = used(trial)
+    return median([p.cpu for p in passes]) if passes else None
+
+
+def per_item(trial: Trial) -> float | None:
+    """Return the median wall seconds per item of a pass, or None without passes."""
+    walls = [p.wall / p.items for p in used(trial) if p.items]
+    return median(walls) if walls else None
+
+
+def bootstrap(values: Sequence[float], seed: int = 0) -> tuple[float, float]:
+    """Return the 95 % percentile bootstrap bounds of the median (Efron & Tibshirani 1993, chapter 13)."""
+    sample = np.asarray(values, dtype=float)
+    draws = np.random.default_rng(seed).integers(0, len(sample), (RESAMPLES, len(sample)))
+    medians = np.median(sample[draws], axis=1)
+    edge = (1 - CONFIDENCE) / 2
+    low, high = np.quantile(medians, [edge, 1 - edge])
+    return float(low), float(high)
+
+
+def interval(values: Sequence[float]) -> Interval:
+    """Return the median of the values with its bootstrap interval, or with their range when they are few."""
+    middle = median(values)
+    if len(values) < ENOUGH:
+        return Interval(min(values), middle, max(values), "range", len(values))
+    low, high = bootstrap(values)
+    return Interval(low, middle, high, "bootstrap", len(values))
+
+
+def paired(trial: Trial, other: Trial) -> list[float]:
+    """Return, per block that both ran in, how many times more items per second `trial` did than `other`."""
+    theirs = {p.block: p.wall / p.items for p in other.timed if p.block >= 0 and p.items}
+    return [
+        theirs[p.block] / (p.wall / p.items)
+        for p in trial.timed
+        if p.block in theirs and p.block >= 0 and p.items and p.wall > 0
+    ]
+
+
+def speed_up(trial: Trial, serial_trial: Trial) -> Interval | None:
+    """Return how many times faster a trial was than another, over the blocks both ran in.
+
+    Work is counted in items, so that under weak scaling the speed-up is that of the throughput. Without a common block
+    the range is that of all passes against all; None when either has no timed pass.
+    """
+    ratios = paired(trial, serial_trial)
+    if ratios:
+        return interval(ratios)
+    mine = [p.wall / p.items for p in used(trial) if p.items and p.wall > 0]
+    theirs = [p.wall / p.items for p in used(serial_trial) if p.items and p.wall > 0]
+    if not mine or not theirs:
+        return None
+    return Interval(min(theirs) / max(mine), median(theirs) / median(mine), max(theirs) / min(mine), "range", 1)
+
+
+def verdict(between: Interval) -> Verdict:
+    """Say whether a speed-up is a difference: beyond its interval and beyond the noise threshold, else a tie."""
+    noise = NOISE if between.n >= FEW else NOISE_OF_FEW
+    if between.low > 1 and between.mid > 1 + noise:
+        return "faster"
+    if between.high < 1 and between.mid < 1 / (1 + noise):
+        return "slower"
+    return "tie"
+
+
+def efficiency(trial: Trial, serial_trial: Trial) -> float | None:
+    """Return the speed-up per worker, or None without timed passes."""
+    between = speed_up(trial, serial_trial)
+    return between.mid / trial.workers if between is not None and trial.workers else None
+
+
+def bimodal(values: Sequence[float]) -> bool:
+    """Say whether the values fall into two clusters (Ashman's D of the best split, each with a fifth of them)."""
+    if len(values) < BIMODAL_FROM:
+        return False
+    ordered = sorted(values)
+    least = max(2, len(ordered) // 5)
+    best = 0.0
+    for cut in range(least, len(ordered) - least + 1):
+        low, high = ordered[:cut], ordered[cut:]
+        spread = math.sqrt((float(np.var(low)) + float(np.var(high))) / 2)
+        gap = median(high) - median(low)
+        best = max(best, gap / spread if spread > 0 else (math.inf if gap > 0 else 0.0))
+    return best > MODES
+
+
+def first_is_outlier(values: Sequence[float]) -> bool:
+    """Say whether the first of at least four values is far above all others."""
+    if len(values) < 4 or values[0] < max(values):
+        return False
+    rest = values[1:]
+    return values[0] - median(rest) > max(OUTLIER * mad(rest), SPREAD_LIMIT * median(rest))
+
+
+def busy_share(trial: Trial) -> float | None:
+    """Return the share of workers × wall spent waiting for a CPU, or None where the system does not tell."""
+    shares = [
+        p.ledger.waiting / p.ledger.total
+        for p in used(trial)
+        if p.ledger is not None and p.ledger.waiting is not None and p.ledger.total > 0
+    ]
+    return median(shares) if shares else None
+
+
+def warnings_of(trial: Trial, cpus: int | None = None) -> tuple[str, ...]:
+    """Return what makes a trial's numbers doubtful, one sentence each.
+
+    Args:
+        trial: The trial to judge.
+        cpus: CPUs that may be used; with no more workers than these, waiting for a CPU means a busy machine.
+    """
+    walls = [p.wall for p in used(trial)]
+    if not walls:
+        return ()
+    middle = median(walls)
+    found = []
+    if len(walls) >= FEW and mad(walls) > SPREAD_LIMIT * middle:
+        found.append(f"passes spread by {mad(walls) / middle:.0%} (limit {SPREAD_LIMIT:.0%})")
+    if first_is_outlier(walls):
+        found.append(f"the first pass took {walls[0] / median(walls[1:]):.1f}× the others: caches were not filled")
+    if min(p.wall * p.loops for p in used(trial)) < SHORTEST:
+        found.append("passes under 1 ms: too short to time well")
+    if bimodal(walls):
+        found.append("passes fall into two groups: something else ran now and then")
+    if len(walls) < FEW:
+        found.append(f"only {len(walls)} timed {'pass' if len(walls) == 1 else 'passes'}")
+    share = busy_share(trial)
+    if cpus is not None and trial.workers <= cpus and share is not None and share > BUSY_SHARE:
+        found.append(f"workers waited for a CPU {share:.0%} of the time: the machine was busy")
+    return tuple(found)
+
+
+def serial_of(comparison: Comparison) -> Trial | None:
+    """Return the trial of the plain loop, or None when the comparison has none."""
+    return next((t for t in comparison.trials if t.backend == "serial"), None)
+
+
+def list_schedule(durations: Sequence[float], workers: int) -> float:
+    """Return the wall seconds of handing items in order to whichever worker is free first (Graham 1969)."""
+    free = [0.0] * max(1, min(workers, len(durations)))
+    for duration in durations:
+        heapq.heapreplace(free, free[0] + duration)
+    return max(free, default=0.0)
+
+
+def whole(trial: Trial, comparison: Comparison) -> float | None:
+    """Return the estimated seconds of a pass over all items.
+
+    For sampled items the sample's time is scaled by what list scheduling makes of the measured item times for the
+    sample and for all items, so that a tail of the small sample is not multiplied.
+    """
+    time = seconds(trial)
+    items = comparison.subject.items
+    passes = used(trial)
+    if time is None or not passes or not items or passes[-1].items == items or comparison.scaling != "strong":
+        return time
+    done = passes[-1].items
+    measured = comparison.probe.item_seconds
+    if trial.workers <= 1 or not measured:
+        return time * items / done
+    few = [measured[i % len(measured)] for i in range(done)]
+    many = [measured[i % len(measured)] for i in range(min(items, 20_000))]
+    ratio = list_schedule(many, trial.workers) * (items / len(many)) / (list_schedule(few, trial.workers) or 1e-9)
+    most, least = items / done, items / done / trial.workers
+    return time * min(most, max(least, ratio))

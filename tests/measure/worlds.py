@@ -1,0 +1,208 @@
+"""Simulated machines with a clock of their own: what the planner and the explanations are tested on."""
+
+from __future__ import annotations
+
+import heapq
+import random
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from concompare import probes
+from concompare.engine.outcome import PassOptions
+from concompare.records import Environment, Message, Pass
+
+
+@dataclass(frozen=True)
+class FakeBackend:
+    name: str
+    label: str = ""
+    isolation: str = "thread"
+    chunk: int | None = None
+    ephemeral: bool = False
+    reason: str | None = None
+
+    def unavailable(self) -> str | None:
+        return self.reason
+
+    def open(self, workers: int, start: Any) -> Any:
+        raise NotImplementedError
+
+    def processes(self, executor: Any) -> list[Any]:
+        return []
+
+    def kill(self, executor: Any) -> None: ...
+
+
+SERIAL = FakeBackend("serial", "plain loop", "none")
+THREADS = FakeBackend("threads", "threads", "thread")
+PROCESSES = FakeBackend("processes", "processes", "process")
+BACKENDS: tuple[Any, ...] = (SERIAL, THREADS, PROCESSES)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What an item costs: CPU seconds, seconds of waiting, share of the CPU seconds that hold the GIL."""
+
+    cpu: float = 0.0
+    wait: float = 0.0
+    gil: float = 1.0
+
+
+@dataclass
+class FakePool:
+    backend: FakeBackend
+    workers: int
+    start_up: float
+    got: int | None
+    closed: bool = False
+
+
+@dataclass
+class FakeOutcome:
+    values: list[Any]
+    record: Pass
+    names: dict[str, Any] = field(default_factory=dict)
+    output: tuple[tuple[int, str, str], ...] = ()
+    stopped: bool = False
+    hidden_state: tuple[str, ...] = ()
+    shared_random: str | None = None
+
+
+@dataclass
+class World:
+    """A machine and a task.
+
+    Attributes:
+        cost: An item to its cost.
+        capacity_of: For n busy workers, how many CPUs' worth they get.
+        overhead: Seconds per message between processes; threads take a tenth.
+        contention: How much longer computing takes per further busy worker (memory bandwidth, locks).
+        noise: Relative standard deviation of a pass.
+        drift: Relative slowdown per second of the world's clock.
+        before: Called with (backend, workers, pass number) before every pass, to break or change something.
+    """
+
+    cost: Callable[[Any], Cost]
+    cpus: int = 2
+    physical: int | None = None
+    quota: float | None = None
+    overhead: float = 0.0002
+    spawn: float = 0.1
+    contention: float = 0.0
+    noise: float = 0.0
+    drift: float = 0.0
+    busy: float = 0.0
+    seed: int = 1
+    now: float = 1000.0
+    before: Callable[[str, int, int], None] | None = None
+    change: Callable[[str, int, list[Any]], list[Any]] | None = None
+    executions: list[tuple[str, Any]] = field(default_factory=list)
+    order: list[tuple[str, int]] = field(default_factory=list)
+    pools: list[FakePool] = field(default_factory=list)
+    options: list[PassOptions] = field(default_factory=list)
+    PassOptions = PassOptions
+
+    def __post_init__(self) -> None:
+        self.chance = random.Random(self.seed)
+
+    def clock(self) -> float:
+        return self.now
+
+    def environment(self) -> Environment:
+        usable = self.cpus if self.quota is None else max(1, min(self.cpus, round(self.quota + 0.49)))
+        return Environment("3.11.7", "CPython", "Linux", "x86_64", self.cpus, usable, quota=self.quota, physical=self.physical)
+
+    def capacity_of(self, n: int) -> float:
+        physical = self.physical or self.cpus
+        cores = min(n, physical) + 0.25 * max(0, min(n, self.cpus) - physical)
+        limit = self.quota if self.quota is not None else cores
+        return max(0.05, min(cores, limit, n) * (1 - self.busy))
+
+    def capacity(self, counts: Sequence[int]) -> tuple[tuple[int, float], ...]:
+        self.now += 0.1 * (len(counts) + 2)
+        return ((1, 1.0), *((n, self.capacity_of(n) / self.capacity_of(1)) for n in counts))
+
+    def gil_share(self, run: Callable[[], object]) -> probes.Share:
+        self.now += 0.3
+        run()
+        return probes.Share(None, "simulated")
+
+    @contextmanager
+    def lease(self, backend: FakeBackend, workers: int, fresh: bool = False) -> Iterator[FakePool]:
+        start_up = {"none": 0.0, "thread": 0.001}.get(backend.isolation, 0.15 + self.spawn * workers / 2)
+        self.now += start_up
+        pool = FakePool(backend, workers, start_up, workers)
+        self.pools.append(pool)
+        try:
+            yield pool
+        finally:
+            pool.closed = True
+
+    def durations(self, costs: Sequence[Cost], isolation: str, workers: int) -> list[float]:
+        n = max(1, min(workers, len(costs)))
+        cap = self.capacity_of(n)
+        grown = 1 + self.contention * (n - 1)
+        shared = isolation in ("thread", "none")
+        return [
+            max(c.cpu * grown + c.wait, n * c.cpu * grown / cap, n * c.cpu * c.gil if shared else 0.0) for c in costs
+        ]
+
+    def run_pass(
+        self,
+        function: Callable[[Any], Any],
+        items: Sequence[Any],
+        pool: FakePool,
+        options: PassOptions,
+        count: int | None = None,
+        on_value: Callable[[int, Any], bool] | None = None,
+    ) -> FakeOutcome:
+        name, isolation = pool.backend.name, pool.backend.isolation
+        self.order.append((name, pool.workers))
+        self.options.append(options)
+        if self.before is not None:
+            self.before(name, pool.workers, len(self.order))
+        values = []
+        for index, item in enumerate(items):
+            self.executions.append((name, item))
+            value = function(item)
+            names = {}
+            if options.temporaries:
+                value, names = value
+            values.append(value)
+            if on_value is not None:
+                on_value(index, value)
+        if self.change is not None:
+            values = self.change(name, pool.workers, values)
+        record = self.simulate([self.cost(item) for item in items], isolation, pool.workers)
+        if options.cap is not None and record.wall > options.cap:
+            record = replace(record, wall=options.cap, stopped=f"capped at {options.cap:.3g} s")
+        self.now += record.wall
+        return FakeOutcome(values, record, names if items else {}, tuple((i, "stdout", f"{i}\n") for i in range(0)))
+
+    def simulate(self, costs: Sequence[Cost], isolation: str, workers: int) -> Pass:
+        slow = (1 + self.drift * (self.now - 1000.0)) * max(0.3, self.chance.gauss(1, self.noise))
+        handing = {"none": 0.0, "thread": self.overhead / 10}.get(isolation, self.overhead)
+        n = max(1, min(workers, len(costs)))
+        free = [(0.0, w) for w in range(n)]
+        messages = []
+        for first, (cost, long) in enumerate(zip(costs, self.durations(costs, isolation, workers), strict=True)):
+            at, worker = heapq.heappop(free)
+            start, end = at + handing, at + handing + long * slow
+            heapq.heappush(free, (end, worker))
+            computing = cost.cpu * (1 + self.contention * (n - 1))
+            waited = max(0.0, n * computing / self.capacity_of(n) - computing) if n * computing / self.capacity_of(n) <= long else 0.0
+            messages.append(
+                Message(
+                    first, 1, worker, at, start, start, end, end, end,
+                    cpu=computing * slow, waited=min(waited * slow, max(0.0, end - start - computing * slow)), seconds=(end - start,),
+                )  # fmt: skip
+            )
+        wall = max((m.end for m in messages), default=0.0)
+        return Pass(len(costs), wall, sum(m.cpu for m in messages), messages=tuple(messages))
+
+    def truth(self, items: Sequence[Any], backend: FakeBackend, workers: int) -> float:
+        """Return the noiseless seconds of a whole pass."""
+        quiet = replace(self, noise=0.0, drift=0.0, executions=[], order=[], pools=[], options=[])
+        return quiet.simulate([self.cost(item) for item in items], backend.isolation, workers).wall
