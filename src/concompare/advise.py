@@ -22,7 +22,7 @@ CHEAPER = ("serial", "asyncio", "threads", "mp-threads", "thread-per-item", "int
 """Backends from the one that costs least to have."""
 
 AUTO_GAIN = 1.10
-"""Times faster that `auto` wants a pool to promise, and `AUTO_SECONDS` it wants saved, before it leaves the plain loop."""
+"""Times faster that a pool must promise, with `AUTO_SECONDS` saved, before `auto` leaves the plain loop."""
 AUTO_SECONDS = 0.050
 AUTO_THREADS = 32
 WAITING = 0.5
@@ -158,7 +158,7 @@ def reason_for_plain(comparison: Comparison) -> str:
     if stats.verdict(found) == "faster":
         saved = gain(best, serial, comparison)
         return (
-            f"{name_of(best)} would save {1000 * saved:.3g} ms a run (at least {1000 * LEAST_GAIN:.0f} ms is worth it), "
+            f"{name_of(best)} would save {1000 * saved:.3g} ms a run (worth it from {1000 * LEAST_GAIN:.0f} ms), "
             f"and its workers take {1000 * (best.start_up or 0):.3g} ms to start: too small to gain."
         )
     if stats.verdict(found) == "tie":
@@ -180,7 +180,8 @@ def why_not(trial: Trial, chosen: Trial, comparison: Comparison) -> str:
     serial = stats.serial_of(comparison)
     if stats.verdict(between) == "slower" and chosen is serial:
         return f"saves {1000 * gain(trial, chosen, comparison):.3g} ms a run, less than it costs"
-    return "a tie with the pick, which is the cheaper" if cost_of(chosen) < cost_of(trial) else "not faster than the pick"
+    cheaper = cost_of(chosen) < cost_of(trial)
+    return "a tie with the pick, which is the cheaper" if cheaper else "not faster than the pick"
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +230,8 @@ def choose(known: Known, last: Comparison | None = None) -> Choice:
     """
     if last is not None:
         best = pick(last)
-        return Choice(best.backend, best.workers, f"{best.backend} as in the last comparison of this cell", best.seconds)
+        reason = f"{best.backend} as in the last comparison of this cell"
+        return Choice(best.backend, best.workers, reason, best.seconds)
     if not known.seconds:
         return Choice("serial", 1, "the plain loop: nothing is known of the items")
     left = known.left if known.left is not None else 100 * len(known.seconds)

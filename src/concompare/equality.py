@@ -46,11 +46,13 @@ def equal(one: Any, other: Any, depth: int = 0) -> bool | None:
     return _objects(one, other, depth)
 
 
-def difference(values: Sequence[Any], reference: Sequence[Any], positions: Sequence[int]) -> tuple[bool | None, str | None]:
+def difference(
+    values: Sequence[Any], reference: Sequence[Any], positions: Sequence[int]
+) -> tuple[bool | None, str | None]:
     """Compare a pass's results with the plain loop's.
 
     Returns:
-        Whether they are the same (None: not all could be compared) and, if not, one sentence about the first that differs.
+        Whether they are the same (None: not all could be compared) and, if not, a sentence about the first that differs.
     """
     unsure = False
     for value, expected, position in zip(values, reference, positions, strict=False):
@@ -141,10 +143,14 @@ def _mappings(one: Any, other: Any, depth: int) -> bool | None:
 def _objects(one: Any, other: Any, depth: int) -> bool | None:
     mine, theirs = _state(one), _state(other)
     alike = equal(mine, theirs, depth + 1) if mine and theirs else None
-    if type(one).__eq__ is not object.__eq__:
+    if not _compares_by_identity(type(one)):
         answer = _asked(lambda: one == other)
         return True if answer or alike else answer
     return alike if mine and theirs else _by_pickle(one, other)
+
+
+def _compares_by_identity(kind: type) -> bool:
+    return next(c for c in kind.__mro__ if "__eq__" in vars(c)) is object
 
 
 def _state(value: Any) -> dict[str, Any] | None:

@@ -13,7 +13,7 @@ from concompare.records import Ledger, Message, Pass
 
 
 def blocked_per_item(passed: Pass) -> dict[int, float]:
-    """Return, by position in the pass, the seconds each item of a plain pass was blocked: neither on a CPU nor ready."""
+    """Return, by position in a plain pass, the seconds each item was blocked: neither on a CPU nor ready."""
     found = {}
     for message in passed.messages:
         blocked = split(message)[2] / max(1, message.count)
@@ -21,7 +21,7 @@ def blocked_per_item(passed: Pass) -> dict[int, float]:
     return found
 
 
-def ledger_of(passed: Pass, workers: int, blocked: Mapping[int, float], isolation: str = "process") -> Ledger:
+def ledger_of(passed: Pass, workers: int, blocked: Mapping[int, float]) -> Ledger:
     """Account for workers × wall of one pass.
 
     Time blocked is I/O as far as the plain loop is blocked for the same items, and lock beyond that. The time of a
@@ -31,7 +31,6 @@ def ledger_of(passed: Pass, workers: int, blocked: Mapping[int, float], isolatio
         passed: The pass, with its messages.
         workers: Workers of its pool.
         blocked: Seconds the plain loop is blocked, by position in the pass.
-        isolation: The backend's isolation: threads hand items over without packing, so their gaps are waits for the GIL.
     """
     usual = sum(blocked.values()) / len(blocked) if blocked else 0.0
     computing = waiting = lock = io = sending = idle = 0.0

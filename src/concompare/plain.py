@@ -15,24 +15,24 @@ class Pool(Protocol):
     """Workers that are open now."""
 
     @property
-    def workers(self) -> int: ...
+    def workers(self) -> int: ...  # noqa: D102
     @property
-    def start_up(self) -> float: ...
+    def start_up(self) -> float: ...  # noqa: D102
     @property
-    def got(self) -> int: ...
+    def got(self) -> int: ...  # noqa: D102
 
 
 class Outcome(Protocol):
     """What a pass gave."""
 
     @property
-    def values(self) -> Sequence[Any]: ...
+    def values(self) -> Sequence[Any]: ...  # noqa: D102
     @property
-    def names(self) -> Mapping[str, Any]: ...
+    def names(self) -> Mapping[str, Any]: ...  # noqa: D102
     @property
-    def record(self) -> Pass: ...
+    def record(self) -> Pass: ...  # noqa: D102
     @property
-    def output(self) -> Sequence[tuple[int, str, str]]: ...
+    def output(self) -> Sequence[tuple[int, str, str]]: ...  # noqa: D102
 
 
 class Runner(Protocol):
@@ -41,9 +41,9 @@ class Runner(Protocol):
     @property
     def PassOptions(self) -> Callable[..., Any]: ...
     @property
-    def lease(self) -> Callable[..., AbstractContextManager[Any]]: ...
+    def lease(self) -> Callable[..., AbstractContextManager[Any]]: ...  # noqa: D102
     @property
-    def run_pass(self) -> Callable[..., Any]: ...
+    def run_pass(self) -> Callable[..., Any]: ...  # noqa: D102
 
 
 class ItemFailed(Exception):

@@ -72,7 +72,8 @@ class Arm:
     @property
     def name(self) -> str:
         """Return the arm as shown."""
-        return self.label or self.backend if self.backend == "serial" else f"{self.label or self.backend} × {self.workers}"
+        kind = self.label or self.backend
+        return kind if self.backend == "serial" else f"{kind} × {self.workers}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +225,8 @@ def shape(
     if not weak:
         least = LOOP_FOR if calibration.serial < SHORT else 0.0
         block = costs.block(arms, calibration.items, least=least)
-        opening = costs.opening(arms, calibration.items) + max(0, calibration.items - calibration.done) * calibration.mean
+        opening = costs.opening(arms, calibration.items)
+        opening += max(0, calibration.items - calibration.done) * calibration.mean
         fits = int((room - opening) / block) if block > 0 else 0
         if fits >= LEAST_BLOCKS or least:
             blocks = max(1, min(stats.ENOUGH if least else MOST_BLOCKS, fits))
@@ -234,7 +236,7 @@ def shape(
 
 
 def sample_shape(costs: Costs, arms: Sequence[Arm], budget: float, spent: float, room: float) -> Shape:
-    """Choose a sample: one that allows three blocks, else stricter capping, else fewer arms, the likeliest kept last."""
+    """Choose a sample: one that allows three blocks, else stricter capping, else fewer arms."""
     items, weak = costs.calibration.items, costs.weak
     enough = math.ceil(LEAST_SAMPLE / max(1e-9, costs.calibration.mean))
     chosen = list(arms)
@@ -271,7 +273,7 @@ def each_shape(costs: Costs, arms: Sequence[Arm], budget: float, spent: float, r
 
 
 def largest(costs: Costs, arms: Sequence[Arm], passes: int, strict: bool, room: float) -> int:
-    """Return the largest size of which so many passes fit, 0 for none; the plain loop's first run of it comes on top."""
+    """Return the largest size of which so many passes fit beside the plain loop's first run of it; 0 for none."""
     low, high = 0, costs.calibration.items
     while low < high:
         size = (low + high + 1) // 2
@@ -319,8 +321,8 @@ def block_order(arms: Sequence[Arm], block: int, seed: int, planned: Mapping[Arm
         arms: The arms of the block.
         block: Its number.
         seed: The comparison's seed.
-        planned: Where time is short, the seconds planned for each: in the first block the quick ones then come first, so
-            that there is something to cap the others by.
+        planned: Where time is short, the seconds planned for each: in the first block the quick ones then come first,
+            so that there is something to cap the others by.
     """
     chance = random.Random(f"{seed}/{block}")
     order = list(arms)

@@ -35,7 +35,7 @@ SHORTEST = 0.001
 BIMODAL_FROM = 15
 """Passes from which on two modes can be told from one."""
 MODES = 4.2
-"""Ashman's D of the best split beyond which values have two modes (a normal sample's best split has 2.7, a flat one's 3.5)."""
+"""Ashman's D of the best split beyond which values have two modes (2.7 for a normal sample, 3.5 for a flat one)."""
 BUSY_SHARE = 0.15
 """Share of workers × wall spent waiting for a CPU, with no more workers than CPUs, on a busy machine."""
 

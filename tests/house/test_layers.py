@@ -14,7 +14,7 @@ LAYERS = (
     {"machine", "stats", "worker", "parcels", "streams"},
     {"backends", "cells"},
     {"engine"},
-    {"measure", "diagnose", "scaling", "advise"},
+    {"measure", "trials", "plain", "planner", "probes", "ledger", "equality", "diagnose", "scaling", "advise"},
     {"render"},
     {"report"},
     {"api"},

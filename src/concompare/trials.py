@@ -1,0 +1,344 @@
+"""The arms of a comparison at work: pools opened, passes run, capped and compared with the plain loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from concompare import equality, ledger, planner, stats
+from concompare.backends.base import Backend
+from concompare.plain import PlainLoop, Runner
+from concompare.planner import Arm, Calibration, Shape
+from concompare.records import Environment, Pass, Trial
+
+MOST_MESSAGES = 4000
+"""Messages of a pass beyond which they are not kept."""
+WARM_ITEMS = 2
+"""Items per worker of a warm-up pass that does not run all."""
+OVERRUN = 1.05
+"""Times the estimate at which nothing further begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """How a comparison is wanted.
+
+    Attributes:
+        workers: Worker counts, or None for the default ladder.
+        chunk: Items per message, or None for measured.
+        timeout: Seconds per item, or None.
+        temporaries: Names that the function gives back beside its value.
+    """
+
+    workers: tuple[int, ...] | None = None
+    budget: float = 30.0
+    scaling: str = "strong"
+    seed: int = 0
+    chunk: int | None = None
+    timeout: float | None = None
+    temporaries: tuple[str, ...] = ()
+
+
+@dataclass
+class Bench:
+    """One arm at work: its pool while it is open, and what it measured so far."""
+
+    arm: Arm
+    backend: Backend
+    stack: ExitStack
+    pool: Any = None
+    passes: list[Pass] = field(default_factory=list)
+    start_up: float | None = None
+    cold: float | None = None
+    got: int | None = None
+    same: bool | None = None
+    difference: str | None = None
+    problem: str | None = None
+    loops: int = 1
+    retired: bool = False
+
+    def trial(self) -> Trial:
+        """Return what is known as a record."""
+        return Trial(
+            backend=self.arm.backend,
+            workers=self.arm.workers,
+            label=self.backend.label,
+            passes=tuple(self.passes),
+            start_up=self.start_up,
+            cold=self.cold,
+            got=self.got,
+            same=self.same,
+            difference=self.difference,
+            problem=self.problem,
+        )
+
+    @property
+    def wall(self) -> float | None:
+        """Return the seconds of the last timed pass."""
+        timed = [p for p in self.passes if not p.warm_up and p.stopped is None and p.block >= 0]
+        return timed[-1].wall if timed else None
+
+    @property
+    def able(self) -> bool:
+        """Return whether it can run further passes that matter."""
+        return self.problem is None and not self.retired and self.same is not False and self.wall is not None
+
+    def retire(self) -> None:
+        """Close the pool: no further passes."""
+        self.retired = True
+        self.stack.close()
+
+    def add(self, passed: Pass) -> None:
+        """Add a pass; messages are kept for the last one only."""
+        self.passes = [replace(p, messages=()) for p in self.passes] if passed.messages else self.passes
+        self.passes.append(passed)
+
+
+@dataclass
+class Trials:
+    """All arms of a comparison, the plain loop first.
+
+    Attributes:
+        sample: Positions of the items of a pass.
+        runs: How often an item was run at most.
+        plain_differs: Whether the plain loop gave other results when it ran again.
+        hints: Hidden state and shared random numbers that workers noticed.
+        tell: Called with what begins.
+        spent: Returns the seconds since the comparison began.
+    """
+
+    plain: PlainLoop
+    runner: Runner
+    environment: Environment
+    wishes: Wishes
+    shape: Shape
+    calibration: Calibration
+    benches: list[Bench]
+    sample: tuple[int, ...]
+    tell: Callable[[str], None]
+    spent: Callable[[], float]
+    runs: int = 0
+    plain_differs: bool = False
+    per_worker: float | None = None
+    hidden_state: tuple[str, ...] = ()
+    shared_random: str | None = None
+
+    @property
+    def serial(self) -> Bench:
+        """Return the plain loop's bench."""
+        return self.benches[0]
+
+    @property
+    def costs(self) -> planner.Costs:
+        """Return what passes were planned to cost."""
+        weak = self.wishes.scaling == "weak" or self.shape.each
+        return planner.Costs(self.calibration, self.environment.usable, weak)
+
+    def bench_of(self, arm: Arm) -> Bench:
+        """Return the arm's bench."""
+        return next(bench for bench in self.benches if bench.arm == arm)
+
+    def first_block(self) -> None:
+        """Let every arm warm up and run once; the plain loop's warm-up is what ran already."""
+        only = self.shape.blocks == 1
+        self.add_known(only)
+        arms = [bench.arm for bench in self.benches]
+        planned = {arm: self.costs.one(arm, self.shape.size) for arm in arms} if self.shape.strict else None
+        for arm in planner.block_order(arms, 0, self.wishes.seed, planned):
+            bench = self.bench_of(arm)
+            if (bench is self.serial and only) or (bench is not self.serial and not self.open(bench)):
+                continue
+            self.run(bench, 0)
+            if self.hopeless(bench) and not self.roomy():
+                bench.retire()
+        self.judge_results()
+
+    def add_known(self, only: bool) -> None:
+        """Add what the plain loop ran already as its warm-up pass, or as its timed one where there is one block."""
+        seconds = [self.plain.seconds.get(position, 0.0) for position in self.sample]
+        cpu = sum(self.plain.cpu.get(position, 0.0) for position in self.sample)
+        block, sample = (0 if only else -1), self.named(self.sample)
+        known = Pass(len(seconds), sum(seconds), cpu, block=block, warm_up=not only, sample=sample)
+        self.serial.add(known)
+        self.serial.same, self.serial.got = True, 1
+        self.serial.loops = planner.loops_for(known.wall) if self.shape.mode == "looped" else 1
+        self.serial.cold = known.wall if self.shape.mode != "sampled" else None
+        self.runs += 1
+
+    def more_blocks(self, estimate: float) -> None:
+        """Repeat the best arms in randomised blocks until decided, or until the plan's time is used up."""
+        for block in range(1, planner.MOST_BLOCKS):
+            alive = {b.arm: b.wall * b.loops for b in self.benches if b.able and b.wall is not None}
+            left = min(self.wishes.budget, OVERRUN * estimate) - self.spent()
+            chosen = planner.next_block(alive, block, left, self.shape.strict)
+            if not chosen or planner.decided(self.intervals(chosen)):
+                return
+            for arm in planner.block_order(chosen, block, self.wishes.seed):
+                if self.bench_of(arm).able:
+                    self.run(self.bench_of(arm), block)
+            self.judge_results()
+
+    def intervals(self, arms: Sequence[Arm]) -> list[stats.Interval | None]:
+        """Return the speed-ups of the arms so far."""
+        serial = self.serial.trial()
+        return [stats.speed_up(self.bench_of(arm).trial(), serial) for arm in arms if arm.backend != "serial"]
+
+    def open(self, bench: Bench) -> bool:
+        """Open an arm's pool and let it warm up; return whether it can go on."""
+        arm, budget = bench.arm, self.wishes.budget
+        need = planner.open_seconds(arm, self.environment.usable)
+        bench.problem = planner.too_large(arm, self.per_worker, self.environment.memory_available)
+        if bench.problem is None and self.spent() + need > OVERRUN * budget:
+            bench.problem = f"not run: the budget of {budget:g} s was used up"
+        if bench.problem is not None:
+            return False
+        self.tell(f"{arm.name}: opening and first pass")
+        try:
+            bench.pool = bench.stack.enter_context(self.runner.lease(bench.backend, arm.workers, fresh=True))
+        except Exception as error:
+            bench.problem = in_words(error)
+            return False
+        bench.start_up, bench.got = bench.pool.start_up, bench.pool.got
+        return self.run(bench, -1, warm_up=True)
+
+    def positions_of(self, arm: Arm, warm_up: bool) -> list[int]:
+        """Return the positions of a pass: the sample, or the sample for every worker where each gets the same."""
+        chosen = list(self.sample)
+        if self.costs.weak:
+            chosen = chosen * arm.workers
+        if warm_up and not self.shape.warm_all:
+            return chosen[: max(2, min(len(chosen), WARM_ITEMS * arm.workers))]
+        return chosen
+
+    def run(self, bench: Bench, block: int, *, warm_up: bool = False) -> bool:
+        """Run one pass (looped when short), add it, and compare its results; return whether the arm can go on."""
+        positions = self.positions_of(bench.arm, warm_up)
+        chosen = [self.plain.items[position] for position in positions]
+        pool = self.plain.pool if bench is self.serial else bench.pool
+        if not warm_up:
+            self.tell(f"{bench.arm.name}: block {block}")
+        options = self.runner.PassOptions(
+            output="drop",
+            temporaries=self.wishes.temporaries,
+            chunk=self.wishes.chunk,
+            timeout=self.wishes.timeout,
+            cap=None if warm_up else self.cap_of(bench),
+            memory=block == 0,
+        )
+        records: list[Pass] = []
+        try:
+            for _ in range(1 if warm_up else bench.loops):
+                outcome = self.runner.run_pass(self.plain.function, chosen, pool, options, count=len(chosen))
+                records.append(outcome.record)
+        except Exception as error:
+            bench.problem = in_words(error)
+            bench.retire()
+            return False
+        self.runs += len(records)
+        self.note(bench, merged(records, block, warm_up, self.named(positions)))
+        return self.check(bench, outcome, positions, warm_up)
+
+    def named(self, positions: Sequence[int]) -> tuple[int, ...]:
+        """Return the positions as a pass records them: nothing where all items ran."""
+        return () if list(positions) == list(range(len(self.plain.items))) else tuple(positions)
+
+    def note(self, bench: Bench, passed: Pass) -> None:
+        """Add a pass with its ledger; of its messages keep what is bounded."""
+        positions = passed.sample or range(len(self.plain.items))
+        if bench is self.serial and passed.messages:
+            self.plain.note_times(passed, positions)
+        if passed.messages:
+            blocked = {i: self.plain.blocked[p] for i, p in enumerate(positions) if p in self.plain.blocked}
+            parts = ledger.ledger_of(unlooped(passed), bench.arm.workers, blocked)
+            passed = replace(passed, ledger=parts)
+        if len(passed.messages) > MOST_MESSAGES or passed.warm_up:
+            passed = replace(passed, messages=())
+        if passed.peak_memory is not None and bench.arm.isolation == "process":
+            self.per_worker = passed.peak_memory / bench.arm.workers
+        bench.add(passed)
+
+    def check(self, bench: Bench, outcome: Any, positions: Sequence[int], warm_up: bool) -> bool:
+        """Compare a pass's results with the plain loop's; say why when it was stopped."""
+        passed = bench.passes[-1]
+        self.hidden_state = tuple(getattr(outcome, "hidden_state", ())) or self.hidden_state
+        self.shared_random = getattr(outcome, "shared_random", None) or self.shared_random
+        if passed.stopped is not None:
+            best = self.best_wall()
+            than = f", more than {planner.HOPELESS:g}× the best ({best:.3g} s)" if best is not None else ""
+            if bench.wall is None:
+                bench.problem = f"stopped: {passed.stopped}{than}"
+            bench.retire()
+            return False
+        expected = [self.plain.values[position] for position in positions]
+        same, difference = equality.difference(list(outcome.values), expected, positions)
+        if bench is self.serial:
+            self.plain_differs = self.plain_differs or same is False
+        elif bench.same is not False:
+            bench.same, bench.difference = same, difference
+        if warm_up:
+            bench.cold = (bench.start_up or 0.0) + passed.wall if self.shape.warm_all else None
+            bench.loops = planner.loops_for(passed.wall) if self.shape.mode == "looped" else 1
+        return True
+
+    def judge_results(self) -> None:
+        """Where the plain loop itself gives other results each time, say that nothing can be compared."""
+        if not self.plain_differs:
+            return
+        for bench in self.benches[1:]:
+            if bench.same is False:
+                bench.same = None
+                bench.difference = "cannot be compared: the plain loop gives other results each time"
+
+    def cap_of(self, bench: Bench) -> float | None:
+        """Return the seconds after which this arm's pass is hopeless."""
+        arm, best, costs = bench.arm, self.best_wall(), self.costs
+        if best is not None and costs.weak:
+            best *= arm.workers
+        return planner.cap(arm, best, costs.one(arm, len(self.sample)), self.shape.strict)
+
+    def best_wall(self) -> float | None:
+        """Return the least seconds of a timed pass so far."""
+        return min((b.wall for b in self.benches if b.wall is not None and b.same is not False), default=None)
+
+    def hopeless(self, bench: Bench) -> bool:
+        """Say whether an arm took far longer than the best."""
+        best = self.best_wall()
+        return bench is not self.serial and best is not None and (bench.wall or 0.0) > planner.HOPELESS * best
+
+    def roomy(self) -> bool:
+        """Say whether all pools may stay open at once: few enough worker processes for this machine."""
+        processes = sum(b.arm.workers for b in self.benches if b.arm.isolation == "process")
+        return processes <= max(16, 2 * self.environment.usable)
+
+
+def merged(records: Sequence[Pass], block: int, warm_up: bool, sample: tuple[int, ...]) -> Pass:
+    """Return the loops of a short pass as one, with their mean times."""
+    n = len(records)
+    return replace(
+        records[-1],
+        wall=sum(r.wall for r in records) / n,
+        cpu=sum(r.cpu for r in records) / n,
+        packing=sum(r.packing for r in records) / n,
+        stopped=next((r.stopped for r in records if r.stopped is not None), None),
+        loops=n,
+        block=block,
+        warm_up=warm_up,
+        sample=sample,
+    )
+
+
+def unlooped(passed: Pass) -> Pass:
+    """Return a looped pass with the wall of its last loop, whose messages it has."""
+    if passed.loops == 1:
+        return passed
+    return replace(passed, wall=max((m.done for m in passed.messages), default=passed.wall))
+
+
+def in_words(error: BaseException) -> str:
+    """Return an exception as one line."""
+    text = str(error).strip().splitlines()
+    first = text[0] if text else ""
+    ours = type(error).__module__.startswith("concompare.")
+    return first if ours and first else f"{type(error).__name__}: {first}" if first else type(error).__name__
