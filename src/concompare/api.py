@@ -400,8 +400,12 @@ def measure_task(task: Task, request: Request, show: Callable[[Progress], None] 
         seed=request.seed,
         show=show,
         temporaries=task.temporaries,
+        chunk=request.chunk,
     )
-    replay(task, with_output(kept))
+    stopped = replay(task, with_output(kept))
+    if kept.error is not None and not stopped:
+        task.fail(kept.names)
+        raise kept.error
     task.finish(kept.names)
     return Report(comparison, results=kept.values), kept
 

@@ -295,8 +295,8 @@ def hazard_native(facts: Environment) -> str | None:
         return None
     most = max(pools, key=lambda pool: pool.threads)
     return (
-        f"{most.library} runs {most.threads} threads of its own in each process: {facts.usable} workers that use it "
-        f"would run {facts.usable * most.threads} threads on {facts.usable} CPUs."
+        f"{most.library} runs {most.threads} threads of its own: a loop that uses it may keep {most.threads} CPUs busy "
+        "already. Worker processes are started with their share of the CPUs for it; threads share what it has here."
     )
 
 

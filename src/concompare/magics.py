@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import io
+import itertools
 import time
 import tokenize
 import traceback
@@ -85,6 +86,8 @@ class Source:
 @magics_class
 class ConcompareMagics(Magics):
     """Run a cell's loop in parallel, or measure the ways to do so."""
+
+    shell: Any
 
     @no_var_expand
     @options(*COMMON)
@@ -170,18 +173,20 @@ class ConcompareMagics(Magics):
 
     def source_of(self, name: str, line: str, cell: str | None, code: str) -> Source:
         """Return the code under a magic, registered so that tracebacks show the cell's own lines."""
+        outer, first = calling_cell(self.shell.user_ns)
         if cell is None:
-            first = calling_line(self.shell.user_ns)
             shown = "\n" * (first - 1) + code
         else:
             first = 2
             shown, code = f"%%{name} {line}".rstrip() + "\n" + cell, cell
         if not code.strip():
             raise BadOption(f"there is nothing to run: write the code under %%{name}, or after %{name}")
-        filename = self.shell.compile.cache(shown, self.shell.execution_count)
+        # Whether execution_count is this cell's number already or still differs between versions of IPython.
+        number = getattr(self.shell.compile, "_filename_map", {}).get(outer, self.shell.execution_count)
+        filename = self.shell.compile.cache(shown, number)
         plain = self.shell.transform_cell(code)
-        blank = len(code) - len(code.lstrip("\n")) if not plain.startswith("\n") else 0
-        return Source("\n" * blank + plain, filename, first, ends_with_semicolon(plain))
+        lost = blank_lines(code) - blank_lines(plain)
+        return Source("\n" * lost + plain, filename, first, ends_with_semicolon(plain))
 
     def look_after(self, args: Namespace) -> Any:
         """Close the pools, or return the card of this machine and the open pools."""
@@ -192,9 +197,9 @@ class ConcompareMagics(Magics):
         if not args.info:
             return None
         from concompare.machine import environment
-        from concompare.render.card import Card
+        from concompare.render.card import card_of
 
-        return Card(environment(), tuple(engine.pools()))
+        return card_of(environment(), engine.pools())
 
 
 # ---- options in ----
@@ -289,12 +294,17 @@ def ends_with_semicolon(code: str) -> bool:
     return last == ";"
 
 
-def calling_line(namespace: dict[str, Any]) -> int:
-    """Return the line of the cell that a line magic stands on."""
+def blank_lines(code: str) -> int:
+    """Return how many blank lines code begins with; IPython takes them away, and line numbers with them."""
+    return len(list(itertools.takewhile(str.isspace, code.splitlines(keepends=True))))
+
+
+def calling_cell(namespace: dict[str, Any]) -> tuple[str, int]:
+    """Return the file name of the cell that runs now and the line it is at."""
     for frame, line in traceback.walk_stack(None):
         if frame.f_globals is namespace and frame.f_code.co_name.startswith(("<module", "<cell line")):
-            return line
-    return 1
+            return frame.f_code.co_filename, line
+    return "", 1
 
 
 # ---- report out ----

@@ -191,7 +191,7 @@ CALM = Environment(
     [
         (replace(CALM, threads=13), "This process runs 13 threads"),
         (replace(CALM, quota=1.5, usable=2), "The container may use 1.5 CPUs' worth of time of the 8 it sees"),
-        (replace(CALM, native_pools=(NativePool("blas", "openblas", 8),)), "would run 64 threads on 8 CPUs"),
+        (replace(CALM, native_pools=(NativePool("blas", "openblas", 8),)), "openblas runs 8 threads of its own"),
         (replace(CALM, gil="re-enabled"), "switched the GIL back on"),
         (replace(CALM, load=11.25), "The machine is busy: 11.2 processes want its 8 CPUs"),
     ],

@@ -1,0 +1,289 @@
+"""The magics in a real shell: results, names, values, what is shown, errors."""
+
+from __future__ import annotations
+
+import pickle
+import re
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import concompare
+from concompare import Report
+from concompare.errors import BadOption, CellRefused
+from tests.magics.conftest import Shell
+
+KINDS = ("serial", "threads", "processes")
+CELLS = {
+    "comprehension": "results = [square(n) for n in xs]",
+    "append": "results = []\nfor n in xs:\n    value = square(n)\n    results.append(value)",
+    "dictionary": "table = {}\nfor n in xs:\n    table[n % 3] = square(n)",
+    "running sum": "total = 0.1\nfor n in xs:\n    total += square(n) / 7",
+    "running maximum": "best = -1\nfor n in xs:\n    s = square(n)\n    if s > best:\n        best = s",
+    "before and after": "start = 5\nresults = [square(n) + start for n in xs]\nlast = results[-1]\nlast",
+    "map": "results = list(map(square, xs))",
+    "sum": "total = sum(square(n) for n in xs)\ntotal",
+    "value": "[square(n) for n in xs]",
+    "silent": "[square(n) for n in xs];",
+    "prints": "for n in xs:\n    print(n, square(n))",
+}
+
+
+def prepare(shell: Shell) -> None:
+    shell.run("def square(n):\n    return n * n\nxs = [3, 1, 4, 1, 5, 9, 2, 6]")
+
+
+def public(names: dict[str, Any]) -> dict[str, Any]:
+    """Return the user's own names that hold data."""
+    hidden = {"In", "Out", "exit", "quit", "open", "get_ipython", "square"}
+    return {name: value for name, value in names.items() if not name.startswith("_") and name not in hidden}
+
+
+@pytest.mark.parametrize("backend", KINDS)
+@pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS)
+def test_parallel_leaves_exactly_what_the_plain_cell_leaves(cell: str, backend: str, shell: Shell) -> None:
+    prepare(shell)
+    plain = shell.run(cell)
+    expected = public(shell.names)
+    shell.shell.reset(new_session=True)
+    prepare(shell)
+    ran = shell.run(f"%%parallel -b {backend} -w 2 --quiet\n{cell}")
+    assert public(shell.names) == expected
+    assert ran.value == plain.value
+    assert ran.stdout == plain.stdout
+    assert ran.displays == []
+
+
+@pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS)
+def test_concompare_leaves_exactly_what_the_plain_cell_leaves(cell: str, shell: Shell) -> None:
+    prepare(shell)
+    plain = shell.run(cell)
+    expected = public(shell.names)
+    shell.shell.reset(new_session=True)
+    prepare(shell)
+    ran = shell.run(f"%%concompare -b serial,threads -w 2 --quiet --budget 1\n{cell}")
+    assert public(shell.names) == expected
+    assert isinstance(ran.value, Report)
+    assert ran.stdout.startswith(plain.stdout.rpartition("Out[")[0])
+
+
+def test_parallel_shows_a_summary_beside_the_value(shell: Shell) -> None:
+    prepare(shell)
+    ran = shell.run("%%parallel -b threads -w 2\n[square(n) for n in xs]")
+    assert ran.value == [9, 1, 16, 1, 25, 81, 4, 36]
+    assert len(ran.displays) == 1
+    assert {"text/plain", "text/html"} <= set(ran.displays[0])
+    assert "8 items" in ran.shown
+    assert "threads" in ran.shown
+
+
+def test_the_line_form_takes_an_expression_or_a_statement(shell: Shell) -> None:
+    prepare(shell)
+    assert shell.run("%parallel -b threads -w 2 [square(n) for n in xs]").value == [9, 1, 16, 1, 25, 81, 4, 36]
+    shell.run("%parallel -b threads results = [square(n) for n in xs]")
+    assert shell.names["results"][-1] == 36
+    shell.run("found = %parallel -b threads [square(n) for n in xs]")
+    assert shell.names["found"] == shell.names["results"]
+
+
+def test_the_report_is_the_value_of_concompare(shell: Shell) -> None:
+    prepare(shell)
+    ran = shell.run("r = %concompare -b serial,threads -w 1,2 --budget 1 --quiet [square(n) for n in xs]")
+    report = shell.names["r"]
+    assert isinstance(report, Report)
+    assert report.results == [9, 1, 16, 1, 25, 81, 4, 36]
+    assert {(t.backend, t.workers) for t in report.comparison.trials} == {("serial", 1), ("threads", 1), ("threads", 2)}
+    assert ran.displays == []
+    assert report.comparison.subject.items == 8
+
+
+def test_several_configurations_are_run_each_and_bound_once(shell: Shell) -> None:
+    prepare(shell)
+    shell.run("log = []")
+    loop = "results = []\nfor n in xs:\n    results.append(square(n))\n    log.append(n)"
+    ran = shell.run(f"%%parallel -b serial,threads,processes -w 1,2 --no-plot\n{loop}")
+    assert shell.names["results"] == [9, 1, 16, 1, 25, 81, 4, 36]
+    assert shell.names["log"] == [3, 1, 4, 1, 5, 9, 2, 6]
+    for row in ("plain loop", "threads", "processes"):
+        assert row in ran.shown
+
+
+def test_prints_come_once_with_several_configurations(shell: Shell) -> None:
+    prepare(shell)
+    shell.run("def speak(n):\n    print('item', n)\n    return n")
+    ran = shell.run("%%parallel -b threads,serial -w 2 --quiet\nresults = [speak(n) for n in range(4)]")
+    assert ran.stdout == "item 0\nitem 1\nitem 2\nitem 3\n"
+
+
+@pytest.mark.parametrize("backend", ["serial,threads", "threads,serial", "processes", "threads"])
+def test_a_failing_item_leaves_what_the_plain_loop_leaves(backend: str, shell: Shell) -> None:
+    cell = "results = []\nfor n in range(8):\n    value = 10 // (4 - n)\n    results.append(value)\nafter = 1"
+    shell.fails(cell)
+    expected = public(shell.names)
+    shell.shell.reset(new_session=True)
+    ran = shell.fails(f"%%parallel -b {backend} -w 2\n{cell}")
+    assert isinstance(ran.error, ZeroDivisionError)
+    assert public(shell.names) == expected
+
+
+def test_concompare_with_a_failing_item_leaves_what_the_plain_loop_leaves(shell: Shell) -> None:
+    cell = "results = []\nfor n in range(8):\n    value = 10 // (4 - n)\n    results.append(value)\nafter = 1"
+    shell.fails(cell)
+    expected = public(shell.names)
+    shell.shell.reset(new_session=True)
+    ran = shell.fails(f"%%concompare -b serial,threads -w 2 --budget 1 --quiet\n{cell}")
+    assert isinstance(ran.error, ZeroDivisionError)
+    assert public(shell.names) == expected
+
+
+def test_failures_can_be_kept(shell: Shell) -> None:
+    ran = shell.run("%%parallel -b threads -w 2 --on-error keep\nresults = [10 // (4 - n) for n in range(8)]")
+    results = shell.names["results"]
+    assert [bool(result) or result == 0 for result in results].count(False) == 1
+    assert isinstance(results[4], concompare.Failure)
+    assert isinstance(results[4].error, ZeroDivisionError)
+    assert ran.error is None
+
+
+@pytest.mark.parametrize("backend", KINDS)
+@pytest.mark.parametrize("blank", ["", "\n\n", "  \n# comment\n"])
+def test_a_traceback_shows_the_cell_s_own_lines(backend: str, blank: str, shell: Shell) -> None:
+    ran = shell.fails(f"%%parallel -b {backend} -w 2\n{blank}results = [\n    10 // (4 - n)\n    for n in range(8)\n]")
+    line = 3 + blank.count("\n")
+    assert re.search(rf"-+> {line} +10 // \(4 - n\)", ran.stdout), ran.stdout
+    assert "concompare/" not in ran.stdout
+    assert "run_cell_magic" not in ran.stdout
+    assert "item 4" in ran.stdout
+
+
+def test_the_traceback_of_a_line_magic_names_its_line(shell: Shell) -> None:
+    ran = shell.fails("a = 1\nb = 2\n%parallel -b threads [10 // (4 - n) for n in range(8)]")
+    assert re.search(r"-+> 3 +\[10 // \(4 - n\) for n in range\(8\)\]", ran.stdout), ran.stdout
+
+
+def test_an_error_shown_once_can_still_be_pickled(shell: Shell) -> None:
+    ran = shell.fails("%%parallel -b threads -w 2\n[10 // (4 - n) for n in range(8)]")
+    assert isinstance(pickle.loads(pickle.dumps(ran.error)), ZeroDivisionError)
+
+
+def test_an_error_before_the_loop_is_the_plain_cell_s(shell: Shell) -> None:
+    ran = shell.fails("%%parallel -b threads\nbase = undefined_name\n[n + base for n in range(3)]")
+    assert isinstance(ran.error, NameError)
+    assert re.search(r"-+> 2 +base = undefined_name", ran.stdout), ran.stdout
+    assert "concompare/" not in ran.stdout
+
+
+def test_an_error_after_the_loop_is_the_plain_cell_s(shell: Shell) -> None:
+    ran = shell.fails("%%parallel -b threads\nresults = [n for n in range(3)]\nresults[7]")
+    assert isinstance(ran.error, IndexError)
+    assert re.search(r"-+> 3 +results\[7\]", ran.stdout), ran.stdout
+    assert shell.names["results"] == [0, 1, 2]
+
+
+def test_a_syntax_error_points_at_the_user_s_line(shell: Shell) -> None:
+    ran = shell.fails("%%parallel -b threads\nresults = [n for n in range(3)]\nif results\n    pass")
+    assert isinstance(ran.error, SyntaxError)
+    assert ran.error.lineno == 3
+    assert "if results" in ran.stdout + ran.stderr
+
+
+def test_a_refused_cell_runs_nothing_and_says_why_in_one_line(shell: Shell) -> None:
+    ran = shell.fails(
+        "%%parallel -b threads\nreached = True\nprevious = 0\nchanges = []\nfor n in range(5):\n"
+        "    change = n - previous\n    previous = n * n\n    changes.append(change)"
+    )
+    assert isinstance(ran.error, CellRefused)
+    assert "reached" not in shell.names
+    assert len(ran.stdout.splitlines()) <= 2
+    assert ran.stdout.startswith("CellRefused: line ")
+
+
+def test_items_given_aside_for_a_function(shell: Shell) -> None:
+    cell = "def cube(n):\n    return n ** 3"
+    assert shell.run(f"%%parallel -b threads --over range(4)\n{cell}").value == [0, 1, 8, 27]
+    both = f"{cell}\ndef half(n):\n    return n / 2"
+    assert shell.run(f"%%parallel -b threads --over range(3) --function half\n{both}").value == [0.0, 0.5, 1.0]
+
+
+def test_an_executor_of_the_user_s_is_used(shell: Shell) -> None:
+    prepare(shell)
+    with ThreadPoolExecutor(2, thread_name_prefix="mine") as mine:
+        shell.names["mine"] = mine
+        shell.run("import threading")
+        names = shell.run("%parallel -b mine --quiet [threading.current_thread().name for n in range(4)]").value
+        assert all(name.startswith("mine") for name in names)
+        assert mine.submit(int).result() == 0
+
+
+def test_what_cannot_be_sent_is_named(shell: Shell) -> None:
+    shell.run("import threading\nguard = threading.Lock()\ndef guarded(n):\n    with guard:\n        return n")
+    ran = shell.fails("%%parallel -b processes -w 2 --quiet\nresults = [guarded(n) for n in range(4)]")
+    assert type(ran.error).__name__ in ("CannotShip", "CellRefused")
+    assert "guard" in str(ran.error)
+
+
+def test_a_backend_that_cannot_run_the_task_is_a_row(shell: Shell) -> None:
+    closed = ThreadPoolExecutor(1)
+    closed.shutdown()
+    shell.names["closed"] = closed
+    ran = shell.run("%%parallel -b threads,closed -w 2 --no-plot\nresults = [n for n in range(4)]")
+    assert shell.names["results"] == [0, 1, 2, 3]
+    assert "closed" in ran.shown
+    assert "shutdown" in ran.shown
+
+
+def test_a_single_backend_that_cannot_run_the_task_is_an_error(shell: Shell) -> None:
+    closed = ThreadPoolExecutor(1)
+    closed.shutdown()
+    shell.names["closed"] = closed
+    assert isinstance(shell.fails("%parallel -b closed [n for n in range(4)]").error, concompare.ConcompareError)
+
+
+def test_inside_a_function_a_magic_is_refused(shell: Shell) -> None:
+    shell.run("def inside():\n    ys = [1, 2]\n    return get_ipython().run_line_magic('parallel', '[y for y in ys]')")
+    ran = shell.fails("inside()")
+    assert isinstance(ran.error, BadOption)
+    assert "use concompare.map(function, items) there" in str(ran.error)
+
+
+@pytest.mark.parametrize("suffix", ["json", "html", "csv", "png"])
+def test_the_report_is_saved(suffix: str, shell: Shell, tmp_path: Path) -> None:
+    prepare(shell)
+    path = tmp_path / f"report.{suffix}"
+    options = "-b serial,threads -w 1,2 --budget 1 --quiet"
+    shell.run(f"%%concompare {options} --save {path}\nresults = [square(n) for n in xs]")
+    assert path.stat().st_size > 100
+
+
+def test_a_saved_report_loads_back(shell: Shell, tmp_path: Path) -> None:
+    prepare(shell)
+    path = tmp_path / "report.json"
+    shell.run(f"r = %concompare -b serial,threads -w 2 --budget 1 --quiet --save {path} [square(n) for n in xs]")
+    assert concompare.load(path).comparison == shell.names["r"].comparison
+
+
+def test_no_plot_means_no_picture(shell: Shell) -> None:
+    prepare(shell)
+    options = "-b serial,threads -w 1,2 --budget 1 --quiet"
+    with_plots = shell.run(f"%concompare {options} [square(n) for n in xs]").value
+    without = shell.run(f"%concompare {options} --no-plot [square(n) for n in xs]").value
+    assert "<img" in with_plots._repr_mimebundle_()["text/html"]
+    assert "<img" not in without._repr_mimebundle_()["text/html"]
+
+
+def test_the_last_pass_is_at_hand(shell: Shell) -> None:
+    prepare(shell)
+    shell.run("%parallel -b threads -w 2 --quiet [square(n) for n in xs]")
+    assert concompare.last().record.items == 8
+
+
+def test_unloading_takes_the_magics_away(shell: Shell) -> None:
+    shell.run("%unload_ext concompare")
+    try:
+        assert "parallel" not in shell.shell.magics_manager.magics["cell"]
+        assert "concompare" not in shell.shell.magics_manager.magics["line"]
+    finally:
+        shell.run("%load_ext concompare")
+    assert shell.run("%parallel -b serial [1 for n in range(2)]").value == [1, 1]
