@@ -70,6 +70,8 @@ def spread(value: float, around: float) -> str:
     text = f"{value / unit:.{places}f}"
     if value > 0 and float(text) == 0:
         text = significant(value / unit, 1)
+    elif value / unit >= 1000:
+        text = significant(value / unit)
     return f"± {text}"
 
 
@@ -79,12 +81,12 @@ def size(value: float | None) -> str:
         return NOTHING
     amount = abs(float(f"{value:.2e}"))
     unit, name = next((b for b in BYTES if amount < b[0] * 1000), BYTES[-1])
-    return f"{significant(value / unit)} {name}"
+    return f"{value:.0f} B" if unit == 1 else f"{significant(value / unit)} {name}"
 
 
 def number_of_times(value: float) -> str:
-    """Write a ratio's number: three significant digits, two below one ("3.60", "0.95")."""
-    return significant(value, 3 if value >= 0.995 else 2)
+    """Write a ratio's number: three significant digits, two below one ("3.60", "0.95", "0.042")."""
+    return f"{value:.2f}" if 0.1 <= value < 9.995 else significant(value, 3 if value >= 1 else 2)
 
 
 def times(value: float | None) -> str:

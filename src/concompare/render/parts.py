@@ -143,7 +143,7 @@ class Pictures:
     """The numbers that the pictures draw.
 
     Attributes:
-        plain: Seconds of the plain loop, or None.
+        plain: Seconds of the plain loop, or None; `plain_picked` where it is what is recommended.
         capacity: What this machine really gives: ((processes, times one process's work), …).
         weak: Every worker does the same amount of work, so the ideal time is flat.
         more_bars: How many trials have no bar for lack of room.
@@ -151,6 +151,7 @@ class Pictures:
 
     curves: tuple[Curve, ...] = ()
     plain: float | None = None
+    plain_picked: bool = False
     capacity: tuple[tuple[int, float], ...] = ()
     cpus: int = 1
     weak: bool = False
@@ -169,6 +170,7 @@ class View:
         change: What that means in seconds ("8.21 s → 2.28 s for 240 items").
         because: The reason in one sentence.
         line: The magic to paste, or nothing.
+        notices: What to know before the numbers, one sentence each.
         doing: What is being done, while it is being measured; empty when it is complete.
         fraction: How much of it is done, 0 to 1, while it is being measured.
     """
@@ -182,5 +184,6 @@ class View:
     remarks: tuple[Remark, ...] = ()
     folds: tuple[Fold, ...] = ()
     pictures: Pictures = Pictures()
+    notices: tuple[str, ...] = ()
     doing: str = ""
     fraction: float = 1.0

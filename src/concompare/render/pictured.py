@@ -27,6 +27,7 @@ def pictures_of(comparison: Comparison, picked: Configuration | None) -> Picture
     return Pictures(
         curves=curves_of(comparison, picked),
         plain=None if serial is None else stats.whole(serial, comparison),
+        plain_picked=serial is not None and is_picked(serial, picked),
         capacity=comparison.probe.capacity,
         cpus=comparison.environment.usable,
         weak=comparison.scaling == "weak",
@@ -127,7 +128,7 @@ def in_sight(trial: Trial) -> float:
     by_worker: dict[int, list[float]] = {}
     for message in messages_of(trial):
         by_worker.setdefault(message.worker, []).append(message.returned)
-    busiest = sorted(max(by_worker.values(), key=len))
+    busiest = max((sorted(moments) for moments in by_worker.values()), key=len)
     return busiest[min(len(busiest), MESSAGES_IN_SIGHT) - 1]
 
 

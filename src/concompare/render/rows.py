@@ -103,12 +103,23 @@ def row_of(trial: Trial, comparison: Comparison, serial: Trial | None, picked: C
         "1×" if plain else speed_words(trial, serial),
         "" if plain else formats.percent(stats.efficiency(trial, serial) if serial else None),
         formats.seconds((stats.cpu_seconds(trial) or 0.0) * scale, 2),
-        formats.NOTHING if trial.cold is None else formats.seconds(trial.cold),
+        first_time(trial, comparison),
         formats.size(max(memory)) if memory else formats.NOTHING,
         "" if plain else SAME[trial.same],
     )
     kind = "pick" if is_picked(trial, picked) else "plain" if plain else "other"
     return Row(cells, kind, "", trial.backend, trial.workers)
+
+
+def first_time(trial: Trial, comparison: Comparison) -> str:
+    """Return the time of the first pass with the start of its workers, scaled to all items where it was a sample."""
+    if trial.cold is None:
+        return formats.NOTHING
+    did = trial.passes[0].items if trial.passes else 0
+    if not is_sampled(trial, comparison) or not 0 < did < comparison.subject.items:
+        return formats.seconds(trial.cold)
+    start = trial.start_up or 0.0
+    return f"≈ {formats.seconds(start + max(0.0, trial.cold - start) * comparison.subject.items / did)}"
 
 
 def waiting_note(trial: Trial) -> str:

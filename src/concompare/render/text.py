@@ -25,13 +25,17 @@ KEYS_OF_A_ROW = 2
 BAR = 30
 
 
-def text_of(view: View, width: int = WIDTH, *, styled: bool = False, details: bool = True) -> str:
+def text_of(
+    view: View, width: int = WIDTH, *, styled: bool = False, head: bool = True, plot: bool = True, details: bool = True
+) -> str:
     """Return the view as text.
 
     Args:
         view: What to say.
         width: Columns of the terminal; fewer than 60 count as 60.
         styled: Whether to use terminal colours and weights.
+        head: Whether to begin with the verdict.
+        plot: Whether to plot time against workers.
         details: Whether to write out what is folded away elsewhere.
     """
     out = Console(
@@ -46,12 +50,14 @@ def text_of(view: View, width: int = WIDTH, *, styled: bool = False, details: bo
         emoji=False,
         _environ={},
     )
-    write_verdict(out, view)
-    if plot := shape_of(view.pictures, out.width):
+    if head:
+        write_verdict(out, view)
+    if plot and (lines := shape_of(view.pictures, out.width)):
         out.print()
-        write_lines(out, plot)
-    out.print()
-    write_table(out, view.table)
+        write_lines(out, lines)
+    if view.table.rows:
+        out.print()
+        write_table(out, view.table)
     write_remarks(out, view)
     for fold in view.folds if details else ():
         write_fold(out, fold)
@@ -71,6 +77,8 @@ def write_verdict(out: Console, view: View) -> None:
         out.print(Text(view.because))
     if view.line:
         out.print(Text("Run it that way:  ").append(view.line, style="bold"))
+    for notice in view.notices:
+        write_hanging(out, Text(f"- {notice}"))
     if view.doing:
         done = round(view.fraction * BAR)
         bar = "█" * done + "░" * (BAR - done)
@@ -85,7 +93,8 @@ def write_lines(out: Console, lines: list[str]) -> None:
 
 def write_table(out: Console, table: Table) -> None:
     """Write a table; the columns that do not fit go on in a second one under it."""
-    out.print(Text(table.caption, style="dim"))
+    if table.caption:
+        out.print(Text(table.caption, style="dim"))
     rest = list(range(len(table.columns)))
     keys = rest[: KEYS_OF_A_ROW if table.columns[1:2] and table.columns[1].key == "workers" else 1]
     rest = rest[len(keys) :]

@@ -26,6 +26,10 @@ NOUNS = {
     "ipyparallel": "ipyparallel engine",
 }
 
+THREADS = ("threads", "mp-threads")
+HELD = 0.5
+"""Share of the time from which the GIL is named as what holds threads up."""
+
 
 def workers_in_words(trial: Trial) -> str:
     """Return a trial as the subject of a sentence ("4 processes", "1 thread", "the plain loop")."""
@@ -96,6 +100,37 @@ def pace(trial: Trial) -> float:
     """Return a trial's items per second, or 0 where it has no time."""
     each = stats.per_item(trial)
     return 1 / each if each else 0.0
+
+
+def because(comparison: Comparison, pick: Pick | None) -> str:
+    """Return why the pick is what it is, in one sentence: what the other kind of worker does, or its own reason."""
+    trial = trial_of(comparison, pick)
+    if pick is None or trial is None or trial.backend == "serial":
+        return "" if pick is None else formats.one_line(pick.reason, 400)
+    rival = rival_of(comparison, trial)
+    serial = stats.serial_of(comparison)
+    between = stats.speed_up(rival, serial) if rival is not None and serial is not None else None
+    if rival is None or between is None:
+        return formats.one_line(pick.reason, 400)
+    name = name_of(rival)[:1].upper() + name_of(rival)[1:]
+    if stats.verdict(between) == "faster":
+        return f"{name} reach {formats.times(between.mid)} with {formats.count(rival.workers, 'worker')}."
+    share = comparison.probe.gil_share
+    if rival.backend in THREADS and share is not None and share >= HELD:
+        return f"{name} do not help: the GIL is held ≈ {formats.percent(share)} of the time."
+    return f"{name} do not help: {formats.times(between.mid)} at best."
+
+
+def rival_of(comparison: Comparison, trial: Trial) -> Trial | None:
+    """Return the best trial of the other kind: threads where processes are picked, processes where threads are."""
+    serial = stats.serial_of(comparison)
+    wanted = ("processes", "loky", "forkserver", "spawn", "mp-pool") if trial.backend in THREADS else THREADS
+    for backend in wanted:
+        of_it = [t for t in comparison.trials if t.backend == backend and t.problem is None and stats.used(t)]
+        rated = [(between.mid, t) for t in of_it if serial and (between := stats.speed_up(t, serial)) is not None]
+        if rated:
+            return max(rated, key=lambda pair: pair[0])[1]
+    return None
 
 
 def break_even(pick: Pick | None) -> str:

@@ -42,7 +42,7 @@ def view_of(
     trial = verdict.trial_of(comparison, pick)
     picked = None if trial is None else (trial.backend, trial.workers)
     says, interval = verdict.headline(comparison, pick)
-    because = " ".join(filter(None, (pick and formats.one_line(pick.reason, 400), verdict.break_even(pick))))
+    because = " ".join(filter(None, (verdict.because(comparison, pick), verdict.break_even(pick))))
     return View(
         headline=says,
         interval=interval,

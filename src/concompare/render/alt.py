@@ -1,0 +1,61 @@
+"""What a picture says, for those who do not see it: the result, not the axes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from concompare import formats
+from concompare.render.parts import LEDGER_PARTS
+
+if TYPE_CHECKING:
+    from concompare.render.parts import Bar, Curve, Pictures, Point, View
+
+MOST = 12
+
+
+def alt_of(view: View, panel: str) -> str:
+    """Return what the panel of this name shows, in words."""
+    pictures = view.pictures
+    if panel == "ledger":
+        return f"Where the workers' time went. {'; '.join(map(bar_words, pictures.bars))}."
+    if panel == "timeline" and pictures.timeline is not None:
+        names = " and ".join(group.label for group in pictures.timeline.groups)
+        return f"What every worker of {names} did in the first {formats.seconds(pictures.timeline.until, 2)} of a pass."
+    if panel == "speed-up":
+        words = [f"{curve.label}: {ends(curve, speed_words)}" for curve in pictures.curves[:MOST]]
+        return f"Speed-up over the plain loop against workers. {'; '.join(words)}.{ceiling(pictures)}"
+    words = [] if pictures.plain is None else [f"plain loop: {formats.seconds(pictures.plain)}"]
+    words += [f"{curve.label}: {ends(curve, time_words)}" for curve in pictures.curves[:MOST]]
+    return f"Time of one pass against workers. {'; '.join(words)}."
+
+
+def ends(curve: Curve, say: object) -> str:
+    """Return the first and the last point of a line in words, and its pick."""
+    words = say if callable(say) else str
+    first, last = curve.points[0], curve.points[-1]
+    picked = [point for point in curve.points if point.picked and point not in (first, last)]
+    points = [first] if first is last else [first, *picked, last]
+    return ", ".join(f"{words(point)} with {point.workers}{' (the pick)' if point.picked else ''}" for point in points)
+
+
+def time_words(point: Point) -> str:
+    """Return a point's time."""
+    return formats.seconds(point.seconds)
+
+
+def speed_words(point: Point) -> str:
+    """Return a point's speed-up."""
+    return formats.times(point.speed[1] if point.speed else None)
+
+
+def ceiling(pictures: Pictures) -> str:
+    """Return what the machine can give, as a sentence to follow others."""
+    many = [(count, ratio) for count, ratio in pictures.capacity if count > 1]
+    return f" This machine gives {formats.times(many[-1][1])} with {many[-1][0]} processes." if many else ""
+
+
+def bar_words(bar: Bar) -> str:
+    """Return the larger parts of a bar in words."""
+    shares = dict(bar.shares)
+    parts = [f"{word} {formats.percent(shares[key])}" for key, word in LEDGER_PARTS if shares.get(key, 0.0) >= 0.05]
+    return f"{bar.label}: {', '.join(parts)}"

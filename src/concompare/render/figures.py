@@ -1,0 +1,192 @@
+"""The pictures of a view, drawn by matplotlib without pyplot: one panel each, or all of them in one figure.
+
+Nothing of the user's settings takes part (style sheets, LaTeX text), nothing is shown on a screen, and no text is read
+as mathematics.
+"""
+
+from __future__ import annotations
+
+import warnings
+from contextlib import contextmanager
+from functools import cache
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+import matplotlib
+from matplotlib import style
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from PIL import Image
+
+from concompare.render import bars, lines, timeline
+from concompare.render.palette import INKS, Theme
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from matplotlib.figure import SubFigure
+
+    from concompare.render.parts import Pictures, View
+
+    Panel = Callable[[SubFigure, Pictures, Theme, float, float], None]
+
+WIDTH = 5.5
+"""Inches of a panel; at 96 dots an inch it is shown in its own size."""
+DPI = 144
+HEAD = 0.62
+"""Inches over all panels for the verdict."""
+LINE, COLUMN = 0.17, 0.0672
+"""Inches of a line and of a letter written under the panels."""
+COLOURS = 160
+"""Colours of a saved picture's palette."""
+
+SETTINGS: dict[str, Any] = {
+    "font.family": ["DejaVu Sans"],
+    "font.size": 9,
+    "svg.hashsalt": "concompare",
+    "svg.fonttype": "path",
+    "text.parse_math": False,
+    "text.usetex": False,
+    "axes.unicode_minus": True,
+    "path.simplify": True,
+}
+
+
+def panels_of(pictures: Pictures) -> tuple[str, ...]:
+    """Return the names of the panels that have something to show, in their order."""
+    found = []
+    if pictures.curves:
+        found += ["time", "speed-up"] if lines.has_axis(pictures) else ["times"]
+    if pictures.bars:
+        found.append("ledger")
+    if pictures.timeline is not None:
+        found.append("timeline")
+    return tuple(found)
+
+
+@cache
+def drawing() -> dict[str, tuple[Callable[[Pictures], float], Panel]]:
+    """Return how each panel is drawn: its height in inches and the function that draws it."""
+    return {
+        "time": (lines.height, lines.draw_time),
+        "speed-up": (lines.height, lines.draw_speed),
+        "times": (bars.times_height, bars.draw_times),
+        "ledger": (bars.ledger_height, bars.draw_ledger),
+        "timeline": (timeline.height, timeline.draw),
+    }
+
+
+def height_of(panel: str, pictures: Pictures) -> float:
+    """Return the height of a panel in inches."""
+    return drawing()[panel][0](pictures)
+
+
+@contextmanager
+def our_settings() -> Iterator[None]:
+    """Draw with matplotlib's defaults and ours, whatever the user has set; missing glyphs are shown as boxes."""
+    with style.context("default", after_reset=True), warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        settings: Any = matplotlib.rcParams
+        settings.update(SETTINGS)
+        yield
+
+
+def draw_panel(view: View, panel: str, theme: Theme = "light") -> bytes:
+    """Return one panel as a PNG with a transparent background."""
+    figure = draw_one(view, panel, theme)
+    figure.patch.set_alpha(0)
+    return png_of(figure)
+
+
+def draw_one(view: View, panel: str, theme: Theme = "light") -> Figure:
+    """Return one panel as a figure."""
+    with our_settings():
+        height = height_of(panel, view.pictures)
+        figure = Figure(figsize=(WIDTH, height), dpi=DPI, facecolor=INKS[theme].paper)
+        FigureCanvasAgg(figure)
+        part: Any = figure.subfigures()
+        part.patch.set_alpha(0)
+        drawing()[panel][1](part, view.pictures, theme, WIDTH, height)
+        return figure
+
+
+def draw(view: View, theme: Theme = "light", *, transparent: bool = False, words: str = "") -> Figure:
+    """Return all panels in one figure, two beside each other, under the verdict.
+
+    Args:
+        view: What to draw.
+        theme: Light or dark.
+        transparent: Whether to leave the background to the page.
+        words: Lines to write under the panels, in a typewriter's letters.
+    """
+    with our_settings():
+        names = panels_of(view.pictures)
+        columns = 2 if len(names) > 1 else 1
+        rows = [names[i : i + columns] for i in range(0, len(names), columns)]
+        heights = [HEAD, *(max(height_of(name, view.pictures) for name in row) for row in rows)]
+        lines = words.splitlines()
+        if lines:
+            heights.append(LINE * (len(lines) + 1))
+        wide = max(WIDTH * columns, 0.24 + COLUMN * max(map(len, lines), default=0))
+        figure = Figure(figsize=(wide, sum(heights)), dpi=DPI)
+        FigureCanvasAgg(figure)
+        figure.patch.set_facecolor(INKS[theme].paper)
+        figure.patch.set_alpha(0 if transparent else 1)
+        write_head(figure, view, theme)
+        parts: Any = figure.subfigures(len(heights), columns, squeeze=False, height_ratios=heights, wspace=0, hspace=0)
+        for row, names_in_row in enumerate(rows, start=1):
+            for column, name in enumerate(names_in_row):
+                parts[row][column].patch.set_alpha(0)
+                drawing()[name][1](parts[row][column], view.pictures, theme, wide / columns, heights[row])
+        if lines:
+            left, up = 0.12 / wide, LINE * (len(lines) + 0.6) / sum(heights)
+            look: dict[str, Any] = {
+                "family": "DejaVu Sans Mono",
+                "size": 8,
+                "linespacing": LINE * 72 / 8 / 1.164,
+                "va": "top",
+            }
+            figure.text(left, up, "\n".join(lines), color=INKS[theme].text, parse_math=False, **look)
+        return figure
+
+
+def write_head(figure: Figure, view: View, theme: Theme) -> None:
+    """Write the verdict over the panels."""
+    tall = figure.get_figheight()
+    ink = INKS[theme]
+    room = int(figure.get_figwidth() * 11)
+    words = view.headline if len(view.headline) <= room else view.headline[: room - 1] + "…"
+    left = 0.12 / figure.get_figwidth()
+    figure.text(left, 1 - 0.16 / tall, words, size=12, weight="bold", color=ink.text, va="top", parse_math=False)
+    rest = f"{view.interval}  {view.change}".strip()
+    figure.text(left, 1 - 0.40 / tall, rest, size=9, color=ink.muted, va="top", parse_math=False)
+
+
+def png_of(figure: Figure) -> bytes:
+    """Return a figure as a small PNG (a palette instead of true colours)."""
+    canvas: Any = FigureCanvasAgg(figure)
+    with our_settings():
+        canvas.draw()
+    image = Image.frombuffer("RGBA", canvas.get_width_height(), canvas.buffer_rgba(), "raw", "RGBA", 0, 1)
+    small = image.quantize(COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    out = BytesIO()
+    small.save(out, "PNG", optimize=True, dpi=(figure.dpi, figure.dpi))
+    return out.getvalue()
+
+
+def svg_of(figure: Figure) -> bytes:
+    """Return a figure as SVG, the same bytes for the same figure."""
+    out = BytesIO()
+    with our_settings():
+        canvas: Any = FigureCanvasSVG(figure)
+        canvas.print_svg(out, metadata={"Date": None, "Creator": "concompare"})
+    FigureCanvasAgg(figure)
+    return out.getvalue()
+
+
+def size_of(png: bytes) -> tuple[int, int]:
+    """Return the width and height at which a picture of ours is shown, in CSS pixels."""
+    scale = 96 / DPI
+    width, height = (int.from_bytes(png[i : i + 4], "big") for i in (16, 20))
+    return round(width * scale), round(height * scale)

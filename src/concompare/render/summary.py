@@ -1,0 +1,124 @@
+"""What `%%parallel` says after a run: one line, and a small table where it tells more than the line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from concompare import formats
+from concompare.render.html import html_of
+from concompare.render.parts import Column, Row, Table, View
+from concompare.render.pictured import pictures_of
+from concompare.render.rows import configuration
+from concompare.render.text import text_of
+
+if TYPE_CHECKING:
+    from concompare.records import Comparison, Pass, Trial
+
+COLUMNS = (
+    Column("backend", "", "kind of worker", numbers=False),
+    Column("workers", "workers", "workers at work at once"),
+    Column("items", "items", "items computed"),
+    Column("time", "time", "wall time of the run"),
+    Column("start", "start-up", "time to start the workers, where they were started for this run"),
+    Column("item", "per item", "median time of an item in its worker"),
+    Column("cpu", "CPU", "CPU time of all workers"),
+    Column("busy", "busy", "share of the workers' time spent on items"),
+    Column("sent", "sent", "bytes sent to the workers"),
+    Column("returned", "returned", "bytes that came back"),
+    Column("memory", "memory", "peak memory of all workers together"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A finished run as it is shown; rich in notebooks, text elsewhere."""
+
+    view: View
+
+    def __repr__(self) -> str:
+        return text_of(self.view).rstrip()
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return {"text/plain": repr(self), "text/html": html_of(self.view)}
+
+
+def summary_of(comparison: Comparison, note: str = "", *, timeline: bool = False) -> Summary:
+    """Return the summary of the one trial that ran.
+
+    Args:
+        comparison: The trial with its one pass, and the environment.
+        note: What else there is to say ("auto: processes × 4, since …").
+        timeline: Whether to draw what every worker did when.
+    """
+    trial = comparison.trials[0]
+    run = trial.passes[-1] if trial.passes else None
+    if run is None:
+        reason = formats.one_line(trial.problem or "it did not run", 300)
+        return Summary(View(f"{configuration(trial)}: nothing ran", "", "", reason, "", Table("", (), ())))
+    pictures = pictures_of(comparison, None)
+    return Summary(
+        View(
+            headline=f"{formats.count(run.items, 'item')} in {formats.seconds(run.wall)}",
+            interval="",
+            change=", ".join(filter(None, (f"on {configuration(trial)}", gain_words(trial, run)))),
+            because=" ".join(filter(None, (formats.one_line(note, 300), *problems(trial, run)))),
+            line="",
+            table=table_of(trial, run),
+            pictures=type(pictures)(timeline=pictures.timeline if timeline else None),
+        )
+    )
+
+
+def computing(run: Pass) -> float | None:
+    """Return the seconds of work done on items, all workers together, or None where it was not recorded."""
+    if run.messages:
+        return sum(message.end - message.start for message in run.messages)
+    if run.ledger is not None:
+        return run.ledger.total - run.ledger.idle - run.ledger.sending
+    return None
+
+
+def gain_words(trial: Trial, run: Pass) -> str:
+    """Return how much faster than the same work in a row it was, and how busy the workers were."""
+    work = computing(run)
+    if work is None or run.wall <= 0 or trial.backend == "serial":
+        return ""
+    busy = formats.percent(min(1.0, work / run.wall / trial.workers))
+    return f"{formats.times(work / run.wall)} the work done in a row, workers {busy} busy"
+
+
+def problems(trial: Trial, run: Pass) -> list[str]:
+    """Return what did not go as asked, one sentence each."""
+    said = []
+    if run.failures:
+        said.append(f"{formats.count(run.failures, 'item')} failed.")
+    if run.stopped:
+        said.append(f"Stopped: {formats.one_line(run.stopped)}.")
+    if trial.got is not None and trial.got < trial.workers:
+        said.append(f"Only {trial.got} of {trial.workers} workers answered.")
+    return said
+
+
+def table_of(trial: Trial, run: Pass) -> Table:
+    """Return the small table: one row, without the columns that have nothing to say."""
+    each = sorted(s for m in run.messages for s in (m.seconds or ((m.end - m.start) / max(1, m.count),)))
+    work = computing(run)
+    busy = None if work is None or run.wall <= 0 else min(1.0, work / run.wall / trial.workers)
+    cells = (
+        trial.label or trial.backend,
+        "" if trial.backend == "serial" else str(trial.workers),
+        formats.count(run.items),
+        formats.seconds(run.wall),
+        formats.seconds(trial.start_up) if trial.start_up else "",
+        formats.seconds(each[len(each) // 2]) if each else "",
+        formats.seconds(run.cpu, 2) if run.cpu else "",
+        formats.percent(busy) if busy is not None and trial.backend != "serial" else "",
+        formats.size(run.bytes_in) if run.bytes_in else "",
+        formats.size(run.bytes_out) if run.bytes_out else "",
+        formats.size(run.peak_memory) if run.peak_memory else "",
+    )
+    safe = tuple(formats.one_line(cell, 60) for cell in cells)
+    kept = [i for i, cell in enumerate(safe) if cell]
+    row = Row(tuple(safe[i] for i in kept), "other", "", trial.backend, trial.workers)
+    return Table("", tuple(COLUMNS[i] for i in kept), (row,))

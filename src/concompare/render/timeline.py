@@ -1,0 +1,103 @@
+"""The panel of strips: what every worker did when, threads and processes on one time axis."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from matplotlib.collections import PolyCollection
+
+from concompare import formats
+from concompare.render import canvas
+from concompare.render.lines import linear_ticks
+from concompare.render.palette import INKS, PART_COLOURS, Theme, look_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import SubFigure
+
+    from concompare.render.parts import Pictures, Strip, Timeline
+
+STEP = 0.17
+"""Inches from one strip to the next."""
+THICK = 0.78
+HEADING = 0.24
+TOP, BOTTOM = 0.42, 0.52
+LEFT = 0.42
+
+
+def height(pictures: Pictures) -> float:
+    """Return the height of the panel in inches."""
+    timeline = pictures.timeline
+    if timeline is None:
+        return 1.0
+    return TOP + BOTTOM + sum(HEADING + STEP * max(1, len(group.strips)) for group in timeline.groups)
+
+
+def draw(part: SubFigure, pictures: Pictures, theme: Theme, width: float, tall: float) -> None:
+    """Draw the strips; within a strip the height of a colour is its share of that time."""
+    timeline = pictures.timeline
+    if timeline is None:
+        return
+    size = (width, tall)
+    ink = INKS[theme]
+    window = "" if timeline.whole else f" (first {formats.seconds(timeline.until, 2)})"
+    canvas.title(part, size, f"Who did what when{window}", theme)
+    canvas.aside(part, size, "height = share of that time", ink.muted)
+    inner = height(pictures) - TOP - BOTTOM
+    axes = canvas.axes_at(part, size, (LEFT, 0.2, tall - TOP - inner, TOP), theme)
+    unit, name = formats.unit_of(timeline.until)
+    axes.set_xlim(0, timeline.until)
+    axes.set_ylim(inner, 0)
+    axes.set_yticks([])
+    axes.spines["left"].set_visible(False)
+    ticks = linear_ticks(timeline.until / unit)
+    axes.set_xticks([tick * unit for tick in ticks])
+    axes.set_xticklabels([f"{tick:g}" for tick in ticks])
+    axes.set_xlabel({"s": "seconds", "ms": "milliseconds"}.get(name, name), color=ink.muted, size=canvas.TEXT_SIZE)
+    draw_groups(axes, timeline, theme, width)
+
+
+def draw_groups(axes: Axes, timeline: Timeline, theme: Theme, width: float) -> None:
+    """Draw the groups of strips from the top down, each under its name."""
+    ink = INKS[theme]
+    found: dict[str, list[list[tuple[float, float]]]] = {}
+    y = 0.0
+    for group in timeline.groups:
+        words = canvas.shortened(group.label, 40)
+        more = f"  and {formats.count(group.hidden, 'more worker')}" if group.hidden else ""
+        colour = look_of(group.backend).colour(theme)
+        canvas.write(
+            axes, 0, y + HEADING * 0.6, words + more, color=colour, weight="bold", size=canvas.SMALL_SIZE, va="center"
+        )
+        y += HEADING
+        for strip in group.strips:
+            middle = y + STEP / 2
+            axes.plot([0, timeline.until], [middle, middle], color=ink.grid, linewidth=0.8, zorder=1)
+            canvas.write(
+                axes,
+                -0.06 * timeline.until / (width - LEFT - 0.2),
+                middle,
+                strip.label,
+                size=7,
+                color=ink.muted,
+                ha="right",
+                va="center",
+            )
+            add_spans(found, strip, y + STEP * (1 - THICK) / 2, STEP * THICK)
+            y += STEP
+    for key, shapes in found.items():
+        axes.add_collection(
+            PolyCollection(shapes, facecolors=PART_COLOURS[key], edgecolors="none", zorder=2), autolim=False
+        )
+
+
+def add_spans(found: dict[str, list[list[tuple[float, float]]]], strip: Strip, top: float, thick: float) -> None:
+    """Add a strip's spans to the shapes of each colour: computing at the bottom, the rest above it."""
+    for span in strip.spans:
+        floor = top + thick
+        for key, share in span.shares:
+            roof = floor - share * thick
+            found.setdefault(key, []).append(
+                [(span.start, floor), (span.end, floor), (span.end, roof), (span.start, roof)]
+            )
+            floor = roof
