@@ -22,6 +22,7 @@ from concompare.errors import BackendUnavailable, BadOption, CannotShip, Concomp
 from concompare.records import Comparison, Subject, Trial
 
 if TYPE_CHECKING:
+    from concompare.advise import Choice
     from concompare.backends import Backend
     from concompare.measure import Kept, Progress
     from concompare.report import Report
@@ -246,20 +247,55 @@ def settle(task: Task, request: Request) -> tuple[Request, str]:
     """Return the request with `auto` replaced by a choice, and in one line what was chosen and why."""
     if AUTO not in request.backends:
         return request, ""
-    name, note = choose(task, request)
-    chosen = backends.find(name, {})
+    choice = choose(task, request)
+    chosen = backends.find(choice.backend, {})
     named = tuple(chosen if backend is AUTO else backend for backend in request.backends)
-    return replace(request, backends=tuple(dict.fromkeys(named))), note
+    workers = request.workers or ((choice.workers,) if len(named) == 1 else None)
+    return replace(request, backends=tuple(dict.fromkeys(named)), workers=workers), f"auto: {choice.reason}"
 
 
-def choose(task: Task, request: Request) -> tuple[str, str]:
-    """Return the backend that `auto` stands for, and why in one line."""
+def choose(task: Task, request: Request) -> Choice:
+    """Return the backend and worker count that `auto` stands for, and why."""
+    from concompare import advise
+
     cpus = machine.usable_cpus()
+    before = COMPARISONS.get(key_of(task))
+    if before is not None and before.pick in backends.names():
+        return advise.choose(advise.Known((), (), task.count, cpus), before.comparison)
     if task.count is not None and task.count < 2:
-        return "serial", "auto: the plain loop, for there is one item"
+        return advise.Choice("serial", 1, "the plain loop, for there is one item")
     if cpus == 1 and request.workers is None:
-        return "serial", "auto: the plain loop, for one CPU is usable"
-    return "processes", "auto: processes, which run Python code on every CPU"
+        return advise.Choice("serial", 1, "the plain loop, for one CPU is usable")
+    return advise.Choice("processes", cpus, "processes, which run Python code on every CPU; %%concompare measures it")
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A comparison of this session, and the backend that it recommends."""
+
+    comparison: Comparison
+    pick: str
+
+
+COMPARISONS: dict[tuple[str, str], Compared] = {}
+"""The last comparison of each task of this session, by name and source; `auto` goes by them."""
+REMEMBERED = 64
+"""How many are kept."""
+
+
+def key_of(task: Task) -> tuple[str, str]:
+    """Return what tells one cell's task from another's."""
+    return task.name, task.source
+
+
+def remember(task: Task, comparison: Comparison) -> None:
+    """Keep a comparison for `auto`; the oldest is given up."""
+    from concompare import advise
+
+    COMPARISONS.pop(key_of(task), None)
+    COMPARISONS[key_of(task)] = Compared(comparison, advise.pick(comparison).backend)
+    for oldest in list(COMPARISONS)[:-REMEMBERED]:
+        del COMPARISONS[oldest]
 
 
 def counts_for(backend: Backend, asked: tuple[int, ...] | None) -> tuple[int, ...]:
@@ -334,10 +370,12 @@ def one_pass(
             progress=progress,
         )
         outcome = engine.run_pass(task.function, task.items, pool, options, count=task.count, on_value=on_value)
-        cold = pool.start_up + outcome.record.wall if pool.fresh_now else None
-        start_up = pool.start_up if pool.fresh_now else None
-        trial = Trial(backend.name, workers, label=backend.label, passes=(outcome.record,), start_up=start_up)
-        return replace(trial, cold=cold, got=pool.got), outcome
+        record = outcome.record
+        assert record is not None, "a pass that has ended has its record"
+        trial = Trial(backend.name, workers, label=backend.label, passes=(record,), got=pool.got)
+        if pool.fresh_now:
+            trial = replace(trial, start_up=pool.start_up, cold=pool.start_up + record.wall)
+        return trial, outcome
 
 
 @contextmanager
@@ -402,6 +440,7 @@ def measure_task(task: Task, request: Request, show: Callable[[Progress], None] 
         temporaries=task.temporaries,
         chunk=request.chunk,
     )
+    remember(task, comparison)
     stopped = replay(task, with_output(kept))
     if kept.error is not None and not stopped:
         task.fail(kept.names)

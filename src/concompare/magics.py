@@ -48,7 +48,7 @@ COMMON = (
     argument("--chunk", type=int, metavar="N", help="items per message; default: from the measured time of an item"),
     argument("--quiet", action="store_true", help="no progress, summary or table"),
     argument("--no-plot", action="store_true", help="no plots"),
-    argument("--save", metavar="PATH", help="write the report: .json, .html, .csv or .png"),
+    argument("--save", metavar="PATH", help="write the report: .json, .html, .csv, .png, .svg or .txt"),
     argument("--info", action="store_true", help="line forms: show CPUs, quota, GIL, native threads, hazards, pools"),
     argument("--close", action="store_true", help="line forms: close the open pools"),
 )
@@ -131,7 +131,7 @@ class ConcompareMagics(Magics):
         request = self.request_of(args, None, budget=args.budget)
         task = self.task_of(args, source, local_ns)
         with user_traceback(self.shell, source):
-            return compare(task, request, args)
+            return compare(task, request, args, notebook=hasattr(self.shell, "kernel"))
 
     def request_of(self, args: Namespace, default: tuple[str, ...] | None, **more: Any) -> Request:
         """Return what the options ask for, all of it checked before anything runs."""
@@ -169,7 +169,8 @@ class ConcompareMagics(Magics):
             for sentence in (*lifted.notes, *lifted.hazards):
                 print(sentence)  # noqa: T201
         with user_traceback(self.shell, source):
-            return lifted.bind(namespace)
+            task: Task = lifted.bind(namespace)
+            return task
 
     def source_of(self, name: str, line: str, cell: str | None, code: str) -> Source:
         """Return the code under a magic, registered so that tracebacks show the cell's own lines."""
@@ -274,7 +275,7 @@ def check_target(path: str | None) -> None:
     """Refuse a file that the report could not be written to, before anything runs."""
     if path is None:
         return
-    suffixes = (".json", ".html", ".csv", ".png")
+    suffixes = (".json", ".html", ".csv", ".png", ".svg", ".txt")
     if Path(path).suffix.lower() not in suffixes:
         raise BadOption(f"--save {path}: the name must end with one of {', '.join(suffixes)}")
     if not Path(path).expanduser().resolve().parent.is_dir():
@@ -317,11 +318,11 @@ def run(task: Task, request: Request) -> Ran:
     return api.run(task, request)
 
 
-def compare(task: Task, request: Request, args: Namespace) -> Report:
+def compare(task: Task, request: Request, args: Namespace, *, notebook: bool) -> Report:
     """Compare for `%%concompare`, showing the plan and how far it is unless `--quiet`."""
     from concompare import api
 
-    live = None if args.quiet else Live()
+    live = None if args.quiet else Live(notebook=notebook)
     try:
         report, _ = api.measure_task(task, request, live)
     finally:
@@ -339,8 +340,7 @@ def show_run(ran: Ran, args: Namespace) -> None:
 
     if args.quiet and not args.save:
         return
-    report = Report(ran.comparison, findings=())
-    report.plots = not args.no_plot
+    report = Report(ran.comparison, findings=(), plots=not args.no_plot)
     if args.save:
         report.save(Path(args.save).expanduser())
     if not args.quiet:
@@ -350,30 +350,55 @@ def show_run(ran: Ran, args: Namespace) -> None:
 
 
 class Live:
-    """Shows how far a comparison is: in place in a notebook, as a plan and a bar in a terminal; gone at the end."""
+    """Shows how far a comparison is: in place in a notebook, as a bar in a terminal; gone at the end."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, notebook: bool) -> None:
+        self.notebook = notebook
+        self.shown = -1.0
         self.handle: Any = None
-        self.shown = 0.0
+        self.bar: Any = None
 
     def __call__(self, progress: Progress) -> None:
-        """Show this state, unless one was shown a moment ago."""
+        """Show this state, unless another was shown a moment ago."""
         now = time.monotonic()
         if now - self.shown < 0.25:
             return
         self.shown = now
-        from concompare.render.live import bundle_of
+        if self.notebook:
+            self.show_table(progress)
+        else:
+            self.show_bar(progress)
 
-        bundle = bundle_of(progress)
+    def show_table(self, progress: Progress) -> None:
+        """Show the plan and the rows so far, in the place where they were before."""
+        from concompare.render.html import html_of
+        from concompare.render.text import text_of
+        from concompare.render.view import view_of
+
+        view = view_of(progress.comparison, doing=progress.doing or "measuring", fraction=progress.fraction)
+        bundle = {"text/plain": text_of(view, details=False), "text/html": html_of(view)}
         if self.handle is None:
             self.handle = display(bundle, raw=True, display_id=True)
         else:
             self.handle.update(bundle, raw=True)
 
+    def show_bar(self, progress: Progress) -> None:
+        """Show a line with the part that is done."""
+        from tqdm import tqdm
+
+        if self.bar is None:
+            looks = "{percentage:3.0f}%|{bar:20}| {desc}"
+            self.bar = tqdm(total=100, leave=False, dynamic_ncols=True, bar_format=looks)
+        self.bar.set_description_str(progress.doing, refresh=False)
+        self.bar.update(round(100 * progress.fraction) - self.bar.n)
+        self.bar.refresh()
+
     def close(self) -> None:
         """Leave nothing behind."""
         if self.handle is not None:
             self.handle.update({"text/plain": ""}, raw=True)
+        if self.bar is not None:
+            self.bar.close()
 
 
 # ---- errors ----

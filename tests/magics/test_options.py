@@ -13,7 +13,7 @@ from concompare.errors import BadOption
 from concompare.magics import ConcompareMagics, ends_with_semicolon, read_options
 from tests.magics.conftest import Shell
 
-PARSER: Any = ConcompareMagics.parallel.parser  # type: ignore[attr-defined]
+PARSER: Any = ConcompareMagics.parallel.parser
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_a_final_semicolon(code: str, silent: bool) -> None:
         ("%%parallel -b cat\nreached = [1]", "and the notebook's cat is a str, not an Executor"),
         ("%%concompare --budget 0\nreached = [1]", "budget is 0: use a number of seconds above 0"),
         ("%%parallel --chunk 0\nreached = [1]", "chunk is 0: use 1 or more items per message"),
-        ("%%parallel --save report.pdf\nreached = [1]", "must end with one of .json, .html, .csv, .png"),
+        ("%%parallel --save report.pdf\nreached = [1]", "must end with one of .json, .html, .csv, .png, .svg, .txt"),
         ("%%parallel --save /no/such/folder/r.json\nreached = [1]", "there is no folder /no/such/folder"),
         ("%parallel -w 2", "there is nothing to run"),
         ("%%concompare\n   \n", "there is nothing to run"),
