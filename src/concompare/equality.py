@@ -52,7 +52,7 @@ def difference(
     """Compare a pass's results with the plain loop's.
 
     Returns:
-        Whether they are the same (None: not all could be compared) and, if not, a sentence about the first that differs.
+        Whether they are the same (None: not all could be compared); if not, a sentence about the first that differs.
     """
     unsure = False
     for value, expected, position in zip(values, reference, positions, strict=False):

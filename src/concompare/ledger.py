@@ -11,6 +11,9 @@ from itertools import pairwise
 
 from concompare.records import Ledger, Message, Pass
 
+HAND_OVER = 0.00005
+"""Seconds to hand a message to a thread that has the GIL and a CPU."""
+
 
 def blocked_per_item(passed: Pass) -> dict[int, float]:
     """Return, by position in a plain pass, the seconds each item was blocked: neither on a CPU nor ready."""
@@ -21,7 +24,7 @@ def blocked_per_item(passed: Pass) -> dict[int, float]:
     return found
 
 
-def ledger_of(passed: Pass, workers: int, blocked: Mapping[int, float]) -> Ledger:
+def ledger_of(passed: Pass, workers: int, blocked: Mapping[int, float], isolation: str = "process") -> Ledger:
     """Account for workers × wall of one pass.
 
     Time blocked is I/O as far as the plain loop is blocked for the same items, and lock beyond that. The time of a
@@ -31,6 +34,8 @@ def ledger_of(passed: Pass, workers: int, blocked: Mapping[int, float]) -> Ledge
         passed: The pass, with its messages.
         workers: Workers of its pool.
         blocked: Seconds the plain loop is blocked, by position in the pass.
+        isolation: What the workers share. Threads pack nothing, so their gaps beyond `HAND_OVER` are waits for the same
+            things as within items, a CPU or the GIL, and are shared out like those.
     """
     usual = sum(blocked.values()) / len(blocked) if blocked else 0.0
     computing = waiting = lock = io = sending = idle = 0.0
@@ -47,6 +52,10 @@ def ledger_of(passed: Pass, workers: int, blocked: Mapping[int, float]) -> Ledge
             waiting += waited
             io += min(rest, expected)
             lock += max(0.0, rest - expected)
+    if isolation == "thread" and lock + waiting > 0:
+        excess = max(0.0, sending - HAND_OVER * len(passed.messages))
+        sending -= excess
+        lock, waiting = lock + excess * lock / (lock + waiting), waiting + excess * waiting / (lock + waiting)
     return Ledger(
         total=workers * passed.wall,
         computing=computing,

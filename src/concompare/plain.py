@@ -39,7 +39,7 @@ class Runner(Protocol):
     """What runs passes: the engine, or a simulated one."""
 
     @property
-    def PassOptions(self) -> Callable[..., Any]: ...
+    def PassOptions(self) -> Callable[..., Any]: ...  # noqa: D102
     @property
     def lease(self) -> Callable[..., AbstractContextManager[Any]]: ...  # noqa: D102
     @property

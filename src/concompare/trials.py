@@ -251,7 +251,7 @@ class Trials:
             self.plain.note_times(passed, positions)
         if passed.messages:
             blocked = {i: self.plain.blocked[p] for i, p in enumerate(positions) if p in self.plain.blocked}
-            parts = ledger.ledger_of(unlooped(passed), bench.arm.workers, blocked)
+            parts = ledger.ledger_of(unlooped(passed), bench.arm.workers, blocked, bench.arm.isolation)
             passed = replace(passed, ledger=parts)
         if len(passed.messages) > MOST_MESSAGES or passed.warm_up:
             passed = replace(passed, messages=())

@@ -1,0 +1,158 @@
+"""Findings on what running in parallel costs, and on items that do not fill the workers."""
+
+from __future__ import annotations
+
+from concompare import formats, stats
+from concompare.diagnose import evidence
+from concompare.records import Comparison, Finding, Trial
+
+SENDING = 0.25
+"""Share of workers × wall spent sending and packing from which on it is what holds processes back."""
+LARGE = 50_000
+"""Bytes per item, there and back, from which on sending is about their size and not about their number."""
+TINY = 0.0005
+"""Seconds of an item below which handing it over costs about as much as computing it."""
+SHORT = 0.05
+"""Seconds of a whole plain pass that leave nothing to gain."""
+STARTING = 0.5
+"""Start-up, in plain passes, from which on it decides whether switching pays."""
+IDLE = 0.15
+"""Share of workers × wall without an item to run from which on items are too few or too uneven."""
+ROUNDS = 4
+"""Items per worker from which on a rest left over at the end matters little."""
+UNEVEN = 3.0
+"""Longest item over the mean from which on items are uneven."""
+
+
+def too_small(comparison: Comparison) -> Finding | None:
+    """The whole pass, or every item, is too short for any pool."""
+    serial = stats.serial_of(comparison)
+    pass_seconds = stats.whole(serial, comparison) if serial is not None else None
+    mean = evidence.item_mean(comparison)
+    picked = evidence.picked(comparison)
+    if pass_seconds is None or mean is None or picked is None or picked.backend != "serial":
+        return None
+    if not evidence.ran(comparison) or (pass_seconds >= SHORT and mean >= TINY):
+        return None
+    if pass_seconds < SHORT:
+        what = f"The whole pass takes {formats.seconds(pass_seconds)} (below {formats.seconds(SHORT)})"
+        start = min((t.start_up for t in evidence.ran(comparison, evidence.PROCESSES) if t.start_up), default=None)
+        beside = f", starting processes {formats.seconds(start)}" if start is not None else ""
+        advice = "Keep the plain loop."
+    else:
+        what = f"An item takes {formats.seconds(mean)} (below {formats.seconds(TINY)})"
+        beside = ", about what handing it over costs"
+        advice = "Keep the plain loop, or let one item do the work of many (a batch, a whole file, a numpy array)."
+    return Finding(
+        "too-small",
+        f"{what}{beside}: too small to gain.",
+        advice,
+        (("seconds of a pass", pass_seconds), ("seconds of an item", mean)),
+    )
+
+
+def transfer_bound(comparison: Comparison) -> Finding | None:
+    """Processes spend their time on sending and packing large items or results."""
+    probe = comparison.probe
+    moved = (probe.bytes_in or 0) + (probe.bytes_out or 0)
+    trials = evidence.ran(comparison, evidence.PROCESSES, least=2)
+    best = evidence.fastest(trials, comparison) or evidence.fastest(
+        evidence.ran(comparison, evidence.PROCESSES), comparison
+    )
+    sending = evidence.share(best, "sending")
+    if best is None or sending is None or sending < SENDING or moved < LARGE:
+        return None
+    most = "items" if (probe.bytes_in or 0) >= (probe.bytes_out or 0) else "results"
+    instead = "a path or an index and load it in the worker" if most == "items" else "back only what is needed of it"
+    return Finding(
+        "transfer-bound",
+        f"{best.label or best.backend} × {best.workers} spend {formats.percent(sending)} of their time on sending and"
+        f" packing (from {formats.percent(SENDING)}): {formats.size(moved)} per item, most of it {most}.",
+        f"Send {instead}, or use threads, which copy nothing.",
+        (("sending share", sending), ("bytes per item", float(moved))),
+        (best.backend, best.workers),
+    )
+
+
+def startup_bound(comparison: Comparison) -> Finding | None:
+    """The workers' start takes so long that one run does not pay for it."""
+    serial = stats.serial_of(comparison)
+    pass_seconds = stats.whole(serial, comparison) if serial is not None else None
+    best = evidence.fastest(evidence.ran(comparison, evidence.PROCESSES), comparison)
+    between = evidence.speed(best, comparison) if best is not None else None
+    if best is None or between is None or pass_seconds is None or best.start_up is None:
+        return None
+    saved = pass_seconds * (1 - 1 / between.mid)
+    if stats.verdict(between) != "faster" or best.start_up < STARTING * pass_seconds or saved >= best.start_up:
+        return None
+    runs = best.start_up / saved
+    return Finding(
+        "startup-bound",
+        f"Starting {best.workers} {best.label or best.backend} takes {formats.seconds(best.start_up)}, and a run saves"
+        f" {formats.seconds(saved)}: it pays back after {runs:.0f} runs while the workers stay warm.",
+        "Worth it for a cell that is run again and again; for a single run keep the plain loop or use threads.",
+        (("start-up", best.start_up), ("saved per run", saved), ("runs", runs)),
+        (best.backend, best.workers),
+    )
+
+
+def too_few_items(comparison: Comparison) -> Finding | None:
+    """There are not enough items to keep the workers busy."""
+    best, idle = idling(comparison)
+    items = comparison.subject.items
+    if best is None or idle is None or items >= ROUNDS * best.workers or unevenness(comparison) >= UNEVEN:
+        return None
+    return Finding(
+        "too-few-items",
+        f"{formats.count(items, 'item')} for {best.workers} workers: they have nothing to run"
+        f" {formats.percent(idle)} of the time (from {formats.percent(IDLE)}).",
+        f"Split the work into more, smaller items (at least {ROUNDS * best.workers}), or use a worker count that"
+        f" divides {items}.",
+        (("items", float(items)), ("idle share", idle)),
+        (best.backend, best.workers),
+    )
+
+
+def uneven_items(comparison: Comparison) -> Finding | None:
+    """A few long items hold up the end of the pass."""
+    best, idle = idling(comparison)
+    ratio = unevenness(comparison)
+    if best is None or idle is None or ratio < UNEVEN:
+        return None
+    longest = max(comparison.probe.item_seconds)
+    return Finding(
+        "uneven-items",
+        f"The longest item takes {formats.seconds(longest)}, {ratio:.1f}× the mean (from {UNEVEN:.0f}×): at the end"
+        f" the other workers of {best.label or best.backend} × {best.workers} have nothing to run,"
+        f" {formats.percent(idle)} of the time in all.",
+        "Put the longest items first, or split them.",
+        (("longest over mean", ratio), ("idle share", idle)),
+        (best.backend, best.workers),
+    )
+
+
+def unevenness(comparison: Comparison) -> float:
+    """Return the longest item's seconds over the mean."""
+    seconds = comparison.probe.item_seconds
+    total = sum(seconds)
+    return max(seconds) * len(seconds) / total if total > 0 else 1.0
+
+
+def idling(comparison: Comparison) -> tuple[Trial | None, float | None]:
+    """Return the fastest trial with several workers and its idle share in a pass over all items, if it idles much.
+
+    Where a sample ran, its tail is longer than that of all items: then list scheduling of the item times tells.
+    """
+    best = evidence.fastest(evidence.ran(comparison, least=2), comparison)
+    seconds, items = comparison.probe.item_seconds, comparison.subject.items
+    if best is None or not seconds or not items:
+        return None, None
+    measured = evidence.share(best, "idle")
+    ran = stats.used(best)[-1].items
+    if ran < items or measured is None:
+        many = [seconds[i % len(seconds)] for i in range(min(items, 20_000))]
+        wall = stats.list_schedule(many, best.workers)
+        scheduled = 1 - sum(many) / (best.workers * wall) if wall > 0 else 0.0
+        measured = min(scheduled, measured) if measured is not None else scheduled
+    mean = evidence.item_mean(comparison) or 0.0
+    return (best, measured) if measured >= IDLE and mean >= TINY else (None, None)

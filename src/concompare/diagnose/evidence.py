@@ -1,0 +1,134 @@
+"""What the findings have in common: numbers read off a comparison."""
+
+from __future__ import annotations
+
+from concompare import advise, stats
+from concompare.records import Comparison, Ledger, Trial
+
+THREADS = ("threads", "mp-threads", "thread-per-item")
+PROCESSES = ("processes", "forkserver", "spawn", "fork", "loky", "mp-pool", "process-per-item")
+
+WAITS = 0.5
+"""Share of the plain loop's time spent blocked from which on the items wait rather than compute."""
+BUSY = 0.15
+"""Share of the time ready but without a CPU, with no more workers than CPUs, on a machine that is busy."""
+CAPACITY = 0.65
+"""CPUs' worth per spinning process, up to the physical cores, below which the machine is busy (or shared)."""
+NATIVE = 1.3
+"""CPU seconds per second of the plain loop from which on it uses native threads."""
+
+
+def ledger_of(trial: Trial | None) -> Ledger | None:
+    """Return the ledger of a trial's last pass that has one, or None."""
+    passes = stats.used(trial) if trial is not None else ()
+    return next((p.ledger for p in reversed(passes) if p.ledger is not None and p.ledger.total > 0), None)
+
+
+def share(trial: Trial | None, part: str) -> float | None:
+    """Return a part of workers × wall, from 0 to 1, or None where it is not known."""
+    found = ledger_of(trial)
+    value = getattr(found, part) if found is not None else None
+    return value / found.total if found is not None and value is not None else None
+
+
+def ran(comparison: Comparison, backends: tuple[str, ...] | None = None, least: int = 1) -> list[Trial]:
+    """Return the trials that ran on these backends (any but the plain loop) with at least so many workers."""
+    return [
+        trial
+        for trial in comparison.trials
+        if trial.problem is None
+        and trial.backend != "serial"
+        and stats.used(trial)
+        and trial.workers >= least
+        and (backends is None or trial.backend in backends)
+    ]
+
+
+def speed(trial: Trial, comparison: Comparison) -> stats.Interval | None:
+    """Return a trial's speed-up against the plain loop."""
+    serial = stats.serial_of(comparison)
+    return stats.speed_up(trial, serial) if serial is not None else None
+
+
+def fastest(trials: list[Trial], comparison: Comparison) -> Trial | None:
+    """Return the trial with the highest speed-up, or None."""
+    known = [(between.mid, trial) for trial in trials if (between := speed(trial, comparison)) is not None]
+    return max(known, key=lambda pair: pair[0])[1] if known else None
+
+
+def picked(comparison: Comparison) -> Trial | None:
+    """Return the trial of the pick."""
+    return advise.best_of(comparison)
+
+
+def waits(comparison: Comparison) -> float | None:
+    """Return the share of its time for which the plain loop is blocked: neither computing nor ready to."""
+    serial = stats.serial_of(comparison)
+    found = ledger_of(serial)
+    if found is not None and found.waiting is not None:
+        return max(0.0, min(1.0, found.io / max(1e-12, found.io + found.computing)))
+    probe = comparison.probe
+    total = sum(probe.item_seconds)
+    if total <= 0 or not probe.item_cpu:
+        return None
+    return max(0.0, 1 - sum(probe.item_cpu) / total)
+
+
+def waiting_task(comparison: Comparison) -> bool:
+    """Say whether the items wait rather than compute."""
+    blocked = waits(comparison)
+    return blocked is not None and blocked >= WAITS
+
+
+def item_mean(comparison: Comparison) -> float | None:
+    """Return the mean seconds of an item of the plain loop."""
+    serial = stats.serial_of(comparison)
+    return stats.per_item(serial) if serial is not None else None
+
+
+def capacity_at(comparison: Comparison, workers: int) -> float:
+    """Return how many CPUs' worth so many spinning processes get: as measured, else the usable CPUs."""
+    known = dict(comparison.probe.capacity)
+    if workers in known:
+        return known[workers]
+    below = [n for n in known if n <= workers]
+    limit = min(workers, comparison.environment.usable)
+    return min(limit, known[max(below)] * limit / max(below)) if below and max(below) > 1 else float(limit)
+
+
+def busy_share(comparison: Comparison) -> float | None:
+    """Return the largest share of the time that workers, no more than the CPUs, were ready but without a CPU."""
+    usable = comparison.environment.usable
+    quota = comparison.environment.quota
+    if quota is not None and quota < usable:
+        usable = max(1, int(quota))
+    shares = [
+        s for trial in comparison.trials if trial.workers <= usable and (s := share(trial, "waiting")) is not None
+    ]
+    return max(shares, default=None)
+
+
+def is_busy(comparison: Comparison) -> bool:
+    """Say whether others use this machine so much that what was measured is not the task's doing."""
+    waiting = busy_share(comparison)
+    return (waiting is not None and waiting > BUSY) or starved(comparison) is not None
+
+
+def starved(comparison: Comparison) -> tuple[int, float] | None:
+    """Return the number of spinning processes, no more than the physical cores, that got far too little; or None."""
+    environment = comparison.environment
+    if environment.quota is not None and environment.quota < environment.usable:
+        return None
+    cores = min(environment.usable, environment.physical or environment.usable)
+    poor = [(n, got) for n, got in comparison.probe.capacity if 1 < n <= cores and got < CAPACITY * n]
+    return max(poor, default=None)
+
+
+def native_threads(comparison: Comparison) -> int:
+    """Return the threads of the largest native pool that the plain loop uses; 1 when it uses none."""
+    probe = comparison.probe
+    total = sum(probe.item_seconds)
+    if total <= 0 or sum(probe.item_cpu) < NATIVE * total:
+        return 1
+    pools = probe.native_pools or comparison.environment.native_pools
+    return max((pool.threads for pool in pools), default=1)
