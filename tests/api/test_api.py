@@ -1,0 +1,180 @@
+"""`map`, `compare` and their companions, as a script uses them."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+import concompare
+from concompare import api, engine, machine
+from concompare.errors import BackendUnavailable, BadOption, UnknownBackend
+
+KINDS = ("serial", "threads", "processes", "auto")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def no_pools_left() -> Iterator[None]:
+    yield
+    engine.close_pools()
+
+
+def square(number: int) -> int:
+    return number * number
+
+
+def divide(number: int) -> int:
+    return 12 // (3 - number)
+
+
+@pytest.mark.parametrize("backend", KINDS)
+def test_map_gives_the_results_in_item_order(backend: str) -> None:
+    assert concompare.map(square, range(50), backend=backend, workers=2) == [n * n for n in range(50)]
+    assert concompare.map(square, [], backend=backend, workers=2) == []
+
+
+@pytest.mark.parametrize("backend", ["threads", "processes"])
+def test_map_takes_lambdas_and_closures(backend: str) -> None:
+    factor = 3
+    assert concompare.map(lambda n: n * factor, [1, 2], backend=backend, workers=2) == [3, 6]
+
+
+def test_map_reads_an_iterator_as_workers_become_free() -> None:
+    taken = 0
+
+    def items() -> Iterator[int]:
+        nonlocal taken
+        for number in range(100_000):
+            taken += 1
+            yield number
+
+    with pytest.raises(ZeroDivisionError):
+        concompare.map(divide, items(), backend="threads", workers=2, chunk=1)
+    assert taken < 10_000
+
+
+@pytest.mark.parametrize("backend", ["serial", "threads", "processes"])
+def test_a_failing_item_raises_its_own_exception_with_its_index(backend: str) -> None:
+    with pytest.raises(ZeroDivisionError) as caught:
+        concompare.map(divide, range(6), backend=backend, workers=2)
+    assert any("item 3: 3" in note for note in caught.value.__notes__)
+    assert concompare.last().values[:3] == [4, 6, 12]
+
+
+@pytest.mark.parametrize("backend", ["serial", "threads", "processes"])
+def test_failures_can_be_kept(backend: str) -> None:
+    values: list[Any] = concompare.map(divide, range(6), backend=backend, workers=2, on_error="keep")
+    assert values[:3] + values[4:] == [4, 6, 12, -12, -6]
+    assert isinstance(values[3], concompare.Failure)
+    assert values[3].index == 3
+    assert isinstance(values[3].error, ZeroDivisionError)
+
+
+def test_map_takes_an_executor_and_leaves_it_open() -> None:
+    with ThreadPoolExecutor(2, thread_name_prefix="mine") as mine:
+        names = concompare.map(lambda _: threading.current_thread().name, range(4), backend=mine, workers=2)
+        assert all(name.startswith("mine") for name in names)
+        assert mine.submit(square, 3).result() == 9
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "message"),
+    [
+        ({"backend": "thread"}, UnknownBackend, "there is no backend 'thread' (did you mean 'threads'?)"),
+        ({"workers": 0}, BadOption, "'0' is not a number of workers"),
+        ({"workers": "many"}, BadOption, "'many' is not a number of workers"),
+        ({"chunk": 0}, BadOption, "chunk is 0: use 1 or more"),
+        ({"on_error": "ignore"}, BadOption, "on_error is 'ignore': use 'stop' or 'keep'"),
+    ],
+)
+def test_a_bad_argument_is_named_before_anything_runs(
+    options: dict[str, Any], kind: type[Exception], message: str
+) -> None:
+    ran = []
+    with pytest.raises(kind) as caught:
+        concompare.map(ran.append, [1], **options)
+    assert message in str(caught.value)
+    assert ran == []
+
+
+def test_several_ways_are_run_each_and_bound_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "usable_cpus", lambda: 2)
+    task = api.task_of(square, iter(range(5)))
+    ran = api.run(task, api.request_of(["serial", "threads"], "1,2"))
+    assert ran.value == [0, 1, 4, 9, 16]
+    trials = [(trial.backend, trial.workers, trial.passes[0].items) for trial in ran.comparison.trials]
+    assert trials == [("serial", 1, 5), ("threads", 1, 5), ("threads", 2, 5)]
+
+
+def closed_executor() -> Executor:
+    closed = ThreadPoolExecutor(1)
+    closed.shutdown()
+    return closed
+
+
+def test_a_way_that_cannot_run_is_a_row_among_several_and_an_error_alone() -> None:
+    task = api.task_of(square, range(5))
+    ran = api.run(task, api.request_of([closed_executor(), "threads"], 2))
+    assert ran.value == [0, 1, 4, 9, 16]
+    assert ran.comparison.trials[0].problem is not None
+    with pytest.raises(BackendUnavailable):
+        concompare.map(square, range(5), backend=closed_executor())
+
+
+def test_auto_takes_the_plain_loop_where_nothing_can_be_gained() -> None:
+    task = api.task_of(square, [7])
+    ran = api.run(task, api.request_of(["auto"], None))
+    assert [trial.backend for trial in ran.comparison.trials] == ["serial"]
+    assert ran.note == "auto: the plain loop, for there is one item"
+
+
+def test_auto_goes_by_the_last_comparison_of_the_same_task() -> None:
+    task = api.task_of(square, range(40))
+    report, _ = api.measure_task(task, api.request_of(["serial", "threads"], 2, budget=1.0))
+    assert report.pick.backend == "serial"
+    ran = api.run(api.task_of(square, range(40)), api.request_of(["auto"], None))
+    assert [trial.backend for trial in ran.comparison.trials] == ["serial"]
+    assert ran.note == "auto: serial as in the last comparison of this cell"
+
+
+def test_compare_returns_a_report_with_the_results() -> None:
+    report = concompare.compare(square, range(30), backends=["serial", "threads"], workers=[1, 2], budget=1.0, seed=7)
+    assert report.results == [n * n for n in range(30)]
+    rows = {(trial.backend, trial.workers) for trial in report.comparison.trials}
+    assert rows == {("serial", 1), ("threads", 1), ("threads", 2)}
+    assert report.comparison.subject.name == "square"
+    assert report.comparison.subject.items == 30
+    assert report.comparison.subject.blob
+    assert report.comparison.plan is not None
+    assert report.comparison.plan.seed == 7
+    assert report.best is not None
+
+
+def test_compare_raises_what_an_item_raises() -> None:
+    with pytest.raises(ZeroDivisionError):
+        concompare.compare(divide, range(6), backends=["serial", "threads"], workers=2, budget=1.0)
+
+
+def test_a_task_that_cannot_be_sent_is_compared_where_it_can_run() -> None:
+    guard = threading.Lock()
+
+    def guarded(number: int) -> int:
+        with guard:
+            return number
+
+    report = concompare.compare(guarded, range(8), workers=2, budget=2.0)
+    problems = {trial.backend: trial.problem for trial in report.comparison.trials}
+    assert problems["threads"] is None
+    assert "guard" in str(problems["processes"])
+    assert report.comparison.subject.blob is None
+    assert report.results == list(range(8))
+
+
+def test_the_environment_is_this_machine_s() -> None:
+    here = concompare.environment()
+    assert here.usable == machine.usable_cpus()
+    assert here.cpus == os.cpu_count()
