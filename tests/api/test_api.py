@@ -12,6 +12,7 @@ import pytest
 
 import concompare
 from concompare import api, engine, machine
+from concompare.cells.task import task_of
 from concompare.errors import BackendUnavailable, BadOption, UnknownBackend
 
 KINDS = ("serial", "threads", "processes", "auto")
@@ -94,7 +95,7 @@ def test_map_takes_an_executor_and_leaves_it_open() -> None:
 def test_a_bad_argument_is_named_before_anything_runs(
     options: dict[str, Any], kind: type[Exception], message: str
 ) -> None:
-    ran = []
+    ran: list[int] = []
     with pytest.raises(kind) as caught:
         concompare.map(ran.append, [1], **options)
     assert message in str(caught.value)
@@ -103,7 +104,7 @@ def test_a_bad_argument_is_named_before_anything_runs(
 
 def test_several_ways_are_run_each_and_bound_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "usable_cpus", lambda: 2)
-    task = api.task_of(square, iter(range(5)))
+    task = task_of(square, iter(range(5)))
     ran = api.run(task, api.request_of(["serial", "threads"], "1,2"))
     assert ran.value == [0, 1, 4, 9, 16]
     trials = [(trial.backend, trial.workers, trial.passes[0].items) for trial in ran.comparison.trials]
@@ -117,7 +118,7 @@ def closed_executor() -> Executor:
 
 
 def test_a_way_that_cannot_run_is_a_row_among_several_and_an_error_alone() -> None:
-    task = api.task_of(square, range(5))
+    task = task_of(square, range(5))
     ran = api.run(task, api.request_of([closed_executor(), "threads"], 2))
     assert ran.value == [0, 1, 4, 9, 16]
     assert ran.comparison.trials[0].problem is not None
@@ -126,17 +127,17 @@ def test_a_way_that_cannot_run_is_a_row_among_several_and_an_error_alone() -> No
 
 
 def test_auto_takes_the_plain_loop_where_nothing_can_be_gained() -> None:
-    task = api.task_of(square, [7])
+    task = task_of(square, [7])
     ran = api.run(task, api.request_of(["auto"], None))
     assert [trial.backend for trial in ran.comparison.trials] == ["serial"]
     assert ran.note == "auto: the plain loop, for there is one item"
 
 
 def test_auto_goes_by_the_last_comparison_of_the_same_task() -> None:
-    task = api.task_of(square, range(40))
+    task = task_of(square, range(40))
     report, _ = api.measure_task(task, api.request_of(["serial", "threads"], 2, budget=1.0))
     assert report.pick.backend == "serial"
-    ran = api.run(api.task_of(square, range(40)), api.request_of(["auto"], None))
+    ran = api.run(task_of(square, range(40)), api.request_of(["auto"], None))
     assert [trial.backend for trial in ran.comparison.trials] == ["serial"]
     assert ran.note == "auto: serial as in the last comparison of this cell"
 
