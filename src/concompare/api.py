@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from concompare import backends, engine, machine
 from concompare.cells.task import Task, task_of
+from concompare.engine.failures import user_part
 from concompare.errors import BackendUnavailable, BadOption, CannotShip, ConcompareError
 from concompare.records import Comparison, Subject, Trial
 
@@ -99,8 +100,13 @@ def map(
     """
     task = task_of(function, items)
     request = request_of([backend], workers, on_error=on_error, chunk=chunk, progress=progress)
-    done: list[Value] = run(task, request).value
-    return done
+    try:
+        values: list[Value] = run(task, request).value
+    except ConcompareError:
+        raise
+    except Exception as error:
+        raise error.with_traceback(user_part(error.__traceback__))  # noqa: B904 (itself, without our frames)
+    return values
 
 
 def compare(

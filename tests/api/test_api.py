@@ -179,3 +179,14 @@ def test_the_environment_is_this_machine_s() -> None:
     here = concompare.environment()
     assert here.usable == machine.usable_cpus()
     assert here.cpus == os.cpu_count()
+
+
+@pytest.mark.parametrize("backend", ["serial", "threads", "processes"])
+def test_the_traceback_of_a_failing_item_goes_from_the_call_to_the_user_s_function(backend: str) -> None:
+    with pytest.raises(ZeroDivisionError) as caught:
+        concompare.map(divide, range(6), backend=backend, workers=2)
+    assert [entry.name for entry in caught.traceback] == [
+        "test_the_traceback_of_a_failing_item_goes_from_the_call_to_the_user_s_function",
+        "map",
+        "divide",
+    ]

@@ -52,7 +52,7 @@ class Notebook:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.client.stop_channels()
-        self.manager.shutdown_kernel(now=False)
+        self.manager.shutdown_kernel(now=True)
 
     def run(self, code: str, timeout: float = 40, *, check: bool = True) -> Cell:
         """Run a cell to its end; with `check` it must not fail."""
