@@ -1,0 +1,477 @@
+"""From a split loop to a task: compile it, run what comes before, walk the items once, replay, and run what follows."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import io
+import sys
+import types
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from concompare.cells import names
+from concompare.cells.loops import RESULT, Loop, located
+from concompare.cells.split import MADE, STEP, Alias, Check, Parts
+
+ITEM_NAME = MADE + "item"
+PLACE = MADE + "value"
+ONCE = MADE + "once"
+STOPPED = MADE + "stopped"
+
+
+@dataclass
+class Program:
+    """A cell, compiled in pieces.
+
+    Attributes:
+        before: The statements before the loop; `after`: those after it, without a final expression, which is `last`.
+        items: The expressions that are walked.
+        head: The head, as a function definition; `tail`: the statements to replay.
+        checked: The tail that stops where the head of a failing item did.
+    """
+
+    filename: str
+    loop: Loop
+    parts: Parts
+    before: list[ast.stmt]
+    after: list[ast.stmt]
+    last: ast.expr | None
+    temporaries: tuple[str, ...] = ()
+    head: ast.FunctionDef = field(init=False)
+
+    def __post_init__(self) -> None:
+        extra = [name for name in self.parts.carried if name.startswith(MADE)] if self.parts.stepped else []
+        if not self.loop.collects and (self.parts.kept or self.parts.stepped):
+            self.temporaries = (*self.parts.kept, *extra, *([STEP] if self.parts.stepped else []))
+        if not self.loop.collects and self.parts.dead:
+            self.temporaries = (*self.temporaries, *sorted(self.parts.dead - set(self.temporaries)))
+        self.head = self.definition()
+
+    @property
+    def by_name(self) -> bool:
+        """Tell whether the head gives back a dict of the names it has."""
+        return bool(self.parts.unsure) or self.parts.leaves and bool(self.parts.carried)
+
+    def definition(self) -> ast.FunctionDef:
+        """Return the head as a function definition."""
+        target = self.loop.target
+        place = self.parts.head[0]
+        body = list(self.parts.head)
+        argument = "item"
+        if isinstance(target, ast.Name):
+            argument = target.id
+        elif self.loop.kind != "call":
+            taken = names.reads(*body) | names.writes(*body) | self.loop.bound
+            argument = next(word for word in ("item", "items_", "item_", ITEM_NAME) if word not in taken)
+            body.insert(0, located(ast.Assign([target], located(ast.Name(argument, ast.Load()), target)), target))
+        else:
+            argument = ITEM_NAME
+        final = body[-1]
+        value = self.value(final)
+        carried = self.parts.carried
+        simple = len(carried) == 1 and not self.temporaries and not self.by_name and is_assignment(final, carried[0])
+        if simple and isinstance(final, ast.Assign):
+            body[-1] = located(ast.Return(final.value), final)
+        elif not isinstance(final, ast.Return):
+            body.append(located(ast.Return(value), final))
+        body = [Returns(value).visit(part) for part in body]
+        args = ast.arguments([], [located(ast.arg(argument), place)], None, [], [], None, [])
+        made = ast.FunctionDef("head", args, body, [], None)
+        return ast.fix_missing_locations(located(made, place))
+
+    def value(self, place: ast.AST) -> ast.expr:
+        """Return the expression of what the head gives back."""
+        carried = self.parts.carried
+        made: ast.expr
+        if self.by_name:
+            made = ast.parse(f"{{name: value for name, value in locals().items() if name in {(*carried,)!r}}}", mode="eval").body
+        elif not carried:
+            made = ast.Constant(None)
+        elif len(carried) == 1:
+            made = ast.Name(carried[0], ast.Load())
+        else:
+            made = ast.Tuple([ast.Name(name, ast.Load()) for name in carried], ast.Load())
+        if self.temporaries:
+            text = f"{{name: value for name, value in locals().items() if name in {(*self.parts.kept,)!r}}}"
+            made = ast.Tuple([made, ast.parse(text, mode="eval").body], ast.Load())
+        for node in ast.walk(made):
+            located(node, place)
+        return made
+
+    def function(self, namespace: dict[str, Any]) -> Callable[[Any], Any]:
+        """Compile the head over the notebook's names."""
+        code = compile(ast.Module([self.head], []), self.filename, "exec", dont_inherit=True)
+        inner = next(part for part in code.co_consts if isinstance(part, types.CodeType))
+        return types.FunctionType(inner.replace(co_name="<module>", co_qualname="<module>"), namespace, "head")
+
+    def tail(self, checked: bool = False) -> list[ast.stmt]:
+        """Return the statements to replay; `checked` ones stop where the head of a failing item did."""
+        needed = self.parts.needed
+        return plain([part for part in self.parts.tail], needed, checked)
+
+
+class Returns(ast.NodeTransformer):
+    """Gives the early ends of the head their value."""
+
+    def __init__(self, value: ast.expr) -> None:
+        self.value = value
+
+    def visit_Return(self, node: ast.Return) -> ast.Return:
+        return located(ast.Return(self.value), node) if node.value is None else node
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
+        return node
+
+    def visit_Lambda(self, node: ast.Lambda) -> ast.Lambda:
+        return node
+
+
+def is_assignment(node: ast.stmt, name: str) -> bool:
+    """Tell whether a statement is `name = ...`."""
+    return isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name) and node.targets[0].id == name
+
+
+def plain(statements: Sequence[ast.stmt], needed: set[str], checked: bool) -> list[ast.stmt]:
+    """Return tail statements as ordinary ones."""
+    made: list[ast.stmt] = []
+    for part in statements:
+        if isinstance(part, Alias):
+            if names.writes(part.statement) & needed:
+                made.append(part.statement)
+        elif isinstance(part, Check):
+            if checked:
+                made.append(ast.fix_missing_locations(ast.Expr(ast.Name(f"{STEP}_{part.reached}", ast.Load()), lineno=1, col_offset=0)))
+        elif isinstance(part, ast.If):
+            body, other = plain(part.body, needed, checked), plain(part.orelse, needed, checked)
+            body = body if [step for step in body if not isinstance(step, ast.Pass)] else []
+            if body or other:
+                made.append(located(ast.If(part.test, body or [located(ast.Pass(), part)], other), part))
+        else:
+            made.append(part)
+    return made
+
+
+class Items:
+    """The items of a loop: handed out once, and kept until their tail has been replayed."""
+
+    def __init__(self, iterable: Any) -> None:
+        self.known = iterable if type(iterable) in (list, tuple, range) else None
+        self.waiting: dict[int, Any] = {}
+        self.iterable = iterable
+
+    def handed(self) -> Iterator[Any]:
+        """Yield the items, remembering those whose tail is still to come."""
+        for position, item in enumerate(self.iterable):
+            self.waiting[position] = item
+            yield item
+
+    def take(self, position: int) -> Any:
+        """Return an item whose tail is replayed now."""
+        return self.known[position] if self.known is not None else self.waiting.pop(position)
+
+    def see(self, position: int) -> Any:
+        """Return an item that was handed out, or raise LookupError."""
+        return self.known[position] if self.known is not None else self.waiting[position]
+
+
+class Replay:
+    """The notebook's side of a statement loop: replays tails over the notebook's names, and ends as the loop would."""
+
+    def __init__(self, program: Program, namespace: dict[str, Any], items: Items, function: Callable[[Any], Any]) -> None:
+        self.program, self.namespace, self.items, self.function = program, namespace, items, function
+        self.position = 0
+        self.broken = self.stopped = False
+        self.last: Any = None
+        self.held: dict[str, Any] = {}
+        self.bar: Any = None
+        self.names = program.parts.carried
+        self.code = self.compiled(program.tail())
+
+    def compiled(self, tail: list[ast.stmt]) -> types.CodeType | None:
+        """Compile the tail as one turn of a loop, so that `continue` and `break` mean what they say."""
+        if not tail:
+            return None
+        place = tail[0]
+        reached = ast.Assign([ast.Name(STOPPED, ast.Store())], ast.Constant(False))
+        turn = ast.For(ast.Name(ONCE, ast.Store()), ast.Constant((None,)), tail, [reached])
+        module = ast.Module([located(turn, place)], [])
+        return compile(ast.fix_missing_locations(module), self.program.filename, "exec", dont_inherit=True)
+
+    def bind_target(self, item: Any) -> None:
+        """Bind the loop's target."""
+        target = self.program.loop.target
+        if isinstance(target, ast.Name):
+            self.namespace[target.id] = item
+            return
+        if not hasattr(self, "binder"):
+            value = located(ast.Name(ITEM_NAME, ast.Load()), target)
+            module = ast.Module([located(ast.Assign([target], value), target)], [])
+            self.binder = compile(ast.fix_missing_locations(module), self.program.filename, "exec", dont_inherit=True)
+        self.namespace[ITEM_NAME] = item
+        exec(self.binder, self.namespace)
+
+    def bind_values(self, value: Any) -> None:
+        """Bind what the head gave back for the tail."""
+        if self.program.by_name:
+            for name in self.names:
+                if name.startswith(MADE):
+                    self.namespace.pop(name, None)
+            self.namespace.update(value)
+        elif len(self.names) == 1:
+            self.namespace[self.names[0]] = value
+        elif self.names:
+            self.namespace.update(zip(self.names, value, strict=True))
+
+    def apply(self, position: int, value: Any) -> bool:
+        """Replay the tail of one item; True: the loop stopped here."""
+        self.last = item = self.items.take(position)
+        self.position = position + 1
+        self.bind_target(item)
+        self.bind_values(value)
+        if self.bar is not None:
+            self.bar.update(1)
+        if self.code is None:
+            return False
+        self.namespace[STOPPED] = True
+        try:
+            exec(self.code, self.namespace)
+        except BaseException:
+            self.broken = True
+            self.bind_kept(position)
+            self.clean()
+            raise
+        if self.namespace[STOPPED]:
+            self.stopped = True
+            self.bind_kept(position)
+        return self.stopped
+
+    def bind_kept(self, position: int) -> None:
+        """Bind the names that the head of the last item assigned, by computing that item once more in the notebook."""
+        wanted = set(self.program.parts.kept) - set(self.names)
+        if not wanted:
+            return
+        item: Any = self.last
+        for earlier in range(position, -1, -1):
+            if earlier != position:
+                if self.items.known is None:
+                    return
+                item = self.items.known[earlier]
+            with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+                found = self.function(item)[1]
+            self.namespace.update({name: value for name, value in found.items() if name in wanted})
+            wanted -= set(found)
+            if not wanted:
+                return
+
+    def finish(self, found: Mapping[str, Any]) -> Any:
+        """Bind what the head assigned, run what follows the loop; returns the cell's value."""
+        if not self.stopped:
+            self.bind_names(found)
+        self.clean()
+        follow = [] if self.stopped else self.program.loop.orelse
+        return run_rest(self.program, self.namespace, [*follow, *self.program.after])
+
+    def bind_names(self, found: Mapping[str, Any]) -> None:
+        self.namespace.update({name: found[name] for name in self.program.parts.kept if name in found})
+
+    def fail(self, found: Mapping[str, Any]) -> None:
+        """Leave the names as the plain loop would have left them when the item after the last replayed one raised."""
+        if self.broken:
+            return
+        error = sys.exc_info()[1]
+        interrupted = error is not None and not isinstance(error, Exception)
+        try:
+            item = self.items.see(self.position)
+        except LookupError:
+            self.bind_names(found)
+            self.clean()
+            return
+        if interrupted:
+            self.bind_names(found)
+            self.clean()
+            return
+        try:
+            with contextlib.suppress(Exception):
+                self.bind_target(item)
+            self.namespace.update({name: found[name] for name in self.program.temporaries if name in found})
+            if self.program.parts.stepped:
+                self.replay_reached(found)
+        finally:
+            self.clean()
+
+    def replay_reached(self, found: Mapping[str, Any]) -> None:
+        """Replay the part of a failing item's tail that comes before the place where its head raised."""
+        for name in [*self.names]:
+            if name.startswith(MADE) and name not in found:
+                self.namespace.pop(name, None)
+        for step in range(1, found.get(STEP, 0) + 1):
+            self.namespace[f"{STEP}_{step}"] = True
+        code = self.compiled(self.program.tail(checked=True))
+        if code is None:
+            return
+        try:
+            exec(code, self.namespace)
+        except NameError as missing:
+            if not (missing.name or "").startswith(MADE):
+                raise
+
+    def clean(self) -> None:
+        """Take our own names out of the notebook."""
+        for name in [name for name in self.namespace if name.startswith(MADE)]:
+            del self.namespace[name]
+        if self.bar is not None:
+            self.bar.close()
+
+
+def run_rest(program: Program, namespace: dict[str, Any], statements: list[ast.stmt]) -> Any:
+    """Run the statements after the loop; returns the value of a final expression."""
+    run(statements, namespace, program.filename)
+    if program.last is None:
+        return None
+    code = compile(ast.Expression(program.last), program.filename, "eval", dont_inherit=True)
+    return eval(code, namespace)
+
+
+def run(statements: list[ast.stmt], namespace: dict[str, Any], filename: str) -> None:
+    """Run statements in the notebook."""
+    if statements:
+        exec(compile(ast.Module(statements, []), filename, "exec", dont_inherit=True), namespace)
+
+
+class Collect:
+    """The notebook's side of a comprehension, map or call: collects values, which then stand in the expression's place."""
+
+    def __init__(self, program: Program, namespace: dict[str, Any], items: Items) -> None:
+        self.program, self.namespace, self.items = program, namespace, items
+        self.shape = program.loop.shape
+        self.result: list[Any] = []
+        self.made: Any = {"set": set, "dict": dict}.get(self.shape, list)()
+        self.names = program.parts.carried
+        self.position = 0
+        self.broken = False
+        self.bar: Any = None
+        tail = program.tail()
+        self.direct = len(tail) == 1 and is_plain_append(tail[0], self.names) and not program.by_name
+        self.replay = None if self.direct else self.compiled(tail)
+
+    def compiled(self, tail: list[ast.stmt]) -> Callable[..., Any]:
+        """Compile the tail as a function, for the names of a comprehension are its own."""
+        target, place = self.program.loop.target, tail[0]
+        arguments = [RESULT, ITEM_NAME, *self.names]
+        bound: list[ast.stmt] = []
+        if self.program.loop.kind != "call":
+            bound = [ast.Assign([target], ast.Name(ITEM_NAME, ast.Load()))]
+        args = ast.arguments([], [ast.arg(name) for name in arguments], None, [], [], None, [ast.Constant(None) for _ in self.names])
+        made = ast.FunctionDef("tail", args, [*bound, *tail], [], None)
+        module = ast.fix_missing_locations(ast.Module([located(made, place)], []))
+        code = compile(module, self.program.filename, "exec", dont_inherit=True)
+        inner = next(part for part in code.co_consts if isinstance(part, types.CodeType))
+        function = types.FunctionType(inner.replace(co_name="<module>"), self.namespace, "tail")
+        function.__defaults__ = (None,) * len(self.names)
+        return function
+
+    def apply(self, position: int, value: Any) -> bool:
+        """Collect the values of one item; True: the consumer would stop here."""
+        self.position = position + 1
+        if self.bar is not None:
+            self.bar.update(1)
+        before = len(self.result)
+        item = self.items.take(position)
+        try:
+            if self.replay is None:
+                self.result.append(value)
+            elif self.program.by_name:
+                self.replay(self.result, item, **value)
+            elif len(self.names) == 1:
+                self.replay(self.result, item, value)
+            else:
+                self.replay(self.result, item, *(value or ()))
+            if self.shape == "set":
+                self.made.update(self.result[before:])
+            elif self.shape == "dict":
+                self.made.update(self.result[before:])
+            return self.stops(before)
+        except BaseException:
+            self.broken = True
+            raise
+
+    def stops(self, before: int) -> bool:
+        """Tell whether the consumer takes nothing after the values from `before` on."""
+        stops = self.program.loop.stops
+        if stops is None:
+            return False
+        fresh = self.result[before:]
+        return bool(fresh) if stops == "next" else any(bool(value) is (stops == "any") for value in fresh)
+
+    def value(self) -> Any:
+        """Return what stands in the expression's place."""
+        if self.shape == "one":
+            return self.result[0]
+        if self.program.loop.lazy:
+            return (value for value in self.result)
+        return self.result if self.shape == "list" else self.made
+
+    def finish(self, found: Mapping[str, Any]) -> Any:
+        """Put the values in the expression's place and run the statement and what follows it."""
+        self.namespace[PLACE] = self.value()
+        try:
+            return run_rest(self.program, self.namespace, self.program.after)
+        finally:
+            self.clean()
+
+    def fail(self, found: Mapping[str, Any]) -> None:
+        """An item raised: a consumer that takes values one by one still takes those before it."""
+        error = sys.exc_info()[1]
+        if self.broken or not self.program.loop.lazy or not isinstance(error, Exception):
+            self.clean()
+            return
+
+        def values() -> Iterator[Any]:
+            yield from self.result
+            raise error
+
+        self.namespace[PLACE] = values()
+        try:
+            run(self.program.after[:1] or self.last_statement(), self.namespace, self.program.filename)
+        except BaseException as raised:
+            if raised is not error:
+                raise
+        finally:
+            self.clean()
+
+    def last_statement(self) -> list[ast.stmt]:
+        last = self.program.last
+        return [located(ast.Expr(last), last)] if last is not None else []
+
+    def clean(self) -> None:
+        """Take our own names out of the notebook."""
+        self.namespace.pop(PLACE, None)
+        if self.bar is not None:
+            self.bar.close()
+
+
+def is_plain_append(statement: ast.stmt, carried: list[str]) -> bool:
+    """Tell whether a tail only collects the one value that the head gives back."""
+    if not isinstance(statement, ast.Expr) or not isinstance(statement.value, ast.Call) or len(carried) != 1:
+        return False
+    call = statement.value
+    argument = call.args[0]
+    appends = isinstance(call.func, ast.Attribute) and call.func.attr == "append"
+    return appends and isinstance(argument, ast.Name) and argument.id == carried[0]
+
+
+class Replaced(ast.NodeTransformer):
+    """Puts a name in the place of one expression."""
+
+    def __init__(self, node: ast.AST, name: str) -> None:
+        self.node, self.name = node, name
+
+    def visit(self, node: ast.AST) -> Any:
+        if node is self.node:
+            return located(ast.Name(self.name, ast.Load()), node)
+        return super().visit(node)
+
+
+Namespace = MutableMapping[str, Any]

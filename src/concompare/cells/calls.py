@@ -1,0 +1,463 @@
+"""What a call may change: builtins and installed functions by what is known of them, the user's own by following them."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import functools
+import inspect
+import logging
+import random
+import types
+from typing import TYPE_CHECKING, Any
+
+from concompare.cells import known, names, summaries
+from concompare.cells.values import NOTHING, Value, extracted, joined
+from concompare.cells.world import MISSING, is_iterator, is_user_module, qualified
+
+if TYPE_CHECKING:
+    from concompare.cells.purity import Analyzer
+
+CACHE = type(functools.lru_cache(lambda: None))
+LOGGING = frozenset("info debug warning error exception critical log".split())
+
+
+class Arguments:
+    """The arguments of one call, followed."""
+
+    def __init__(self, analyzer: Analyzer, node: ast.Call) -> None:
+        self.nodes = list(node.args)
+        self.positional = [analyzer.value(part) for part in node.args]
+        self.named = {part.arg or "**": analyzer.value(part.value) for part in node.keywords}
+        self.keywords = {part.arg or "**": part.value for part in node.keywords}
+        self.spread = any(isinstance(part, ast.Starred) for part in node.args) or "**" in self.named
+        self.all = joined([*self.positional, *self.named.values()])
+
+    def expressions(self) -> list[ast.expr]:
+        return [*self.nodes, *self.keywords.values()]
+
+    def flag(self, name: str) -> bool:
+        """Tell whether a keyword is given as anything but False or None."""
+        given = self.keywords.get(name)
+        return given is not None and not (isinstance(given, ast.Constant) and not given.value)
+
+
+def resolve(an: Analyzer, node: ast.AST) -> Any:
+    """Return the object that a name or dotted name stands for, without running anything, or MISSING."""
+    if isinstance(node, ast.Name):
+        return an.object(node.id)
+    if not isinstance(node, ast.Attribute):
+        return MISSING
+    base = resolve(an, node.value)
+    if isinstance(base, types.ModuleType):
+        return vars(base).get(node.attr, MISSING)
+    if isinstance(base, type):
+        found = inspect.getattr_static(base, node.attr, MISSING)
+        return found.__func__ if isinstance(found, (staticmethod, classmethod)) else found
+    return MISSING
+
+
+def is_trusted(an: Analyzer, thing: Any) -> bool:
+    """Tell whether a thing is a function or class of an installed module."""
+    return isinstance(thing, known.CALLABLES) and not an.world.is_user(thing)
+
+
+def dotted(an: Analyzer, node: ast.AST) -> str | None:
+    """Return the full name of something in a module that the cell itself imports or that loads its parts late."""
+    if isinstance(node, ast.Attribute):
+        base = dotted(an, node.value)
+        return None if base is None else f"{base}.{node.attr}"
+    if isinstance(node, ast.Name) and node.id not in an.local:
+        thing = an.object(node.id)
+        if isinstance(thing, types.ModuleType):
+            return thing.__name__
+        return an.world.imports(node.id) if thing is MISSING else None
+    return None
+
+
+def kind_of(an: Analyzer, node: ast.AST) -> Any:
+    """Return the type of an expression's value where that is certain, or MISSING."""
+    if isinstance(node, ast.Constant):
+        return type(node.value)
+    if isinstance(node, ast.JoinedStr):
+        return str
+    if isinstance(node, ast.Name) and node.id in an.local:
+        return an.types.get(node.id, MISSING)
+    if isinstance(node, ast.Name) and node.id in an.world.definitions:
+        definition = an.world.definitions[node.id]
+        shown = {ast.List: list, ast.ListComp: list, ast.Dict: dict, ast.DictComp: dict, ast.Set: set, ast.SetComp: set}
+        return shown.get(type(definition), MISSING)  # type: ignore[arg-type]
+    thing = resolve(an, node)
+    return MISSING if thing is MISSING else type(thing)
+
+
+def call(an: Analyzer, node: ast.Call) -> Value:
+    """Follow a call; returns where its value comes from."""
+    func = node.func
+    if isinstance(func, ast.Name) and func.id in known.FORBIDDEN and func.id not in an.local:
+        an.effect("forbidden", node, f"`{func.id}()` {known.FORBIDDEN[func.id]}")
+        return NOTHING
+    if isinstance(func, ast.Name) and func.id == "super" and an.first is not None:
+        return an.local.get(an.first, NOTHING)
+    holder = an.value(func.value) if isinstance(func, ast.Attribute) else NOTHING
+    if not isinstance(func, ast.Attribute):
+        an.value(func)
+    given = Arguments(an, node)
+    for part, value in zip(given.nodes, given.positional, strict=True):
+        an.consume(part, value) if iterates(an, part) else None
+    if isinstance(func, ast.Name) and func.id in an.functions:
+        return summaries.inline(an, an.functions[func.id], node, given)
+    if isinstance(func, ast.Lambda):
+        return summaries.inline(an, func, node, given)
+    thing = resolve(an, func)
+    if thing is not MISSING:
+        return call_object(an, thing, node, given)
+    if isinstance(func, ast.Name) and func.id not in an.local:
+        definition = an.world.definitions.get(func.id)
+        if isinstance(definition, (*names.FUNCTIONS, ast.ClassDef)):
+            return follow_definition(an, definition, node, given)
+    name = dotted(an, func)
+    if name is not None:
+        return call_unloaded(an, name, node, given)
+    if isinstance(func, ast.Attribute):
+        return call_method(an, node, func, holder, given)
+    return call_unknown(an, node, given)
+
+
+def iterates(an: Analyzer, node: ast.AST) -> bool:
+    """Tell whether an argument is an iterator of the notebook, which a call may use up."""
+    thing = an.object(node.id) if isinstance(node, ast.Name) else MISSING
+    return thing is not MISSING and is_iterator(thing)
+
+
+def call_unknown(an: Analyzer, node: ast.Call, given: Arguments) -> Value:
+    """Record a call of something that cannot be told."""
+    func = node.func
+    value = an.value(func)
+    parameters = {root for root in value.own if root.startswith("param:")}
+    if isinstance(func, ast.Name) and parameters and an.place:
+        for root in parameters:
+            an.effect("calls", node, root.removeprefix("param:"), given.all.all | {root})
+    elif not an.world.assume_pure:
+        what = ast.unparse(func)[:40]
+        an.effect("opaque", node, f"it cannot be seen what `{what}` is when it is called", value.all | given.all.all | {"*"})
+    return extracted(joined([given.all, value]))
+
+
+def call_unloaded(an: Analyzer, name: str, node: ast.Call, given: Arguments) -> Value:
+    """Follow a call into a module that is not loaded yet: known by name alone."""
+    if is_user_module(name.rpartition(".")[0] or name):
+        if not an.world.assume_pure:
+            text = f"`{name}` is not loaded yet, so it cannot be followed; import it in an earlier cell"
+            an.effect("opaque", node, text, given.all.all | {"*"})
+        return extracted(given.all)
+    return call_installed(an, name, node, given)
+
+
+def follow_definition(an: Analyzer, definition: ast.AST, node: ast.AST, given: Arguments) -> Value:
+    """Follow a function or class that the cell itself defines."""
+    if isinstance(definition, ast.ClassDef):
+        for part in definition.body:
+            if isinstance(part, names.FUNCTIONS) and getattr(part, "name", "") in ("__init__", "__new__", "__post_init__"):
+                summaries.follow(an, part, node, [NOTHING, *given.positional], given)
+        if definition.decorator_list and not all(summaries.is_known_decorator(part) for part in definition.decorator_list):
+            an.effect("opaque", node, f"the class `{definition.name}` is decorated by something that cannot be seen", {"*"})
+        return Value(inside=given.all.all)
+    assert isinstance(definition, names.FUNCTIONS)
+    return summaries.follow(an, definition, node, given.positional, given)
+
+
+def follow(an: Analyzer, thing: Any, node: ast.AST, values: list[Value]) -> Value:
+    """Follow a method or operator of one of the user's classes."""
+    if isinstance(thing, (staticmethod, classmethod)):
+        thing, values = thing.__func__, values[1:] if isinstance(thing, staticmethod) else values
+    if isinstance(thing, property):
+        thing = thing.fget
+    if isinstance(thing, functools.cached_property):
+        thing = thing.func
+    if isinstance(thing, (types.FunctionType, *names.FUNCTIONS)):
+        if isinstance(thing, types.FunctionType) and not an.world.is_user(thing):
+            return extracted(joined(values))
+        return summaries.follow(an, thing, node, values, None)
+    return extracted(joined(values))
+
+
+def follow_properties(an: Analyzer, node: ast.Attribute, base: Value) -> Value:
+    """Follow what reading or setting an attribute runs in the user's classes, and the mutable class attributes."""
+    found = NOTHING
+    for kind in an.world.classes():
+        if isinstance(kind, type):
+            thing = vars(kind).get(node.attr, MISSING)
+            if isinstance(thing, (property, functools.cached_property)):
+                follow(an, thing, node, [base])
+                if isinstance(thing, functools.cached_property):
+                    an.change(base.own, node, "fills a cache of {}")
+            elif thing is not MISSING and not known.is_atom(thing) and not callable(thing) and not hasattr(thing, "__get__"):
+                root = f"{kind.__name__}.{node.attr}"
+                an.world.hidden[root] = thing
+                an.reading.roots.add(root)
+                found = joined([found, Value(frozenset({root}), frozenset({root}))])
+        else:
+            found = joined([found, in_class_body(an, kind, node, base)])
+    if node.attr == "__class__":
+        found = joined([found, Value(frozenset({"the class"}), frozenset({"the class"}))])
+    return found
+
+
+def in_class_body(an: Analyzer, kind: ast.ClassDef, node: ast.Attribute, base: Value) -> Value:
+    """Follow an attribute of a class that the cell itself defines."""
+    found = NOTHING
+    for part in kind.body:
+        if isinstance(part, (ast.FunctionDef, ast.AsyncFunctionDef)) and part.name == node.attr and part.decorator_list:
+            summaries.follow(an, part, node, [base], None)
+        elif isinstance(part, (ast.Assign, ast.AnnAssign)) and node.attr in names.writes(part):
+            if part.value is not None and not isinstance(part.value, ast.Constant):
+                root = f"{kind.name}.{node.attr}"
+                found = Value(frozenset({root}), frozenset({root}))
+    return found
+
+
+def call_object(an: Analyzer, thing: Any, node: ast.Call, given: Arguments) -> Value:
+    """Follow a call of a known object."""
+    world = an.world
+    if isinstance(thing, CACHE):
+        if world.is_user(thing.__wrapped__):
+            world.notes[f"the cache of `{thing.__name__}` does not come back from workers"] = None
+            summaries.follow(an, thing.__wrapped__, node, given.positional, given)
+            root = f"{thing.__name__}'s cache"
+            return Value(frozenset({root}), frozenset({root}))
+        return extracted(given.all)
+    if isinstance(thing, functools.partial):
+        root = f"the arguments of {ast.unparse(node.func)}"
+        world.hidden[root] = (thing.args, thing.keywords)
+        bound = NOTHING if known.is_atom(thing.args) and not thing.keywords else Value(frozenset({root}), frozenset({root}))
+        values = [bound] * len(thing.args) + given.positional
+        return call_callable(an, thing.func, node, values, joined([bound, given.all]))
+    if isinstance(thing, types.MethodType) and world.is_user(thing.__func__):
+        root = ast.unparse(node.func)
+        world.hidden[root] = thing.__self__
+        owner = Value(frozenset({root}), frozenset({root}))
+        an.reading.roots.add(root)
+        return summaries.follow(an, thing.__func__, node, [owner, *given.positional], given)
+    if isinstance(thing, types.FunctionType) and world.is_user(thing):
+        return summaries.follow(an, thing, node, given.positional, given)
+    if isinstance(thing, type) and world.is_user(thing):
+        return call_class(an, thing, node, given)
+    if not isinstance(thing, known.CALLABLES) and world.is_user(type(thing)):
+        method = inspect.getattr_static(type(thing), "__call__", MISSING)
+        return follow(an, method, node, [an.value(node.func), *given.positional])
+    if thing is getattr(builtins, getattr(thing, "__name__", ""), MISSING):
+        return call_builtin(an, thing.__name__, node, given)
+    return call_installed(an, qualified(thing), node, given, thing)
+
+
+def call_callable(an: Analyzer, thing: Any, node: ast.AST, values: list[Value], everything: Value) -> Value:
+    """Follow a call of an object with values whose expressions are not known."""
+    made = ast.copy_location(ast.Call(ast.Name("·called", ast.Load()), [], []), node)
+    given = Arguments(an, made)
+    given.positional, given.all, given.spread = values, everything, False
+    ast.copy_location(made.func, node)
+    if isinstance(thing, names.FUNCTIONS):
+        return summaries.inline(an, thing, node, given)
+    if not isinstance(thing, known.CALLABLES):
+        return extracted(everything)
+    return call_object(an, thing, made, given)
+
+
+def call_class(an: Analyzer, kind: type, node: ast.Call, given: Arguments) -> Value:
+    """Follow the construction of an object of one of the user's classes."""
+    for name in ("__new__", "__init__", "__post_init__"):
+        method = inspect.getattr_static(kind, name, MISSING)
+        method = method.__func__ if isinstance(method, staticmethod) else method
+        if isinstance(method, types.FunctionType) and an.world.is_user(method) and method.__code__.co_filename != "<string>":
+            summaries.follow(an, method, node, [NOTHING, *given.positional], given)
+    if type(kind) is not type and an.world.is_user(type(kind)):
+        method = inspect.getattr_static(type(kind), "__call__", MISSING)
+        follow(an, method, node, [an.value(node.func), *given.positional])
+    return Value(inside=given.all.all)
+
+
+def apply_callables(an: Analyzer, node: ast.AST, given: Arguments) -> None:
+    """Take every function among the arguments as called with the others."""
+    everything = given.all
+    parts = Value(everything.all, everything.all)
+    for part in given.expressions():
+        if isinstance(part, ast.Lambda):
+            summaries.inline_any(an, part, node, parts)
+        elif isinstance(part, ast.Name) and part.id in an.functions:
+            summaries.inline_any(an, an.functions[part.id], node, parts)
+        elif isinstance(part, (ast.Name, ast.Attribute)):
+            apply_callable(an, part, node, parts)
+
+
+def apply_callable(an: Analyzer, part: ast.Name | ast.Attribute, node: ast.AST, parts: Value) -> None:
+    """Take what a name stands for as called, if it is the user's own."""
+    thing = resolve(an, part)
+    if thing is MISSING:
+        if isinstance(part, ast.Attribute):
+            base = an.value(part.value)
+            for method in an.world.methods(part.attr):
+                follow(an, method, node, [base, parts, parts, parts])
+            if part.attr in known.MUTATORS:
+                an.change(base.own, node, f"calls `.{part.attr}` of {{}}")
+        elif part.id in an.local:
+            if an.place and any(root.startswith("param:") for root in an.local[part.id].own):
+                an.effect("maybe-calls", node, part.id, parts.all)
+        elif isinstance(an.world.definitions.get(part.id), names.FUNCTIONS):
+            definition = an.world.definitions[part.id]
+            assert isinstance(definition, names.FUNCTIONS)
+            summaries.follow_any(an, definition, node, parts)
+        return
+    if isinstance(thing, types.FunctionType) and an.world.is_user(thing):
+        summaries.follow_any(an, thing, node, parts)
+    elif isinstance(thing, types.MethodType) and an.world.is_user(thing.__func__):
+        summaries.follow_any(an, thing.__func__, node, joined([parts, an.value(part)]))
+    elif isinstance(thing, (functools.partial, CACHE)):
+        call_callable(an, thing, node, [parts], joined([parts, an.value(part)]))
+    elif isinstance(thing, types.BuiltinMethodType) and thing.__name__ in known.MUTATORS and thing.__self__ is not None:
+        an.effect("change", node, f"calls `.{thing.__name__}` of {{}}", an.value(part).all or {ast.unparse(part)})
+    elif not isinstance(thing, type) and not isinstance(thing, known.CALLABLES) and an.world.is_user(type(thing)):
+        method = inspect.getattr_static(type(thing), "__call__", MISSING)
+        if method is not MISSING:
+            follow(an, method, node, [an.value(part), parts, parts])
+
+
+def call_builtin(an: Analyzer, name: str, node: ast.Call, given: Arguments) -> Value:
+    """Follow a call of a builtin function or type."""
+    if name in known.FORBIDDEN:
+        an.effect("forbidden", node, f"`{name}()` {known.FORBIDDEN[name]}")
+        return NOTHING
+    if name == "print":
+        if given.flag("file"):
+            an.change(given.named["file"].own, node, "prints into {}")
+        an.effect("print", node, "prints")
+        return NOTHING
+    if name == "open":
+        return call_open(an, node, given)
+    if name in ("next", "setattr", "delattr") and given.positional:
+        an.change(given.positional[0].own, node, "takes the next of {}" if name == "next" else "sets an attribute of {}")
+    if name == "type" and len(node.args) == 1:
+        return Value(frozenset({"the class"}), frozenset({"the class"}))
+    apply_callables(an, node, given)
+    for part, value in zip(given.nodes, given.positional, strict=True):
+        an.consume(part, value)
+    if name in known.ATOMIC_BUILTINS:
+        return NOTHING
+    return Value(inside=given.all.all) if name in known.FRESH_BUILTINS else extracted(given.all)
+
+
+def call_open(an: Analyzer, node: ast.Call, given: Arguments) -> Value:
+    """Follow the opening of a file: reading is nothing, writing is an effect."""
+    mode = given.keywords.get("mode") or (node.args[1] if len(node.args) > 1 else ast.Constant("r"))
+    text = mode.value if isinstance(mode, ast.Constant) else None
+    if not isinstance(text, str) or set(text) & set("wax+"):
+        path = given.all.all or names.reads(*node.args[:1])
+        same = isinstance(node.args[0], ast.Constant) if node.args else True
+        kind = "append" if same or not isinstance(text, str) or "a" in text or not path else "file"
+        an.effect(kind, node, "opens a file for writing")
+    return NOTHING
+
+
+def call_installed(an: Analyzer, name: str, node: ast.Call, given: Arguments, thing: Any = None) -> Value:
+    """Take an installed function by what is known of it; what is not known is trusted to change nothing."""
+    module, _, short = name.rpartition(".")
+    owner = getattr(thing, "__self__", None)
+    if is_random(owner) or (module in known.RANDOM_MODULES and short not in known.RANDOM_MAKERS):
+        an.effect("random", node, f"`{ast.unparse(node.func)}` draws from random numbers that all items share")
+    if name in known.FORBIDDEN_FUNCTIONS or module in known.FORBIDDEN_FUNCTIONS:
+        an.effect("forbidden", node, f"`{name}` {known.FORBIDDEN_FUNCTIONS.get(name) or known.FORBIDDEN_FUNCTIONS[module]}")
+    if name in known.EFFECT_FUNCTIONS:
+        an.effect("file", node, known.EFFECT_FUNCTIONS[name])
+    if short in ("display", "pprint", "pp", "clear_output", "warn") or isinstance(owner, logging.Logger) or module == "logging":
+        an.effect("print", node, "prints")
+    for position in known.CHANGING_FUNCTIONS.get(name, ()):
+        if position < len(given.positional):
+            an.change(given.positional[position].own, node, f"`{name}` changes {{}}")
+            an.embed(given.nodes[position], given.all)
+    if "out" in given.named:
+        an.change(given.named["out"].own, node, "writes into {}")
+    if isinstance(owner, (list, dict, set)) or isinstance(thing, (types.MethodDescriptorType, types.WrapperDescriptorType)):
+        if short in known.MUTATORS and given.positional:
+            an.change(given.positional[0].own | (an.value(node.func).own if owner is not None else frozenset()), node, "changes {}")
+        elif short in known.MUTATORS:
+            an.effect("change", node, f"calls `.{short}` of an outer object", {ast.unparse(node.func)})
+    if short == "at" and isinstance(owner, type(None)) is False and given.positional:
+        an.change(given.positional[0].own, node, "changes {}")
+    apply_callables(an, node, given)
+    root = name.partition(".")[0].lstrip("_")
+    if name in ("copy.deepcopy", "operator.index") or (module.lstrip("_") in known.FRESH_MODULES):
+        return NOTHING
+    if root in ("collections", "itertools", "functools", "operator") or name == "copy.copy":
+        return Value(inside=given.all.all)
+    if root == "numpy" and short not in known.ALIASING_NUMPY:
+        return Value(inside=given.all.all)
+    return extracted(given.all)
+
+
+def is_random(owner: Any) -> bool:
+    """Tell whether an object is a source of random numbers."""
+    return isinstance(owner, random.Random) or type(owner).__name__ in ("RandomState", "Generator") and "numpy" in type(owner).__module__
+
+
+def call_method(an: Analyzer, node: ast.Call, func: ast.Attribute, holder: Value, given: Arguments) -> Value:
+    """Follow a method call, by the type of the object where it is known, else by the method's name."""
+    kind = kind_of(an, func.value)
+    name = func.attr
+    if kind is not MISSING and an.world.is_user(kind):
+        return call_user_method(an, kind, node, func, holder, given)
+    own = an.world.methods(name) if kind is MISSING else []
+    results = [follow(an, method, node, [holder, *given.positional]) for method in own]
+    if kind in known.ATOMS:
+        apply_callables(an, node, given)
+        if name in known.FILE_METHODS:
+            an.effect("file", node, "writes files")
+        return Value(inside=given.all.all) if name not in known.STRING_METHODS else NOTHING
+    if kind is not MISSING and issubclass(kind, logging.Logger) or (name in LOGGING and "log" in ast.unparse(func.value).lower()):
+        an.effect("print", node, "logs")
+        return NOTHING
+    if kind is not MISSING and name in known.RANDOM_METHODS and (issubclass(kind, random.Random) or "random" in kind.__module__):
+        an.effect("random", node, f"`{ast.unparse(func)}` draws from random numbers that all items share", holder.own)
+    if name in known.FILE_METHODS:
+        an.effect("file", node, "writes files")
+    if name in known.MUTATORS or given.flag("inplace"):
+        text = f"calls `.{name}` of {{}}"
+        if name in known.RANDOM_METHODS and holder.own:
+            text = "draws random numbers from {}, which all items share"
+        an.change(holder.own, node, text)
+        an.embed(func.value, given.all)
+    elif name in ("get", "keys", "values", "items", "copy") and kind is not MISSING and kind.__module__ in ("queue", "multiprocessing.queues"):
+        an.change(holder.own, node, f"calls `.{name}` of {{}}")
+    elif not own and name not in known.READERS and not is_reader(an, kind, name) and not an.world.assume_pure and holder.own:
+        what = f"{ast.unparse(func.value)[:40]}"
+        text = f"it cannot be seen whether `{what}.{name}` changes `{what}`"
+        an.effect("opaque", node, text, holder.own)
+    if "out" in given.named:
+        an.change(given.named["out"].own, node, "writes into {}")
+    apply_callables(an, node, given)
+    if name in known.STRING_METHODS:
+        return joined(results)
+    if name in known.COPYING_METHODS:
+        return joined([*results, Value(inside=holder.all | given.all.all)])
+    return joined([*results, extracted(joined([holder, given.all]))])
+
+
+def is_reader(an: Analyzer, kind: Any, name: str) -> bool:
+    """Tell whether a method of a known type, not among the names that change it, can be trusted to change nothing."""
+    if kind is MISSING:
+        return False
+    module = kind.__module__.partition(".")[0]
+    return module in ("builtins", "collections", "numpy", "datetime", "pathlib", "re", "types", "array", "fractions", "decimal", "scipy")
+
+
+def call_user_method(an: Analyzer, kind: type, node: ast.Call, func: ast.Attribute, holder: Value, given: Arguments) -> Value:
+    """Follow a method of one of the user's classes."""
+    method = inspect.getattr_static(kind, func.attr, MISSING)
+    if isinstance(method, types.FunctionType) and an.world.is_user(method):
+        return summaries.follow(an, method, node, [holder, *given.positional], given)
+    if isinstance(method, (staticmethod, classmethod)):
+        return follow(an, method, node, [holder, *given.positional])
+    if func.attr in known.MUTATORS:
+        an.change(holder.own, node, f"calls `.{func.attr}` of {{}}")
+    elif func.attr not in known.READERS and not an.world.assume_pure:
+        an.effect("opaque", node, f"it cannot be seen what `{ast.unparse(func)}` is", holder.all | {"*"})
+    return extracted(joined([holder, given.all]))

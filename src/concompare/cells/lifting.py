@@ -1,0 +1,408 @@
+"""From a cell's source to what can be run in parallel: parse, choose the loop, split it; nothing is run."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import re
+from collections.abc import MutableMapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from concompare.cells import alias, functions, known, names
+from concompare.cells.bind import MADE, PLACE, Collect, Items, Program, Replaced, Replay, run
+from concompare.cells.loops import Loop, collecting, loops_of
+from concompare.cells.purity import Analyzer
+from concompare.cells.split import Parts, Splitter, works
+from concompare.cells.task import Task
+from concompare.cells.values import ITEM, NOTHING, Value
+from concompare.cells.world import MISSING, World, is_iterator
+from concompare.errors import BadOption, CellRefused
+
+SHELL = re.compile(r"^\s*(?:[\w, ]+=\s*)?([!%].*)$|^\s*(\?.*|.*\?)\s*$")
+
+
+@dataclass
+class Wishes:
+    """What the user asked for."""
+
+    filename: str
+    first_line: int
+    line: int | None = None
+    assume_pure: bool = False
+    seeded: bool = False
+
+
+@dataclass
+class Lifted:
+    """A cell that can be run in parallel: what runs in workers, what is replayed, and what is bound when.
+
+    Attributes:
+        kind: "loop", "comprehension", "map", "function" or "call".
+        name: A short label for captions.
+        line: The line of the loop, comprehension or call.
+        head_source: The function that runs in workers; `tail_source`: what is replayed for each result.
+        notes: What the user should know; `hazards`: what may make runs differ or leave traces outside the notebook.
+    """
+
+    kind: str
+    name: str
+    line: int
+    source: str
+    head_source: str
+    tail_source: str
+    notes: tuple[str, ...]
+    hazards: tuple[str, ...]
+    program: Program = field(repr=False)
+    world: World = field(repr=False)
+
+    def bind(self, namespace: MutableMapping[str, Any]) -> Task:
+        """Run the statements before the loop, walk the items once, and return the task.
+
+        Raises:
+            CellRefused: The objects themselves show that the items are not independent.
+        """
+        assert isinstance(namespace, dict)
+        program = self.program
+        run(program.before, namespace, program.filename)
+        items, bar = evaluated(program, namespace)
+        check_objects(self, namespace, items)
+        handed = Items(items)
+        function = program.function(namespace)
+        side: Replay | Collect
+        side = Collect(program, namespace, handed) if program.loop.collects else Replay(program, namespace, handed, function)
+        side.bar = bar
+        count = len(items) if hasattr(type(items), "__len__") else None
+        return Task(
+            function=function,
+            items=items if handed.known is not None else handed.handed(),
+            count=count,
+            name=self.name,
+            kind=self.kind,
+            source=self.source,
+            head_source=self.head_source,
+            tail_source=self.tail_source,
+            line=self.line,
+            temporaries=program.temporaries,
+            apply=side.apply,
+            finish=side.finish,
+            fail=side.fail,
+        )
+
+    def explanation(self, namespace: MutableMapping[str, Any]) -> str:
+        """Return what would happen, without running anything."""
+        from concompare.cells import explain
+
+        return explain.explanation(self, namespace)
+
+
+def evaluated(program: Program, namespace: dict[str, Any]) -> tuple[Any, Any]:
+    """Evaluate what the loop walks, once; returns it and a progress bar around it, if there is one."""
+    loop = program.loop
+    if not loop.items:
+        return [None], None
+    found = []
+    for part in loop.items:
+        code = compile(ast.Expression(part), program.filename, "eval", dont_inherit=True)
+        found.append(eval(code, namespace))
+    items = found[0] if len(found) == 1 else zip(*found)  # noqa: B905
+    bar = None
+    if type(items).__module__.partition(".")[0] == "tqdm" and hasattr(items, "iterable"):
+        bar, items = items, items.iterable
+    iter(items)
+    if isinstance(items, (dict, set, frozenset)) or type(items).__name__ in ("dict_items", "dict_keys", "dict_values"):
+        items = list(items)
+    if loop.stops is not None or program.parts.leaves:
+        if iter(items) is items and len(found) == 1 and isinstance(loop.items[0], ast.Name):
+            raise CellRefused("stopping early leaves the iterator where the plain loop would not. Make it a list first.", loop.line)
+    return items, bar
+
+
+def check_objects(lifted: Lifted, namespace: dict[str, Any], items: Any) -> None:
+    """Refuse where the objects show that what the tail changes is what the head reads."""
+    parts = lifted.program.parts
+    if not parts.changed:
+        return
+    changed = objects_of(lifted.world, namespace, parts.changed - {ITEM})
+    read = objects_of(lifted.world, namespace, parts.read - {ITEM} - parts.changed)
+    line = lifted.line
+    if alias.overlap(changed, read, namespace):
+        both = " and ".join(f"`{name}`" for name in sorted(parts.changed - {ITEM})[:3])
+        raise CellRefused(f"the loop changes {both}, which may be a part of what it reads. Copy it before the loop.", line)
+    known_items = items if isinstance(items, (list, tuple)) else None
+    if known_items is None and type(items).__module__ == "numpy":
+        known_items = [items]
+    if ITEM in parts.changed:
+        if known_items is None or not alias.all_apart(known_items, [*read, *changed], namespace):
+            text = "the loop changes its items, and it cannot be seen that they share nothing"
+            raise CellRefused(f"{text}. Compute into a new list instead.", line)
+    elif changed and not isinstance(items, (range, str)) and not known.all_atoms(items):
+        if alias.overlap(changed, [items], namespace):
+            raise CellRefused("the loop changes something that its items hold. Copy it before the loop.", line)
+
+
+def objects_of(world: World, namespace: dict[str, Any], roots: set[str]) -> list[Any]:
+    """Return the objects that roots stand for now."""
+    found = []
+    for root in roots:
+        if root in world.hidden:
+            found.append(world.hidden[root])
+        elif root in namespace:
+            found.append(namespace[root])
+    return found
+
+
+def lift(
+    source: str,
+    namespace: MutableMapping[str, Any],
+    *,
+    over: str | None = None,
+    function: str | None = None,
+    line: int | None = None,
+    first_line: int = 1,
+    filename: str = "<cell>",
+    assume_pure: bool = False,
+    seeded: bool = False,
+) -> Lifted:
+    """Return what of a cell can run in parallel, without running anything.
+
+    Args:
+        source: The cell.
+        namespace: The notebook's names, read to follow calls.
+        over: The source of the items, when the cell only defines a function.
+        function: Which function.
+        line: Which loop, by its line as the notebook numbers it.
+        first_line: The number of the source's first line in the notebook.
+        filename: The name under which the notebook knows the cell.
+        assume_pure: Take calls that cannot be seen as changing nothing.
+        seeded: Each item draws from a random stream of its own, so shared random numbers may be used.
+
+    Raises:
+        CellRefused: It cannot be proven that the results are those of the plain cell.
+        SyntaxError: As the plain cell would raise it.
+        BadOption: An option names something that is not there.
+    """
+    tree = parsed(source, filename, first_line)
+    wishes = Wishes(filename, first_line, line, assume_pure, seeded)
+    if over is not None or function is not None:
+        return functions.lift_function(tree, source, namespace, over, function, wishes)
+    shadowed = {name for name in namespace if hasattr(builtins, name)} | {name for name in names.writes(*tree.body) if hasattr(builtins, name)}
+    shadowed = {name for name in shadowed if namespace.get(name, MISSING) is not getattr(builtins, name)}
+    loops = loops_of(tree, shadowed)
+    if not loops:
+        loops = plain_call(tree)
+    if line is not None:
+        loops = [loop for loop in loops if loop.line == line] or [
+            loop for loop in loops if loop.line <= line <= (tree.body[loop.position].end_lineno or loop.line)
+        ]
+        if not loops:
+            raise BadOption(f"--line {line}: no loop, comprehension or map starts there")
+    if not loops:
+        raise nothing_found(tree)
+    return chosen([attempt(tree, loop, source, namespace, wishes) for loop in loops])
+
+
+def parsed(source: str, filename: str, first_line: int) -> ast.Module:
+    """Parse and compile a cell as written, so that its own syntax errors are raised as they are."""
+    text = "\n" * (first_line - 1) + source
+    try:
+        tree = compile(text, filename, "exec", ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+        compile(tree, filename, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+    except SyntaxError as error:
+        line = text.splitlines()[(error.lineno or 1) - 1] if text.strip() and (error.lineno or 1) <= len(text.splitlines()) else ""
+        for number, shown in ((error.lineno, line), *enumerate(text.splitlines(), 1)):
+            found = SHELL.match(shown or "")
+            if found and shown.strip() and number is not None and number <= (error.lineno or number):
+                what = (found.group(1) or found.group(2)).strip()
+                raise CellRefused(f"`{what}` is IPython syntax, which has to stand in a cell of its own.", number) from None
+        raise
+    assert isinstance(tree, ast.Module)
+    for statement in tree.body:
+        if not isinstance(statement, (*names.FUNCTIONS, ast.ClassDef)):
+            for node in outside_functions(statement):
+                if isinstance(node, (ast.Await, ast.AsyncFor, ast.AsyncWith)):
+                    text = "`await` at the top of the cell needs the notebook's own event loop"
+                    raise CellRefused(f"{text}. Define an `async def` and give the items with --over.", node.lineno)
+    return tree
+
+
+def outside_functions(statement: ast.AST) -> list[ast.AST]:
+    """Return the nodes of a statement that are not inside a function of its own."""
+    found, stack = [], [statement]
+    while stack:
+        node = stack.pop()
+        found.append(node)
+        if not isinstance(node, names.FUNCTIONS):
+            stack += ast.iter_child_nodes(node)
+    return found
+
+
+def nothing_found(tree: ast.Module) -> CellRefused:
+    """Return why a cell without a loop is refused."""
+    for statement in tree.body:
+        if isinstance(statement, ast.While):
+            return CellRefused("a `while` loop has no items to share out. Write it as a `for` loop over them.", statement.lineno)
+        for node in ast.walk(statement):
+            if isinstance(node, ast.For) and not isinstance(statement, (*names.FUNCTIONS, ast.ClassDef)):
+                kind = f"`{type(statement).__name__.lower()}`"
+                return CellRefused(f"the loop is inside {kind}. Put it at the top of the cell.", node.lineno)
+    if tree.body and all(isinstance(part, (*names.FUNCTIONS, ast.ClassDef, ast.Import, ast.ImportFrom)) for part in tree.body):
+        return CellRefused("the cell only defines functions. Give the items with --over.", tree.body[-1].lineno)
+    return CellRefused("there is no loop, comprehension, map or call to run in parallel.", tree.body[0].lineno if tree.body else None)
+
+
+def plain_call(tree: ast.Module) -> list[Loop]:
+    """Return the call that a cell without a loop ends with."""
+    if not tree.body:
+        return []
+    statement = tree.body[-1]
+    if isinstance(statement, (ast.Expr, ast.Assign)) and isinstance(statement.value, ast.Call):
+        node = statement.value
+        target = ast.copy_location(ast.Name(MADE + "item", ast.Store()), node)
+        loop = collecting("call", node, target, [], node, [], len(tree.body) - 1)
+        loop.shape = "one"
+        return [loop]
+    return []
+
+
+def attempt(tree: ast.Module, loop: Loop, source: str, namespace: MutableMapping[str, Any], wishes: Wishes) -> Lifted | CellRefused:
+    """Split one loop of a cell, or return why it cannot be."""
+    before, statement, after = tree.body[: loop.position], tree.body[loop.position], tree.body[loop.position + 1 :]
+    world = World(namespace, before, assume_pure=wishes.assume_pure)
+    try:
+        parts = split(world, loop, wishes)
+    except CellRefused as refusal:
+        if refusal.line is None:
+            refusal.line = loop.line
+        return refusal
+    if loop.collects:
+        after = [Replaced(loop.node, PLACE).visit(statement), *after]
+    last = after[-1].value if after and isinstance(after[-1], ast.Expr) else None
+    program = Program(wishes.filename, loop, parts, before, after[:-1] if last is not None else after, last)
+    text = "\n".join(source.splitlines()[loop.line - wishes.first_line : (statement.end_lineno or loop.line) - wishes.first_line + 1])
+    return Lifted(
+        kind=loop.kind,
+        name=label(loop),
+        line=loop.line,
+        source=text,
+        head_source=ast.unparse(program.head),
+        tail_source="\n".join(ast.unparse(part) for part in program.tail()),
+        notes=tuple(world.notes),
+        hazards=tuple(world.hazards),
+        program=program,
+        world=world,
+    )
+
+
+def split(world: World, loop: Loop, wishes: Wishes) -> Parts:
+    """Split a loop, after looking at what it walks."""
+    if not all(isinstance(part, (ast.Name, ast.Tuple, ast.List, ast.Starred, ast.expr_context)) for part in ast.walk(loop.target)):
+        raise CellRefused("the loop's target is a part of an object. Use a plain name.", loop.line)
+    if loop.bound & names.writes(*loop.items):
+        raise CellRefused("what the loop walks binds the loop's own name.", loop.line)
+    if loop.collects and loop.kind != "call" and names.writes(*loop.body):
+        raise CellRefused("`:=` inside a comprehension binds a name of the notebook. Use a `for` loop.", loop.line)
+    reading = Analyzer(world).look(*loop.items)
+    item = NOTHING if loop.kind == "call" or walks_atoms(world, loop) else Value(frozenset({ITEM}), frozenset({ITEM}))
+    splitter = Splitter(world, loop, item, seeded=wishes.seeded)
+    lazy = any(is_lazy(world, part) for part in loop.items)
+    effects = [effect for effect in reading.effects if effect.kind != "file"]
+    if effects and lazy:
+        own = [effect for effect in effects if not (effect.kind == "change" and "uses up" in effect.text)]
+        if own or splitter.changed & {root for effect in effects for root in effect.roots}:
+            raise CellRefused("walking the items changes something or prints between the iterations. Make them a list first.", loop.line)
+    walked = walked_roots(world, loop) if not lazy else reading.roots
+    both = walked & splitter.changed
+    if both or (lazy and "*" in splitter.changed):
+        name = sorted(both)[0] if both else "the items"
+        raise CellRefused(f"the loop changes `{name}` while walking it. Walk a copy of it: list({name}).", splitter.line_of_change(name))
+    rebound = set(names.reads(*loop.items)) & (splitter.rebound | (names.writes(*loop.body) if lazy else set()))
+    if rebound:
+        name = sorted(rebound)[0]
+        raise CellRefused(f"the loop gives `{name}` a new value while the items depend on it. Make them a list first.", loop.line)
+    return splitter.split()
+
+
+def walked_roots(world: World, loop: Loop) -> frozenset[str]:
+    """Return the objects that are walked step by step."""
+    analyzer = Analyzer(world)
+    with analyzer.fresh():
+        return frozenset(root for part in loop.items for root in analyzer.value(part).all)
+
+
+def is_lazy(world: World, node: ast.expr) -> bool:
+    """Tell whether an iterable may compute its items only as they are taken."""
+    for part in ast.walk(node):
+        if isinstance(part, ast.GeneratorExp):
+            return True
+        if isinstance(part, ast.Name):
+            thing = world.object(part.id)
+            if thing in (map, filter) or (thing is not MISSING and is_iterator(thing)):
+                return True
+            code = getattr(thing, "__code__", None)
+            if code is not None and code.co_flags & 0x20:
+                return True
+            definition = world.definitions.get(part.id)
+            if definition is not None and any(isinstance(inner, (ast.Yield, ast.YieldFrom, ast.GeneratorExp)) for inner in ast.walk(definition)):
+                return True
+    return False
+
+
+def walks_atoms(world: World, loop: Loop) -> bool:
+    """Tell whether no item can be changed by anybody."""
+    return all(gives_atoms(world, part) for part in loop.items)
+
+
+def gives_atoms(world: World, node: ast.expr) -> bool:
+    """Tell whether an iterable surely gives items that nobody can change."""
+    if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
+        return all(isinstance(part, ast.Constant) for part in node.elts)
+    if isinstance(node, ast.Name):
+        thing = world.object(node.id)
+        if thing is not MISSING:
+            return known.all_atoms(thing)
+        definition = world.definitions.get(node.id)
+        return isinstance(definition, ast.expr) and gives_atoms(world, definition)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        thing = world.object(node.func.id)
+        if thing is range:
+            return True
+        if thing in (enumerate, zip, list, tuple, sorted, set, reversed) and not node.keywords:
+            return all(gives_atoms(world, part) for part in node.args[:1] if thing is enumerate) if thing is enumerate else all(
+                gives_atoms(world, part) for part in node.args
+            )
+        return getattr(thing, "__name__", "") in ("tqdm", "trange") and bool(node.args) and gives_atoms(world, node.args[0])
+    if isinstance(node, ast.ListComp):
+        return isinstance(node.elt, (ast.Constant, ast.JoinedStr))
+    return isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Slice) and gives_atoms(world, node.value)
+
+
+def label(loop: Loop) -> str:
+    """Return a short name for captions: the function that does the work, or where the loop is."""
+    for node in [part for statement in loop.body for part in ast.walk(statement)]:
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id not in known.PURE_BUILTINS:
+            return node.func.id
+    return f"the {'loop' if loop.kind == 'loop' else loop.kind} at line {loop.line}"
+
+
+def chosen(attempts: list[Lifted | CellRefused]) -> Lifted:
+    """Return the loop that does the work, or raise what stands in the way."""
+    lifted = [part for part in attempts if isinstance(part, Lifted)]
+    if not lifted:
+        raise next(part for part in attempts if isinstance(part, CellRefused))
+    working = [part for part in lifted if has_work(part)] or lifted
+    if len(working) > 1:
+        lines = ", ".join(f"{part.line} ({part.name})" for part in working)
+        raise CellRefused(f"several loops could run in parallel, at lines {lines}. Say which: --line {working[0].line}.", working[0].line)
+    taken = working[0]
+    refused = [part for part in attempts if isinstance(part, CellRefused)]
+    if len(attempts) > 1:
+        taken.notes = (f"runs {taken.name} at line {taken.line} in parallel; the other {len(attempts) - 1} loop(s) run as they are", *taken.notes)
+    for refusal in refused:
+        taken.notes = (*taken.notes, f"not in parallel: {refusal}")
+    return taken
+
+
+def has_work(lifted: Lifted) -> bool:
+    """Tell whether the head calls anything that may be worth a worker."""
+    return any(works(part) for part in lifted.program.parts.head)

@@ -1,0 +1,334 @@
+"""Which names a piece of code reads and writes, and in which order: the definitions and uses of one iteration."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+
+
+@dataclass
+class Flow:
+    """What a sequence of statements does with names.
+
+    Attributes:
+        exposed: Names that may be read before this code writes them, with the line of the first such read.
+        written: Names that may be written, with the line of the first write.
+        sure: Names that are written on every path to the end.
+        deleted: Names that may be deleted.
+        ended: No path reaches the end.
+    """
+
+    exposed: dict[str, int] = field(default_factory=dict)
+    written: dict[str, int] = field(default_factory=dict)
+    sure: set[str] = field(default_factory=set)
+    deleted: set[str] = field(default_factory=set)
+    ended: bool = False
+
+
+class Walk:
+    """One walk over code in the order of execution."""
+
+    def __init__(self, sure: Iterable[str] = ()) -> None:
+        self.flow = Flow(sure=set(sure))
+
+    def read(self, name: str, line: int) -> None:
+        if name not in self.flow.sure:
+            self.flow.exposed.setdefault(name, line)
+
+    def write(self, name: str, line: int) -> None:
+        self.flow.written.setdefault(name, line)
+        self.flow.sure.add(name)
+
+    def branch(self, *parts: Sequence[ast.AST]) -> list[set[str]]:
+        """Walk alternatives from the same start; returns what each surely wrote, leaving out those that end."""
+        before = set(self.flow.sure)
+        ends = []
+        for part in parts:
+            self.flow.sure, self.flow.ended = set(before), False
+            self.nodes(part)
+            if not self.flow.ended:
+                ends.append(self.flow.sure)
+        self.flow.sure, self.flow.ended = before, False
+        return ends
+
+    def join(self, ends: list[set[str]]) -> None:
+        if ends:
+            self.flow.sure = set.intersection(*ends)
+        else:
+            self.flow.ended = True
+
+    def nodes(self, nodes: Iterable[ast.AST | None]) -> None:
+        for node in nodes:
+            if node is not None:
+                self.node(node)
+
+    def node(self, node: ast.AST) -> None:
+        method = getattr(self, "on_" + type(node).__name__, None)
+        if method is not None:
+            method(node)
+        else:
+            self.nodes(ast.iter_child_nodes(node))
+
+    def on_Name(self, node: ast.Name) -> None:
+        if isinstance(node.ctx, ast.Load):
+            self.read(node.id, node.lineno)
+        elif isinstance(node.ctx, ast.Store):
+            self.write(node.id, node.lineno)
+        else:
+            self.read(node.id, node.lineno)
+            self.flow.written.setdefault(node.id, node.lineno)
+            self.flow.deleted.add(node.id)
+            self.flow.sure.discard(node.id)
+
+    def on_Assign(self, node: ast.Assign) -> None:
+        self.node(node.value)
+        self.nodes(node.targets)
+
+    def on_AugAssign(self, node: ast.AugAssign) -> None:
+        if isinstance(node.target, ast.Name):
+            self.read(node.target.id, node.lineno)
+        else:
+            self.nodes(ast.iter_child_nodes(node.target))
+        self.node(node.value)
+        if isinstance(node.target, ast.Name):
+            self.write(node.target.id, node.lineno)
+
+    def on_AnnAssign(self, node: ast.AnnAssign) -> None:
+        if node.value is not None:
+            self.node(node.value)
+            self.node(node.target)
+        self.node(node.annotation)
+
+    def on_NamedExpr(self, node: ast.NamedExpr) -> None:
+        self.node(node.value)
+        self.node(node.target)
+
+    def on_BoolOp(self, node: ast.BoolOp) -> None:
+        self.node(node.values[0])
+        self.branch(node.values[1:])
+
+    def on_IfExp(self, node: ast.IfExp) -> None:
+        self.node(node.test)
+        self.join(self.branch([node.body], [node.orelse]))
+
+    def on_Compare(self, node: ast.Compare) -> None:
+        self.nodes([node.left, node.comparators[0]])
+        self.branch(node.comparators[1:])
+
+    def on_If(self, node: ast.If) -> None:
+        self.node(node.test)
+        self.join(self.branch(node.body, node.orelse))
+
+    def on_For(self, node: ast.For | ast.AsyncFor) -> None:
+        self.node(node.iter)
+        self.branch([node.target, *node.body], node.orelse)
+
+    on_AsyncFor = on_For
+
+    def on_While(self, node: ast.While) -> None:
+        self.node(node.test)
+        self.branch(node.body, node.orelse)
+
+    def on_Try(self, node: ast.Try) -> None:
+        before = set(self.flow.sure)
+        body = self.branch([*node.body, *node.orelse])
+        handlers = []
+        for handler in node.handlers:
+            self.flow.sure = set(before)
+            handlers += self.branch([handler])
+        self.flow.sure = set(before)
+        self.nodes(node.finalbody)
+        added = self.flow.sure - before
+        if not self.flow.ended:
+            self.join([end | added for end in [*body, *handlers]])
+
+    on_TryStar = on_Try
+
+    def on_ExceptHandler(self, node: ast.ExceptHandler) -> None:
+        if node.type is not None:
+            self.node(node.type)
+        if node.name:
+            self.write(node.name, node.lineno)
+        self.nodes(node.body)
+        if node.name:
+            self.flow.deleted.add(node.name)
+            self.flow.sure.discard(node.name)
+
+    def on_With(self, node: ast.With | ast.AsyncWith) -> None:
+        for item in node.items:
+            self.node(item)
+        if all(is_open(item.context_expr) for item in node.items):
+            self.nodes(node.body)
+            return
+        before = set(self.flow.sure)
+        self.nodes(node.body)  # the context may swallow an exception: nothing of the body is sure but plain first steps
+        if any(may_swallow(item.context_expr) for item in node.items):
+            self.flow.sure, self.flow.ended = before, False
+
+    on_AsyncWith = on_With
+
+    def on_Match(self, node: ast.Match) -> None:
+        self.node(node.subject)
+        parts: list[Sequence[ast.AST]] = []
+        complete = False
+        for case in node.cases:
+            parts.append([case.pattern, *([case.guard] if case.guard else []), *case.body])
+            whole = isinstance(case.pattern, ast.MatchAs) and case.pattern.pattern is None
+            complete = complete or (whole and case.guard is None)
+        if not complete:
+            parts.append([])
+        self.join(self.branch(*parts))
+
+    def on_MatchAs(self, node: ast.MatchAs) -> None:
+        if node.pattern is not None:
+            self.node(node.pattern)
+        if node.name:
+            self.write(node.name, node.lineno)
+
+    def on_MatchStar(self, node: ast.MatchStar) -> None:
+        if node.name:
+            self.write(node.name, node.lineno)
+
+    def on_MatchMapping(self, node: ast.MatchMapping) -> None:
+        self.nodes(node.keys)
+        self.nodes(node.patterns)
+        if node.rest:
+            self.write(node.rest, node.lineno)
+
+    def on_MatchOr(self, node: ast.MatchOr) -> None:
+        self.join(self.branch(*[[pattern] for pattern in node.patterns]))
+
+    def on_Import(self, node: ast.Import | ast.ImportFrom) -> None:
+        for alias in node.names:
+            self.write(alias.asname or alias.name.split(".")[0], node.lineno)
+
+    on_ImportFrom = on_Import
+
+    def on_Break(self, node: ast.AST) -> None:
+        self.flow.ended = True
+
+    on_Continue = on_Return = on_Break
+
+    def on_Raise(self, node: ast.Raise) -> None:
+        self.nodes([node.exc, node.cause])
+        self.flow.ended = True
+
+    def on_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+        self.nodes(node.decorator_list)
+        self.nodes([*node.args.defaults, *node.args.kw_defaults])
+        self.free(node)
+        self.write(node.name, node.lineno)
+
+    on_AsyncFunctionDef = on_FunctionDef
+
+    def on_Lambda(self, node: ast.Lambda) -> None:
+        self.nodes([*node.args.defaults, *node.args.kw_defaults])
+        self.free(node)
+
+    def free(self, node: ast.AST) -> None:
+        for name, line in free_names(node).items():
+            self.read(name, line)
+
+    def on_ClassDef(self, node: ast.ClassDef) -> None:
+        self.nodes(node.decorator_list)
+        self.nodes(node.bases)
+        self.nodes([keyword.value for keyword in node.keywords])
+        inner = Walk()
+        inner.nodes(node.body)
+        for name, line in inner.flow.exposed.items():
+            self.read(name, line)
+        self.write(node.name, node.lineno)
+
+    def comprehension(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp) -> None:
+        self.node(node.generators[0].iter)
+        bound = {name for part in node.generators for name in stored(part.target)}
+        inner = Walk(bound)
+        for position, part in enumerate(node.generators):
+            if position:
+                inner.node(part.iter)
+            inner.nodes(part.ifs)
+        inner.nodes([node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt])
+        for name, line in inner.flow.exposed.items():
+            self.read(name, line)
+        for name, line in inner.flow.written.items():
+            self.flow.written.setdefault(name, line)
+
+    on_ListComp = on_SetComp = on_DictComp = on_GeneratorExp = comprehension
+
+
+def flow_of(nodes: Iterable[ast.AST], sure: Iterable[str] = ()) -> Flow:
+    """Return what the nodes do with names when executed one after the other."""
+    walk = Walk(sure)
+    for node in nodes:
+        walk.node(node)
+        if walk.flow.ended:
+            ended = walk.flow.sure
+            walk.flow.ended = False
+            walk.flow.sure = ended
+    return walk.flow
+
+
+def reads(*nodes: ast.AST) -> set[str]:
+    """Return every name that the nodes may read from outside their own scopes."""
+    walk = Walk()
+    found: set[str] = set()
+    walk.read = lambda name, line: found.add(name)  # type: ignore[method-assign]
+    walk.nodes(nodes)
+    return found | set(walk.flow.exposed)
+
+
+def writes(*nodes: ast.AST) -> set[str]:
+    """Return every name that the nodes may write or delete in the scope they run in."""
+    walk = Walk()
+    walk.nodes(nodes)
+    return set(walk.flow.written)
+
+
+def stored(target: ast.AST) -> set[str]:
+    """Return the names that an assignment target binds."""
+    return {node.id for node in ast.walk(target) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+
+
+def parameters(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> list[str]:
+    """Return the parameter names: positional, `*args`, keyword-only, `**kwargs`."""
+    args = node.args
+    extra = [arg.arg for arg in (args.vararg, args.kwarg) if arg is not None]
+    return [arg.arg for arg in [*args.posonlyargs, *args.args, *args.kwonlyargs]] + extra
+
+
+def free_names(node: ast.AST) -> dict[str, int]:
+    """Return the names that a function takes from outside, with the line of the first use."""
+    assert isinstance(node, FUNCTIONS)
+    body: list[ast.AST] = [node.body] if isinstance(node, ast.Lambda) else list(node.body)
+    walk = Walk()
+    walk.nodes(body)
+    declared = {name for part in body for inner in ast.walk(part) for name in declared_names(inner)}
+    local = (set(walk.flow.written) - declared) | set(parameters(node))
+    collected = Walk()
+    collected.write = lambda name, line: None  # type: ignore[method-assign]
+    collected.nodes(body)
+    return {name: line for name, line in collected.flow.exposed.items() if name not in local}
+
+
+def declared_names(node: ast.AST) -> list[str]:
+    """Return the names of a `global` or `nonlocal` statement."""
+    return node.names if isinstance(node, (ast.Global, ast.Nonlocal)) else []
+
+
+def is_open(node: ast.AST) -> bool:
+    """Tell whether this is a call of the builtin `open`."""
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "open"
+
+
+def may_swallow(node: ast.AST) -> bool:
+    """Tell whether a context may swallow an exception raised inside it, as far as its name shows."""
+    words = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+    words |= {part.attr for part in ast.walk(node) if isinstance(part, ast.Attribute)}
+    return bool(words & {"suppress", "raises", "ExitStack"})
+
+
+FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda

@@ -1,0 +1,475 @@
+"""What a piece of code may change, as far as its source shows: effects on named objects, and where values come from."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from concompare.cells import calls, known, names
+from concompare.cells.values import FUNCTION, NOTHING, Effect, Value, extracted, joined
+from concompare.cells.world import MISSING, World, is_iterator
+
+MAGIC_BY_NODE: dict[type[ast.AST], tuple[str, ...]] = {
+    ast.BinOp: ("__add__", "__radd__", "__sub__", "__mul__", "__rmul__", "__truediv__", "__matmul__", "__mod__", "__or__", "__and__"),
+    ast.Compare: ("__eq__", "__lt__", "__gt__", "__le__", "__ge__", "__ne__", "__contains__"),
+    ast.Subscript: ("__getitem__", "__missing__"),
+}  # fmt: skip
+"""Operators that the user's own classes may define with effects."""
+
+
+@dataclass
+class Reading:
+    """What some code reads and does.
+
+    Attributes:
+        names: The names it reads from outside its own scopes.
+        roots: The objects it reads, by the names they are reached from.
+        effects: What it does beyond returning a value.
+    """
+
+    names: set[str] = field(default_factory=set)
+    roots: set[str] = field(default_factory=set)
+    effects: list[Effect] = field(default_factory=list)
+
+
+class Analyzer:
+    """Follows values through code, flow-insensitively, and collects effects.
+
+    Args:
+        world: What global names stand for.
+        local: The names local to the code (of one iteration, or of a function), with where their values come from.
+        place: What to call this code in messages ("" for the cell itself).
+    """
+
+    def __init__(self, world: World, local: dict[str, Value] | None = None, place: str = "") -> None:
+        self.world = world
+        self.local: dict[str, Value] = local if local is not None else {}
+        self.types: dict[str, type] = {}
+        self.functions: dict[str, names.FunctionNode] = {}
+        self.objects: dict[str, Any] = {}
+        self.tags: dict[str, str] = {}
+        self.first: str | None = None
+        self.declared: set[str] = set()
+        self.reading = Reading()
+        self.place = place
+        self.line = 0
+        self.returned = NOTHING
+        self.depth = 0
+
+    @contextmanager
+    def fresh(self) -> Iterator[Reading]:
+        """Collect what is read and done inside the block by itself."""
+        kept, self.reading = self.reading, Reading()
+        try:
+            yield self.reading
+        finally:
+            self.reading = kept
+
+    def look(self, *nodes: ast.AST) -> Reading:
+        """Return what the statements or expressions read and do."""
+        with self.fresh() as reading:
+            for node in nodes:
+                if isinstance(node, ast.stmt):
+                    self.statement(node)
+                else:
+                    self.value(node)
+        return reading
+
+    def effect(self, kind: str, node: ast.AST | int, text: str, roots: Iterable[str] = ()) -> None:
+        """Record an effect at a node."""
+        line = node if isinstance(node, int) else getattr(node, "lineno", self.line)
+        self.reading.effects.append(Effect(kind, frozenset(roots), line, text, self.place))
+
+    def change(self, roots: Iterable[str], node: ast.AST, text: str) -> None:
+        """Record that the objects reached from the roots may change."""
+        roots = frozenset(roots) - {FUNCTION}
+        if roots:
+            self.effect("change", node, text, roots)
+
+    # -- names ------------------------------------------------------------------------------------------------------
+
+    def object(self, name: str) -> Any:
+        """Return the object that a name stands for, or MISSING."""
+        if name in self.objects:
+            return self.objects[name]
+        return MISSING if name in self.local else self.world.object(name)
+
+    def root(self, name: str) -> Value:
+        """Return where the value of a name comes from."""
+        if name in self.local:
+            return self.local[name]
+        thing = self.object(name)
+        if thing is not MISSING:
+            if known.is_atom(thing) or (callable(thing) and isinstance(thing, known.CALLABLES) and not self.world.is_user(thing)):
+                return NOTHING
+        elif self.world.imports(name) is not None or isinstance(self.world.definitions.get(name), ast.Constant):
+            return NOTHING
+        name = self.objects_root(name)
+        return Value(frozenset({name}), frozenset({name}))
+
+    def objects_root(self, name: str) -> str:
+        """Return the root's name of a global, or of an object that only a followed function can reach."""
+        if name in self.objects and self.place:
+            hidden = f"{self.place}:{name}"
+            self.world.hidden[hidden] = self.objects[name]
+            return hidden
+        return name
+
+    # -- expressions ------------------------------------------------------------------------------------------------
+
+    def value(self, node: ast.AST | None) -> Value:
+        """Follow an expression; returns where its value comes from."""
+        if node is None:
+            return NOTHING
+        self.line = getattr(node, "lineno", self.line)
+        method = getattr(self, "on_" + type(node).__name__, None)
+        if method is not None:
+            result: Value = method(node)
+            return result
+        return Value(inside=joined(self.value(child) for child in ast.iter_child_nodes(node)).all)
+
+    def on_Constant(self, node: ast.Constant) -> Value:
+        return NOTHING
+
+    def on_Name(self, node: ast.Name) -> Value:
+        found = self.root(node.id)
+        if node.id not in self.local or self.place == "":
+            self.reading.names.add(self.tags.get(node.id, node.id))
+        self.reading.roots |= found.all
+        return found
+
+    def on_Attribute(self, node: ast.Attribute) -> Value:
+        base = self.value(node.value)
+        thing = calls.resolve(self, node)
+        if thing is not MISSING and (known.is_atom(thing) or calls.is_trusted(self, thing)):
+            return NOTHING
+        return joined([extracted(base), calls.follow_properties(self, node, base)])
+
+    def on_Subscript(self, node: ast.Subscript) -> Value:
+        base = self.value(node.value)
+        self.value(node.slice)
+        self.operators(node, base)
+        if isinstance(node.value, ast.Name):
+            thing = self.object(node.value.id)
+            if type(thing) in known.DEFAULTING:
+                self.change(base.own, node, "may add a key to {}")
+        return extracted(base)
+
+    def on_BinOp(self, node: ast.BinOp) -> Value:
+        both = joined([self.value(node.left), self.value(node.right)])
+        self.operators(node, both)
+        return Value(inside=both.all)
+
+    def on_Compare(self, node: ast.Compare) -> Value:
+        both = joined(self.value(part) for part in [node.left, *node.comparators])
+        self.operators(node, both)
+        if any(isinstance(part, (ast.In, ast.NotIn)) for part in node.ops):
+            for part in node.comparators:
+                self.consume(part, self.value(part))
+        return Value(inside=both.all)
+
+    def on_BoolOp(self, node: ast.BoolOp) -> Value:
+        return joined(self.value(part) for part in node.values)
+
+    def on_IfExp(self, node: ast.IfExp) -> Value:
+        self.value(node.test)
+        return joined([self.value(node.body), self.value(node.orelse)])
+
+    def on_JoinedStr(self, node: ast.JoinedStr) -> Value:
+        for part in node.values:
+            self.value(part)
+        return NOTHING
+
+    def on_Starred(self, node: ast.Starred) -> Value:
+        found = self.value(node.value)
+        self.consume(node.value, found)
+        return extracted(found)
+
+    def on_NamedExpr(self, node: ast.NamedExpr) -> Value:
+        found = self.value(node.value)
+        self.bind(node.target, found, node.value)
+        return found
+
+    def on_Lambda(self, node: ast.Lambda) -> Value:
+        free = joined(self.root(name) for name in names.free_names(node))
+        self.reading.names |= set(names.free_names(node)) - (set(self.local) if self.place else set())
+        self.reading.roots |= free.all
+        return Value(frozenset({FUNCTION}), free.all | {FUNCTION})
+
+    def on_Await(self, node: ast.Await) -> Value:
+        if not self.place:
+            self.effect("forbidden", node, "`await` needs the notebook's own event loop")
+        return extracted(self.value(node.value))
+
+    def on_Yield(self, node: ast.Yield) -> Value:
+        self.returned = joined([self.returned, Value(inside=self.value(node.value).all)])
+        return NOTHING
+
+    def on_YieldFrom(self, node: ast.YieldFrom) -> Value:
+        self.returned = joined([self.returned, Value(inside=self.value(node.value).all)])
+        return NOTHING
+
+    def comprehension(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp) -> Value:
+        kept, types = dict(self.local), dict(self.types)
+        for part in node.generators:
+            found = self.value(part.iter)
+            self.consume(part.iter, found)
+            for name in names.stored(part.target):
+                self.local[name] = NOTHING
+            self.bind(part.target, extracted(found), None)
+            for test in part.ifs:
+                self.value(test)
+        parts = [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
+        inside = joined(self.value(part) for part in parts).all
+        bound = {name for part in node.generators for name in names.stored(part.target)}
+        self.reading.names -= bound - set(kept)
+        for name in bound:
+            self.local.pop(name)
+            if name in kept:
+                self.local[name] = kept[name]
+        self.types = types
+        return Value(inside=inside)
+
+    on_ListComp = on_SetComp = on_GeneratorExp = on_DictComp = comprehension
+
+    def on_Call(self, node: ast.Call) -> Value:
+        return calls.call(self, node)
+
+    def operators(self, node: ast.AST, operands: Value) -> None:
+        """Follow the operators that the user's own classes define."""
+        for magic in MAGIC_BY_NODE.get(type(node), ()):
+            for method in self.world.methods(magic):
+                calls.follow(self, method, node, [operands, operands])
+
+    def consume(self, node: ast.AST, value: Value) -> None:
+        """Record that walking over a value uses up an iterator that exists outside."""
+        if isinstance(node, ast.Name):
+            thing = self.object(node.id)
+            if thing is not MISSING and is_iterator(thing):
+                self.change(value.own, node, "uses up {}")
+        for magic in ("__iter__", "__next__"):
+            for method in self.world.methods(magic):
+                calls.follow(self, method, node, [value])
+
+    # -- statements -------------------------------------------------------------------------------------------------
+
+    def bind(self, target: ast.AST, value: Value, source: ast.AST | None) -> None:
+        """Give a value to an assignment target."""
+        if isinstance(target, ast.Name):
+            if target.id in self.declared:
+                self.effect("rebind", target, f"gives the global name `{target.id}` a new value", {self.tags.get(target.id, target.id)})
+                return
+            self.local[target.id] = joined([self.local.get(target.id, NOTHING), value])
+            if isinstance(source, ast.Lambda):
+                self.functions[target.id] = source
+            else:
+                self.functions.pop(target.id, None)
+        elif isinstance(target, (ast.Tuple, ast.List)):
+            pairs = isinstance(source, (ast.Tuple, ast.List)) and len(source.elts) == len(target.elts)
+            for position, part in enumerate(target.elts):
+                if pairs and isinstance(source, (ast.Tuple, ast.List)) and not isinstance(source.elts[position], ast.Starred):
+                    with self.fresh():
+                        found = self.value(source.elts[position])
+                    self.bind(part, found, source.elts[position])
+                else:
+                    self.bind(part, extracted(value), None)
+        elif isinstance(target, ast.Starred):
+            self.bind(target.value, Value(inside=value.all), None)
+        elif isinstance(target, (ast.Subscript, ast.Attribute)):
+            self.store(target, value)
+
+    def store(self, target: ast.Subscript | ast.Attribute, value: Value) -> None:
+        """Record a store into an object."""
+        base = self.value(target.value)
+        if isinstance(target, ast.Subscript):
+            self.value(target.slice)
+            self.magic("__setitem__", target, base, value)
+            self.change(base.own, target, "stores into {}")
+        else:
+            self.magic("__setattr__", target, base, value)
+            calls.follow_properties(self, target, base)
+            self.change(base.own, target, "sets an attribute of {}")
+        self.embed(target.value, value)
+
+    def magic(self, name: str, node: ast.AST, *values: Value) -> None:
+        for method in self.world.methods(name):
+            calls.follow(self, method, node, list(values))
+
+    def embed(self, holder: ast.AST, value: Value) -> None:
+        """Record that an object now holds a value."""
+        while isinstance(holder, (ast.Subscript, ast.Attribute)):
+            holder = holder.value
+        if isinstance(holder, ast.Name) and holder.id in self.local:
+            held = self.local[holder.id]
+            self.local[holder.id] = Value(held.own, held.inside | value.all)
+
+    def statement(self, node: ast.stmt) -> None:
+        """Follow a statement."""
+        self.line = node.lineno
+        method = getattr(self, "do_" + type(node).__name__, None)
+        if method is None:
+            self.effect("opaque", node, f"`{type(node).__name__.lower()}` is not followed", set(self.local) | {"*"})
+        else:
+            method(node)
+
+    def block(self, statements: Iterable[ast.stmt]) -> None:
+        """Follow statements one after the other."""
+        for statement in statements:
+            self.statement(statement)
+
+    def do_Expr(self, node: ast.Expr) -> None:
+        self.value(node.value)
+
+    def do_Pass(self, node: ast.stmt) -> None:
+        """Do nothing."""
+
+    do_Break = do_Continue = do_Nonlocal_ = do_Pass
+
+    def do_Assign(self, node: ast.Assign) -> None:
+        found = self.value(node.value)
+        for target in node.targets:
+            self.bind(target, found, node.value)
+
+    def do_AnnAssign(self, node: ast.AnnAssign) -> None:
+        if node.value is not None:
+            self.bind(node.target, self.value(node.value), node.value)
+
+    def do_AugAssign(self, node: ast.AugAssign) -> None:
+        found = self.value(node.value)
+        if isinstance(node.target, ast.Name):
+            held = self.value(ast.copy_location(ast.Name(node.target.id, ast.Load()), node.target))
+            self.change(held.own, node, "changes {}")
+            self.magic("__iadd__", node, held, found)
+            self.bind(node.target, Value(held.own, held.inside | found.all), None)
+            return
+        self.operators(node, found)
+        assert isinstance(node.target, (ast.Subscript, ast.Attribute))
+        self.value(loading(node.target))
+        self.store(node.target, found)
+
+    def do_For(self, node: ast.For | ast.AsyncFor) -> None:
+        if isinstance(node, ast.AsyncFor) and not self.place:
+            self.effect("forbidden", node, "`async for` needs the notebook's own event loop")
+        found = self.value(node.iter)
+        self.consume(node.iter, found)
+        self.bind(node.target, extracted(found), None)
+        for _ in range(2):
+            self.block(node.body)
+        self.block(node.orelse)
+
+    do_AsyncFor = do_For
+
+    def do_While(self, node: ast.While) -> None:
+        for _ in range(2):
+            self.value(node.test)
+            self.block(node.body)
+        self.block(node.orelse)
+
+    def do_If(self, node: ast.If) -> None:
+        self.value(node.test)
+        self.block(node.body)
+        self.block(node.orelse)
+
+    def do_With(self, node: ast.With | ast.AsyncWith) -> None:
+        if isinstance(node, ast.AsyncWith) and not self.place:
+            self.effect("forbidden", node, "`async with` needs the notebook's own event loop")
+        for item in node.items:
+            found = self.value(item.context_expr)
+            if not isinstance(item.context_expr, ast.Call):
+                self.change(found.own, node, "enters {}")
+            self.magic("__enter__", node, found)
+            self.magic("__exit__", node, found)
+            if item.optional_vars is not None:
+                self.bind(item.optional_vars, found, None)
+        self.block(node.body)
+
+    do_AsyncWith = do_With
+
+    def do_Try(self, node: ast.Try) -> None:
+        self.block(node.body)
+        for handler in node.handlers:
+            self.value(handler.type)
+            if handler.name:
+                self.local[handler.name] = NOTHING
+            self.block(handler.body)
+        self.block(node.orelse)
+        self.block(node.finalbody)
+
+    do_TryStar = do_Try
+
+    def do_Match(self, node: ast.Match) -> None:
+        found = self.value(node.subject)
+        for case in node.cases:
+            for part in ast.walk(case.pattern):
+                if isinstance(part, ast.expr):
+                    self.value(part)
+            for name in names.writes(case.pattern):
+                self.bind(ast.Name(name, ast.Store()), joined([found, extracted(found)]), None)
+            self.value(case.guard)
+            self.block(case.body)
+
+    def do_Raise(self, node: ast.Raise) -> None:
+        self.value(node.exc)
+        self.value(node.cause)
+
+    def do_Assert(self, node: ast.Assert) -> None:
+        self.value(node.test)
+        self.value(node.msg)
+
+    def do_Return(self, node: ast.Return) -> None:
+        self.returned = joined([self.returned, self.value(node.value)])
+
+    def do_Delete(self, node: ast.Delete) -> None:
+        for target in node.targets:
+            if isinstance(target, (ast.Subscript, ast.Attribute)):
+                self.magic("__delitem__", target, self.value(target.value))
+                self.change(self.value(target.value).own, target, "deletes from {}")
+            elif isinstance(target, ast.Name) and target.id in self.declared:
+                self.effect("rebind", target, f"deletes the global name `{target.id}`", {target.id})
+
+    def do_Import(self, node: ast.Import | ast.ImportFrom) -> None:
+        for alias in node.names:
+            name = alias.asname or alias.name.split(".")[0]
+            self.local[name] = NOTHING
+            made = ast.Import([alias]) if isinstance(node, ast.Import) else ast.ImportFrom(node.module, [alias], node.level)
+            self.objects[name] = self.world.imported(made)
+            if alias.name == "*":
+                self.effect("forbidden", node, "`import *` binds names that cannot be seen")
+
+    do_ImportFrom = do_Import
+
+    def do_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+        for part in [*node.decorator_list, *node.args.defaults, *node.args.kw_defaults]:
+            self.value(part)
+        free = joined(self.root(name) for name in names.free_names(node))
+        self.reading.names |= set(names.free_names(node)) - (set(self.local) if self.place else set())
+        self.reading.roots |= free.all
+        self.local[node.name] = Value(frozenset({FUNCTION}), free.all | {FUNCTION})
+        if node.decorator_list:
+            self.effect("opaque", node, f"the decorated function `{node.name}` is made in every iteration")
+        self.functions[node.name] = node
+
+    do_AsyncFunctionDef = do_FunctionDef
+
+    def do_Global(self, node: ast.Global) -> None:
+        if not self.place:
+            self.effect("forbidden", node, "`global` in a loop says nothing that can be split")
+        self.declared |= set(node.names)
+
+    def do_Nonlocal(self, node: ast.Nonlocal) -> None:
+        for name in node.names:
+            self.effect("rebind", node, f"changes the closure variable `{name}`", {self.tags.get(name, name)})
+        self.declared |= set(node.names)
+
+
+def loading(target: ast.Subscript | ast.Attribute) -> ast.expr:
+    """Return a store target as the expression that reads it."""
+    made: ast.expr
+    if isinstance(target, ast.Subscript):
+        made = ast.Subscript(target.value, target.slice, ast.Load())
+    else:
+        made = ast.Attribute(target.value, target.attr, ast.Load())
+    return ast.copy_location(made, target)

@@ -1,0 +1,625 @@
+"""Fission: a loop's body becomes a head, which runs in workers, and a tail, which is replayed in the notebook."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from concompare.cells import known, names
+from concompare.cells.loops import RESULT, Loop, located
+from concompare.cells.purity import Analyzer, Reading
+from concompare.cells.values import FUNCTION, ITEM, NOTHING, Effect, Value
+from concompare.cells.world import World
+from concompare.errors import CellRefused
+
+STEP = "_concompare_step"
+MADE = "_concompare_"
+MOVE = "Move the running part to its own statement after the heavy call"
+WORTH = (ast.Call, ast.BinOp, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+SIMPLE = (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Expr, ast.Assert, ast.Raise)
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a piece of code cannot run in workers."""
+
+    line: int
+    text: str
+    remedy: str = ""
+
+    def refusal(self) -> CellRefused:
+        """Return the reason as an error."""
+        return CellRefused(self.text + (f". {self.remedy}." if self.remedy else "."), self.line)
+
+
+@dataclass
+class Parts:
+    """A loop, split.
+
+    Attributes:
+        head: Statements for the workers, without their `return`.
+        tail: Statements to replay for each item.
+        carried: Names that the tail needs from the head, in order; those in `unsure` may be missing.
+        unsure: Names that the head does not assign on every path.
+        kept: Names that the head assigns and the plain loop leaves behind.
+        leaves: The head may end early, so that what it computed is given back by name.
+        stepped: The head counts its steps, so that a failing item replays exactly what came before.
+        changed: Objects that the tail changes; `read`: objects that the head reads.
+        dead: Names that the body deletes.
+        needed: Names that the tail reads.
+    """
+
+    head: list[ast.stmt]
+    tail: list[ast.stmt]
+    carried: list[str] = field(default_factory=list)
+    unsure: set[str] = field(default_factory=set)
+    kept: list[str] = field(default_factory=list)
+    leaves: bool = False
+    stepped: bool = False
+    changed: set[str] = field(default_factory=set)
+    read: set[str] = field(default_factory=set)
+    dead: set[str] = field(default_factory=set)
+    needed: set[str] = field(default_factory=set)
+
+
+class Splitter:
+    """Splits one loop.
+
+    Args:
+        world: What the names stand for when the loop starts.
+        loop: The loop.
+        item: Where the items come from: NOTHING where nobody can change them.
+        seeded: The random numbers that all items share are replaced by one stream per item.
+    """
+
+    def __init__(self, world: World, loop: Loop, item: Value, *, seeded: bool = False) -> None:
+        self.world, self.loop, self.seeded = world, loop, seeded
+        self.an = Analyzer(world)
+        written = names.writes(*loop.body)
+        for name in written:
+            self.an.local[name] = NOTHING
+        for name in loop.bound:
+            self.an.local[name] = item
+        self.flow = names.flow_of(loop.body, sure=loop.bound)
+        self.carried = {name: line for name, line in self.flow.exposed.items() if name in written}
+        for name in self.carried:
+            self.an.local.pop(name)
+            before = self.an.root(name)
+            self.an.local[name] = before
+        if loop.collects:
+            self.an.local[RESULT] = Value(frozenset({RESULT}), frozenset({RESULT}))
+        for _ in range(3):
+            self.an.look(*loop.body)
+        self.whole = self.an.look(*loop.body)
+        self.changed = {root for effect in self.whole.effects for root in effect.roots if effect.kind in ("change", "opaque", "rebind")}
+        self.rebound = {root for effect in self.whole.effects if effect.kind == "rebind" for root in effect.roots}
+        self.in_tail: dict[str, int] = {}
+        self.lost: list[Reason] = []
+        self.count = 0
+        self.steps = 0
+
+    def split(self) -> Parts:
+        """Split the body; raises CellRefused where nothing can run in workers."""
+        self.refuse_forbidden()
+        while True:
+            before = set(self.in_tail)
+            self.lost, self.count, self.steps, self.leaves, self.stepped = [], 0, 0, False, False
+            self.printed, self.touched, self.blocked = False, set(), None
+            self.read: set[str] = set()
+            self.hoisted_work = self.did_work = False
+            self.started: list[ast.stmt] = []
+            head, tail = self.emit(self.loop.body)
+            if set(self.in_tail) == before:
+                break
+        return self.finished(head, tail)
+
+    def refuse_forbidden(self) -> None:
+        for effect in self.whole.effects:
+            if effect.kind == "forbidden":
+                where = f"`{effect.place}`: " if effect.place else ""
+                raise CellRefused(f"{where}{effect.text}, so the items cannot run in parallel. Take it out of the loop.", effect.line)
+
+    # -- may this run in workers? ------------------------------------------------------------------------------------
+
+    def reason(self, node: ast.AST) -> Reason | None:
+        """Return why a statement or expression cannot run in workers, or None."""
+        reading = self.an.look(node)
+        line = getattr(node, "lineno", self.loop.line)
+        return self.reason_of_effects(reading) or self.reason_of_names(node, reading, line) or self.reason_of_objects(reading, line)
+
+    def reason_of_effects(self, reading: Reading) -> Reason | None:
+        found = (reason_of(effect, self.world, seeded=self.seeded, printed=self.printed) for effect in reading.effects)
+        return next((reason for reason in found if reason is not None), None)
+
+    def reason_of_names(self, node: ast.AST, reading: Reading, line: int) -> Reason | None:
+        touched = reading.names | (names.writes(node) if isinstance(node, ast.stmt) else set())
+        for name in sorted(touched & set(self.carried)):
+            text = f"needs '{name}' from the item before, so the items cannot run in parallel"
+            return Reason(self.carried[name], text, MOVE)
+        for name in sorted(touched & (set(self.in_tail) | self.rebound)):
+            return Reason(self.in_tail.get(name, line), f"needs '{name}', which depends on the items before", MOVE)
+        local = set(self.an.local) - {RESULT}
+        for name in sorted(self.global_reads(node) & (local if not self.loop.collects else set())):
+            return Reason(line, f"a function called here reads the loop's '{name}' as a global name", f"Pass '{name}' as an argument")
+        return None
+
+    def global_reads(self, node: ast.AST) -> set[str]:
+        """Return the notebook's names that functions called by the code read, other than those it reads itself."""
+        return self.an.look(node).names - names.reads(node) - names.writes(node)
+
+    def reason_of_objects(self, reading: Reading, line: int) -> Reason | None:
+        roots = reading.roots - {FUNCTION, RESULT}
+        if "*" in self.changed and roots - {"the class"}:
+            return self.opaque_reason(line)
+        for root in sorted(roots & self.changed):
+            if root == ITEM:
+                if ITEM not in self.touched:
+                    continue
+                return Reason(line, "reads the item after the same iteration changed it", MOVE)
+            text = f"every iteration changes `{shown(root)}` and reads it"
+            return Reason(self.line_of_change(root), text, "Workers would each see their own copy. " + MOVE)
+        return None
+
+    def opaque_reason(self, line: int) -> Reason:
+        for effect in self.whole.effects:
+            if "*" in effect.roots:
+                remedy = "Run with --assume-pure if it changes nothing; results are then checked against the plain loop"
+                return Reason(effect.line, effect.text, remedy)
+        return Reason(line, "what changes here cannot be seen")
+
+    def line_of_change(self, root: str) -> int:
+        return next((effect.line for effect in self.whole.effects if root in effect.roots), self.loop.line)
+
+    # -- splitting ---------------------------------------------------------------------------------------------------
+
+    def emit(self, statements: Sequence[ast.stmt]) -> tuple[list[ast.stmt], list[ast.stmt]]:
+        """Split statements into what goes into the head and what stays in the tail."""
+        head: list[ast.stmt] = []
+        tail: list[ast.stmt] = []
+        for statement in statements:
+            if isinstance(statement, ast.Pass):
+                continue
+            if isinstance(statement, (ast.Break, ast.Continue)):
+                if self.blocked is None:
+                    head.append(located(ast.Return(None), statement))
+                    self.leaves = True
+                tail.append(statement)
+                break
+            first, second = self.one(statement)
+            head += first
+            tail += second
+            self.note(second)
+        return head, tail
+
+    def one(self, statement: ast.stmt) -> tuple[list[ast.stmt], list[ast.stmt]]:
+        """Split one statement."""
+        reason = self.blocked or self.reason(statement)
+        if reason is None and not escapes(statement):
+            reason = self.reason_of_place(statement)
+        elif reason is None:
+            reason = Reason(statement.lineno, "leaves the loop from inside another block")
+            if isinstance(statement, ast.If):
+                return self.branch(statement)
+        if reason is None:
+            return self.into_head(statement)
+        if isinstance(statement, ast.If) and self.blocked is None and self.reason(statement.test) is None:
+            return self.branch(statement)
+        if isinstance(statement, SIMPLE) and self.blocked is None:
+            return self.hoist(statement, reason)
+        if isinstance(statement, ast.If) and self.blocked is None:
+            return self.decide_in_tail(statement, reason)
+        self.keep_whole(statement, reason)
+        return [], [statement]
+
+    def into_head(self, statement: ast.stmt) -> tuple[list[ast.stmt], list[ast.stmt]]:
+        """Move a whole statement into the head; a plain alias of the notebook's objects is repeated in the tail."""
+        reading = self.an.look(statement)
+        self.take(reading)
+        self.did_work = self.did_work or works(statement)
+        head = [statement]
+        if self.started:
+            head.append(self.step(statement))
+            return head, [self.check()]
+        if is_alias(statement) and self.alias_matters(statement):
+            return head, [Alias(statement)]
+        return head, []
+
+    def take(self, reading: Reading) -> None:
+        self.read |= reading.roots
+
+    def alias_matters(self, statement: ast.stmt) -> bool:
+        return any(self.an.local.get(name, NOTHING).all for name in names.writes(statement))
+
+    def step(self, place: ast.stmt) -> ast.stmt:
+        """Return a statement that counts a step of the head."""
+        self.steps += 1
+        self.stepped = True
+        return located(ast.Assign([located(ast.Name(STEP, ast.Store()), place)], located(ast.Constant(self.steps), place)), place)
+
+    def check(self) -> ast.stmt:
+        return Check(self.steps)
+
+    def reason_of_place(self, statement: ast.stmt) -> Reason | None:
+        """Return why a statement cannot be moved before the tail statements that come first."""
+        written = names.writes(statement)
+        deleted = names.flow_of([statement], sure=written).deleted
+        for name in sorted(deleted):
+            if isinstance(statement, ast.Delete) and any(isinstance(part, ast.Name) and part.id in self.loop.bound for part in statement.targets):
+                return Reason(statement.lineno, f"deletes the loop's '{name}'")
+            if name in self.world.namespace or name in self.world.definitions or not self.loop_level(statement, name):
+                return Reason(statement.lineno, f"deletes '{name}', which exists outside the loop")
+        earlier = names.reads(*self.started) | names.writes(*self.started)
+        if written & earlier:
+            name = sorted(written & earlier)[0]
+            return Reason(statement.lineno, f"gives '{name}' a new value after an earlier statement used it")
+        held = {name for name in written if self.an.local.get(name, NOTHING).own & self.changed}
+        if held and not is_alias(statement):
+            name = sorted(held)[0]
+            return Reason(statement.lineno, f"'{name}' may be a part of something that the loop changes")
+        if any(FUNCTION in self.an.local.get(name, NOTHING).all for name in written):
+            return Reason(statement.lineno, "keeps a function made in the loop, which sees the loop's own names")
+        return None
+
+    def loop_level(self, statement: ast.stmt, name: str) -> bool:
+        """Tell whether every deletion of a name is a statement of the body itself, or the end of an `except ... as`."""
+        deletes = [part for node in self.loop.body for part in ast.walk(node) if isinstance(part, ast.Delete)]
+        deletes = [part for part in deletes if name in names.writes(part)]
+        return all(part in self.loop.body for part in deletes)
+
+    def note(self, tail: list[ast.stmt]) -> None:
+        """Note what statements that stay in the tail do to what comes after them."""
+        for statement in tail:
+            if isinstance(statement, (Alias, Check)):
+                continue
+            self.started.append(statement)
+            for effect in self.an.look(statement).effects:
+                self.printed = self.printed or effect.kind in ("print", "opaque")
+                if effect.kind in ("change", "opaque"):
+                    self.touched |= effect.roots
+            for name in names.writes(statement):
+                if not name.startswith(MADE) and (name not in self.loop.bound or name in self.flow.written):
+                    self.in_tail.setdefault(name, statement.lineno)
+
+    def branch(self, node: ast.If) -> tuple[list[ast.stmt], list[ast.stmt]]:
+        """Split an `if` whose condition the workers can tell."""
+        self.take(self.an.look(node.test))
+        self.did_work = self.did_work or works(node.test)
+        before = len(self.started)
+        head_body, tail_body = self.emit(node.body)
+        head_else, tail_else = self.emit(node.orelse)
+        del self.started[before:]
+        placeholder = self.placeholder(node.test)
+        first: list[ast.stmt] = [assigned(placeholder, node.test)]
+        if self.started:
+            first.append(self.step(node))
+        if head_body or head_else:
+            passed: list[ast.stmt] = [located(ast.Pass(), node)]
+            first.append(located(ast.If(loaded(placeholder, node.test), head_body or passed, head_else), node))
+        second: list[ast.stmt] = [
+            located(ast.If(loaded(placeholder, node.test), tail_body or [located(ast.Pass(), node)], tail_else), node)
+        ]
+        return first, second
+
+    def placeholder(self, node: ast.AST) -> str:
+        self.count += 1
+        return f"{MADE}{self.count}"
+
+    def hoist(self, statement: ast.stmt, reason: Reason) -> tuple[list[ast.stmt], list[ast.stmt]]:
+        """Keep a statement in the tail, but let the workers compute the expressions in it that they can."""
+        hoister = Hoister(self)
+        made = hoister.statement(statement)
+        if hoister.lost or not hoister.head:
+            self.lost.append(hoister.lost or reason)
+        return hoister.head, [made]
+
+    def decide_in_tail(self, node: ast.If, reason: Reason) -> tuple[list[ast.stmt], list[ast.stmt]]:
+        """Keep an `if` in the tail whose condition depends on the items before, but for the expressions in it."""
+        hoister = Hoister(self)
+        test = hoister.expression(node.test)
+        made = located(ast.If(test, node.body, node.orelse), node)
+        if hoister.lost:
+            self.lost.append(hoister.lost)
+        rest = [located(ast.If(located(ast.Constant(True), node), node.body, node.orelse), node)]
+        self.keep_whole(rest[0], reason)
+        return hoister.head, [made]
+
+    def keep_whole(self, statement: ast.stmt, reason: Reason) -> None:
+        """Keep a statement in the tail as it is."""
+        if works(statement):
+            self.lost.append(reason)
+        if self.blocked is None and escapes(statement):
+            text = "whether the rest of the iteration runs depends on the items before"
+            self.blocked = Reason(statement.lineno, text, "Compute first, then decide")
+
+    # -- putting together --------------------------------------------------------------------------------------------
+
+    def finished(self, head: list[ast.stmt], tail: list[ast.stmt]) -> Parts:
+        """Work out what crosses from the head to the tail and to the notebook."""
+        if not head or not self.did_work and self.lost:
+            raise self.refusal(tail)
+        if self.loop.collects:
+            self.refuse_leftovers(tail)
+        while head and self.loop.kind != "call" and isinstance(head[-1], ast.Return) and head[-1].value is None:
+            head = head[:-1]
+        written = names.writes(*head)
+        plain_tail = [part for part in flattened(tail)]
+        aliases = [part.statement for part in plain_tail if isinstance(part, Alias)]
+        needed = self.names_for(tail)
+        repeated = {name for part in aliases for name in names.writes(part)} & needed
+        for part in aliases:
+            needed |= names.reads(part) if names.writes(part) & repeated else set()
+        flow = names.flow_of([*head], sure=())
+        carried = sorted((needed & written) - repeated - {STEP}, key=order)
+        stays = {name for name in written if not name.startswith(MADE)}
+        parts = Parts(head, tail, carried)
+        parts.unsure = {name for name in carried if name not in flow.sure or self.leaves}
+        parts.kept = sorted(stays - self.flow.deleted) if not self.loop.collects else []
+        parts.leaves, parts.stepped = self.leaves, self.stepped
+        parts.changed, parts.read = self.changed - {RESULT}, self.read - {RESULT, FUNCTION}
+        parts.dead = self.flow.deleted & written
+        parts.needed = needed
+        return parts
+
+    def refuse_leftovers(self, tail: list[ast.stmt]) -> None:
+        """Refuse a comprehension of which more than looking up names would be left to the notebook."""
+        for node in flattened(tail):
+            if isinstance(node, ast.Call) and not (isinstance(node.func, ast.Attribute) and is_result(node.func.value)):
+                reason = self.lost[0] if self.lost else self.reason(node) or Reason(node.lineno, "cannot be split")
+                raise reason.refusal()
+            if isinstance(node, (ast.Lambda, ast.NamedExpr, ast.ListComp, ast.GeneratorExp, ast.SetComp, ast.DictComp, ast.BinOp)):
+                reason = Reason(node.lineno, "makes something that sees the loop's own names")
+                raise (self.lost[0] if self.lost else reason).refusal()
+
+    def names_for(self, tail: list[ast.stmt]) -> set[str]:
+        """Return the names that the tail reads, itself or through functions it calls."""
+        needed: set[str] = set()
+        for part in tail:
+            if not isinstance(part, (Alias, Check)):
+                needed |= names.reads(part) | self.an.look(part).names
+        return needed
+
+    def refusal(self, tail: list[ast.stmt]) -> CellRefused:
+        """Return the most telling reason why nothing can run in workers."""
+        if self.lost:
+            return self.lost[0].refusal()
+        return CellRefused("nothing is computed that a worker could take: the loop only moves things about.", self.loop.line)
+
+
+class Hoister:
+    """Replaces expressions of one statement by names that the head computes."""
+
+    def __init__(self, splitter: Splitter) -> None:
+        self.splitter = splitter
+        self.head: list[ast.stmt] = []
+        self.lost: Reason | None = None
+        self.calm = True
+
+    def statement(self, node: ast.stmt) -> ast.stmt:
+        """Return the statement as the tail runs it."""
+        if isinstance(node, ast.Expr):
+            return located(ast.Expr(self.expression(node.value)), node)
+        if isinstance(node, ast.Assign):
+            value = self.expression(node.value)
+            return located(ast.Assign([self.target(part) for part in node.targets], value), node)
+        if isinstance(node, ast.AnnAssign) and node.value is not None:
+            value = self.expression(node.value)
+            return located(ast.AnnAssign(self.target(node.target), node.annotation, value, node.simple), node)
+        if isinstance(node, ast.AugAssign):
+            target = self.target(node.target)
+            self.calm = self.calm and isinstance(target, ast.Name)
+            self.unsettle(not isinstance(target, ast.Name))
+            return located(ast.AugAssign(target, node.op, self.expression(node.value)), node)
+        return node
+
+    def unsettle(self, happened: bool) -> None:
+        """Note that something of the statement runs before the next hoisted expression, and could raise."""
+        if happened:
+            self.before = True
+
+    before = False
+
+    def target(self, node: ast.expr) -> ast.expr:
+        if isinstance(node, ast.Subscript):
+            self.calm = True
+            return located(ast.Subscript(self.expression(node.value), self.expression(node.slice), node.ctx), node)
+        return node
+
+    def expression(self, node: ast.expr) -> ast.expr:
+        """Return the expression as the tail evaluates it."""
+        if not isinstance(node, WORTH) and not any(isinstance(part, WORTH) for part in ast.walk(node)):
+            self.unsettle(not is_still(node))
+            return node
+        reason = self.splitter.reason(node)
+        display = isinstance(node, (ast.Tuple, ast.List, ast.Dict, ast.Set, ast.Starred, ast.Slice, ast.NamedExpr, ast.Attribute, ast.Subscript))
+        if isinstance(node, (ast.Tuple, ast.List, ast.Set)):
+            display = sum(not is_still(part) for part in node.elts) < 2
+        elif isinstance(node, ast.Dict):
+            display = sum(not is_still(part) for part in [*node.keys, *node.values] if part is not None) < 2
+        if reason is None and not display and not self.holds_function(node):
+            return self.take(node)
+        if reason is not None and works(node):
+            self.lost = self.lost or reason
+        kept = self.splitter.did_work
+        made = self.parts(node)
+        if self.splitter.did_work and not kept:
+            self.lost = None
+        self.unsettle(True)
+        return made
+
+    def holds_function(self, node: ast.expr) -> bool:
+        with self.splitter.an.fresh():
+            return FUNCTION in self.splitter.an.value(node).all
+
+    def take(self, node: ast.expr) -> ast.expr:
+        """Let the head compute an expression."""
+        splitter = self.splitter
+        splitter.take(splitter.an.look(node))
+        splitter.did_work = splitter.did_work or works(node)
+        name = splitter.placeholder(node)
+        self.head.append(assigned(name, node))
+        if splitter.started or self.before or len(self.head) > 1:
+            self.head.append(splitter.step(located(ast.Expr(node), node)))
+        return loaded(name, node)
+
+    def parts(self, node: ast.expr) -> ast.expr:
+        """Hoist from the parts of an expression, in the order of evaluation, where they are always evaluated."""
+        if isinstance(node, ast.Call):
+            func = node.func
+            if isinstance(func, ast.Attribute):
+                func = located(ast.Attribute(self.expression(func.value), func.attr, func.ctx), func)
+            args = [self.expression(part) for part in node.args]
+            keywords = [located(ast.keyword(part.arg, self.expression(part.value)), part) for part in node.keywords]
+            return located(ast.Call(func, args, keywords), node)
+        if isinstance(node, ast.BinOp):
+            left = self.expression(node.left)
+            return located(ast.BinOp(left, node.op, self.expression(node.right)), node)
+        if isinstance(node, ast.UnaryOp):
+            return located(ast.UnaryOp(node.op, self.expression(node.operand)), node)
+        if isinstance(node, ast.Compare) and len(node.ops) == 1:
+            left = self.expression(node.left)
+            return located(ast.Compare(left, node.ops, [self.expression(node.comparators[0])]), node)
+        if isinstance(node, ast.IfExp):
+            return located(ast.IfExp(self.expression(node.test), node.body, node.orelse), node)
+        if isinstance(node, ast.BoolOp):
+            return located(ast.BoolOp(node.op, [self.expression(node.values[0]), *node.values[1:]]), node)
+        if isinstance(node, (ast.Tuple, ast.List)):
+            return located(type(node)([self.expression(part) for part in node.elts], node.ctx), node)
+        if isinstance(node, ast.Set):
+            return located(ast.Set([self.expression(part) for part in node.elts]), node)
+        if isinstance(node, ast.Dict):
+            pairs = [(key and self.expression(key), self.expression(value)) for key, value in zip(node.keys, node.values, strict=True)]
+            return located(ast.Dict([key for key, _ in pairs], [value for _, value in pairs]), node)
+        if isinstance(node, (ast.Subscript, ast.Attribute, ast.Starred)):
+            return self.inside(node)
+        if isinstance(node, ast.JoinedStr):
+            return located(ast.JoinedStr([self.expression(part) for part in node.values]), node)
+        if isinstance(node, ast.FormattedValue):
+            return located(ast.FormattedValue(self.expression(node.value), node.conversion, node.format_spec), node)
+        return node
+
+    def inside(self, node: ast.Subscript | ast.Attribute | ast.Starred) -> ast.expr:
+        if isinstance(node, ast.Subscript):
+            base = self.expression(node.value)
+            return located(ast.Subscript(base, self.expression(node.slice), node.ctx), node)
+        if isinstance(node, ast.Attribute):
+            return located(ast.Attribute(self.expression(node.value), node.attr, node.ctx), node)
+        return located(ast.Starred(self.expression(node.value), node.ctx), node)
+
+
+class Alias(ast.Pass):
+    """A statement of the head that the tail repeats, so that it sees the notebook's own objects."""
+
+    def __init__(self, statement: ast.stmt) -> None:
+        super().__init__()
+        self.statement = statement
+
+
+class Check(ast.Pass):
+    """A place of the tail before which the head must have reached a step."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__()
+        self.reached = step
+
+
+def reason_of(effect: Effect, world: World, *, seeded: bool = False, printed: bool = False) -> Reason | None:
+    """Return why an effect keeps code out of the workers, or None; what may be done is noted as a hazard."""
+    where = f"`{effect.place}` " if effect.place and effect.place != "·inner" else ""
+    if effect.kind in ("change", "rebind"):
+        what = " and ".join(f"`{shown(root)}`" for root in sorted(effect.roots)) or "an outer object"
+        text = effect.text.format(what) if "{}" in effect.text else effect.text
+        remedy = "Workers would each change their own copy; return the new value and store it in the loop"
+        return Reason(effect.line, f"{where or 'every iteration '}{text}", remedy)
+    if effect.kind == "random":
+        if seeded or world.assume_pure:
+            world.hazards[f"line {effect.line}: {where}{effect.text}"] = None
+            return None
+        remedy = "Make a generator inside the loop, seeded by the item, as np.random.default_rng([seed, i])"
+        return Reason(effect.line, f"{where}{effect.text}, so the results depend on the order", remedy)
+    if effect.kind in ("opaque", "calls"):
+        text = effect.text if effect.kind == "opaque" else f"it cannot be seen what `{effect.text}` calls"
+        remedy = "Run with --assume-pure if it changes nothing; results are then checked against the plain loop"
+        return Reason(effect.line, f"{where}{text}", remedy)
+    if effect.kind == "append":
+        remedy = "Return the text and write it after the loop"
+        return Reason(effect.line, f"{where}{effect.text} that all items share", remedy)
+    if effect.kind == "print" and printed:
+        return Reason(effect.line, f"{where}prints after an earlier print of the same iteration")
+    if effect.kind == "file":
+        world.hazards[f"line {effect.line}: {where}{effect.text}"] = None
+    return None
+
+
+def is_result(node: ast.AST) -> bool:
+    """Tell whether this is the list that collects the values of a comprehension."""
+    return isinstance(node, ast.Name) and node.id == RESULT
+
+
+def order(name: str) -> tuple[int, str]:
+    """Sort the user's names before ours, and ours by number."""
+    return (int(name.removeprefix(MADE)), "") if name.startswith(MADE) and name[len(MADE) :].isdigit() else (0, name)
+
+
+def shown(root: str) -> str:
+    """Return a root as the user knows it."""
+    return "the item" if root == ITEM else "what the function closes over" if root.startswith("cell:") else root
+
+
+def assigned(name: str, node: ast.expr) -> ast.stmt:
+    """Return `name = node`."""
+    return located(ast.Assign([located(ast.Name(name, ast.Store()), node)], node), node)
+
+
+def loaded(name: str, node: ast.AST) -> ast.expr:
+    """Return the name as an expression in the place of a node."""
+    return located(ast.Name(name, ast.Load()), node)
+
+
+def flattened(statements: Sequence[ast.stmt]) -> list[ast.AST]:
+    """Return every node of the statements."""
+    return [part for statement in statements for part in ast.walk(statement)]
+
+
+def is_still(node: ast.expr) -> bool:
+    """Tell whether evaluating an expression cannot raise nor do anything, but for a missing name."""
+    if isinstance(node, ast.Attribute):
+        return is_still(node.value)
+    return isinstance(node, (ast.Name, ast.Constant))
+
+
+def is_alias(statement: ast.stmt) -> bool:
+    """Tell whether a statement only gives a name to a part of something."""
+    if not isinstance(statement, ast.Assign):
+        return False
+    parts = (ast.Name, ast.Attribute, ast.Subscript, ast.Tuple, ast.List, ast.Constant, ast.expr_context, ast.Starred, ast.Slice, ast.UnaryOp, ast.unaryop)
+    return all(isinstance(part, parts) for part in ast.walk(statement.value))
+
+
+def escapes(statement: ast.stmt) -> bool:
+    """Tell whether a statement may leave the iteration by `break` or `continue`."""
+    stack: list[ast.AST] = [statement]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, (ast.Break, ast.Continue)):
+            return True
+        if isinstance(node, (ast.For, ast.AsyncFor, ast.While)):
+            stack += node.orelse
+        elif not isinstance(node, (*names.FUNCTIONS, ast.ClassDef)):
+            stack += ast.iter_child_nodes(node)
+    return False
+
+
+def works(node: ast.AST) -> bool:
+    """Tell whether code calls anything that may be worth a worker."""
+    for part in ast.walk(node):
+        if isinstance(part, ast.Call):
+            func = part.func
+            if isinstance(func, ast.Name) and func.id not in known.CHEAP:
+                return True
+            if isinstance(func, ast.Attribute) and func.attr not in known.CHEAP_METHODS:
+                return True
+            if not isinstance(func, (ast.Name, ast.Attribute)):
+                return True
+    return False
+

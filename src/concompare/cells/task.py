@@ -1,0 +1,70 @@
+"""What a cell wants done: a function, its items, and how results go back into the notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sized
+from dataclasses import dataclass
+from typing import Any
+
+
+def forget(names: Mapping[str, Any]) -> None:
+    """Do nothing with the names of a failed pass: a plain function leaves none."""
+
+
+@dataclass
+class Task:
+    """A function, its items, and how results go back into the notebook.
+
+    Attributes:
+        function: The head: one item to its value (or to `(value, names)` where there are temporaries).
+        items: The items; a list where their number is known, else consumed as they are needed.
+        count: The number of items, if known.
+        temporaries: Names that the head gives back for the notebook, because the plain loop would leave them there.
+        apply: `(position, value)`: replay the tail of that item, in item order. True: the loop stopped here.
+        finish: After the last item: bind the temporaries, run what follows; returns the cell's value.
+        fail: An item raised: bind the names as the plain loop would have left them.
+    """
+
+    function: Callable[[Any], Any]
+    items: Iterable[Any]
+    count: int | None
+    name: str
+    kind: str
+    source: str
+    head_source: str
+    tail_source: str
+    line: int
+    temporaries: tuple[str, ...]
+    apply: Callable[[int, Any], bool]
+    finish: Callable[[Mapping[str, Any]], Any]
+    fail: Callable[[Mapping[str, Any]], None] = forget
+
+
+def task_of(
+    function: Callable[[Any], Any], items: Iterable[Any], count: int | None = None, name: str | None = None
+) -> Task:
+    """Make a task of a plain function and its items; finishing it returns the list of values."""
+    label = name or getattr(function, "__name__", None) or type(function).__name__
+    values: list[Any] = []
+
+    def apply(position: int, value: Any) -> bool:
+        values.append(value)
+        return False
+
+    if count is None and isinstance(items, Sized):
+        count = len(items)
+    source = f"[{label}(item) for item in items]"
+    return Task(
+        function=function,
+        items=items,
+        count=count,
+        name=label,
+        kind="function",
+        source=source,
+        head_source=f"{label}(item)",
+        tail_source="",
+        line=1,
+        temporaries=(),
+        apply=apply,
+        finish=lambda names: values,
+    )

@@ -1,0 +1,67 @@
+"""Where a value comes from, and what code does: the small facts that the analysis passes around."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+FUNCTION = "·function"
+"""Root of a function made in the loop: it sees the loop's own names, so it must not leave the iteration."""
+
+ITEM = "·item"
+"""Root of the item of the iteration."""
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """Where a value comes from.
+
+    Attributes:
+        own: Names of objects that the value itself may be, or be a part of.
+        inside: Names of objects that it may hold, though it is itself new.
+    """
+
+    own: frozenset[str] = frozenset()
+    inside: frozenset[str] = frozenset()
+
+    @property
+    def all(self) -> frozenset[str]:
+        """Return every object that can be reached from the value."""
+        return self.own | self.inside
+
+
+NOTHING = Value()
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """Something that code does beyond returning a value.
+
+    Attributes:
+        kind: "change", "rebind", "print", "random", "opaque", "file", "forbidden".
+        roots: What may change.
+        line: Where.
+        text: What happens, as a predicate; `{}` stands for the objects.
+        place: The function it happens in, "" for the cell itself.
+    """
+
+    kind: str
+    roots: frozenset[str]
+    line: int
+    text: str
+    place: str = ""
+
+
+def joined(values: Iterable[Value]) -> Value:
+    """Return the value that may be any of these."""
+    own: frozenset[str] = frozenset()
+    inside: frozenset[str] = frozenset()
+    for value in values:
+        own |= value.own
+        inside |= value.inside
+    return Value(own, inside)
+
+
+def extracted(value: Value) -> Value:
+    """Return what may be found inside a value: an element, an attribute, the result of a method."""
+    return Value(value.all, value.all)

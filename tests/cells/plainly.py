@@ -1,0 +1,218 @@
+"""Runs cells plainly and as tasks, the way the engine would, and compares what they leave behind."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import linecache
+import pickle
+import random
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import cloudpickle
+
+from concompare import cells
+
+COUNTER = iter(range(10**9))
+SKIPPED = {"__builtins__"}
+
+
+@dataclass
+class Left:
+    """What a cell left behind."""
+
+    names: dict[str, Any]
+    value: Any = None
+    printed: str = ""
+    error: BaseException | None = None
+    lines: list[int] = field(default_factory=list)
+
+
+def fresh(setup: str) -> dict[str, Any]:
+    """Return a notebook's names after some setup, run as cells of their own."""
+    namespace: dict[str, Any] = {"__name__": "__main__", "__builtins__": __builtins__}
+    filename = f"<setup {next(COUNTER)}>"
+    linecache.cache[filename] = (len(setup), None, setup.splitlines(keepends=True), filename)
+    exec(compile(setup, filename, "exec", dont_inherit=True), namespace)
+    return namespace
+
+
+def run_plain(cell: str, setup: str) -> Left:
+    """Run a cell as the notebook would."""
+    import ast
+
+    namespace = fresh(setup)
+    tree = ast.parse(cell)
+    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+    left = Left(namespace)
+    with printed_by(left):
+        try:
+            exec(compile(tree, "<cell>", "exec", dont_inherit=True), namespace)
+            if isinstance(last, ast.Expr):
+                left.value = eval(compile(ast.Expression(last.value), "<cell>", "eval", dont_inherit=True), namespace)
+        except BaseException as error:
+            left.error = error
+            left.lines = lines_of(error)
+    return left
+
+
+@contextlib.contextmanager
+def printed_by(left: Left) -> Iterator[None]:
+    stream = io.StringIO()
+    with contextlib.redirect_stdout(stream), contextlib.redirect_stderr(stream):
+        yield
+    left.printed = stream.getvalue()
+
+
+def lines_of(error: BaseException) -> list[int]:
+    return [entry.lineno or 0 for entry in traceback.extract_tb(error.__traceback__) if entry.filename == "<cell>"]
+
+
+def run_task(task: cells.Task, namespace: dict[str, Any], how: str, seed: int = 0) -> Left:
+    """Carry out a bound task: results come in any order, tails are replayed in item order."""
+    left = Left(namespace)
+    items = list(task.items)
+    results = compute_shared(task, items, seed) if how == "threads" else compute_copied(task, items, seed)
+    names: dict[str, Any] = {}
+    try:
+        for position in range(len(items)):
+            value, found, text, error, last = results[position]
+            print(text, end="")
+            if error is not None:
+                names.update(found)
+                raise error
+            names.update(found)
+            if task.apply(position, value):
+                break
+    except BaseException:
+        task.fail(names)
+        raise
+    left.value = task.finish(names)
+    return left
+
+
+def one(task: cells.Task, function: Callable[[Any], Any], item: Any) -> tuple[Any, dict[str, Any], str, BaseException | None, bool]:
+    stream = io.StringIO()
+    with contextlib.redirect_stdout(stream), contextlib.redirect_stderr(stream):
+        try:
+            value = function(item)
+        except Exception as error:
+            return None, locals_of(error, task.temporaries), stream.getvalue(), error, True
+    found: dict[str, Any] = {}
+    if task.temporaries:
+        value, found = value
+    return value, found, stream.getvalue(), None, False
+
+
+def locals_of(error: BaseException, temporaries: tuple[str, ...]) -> dict[str, Any]:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename != "<cell>":
+        trace = trace.tb_next
+    if trace is None:
+        return {}
+    return {name: value for name, value in trace.tb_frame.f_locals.items() if name in temporaries}
+
+
+def shuffled(count: int, seed: int) -> list[int]:
+    order = list(range(count))
+    random.Random(seed).shuffle(order)
+    return order
+
+
+def compute_shared(task: cells.Task, items: list[Any], seed: int) -> dict[int, Any]:
+    return {position: one(task, task.function, items[position]) for position in shuffled(len(items), seed)}
+
+
+def compute_copied(task: cells.Task, items: list[Any], seed: int) -> dict[int, Any]:
+    blob = cloudpickle.dumps(task.function)
+    functions = [pickle.loads(blob), pickle.loads(blob)]
+    results = {}
+    for position in shuffled(len(items), seed):
+        item = pickle.loads(cloudpickle.dumps(items[position]))
+        value, found, text, error, last = one(task, functions[position % 2], item)
+        kept = pickle.loads(cloudpickle.dumps((value, found)))
+        results[position] = (*kept, text, error, last)
+    return results
+
+
+def run_lifted(cell: str, setup: str, how: str, seed: int = 0, **options: Any) -> Left:
+    """Run a cell in parallel, in the manner of threads or of processes; raises CellRefused."""
+    namespace = fresh(setup)
+    lifted = cells.lift(cell, namespace, filename="<cell>", **options)
+    left = Left(namespace)
+    with printed_by(left):
+        try:
+            task = lifted.bind(namespace)
+            done = run_task(task, namespace, how, seed)
+            left.value = done.value
+        except cells.lifting.CellRefused:
+            raise
+        except BaseException as error:
+            left.error = error
+            left.lines = lines_of(error)
+    return left
+
+
+def difference(plain: Left, other: Left) -> str | None:
+    """Return what differs between two runs of a cell, or None."""
+    if type(plain.error) is not type(other.error) or str(plain.error) != str(other.error):
+        return f"raised {plain.error!r} plainly and {other.error!r} in parallel"
+    if plain.error is not None and plain.lines[:1] != other.lines[:1]:
+        return f"raised at line {plain.lines} plainly and at {other.lines} in parallel"
+    if plain.printed != other.printed:
+        return f"printed {plain.printed!r} plainly and {other.printed!r} in parallel"
+    left, right = set(plain.names) - SKIPPED, set(other.names) - SKIPPED
+    if left != right:
+        return f"names only plainly: {sorted(left - right)}, only in parallel: {sorted(right - left)}"
+    for name in sorted(left):
+        if not same(plain.names[name], other.names[name]):
+            return f"{name} is {plain.names[name]!r} plainly and {other.names[name]!r} in parallel"
+    if not same(plain.value, other.value):
+        return f"the value is {plain.value!r} plainly and {other.value!r} in parallel"
+    return None
+
+
+def same(a: Any, b: Any) -> bool:
+    """Tell whether two values have the same types and bits all the way down."""
+    if callable(a) and callable(b) or type(a).__name__ == "module":
+        return type(a) is type(b) and getattr(a, "__qualname__", None) == getattr(b, "__qualname__", None) and same_state(a, b)
+    if type(a).__name__ != type(b).__name__ or type(a).__module__ != type(b).__module__:
+        return False
+    if isinstance(a, float):
+        return a.hex() == b.hex()
+    if type(a).__module__ == "numpy" and hasattr(a, "dtype"):
+        if a.dtype == object:
+            return a.shape == b.shape and same(a.tolist(), b.tolist())
+        return bool(a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes())
+    if isinstance(a, (list, tuple)) or type(a).__name__ == "deque":
+        return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b, strict=True))
+    if isinstance(a, dict):
+        return len(a) == len(b) and same(list(a.keys()), list(b.keys())) and same(list(a.values()), list(b.values()))
+    if isinstance(a, (set, frozenset)):
+        return bool(a == b) and sorted(map(repr, a)) == sorted(map(repr, b))
+    if isinstance(a, BaseException):
+        return str(a) == str(b)
+    if hasattr(a, "__dict__") and type(a).__module__ == "__main__":
+        return same(vars(a), vars(b))
+    if type(a).__name__ in ("generator", "list_iterator", "map", "zip", "enumerate", "tuple_iterator", "range_iterator"):
+        return same(list(a), list(b))
+    if type(a).__name__ in ("Random", "RandomState"):
+        return bool(pickle.dumps(a) == pickle.dumps(b))
+    if type(a).__eq__ is object.__eq__:
+        return True
+    return bool(a == b)
+
+
+def same_state(a: Any, b: Any) -> bool:
+    """Compare the hidden state of two functions or classes."""
+    if type(a).__name__ == "function":
+        cells_a = [cell.cell_contents for cell in a.__closure__ or ()]
+        cells_b = [cell.cell_contents for cell in b.__closure__ or ()]
+        return same(a.__defaults__, b.__defaults__) and same(cells_a, cells_b) and same(vars(a), vars(b))
+    if isinstance(a, type) and a.__module__ == "__main__":
+        kept = [name for name in vars(a) if not name.startswith("__")]
+        return all(same(vars(a)[name], vars(b)[name]) for name in kept if name in vars(b))
+    return True
