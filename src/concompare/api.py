@@ -441,6 +441,7 @@ def measure_task(task: Task, request: Request, show: Callable[[Progress], None] 
         workers=request.workers,
         budget=request.budget,
         subject=subject_of(task),
+        scaling="weak" if task.kind == "call" else "strong",  # one call is one call for every worker
         seed=request.seed,
         show=show,
         temporaries=task.temporaries,

@@ -37,7 +37,7 @@ def prepare(shell: Shell) -> None:
 
 def public(names: dict[str, Any]) -> dict[str, Any]:
     """Return the user's own names that hold data."""
-    hidden = {"In", "Out", "exit", "quit", "open", "get_ipython", "square"}
+    hidden = {"In", "Out", "exit", "quit", "open", "get_ipython", "square", "divide"}
     return {name: value for name, value in names.items() if not name.startswith("_") and name not in hidden}
 
 
@@ -99,6 +99,15 @@ def test_the_report_is_the_value_of_concompare(shell: Shell) -> None:
     assert report.comparison.subject.items == 8
 
 
+def test_a_plain_call_is_compared_with_one_call_for_every_worker(shell: Shell) -> None:
+    shell.run("def work(n):\n    return sum(range(n))")
+    ran = shell.run("%%concompare -b serial,threads -w 1,2 --budget 2 --quiet\nanswer = work(20_000)")
+    assert shell.names["answer"] == sum(range(20_000))
+    assert ran.value.comparison.scaling == "weak"
+    assert {(t.backend, t.workers) for t in ran.value.comparison.trials} >= {("threads", 1), ("threads", 2)}
+    assert shell.run("%parallel -b threads --quiet work(10)").value == 45
+
+
 def test_several_configurations_are_run_each_and_bound_once(shell: Shell) -> None:
     prepare(shell)
     shell.run("log = []")
@@ -117,23 +126,29 @@ def test_prints_come_once_with_several_configurations(shell: Shell) -> None:
     assert ran.stdout == "item 0\nitem 1\nitem 2\nitem 3\n"
 
 
+FAILING = "results = []\nfor n in range(8):\n    value = divide(n)\n    results.append(value)\nafter = 1"
+
+
+def left_by_the_plain_loop(shell: Shell) -> dict[str, Any]:
+    """Return the names that a failing loop leaves, with the shell ready to run it in another way."""
+    shell.run("def divide(n):\n    return 10 // (4 - n)")
+    shell.fails(FAILING)
+    expected = public(shell.names)
+    shell.run("del results, value, n")
+    return expected
+
+
 @pytest.mark.parametrize("backend", ["serial,threads", "threads,serial", "processes", "threads"])
 def test_a_failing_item_leaves_what_the_plain_loop_leaves(backend: str, shell: Shell) -> None:
-    cell = "results = []\nfor n in range(8):\n    value = 10 // (4 - n)\n    results.append(value)\nafter = 1"
-    shell.fails(cell)
-    expected = public(shell.names)
-    shell.shell.reset(new_session=True)
-    ran = shell.fails(f"%%parallel -b {backend} -w 2\n{cell}")
+    expected = left_by_the_plain_loop(shell)
+    ran = shell.fails(f"%%parallel -b {backend} -w 2\n{FAILING}")
     assert isinstance(ran.error, ZeroDivisionError)
     assert public(shell.names) == expected
 
 
 def test_concompare_with_a_failing_item_leaves_what_the_plain_loop_leaves(shell: Shell) -> None:
-    cell = "results = []\nfor n in range(8):\n    value = 10 // (4 - n)\n    results.append(value)\nafter = 1"
-    shell.fails(cell)
-    expected = public(shell.names)
-    shell.shell.reset(new_session=True)
-    ran = shell.fails(f"%%concompare -b serial,threads -w 2 --budget 1 --quiet\n{cell}")
+    expected = left_by_the_plain_loop(shell)
+    ran = shell.fails(f"%%concompare -b serial,threads -w 2 --budget 1 --quiet\n{FAILING}")
     assert isinstance(ran.error, ZeroDivisionError)
     assert public(shell.names) == expected
 

@@ -28,6 +28,7 @@ get_preparation_data = spawn.get_preparation_data
 
 def without_main(name: str) -> dict[str, Any]:
     """Return what a new process is told about this one; our workers are not told about `__main__`."""
+    vars(sys.modules["__main__"]).setdefault("__spec__", None)  # %reset takes it away, and multiprocessing looks for it
     told: dict[str, Any] = get_preparation_data(name)
     if getattr(OPENING, "yes", False):
         told.pop("init_main_from_path", None)
