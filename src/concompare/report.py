@@ -166,14 +166,14 @@ class Report:
 
         if self.view.pictures.timeline is None:
             raise BadOption("no trial recorded when its workers ran: a comparison of threads or processes does")
-        return figures.draw_one(self.view, "timeline", theme_of(theme))
+        return figures.draw_one(self.view.pictures, "timeline", theme_of(theme))
 
     def png(self) -> bytes:
         """Return the whole report as one picture: pictures, table and findings."""
         from concompare.render import figures
 
         words = text_of(self.view, 132, details=False, plot=False, head=False)
-        return figures.png_of(figures.draw(self.view, words=words))
+        return figures.page_of(self.view, words)
 
     def to_json(self) -> str:
         """Return the report as JSON; results are not part of it."""

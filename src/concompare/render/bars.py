@@ -158,8 +158,8 @@ def draw_times(part: SubFigure, pictures: Pictures, theme: Theme, width: float, 
     if pictures.plain is not None:
         rows.insert(0, ("plain loop", pictures.plain, look_of("serial"), pictures.plain_picked))
     left = max(canvas.inches(row[0], canvas.TEXT_SIZE, "bold") for row in rows) + 0.22
-    values = [formats.seconds(row[1]) for row in rows]
-    right = max(canvas.inches(value, canvas.TEXT_SIZE, "bold") for value in values) + 0.3
+    values = [f"  {formats.seconds(row[1])}{'  pick' if row[3] else ''}" for row in rows]
+    right = max(canvas.inches(value, canvas.TEXT_SIZE, "bold") for value in values) + 0.12
     axes = lying_axes(part, size, (left, right, 0.1, TOP), theme, len(rows))
     axes.spines["bottom"].set_visible(False)
     axes.set_xticks([])
@@ -172,7 +172,7 @@ def draw_times(part: SubFigure, pictures: Pictures, theme: Theme, width: float, 
             axes,
             value,
             place,
-            f"  {words}{'  pick' if picked else ''}",
+            words,
             va="center",
             color=INKS[theme].text,
             weight="bold" if picked else "normal",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, lru_cache
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -93,62 +93,75 @@ def our_settings() -> Iterator[None]:
 
 
 def draw_panel(view: View, panel: str, theme: Theme = "light") -> bytes:
-    """Return one panel as a PNG with a transparent background."""
-    figure = draw_one(view, panel, theme)
+    """Return one panel as a PNG with a transparent background; the last few are kept."""
+    return kept_panel(view.pictures, panel, theme)
+
+
+@lru_cache(maxsize=16)
+def kept_panel(pictures: Pictures, panel: str, theme: Theme) -> bytes:
+    """Draw one panel."""
+    figure = draw_one(pictures, panel, theme)
     figure.patch.set_alpha(0)
     return png_of(figure)
 
 
-def draw_one(view: View, panel: str, theme: Theme = "light") -> Figure:
+def draw_one(pictures: Pictures, panel: str, theme: Theme = "light") -> Figure:
     """Return one panel as a figure."""
     with our_settings():
-        height = height_of(panel, view.pictures)
+        height = height_of(panel, pictures)
         figure = Figure(figsize=(WIDTH, height), dpi=DPI, facecolor=INKS[theme].paper)
         FigureCanvasAgg(figure)
         part: Any = figure.subfigures()
         part.patch.set_alpha(0)
-        drawing()[panel][1](part, view.pictures, theme, WIDTH, height)
+        drawing()[panel][1](part, pictures, theme, WIDTH, height)
         return figure
 
 
-def draw(view: View, theme: Theme = "light", *, transparent: bool = False, words: str = "") -> Figure:
-    """Return all panels in one figure, two beside each other, under the verdict.
-
-    Args:
-        view: What to draw.
-        theme: Light or dark.
-        transparent: Whether to leave the background to the page.
-        words: Lines to write under the panels, in a typewriter's letters.
-    """
+def draw(view: View, theme: Theme = "light") -> Figure:
+    """Return all panels in one figure, two beside each other, under the verdict."""
     with our_settings():
-        names = panels_of(view.pictures)
-        columns = 2 if len(names) > 1 else 1
-        rows = [names[i : i + columns] for i in range(0, len(names), columns)]
+        rows = rows_of(view.pictures)
+        columns = max(map(len, rows), default=1)
         heights = [HEAD, *(max(height_of(name, view.pictures) for name in row) for row in rows)]
-        lines = words.splitlines()
-        if lines:
-            heights.append(LINE * (len(lines) + 1))
-        wide = max(WIDTH * columns, 0.24 + COLUMN * max(map(len, lines), default=0))
-        figure = Figure(figsize=(wide, sum(heights)), dpi=DPI)
+        figure = Figure(figsize=(WIDTH * columns, sum(heights)), dpi=DPI, facecolor=INKS[theme].paper)
         FigureCanvasAgg(figure)
-        figure.patch.set_facecolor(INKS[theme].paper)
-        figure.patch.set_alpha(0 if transparent else 1)
         write_head(figure, view, theme)
         parts: Any = figure.subfigures(len(heights), columns, squeeze=False, height_ratios=heights, wspace=0, hspace=0)
-        for row, names_in_row in enumerate(rows, start=1):
-            for column, name in enumerate(names_in_row):
+        for row, names in enumerate(rows, start=1):
+            for column, name in enumerate(names):
                 parts[row][column].patch.set_alpha(0)
-                drawing()[name][1](parts[row][column], view.pictures, theme, wide / columns, heights[row])
-        if lines:
-            left, up = 0.12 / wide, LINE * (len(lines) + 0.6) / sum(heights)
-            look: dict[str, Any] = {
-                "family": "DejaVu Sans Mono",
-                "size": 8,
-                "linespacing": LINE * 72 / 8 / 1.164,
-                "va": "top",
-            }
-            figure.text(left, up, "\n".join(lines), color=INKS[theme].text, parse_math=False, **look)
+                drawing()[name][1](parts[row][column], view.pictures, theme, WIDTH, heights[row])
         return figure
+
+
+def rows_of(pictures: Pictures) -> list[tuple[str, ...]]:
+    """Return the panels two by two."""
+    names = panels_of(pictures)
+    return [names[i : i + 2] for i in range(0, len(names), 2)]
+
+
+def page_of(view: View, words: str) -> bytes:
+    """Return the verdict, all panels and further words under them as one PNG on white."""
+    rows = rows_of(view.pictures)
+    heights = [max(height_of(name, view.pictures) for name in row) for row in rows]
+    lines = words.splitlines()
+    wide = max(WIDTH * max(map(len, rows), default=1), 0.24 + COLUMN * max(map(len, lines), default=0))
+    tall = HEAD + sum(heights) + LINE * (len(lines) + 1)
+    with our_settings():
+        figure = Figure(figsize=(wide, tall), dpi=DPI, facecolor=INKS["light"].paper)
+        write_head(figure, view, "light")
+        look: dict[str, Any] = {"family": "DejaVu Sans Mono", "size": 8, "va": "top", "parse_math": False}
+        for place, line in enumerate(lines):
+            up = LINE * (len(lines) + 0.6 - place) / tall
+            figure.text(0.12 / wide, up, line, color=INKS["light"].text, **look)
+        image = image_of(figure)
+    top = HEAD
+    for row, height in zip(rows, heights, strict=True):
+        for column, name in enumerate(row):
+            panel = Image.open(BytesIO(draw_panel(view, name))).convert("RGBA")
+            image.alpha_composite(panel, (round(column * WIDTH * DPI), round(top * DPI)))
+        top += height
+    return small_png(image)
 
 
 def write_head(figure: Figure, view: View, theme: Theme) -> None:
@@ -163,15 +176,24 @@ def write_head(figure: Figure, view: View, theme: Theme) -> None:
     figure.text(left, 1 - 0.40 / tall, rest, size=9, color=ink.muted, va="top", parse_math=False)
 
 
-def png_of(figure: Figure) -> bytes:
-    """Return a figure as a small PNG (a palette instead of true colours)."""
+def image_of(figure: Figure) -> Image.Image:
+    """Return a figure as an image."""
     canvas: Any = FigureCanvasAgg(figure)
     with our_settings():
         canvas.draw()
-    image = Image.frombuffer("RGBA", canvas.get_width_height(), canvas.buffer_rgba(), "raw", "RGBA", 0, 1)
+    return Image.frombuffer("RGBA", canvas.get_width_height(), bytes(canvas.buffer_rgba()), "raw", "RGBA", 0, 1).copy()
+
+
+def png_of(figure: Figure) -> bytes:
+    """Return a figure as a small PNG."""
+    return small_png(image_of(figure))
+
+
+def small_png(image: Image.Image) -> bytes:
+    """Return an image as a small PNG: a palette instead of true colours."""
     small = image.quantize(COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
     out = BytesIO()
-    small.save(out, "PNG", optimize=True, dpi=(figure.dpi, figure.dpi))
+    small.save(out, "PNG", optimize=True, dpi=(DPI, DPI))
     return out.getvalue()
 
 

@@ -56,7 +56,7 @@ def table_of(comparison: Comparison, picked: Configuration | None) -> Table:
     filled = [
         i
         for i, column in enumerate(COLUMNS)
-        if column.key in ("backend", "workers", "time", "speed")
+        if column.key in ("backend", "workers", "time")
         or any(row.cells[i] not in ("", formats.NOTHING) for row in rows)
     ]
     kept = tuple(Row(tuple(row.cells[i] for i in filled), row.kind, row.note, row.backend, row.workers) for row in rows)

@@ -46,9 +46,10 @@ def workers_in_words(trial: Trial) -> str:
 
 
 def trial_of(comparison: Comparison, pick: Pick | None) -> Trial | None:
-    """Return the trial that is recommended, or None."""
+    """Return the trial that is recommended, or None where it has no time either."""
     picked = None if pick is None else (pick.backend, pick.workers)
-    return next((t for t in comparison.trials if is_picked(t, picked)), None)
+    able = (t for t in comparison.trials if t.problem is None and stats.used(t))
+    return next((t for t in able if is_picked(t, picked)), None)
 
 
 def headline(comparison: Comparison, pick: Pick | None) -> tuple[str, str]:
@@ -105,8 +106,10 @@ def pace(trial: Trial) -> float:
 def because(comparison: Comparison, pick: Pick | None) -> str:
     """Return why the pick is what it is, in one sentence: what the other kind of worker does, or its own reason."""
     trial = trial_of(comparison, pick)
-    if pick is None or trial is None or trial.backend == "serial":
-        return "" if pick is None else formats.one_line(pick.reason, 400)
+    if pick is None or trial is None:
+        return ""
+    if trial.backend == "serial":
+        return formats.one_line(pick.reason, 400)
     rival = rival_of(comparison, trial)
     serial = stats.serial_of(comparison)
     between = stats.speed_up(rival, serial) if rival is not None and serial is not None else None

@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from io import BytesIO
+from itertools import combinations
+from typing import Any
+
+import matplotlib
+import pytest
+from matplotlib.colors import to_hex
+from matplotlib.text import Text
+from PIL import Image
+
+from concompare.render import figures
+from concompare.render.palette import THEMES, Theme, look_of
+from tests.render.views import view
+from tests.render.worlds import WORLDS
+
+PANELS = [(name, panel) for name in WORLDS for panel in figures.panels_of(view(name).pictures)]
+SLACK = 1.0
+"""Pixels by which boxes may touch."""
+
+
+def drawn_texts(figure: Any) -> list[tuple[str, Any]]:
+    """All visible texts of a figure with their boxes."""
+    figure.canvas.draw()
+    renderer = figure.canvas.get_renderer()
+    texts = [t for t in figure.findobj(Text) if t.get_visible() and t.get_text().strip()]
+    boxes = [(t.get_text(), t.get_window_extent(renderer)) for t in texts]
+    shown = figure.bbox
+    return [(words, box) for words, box in boxes if box.overlaps(shown)]
+
+
+@pytest.mark.parametrize(("name", "panel"), PANELS)
+def test_no_label_lies_on_another_and_none_is_cut_off(name: str, panel: str) -> None:
+    figure = figures.draw_one(view(name).pictures, panel)
+    texts = drawn_texts(figure)
+    assert texts
+    for (one, first), (other, second) in combinations(texts, 2):
+        across = min(first.x1, second.x1) - max(first.x0, second.x0)
+        down = min(first.y1, second.y1) - max(first.y0, second.y0)
+        assert min(across, down) <= SLACK, f"{one!r} lies on {other!r}"
+    for words, box in texts:
+        assert box.x0 >= -SLACK, words
+        assert box.y0 >= -SLACK, words
+        assert box.x1 <= figure.bbox.x1 + SLACK, words
+        assert box.y1 <= figure.bbox.y1 + SLACK, words
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_a_backend_has_its_colour_in_every_panel(theme: Theme) -> None:
+    pictures = view("mocked").pictures
+    for panel in ("time", "speed-up", "ledger", "timeline"):
+        figure = figures.draw_one(pictures, panel, theme)
+        named = [t for t in figure.findobj(Text) if t.get_text().strip().startswith("processes")]
+        assert named, panel
+        assert {to_hex(t.get_color()) for t in named} == {look_of("processes").colour(theme)}
+
+
+def test_the_pick_is_ringed_and_named() -> None:
+    figure: Any = figures.draw_one(view("mocked").pictures, "time")
+    rings = [line for line in figure.findobj(matplotlib.lines.Line2D) if line.get_markersize() == 12]
+    assert [(list(r.get_xdata()), list(r.get_ydata())) for r in rings] == [([2.0], [2.28])]
+    assert any("pick: processes × 4" in words for words, _ in drawn_texts(figure))
+
+
+@pytest.mark.parametrize(
+    ("name", "guides"), [("mocked", {"ideal", "CPU ceiling", "plain loop"}), ("weak", {"ideal", "plain loop"})]
+)
+def test_the_time_is_drawn_with_the_ideal_and_the_ceiling(name: str, guides: set[str]) -> None:
+    figure = figures.draw_one(view(name).pictures, "time")
+    assert guides <= {words for words, _ in drawn_texts(figure)}
+
+
+def test_the_ideal_time_is_the_plain_loop_divided_by_the_workers() -> None:
+    figure: Any = figures.draw_one(view("mocked").pictures, "time")
+    drawn = [(list(line.get_xdata()), list(line.get_ydata())) for line in figure.axes[0].lines]
+    lines = [dict(zip(xs, ys, strict=True)) for xs, ys in drawn if len(xs) == len(ys)]
+    assert any(line.get(3.0) == pytest.approx(8.21 / 8) and line.get(1.0) == pytest.approx(8.21 / 2) for line in lines)
+
+
+def test_shares_of_the_ledger_are_written_in_the_bars() -> None:
+    words = [words for words, _ in drawn_texts(figures.draw_one(view("mocked").pictures, "ledger"))]
+    assert {"88 %", "73 %", "GIL or lock", "computing", "waiting for a CPU"} <= set(words)
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_panels_are_transparent_and_of_their_size(theme: Theme) -> None:
+    png = figures.draw_panel(view("mocked"), "time", theme)
+    image = Image.open(BytesIO(png)).convert("RGBA")
+    assert image.getpixel((1, 1))[3] == 0  # type: ignore[index]
+    assert figures.size_of(png) == (528, 288)
+    assert image.width / figures.size_of(png)[0] == pytest.approx(1.5, abs=0.01)
+
+
+def test_the_whole_figure_holds_every_panel() -> None:
+    figure = figures.draw(view("mocked"))
+    words = {words for words, _ in drawn_texts(figure)}
+    assert {
+        "4 processes: 3.62× faster",
+        "Time of one pass",
+        "Speed-up over the plain loop",
+        "Where the workers' time went",
+    } <= words
+    assert any(title.startswith("Who did what when") for title in words)
+
+
+def test_a_page_holds_what_is_written_under_the_panels() -> None:
+    bare, full = (Image.open(BytesIO(figures.page_of(view("tie"), words))) for words in ("", "one\ntwo\nthree"))
+    assert full.height - bare.height == pytest.approx(3 * figures.LINE * figures.DPI, abs=2)
+
+
+@pytest.mark.parametrize("name", ["hostile", "mocked"])
+def test_svg_is_well_formed_without_script_and_the_same_each_time(name: str) -> None:
+    one, other = (figures.svg_of(figures.draw(view(name))) for _ in range(2))
+    assert one == other
+    root = ElementTree.fromstring(one)
+    tags = {element.tag.rpartition("}")[2] for element in root.iter()}
+    assert not tags & {"script", "foreignObject", "image", "a", "iframe"}
+    assert b"<script" not in one
+
+
+def test_no_text_is_read_as_mathematics() -> None:
+    figure = figures.draw_one(view("hostile").pictures, "times")
+    assert not any(t.get_parse_math() for t in figure.findobj(Text) if "script" in t.get_text())
+
+
+def test_the_users_settings_neither_take_part_nor_change() -> None:
+    plain = figures.kept_panel.__wrapped__(view("tie").pictures, "times", "light")
+    with matplotlib.rc_context({"text.usetex": True, "font.size": 30, "axes.facecolor": "red", "figure.dpi": 30}):
+        before = dict(matplotlib.rcParams)
+        assert figures.kept_panel.__wrapped__(view("tie").pictures, "times", "light") == plain
+        assert dict(matplotlib.rcParams) == before
+
+
+def test_drawing_imports_no_pyplot_and_text_no_matplotlib() -> None:
+    code = (
+        "import json, sys\n"
+        "from tests.render.views import view\n"
+        "from concompare.render.text import text_of\n"
+        "import concompare.report\n"
+        "text_of(view('mocked'))\n"
+        "early = 'matplotlib' in sys.modules\n"
+        "from concompare.render import figures\n"
+        "figures.png_of(figures.draw(view('tie')))\n"
+        "print(json.dumps([early, 'matplotlib.pyplot' in sys.modules]))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == [False, False]
