@@ -62,11 +62,11 @@ def instance_of(packed: dict[str, Any]) -> BaseException:
     return stand_in(packed["text"])
 
 
-def traceback_through(frames: list[tuple[str, int, str]]) -> TracebackType | None:
+def traceback_through(frames: list[tuple[str, int, str, int]]) -> TracebackType | None:
     """Return a traceback through places in source files, outermost first, made of frames that ran nothing."""
     entry: TracebackType | None = None
-    for file, line, name in reversed(frames):
-        place = place_in(file, line, name)
+    for file, line, name, first in reversed(frames):
+        place = place_in(file, line, name, first)
         if place is not None:
             entry = TracebackType(entry, place.tb_frame, place.tb_lasti, line or 1)
     return entry
@@ -75,18 +75,38 @@ def traceback_through(frames: list[tuple[str, int, str]]) -> TracebackType | Non
 TEMPLATE: CodeType = compile("raise error", "", "exec")
 
 
-def place_in(file: str, line: int, name: str) -> TracebackType | None:
-    """Return a traceback entry whose frame claims to be at that line of that file."""
-    units = len(TEMPLATE.co_code) // 2
-    # A line table in which every instruction lies on the first line and has no columns to be underlined:
-    # https://github.com/python/cpython/blob/main/InternalDocs/code_objects.md, form 13.
-    table = b"".join(bytes([0xE8 | (min(8, units - at) - 1), 0]) for at in range(0, units, 8))
-    code = TEMPLATE.replace(co_filename=file, co_name=name, co_qualname=name, co_firstlineno=line, co_linetable=table)
+def place_in(file: str, line: int, name: str, first: int) -> TracebackType | None:
+    """Return a traceback entry whose frame claims to be at that line of that file, in code that begins at `first`.
+
+    IPython finds a function's source by its first line, and counts from there.
+    """
+    code = TEMPLATE.replace(
+        co_filename=file, co_name=name, co_qualname=name, co_firstlineno=first, co_linetable=table_of(line - first)
+    )
     try:
         exec(code, {"error": Exception(), "__name__": name})
     except Exception as error:
         return error.__traceback__.tb_next if error.__traceback__ is not None else None
     return None
+
+
+def table_of(distance: int) -> bytes:
+    """Return a line table in which every instruction lies that many lines below the first, with no columns.
+
+    Form 13 of https://github.com/python/cpython/blob/main/InternalDocs/code_objects.md: a signed number of lines.
+    """
+    number = -distance << 1 | 1 if distance < 0 else distance << 1
+    steps = bytearray()
+    while number >= 64:
+        steps.append(0x40 | number & 63)
+        number >>= 6
+    steps.append(number)
+    units = len(TEMPLATE.co_code) // 2
+    table = bytearray()
+    for at in range(0, units, 8):
+        table.append(0xE8 | (min(8, units - at) - 1))
+        table += b"\0" if at else bytes(steps)
+    return bytes(table)
 
 
 def user_part(entry: TracebackType | None) -> TracebackType | None:
