@@ -79,6 +79,8 @@ def candidates(comparison: Comparison) -> list[Trial]:
 def best_of(comparison: Comparison) -> Trial | None:
     """Return the trial to pick: the fastest, or a cheaper one that cannot be told from it."""
     able, serial = candidates(comparison), stats.serial_of(comparison)
+    if serial is not None and serial in able:
+        able = [t for t in able if t is serial or pays(t, serial, comparison)]
     if not able:
         return serial
     rates = {id(t): 1 / (stats.per_item(t) or math.inf) for t in able}
@@ -96,10 +98,7 @@ def best_of(comparison: Comparison) -> Trial | None:
         told = between is not None and stats.verdict(between) != "tie" and between.n >= stats.FEW
         return trial is fastest or (not told and top <= rates[id(trial)] * (1 + reach))
 
-    chosen = min((t for t in able if ties(t)), key=cost_of)
-    if chosen.backend != "serial" and serial in able and serial is not None and not pays(chosen, serial, comparison):
-        return serial
-    return chosen
+    return min((t for t in able if ties(t)), key=cost_of)
 
 
 def gain(trial: Trial, serial: Trial, comparison: Comparison) -> float:

@@ -285,7 +285,7 @@ class Comparing:
 
         With temporaries the last item is among them, whose names are those that the cell ends with.
         """
-        if shape.each:
+        if shape.size == 1:
             return (max(self.plain.values),)
         chosen = planner.stratified(len(self.items), shape.size, self.wishes.seed, self.plain.values)
         return (*chosen[:-1], len(self.items) - 1) if self.wishes.temporaries else chosen

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from concompare import stats
@@ -35,11 +35,11 @@ DECIDED = 0.05
 """Half-width of the finalists' intervals, relative, at which measuring stops."""
 HOPELESS = 2.0
 """Times the best, at which a trial is stopped or not repeated."""
-WARM_SHARE = 0.25
-"""Part of a sample that a warm-up pass is reckoned with."""
 LEAST_SAMPLE = 0.2
 """Seconds of plain work that a sample should hold."""
 ITEMS_PER_WORKER = 4
+FEW_ITEMS = 8
+"""Items of a sample that is small because the plain loop takes too long for more."""
 MEMORY_SHARE = 0.8
 """Share of the memory available that the workers of a trial may need."""
 
@@ -115,7 +115,7 @@ class Shape:
         estimate: Seconds of the whole comparison, from its beginning.
         warm_all: True where the warm-up pass runs all of a pass's items, False where a few per worker.
         strict: True where time is short: what takes over twice the best is stopped.
-        each: True where every worker gets the whole sample, because items are too long to run several.
+        rounds: Items per worker that a pass has at least, the sample's items again where they do not suffice.
     """
 
     mode: Mode
@@ -125,7 +125,7 @@ class Shape:
     estimate: float
     warm_all: bool = False
     strict: bool = False
-    each: bool = False
+    rounds: int = 0
 
 
 def ladder(usable: int, asked: Sequence[int] | None) -> tuple[int, ...]:
@@ -167,12 +167,6 @@ def pass_seconds(arm: Arm, work: float, waits: float, usable: int, gil: bool = T
     return 1.1 * (busy / together + waiting / arm.workers) + 0.002
 
 
-def open_seconds(arm: Arm, usable: int) -> float:
-    """Guess the seconds until an arm's workers are there and have imported what the function needs."""
-    first, each, importing = OPENING.get(arm.isolation, OPENING["process"])
-    return first + each * arm.workers + importing * arm.workers / usable
-
-
 def allowed(calibration: Calibration, budget: float) -> float:
     """Return the seconds that deciding may take: never above the budget, and no endless search for a short cell."""
     return min(budget, max(QUICK, PATIENCE * calibration.serial))
@@ -180,30 +174,74 @@ def allowed(calibration: Calibration, budget: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """What passes of a task will cost, on the safe side."""
+    """What passes of a task will cost, on the safe side.
+
+    Attributes:
+        rounds: Items per worker that a pass has at least, the sample's items again where they do not suffice.
+        weak: Whether every worker gets the whole sample instead.
+        opening: Seconds per worker to open pools of processes, as measured; None before one was opened.
+    """
 
     calibration: Calibration
     usable: int
+    rounds: int = 0
     weak: bool = False
+    opening: float | None = None
 
-    def one(self, arm: Arm, size: float) -> float:
-        """Return the seconds of one pass of `size` items on an arm, under weak scaling of that many per worker."""
+    def count(self, arm: Arm, size: int) -> int:
+        """Return the items of a pass of an arm, for a sample of `size`."""
+        if self.weak:
+            return size * arm.workers
+        if arm.backend == "serial":
+            return size
+        return max(size, min(self.calibration.items, self.rounds * arm.workers))
+
+    def one(self, arm: Arm, size: int) -> float:
+        """Return the seconds of one pass of an arm, for a sample of `size`."""
         calibration = self.calibration
-        work = calibration.mean * size * (arm.workers if self.weak else 1)
+        work = calibration.mean * self.count(arm, size)
         guess = pass_seconds(arm, work, calibration.waits, self.usable, calibration.gil)
-        return guess if self.weak or size < 1 else max(guess, calibration.mean)
+        return max(guess, calibration.mean) if size else 0.0
 
-    def block(self, arms: Sequence[Arm], size: float, *, least: float = 0.0, strict: bool = False) -> float:
+    def block(self, arms: Sequence[Arm], size: int, *, least: float = 0.0, strict: bool = False) -> float:
         """Return the seconds of a pass of every arm: each looped to at least `least`, or stopped at twice the best."""
         each = [self.one(arm, size) for arm in arms]
         if strict and len(each) > 1:
-            limit = HOPELESS * min(each) + 0.05
+            limit = HOPELESS * min(each[1:]) + 0.05
             each = [each[0], *(min(seconds, limit) for seconds in each[1:])]
         return sum(max(seconds, least) for seconds in each)
 
-    def opening(self, arms: Sequence[Arm], size: float) -> float:
-        """Return the seconds of opening all pools and of their warm-up passes of `size` items."""
-        return sum(open_seconds(arm, self.usable) + self.one(arm, size) for arm in arms if arm.backend != "serial")
+    def open(self, arm: Arm) -> float:
+        """Return the seconds until an arm's workers are there and have imported what the function needs."""
+        first, each, importing = OPENING.get(arm.isolation, OPENING["process"])
+        guess = first + each * arm.workers + importing * arm.workers / self.usable
+        if self.opening is not None and arm.isolation == "process":
+            return max(guess, self.opening * arm.workers)
+        return guess
+
+    def warm(self, arm: Arm, size: int) -> int:
+        """Return the items of a short warm-up pass: threads share what is warm already, others get one or two each."""
+        count = self.count(arm, size)
+        if arm.isolation in ("none", "thread"):
+            return min(2, count)
+        return min(count, max(2, arm.workers * (2 if self.rounds >= ITEMS_PER_WORKER else 1)))
+
+    def start(self, arms: Sequence[Arm], size: int, *, warm_all: bool = False) -> float:
+        """Return the seconds of opening all pools and of their warm-up passes."""
+        total = 0.0
+        for arm in arms:
+            if arm.backend != "serial":
+                share = 1.0 if warm_all else self.warm(arm, size) / max(1, self.count(arm, size))
+                total += self.open(arm) + max(share * self.one(arm, size), self.calibration.mean)
+        return total
+
+    def trouble(self, arm: Arm, size: int) -> float:
+        """Return by what arms are left out: the seconds an arm costs to open and try, less for those that promise more.
+
+        The square root weighs both: neither the slowest arms survive, nor those whose pools eat up the time.
+        """
+        tried = self.one(arm, size)
+        return (self.open(arm) + tried) * math.sqrt(tried / self.count(arm, size))
 
 
 def shape(
@@ -221,74 +259,79 @@ def shape(
     """
     spent = calibration.spent + probing
     room = RESERVE * allowed(calibration, budget) - spent
-    costs = Costs(calibration, usable, weak)
+    costs = Costs(calibration, usable, weak=weak)
     if not weak:
         least = LOOP_FOR if calibration.serial < SHORT else 0.0
         block = costs.block(arms, calibration.items, least=least)
-        opening = costs.opening(arms, calibration.items)
-        opening += max(0, calibration.items - calibration.done) * calibration.mean
-        fits = int((room - opening) / block) if block > 0 else 0
-        if fits >= LEAST_BLOCKS or least:
-            blocks = max(1, min(stats.ENOUGH if least else MOST_BLOCKS, fits))
-            estimate = min(budget, spent + opening + blocks * block)
+        start = costs.start(arms, calibration.items, warm_all=True)
+        start += max(0, calibration.items - calibration.done) * calibration.mean
+        fits = int((room - start) / block) if block > 0 else 0
+        if fits >= LEAST_BLOCKS or (least and fits >= 1):
+            blocks = min(stats.ENOUGH if least else MOST_BLOCKS, fits)
+            estimate = min(budget, spent + start + blocks * block)
             return Shape("looped" if least else "full", calibration.items, tuple(arms), blocks, estimate, warm_all=True)
     return sample_shape(costs, arms, budget, spent, room)
 
 
 def sample_shape(costs: Costs, arms: Sequence[Arm], budget: float, spent: float, room: float) -> Shape:
-    """Choose a sample: one that allows three blocks, else stricter capping, else fewer arms."""
-    items, weak = costs.calibration.items, costs.weak
-    enough = math.ceil(LEAST_SAMPLE / max(1e-9, costs.calibration.mean))
+    """Choose a sample: a good one, else a small one whose items run again for further workers, else fewer arms."""
+    items = costs.calibration.items
+    enough = math.ceil(LEAST_SAMPLE / costs.calibration.mean)
     chosen = list(arms)
     while True:
         most = max(arm.workers for arm in chosen)
-        wanted = min(items, enough if weak else max(ITEMS_PER_WORKER * most, enough))
-        least = 1 if weak else min(items, max(2, most))
-        warm = costs.opening(chosen, min(items, WARM_SHARE * wanted))
-        for passes, strict in ((PASSES + 1, False), (LEAST_BLOCKS, False), (PASSES, True), (2, True), (1, True)):
-            size = largest(costs, chosen, passes, strict, room - warm)
-            if size >= (wanted if passes > 1 else least):
-                size = wanted if weak else size
-                block, first = costs.block(chosen, size, strict=strict), costs.calibration.mean * size
-                blocks = max(1, min(MOST_BLOCKS, int((room - warm - first) / block)))
-                whole = size >= items and not weak
-                estimate = min(budget, spent + warm + blocks * block + (first if blocks > 1 else 0.0))
-                return Shape("full" if whole else "sampled", size, tuple(chosen), blocks, estimate, strict=strict)
+        good = min(items, enough if costs.weak else max(enough, ITEMS_PER_WORKER * most))
+        small = min(items, max(enough, FEW_ITEMS))
+        for rounds, least, passes, strict in (
+            (ITEMS_PER_WORKER, good, PASSES + 1, False),
+            (ITEMS_PER_WORKER, good, LEAST_BLOCKS, False),
+            (ITEMS_PER_WORKER, small, PASSES, False),
+            (ITEMS_PER_WORKER, small, PASSES, True),
+            (ITEMS_PER_WORKER, small, 2, True),
+            (2, min(items, 2), 2, True),
+            (2, 1, 1, True),
+            (1, 1, 1, True),
+        ):
+            tried = replace(costs, rounds=rounds)
+            found = sampled(tried, chosen, least, passes, strict, room)
+            if found is not None:
+                size, blocks, seconds = found
+                whole = size >= items and not costs.weak
+                mode: Mode = "full" if whole else "sampled"
+                return Shape(mode, size, tuple(chosen), blocks, min(budget, spent + seconds), False, strict, rounds)
         if len(chosen) == 1:
-            break
-        chosen = without_least_likely(chosen)
-    return each_shape(costs, arms, budget, spent, room)
+            return Shape("sampled", 1, tuple(chosen), 1, min(budget, spent), strict=True)
+        chosen = without_costliest(chosen, replace(costs, rounds=1))
 
 
-def each_shape(costs: Costs, arms: Sequence[Arm], budget: float, spent: float, room: float) -> Shape:
-    """Choose one item, run by every worker, of which the plain loop's time is known: for items too long to run more."""
-    known = Costs(costs.calibration, costs.usable, weak=True)
-    chosen = list(arms)
-    while len(chosen) > 1:
-        need = sum(known.one(arm, 1) + open_seconds(arm, costs.usable) for arm in chosen[1:])
-        if need <= room:
-            return Shape("sampled", 1, tuple(chosen), 1, min(budget, spent + need), strict=True, each=True)
-        chosen = without_least_likely(chosen)
-    return Shape("sampled", 1, tuple(chosen), 1, min(budget, spent), strict=True, each=True)
+def sampled(
+    costs: Costs, arms: Sequence[Arm], least: int, passes: int, strict: bool, room: float
+) -> tuple[int, int, float] | None:
+    """Return the largest sample that allows so many blocks, its blocks and seconds, or None if `least` does not fit."""
 
+    def seconds(size: int, blocks: int) -> float:
+        """Return the seconds of all: the plain loop's items that did not run yet, pools, warm-ups, blocks."""
+        new = max(0, size - costs.calibration.done) * costs.calibration.mean
+        known = costs.one(arms[0], size) if blocks == 1 else 0.0
+        return new + costs.start(arms, size) + blocks * costs.block(arms, size, strict=strict) - known
 
-def largest(costs: Costs, arms: Sequence[Arm], passes: int, strict: bool, room: float) -> int:
-    """Return the largest size of which so many passes fit beside the plain loop's first run of it; 0 for none."""
-    low, high = 0, costs.calibration.items
+    low, high = 0, least if costs.weak else costs.calibration.items
     while low < high:
         size = (low + high + 1) // 2
-        first = costs.calibration.mean * size if passes > 1 else 0.0
-        fits = first + passes * costs.block(arms, size, strict=strict) <= room
-        low, high = (size, high) if fits else (low, size - 1)
-    return low
+        low, high = (size, high) if seconds(size, passes) <= room else (low, size - 1)
+    if low < least or low == 0:
+        return None
+    blocks = passes
+    while blocks < MOST_BLOCKS and seconds(low, blocks + 1) <= room:
+        blocks += 1
+    return low, blocks, seconds(low, blocks)
 
 
-def without_least_likely(arms: Sequence[Arm]) -> list[Arm]:
-    """Drop the arm least missed: single workers first, then middle counts, the largest of each backend last."""
-    top = {arm.backend: max(a.workers for a in arms if a.backend == arm.backend) for arm in arms}
+def without_costliest(arms: Sequence[Arm], costs: Costs) -> list[Arm]:
+    """Leave out the arm that costs most to try, as long as its backend has others; then that of any backend."""
     others = [arm for arm in arms if arm.backend != "serial"]
-    candidates = [arm for arm in others if arm.workers != top[arm.backend]] or others
-    worst = min(candidates, key=lambda arm: (arm.workers, arm.isolation != "thread"))
+    several = [arm for arm in others if sum(a.backend == arm.backend for a in others) > 1] or others
+    worst = max(several, key=lambda arm: costs.trouble(arm, 1))
     return [arm for arm in arms if arm is not worst]
 
 
@@ -360,30 +403,33 @@ def cap(arm: Arm, best: float | None, planned: float, strict: bool) -> float | N
     return limit if strict else max(limit, 1.25 * planned + 0.1)
 
 
-def next_block(walls: Mapping[Arm, float], ran: int, left: float, strict: bool = False) -> tuple[Arm, ...]:
+def next_block(
+    seconds: Mapping[Arm, float], rates: Mapping[Arm, float], ran: int, left: float, strict: bool = False
+) -> tuple[Arm, ...]:
     """Return the arms of the next block: the plain loop, and as many of the best as leave time for enough blocks.
 
     Args:
-        walls: Seconds of a pass of each arm, loops included, as measured.
+        seconds: Seconds of a pass of each arm, loops included, as measured.
+        rates: Seconds per item of each.
         ran: Blocks that ran.
         left: Seconds left.
         strict: Whether time is short, so that what takes over twice the best is not repeated.
     """
-    serial = [arm for arm in walls if arm.backend == "serial"]
-    others = sorted((arm for arm in walls if arm.backend != "serial"), key=lambda arm: walls[arm])
+    serial = [arm for arm in seconds if arm.backend == "serial"]
+    others = sorted((arm for arm in seconds if arm.backend != "serial"), key=lambda arm: rates[arm])
     if strict and others:
-        others = [arm for arm in others if walls[arm] <= HOPELESS * walls[others[0]]]
+        others = [arm for arm in others if rates[arm] <= HOPELESS * rates[others[0]]]
     wanted = max(1, stats.ENOUGH - ran)
     while others:
         chosen = (*serial, *others)
-        cost = sum(walls[arm] for arm in chosen)
+        cost = sum(seconds[arm] for arm in chosen)
         if cost * wanted <= left:
             return chosen
         if len(others) <= 2:
             break
         others = others[: max(2, len(others) * 2 // 3)]
     chosen = (*serial, *others)
-    return chosen if others and sum(walls[arm] for arm in chosen) <= left else ()
+    return chosen if others and sum(seconds[arm] for arm in chosen) <= left else ()
 
 
 def decided(intervals: Iterable[stats.Interval | None]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from itertools import cycle, islice
 from typing import Any
 
 from concompare import equality, ledger, planner, stats
@@ -15,8 +16,8 @@ from concompare.records import Environment, Pass, Trial
 
 MOST_MESSAGES = 4000
 """Messages of a pass beyond which they are not kept."""
-WARM_ITEMS = 2
-"""Items per worker of a warm-up pass that does not run all."""
+COLD = 2.0
+"""Seconds that a warm-up pass may take beyond what a pass may take: imports in the workers, caches."""
 OVERRUN = 1.05
 """Times the estimate at which nothing further begins."""
 
@@ -81,6 +82,12 @@ class Bench:
         return timed[-1].wall if timed else None
 
     @property
+    def per_item(self) -> float | None:
+        """Return the seconds per item of the last timed pass."""
+        timed = [p for p in self.passes if not p.warm_up and p.stopped is None and p.block >= 0 and p.items]
+        return timed[-1].wall / timed[-1].items if timed else None
+
+    @property
     def able(self) -> bool:
         """Return whether it can run further passes that matter."""
         return self.problem is None and not self.retired and self.same is not False and self.wall is not None
@@ -122,6 +129,7 @@ class Trials:
     runs: int = 0
     plain_differs: bool = False
     per_worker: float | None = None
+    opening: float | None = None
     hidden_state: tuple[str, ...] = ()
     shared_random: str | None = None
 
@@ -133,8 +141,8 @@ class Trials:
     @property
     def costs(self) -> planner.Costs:
         """Return what passes were planned to cost."""
-        weak = self.wishes.scaling == "weak" or self.shape.each
-        return planner.Costs(self.calibration, self.environment.usable, weak)
+        weak = self.wishes.scaling == "weak"
+        return planner.Costs(self.calibration, self.environment.usable, self.shape.rounds, weak, self.opening)
 
     def bench_of(self, arm: Arm) -> Bench:
         """Return the arm's bench."""
@@ -172,7 +180,8 @@ class Trials:
         for block in range(1, planner.MOST_BLOCKS):
             alive = {b.arm: b.wall * b.loops for b in self.benches if b.able and b.wall is not None}
             left = min(self.wishes.budget, OVERRUN * estimate) - self.spent()
-            chosen = planner.next_block(alive, block, left, self.shape.strict)
+            rates = {b.arm: b.per_item for b in self.benches if b.arm in alive and b.per_item is not None}
+            chosen = planner.next_block(alive, rates, block, left, self.shape.strict)
             if not chosen or planner.decided(self.intervals(chosen)):
                 return
             for arm in planner.block_order(chosen, block, self.wishes.seed):
@@ -188,10 +197,10 @@ class Trials:
     def open(self, bench: Bench) -> bool:
         """Open an arm's pool and let it warm up; return whether it can go on."""
         arm, budget = bench.arm, self.wishes.budget
-        need = planner.open_seconds(arm, self.environment.usable)
+        need = self.costs.open(arm) + self.costs.one(arm, 1)
         bench.problem = planner.too_large(arm, self.per_worker, self.environment.memory_available)
-        if bench.problem is None and self.spent() + need > OVERRUN * budget:
-            bench.problem = f"not run: the budget of {budget:g} s was used up"
+        if bench.problem is None and self.spent() + need > planner.allowed(self.calibration, budget):
+            bench.problem = "not run: the time for deciding was used up"
         if bench.problem is not None:
             return False
         self.tell(f"{arm.name}: opening and first pass")
@@ -201,15 +210,15 @@ class Trials:
             bench.problem = in_words(error)
             return False
         bench.start_up, bench.got = bench.pool.start_up, bench.pool.got
+        if arm.isolation == "process":
+            self.opening = bench.pool.start_up / arm.workers
         return self.run(bench, -1, warm_up=True)
 
     def positions_of(self, arm: Arm, warm_up: bool) -> list[int]:
-        """Return the positions of a pass: the sample, or the sample for every worker where each gets the same."""
-        chosen = list(self.sample)
-        if self.costs.weak:
-            chosen = chosen * arm.workers
+        """Return the positions of a pass: the sample, again and again where workers need more items than it has."""
+        chosen = list(islice(cycle(self.sample), self.costs.count(arm, len(self.sample))))
         if warm_up and not self.shape.warm_all:
-            return chosen[: max(2, min(len(chosen), WARM_ITEMS * arm.workers))]
+            return chosen[: self.costs.warm(arm, len(self.sample))]
         return chosen
 
     def run(self, bench: Bench, block: int, *, warm_up: bool = False) -> bool:
@@ -224,7 +233,7 @@ class Trials:
             temporaries=self.wishes.temporaries,
             chunk=self.wishes.chunk,
             timeout=self.wishes.timeout,
-            cap=None if warm_up else self.cap_of(bench),
+            cap=self.cap_of(bench, len(positions), warm_up),
             memory=block == 0,
         )
         records: list[Pass] = []
@@ -265,10 +274,9 @@ class Trials:
         self.hidden_state = tuple(getattr(outcome, "hidden_state", ())) or self.hidden_state
         self.shared_random = getattr(outcome, "shared_random", None) or self.shared_random
         if passed.stopped is not None:
-            best = self.best_wall()
-            than = f", more than {planner.HOPELESS:g}× the best ({best:.3g} s)" if best is not None else ""
+            best = self.best()
             if bench.wall is None:
-                bench.problem = f"stopped: {passed.stopped}{than}"
+                bench.problem = f"stopped: {passed.stopped}, the best took {best * len(positions):.3g} s"
             bench.retire()
             return False
         expected = [self.plain.values[position] for position in positions]
@@ -291,21 +299,22 @@ class Trials:
                 bench.same = None
                 bench.difference = "cannot be compared: the plain loop gives other results each time"
 
-    def cap_of(self, bench: Bench) -> float | None:
-        """Return the seconds after which this arm's pass is hopeless."""
-        arm, best, costs = bench.arm, self.best_wall(), self.costs
-        if best is not None and costs.weak:
-            best *= arm.workers
-        return planner.cap(arm, best, costs.one(arm, len(self.sample)), self.shape.strict)
+    def cap_of(self, bench: Bench, items: int, warm_up: bool) -> float | None:
+        """Return the seconds after which this arm's pass of so many items is hopeless."""
+        best = self.best()
+        planned = self.costs.one(bench.arm, len(self.sample))
+        limit = planner.cap(bench.arm, best * items, planned, self.shape.strict)
+        return limit + COLD if limit is not None and warm_up else limit
 
-    def best_wall(self) -> float | None:
-        """Return the least seconds of a timed pass so far."""
-        return min((b.wall for b in self.benches if b.wall is not None and b.same is not False), default=None)
+    def best(self) -> float:
+        """Return the least seconds per item so far; the plain loop's are known from the beginning."""
+        known = [b.per_item for b in self.benches if b.per_item is not None and b.same is not False]
+        return min(known, default=self.calibration.mean)
 
     def hopeless(self, bench: Bench) -> bool:
         """Say whether an arm took far longer than the best."""
-        best = self.best_wall()
-        return bench is not self.serial and best is not None and (bench.wall or 0.0) > planner.HOPELESS * best
+        best = self.best()
+        return bench is not self.serial and (bench.per_item or 0.0) > planner.HOPELESS * best
 
     def roomy(self) -> bool:
         """Say whether all pools may stay open at once: few enough worker processes for this machine."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from concompare import probes
-from concompare.engine.outcome import PassOptions
+from concompare.engine import outcome
 from concompare.records import Environment, Message, Pass
 
 
@@ -78,6 +78,8 @@ class World:
         cost: An item to its cost.
         capacity_of: For n busy workers, how many CPUs' worth they get.
         overhead: Seconds per message between processes; threads take a tenth.
+        dispatch: Seconds of the notebook's own process per message, one after the other.
+        spawn: CPU seconds to start a process.
         contention: How much longer computing takes per further busy worker (memory bandwidth, locks).
         noise: Relative standard deviation of a pass.
         drift: Relative slowdown per second of the world's clock.
@@ -89,6 +91,7 @@ class World:
     physical: int | None = None
     quota: float | None = None
     overhead: float = 0.0002
+    dispatch: float = 0.00003
     spawn: float = 0.1
     contention: float = 0.0
     noise: float = 0.0
@@ -101,8 +104,8 @@ class World:
     executions: list[tuple[str, Any]] = field(default_factory=list)
     order: list[tuple[str, int]] = field(default_factory=list)
     pools: list[FakePool] = field(default_factory=list)
-    options: list[PassOptions] = field(default_factory=list)
-    PassOptions = PassOptions
+    options: list[outcome.PassOptions] = field(default_factory=list)
+    PassOptions = outcome.PassOptions
 
     def __post_init__(self) -> None:
         self.chance = random.Random(self.seed)
@@ -112,7 +115,9 @@ class World:
 
     def environment(self) -> Environment:
         usable = self.cpus if self.quota is None else max(1, min(self.cpus, round(self.quota + 0.49)))
-        return Environment("3.11.7", "CPython", "Linux", "x86_64", self.cpus, usable, quota=self.quota, physical=self.physical)
+        return Environment(
+            "3.11.7", "CPython", "Linux", "x86_64", self.cpus, usable, quota=self.quota, physical=self.physical
+        )
 
     def capacity_of(self, n: int) -> float:
         physical = self.physical or self.cpus
@@ -131,7 +136,9 @@ class World:
 
     @contextmanager
     def lease(self, backend: FakeBackend, workers: int, fresh: bool = False) -> Iterator[FakePool]:
-        start_up = {"none": 0.0, "thread": 0.001}.get(backend.isolation, 0.15 + self.spawn * workers / 2)
+        here = 0.001 if backend.isolation == "thread" else 0.0
+        away = backend.isolation not in ("none", "thread")
+        start_up = 0.15 + 0.01 * workers + self.spawn * workers / self.cpus if away else here
         self.now += start_up
         pool = FakePool(backend, workers, start_up, workers)
         self.pools.append(pool)
@@ -154,7 +161,7 @@ class World:
         function: Callable[[Any], Any],
         items: Sequence[Any],
         pool: FakePool,
-        options: PassOptions,
+        options: outcome.PassOptions,
         count: int | None = None,
         on_value: Callable[[int, Any], bool] | None = None,
     ) -> FakeOutcome:
@@ -189,15 +196,30 @@ class World:
         messages = []
         for first, (cost, long) in enumerate(zip(costs, self.durations(costs, isolation, workers), strict=True)):
             at, worker = heapq.heappop(free)
+            at = max(at, first * self.dispatch) if isolation != "none" else at
             start, end = at + handing, at + handing + long * slow
             heapq.heappush(free, (end, worker))
             computing = cost.cpu * (1 + self.contention * (n - 1))
-            waited = max(0.0, n * computing / self.capacity_of(n) - computing) if n * computing / self.capacity_of(n) <= long else 0.0
+            waited = (
+                max(0.0, n * computing / self.capacity_of(n) - computing)
+                if n * computing / self.capacity_of(n) <= long
+                else 0.0
+            )
             messages.append(
                 Message(
-                    first, 1, worker, at, start, start, end, end, end,
-                    cpu=computing * slow, waited=min(waited * slow, max(0.0, end - start - computing * slow)), seconds=(end - start,),
-                )  # fmt: skip
+                    first,
+                    1,
+                    worker,
+                    at,
+                    start,
+                    start,
+                    end,
+                    end,
+                    end,
+                    cpu=computing * slow,
+                    waited=min(waited * slow, max(0.0, end - start - computing * slow)),
+                    seconds=(end - start,),
+                )
             )
         wall = max((m.end for m in messages), default=0.0)
         return Pass(len(costs), wall, sum(m.cpu for m in messages), messages=tuple(messages))
