@@ -20,6 +20,7 @@ class Cell:
     stderr: str = ""
     results: list[dict[str, Any]] = field(default_factory=list)
     displays: list[dict[str, Any]] = field(default_factory=list)
+    updates: list[dict[str, Any]] = field(default_factory=list)
     error: str = ""
     traceback: str = ""
     seconds: float = 0.0
@@ -108,6 +109,8 @@ def note(cell: Cell, kind: str, content: dict[str, Any]) -> None:
         cell.results.append(content["data"])
     elif kind == "display_data":
         cell.displays.append(content["data"])
+    elif kind == "update_display_data":
+        cell.updates.append(content["data"])
     elif kind == "error":
         cell.error = f"{content['ename']}: {content['evalue']}"
         cell.traceback = "\n".join(content["traceback"])

@@ -77,7 +77,7 @@ def test_an_error_shows_the_item_and_ends_on_the_user_s_line(backend: str, noteb
     plain = re.sub(r"\x1b\[[0-9;]*m", "", cell.traceback)
     assert "10 // (5 - n)" in plain
     assert re.search(r"-+> 4 +results\.append\(divide\(n\)\)", plain), plain
-    assert "concompare" not in plain.replace("%%parallel", "")
+    assert "concompare/" not in plain
     assert "item 5" in plain
     assert notebook.value("results, n") == ([2, 2, 3, 5, 10], 5)
 
@@ -123,7 +123,7 @@ def test_an_interrupt_frees_the_cell(kind: str, backend: str, own_notebook: Note
     own_notebook.run(BUSY.replace("while True", "while x < 3_000_000_000") if kind == "busy" else SLEEPING)
     if backend == "threads" and kind == "busy":
         own_notebook.run("def job(n):\n    end = time.time() + 6\n    while time.time() < end: pass")
-    own_notebook.run(f"%%parallel -b {backend} -w 2 --quiet\nwarm = [n for n in range(4)]", check=False)
+    own_notebook.run(f"%%parallel -b {backend} -w 2 --quiet\nwarm = [str(n) for n in range(4)]", check=False)
     request = own_notebook.start(f"%%parallel -b {backend} -w 2\nresults = [job(n) for n in range(50)]")
     time.sleep(1.5)
     began = time.monotonic()
@@ -152,6 +152,20 @@ def test_an_interrupted_comparison_frees_the_cell(own_notebook: Notebook) -> Non
     assert workers_of(own_notebook) == []
 
 
+def test_a_comparison_shows_how_far_it_is_in_one_place_and_clears_it(notebook: Notebook) -> None:
+    notebook.run(WORK)
+    cell = notebook.run("%%concompare -b serial,threads -w 2 --budget 3\nresults = [work(n) for n in range(40)]")
+    assert len(cell.displays) == 1
+    assert "Comparing" in cell.shown
+    assert cell.updates[-1] == {"text/plain": ""}
+    assert "Traceback" not in cell.stderr
+
+
+def test_an_item_that_waits_for_input_fails_instead_of_hanging(notebook: Notebook) -> None:
+    cell = notebook.run("%%parallel -b processes -w 2\nresults = [input(str(n)) for n in range(2)]", check=False)
+    assert cell.status == "error"
+
+
 def test_no_worker_outlives_its_kernel() -> None:
     with Notebook() as notebook:
         notebook.run("%load_ext concompare\nimport os")
@@ -166,7 +180,8 @@ def test_no_worker_outlives_its_kernel() -> None:
 
 
 def test_the_info_card_shows_open_pools(notebook: Notebook) -> None:
-    notebook.run("%%parallel -b processes -w 2\nresults = [n for n in range(5)]")
+    notebook.run("%parallel --close")
+    notebook.run("%%parallel -b processes -w 2\nresults = [str(n) for n in range(5)]")
     card = notebook.run("%parallel --info").text
     assert re.search(r"open pools +processes × 2", card)
     notebook.run("%parallel --close")
