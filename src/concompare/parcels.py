@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import mmap
 import pickle
+import sys
 from collections.abc import Iterator
 from types import FunctionType, MethodType
 from typing import Any, NamedTuple
@@ -74,14 +75,33 @@ def segment(path: str) -> mmap.mmap:
     return found
 
 
-def unpack(parcel: Parcel, views: list[memoryview] | None = None) -> Any:
-    """Rebuild what pack() made; buffers are views on the pool's shared memory, collected in `views`."""
-    buffers = [memoryview(segment(path))[offset : offset + length] for path, offset, length in parcel.places]
-    if views is not None:
-        views.extend(buffers)
+def unpack(parcel: Parcel, lent: list[Any] | None = None) -> Any:
+    """Rebuild what pack() made, on the shared memory itself; what was lent to the values is collected in `lent`."""
+    buffers = [lend(*place) for place in parcel.places]
+    if lent is not None:
+        lent.extend(buffers)
     if parcel.data is not None:
         return pickle.loads(parcel.data, buffers=buffers)
     return pickle.loads(buffers[0], buffers=buffers[1:])
+
+
+def lend(path: str, offset: int, length: int) -> Any:
+    """Return a piece of shared memory as an object of its own, whose references tell who still uses it.
+
+    A memoryview would not do: views of a view refer to what is below it (numpy makes one), so that it looks free.
+    """
+    import ctypes
+
+    return (ctypes.c_char * length).from_buffer(segment(path), offset)
+
+
+def given_back(lent: list[Any]) -> bool:
+    """Return whether nobody but the list refers to what was lent, and empty it."""
+    free = True
+    while lent:
+        piece = lent.pop()
+        free = free and sys.getrefcount(piece) <= 2  # this name and the call's argument
+    return free
 
 
 def put(data: bytes, buffers: list[pickle.PickleBuffer], room: tuple[str, int, int]) -> tuple[Parcel | None, int]:
@@ -108,7 +128,7 @@ def pack_error(error: BaseException, depth: int = 0) -> dict[str, Any]:
         "text": text_of(error),
         "notes": [str(note) for note in getattr(error, "__notes__", ())],
         "frames": [
-            (code.co_filename, entry.tb_lineno, code.co_name)
+            (code.co_filename, entry.tb_lineno, code.co_name, code.co_firstlineno)
             for entry in frames_of_user(error)
             for code in [entry.tb_frame.f_code]
         ][-50:],

@@ -23,11 +23,12 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import IO, Any, NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 from concompare.parcels import (
     Parcel,
     frames_of_user,
+    given_back,
     pack,
     pack_error,
     put,
@@ -108,6 +109,17 @@ class Place:
         BOARD.pack_into(self.map, self.offset, os.getpid(), item, time.perf_counter())
 
 
+class Held:
+    """Something that is closed with the thread that holds it."""
+
+    def __init__(self, thing: Any, close: Callable[[Any], object]) -> None:
+        self.thing = thing
+        self.close = close
+
+    def __del__(self) -> None:
+        self.close(self.thing)
+
+
 FUNCTIONS: OrderedDict[str, Callable[[Any], Any]] = OrderedDict()
 LOCAL = threading.local()
 PLACE: list[Place] = []
@@ -117,8 +129,18 @@ CO_COROUTINE = 0x80
 # ---------------------------------------------------------------------------------------------- the start of a worker
 
 
-def begin(folder: str, parent: int, variables: dict[str, str]) -> None:
-    """Make this process a worker of the pool whose files are in `folder`."""
+def begin(folder: str, parent: int, environment: dict[str, str], variables: dict[str, str]) -> None:
+    """Make this process a worker of the pool whose files are in `folder`.
+
+    Args:
+        folder: The pool's files.
+        parent: Process id of the notebook.
+        environment: The notebook's environment variables; a fork server still has those of its own start.
+        variables: Set besides, where the environment does not have them.
+    """
+    for name in os.environ.keys() - environment.keys():
+        del os.environ[name]
+    os.environ.update(environment)
     with contextlib.suppress(ValueError):  # not the main thread of its process
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(signal, "pthread_sigmask"):
@@ -298,10 +320,11 @@ def plain(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
     import asyncio
 
     def call(item: Any) -> Any:
-        loop = getattr(LOCAL, "loop", None)
-        if loop is None:
-            loop = LOCAL.loop = asyncio.new_event_loop()
-        return loop.run_until_complete(function(item))
+        held: Held | None = getattr(LOCAL, "loop", None)
+        if held is None:
+            loop = asyncio.new_event_loop()
+            held = LOCAL.loop = Held(loop, lambda loop: loop.close())
+        return held.thing.run_until_complete(function(item))
 
     return call
 
@@ -354,9 +377,9 @@ def run(request: Request) -> Answer:
     function = load(request)
     if isinstance(function, tuple):
         return Answer(ident, received, problem=function)
-    views: list[memoryview] = []
+    lent: list[Any] = []
     try:
-        items = unpack(request.items, views)
+        items = unpack(request.items, lent)
     except BaseException as error:
         return Answer(ident, received, problem=("items", pack_error(error)))
     done = Computed()
@@ -381,7 +404,7 @@ def run(request: Request) -> Answer:
         wanted=wanted,
     )
     done.__init__()  # type: ignore[misc]
-    held = not all(list(map(released, views)))
+    held = not given_back(lent)
     return answer._replace(held=held, returned=time.perf_counter())
 
 
@@ -448,15 +471,6 @@ def record(function: Callable[[Any], Any], items: Any, done: Computed, request: 
         sys.stdout, sys.stderr = streams
 
 
-def released(view: memoryview) -> bool:
-    """Let a view of shared memory go; False while something the user keeps still refers to it."""
-    try:
-        view.release()
-    except BufferError:
-        return False
-    return True
-
-
 def pack_values(done: Computed, room: tuple[str, int, int] | None) -> tuple[Parcel, int]:
     """Pack the values, their large buffers into the room if they fit; what cannot be sent becomes that item's error.
 
@@ -509,18 +523,19 @@ def pack_names(names: dict[str, Any]) -> Parcel:
 
 def run_queue() -> float | None:
     """Return the seconds this thread has been ready to run without a CPU, where Linux counts them; else None."""
-    if not hasattr(LOCAL, "schedstat"):
+    held: Held | None = getattr(LOCAL, "schedstat", None)
+    if held is None:
         try:
-            LOCAL.schedstat = open("/proc/thread-self/schedstat", "rb", buffering=0)  # noqa: SIM115 - kept open
+            descriptor = os.open("/proc/thread-self/schedstat", os.O_RDONLY)
         except OSError:
-            LOCAL.schedstat = None
-    file: IO[bytes] | None = LOCAL.schedstat
-    if file is None:
+            descriptor = -1
+        held = LOCAL.schedstat = Held(descriptor, os.close if descriptor >= 0 else lambda _: None)
+    if held.thing < 0:
         return None
     try:
-        return int(os.pread(file.fileno(), 64, 0).split()[1]) / 1e9
+        return int(os.pread(held.thing, 64, 0).split()[1]) / 1e9
     except (OSError, IndexError, ValueError):
-        LOCAL.schedstat = None
+        LOCAL.schedstat = Held(-1, lambda _: None)
         return None
 
 

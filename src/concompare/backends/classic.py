@@ -135,7 +135,9 @@ class PoolExecutor(Executor):
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Close the pool."""
         if cancel_futures:
-            threading.Thread(target=self.pool.terminate, daemon=True).start()
+            ending = threading.Thread(target=self.pool.terminate, daemon=True)
+            ending.start()
+            ending.join(1.0)  # it would never end if somebody had killed a worker that waits with the queue's lock
         else:
             self.pool.close()
             if wait:

@@ -7,7 +7,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
 
-from concompare.backends.base import Isolation, Start, kill_processes
+from concompare.backends.base import Isolation, Start
 from concompare.backends.processes import starting, worker_processes
 
 
@@ -43,7 +43,6 @@ class Loky:
 
     def kill(self, executor: Any) -> None:
         """Kill the worker processes."""
-        kill_processes(worker_processes(executor))
         executor.shutdown(wait=False, kill_workers=True)
 
 

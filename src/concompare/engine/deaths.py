@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import threading
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor
 from typing import TYPE_CHECKING, Any
@@ -117,6 +118,10 @@ class Inquest:
         if isinstance(pid, int):
             return {pid: getattr(error, "exitcode", None)}
         codes = {}
+        # A pool's own thread reaps its dead: to ask at the same time would lose the exit code to one of the two.
+        manager = getattr(self.pool.executor, "_executor_manager_thread", None)
+        if isinstance(manager, threading.Thread):
+            manager.join(2.0)
         for process in self.pool.processes:
             with contextlib.suppress(Exception):
                 process.join(0.2)

@@ -12,9 +12,9 @@ from __future__ import annotations
 import queue
 import time
 from collections.abc import Callable, Iterable, Iterator, Sized
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import Future, wait
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from concompare.engine import output
@@ -22,7 +22,8 @@ from concompare.engine.chunks import Chunker
 from concompare.engine.deaths import Inquest, is_death
 from concompare.engine.failures import rebuild, short_repr, user_part, with_item
 from concompare.engine.interrupt import Guard, guarded
-from concompare.engine.outcome import LAST, Failure, Outcome, PassOptions
+from concompare.engine.order import Order, Settled
+from concompare.engine.outcome import LAST, Outcome, PassOptions
 from concompare.engine.pools import Pool
 from concompare.engine.stopping import stop_threads
 from concompare.engine.transport import Transport
@@ -33,6 +34,9 @@ from concompare.worker import Answer, run, run_here
 
 WINDOW = 64
 """Chunks per worker that may be finished ahead of the oldest unfinished one, when the items' number is unknown."""
+
+PATIENCE = 0.1
+"""Seconds that calls get to end after an item has failed, before their workers are ended."""
 
 PROGRESS = 0.25
 """Seconds between two looks at progress, deadlines and the workers' health."""
@@ -53,17 +57,6 @@ class Chunk:
     room: Any = None
 
 
-@dataclass(slots=True)
-class Settled:
-    """The answer to a chunk, waiting for its turn."""
-
-    values: list[Any]
-    errors: dict[int, BaseException]
-    names: dict[str, Any]
-    output: tuple[tuple[int, str, str], ...]
-    items: dict[int, str] = field(default_factory=dict)
-
-
 class PassRun:
     """The state of one pass; `go()` runs it."""
 
@@ -79,7 +72,6 @@ class PassRun:
     ) -> None:
         self.function, self.pool, self.options, self.clock = function, pool, options, clock
         self.items = iter(items)
-        self.on_value = on_value
         if count is None and isinstance(items, Sized):
             count = len(items)
         self.count = count
@@ -89,16 +81,14 @@ class PassRun:
         self.arrivals: queue.SimpleQueue[tuple[Future[Any], Chunk] | None] = queue.SimpleQueue()
         self.flying: dict[Future[Any], Chunk] = {}
         self.again: list[Chunk] = []
-        self.settled: dict[int, Settled] = {}
         self.outcome = Outcome()
+        self.order = Order(self.outcome, options, on_value)
         self.messages: list[Message] = []
         self.idents: dict[tuple[int, int], int] = {}
-        self.failures: list[Failure] = []
         self.next_item = 0
-        self.released = 0
         self.finished = 0
         self.exhausted = False
-        self.halt = False
+        self.halt = self.abandoned = False
         self.first_error: int | None = None
         self.looked = self.began = 0.0
         self.peak = 0
@@ -124,13 +114,14 @@ class PassRun:
                 self.loop(guard)
             except KeyboardInterrupt as error:
                 guard.wake = lambda: None
-                self.abandon()
+                self.abandon(0.0)
                 cause = error if user_part(error.__traceback__) is not None else None
                 raise Interrupted(self.words_of_interrupt()) from cause
             except BaseException:
-                self.abandon()
+                self.abandon(PATIENCE)
                 raise
-            self.conclude()
+            if self.outcome.record is None:
+                self.conclude()
         return self.outcome
 
     def loop(self, guard: Guard) -> None:
@@ -139,6 +130,8 @@ class PassRun:
             if not self.halt:
                 self.fill(guard)
             if not self.flying and not self.again:
+                self.order.release(guard)
+                self.order.must_be_complete(self.next_item)
                 break
             if self.halt and self.done_before_error():
                 break
@@ -153,15 +146,19 @@ class PassRun:
                     arrival = self.arrivals.get_nowait()
                 except queue.Empty:
                     break
-            self.release(guard)
+            self.order.release(guard)
             self.look()
             if self.outcome.stopped:
-                self.abandon()
+                self.abandon(0.0 if self.stopped else PATIENCE)
                 break
+
+    def is_beyond_error(self, chunk: Chunk) -> bool:
+        """Return whether a chunk's results are of no use any more, because an earlier item has failed."""
+        return self.first_error is not None and chunk.first > self.first_error
 
     def done_before_error(self) -> bool:
         """Return whether nothing that runs still could fail earlier than the first failure."""
-        return self.first_error is not None and self.released >= self.first_error
+        return self.first_error is not None and self.order.released >= self.first_error
 
     # ---------------------------------------------------------------------------------------------------------- sending
 
@@ -183,7 +180,7 @@ class PassRun:
             return self.again.pop(0)
         if self.exhausted or any(chunk.alone for chunk in self.flying.values()):
             return None
-        if self.count is None and self.next_item - self.released > WINDOW * self.pool.workers * max(
+        if self.count is None and self.next_item - self.order.released > WINDOW * self.pool.workers * max(
             self.chunker.largest, 1
         ):
             return None
@@ -221,7 +218,7 @@ class PassRun:
                     chunk.each,
                     keep_going,
                     self.options.temporaries,
-                    lambda: self.halt,
+                    lambda: self.abandoned or self.is_beyond_error(chunk),
                 )
             request = self.transport.request(chunk, keep_going, self.options.temporaries)
             chunk.packing = self.clock() - chunk.sent
@@ -243,8 +240,6 @@ class PassRun:
             return  # abandoned, or already counted among the lost
         try:
             answer: Answer = future.result()
-        except CancelledError:
-            return
         except Exception as error:
             if not is_death(error):
                 raise self.in_words(error) from error
@@ -256,7 +251,7 @@ class PassRun:
         before = self.clock()
         settled = self.opened(chunk, answer)
         self.note(chunk, answer, before)
-        self.settled[chunk.first] = settled
+        self.order.settled[chunk.first] = settled
         self.finished += len(chunk.items)
         if settled.errors and self.options.on_error == "stop":
             first = chunk.first + min(settled.errors)
@@ -318,64 +313,6 @@ class PassRun:
             )
         )  # fmt: skip
 
-    # -------------------------------------------------------------------------------------------------------- releasing
-
-    def release(self, guard: Guard) -> None:
-        """Hand on what is complete up to here, in item order: output first, then the value."""
-        while not self.outcome.stopped:
-            settled = self.settled.pop(self.released, None)
-            if settled is None:
-                return
-            if self.on_value is None and not settled.errors and not settled.output:
-                if self.options.keep_values:
-                    self.outcome.values.extend(settled.values)
-                self.released += len(settled.values)
-                self.outcome.names.update(settled.names or {})
-            else:
-                self.release_one_by_one(settled, guard)
-
-    def release_one_by_one(self, settled: Settled, guard: Guard) -> None:
-        """Hand on a chunk's values with its output, and its first error if that is to be raised."""
-        printed = list(settled.output)
-        first = self.released
-        count = len(settled.values)
-        if settled.names and not settled.errors:
-            self.outcome.names.update(settled.names)
-        for offset in range(max(count, max(settled.errors, default=-1) + 1)):
-            while printed and printed[0][0] <= offset:
-                self.emit(first, *printed.pop(0))
-            if offset in settled.errors:
-                if settled.names:
-                    self.outcome.names.update(settled.names)
-                self.fail(first + offset, settled.items[offset], settled.errors[offset])
-                value: Any = self.failures[-1]
-            else:
-                value = settled.values[offset]
-            if self.options.keep_values:
-                self.outcome.values.append(value)
-            self.released += 1
-            if self.on_value is not None:
-                with guard.user_code():
-                    if self.on_value(first + offset, value):
-                        self.outcome.stopped = True
-                        return
-        for rest in printed:
-            self.emit(first, *rest)
-
-    def emit(self, first: int, offset: int, stream: str, text: str) -> None:
-        """Show or keep what an item printed."""
-        if self.options.output == "show":
-            output.show(stream, text)
-        elif self.options.output == "keep":
-            self.outcome.output = (*self.outcome.output, (first + offset, stream, text))
-
-    def fail(self, index: int, item: str, error: BaseException) -> None:
-        """Keep a failure, or raise it."""
-        self.failures.append(Failure(index, item, error))
-        self.outcome.failures = tuple(self.failures)
-        if self.options.on_error == "stop":
-            raise error
-
     # --------------------------------------------------------------------------------------------- health and progress
 
     def look(self) -> None:
@@ -414,7 +351,7 @@ class PassRun:
     def settled_by_death(self, chunk: Chunk, index: int, death: BaseException) -> None:
         """Count a single item as failed because its worker died or its time was up."""
         item = short_repr(chunk.items[0])
-        self.settled[index] = Settled([None], {0: with_item(death, index, item)}, {}, (), {0: item})
+        self.order.settled[index] = Settled([None], {0: with_item(death, index, item)}, items={0: item})
         self.finished += 1
         if self.options.on_error == "stop":
             self.first_error = index if self.first_error is None else min(self.first_error, index)
@@ -422,19 +359,25 @@ class PassRun:
 
     # ------------------------------------------------------------------------------------------------------- the end
 
-    def abandon(self) -> None:
-        """Stop everything that still runs and keep what has finished."""
-        self.halt = True
+    def abandon(self, patience: float) -> None:
+        """Stop everything that still runs and keep what has finished.
+
+        Futures are not cancelled: what is queued finds out that it is not wanted, and loky's thread would die of a
+        cancelled one.
+
+        Args:
+            patience: Seconds that running calls get to end by themselves, which saves the pool.
+        """
+        self.halt = self.abandoned = True
+        wait(self.flying, patience)
         for future, chunk in list(self.flying.items()):
-            if future.done() and not future.cancelled() and future.exception() is None:
+            if future.done() and future.exception() is None and future.result().problem is None:
                 self.settle(future, chunk)
-        for future in self.flying:
-            future.cancel()
-        for first, settled in self.settled.items():
+        for first, settled in self.order.settled.items():
             for offset, value in enumerate(settled.values):
                 if offset not in settled.errors:
                     self.outcome.finished[first + offset] = value
-        if any(not future.cancelled() and not future.done() for future in self.flying):
+        if self.flying:
             self.pool.broken = True
             if self.pool.shares_objects:
                 self.unstoppable = stop_threads(self.pool)
@@ -463,12 +406,11 @@ class PassRun:
         if self.options.progress is not None:
             self.options.progress(self.finished, self.count)
         messages = tuple(self.messages)
-        self.outcome.failures = tuple(self.failures)
         self.outcome.record = Pass(
             items=sum(message.count for message in messages),
             wall=self.clock() - self.began,
             cpu=sum(message.cpu + message.native_cpu for message in messages),
-            failures=len(self.failures),
+            failures=len(self.outcome.failures),
             stopped=self.stopped,
             bytes_in=sum(message.bytes_in for message in messages),
             bytes_out=sum(message.bytes_out for message in messages),

@@ -100,8 +100,7 @@ class Pool:
         """Open new workers after the old ones broke."""
         executor, self.executor = self.executor, None
         if executor is not None:
-            self.backend.kill(executor)
-            join(self.processes, executor)
+            end(self.backend, executor, self.processes)
         self.remove_folder()
         self.knows.clear()
         self.arena = None
@@ -111,7 +110,7 @@ class Pool:
         """Return what each worker process runs first."""
         threads = self.native_threads or max(1, usable_cpus() // self.workers)
         variables = dict.fromkeys(THREAD_VARIABLES, str(threads))
-        return Start(begin, (str(self.folder), os.getpid(), variables), variables)
+        return Start(begin, (str(self.folder), os.getpid(), dict(os.environ), variables), variables)
 
     def rendezvous(self) -> None:
         """Let every worker answer at the same time, so that all of them have really started."""
@@ -119,7 +118,7 @@ class Pool:
         near = self.folder is not None
         with guarded() as guard:
             if near or self.backend.isolation == "thread":
-                folder = self.folder or Path(tempfile.mkdtemp(prefix="concompare-"))
+                folder = self.folder or Path(tempfile.mkdtemp(prefix=f"concompare-{os.getpid()}-"))
                 calls = [self.executor.submit(meet, str(folder), self.workers, PATIENCE) for _ in range(self.workers)]
             else:
                 folder = None
@@ -157,8 +156,7 @@ class Pool:
         executor, self.executor = self.executor, None
         if executor is not None and not self.borrowed:
             if self.near:
-                self.backend.kill(executor)
-                join(self.processes, executor)
+                end(self.backend, executor, self.processes)
             else:
                 executor.shutdown(wait=False, cancel_futures=True)
         self.remove_folder()
@@ -170,12 +168,12 @@ class Pool:
         forget(self)
         if executor is not None and not self.borrowed:
             self.processes = self.backend.processes(executor) or self.processes
-            self.backend.kill(executor)
-            join(self.processes, executor)
+            end(self.backend, executor, self.processes)
         self.remove_folder()
 
     def remove_folder(self) -> None:
-        """Remove the shared files."""
+        """Remove the shared files, and let go of what holds semaphores."""
+        self.processes = []
         if self.folder is not None:
             release_alive(self.folder)
             shutil.rmtree(self.folder, ignore_errors=True)
@@ -223,15 +221,16 @@ def answers_of(calls: list[Future[Any]], check: Any) -> list[tuple[int, int, flo
     return [call.result() for call in calls]
 
 
-def join(processes: list[Any], executor: Executor) -> None:
-    """Wait until ended processes and the executor's own thread are gone; they have been told, so it is short."""
-    end = time.monotonic() + 2.0
+def end(backend: Backend, executor: Executor, processes: list[Any]) -> None:
+    """End workers at once and wait until they and the executor's own thread are gone; told to go, they go quickly."""
     manager = getattr(executor, "_executor_manager_thread", None)
+    backend.kill(executor)
+    late = time.monotonic() + 2.0
     if isinstance(manager, threading.Thread):
-        manager.join(max(0.0, end - time.monotonic()))
+        manager.join(max(0.0, late - time.monotonic()))
     for process in processes:
         with contextlib.suppress(AssertionError, ValueError, OSError):
-            process.join(max(0.0, end - time.monotonic()))
+            process.join(max(0.0, late - time.monotonic()))
 
 
 # ---------------------------------------------------------------------------------------------------- shared files
@@ -243,10 +242,11 @@ ALIVE: dict[Path, Any] = {}
 def make_folder(workers: int) -> Path:
     """Make the folder that a pool's processes share: in memory where the system has such a place."""
     base = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    prefix = f"concompare-{os.getpid()}-"
     try:
-        folder = Path(tempfile.mkdtemp(prefix="concompare-", dir=base))
+        folder = Path(tempfile.mkdtemp(prefix=prefix, dir=base))
     except OSError:
-        folder = Path(tempfile.mkdtemp(prefix="concompare-"))
+        folder = Path(tempfile.mkdtemp(prefix=prefix))
     Path(folder, "board").write_bytes(bytes(BOARD.size * max(workers * 2, 8)))
     alive = open(Path(folder, "alive"), "w+b")  # noqa: SIM115 - held as long as the pool
     with contextlib.suppress(ImportError, OSError):

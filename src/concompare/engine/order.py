@@ -1,0 +1,97 @@
+"""Values in input order: what arrives early waits, what is next goes out with what it printed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from concompare.engine import output
+from concompare.engine.interrupt import Guard
+from concompare.engine.outcome import Failure, Outcome, PassOptions
+
+
+@dataclass(slots=True)
+class Settled:
+    """The answer to a chunk, waiting for its turn; errors and the reprs of their items by offset in the chunk."""
+
+    values: list[Any]
+    errors: dict[int, BaseException] = field(default_factory=dict)
+    names: dict[str, Any] = field(default_factory=dict)
+    output: tuple[tuple[int, str, str], ...] = ()
+    items: dict[int, str] = field(default_factory=dict)
+
+
+class Order:
+    """Hand on answers in item order: to the caller, and into the outcome.
+
+    Attributes:
+        settled: Answers that wait, by the position of their first item.
+        released: Position of the next item to hand on.
+    """
+
+    def __init__(self, outcome: Outcome, options: PassOptions, on_value: Callable[[int, Any], Any] | None) -> None:
+        self.outcome, self.options, self.on_value = outcome, options, on_value
+        self.settled: dict[int, Settled] = {}
+        self.released = 0
+
+    def release(self, guard: Guard) -> None:
+        """Hand on what is complete up to here: output first, then the value.
+
+        Raises:
+            BaseException: The error of an item whose turn it is, with `on_error="stop"`.
+        """
+        while not self.outcome.stopped:
+            settled = self.settled.pop(self.released, None)
+            if settled is None:
+                return
+            if self.on_value is None and not settled.errors and not settled.output:
+                if self.options.keep_values:
+                    self.outcome.values.extend(settled.values)
+                self.released += len(settled.values)
+                self.outcome.names.update(settled.names)
+            else:
+                self.one_by_one(settled, guard)
+
+    def must_be_complete(self, count: int) -> None:
+        """Make sure that every item's value has been handed on; a pass never ends with fewer in silence."""
+        if self.released != count and not self.outcome.stopped:
+            raise RuntimeError(f"a pass of {count} items ended after {self.released}: please report this as a bug")
+
+    def one_by_one(self, settled: Settled, guard: Guard) -> None:
+        """Hand on a chunk's values one by one, each after what it printed."""
+        first = self.released
+        printed = list(settled.output)
+        self.outcome.names.update(settled.names)
+        for offset in range(max(len(settled.values), max(settled.errors, default=-1) + 1)):
+            while printed and printed[0][0] <= offset:
+                self.emit(first, *printed.pop(0))
+            if offset in settled.errors:
+                value: Any = self.failure(first + offset, settled.items[offset], settled.errors[offset])
+            else:
+                value = settled.values[offset]
+            if self.options.keep_values:
+                self.outcome.values.append(value)
+            self.released += 1
+            if self.on_value is not None:
+                with guard.user_code():
+                    if self.on_value(first + offset, value):
+                        self.outcome.stopped = True
+                        return
+        for rest in printed:
+            self.emit(first, *rest)
+
+    def emit(self, first: int, offset: int, stream: str, text: str) -> None:
+        """Show or keep what an item printed."""
+        if self.options.output == "show":
+            output.show(stream, text)
+        elif self.options.output == "keep":
+            self.outcome.output = (*self.outcome.output, (first + offset, stream, text))
+
+    def failure(self, index: int, item: str, error: BaseException) -> Failure:
+        """Return what stands in a failed item's place, or raise its error."""
+        failure = Failure(index, item, error)
+        self.outcome.failures = (*self.outcome.failures, failure)
+        if self.options.on_error == "stop":
+            raise error
+        return failure
