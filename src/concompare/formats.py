@@ -112,7 +112,7 @@ def percent(share: float | None) -> str:
     if share < 0.0005:
         return "< 0.1 %"
     if share < 0.0095:
-        return f"{significant(share * 100, 1)} %"
+        return f"{share * 100:.1f} %"
     return f"{share * 100:.0f} %"
 
 

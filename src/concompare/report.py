@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import json
 import os
@@ -121,14 +122,16 @@ class Report:
 
     def _repr_mimebundle_(
         self, include: Iterable[str] | None = None, exclude: Iterable[str] | None = None
-    ) -> dict[str, Any]:
+    ) -> dict[str, str]:
         """Return the report for every kind of front end.
 
         The picture, with the table in it, is for those that show no HTML, such as nbconvert's PDF.
         """
-        makers: dict[str, Callable[[], Any]] = {"text/plain": self.terminal_text, "text/html": self._repr_html_}
-        if self.plots and not is_terminal():
-            makers["image/png"] = self.png
+        makers: dict[str, Callable[[], str]] = {"text/plain": self.terminal_text}
+        if not is_terminal():
+            makers["text/html"] = self._repr_html_
+        if not is_terminal() and self.plots:
+            makers["image/png"] = lambda: base64.b64encode(self.png()).decode("ascii")
         wanted = [kind for kind in makers if (not include or kind in include) and kind not in (exclude or ())]
         return {kind: makers[kind]() for kind in wanted}
 
@@ -136,7 +139,9 @@ class Report:
         """Return the text, as wide as the terminal and with its weights where there is one."""
         if not is_terminal():
             return str(self).rstrip()
-        return text_of(self.view, shutil.get_terminal_size().columns, styled=True).rstrip()
+        text = text_of(self.view, shutil.get_terminal_size().columns, styled=True).rstrip()
+        encoding = sys.stdout.encoding or "utf-8"
+        return text.encode(encoding, "replace").decode(encoding)
 
     def show(self) -> None:
         """Show the report: rich in a notebook, as text elsewhere."""
@@ -183,7 +188,7 @@ class Report:
             "comparison": to_data(self.comparison),
             "findings": to_data(self.findings),
         }
-        return json.dumps(data, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
+        return json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"
 
     def rows(self) -> list[dict[str, Any]]:
         """Return one dict of plain numbers for each trial, seconds and bytes, as CSV and pandas get them."""

@@ -12,6 +12,8 @@ from concompare.render.palette import INKS, PART_COLOURS, PART_HATCHES, Theme, i
 from concompare.render.parts import LEDGER_PARTS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from matplotlib.axes import Axes
     from matplotlib.figure import SubFigure
 
@@ -46,7 +48,20 @@ def draw_ledger(part: SubFigure, pictures: Pictures, theme: Theme, width: float,
     for place, (bar, label) in enumerate(zip(pictures.bars, labels, strict=True)):
         name_bar(axes, place, label, look_of(bar.backend).colour(theme), picked=bar.picked)
         draw_shares(axes, place, bar, across)
-    write_legend(part, size, pictures, theme, (left, bottom - 0.14))
+    keys = [key for bar in pictures.bars for key, share in bar.shares if share >= LEAST_SHARE]
+    last = write_legend(part, size, keys, theme, (left, bottom - 0.14))
+    if pictures.more_bars:
+        words = f"{formats.count(pictures.more_bars, 'more trial')} in numbers below"
+        up = (last - LEGEND_STEP) / tall
+        part.text(
+            min(left, 1.5) / width,
+            up,
+            words,
+            size=canvas.SMALL_SIZE,
+            va="center",
+            color=INKS[theme].muted,
+            parse_math=False,
+        )
 
 
 def lying_axes(
@@ -114,15 +129,15 @@ def patch(key: str, x: float, y: float, width: float, height: float) -> Rectangl
 
 
 def write_legend(
-    part: SubFigure, size: tuple[float, float], pictures: Pictures, theme: Theme, corner: tuple[float, float]
-) -> None:
-    """Write what the colours mean, in as many lines as it takes, from a corner downwards."""
+    part: SubFigure, size: tuple[float, float], keys: Iterable[str], theme: Theme, corner: tuple[float, float]
+) -> float:
+    """Write what the colours of these parts mean, in as many lines as it takes, from a corner downwards.
+
+    Returns:
+        The height of its last line.
+    """
     width, tall = size
-    used = [
-        (k, w)
-        for k, w in LEDGER_PARTS
-        if any(s >= LEAST_SHARE for bar in pictures.bars for p, s in bar.shares if p == k)
-    ]
+    used = [(key, word) for key, word in LEDGER_PARTS if key in set(keys)]
     axes = part.add_axes((0, 0, 1, 1))
     axes.set_axis_off()
     axes.set_xlim(0, width)
@@ -136,9 +151,7 @@ def write_legend(
         axes.add_patch(patch(key, x, y - 0.055, 0.13, 0.11))
         canvas.write(axes, x + 0.18, y, word, size=canvas.SMALL_SIZE, va="center", color=INKS[theme].text)
         x += wide
-    if pictures.more_bars:
-        words = f"{formats.count(pictures.more_bars, 'more trial')} in numbers below"
-        canvas.write(axes, start, y - LEGEND_STEP, words, size=canvas.SMALL_SIZE, va="center", color=INKS[theme].muted)
+    return y
 
 
 def times_height(pictures: Pictures) -> float:

@@ -53,6 +53,13 @@ SETTINGS: dict[str, Any] = {
 }
 
 
+class Drawing(Figure):
+    """A figure that notebooks show without pyplot and without `%matplotlib inline`."""
+
+    def _repr_png_(self) -> bytes:
+        return png_of(self)
+
+
 def panels_of(pictures: Pictures) -> tuple[str, ...]:
     """Return the names of the panels that have something to show, in their order."""
     found = []
@@ -109,7 +116,7 @@ def draw_one(pictures: Pictures, panel: str, theme: Theme = "light") -> Figure:
     """Return one panel as a figure."""
     with our_settings():
         height = height_of(panel, pictures)
-        figure = Figure(figsize=(WIDTH, height), dpi=DPI, facecolor=INKS[theme].paper)
+        figure = Drawing(figsize=(WIDTH, height), dpi=DPI, facecolor=INKS[theme].paper)
         FigureCanvasAgg(figure)
         part: Any = figure.subfigures()
         part.patch.set_alpha(0)
@@ -123,7 +130,7 @@ def draw(view: View, theme: Theme = "light") -> Figure:
         rows = rows_of(view.pictures)
         columns = max(map(len, rows), default=1)
         heights = [HEAD, *(max(height_of(name, view.pictures) for name in row) for row in rows)]
-        figure = Figure(figsize=(WIDTH * columns, sum(heights)), dpi=DPI, facecolor=INKS[theme].paper)
+        figure = Drawing(figsize=(WIDTH * columns, sum(heights)), dpi=DPI, facecolor=INKS[theme].paper)
         FigureCanvasAgg(figure)
         write_head(figure, view, theme)
         parts: Any = figure.subfigures(len(heights), columns, squeeze=False, height_ratios=heights, wspace=0, hspace=0)

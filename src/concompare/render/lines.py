@@ -83,7 +83,9 @@ def scale_of(values: Sequence[float]) -> Scale:
 def draw_time(part: SubFigure, pictures: Pictures, theme: Theme, width: float, tall: float) -> None:
     """Draw the time of one pass against workers, with the plain loop, the ideal and what the machine can give."""
     values = [p.seconds for c in pictures.curves for p in c.points] + ([pictures.plain] if pictures.plain else [])
-    scale = scale_of(values)
+    most = max(values)
+    tops = [min(p.seconds + p.spread, 1.5 * most) for c in pictures.curves for p in c.points]
+    scale = scale_of([*values, *tops])
     endings = [(look_of(c.backend), c.label, c.points[-1].workers, c.points[-1].seconds) for c in pictures.curves]
     named = [Ending(math.log2(n), y, label, look.colour(theme), bold=True) for look, label, n, y in endings]
     guides = guide_lines(pictures) if pictures.plain else []

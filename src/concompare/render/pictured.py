@@ -98,10 +98,12 @@ def few_bars(bars: list[Bar]) -> list[Bar]:
 
 def timeline_of(comparison: Comparison, picked: Configuration | None) -> Timeline | None:
     """Return the strips of the pick and of other backends at a like worker count, or None where none were recorded."""
-    recorded = [t for t in ordered(comparison, picked) if t.backend != "serial" and messages_of(t)]
+    able = [t for t in ordered(comparison, picked) if t.backend != "serial"]
+    recorded = [t for t in able if messages_of(t)]
+    recorded = [t for t in recorded if t.workers > 1] or recorded
     if not recorded:
         return None
-    like = recorded[0].workers
+    like = able[0].workers
     best: dict[str, Trial] = {}
     for trial in recorded:
         nearest = best.setdefault(trial.backend, trial)
@@ -117,10 +119,10 @@ def timeline_of(comparison: Comparison, picked: Configuration | None) -> Timelin
 
 
 def messages_of(trial: Trial) -> tuple[Message, ...]:
-    """Return the messages of the last pass of which they were kept."""
+    """Return the messages of the last pass of which they were kept, be it one that was cut short."""
     if trial.problem is not None:
         return ()
-    return next((p.messages for p in reversed(trial.timed) if p.messages), ())
+    return next((p.messages for p in reversed(trial.passes) if p.messages), ())
 
 
 def in_sight(trial: Trial) -> float:

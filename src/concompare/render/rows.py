@@ -112,10 +112,15 @@ def row_of(trial: Trial, comparison: Comparison, serial: Trial | None, picked: C
 
 
 def first_time(trial: Trial, comparison: Comparison) -> str:
-    """Return the time of the first pass with the start of its workers, scaled to all items where it was a sample."""
-    if trial.cold is None:
-        return formats.NOTHING
+    """Return the time of the first pass with the start of its workers.
+
+    Where it ran a sample, or the workers were already there, it is what the first pass of all items would take.
+    """
+    time = stats.whole(trial, comparison)
     did = trial.passes[0].items if trial.passes else 0
+    if trial.cold is None:
+        known = trial.start_up is not None and time is not None
+        return f"≈ {formats.seconds((trial.start_up or 0.0) + (time or 0.0))}" if known else formats.NOTHING
     if not is_sampled(trial, comparison) or not 0 < did < comparison.subject.items:
         return formats.seconds(trial.cold)
     start = trial.start_up or 0.0

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from matplotlib.collections import PolyCollection
 
 from concompare import formats
-from concompare.render import canvas
+from concompare.render import bars, canvas
 from concompare.render.lines import linear_ticks
 from concompare.render.palette import INKS, PART_COLOURS, Theme, look_of
 
@@ -23,6 +23,8 @@ THICK = 0.78
 HEADING = 0.24
 TOP, BOTTOM = 0.42, 0.52
 LEFT = 0.42
+LEGEND = 0.24
+"""Inches for the meaning of the colours, where no ledger beside it tells them."""
 
 
 def height(pictures: Pictures) -> float:
@@ -30,7 +32,12 @@ def height(pictures: Pictures) -> float:
     timeline = pictures.timeline
     if timeline is None:
         return 1.0
-    return TOP + BOTTOM + sum(HEADING + STEP * max(1, len(group.strips)) for group in timeline.groups)
+    return TOP + BOTTOM + strips_height(timeline) + (0.0 if pictures.bars else LEGEND)
+
+
+def strips_height(timeline: Timeline) -> float:
+    """Return the height of the strips with their headings in inches."""
+    return sum(HEADING + STEP * max(1, len(group.strips)) for group in timeline.groups)
 
 
 def draw(part: SubFigure, pictures: Pictures, theme: Theme, width: float, tall: float) -> None:
@@ -43,7 +50,7 @@ def draw(part: SubFigure, pictures: Pictures, theme: Theme, width: float, tall: 
     window = "" if timeline.whole else f" (first {formats.seconds(timeline.until, 2)})"
     canvas.title(part, size, f"Who did what when{window}", theme)
     canvas.aside(part, size, "height = share of that time", ink.muted)
-    inner = height(pictures) - TOP - BOTTOM
+    inner = strips_height(timeline)
     axes = canvas.axes_at(part, size, (LEFT, 0.2, tall - TOP - inner, TOP), theme)
     unit, name = formats.unit_of(timeline.until)
     axes.set_xlim(0, timeline.until)
@@ -55,6 +62,11 @@ def draw(part: SubFigure, pictures: Pictures, theme: Theme, width: float, tall: 
     axes.set_xticklabels([f"{tick:g}" for tick in ticks])
     axes.set_xlabel({"s": "seconds", "ms": "milliseconds"}.get(name, name), color=ink.muted, size=canvas.TEXT_SIZE)
     draw_groups(axes, timeline, theme, width)
+    if not pictures.bars:
+        keys = {
+            k for group in timeline.groups for strip in group.strips for span in strip.spans for k, _ in span.shares
+        }
+        bars.write_legend(part, size, keys, theme, (LEFT, tall - TOP - inner - BOTTOM + 0.02))
 
 
 def draw_groups(axes: Axes, timeline: Timeline, theme: Theme, width: float) -> None:

@@ -78,6 +78,8 @@ def plain_headline(others: list[Trial], serial: Trial) -> str:
     ratios = [between for other in others if (between := stats.speed_up(other, serial)) is not None]
     if any(stats.verdict(between) == "faster" for between in ratios):
         return "Keep the plain loop: what is faster is not worth it"
+    if any(between.mid > 1 + stats.NOISE for between in ratios):
+        return "Keep the plain loop: nothing else is clearly faster"
     return "Keep the plain loop: nothing else is faster"
 
 
