@@ -346,7 +346,22 @@ def show_run(ran: Ran, args: Namespace) -> None:
     if not args.quiet:
         from concompare.render.summary import summary_of
 
-        display(report if len(ran.comparison.trials) > 1 else summary_of(ran.comparison, ran.note))
+        display(Runs(report) if len(ran.comparison.trials) > 1 else summary_of(ran.comparison, ran.note))
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """Several runs of one cell as they are shown: the report, with its details in rich front ends only."""
+
+    report: Report
+
+    def __repr__(self) -> str:
+        from concompare.render.text import text_of
+
+        return text_of(self.report.view, details=False).rstrip()
+
+    def _repr_html_(self) -> str:
+        return self.report._repr_html_()
 
 
 class Live:
