@@ -311,9 +311,7 @@ def hazard_load(facts: Environment) -> str | None:
     """Say that the machine is busy with something else."""
     if facts.load is None or facts.load <= facts.cpus:
         return None
-    return (
-        f"The machine is busy: {facts.load:.1f} processes want its {facts.cpus} CPUs. Expect noisy times."
-    )
+    return f"The machine is busy: {facts.load:.1f} processes want its {facts.cpus} CPUs. Expect noisy times."
 
 
 def hazard_tracer(facts: Environment) -> str | None:
