@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+from concompare.equality import difference, equal
+
+NAN = float("nan")
+
+
+@dataclass
+class Point:
+    x: float
+    y: Any = None
+
+
+class Bare:
+    def __init__(self, value: object) -> None:
+        self.value = value
+
+
+class Slotted:
+    __slots__ = ("value",)
+
+    def __init__(self, value: object) -> None:
+        self.value = value
+
+
+class Rude:
+    def __eq__(self, other: object) -> bool:
+        raise RuntimeError("compare me not")
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (1, 1),
+        ("a", "a"),
+        (NAN, math.nan),
+        ([1.0, NAN], [1.0, float("nan")]),
+        ({"a": (NAN, 1)}, {"a": (float("nan"), 1)}),
+        ({1, 2}, {2, 1}),
+        (np.array([1.0, NAN]), np.array([1.0, NAN])),
+        (np.array(["a", "b"]), np.array(["a", "b"])),
+        (np.array([{"a": NAN}, None], dtype=object), np.array([{"a": float("nan")}, None], dtype=object)),
+        (np.float64(NAN), np.float64(NAN)),
+        (Point(NAN, [1]), Point(float("nan"), [1])),
+        (Bare([1, NAN]), Bare([1, float("nan")])),
+        (Slotted(3), Slotted(3)),
+        (ValueError("x"), ValueError("x")),
+        (range(3), range(3)),
+    ],
+)
+def test_the_same_value_is_equal(one: object, other: object) -> None:
+    assert equal(one, other) is True
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (1, 2),
+        (0.1 + 0.2, 0.3),  # exact: the same code on the same item gives the same bits
+        ([1, 2], [2, 1]),
+        ([1, 2], [1, 2, 3]),
+        ((1,), [1]),
+        ({"a": 1}, {"a": 2}),
+        (np.array([1.0, 2.0]), np.array([1.0, 2.0000001])),
+        (np.array([1, 2]), np.array([1.0, 2.0])),
+        (np.array([[1, 2]]), np.array([1, 2])),
+        (Point(1, [1]), Point(1, [2])),
+        (Bare(1), Bare(2)),
+        (np.array([1]), [1]),
+        (None, 0),
+    ],
+)
+def test_another_value_is_not(one: object, other: object) -> None:
+    assert equal(one, other) is False
+
+
+def test_tables_are_compared_as_tables() -> None:
+    pd = pytest.importorskip("pandas")
+    assert equal(pd.DataFrame({"a": [1.0, NAN]}), pd.DataFrame({"a": [1.0, NAN]})) is True
+    assert equal(pd.Series([1, 2], name="s"), pd.Series([1, 2], name="s")) is True
+    assert equal(pd.DataFrame({"a": [1]}), pd.DataFrame({"a": [2]})) is False
+    assert equal(pd.DataFrame({"a": [1]}), pd.DataFrame({"b": [1]})) is False
+    assert equal({"t": pd.Series([1])}, {"t": pd.Series([1])}) is True
+
+
+def test_what_cannot_be_compared_is_neither() -> None:
+    assert equal(Rude(), Rude()) is None
+    assert equal(object(), object()) in (None, True)  # equal pickles, if they can be pickled
+    assert equal(iter([1]), iter([2])) is None
+
+
+def test_a_structure_without_end_is_not_followed_for_ever() -> None:
+    one: list[object] = []
+    one.append(one)
+    other: list[object] = []
+    other.append(other)
+    assert equal(one, other) in (True, None)
+
+
+def test_the_difference_names_the_first_item() -> None:
+    assert difference([1, 2], [1, 2], [4, 7]) == (True, None)
+    assert difference([1, 3], [1, 2], [4, 7]) == (False, "item 7: 3 instead of 2")
+    assert difference([1], [1, 2], [0, 1]) == (False, "1 results instead of 2")
+    assert difference([1, Rude()], [1, Rude()], [0, 1]) == (None, None)
+    assert len(difference(["x" * 1000], ["y" * 1000], [0])[1] or "") < 120
