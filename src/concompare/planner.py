@@ -220,8 +220,13 @@ class Costs:
         return guess
 
     def warm(self, arm: Arm, size: int) -> int:
-        """Return the items of a short warm-up pass: threads share what is warm already, others get one or two each."""
+        """Return the items of a short warm-up pass: threads share what is warm already, others get one or two each.
+
+        There is none where items are so long that a pass has one per worker.
+        """
         count = self.count(arm, size)
+        if self.rounds == 1:
+            return 0
         if arm.isolation in ("none", "thread"):
             return min(2, count)
         return min(count, max(2, arm.workers * (2 if self.rounds >= ITEMS_PER_WORKER else 1)))
@@ -231,8 +236,9 @@ class Costs:
         total = 0.0
         for arm in arms:
             if arm.backend != "serial":
-                share = 1.0 if warm_all else self.warm(arm, size) / max(1, self.count(arm, size))
-                total += self.open(arm) + max(share * self.one(arm, size), self.calibration.mean)
+                warm = self.count(arm, size) if warm_all else self.warm(arm, size)
+                first = max(warm / max(1, self.count(arm, size)) * self.one(arm, size), self.calibration.mean)
+                total += self.open(arm) + (first if warm else 0.0)
         return total
 
     def trouble(self, arm: Arm, size: int) -> float:
@@ -408,6 +414,8 @@ def next_block(
 ) -> tuple[Arm, ...]:
     """Return the arms of the next block: the plain loop, and as many of the best as leave time for enough blocks.
 
+    All of them where three blocks of all fit, since a row of fewer passes says little; then the best alone.
+
     Args:
         seconds: Seconds of a pass of each arm, loops included, as measured.
         rates: Seconds per item of each.
@@ -419,6 +427,8 @@ def next_block(
     others = sorted((arm for arm in seconds if arm.backend != "serial"), key=lambda arm: rates[arm])
     if strict and others:
         others = [arm for arm in others if rates[arm] <= HOPELESS * rates[others[0]]]
+    if sum(seconds.values()) * (LEAST_BLOCKS - ran) <= left and ran < LEAST_BLOCKS and not strict:
+        return (*serial, *others)
     wanted = max(1, stats.ENOUGH - ran)
     while others:
         chosen = (*serial, *others)

@@ -212,6 +212,8 @@ class Trials:
         bench.start_up, bench.got = bench.pool.start_up, bench.pool.got
         if arm.isolation == "process":
             self.opening = bench.pool.start_up / arm.workers
+        if not self.shape.warm_all and not self.costs.warm(arm, len(self.sample)):
+            return True
         return self.run(bench, -1, warm_up=True)
 
     def positions_of(self, arm: Arm, warm_up: bool) -> list[int]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 
@@ -101,7 +102,7 @@ def test_the_same_twice_one_after_the_other_is_called_a_difference_under_drift()
 
 
 def test_warnings_name_what_is_doubtful() -> None:
-    def of(walls: list[float], **more: object) -> tuple[str, ...]:
+    def of(walls: list[float], **more: Any) -> tuple[str, ...]:
         return stats.warnings_of(trial("threads", 2, walls, **more), cpus=4)
 
     assert of([1.0, 1.01, 0.99, 1.0, 1.0]) == ()

@@ -94,6 +94,10 @@ class World:
     dispatch: float = 0.00003
     spawn: float = 0.1
     contention: float = 0.0
+    contention_of: dict[str, float] = field(default_factory=dict)
+    memory_per_worker: int | None = None
+    memory_available: int | None = None
+    prints: bool = False
     noise: float = 0.0
     drift: float = 0.0
     busy: float = 0.0
@@ -116,7 +120,15 @@ class World:
     def environment(self) -> Environment:
         usable = self.cpus if self.quota is None else max(1, min(self.cpus, round(self.quota + 0.49)))
         return Environment(
-            "3.11.7", "CPython", "Linux", "x86_64", self.cpus, usable, quota=self.quota, physical=self.physical
+            "3.11.7",
+            "CPython",
+            "Linux",
+            "x86_64",
+            self.cpus,
+            usable,
+            quota=self.quota,
+            physical=self.physical,
+            memory_available=self.memory_available,
         )
 
     def capacity_of(self, n: int) -> float:
@@ -171,22 +183,28 @@ class World:
         if self.before is not None:
             self.before(name, pool.workers, len(self.order))
         values = []
+        merged: dict[str, Any] = {}
         for index, item in enumerate(items):
             self.executions.append((name, item))
             value = function(item)
-            names = {}
             if options.temporaries:
                 value, names = value
+                merged.update(names)
             values.append(value)
             if on_value is not None:
                 on_value(index, value)
         if self.change is not None:
             values = self.change(name, pool.workers, values)
-        record = self.simulate([self.cost(item) for item in items], isolation, pool.workers)
+        grown = self.contention_of.get(name, 1.0)
+        costs = [replace(cost, cpu=cost.cpu * grown) for cost in map(self.cost, items)]
+        record = self.simulate(costs, isolation, pool.workers)
+        if options.memory and self.memory_per_worker is not None:
+            record = replace(record, peak_memory=self.memory_per_worker * pool.workers)
         if options.cap is not None and record.wall > options.cap:
             record = replace(record, wall=options.cap, stopped=f"capped at {options.cap:.3g} s")
         self.now += record.wall
-        return FakeOutcome(values, record, names if items else {}, tuple((i, "stdout", f"{i}\n") for i in range(0)))
+        printed = tuple((i, "stdout", f"{item}\n") for i, item in enumerate(items))
+        return FakeOutcome(values, record, merged, printed if self.prints and options.output == "keep" else ())
 
     def simulate(self, costs: Sequence[Cost], isolation: str, workers: int) -> Pass:
         slow = (1 + self.drift * (self.now - 1000.0)) * max(0.3, self.chance.gauss(1, self.noise))

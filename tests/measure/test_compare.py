@@ -1,0 +1,362 @@
+"""Whole comparisons in simulated worlds: what is run, what is kept, what is said of what cannot run."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from concompare import advise, measure, planner, stats
+from concompare.errors import Interrupted, WorkerDied
+from concompare.measure import Kept, Progress
+from concompare.records import Comparison, Subject, Trial
+from tests.measure.worlds import BACKENDS, PROCESSES, SERIAL, THREADS, Cost, FakeBackend, World
+
+
+def double(x: int) -> int:
+    return 2 * x
+
+
+def run(
+    world: World,
+    items: Sequence[Any],
+    function: Callable[[Any], Any] = double,
+    backends: Sequence[Any] = BACKENDS,
+    **more: Any,
+) -> tuple[Comparison, Kept]:
+    return measure.compare(
+        function,
+        items,
+        backends=backends,
+        subject=Subject("f"),
+        environment=world.environment(),
+        runner=world,
+        machine=world,
+        clock=world.clock,
+        **{"seed": 3, **more},
+    )
+
+
+def of(comparison: Comparison, backend: str, workers: int) -> Trial:
+    return next(t for t in comparison.trials if (t.backend, t.workers) == (backend, workers))
+
+
+def test_every_backend_and_worker_count_is_a_row_and_the_values_are_kept() -> None:
+    world = World(lambda x: Cost(0.003))
+    comparison, kept = run(world, range(100))
+    assert [(t.backend, t.workers) for t in comparison.trials] == [
+        ("serial", 1), ("threads", 1), ("threads", 2), ("processes", 1), ("processes", 2),
+    ]  # fmt: skip
+    assert kept.values == [2 * x for x in range(100)]
+    assert all(t.same for t in comparison.trials)
+    assert of(comparison, "processes", 2).start_up == pytest.approx(0.27)
+    best = advise.pick(comparison)
+    assert (best.backend, best.workers) == ("processes", 2)
+
+
+def test_every_pool_has_one_marked_warm_up_and_its_time_is_the_cold_one() -> None:
+    comparison, _ = run(World(lambda x: Cost(0.003)), range(100))
+    for trial in comparison.trials:
+        warm = [p.warm_up for p in trial.passes]
+        assert warm == [True] + [False] * (len(warm) - 1)
+        assert len(trial.timed) >= 3
+    trial = of(comparison, "processes", 2)
+    assert trial.cold == pytest.approx((trial.start_up or 0) + trial.passes[0].wall)
+
+
+def test_blocks_are_interleaved_in_random_order_that_the_seed_repeats() -> None:
+    orders = []
+    for seed in (3, 3, 4):
+        world = World(lambda x: Cost(0.003))
+        run(world, range(100), seed=seed)
+        orders.append(world.order)
+    assert orders[0] == orders[1] != orders[2]
+    kinds = [key for key in orders[0] if key == ("threads", 2)]
+    last = len(orders[0]) - 1 - orders[0][::-1].index(("threads", 2))
+    assert last - orders[0].index(("threads", 2)) > len(kinds)
+
+
+def test_the_comparison_takes_no_longer_than_planned() -> None:
+    for cost in (0.00001, 0.003, 0.1, 1.0, 4.0):
+        world = World(lambda x, c=cost: Cost(c))  # type: ignore[misc]
+        marks: list[tuple[float, str]] = []
+        comparison, _ = run(world, range(100), show=lambda p, m=marks, w=world: m.append((w.now, p.doing)))
+        end = next(now for now, doing in marks if doing == "done" or "for the results" in doing)
+        assert comparison.plan is not None
+        assert end - marks[0][0] <= 1.1 * comparison.plan.estimate
+        assert comparison.plan.estimate <= 30
+
+
+def test_the_plan_is_shown_before_any_pool_is_opened() -> None:
+    shown: list[Progress] = []
+    pools: list[int] = []
+    world = World(lambda x: Cost(0.003))
+
+    def show(progress: Progress) -> None:
+        shown.append(progress)
+        if progress.doing == "plan":
+            pools.append(len(world.pools))
+
+    run(world, range(100), show=show)
+    assert pools == [1]  # the plain loop's
+    plan = next(p for p in shown if p.doing == "plan").plan
+    assert plan is not None
+    assert plan.budget == 30.0
+    fractions = [p.fraction for p in shown]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1.0
+
+
+def test_a_short_cell_is_looped_until_a_sample_is_long_enough() -> None:
+    comparison, kept = run(World(lambda x: Cost(0.0001)), range(100))
+    trial = of(comparison, "serial", 1)
+    assert {p.loops for p in trial.timed} <= {10, 11}
+    assert stats.seconds(trial) == pytest.approx(0.01)
+    assert kept.values == [2 * x for x in range(100)]
+
+
+def test_a_long_cell_is_sampled_and_the_rest_run_once_with_the_pick() -> None:
+    world = World(lambda x: Cost(0.5))
+    comparison, kept = run(world, range(200))
+    assert kept.values == [2 * x for x in range(200)]
+    plan = comparison.plan
+    assert plan is not None
+    assert plan.sampled is not None
+    assert plan.sampled < 60
+    assert plan.confirming == pytest.approx(0.5 * (200 - plan.sampled) / 2, rel=0.2)
+    best = of(comparison, "processes", 2)
+    confirming = best.passes[-1]
+    assert (confirming.items, confirming.block) == (200 - plan.sampled, -1)
+    assert set(confirming.sample).isdisjoint(stats.used(best)[-1].sample)
+    times = [x for name, x in world.executions if name == "processes"]
+    assert {times.count(x) for x in confirming.sample} == {1}
+    assert stats.whole(best, comparison) == pytest.approx(50, rel=0.1)
+
+
+def test_the_plain_loop_does_not_run_an_item_twice_to_calibrate() -> None:
+    world = World(lambda x: Cost(60.0))
+    comparison, kept = run(world, range(3), backends=(SERIAL, THREADS))
+    assert [x for name, x in world.executions] == [0, 1, 2]
+    assert kept.values == [0, 2, 4]
+    problem = of(comparison, "threads", 2).problem
+    assert problem == "not run: one pass does not fit the budget of 30 s"
+
+
+def test_items_too_long_to_run_several_are_run_by_every_worker() -> None:
+    world = World(lambda x: Cost(8.0))
+    comparison, kept = run(world, range(20))
+    trial = of(comparison, "processes", 2)
+    assert trial.problem is None
+    between = stats.speed_up(trial, comparison.trials[0])
+    assert between is not None
+    assert between.mid == pytest.approx(2.0, rel=0.05)
+    assert kept.values == [2 * x for x in range(20)]
+
+
+def test_different_results_are_seen_named_and_never_picked() -> None:
+    def change(name: str, workers: int, values: list[Any]) -> list[Any]:
+        return [-1, *values[1:]] if name == "processes" else values
+
+    comparison, kept = run(World(lambda x: Cost(0.003), change=change), range(1, 101))
+    trial = of(comparison, "processes", 2)
+    assert (trial.same, trial.difference) == (False, "item 0: -1 instead of 2")
+    assert advise.pick(comparison).backend != "processes"
+    assert kept.values[0] == 2
+    assert len(trial.timed) == 1  # not worth further passes
+
+
+def test_a_plain_loop_that_differs_from_itself_makes_nothing_wrong() -> None:
+    chance = random.Random(1)
+    comparison, _ = run(World(lambda x: Cost(0.003)), range(100), function=lambda x: chance.random())
+    for trial in comparison.trials[1:]:
+        assert trial.same is None
+        assert trial.difference == "cannot be compared: the plain loop gives other results each time"
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (WorkerDied("a worker was killed by SIGSEGV at item 3"), "a worker was killed by SIGSEGV at item 3"),
+        (ValueError("bad\nmore"), "ValueError: bad"),
+        (KeyError(), "KeyError"),
+    ],
+)
+def test_a_backend_that_cannot_run_is_a_row_that_says_why(error: Exception, said: str) -> None:
+    def before(name: str, workers: int, number: int) -> None:
+        if name == "processes":
+            raise error
+
+    world = World(lambda x: Cost(0.003), before=before)
+    comparison, kept = run(world, range(100))
+    assert of(comparison, "processes", 2).problem == said
+    assert of(comparison, "threads", 2).problem is None
+    assert kept.values == [2 * x for x in range(100)]
+
+
+def test_a_backend_that_is_not_available_is_a_row_too() -> None:
+    absent = FakeBackend("loky", "loky", "process", reason="loky is not installed")
+    comparison, _ = run(World(lambda x: Cost(0.003)), range(100), backends=(SERIAL, THREADS, absent))
+    assert of(comparison, "loky", 2).problem == "loky is not installed"
+
+
+def test_the_plain_loop_is_measured_even_if_nobody_asked() -> None:
+    comparison, _ = run(World(lambda x: Cost(0.003)), range(100), backends=(THREADS, SERIAL))
+    assert comparison.trials[0].backend == "serial"
+
+
+def test_an_interrupt_closes_all_pools_and_goes_on_up() -> None:
+    def before(name: str, workers: int, number: int) -> None:
+        if number > 25:
+            raise Interrupted("stopped")
+
+    world = World(lambda x: Cost(0.003), before=before)
+    with pytest.raises(KeyboardInterrupt):
+        run(world, range(100))
+    assert len(world.pools) > 2
+    assert all(pool.closed for pool in world.pools)
+
+
+def test_all_pools_are_closed_in_the_end() -> None:
+    world = World(lambda x: Cost(0.003))
+    run(world, range(100))
+    assert all(pool.closed for pool in world.pools)
+
+
+@pytest.mark.parametrize("cost", [0.001, 0.5])
+def test_an_item_that_fails_leaves_what_the_plain_loop_would_have_left(cost: float) -> None:
+    def fail(x: int) -> tuple[int, dict[str, int]]:
+        y = x + 1
+        if x >= 57:
+            raise ValueError(f"item {x}")
+        return 2 * x, {"y": y}
+
+    world = World(lambda x: Cost(cost))
+    comparison, kept = run(world, range(100), function=fail, temporaries=("y",))
+    assert (kept.failed, str(kept.error)) == (57, "item 57")
+    assert kept.values == [2 * x for x in range(57)]
+    assert kept.names == {"y": 58}
+    assert comparison.trials[0].problem == "item 57 raised ValueError: item 57"
+
+
+@pytest.mark.parametrize("seldom", [1, 37, 58])
+@pytest.mark.parametrize("cost", [0.0001, 0.5, 8.0])
+def test_the_names_are_those_of_the_plain_loop(cost: float, seldom: int) -> None:
+    def name(x: int) -> tuple[int, dict[str, int]]:
+        return 2 * x, {"last": x, **({"seldom": x} if x % seldom == 0 else {})}
+
+    world = World(lambda x: Cost(cost))
+    _, kept = run(world, range(60), function=name, temporaries=("last", "seldom"))
+    assert kept.values == [2 * x for x in range(60)]
+    assert kept.names == {"last": 59, "seldom": 59 // seldom * seldom}
+
+
+def test_prints_are_dropped_while_measuring_and_kept_once_in_item_order() -> None:
+    world = World(lambda x: Cost(0.5), prints=True)
+    _, kept = run(world, range(100))
+    assert [position for position, _, _ in kept.output] == list(range(100))
+    assert {o.output for o in world.options} == {"keep", "drop"}
+
+
+def test_a_hopeless_trial_is_stopped_at_its_cap_and_the_row_says_so() -> None:
+    world = World(lambda x: Cost(0.02), contention_of={"processes": 20.0})
+    comparison, kept = run(world, range(400))
+    trial = of(comparison, "processes", 2)
+    assert trial.problem is not None
+    assert trial.problem.startswith("stopped: capped at")
+    assert not trial.timed
+    assert kept.values == [2 * x for x in range(400)]
+    assert all(pool.closed for pool in world.pools)
+
+
+def test_workers_that_would_not_fit_into_memory_are_a_row_with_the_number() -> None:
+    world = World(lambda x: Cost(0.003), cpus=8, memory_per_worker=3 * 2**30, memory_available=16 * 2**30)
+    comparison, _ = run(world, range(100), workers=(1, 2, 4, 8))
+    said = {t.workers: t.problem for t in comparison.trials if t.backend == "processes"}
+    assert any(problem and "GB of memory" in problem for workers, problem in said.items() if workers == 8)
+    assert said[1] is None
+
+
+def test_weak_scaling_gives_every_worker_the_same_work() -> None:
+    comparison, kept = run(World(lambda x: Cost(0.3)), [5], scaling="weak")
+    assert {(t.backend, t.workers, t.timed[-1].items) for t in comparison.trials} == {
+        ("serial", 1, 1), ("threads", 1, 1), ("threads", 2, 2), ("processes", 1, 1), ("processes", 2, 2),
+    }  # fmt: skip
+    threads, processes = of(comparison, "threads", 2), of(comparison, "processes", 2)
+    assert stats.seconds(threads) == pytest.approx(0.6, rel=0.01)
+    assert stats.seconds(processes) == pytest.approx(0.3, rel=0.01)
+    assert kept.values == [10]
+    assert comparison.scaling == "weak"
+
+
+def test_nothing_to_do_is_an_empty_comparison() -> None:
+    comparison, kept = run(World(lambda x: Cost(0.003)), [])
+    assert (comparison.trials, kept.values) == ((), [])
+
+
+def test_waiting_items_get_many_threads() -> None:
+    comparison, _ = run(World(lambda x: Cost(0.0002, 0.01)), range(300))
+    best = advise.pick(comparison)
+    assert (best.backend, best.workers) == ("threads", 8)
+
+
+def test_the_ledgers_explain_all_of_workers_times_wall() -> None:
+    comparison, _ = run(World(lambda x: Cost(0.003, 0.001)), range(100))
+    ledgers = [p.ledger for t in comparison.trials for p in t.timed if p.ledger is not None]
+    assert len(ledgers) > 10
+    assert all(abs(found.unexplained) < 0.05 * found.total for found in ledgers)
+    under_the_gil = stats.used(of(comparison, "threads", 2))[-1].ledger
+    assert under_the_gil is not None
+    assert under_the_gil.lock > 0.2 * under_the_gil.total
+
+
+def test_messages_are_kept_for_one_pass_of_a_trial() -> None:
+    comparison, _ = run(World(lambda x: Cost(0.003)), range(100))
+    for trial in comparison.trials:
+        assert [bool(p.messages) for p in trial.passes] == [False] * (len(trial.passes) - 1) + [True]
+
+
+def test_executions_are_counted() -> None:
+    world = World(lambda x: Cost(0.003))
+    comparison, _ = run(world, range(100))
+    most = max(world.executions.count((name, 0)) for name in ("serial", "threads", "processes"))
+    assert most <= comparison.probe.executions <= len(world.order) + 2
+
+
+def regret_in_a_world(seed: int) -> tuple[float, float]:
+    """Return by how many seconds the pick missed the best of all trials, and the best's seconds."""
+    chance = random.Random(seed)
+    cpus = (16, 64, 256)[seed % 3]
+    items = range(int(10 ** chance.uniform(1.8, 3.2)))
+    mean = 10 ** chance.uniform(-0.3, 2) / len(items)
+    gil, wait = chance.choice([(1.0, 0.0), (0.05, 0.0), (1.0, 0.9)])
+    world = World(
+        lambda x: Cost(mean * (1 - wait), mean * wait, gil),
+        cpus=cpus,
+        physical=chance.choice([cpus, cpus // 2]),
+        quota=chance.choice([None, cpus / 4 + 0.5]),
+        noise=0.02,
+        seed=seed,
+    )
+    comparison, _ = run(world, items, seed=seed)
+    best = advise.pick(comparison)
+    kinds: dict[str, FakeBackend] = {"serial": SERIAL, "threads": THREADS, "processes": PROCESSES}
+    truth = {(t.backend, t.workers): world.truth(items, kinds[t.backend], t.workers) for t in comparison.trials}
+    assert truth[best.backend, best.workers] <= 1.1 * truth["serial", 1]
+    return truth[best.backend, best.workers] - min(truth.values()), min(truth.values())
+
+
+def test_the_pick_is_near_the_best_on_nine_of_ten_machines() -> None:
+    found = [regret_in_a_world(seed) for seed in range(20)]
+    near = [regret <= 0.1 * best or regret < 0.02 for regret, best in found]
+    assert sum(near) >= 18, found
+
+
+def test_the_budget_holds_where_every_guess_was_too_low() -> None:
+    world = World(lambda x: Cost(0.02), spawn=8.0, cpus=8)
+    marks: list[tuple[float, str]] = []
+    comparison, _ = run(world, range(200), show=lambda p: marks.append((world.now, p.doing)))
+    end = next(now for now, doing in marks if doing == "done" or "for the results" in doing)
+    assert end - marks[0][0] < planner.QUICK * 1.5 + 5
+    assert any("used up" in (t.problem or "") for t in comparison.trials)
