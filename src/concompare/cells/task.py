@@ -40,17 +40,28 @@ class Task:
     fail: Callable[[Mapping[str, Any]], None] = forget
 
 
+class Collector:
+    """A tail that only collects the values."""
+
+    def __init__(self) -> None:
+        self.values: list[Any] = []
+
+    def __call__(self, position: int, value: Any) -> bool:
+        """Take one value."""
+        self.values.append(value)
+        return False
+
+    def many(self, first: int, values: list[Any]) -> None:
+        """Take several values in a row."""
+        self.values.extend(values)
+
+
 def task_of(
     function: Callable[[Any], Any], items: Iterable[Any], count: int | None = None, name: str | None = None
 ) -> Task:
     """Make a task of a plain function and its items; finishing it returns the list of values."""
     label = name or getattr(function, "__name__", None) or type(function).__name__
-    values: list[Any] = []
-
-    def apply(position: int, value: Any) -> bool:
-        values.append(value)
-        return False
-
+    collector = Collector()
     if count is None and isinstance(items, Sized):
         count = len(items)
     source = f"[{label}(item) for item in items]"
@@ -65,6 +76,6 @@ def task_of(
         tail_source="",
         line=1,
         temporaries=(),
-        apply=apply,
-        finish=lambda names: values,
+        apply=collector,
+        finish=lambda names: collector.values,
     )

@@ -14,11 +14,11 @@ TARGET = 0.01
 FLOOR = 0.002
 """Seconds of work that a message should not fall below when chunks shrink towards the end."""
 
-GROWTH = 64
+GROWTH = 16
 """A chunk is at most so many times the largest before it, so that one fast item does not decide."""
 
-LARGEST_MESSAGE = 16 * 2**20
-"""Bytes aimed at, at the most, for the items of one message."""
+LARGEST_MESSAGE = 8 * 2**20
+"""Bytes aimed at, at the most, for the items of one message and their results."""
 
 FIRST_BULK = 16
 """Items of the very first messages when there are plenty."""
@@ -54,8 +54,8 @@ class Chunker:
         mean = self.item_seconds
         return mean is None or mean >= TINY
 
-    def learn(self, count: int, seconds: float, sent: int) -> None:
-        """Take in what a message of `count` items cost: seconds of calls and bytes sent."""
+    def learn(self, count: int, seconds: float, moved: int) -> None:
+        """Take in what a message of `count` items cost: seconds of calls, and bytes moved both ways."""
         if not count:
             return
         if self.measured > 4 * count:
@@ -63,7 +63,7 @@ class Chunker:
             self.seconds /= 2
         self.measured += count
         self.seconds += seconds
-        self.item_bytes = max(sent / count, self.item_bytes * 0.5)
+        self.item_bytes = max(moved / count, self.item_bytes * 0.5)
 
     def next(self) -> int:
         """Return the size of the next chunk, at least 1."""

@@ -32,8 +32,9 @@ class Order:
 
     def __init__(self, outcome: Outcome, options: PassOptions, on_value: Callable[[int, Any], Any] | None) -> None:
         self.outcome, self.options, self.on_value = outcome, options, on_value
+        self.many: Callable[[int, list[Any]], object] | None = getattr(on_value, "many", None)
         self.settled: dict[int, Settled] = {}
-        self.released = 0
+        self.released = options.first
 
     def release(self, guard: Guard) -> None:
         """Hand on what is complete up to here: output first, then the value.
@@ -45,13 +46,17 @@ class Order:
             settled = self.settled.pop(self.released, None)
             if settled is None:
                 return
-            if self.on_value is None and not settled.errors and not settled.output:
-                if self.options.keep_values:
-                    self.outcome.values.extend(settled.values)
-                self.released += len(settled.values)
-                self.outcome.names.update(settled.names)
-            else:
+            if settled.errors or settled.output or (self.on_value is not None and self.many is None):
                 self.one_by_one(settled, guard)
+                continue
+            self.outcome.names.update(settled.names)
+            if self.options.keep_values:
+                self.outcome.values.extend(settled.values)
+            first = self.released
+            self.released += len(settled.values)
+            if self.many is not None:
+                with guard.user_code():
+                    self.many(first, settled.values)
 
     def must_be_complete(self, count: int) -> None:
         """Make sure that every item's value has been handed on; a pass never ends with fewer in silence."""
@@ -63,21 +68,20 @@ class Order:
         first = self.released
         printed = list(settled.output)
         self.outcome.names.update(settled.names)
-        for offset in range(max(len(settled.values), max(settled.errors, default=-1) + 1)):
-            while printed and printed[0][0] <= offset:
-                self.emit(first, *printed.pop(0))
-            if offset in settled.errors:
-                value: Any = self.failure(first + offset, settled.items[offset], settled.errors[offset])
-            else:
-                value = settled.values[offset]
-            if self.options.keep_values:
-                self.outcome.values.append(value)
-            self.released += 1
-            if self.on_value is not None:
-                with guard.user_code():
-                    if self.on_value(first + offset, value):
-                        self.outcome.stopped = True
-                        return
+        with guard.user_code():
+            for offset in range(max(len(settled.values), max(settled.errors, default=-1) + 1)):
+                while printed and printed[0][0] <= offset:
+                    self.emit(first, *printed.pop(0))
+                if offset in settled.errors:
+                    value: Any = self.failure(first + offset, settled.items[offset], settled.errors[offset])
+                else:
+                    value = settled.values[offset]
+                if self.options.keep_values:
+                    self.outcome.values.append(value)
+                self.released += 1
+                if self.on_value is not None and self.on_value(first + offset, value):
+                    self.outcome.stopped = True
+                    return
         for rest in printed:
             self.emit(first, *rest)
 

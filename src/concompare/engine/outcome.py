@@ -23,6 +23,7 @@ class PassOptions:
         cap: Seconds after which the pass is stopped for good; None: no cap.
         memory: Whether to watch the workers' memory.
         keep_values: Whether the outcome holds the values (a tail that was given them all may not need them again).
+        first: Position of the first item; those before it were run already.
     """
 
     on_error: Literal["stop", "keep"] = "stop"
@@ -34,6 +35,7 @@ class PassOptions:
     cap: float | None = None
     memory: bool = False
     keep_values: bool = True
+    first: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import queue
 import time
-from collections.abc import Callable, Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Sized
 from concurrent.futures import Future, wait
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from concompare.engine import output
@@ -85,7 +86,7 @@ class PassRun:
         self.order = Order(self.outcome, options, on_value)
         self.messages: list[Message] = []
         self.idents: dict[tuple[int, int], int] = {}
-        self.next_item = 0
+        self.next_item = options.first
         self.finished = 0
         self.exhausted = False
         self.halt = self.abandoned = False
@@ -186,7 +187,7 @@ class PassRun:
             return None
         each, size = self.chunker.each, self.chunker.next()
         with guard.user_code():
-            items = take(self.items, size)
+            items = list(islice(self.items, size))
         if len(items) < size:
             self.exhausted = True
             if not items:
@@ -303,7 +304,7 @@ class PassRun:
             shift = (chunk.sent + now - answer.received - answer.returned) / 2  # another clock
         began = self.began - shift
         bytes_out = self.transport.bytes_out(answer) if self.transport is not None else 0
-        self.chunker.learn(len(chunk.items), answer.end - answer.start, chunk.bytes_in)
+        self.chunker.learn(len(chunk.items), answer.end - answer.start, chunk.bytes_in + bytes_out)
         self.messages.append(
             Message(
                 chunk.first, len(chunk.items), worker, chunk.sent - self.began, answer.received - began,
@@ -422,16 +423,6 @@ class PassRun:
             self.transport.close()
 
 
-def take(items: Iterator[Any], size: int) -> list[Any]:
-    """Return the next items, at most `size`."""
-    taken = []
-    for item in items:
-        taken.append(item)
-        if len(taken) == size:
-            break
-    return taken
-
-
 def run_pass(
     function: Callable[[Any], Any],
     items: Iterable[Any],
@@ -451,7 +442,8 @@ def run_pass(
         options: How.
         count: Number of items, where `items` has no length.
         on_value: Called with (position, value) in item order, in the calling thread, as results arrive; a true return
-            value ends the pass.
+            value ends the pass. If it has an attribute `many`, runs of results may be handed to that instead, as
+            (first position, values).
         clock: Seconds, as `time.perf_counter`.
 
     Returns:

@@ -64,6 +64,11 @@ class PlainLoop:
         self.stopped: str | None = None
         self.began = self.looked = clock()
 
+    @property
+    def place(self) -> int:
+        """Return the position of the next item."""
+        return self.options.first + self.finished
+
     def run(self, items: Iterator[Any], count: int | None) -> None:
         """Take items chunk by chunk; one by one where a tail must run after each."""
         chunker = Chunker(1, count, 1 if self.on_value is not None else self.options.chunk)
@@ -96,7 +101,7 @@ class PlainLoop:
         moments = (start - self.began, end - self.began)
         self.messages.append(
             Message(
-                self.finished, len(done.values), 0, moments[0], *moments[:1], *moments, *moments[1:], moments[1],
+                self.place, len(done.values), 0, moments[0], *moments[:1], *moments, *moments[1:], moments[1],
                 cpu, native, waited, seconds=tuple(done.seconds),
             )
         )  # fmt: skip
@@ -118,12 +123,12 @@ class PlainLoop:
         finally:
             sys.stdout, sys.stderr = before
             if self.options.output == "keep":
-                self.printed.extend((self.finished + offset, stream, text) for offset, stream, text in done.output)
+                self.printed.extend((self.place + offset, stream, text) for offset, stream, text in done.output)
                 self.outcome.output = tuple(self.printed)
 
     def hand_on(self, chunk: list[Any], done: Computed) -> None:
         """Hand the values on, with failures in their places."""
-        first = self.finished
+        first = self.place
         for offset, error in done.errors:
             if isinstance(error, KeyboardInterrupt):
                 raise error
@@ -137,7 +142,7 @@ class PlainLoop:
             if self.options.keep_values:
                 self.outcome.values.append(value)
             self.finished += 1
-            if self.on_value is not None and self.on_value(self.finished - 1, value):
+            if self.on_value is not None and self.on_value(self.place - 1, value):
                 self.outcome.stopped = True
                 return
         if done.errors and self.options.on_error == "stop":

@@ -58,6 +58,7 @@ class Pool:
         self.broken = False
         self.processes: list[Any] = []
         self.arena: Any = None
+        self.wanted: dict[str, float] = {}
 
     @property
     def near(self) -> bool:

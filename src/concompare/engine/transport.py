@@ -103,7 +103,6 @@ class Transport:
         self.shipment = ship(function)
         self.known = pool.knows.setdefault(self.shipment.key, set())
         self.always = False
-        self.wanted = 0.0
         self.slots: dict[int, list[Slot]] = {}
         self.path: str | None = None
         if pool.folder is not None:
@@ -167,6 +166,11 @@ class Transport:
                 return refusal(item, f"item {chunk.first + offset}", reason)
         return f"the items cannot be sent to another process: {type(error).__name__}: {error}"
 
+    @property
+    def wanted(self) -> float:
+        """Return the bytes of shared memory that a result has needed so far."""
+        return self.pool.wanted.get(self.shipment.key, 0.0)
+
     def room(self, chunk: Chunk) -> Slot | None:
         """Return a place for a chunk's results, as large as results have been so far."""
         arena: Arena | None = self.pool.arena
@@ -181,7 +185,8 @@ class Transport:
         """Return an answer's values and names, and take its slots back."""
         self.known.add(answer.ident)
         if answer.wanted:
-            self.wanted = max(self.wanted * 0.9, answer.wanted * 1.05 / len(chunk.items))
+            each = answer.wanted * 1.05 / len(chunk.items)
+            self.pool.wanted[self.shipment.key] = max(self.wanted * 0.9, each)
         values = open_parcel(answer.values)
         names = open_parcel(answer.names) if answer.names is not None else {}
         if answer.held and self.pool.arena is not None:
