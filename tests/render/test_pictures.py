@@ -150,3 +150,32 @@ def test_drawing_imports_no_pyplot_and_text_no_matplotlib() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) == [False, False]
+
+
+def test_without_the_plain_loop_there_is_no_speed_up_to_draw() -> None:
+    assert figures.panels_of(view("no_plain_loop").pictures) == ("time",)
+
+
+def test_the_timeline_shows_like_worker_counts_and_how_many_more() -> None:
+    timeline = view("many_workers").pictures.timeline
+    assert timeline is not None
+    (group,) = timeline.groups
+    assert (group.label, len(group.strips), group.hidden) == ("threads × 64", 8, 56)
+
+
+def test_the_strips_divide_time_as_the_cpu_time_says() -> None:
+    timeline = view("mocked").pictures.timeline
+    assert timeline is not None
+    threads, processes = timeline.groups
+    shares = dict(threads.strips[0].spans[0].shares)
+    assert shares["computing"] == pytest.approx(0.24, abs=0.01)
+    assert shares["lock"] == pytest.approx(0.76 * 0.73 / 0.75, abs=0.02)
+    assert dict(processes.strips[0].spans[0].shares)["computing"] == pytest.approx(0.98, abs=0.02)
+
+
+def test_crowded_ledgers_keep_the_best_of_every_backend() -> None:
+    pictures = view("many_workers").pictures
+    assert len(pictures.bars) == 9
+    assert pictures.bars[0].picked
+    assert {bar.backend for bar in pictures.bars} == {"threads", "processes"}
+    assert pictures.more_bars == 26 - 9

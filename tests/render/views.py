@@ -28,6 +28,7 @@ PICKS = {
     "tiny": ("serial", 1),
     "sampled": ("processes", 4),
     "weak": ("processes", 4),
+    "no_plain_loop": ("threads", 1),
     "hostile": (worlds.NASTY, 2),
 }
 
@@ -43,7 +44,7 @@ def pick_of(comparison: Comparison, backend: str, workers: int) -> advise.Pick:
         stats.whole(trial, comparison),
         "Nothing else is worth starting workers for." if plain else f"{backend} × {workers} is the fastest.",
         (("threads × 4", "no faster than the plain loop: 0.93× [0.90–0.94]"),),
-        None if plain else 1.0,
+        None if plain or serial is None else 1.0,
         "" if plain else f"%%parallel -b {backend} -w {workers}",
     )
 

@@ -262,6 +262,12 @@ def weak() -> Comparison:
     return replace(mocked(), trials=tuple(trials), scaling="weak", subject=replace(SUBJECT, items=10))
 
 
+def no_plain_loop() -> Comparison:
+    walls = (("threads", 1, 0.296), ("threads", 2, 0.31), ("processes", 1, 0.294), ("processes", 2, 0.3))
+    trials = tuple(trial(backend, workers, wall, same=None) for backend, workers, wall in walls)
+    return replace(mocked(), trials=trials, plan=None, probe=Probe())
+
+
 NASTY = '<script>alert(1)</script>[bold red]x[/] $\\frac{1}{2}$ \x1b[31mred\x07 \u202eabc {{ 7*7 }} & "quoted" \''
 
 
@@ -304,5 +310,6 @@ WORLDS = {
     "tiny": tiny,
     "sampled": sampled,
     "weak": weak,
+    "no_plain_loop": no_plain_loop,
     "hostile": hostile,
 }

@@ -64,7 +64,9 @@ def panels_of(pictures: Pictures) -> tuple[str, ...]:
     """Return the names of the panels that have something to show, in their order."""
     found = []
     if pictures.curves:
-        found += ["time", "speed-up"] if lines.has_axis(pictures) else ["times"]
+        found += ["time"] if lines.has_axis(pictures) else ["times"]
+    if lines.has_axis(pictures) and any(point.speed for curve in pictures.curves for point in curve.points):
+        found.append("speed-up")
     if pictures.bars:
         found.append("ledger")
     if pictures.timeline is not None:

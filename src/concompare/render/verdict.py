@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from concompare import formats, stats
@@ -64,7 +65,9 @@ def headline(comparison: Comparison, pick: Pick | None) -> tuple[str, str]:
         return plain_headline([t for t in timed if t.backend != "serial"], trial), ""
     who = workers_in_words(trial)
     if pick.speed_up is None:
-        return f"{who}: the fastest of those measured", ""
+        times = [stats.per_item(t) or 0.0 for t in timed]
+        fastest = (stats.per_item(trial) or 0.0) <= min(times)
+        return f"{who}: {'the fastest of those measured' if fastest else 'nothing else is clearly faster'}", ""
     between = pick.speed_up
     bounds = formats.between(between.low, between.high) if between.n != 1 else ""
     word = "faster" if between.mid >= 1 else "as fast as the plain loop"
@@ -145,4 +148,4 @@ def break_even(pick: Pick | None) -> str:
         return ""
     if runs <= 1:
         return "Pays back in the first run."
-    return f"Pays back after {formats.significant(runs, 2)} runs." if runs < 1e6 else "Never pays back."
+    return f"Pays back after {formats.count(math.ceil(runs), 'run')}." if runs < 1e6 else "Never pays back."
