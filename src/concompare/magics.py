@@ -25,10 +25,10 @@ from IPython.display import display
 from concompare.errors import BadOption
 
 if TYPE_CHECKING:
-    from concompare.api import Ran, Request
     from concompare.cells.task import Task
     from concompare.measure import Progress
     from concompare.report import Report
+    from concompare.running import Ran, Request
 
 OURS = (str(Path(__file__).parent), contextmanager.__code__.co_filename, futures.__path__[0])
 """Where frames come from that say nothing to the user."""
@@ -313,18 +313,18 @@ def calling_cell(namespace: dict[str, Any]) -> tuple[str, int]:
 
 def run(task: Task, request: Request) -> Ran:
     """Run the task of `%%parallel`."""
-    from concompare import api
+    from concompare import running
 
-    return api.run(task, request)
+    return running.run(task, request)
 
 
 def compare(task: Task, request: Request, args: Namespace, *, notebook: bool) -> Report:
     """Compare for `%%concompare`, showing the plan and how far it is unless `--quiet`."""
-    from concompare import api
+    from concompare import running
 
     live = None if args.quiet else Live(notebook=notebook)
     try:
-        report, _ = api.measure_task(task, request, live)
+        report = running.measure(task, request, live)
     finally:
         if live is not None:
             live.close()

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 import concompare
-from concompare import api, engine, machine
+from concompare import advise, auto, engine, machine, running
+from concompare.api import request_of
 from concompare.cells.task import task_of
 from concompare.errors import BackendUnavailable, BadOption, UnknownBackend
 
@@ -105,7 +106,7 @@ def test_a_bad_argument_is_named_before_anything_runs(
 def test_several_ways_are_run_each_and_bound_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "usable_cpus", lambda: 2)
     task = task_of(square, iter(range(5)))
-    ran = api.run(task, api.request_of(["serial", "threads"], "1,2"))
+    ran = running.run(task, request_of(["serial", "threads"], "1,2"))
     assert ran.value == [0, 1, 4, 9, 16]
     trials = [(trial.backend, trial.workers, trial.passes[0].items) for trial in ran.comparison.trials]
     assert trials == [("serial", 1, 5), ("threads", 1, 5), ("threads", 2, 5)]
@@ -119,7 +120,7 @@ def closed_executor() -> Executor:
 
 def test_a_way_that_cannot_run_is_a_row_among_several_and_an_error_alone() -> None:
     task = task_of(square, range(5))
-    ran = api.run(task, api.request_of([closed_executor(), "threads"], 2))
+    ran = running.run(task, request_of([closed_executor(), "threads"], 2))
     assert ran.value == [0, 1, 4, 9, 16]
     assert ran.comparison.trials[0].problem is not None
     with pytest.raises(BackendUnavailable):
@@ -128,16 +129,66 @@ def test_a_way_that_cannot_run_is_a_row_among_several_and_an_error_alone() -> No
 
 def test_auto_takes_the_plain_loop_where_nothing_can_be_gained() -> None:
     task = task_of(square, [7])
-    ran = api.run(task, api.request_of(["auto"], None))
+    ran = running.run(task, request_of(["auto"], None))
     assert [trial.backend for trial in ran.comparison.trials] == ["serial"]
-    assert ran.note == "auto: the plain loop, for there is one item"
+    assert ran.note == "auto: the plain loop, which was done before anything else could start"
+
+
+@pytest.fixture
+def soon_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let `auto` take one item for its probe and then two threads."""
+    monkeypatch.setattr(auto, "PROBE", 0.0)
+    monkeypatch.setattr(advise, "choose", lambda known, last=None: advise.Choice("threads", 2, f"{known.left} left"))
+
+
+@pytest.mark.usefixtures("soon_threads")
+def test_auto_runs_no_item_twice() -> None:
+    calls: list[int] = []
+
+    def noted(number: int) -> int:
+        calls.append(number)
+        return number + 1
+
+    ran = running.run(task_of(noted, range(20)), request_of(["auto"], None))
+    assert ran.value == list(range(1, 21))
+    assert sorted(calls) == list(range(20))
+    assert concompare.last().values == list(range(1, 21))
+    trial = ran.comparison.trials[0]
+    assert (trial.backend, trial.workers, trial.passes[0].items) == ("threads", 2, 20)
+    assert sorted(n for m in trial.passes[0].messages for n in range(m.first, m.first + m.count)) == list(range(20))
+    assert ran.note == "auto: 19 left"
+
+
+@pytest.mark.usefixtures("soon_threads")
+def test_auto_counts_items_from_the_first() -> None:
+    with pytest.raises(ZeroDivisionError) as caught:
+        concompare.map(divide, iter(range(6)))
+    assert any("item 3: 3" in note for note in caught.value.__notes__)
+    assert concompare.last().values[:3] == [4, 6, 12]
+    values: list[Any] = concompare.map(divide, iter(range(6)), on_error="keep")
+    assert values[3].index == 3
+    assert concompare.last().failures[0].index == 3
+
+
+def test_auto_takes_the_plain_loop_for_little_work() -> None:
+    ran = running.run(task_of(square, range(3000)), request_of(["auto"], None))
+    assert [trial.backend for trial in ran.comparison.trials] == ["serial"]
+    assert ran.value[-1] == 2999**2
+
+
+def test_auto_takes_several_workers_for_items_that_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits = threading.Event()
+    monkeypatch.setattr(auto, "PROBE", 0.02)
+    ran = running.run(task_of(lambda _: waits.wait(0.02), range(60)), request_of(["auto"], None))
+    assert [trial.backend for trial in ran.comparison.trials] == ["threads"]
+    assert ran.comparison.trials[0].workers > 2
 
 
 def test_auto_goes_by_the_last_comparison_of_the_same_task() -> None:
     task = task_of(square, range(40))
-    report, _ = api.measure_task(task, api.request_of(["serial", "threads"], 2, budget=1.0))
+    report = running.measure(task, request_of(["serial", "threads"], 2, budget=1.0))
     assert report.pick.backend == "serial"
-    ran = api.run(task_of(square, range(40)), api.request_of(["auto"], None))
+    ran = running.run(task_of(square, range(40)), request_of(["auto"], None))
     assert [trial.backend for trial in ran.comparison.trials] == ["serial"]
     assert ran.note == "auto: serial as in the last comparison of this cell"
 

@@ -17,6 +17,7 @@ LAYERS = (
     {"measure", "trials", "plain", "planner", "probes", "ledger", "equality", "diagnose", "scaling", "advise"},
     {"render"},
     {"report"},
+    {"auto", "running"},
     {"api"},
     {"magics"},
 )

@@ -1,0 +1,109 @@
+"""What `auto` stands for: chosen by the last comparison of a task, else by what its first items took."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from concompare import advise, backends, engine, machine
+from concompare.errors import CannotShip
+from concompare.machine import gil_state
+
+if TYPE_CHECKING:
+    from concompare.advise import Choice
+    from concompare.cells.task import Task
+    from concompare.records import Comparison, Message
+
+Item = TypeVar("Item")
+
+PROBE = 0.05
+"""Seconds for which first items run in the plain loop before there is a choice; the item that passes it is the last."""
+REMEMBERED = 64
+"""How many comparisons are kept."""
+
+
+class Auto:
+    """Stands for the backend that is chosen when the task is known."""
+
+    name = label = "auto"
+    isolation = "unknown"
+    chunk = None
+    ephemeral = False
+
+    def unavailable(self) -> str | None:
+        """Return None: something can always run."""
+        return None
+
+
+AUTO: Any = Auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A comparison of this session, and the backend that it recommends."""
+
+    comparison: Comparison
+    pick: str
+
+
+COMPARISONS: dict[tuple[str, str], Compared] = {}
+"""The last comparison of each task of this session, by name and source."""
+
+
+def key_of(task: Task) -> tuple[str, str]:
+    """Return what tells one cell's task from another's."""
+    return task.name, task.source
+
+
+def remember(task: Task, comparison: Comparison) -> None:
+    """Keep a comparison; the oldest is given up."""
+    COMPARISONS.pop(key_of(task), None)
+    COMPARISONS[key_of(task)] = Compared(comparison, advise.pick(comparison).backend)
+    for oldest in list(COMPARISONS)[:-REMEMBERED]:
+        del COMPARISONS[oldest]
+
+
+def chosen_before(task: Task) -> Choice | None:
+    """Return what the last comparison of the same task recommends, or None."""
+    before = COMPARISONS.get(key_of(task))
+    if before is None or before.pick not in backends.names():
+        return None
+    return advise.choose(advise.Known((), (), task.count, machine.usable_cpus()), before.comparison)
+
+
+def early(items: Iterator[Item], clock: Callable[[], float] = time.perf_counter) -> Iterator[Item]:
+    """Yield items for as long as the probe lasts, at least one."""
+    end = clock() + PROBE
+    for item in items:
+        yield item
+        if clock() >= end:
+            return
+
+
+def choose(task: Task, messages: tuple[Message, ...], left: int | None) -> Choice:
+    """Return the backend and worker count for the items that are left, and why.
+
+    Args:
+        task: The task.
+        messages: What the first items took in the plain loop.
+        left: How many items are left, or None if that is not known.
+    """
+    blob = 0
+    can: tuple[str, ...] = ("threads", "processes")
+    try:
+        blob = len(engine.ship(task.function).blob)
+    except CannotShip:
+        can = ("threads",)
+    known = advise.Known(
+        seconds=tuple((message.end - message.start) / max(1, message.count) for message in messages),
+        cpu=tuple((message.cpu + message.native_cpu) / max(1, message.count) for message in messages),
+        left=left,
+        usable=machine.usable_cpus(),
+        gil=gil_state() != "off",
+        blob=blob,
+        start_up={pool.backend.name: 0.0 for pool in engine.pools()},
+        can=can,
+    )
+    return advise.choose(known)

@@ -1,0 +1,339 @@
+"""A task comes in, its results go into the notebook, and a record of what was measured comes out.
+
+run ─ one way ─────── run_once: the tail is replayed as results arrive
+    ├ several ways ── run_each: every way runs, then the tail is replayed once
+    └ auto ────────── run_auto: the first items in the plain loop, the others in what they promise
+measure ───────────── a comparison; the tail is replayed once, with what the measuring kept
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+from concompare import auto, backends, engine, machine
+from concompare.auto import AUTO
+from concompare.engine import Outcome
+from concompare.errors import BackendUnavailable, CannotShip, ConcompareError
+from concompare.records import Comparison, Pass, Subject, Trial
+
+if TYPE_CHECKING:
+    from concompare.backends import Backend
+    from concompare.cells.task import Task
+    from concompare.measure import Kept, Progress
+    from concompare.report import Report
+
+BUDGET = 30.0
+"""Seconds that a comparison takes at most, when nothing is said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """How a task is to be run, or compared.
+
+    Attributes:
+        backends: The backends, found and in the order they were named.
+        workers: The worker counts, or None for the usual ones.
+        on_error: "stop": the first failing item raises. "keep": failures become values.
+        chunk: Items per message, or None: from the measured time of an item.
+        budget: Seconds for a whole comparison.
+        seed: Seed of the order of a comparison's blocks, or None for a new one.
+        progress: Whether runs longer than a second show how far they are.
+    """
+
+    backends: tuple[Backend, ...]
+    workers: tuple[int, ...] | None = None
+    on_error: Literal["stop", "keep"] = "stop"
+    chunk: int | None = None
+    budget: float = BUDGET
+    seed: int | None = None
+    progress: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A task that ran: the value of its cell, what was measured on the way, and what was chosen for it."""
+
+    value: Any
+    comparison: Comparison
+    note: str = ""
+
+
+def run(task: Task, request: Request) -> Ran:
+    """Run a task once on each backend and worker count asked for, and bind its results once."""
+    began = time.perf_counter()
+    note = ""
+    plan = [(backend, count) for backend in request.backends for count in counts_for(backend, request.workers)]
+    if plan == [(AUTO, count) for _, count in plan[:1]]:
+        trial, value, note = run_auto(task, request)
+        trials = [trial]
+    elif len(plan) == 1:
+        trial, value = run_once(task, *plan[0], request)
+        trials = [trial]
+    else:
+        trials, value = run_each(task, plan, request)
+    comparison = Comparison(
+        subject=subject_of(task, blob=False),
+        environment=machine.environment(),
+        trials=tuple(trials),
+        seconds=time.perf_counter() - began,
+        created=now(),
+    )
+    return Ran(value, comparison, note)
+
+
+def counts_for(backend: Backend, asked: tuple[int, ...] | None) -> tuple[int, ...]:
+    """Return the worker counts to run a backend with; the plain loop has one."""
+    return (1,) if backend.name == "serial" else asked or (machine.usable_cpus(),)
+
+
+def run_once(task: Task, backend: Backend, workers: int, request: Request) -> tuple[Trial, Any]:
+    """Run a task in one way, its tail replayed as results arrive; an error leaves what the plain loop would leave."""
+    with failing(task):
+        trial, outcome = one_pass(task, backend, workers, request, task.apply)
+    return trial, task.finish(outcome.names)
+
+
+def run_auto(task: Task, request: Request) -> tuple[Trial, Any, str]:
+    """Run the first items in the plain loop, and the others in what promises most by then; no item runs twice."""
+    choice = auto.chosen_before(task)
+    if choice is not None:
+        backend = backends.find(choice.backend)
+        trial, value = run_once(task, backend, (request.workers or (choice.workers,))[0], request)
+        return trial, value, f"auto: {choice.reason}"
+    items = iter(task.items)
+    plain = backends.find("serial")
+    with failing(task):
+        trial, first = one_pass(replace(task, items=auto.early(items)), plain, 1, request, task.apply)
+    probe = trial.passes[0]
+    left = None if task.count is None else task.count - probe.items
+    if first.stopped or left == 0:
+        return trial, task.finish(first.names), "auto: the plain loop, which was done before anything else could start"
+    choice = auto.choose(task, probe.messages, left)
+    rest = replace(task, items=items, count=left)
+    backend = backends.find(choice.backend)
+    workers = counts_for(backend, request.workers or (choice.workers,))[0]
+    try:
+        with failing(task, first.names):
+            trial, outcome = one_pass(rest, backend, workers, request, task.apply, probe.items)
+    finally:
+        join(first, engine.last())
+    trial = replace(trial, passes=(joined(probe, trial.passes[0]),))
+    return trial, task.finish(first.names | outcome.names), f"auto: {choice.reason}"
+
+
+def join(first: Outcome, rest: Outcome) -> None:
+    """Put what the first items gave before what the others gave, so that `last()` tells of all of them."""
+    if rest is not first:
+        rest.values[:0] = first.values
+        rest.failures = (*first.failures, *rest.failures)
+        if rest.record is not None and first.record is not None:
+            rest.record = joined(first.record, rest.record)
+
+
+def joined(first: Pass, rest: Pass) -> Pass:
+    """Return two passes, one after the other, as one."""
+    later = (
+        replace(m, **{moment: getattr(m, moment) + first.wall for moment in MOMENTS})
+        for m in rest.messages
+    )
+    return replace(
+        rest,
+        items=first.items + rest.items,
+        wall=first.wall + rest.wall,
+        cpu=first.cpu + rest.cpu,
+        failures=first.failures + rest.failures,
+        messages=(*first.messages, *later),
+    )
+
+
+MOMENTS = ("sent", "received", "start", "end", "returned", "done")
+
+
+def run_each(task: Task, plan: list[tuple[Backend, int]], request: Request) -> tuple[list[Trial], Any]:
+    """Run a task in several ways; the first that works gives the cell its results, at the end.
+
+    What is wrong with another way, an item that fails only there included, is said in its row.
+
+    The tail is replayed only after the last run, so that no run sees what another left.
+    """
+    task = replace(task, items=task.items if isinstance(task.items, Sequence) else list(task.items))
+    trials: list[Trial] = []
+    kept: list[tuple[int, Any]] | None = None
+    names: Mapping[str, Any] = {}
+    problems: list[ConcompareError] = []
+    for backend, workers in plan:
+        values: list[tuple[int, Any]] = []
+        try:
+            shown: Literal["show", "drop"] = "show" if kept is None else "drop"
+            trial, outcome = one_pass(task, backend, workers, request, collector(values), output=shown)
+        except ConcompareError as problem:
+            problems.append(problem)
+            trial = Trial(backend.name, workers, label=backend.label, problem=str(problem))
+        except BaseException as error:
+            if kept is None or not isinstance(error, Exception):
+                left = engine.last().names
+                if replay(task, values if kept is None else kept):
+                    return trials, task.finish(left)
+                task.fail(left)
+                raise
+            trial = Trial(backend.name, workers, label=backend.label, problem=f"{type(error).__name__}: {error}")
+        else:
+            if kept is None:
+                kept, names = values, outcome.names
+        trials.append(trial)
+    if kept is None:
+        raise problems[0]
+    replay(task, kept)
+    return trials, task.finish(names)
+
+
+def one_pass(
+    task: Task,
+    backend: Backend,
+    workers: int,
+    request: Request,
+    on_value: Callable[[int, Any], bool],
+    first: int = 0,
+    *,
+    output: Literal["show", "drop"] = "show",
+) -> tuple[Trial, Outcome]:
+    """Run all items once, the first of them at that position, and return the trial of this one pass.
+
+    Raises:
+        BackendUnavailable: The backend cannot run here.
+    """
+    if (reason := backend.unavailable()) is not None:
+        raise BackendUnavailable(reason)
+    with engine.lease(backend, workers) as pool, progress_bar(request.progress, task.name) as progress:
+        options = engine.PassOptions(
+            on_error=request.on_error,
+            chunk=request.chunk,
+            temporaries=task.temporaries,
+            output=output,
+            progress=progress,
+            first=first,
+        )
+        outcome = engine.run_pass(task.function, task.items, pool, options, count=task.count, on_value=on_value)
+        record = outcome.record
+        assert record is not None, "a pass that has ended has its record"
+        trial = Trial(backend.name, workers, label=backend.label, passes=(record,), got=pool.got)
+        if pool.fresh_now:
+            trial = replace(trial, start_up=pool.start_up, cold=pool.start_up + record.wall)
+        return trial, outcome
+
+
+@contextmanager
+def failing(task: Task, names: Mapping[str, Any] | None = None) -> Iterator[None]:
+    """When a pass ends with an error, bind what the plain loop would have left; `names` are from before it."""
+    before = latest()
+    try:
+        yield
+    except BaseException:
+        after = latest()
+        if after is not None and after is not before:  # else it was refused before any item ran
+            task.fail({**(names or {}), **after.names})
+        raise
+
+
+def latest() -> Outcome | None:
+    """Return the outcome of the last pass, if there was one."""
+    try:
+        return engine.last()
+    except LookupError:
+        return None
+
+
+@contextmanager
+def progress_bar(wanted: bool, name: str) -> Iterator[Callable[[int, int | None], None] | None]:
+    """Give a receiver of (items finished, items) that shows a bar after a second; the bar is gone at the end."""
+    if not wanted:
+        yield None
+        return
+    from tqdm import tqdm
+
+    with tqdm(desc=name, unit="item", leave=False, delay=1.0, mininterval=0.25, dynamic_ncols=True) as bar:
+
+        def show(finished: int, total: int | None) -> None:
+            bar.total = total
+            bar.update(finished - bar.n)
+
+        yield show
+
+
+def collector(values: list[tuple[int, Any]]) -> Callable[[int, Any], bool]:
+    """Return a receiver that keeps every result and stops at none."""
+
+    def collect(position: int, value: Any) -> bool:
+        values.append((position, value))
+        return False
+
+    return collect
+
+
+def replay(task: Task, values: Iterable[tuple[int, Any]]) -> bool:
+    """Replay the tail for these results, in item order; return whether the loop stopped at one of them."""
+    return any(task.apply(position, value) for position, value in values)
+
+
+def measure(task: Task, request: Request, show: Callable[[Progress], None] | None = None) -> Report:
+    """Compare the ways to run a task, bind its results once, and return the report."""
+    from concompare.measure import compare
+    from concompare.report import Report
+
+    items = task.items if isinstance(task.items, list) else list(task.items)
+    task = replace(task, items=items, count=len(items))
+    comparison, kept = compare(
+        task.function,
+        items,
+        backends=request.backends,
+        workers=request.workers,
+        budget=request.budget,
+        subject=subject_of(task),
+        scaling="weak" if task.kind == "call" else "strong",  # one call is one call for every worker
+        seed=request.seed,
+        show=show,
+        temporaries=task.temporaries,
+        chunk=request.chunk,
+    )
+    auto.remember(task, comparison)
+    stopped = replay(task, with_output(kept))
+    if kept.error is not None and not stopped:
+        task.fail(kept.names)
+        raise kept.error
+    task.finish(kept.names)
+    return Report(comparison, results=kept.values)
+
+
+def with_output(kept: Kept) -> Iterator[tuple[int, Any]]:
+    """Yield the kept results in item order, each after what its item printed."""
+    printed: dict[int, list[tuple[str, str]]] = {}
+    for position, stream, text in kept.output:
+        printed.setdefault(position, []).append((stream, text))
+    for position, value in enumerate(kept.values):
+        for stream, text in printed.get(position, ()):
+            (sys.stderr if stream == "stderr" else sys.stdout).write(text)
+        yield position, value
+
+
+def subject_of(task: Task, *, blob: bool = True) -> Subject:
+    """Return the task as data; with `blob`, its size as shipped too, where it can be shipped."""
+    items = task.count if task.count is not None else 0
+    subject = Subject(task.name, task.kind, task.source, task.head_source, task.tail_source, items)
+    if not blob:
+        return subject
+    try:
+        shipment = engine.ship(task.function)
+    except CannotShip:
+        return subject
+    return replace(subject, blob=len(shipment.blob), captured=shipment.captured)
+
+
+def now() -> str:
+    """Return the time of day as it is saved."""
+    return datetime.now(UTC).astimezone().isoformat(timespec="seconds")
