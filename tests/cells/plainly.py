@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import io
 import linecache
 import pickle
 import random
 import traceback
+import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +19,7 @@ import cloudpickle
 from concompare import cells
 
 COUNTER = iter(range(10**9))
-SKIPPED = {"__builtins__"}
+SKIPPED = {"__builtins__", "__warningregistry__"}
 
 
 @dataclass
@@ -29,6 +31,24 @@ class Left:
     printed: str = ""
     error: BaseException | None = None
     lines: list[int] = field(default_factory=list)
+
+
+@dataclass
+class Tally:
+    """What the golden cells and the generated ones came to."""
+
+    lifted: set[str] = field(default_factory=set)
+    wrong: set[str] = field(default_factory=set)
+    needless: set[str] = field(default_factory=set)
+    generated: int = 0
+    generated_lifted: int = 0
+
+    def sentence(self) -> str:
+        """Return both figures in words."""
+        could = len(self.lifted | self.needless)
+        share = 100 * len(self.needless) / could
+        drawn = f"; generated cells: {self.generated}, lifted {self.generated_lifted}" if self.generated else ""
+        return f"cells: {len(self.wrong)} wrong results, {len(self.needless)} needless refusals of {could} ({share:.1f} %){drawn}"
 
 
 def fresh(setup: str) -> dict[str, Any]:
@@ -133,9 +153,18 @@ def compute_copied(task: cells.Task, items: list[Any], seed: int) -> dict[int, A
     for position in shuffled(len(items), seed):
         item = pickle.loads(cloudpickle.dumps(items[position]))
         value, found, text, error, last = one(task, functions[position % 2], item)
-        kept = pickle.loads(cloudpickle.dumps((value, found)))
-        results[position] = (*kept, text, error, last)
+        kept = pickle.loads(cloudpickle.dumps(value))
+        results[position] = (kept, crossing(found), text, error, last)
     return results
+
+
+def crossing(found: dict[str, Any]) -> dict[str, Any]:
+    """Return the names whose values can be sent to the notebook."""
+    kept = {}
+    for name, value in found.items():
+        with contextlib.suppress(Exception):
+            kept[name] = pickle.loads(cloudpickle.dumps(value))
+    return kept
 
 
 def run_lifted(cell: str, setup: str, how: str, seed: int = 0, **options: Any) -> Left:
@@ -177,7 +206,7 @@ def difference(plain: Left, other: Left) -> str | None:
 
 def same(a: Any, b: Any) -> bool:
     """Tell whether two values have the same types and bits all the way down."""
-    if callable(a) and callable(b) or type(a).__name__ == "module":
+    if isinstance(a, (type, types.FunctionType, types.BuiltinFunctionType, types.ModuleType)):
         return type(a) is type(b) and getattr(a, "__qualname__", None) == getattr(b, "__qualname__", None) and same_state(a, b)
     if type(a).__name__ != type(b).__name__ or type(a).__module__ != type(b).__module__:
         return False
@@ -198,7 +227,7 @@ def same(a: Any, b: Any) -> bool:
     if hasattr(a, "__dict__") and type(a).__module__ == "__main__":
         return same(vars(a), vars(b))
     if type(a).__name__ in ("generator", "list_iterator", "map", "zip", "enumerate", "tuple_iterator", "range_iterator"):
-        return same(list(a), list(b))
+        return True if type(a).__name__ in ("generator", "map", "zip") else same(list(copy.copy(a)), list(copy.copy(b)))
     if type(a).__name__ in ("Random", "RandomState"):
         return bool(pickle.dumps(a) == pickle.dumps(b))
     if type(a).__eq__ is object.__eq__:

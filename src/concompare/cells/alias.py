@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import collections
 import gc
+import sys
 import types
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -11,6 +13,8 @@ from concompare.cells import known
 
 MOST = 200_000
 """Objects looked at before the answer is: cannot be told."""
+HOLDERS = 5
+"""References to a container that only the notebook's names hold: the name, two lists of ours, the argument, the count's own."""
 
 
 class TooMany(Exception):
@@ -61,7 +65,11 @@ class Reach:
         return [part for part in gc.get_referents(thing) if part is not type(thing)]
 
     def parts_of_function(self, function: types.FunctionType) -> list[Any]:
-        found: list[Any] = [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values(), *vars(function).values()]
+        found: list[Any] = [
+            *(function.__defaults__ or ()),
+            *(function.__kwdefaults__ or {}).values(),
+            *vars(function).values(),
+        ]
         for cell in function.__closure__ or ():
             try:
                 found.append(cell.cell_contents)
@@ -76,14 +84,46 @@ class Reach:
         return found
 
 
-def overlap(changed: Iterable[Any], read: Iterable[Any], namespace: Mapping[str, Any]) -> bool:
-    """Tell whether something changed may be something read; True too where that cannot be told."""
+def is_held_once(thing: Any) -> bool:
+    """Tell whether nothing but one name of the notebook holds a container (and our caller's list, and this call)."""
+    plain = type(thing) in (
+        list,
+        dict,
+        set,
+        collections.deque,
+        collections.Counter,
+        collections.defaultdict,
+        collections.OrderedDict,
+    )
+    return plain and sys.getrefcount(thing) <= HOLDERS
+
+
+def themselves(things: Iterable[Any]) -> set[int]:
+    """Return the identities of objects and of the memory they are views of."""
+    found = set()
+    for thing in things:
+        while thing is not None:
+            found.add(id(thing))
+            thing = getattr(thing, "base", None) if type(thing).__module__ == "numpy" else None
+    return found
+
+
+def overlap(shallow: list[Any], deep: list[Any], read: Iterable[Any], namespace: Mapping[str, Any]) -> bool:
+    """Tell whether something changed may be something read; True too where that cannot be told.
+
+    Args:
+        shallow: Objects that change themselves, but nothing inside them.
+        deep: Objects in which anything may change.
+        read: Objects that are read, with all they hold.
+        namespace: The notebook's names.
+    """
     reach = Reach(namespace)
-    changed, read = list(changed), list(read)
-    if not changed or not read:
+    left = [thing for thing in shallow if not is_held_once(thing)]
+    read = list(read)
+    if not (left or deep) or not read:
         return False
     try:
-        return bool(reach(changed) & reach(read))
+        return bool((themselves(left) | reach(deep)) & reach(read))
     except TooMany:
         return True
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from concompare.cells import names
 from concompare.cells.loops import RESULT, Loop, located
-from concompare.cells.split import MADE, STEP, Alias, Check, Parts
+from concompare.cells.parts import MADE, STEP, Parts, plain
 
 ITEM_NAME = MADE + "item"
 PLACE = MADE + "value"
@@ -79,14 +79,18 @@ class Program:
         body = [Returns(value).visit(part) for part in body]
         args = ast.arguments([], [located(ast.arg(argument), place)], None, [], [], None, [])
         made = ast.FunctionDef("head", args, body, [], None)
-        return ast.fix_missing_locations(located(made, place))
+        made = ast.fix_missing_locations(located(made, place))
+        made.lineno = 1  # IPython counts the lines of "<module>" from co_firstlineno
+        return made
 
     def value(self, place: ast.AST) -> ast.expr:
         """Return the expression of what the head gives back."""
         carried = self.parts.carried
         made: ast.expr
         if self.by_name:
-            made = ast.parse(f"{{name: value for name, value in locals().items() if name in {(*carried,)!r}}}", mode="eval").body
+            made = ast.parse(
+                f"{{name: value for name, value in locals().items() if name in {(*carried,)!r}}}", mode="eval"
+            ).body
         elif not carried:
             made = ast.Constant(None)
         elif len(carried) == 1:
@@ -109,7 +113,7 @@ class Program:
     def tail(self, checked: bool = False) -> list[ast.stmt]:
         """Return the statements to replay; `checked` ones stop where the head of a failing item did."""
         needed = self.parts.needed
-        return plain([part for part in self.parts.tail], needed, checked)
+        return plain(self.parts.tail, needed, checked)
 
 
 class Returns(ast.NodeTransformer):
@@ -130,27 +134,12 @@ class Returns(ast.NodeTransformer):
 
 def is_assignment(node: ast.stmt, name: str) -> bool:
     """Tell whether a statement is `name = ...`."""
-    return isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name) and node.targets[0].id == name
-
-
-def plain(statements: Sequence[ast.stmt], needed: set[str], checked: bool) -> list[ast.stmt]:
-    """Return tail statements as ordinary ones."""
-    made: list[ast.stmt] = []
-    for part in statements:
-        if isinstance(part, Alias):
-            if names.writes(part.statement) & needed:
-                made.append(part.statement)
-        elif isinstance(part, Check):
-            if checked:
-                made.append(ast.fix_missing_locations(ast.Expr(ast.Name(f"{STEP}_{part.reached}", ast.Load()), lineno=1, col_offset=0)))
-        elif isinstance(part, ast.If):
-            body, other = plain(part.body, needed, checked), plain(part.orelse, needed, checked)
-            body = body if [step for step in body if not isinstance(step, ast.Pass)] else []
-            if body or other:
-                made.append(located(ast.If(part.test, body or [located(ast.Pass(), part)], other), part))
-        else:
-            made.append(part)
-    return made
+    return (
+        isinstance(node, ast.Assign)
+        and len(node.targets) == 1
+        and isinstance(node.targets[0], ast.Name)
+        and node.targets[0].id == name
+    )
 
 
 class Items:
@@ -179,7 +168,9 @@ class Items:
 class Replay:
     """The notebook's side of a statement loop: replays tails over the notebook's names, and ends as the loop would."""
 
-    def __init__(self, program: Program, namespace: dict[str, Any], items: Items, function: Callable[[Any], Any]) -> None:
+    def __init__(
+        self, program: Program, namespace: dict[str, Any], items: Items, function: Callable[[Any], Any]
+    ) -> None:
         self.program, self.namespace, self.items, self.function = program, namespace, items, function
         self.position = 0
         self.broken = self.stopped = False
@@ -269,6 +260,8 @@ class Replay:
         """Bind what the head assigned, run what follows the loop; returns the cell's value."""
         if not self.stopped:
             self.bind_names(found)
+            if self.position and any(name not in found for name in self.program.parts.sure):
+                self.bind_kept(self.position - 1)
         self.clean()
         follow = [] if self.stopped else self.program.loop.orelse
         return run_rest(self.program, self.namespace, [*follow, *self.program.after])
@@ -355,6 +348,7 @@ class Collect:
         tail = program.tail()
         self.direct = len(tail) == 1 and is_plain_append(tail[0], self.names) and not program.by_name
         self.replay = None if self.direct else self.compiled(tail)
+        self.insert = self.inserter() if self.shape in ("set", "dict") else None
 
     def compiled(self, tail: list[ast.stmt]) -> Callable[..., Any]:
         """Compile the tail as a function, for the names of a comprehension are its own."""
@@ -363,14 +357,27 @@ class Collect:
         bound: list[ast.stmt] = []
         if self.program.loop.kind != "call":
             bound = [ast.Assign([target], ast.Name(ITEM_NAME, ast.Load()))]
-        args = ast.arguments([], [ast.arg(name) for name in arguments], None, [], [], None, [ast.Constant(None) for _ in self.names])
+        args = ast.arguments(
+            [], [ast.arg(name) for name in arguments], None, [], [], None, [ast.Constant(None) for _ in self.names]
+        )
         made = ast.FunctionDef("tail", args, [*bound, *tail], [], None)
         module = ast.fix_missing_locations(ast.Module([located(made, place)], []))
+        made.lineno = 1  # IPython counts the lines of "<module>" from co_firstlineno
         code = compile(module, self.program.filename, "exec", dont_inherit=True)
         inner = next(part for part in code.co_consts if isinstance(part, types.CodeType))
         function = types.FunctionType(inner.replace(co_name="<module>"), self.namespace, "tail")
         function.__defaults__ = (None,) * len(self.names)
         return function
+
+    def inserter(self) -> Callable[[Any, Any], None]:
+        """Return what puts a value into the set or dict, at the line of the comprehension."""
+        text = "made.add(part)" if self.shape == "set" else "made[part[0]] = part[1]"
+        tree = ast.parse(f"def insert(made, part):\n    {text}")
+        for node in ast.walk(tree):
+            located(node, self.program.loop.node)
+        code = compile(tree, self.program.filename, "exec", dont_inherit=True)
+        inner = next(part for part in code.co_consts if isinstance(part, types.CodeType))
+        return types.FunctionType(inner.replace(co_name="<module>"), {})
 
     def apply(self, position: int, value: Any) -> bool:
         """Collect the values of one item; True: the consumer would stop here."""
@@ -388,10 +395,9 @@ class Collect:
                 self.replay(self.result, item, value)
             else:
                 self.replay(self.result, item, *(value or ()))
-            if self.shape == "set":
-                self.made.update(self.result[before:])
-            elif self.shape == "dict":
-                self.made.update(self.result[before:])
+            if self.insert is not None:
+                for part in self.result[before:]:
+                    self.insert(self.made, part)
             return self.stops(before)
         except BaseException:
             self.broken = True
@@ -433,12 +439,14 @@ class Collect:
             raise error
 
         self.namespace[PLACE] = values()
+        trace = error.__traceback__
         try:
             run(self.program.after[:1] or self.last_statement(), self.namespace, self.program.filename)
         except BaseException as raised:
             if raised is not error:
                 raise
         finally:
+            error.__traceback__ = trace
             self.clean()
 
     def last_statement(self) -> list[ast.stmt]:

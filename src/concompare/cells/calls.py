@@ -94,6 +94,8 @@ def kind_of(an: Analyzer, node: ast.AST) -> Any:
 def call(an: Analyzer, node: ast.Call) -> Value:
     """Follow a call; returns where its value comes from."""
     func = node.func
+    if (opened := without_partial(an, node)) is not None:
+        return call(an, opened)
     if isinstance(func, ast.Name) and func.id in known.FORBIDDEN and func.id not in an.local:
         an.effect("forbidden", node, f"`{func.id}()` {known.FORBIDDEN[func.id]}")
         return NOTHING
@@ -124,6 +126,32 @@ def call(an: Analyzer, node: ast.Call) -> Value:
     return call_unknown(an, node, given)
 
 
+def without_partial(an: Analyzer, node: ast.Call) -> ast.Call | None:
+    """Return a call of `partial(f, ...)` as the call of `f` that it makes; None where it is no such call."""
+    func: ast.AST | None = node.func
+    if isinstance(func, ast.Name) and func.id not in an.local:
+        func = an.world.definitions.get(func.id)
+    if not isinstance(func, ast.Call) or not func.args or isinstance(func.args[0], ast.Starred):
+        return None
+    if resolve(an, func.func) is not functools.partial and dotted(an, func.func) != "functools.partial":
+        return None
+    named = {part.arg: part for part in [*func.keywords, *node.keywords]}
+    return ast.copy_location(ast.Call(func.args[0], [*func.args[1:], *node.args], list(named.values())), node)
+
+
+def is_unknown_installed(an: Analyzer, node: ast.Call) -> bool:
+    """Tell whether a call is of an installed function of which nothing is known."""
+    if isinstance(node.func, ast.Name) and node.func.id in an.local:
+        return False
+    thing = resolve(an, node.func)
+    if thing is MISSING:
+        name = dotted(an, node.func)
+        return name is not None and name not in known.NAMED and not is_user_module(name.rpartition(".")[0] or name)
+    if not is_trusted(an, thing) or thing is getattr(builtins, getattr(thing, "__name__", ""), MISSING):
+        return False
+    return qualified(thing) not in known.NAMED and getattr(thing, "__name__", "") not in known.QUIET
+
+
 def iterates(an: Analyzer, node: ast.AST) -> bool:
     """Tell whether an argument is an iterator of the notebook, which a call may use up."""
     thing = an.object(node.id) if isinstance(node, ast.Name) else MISSING
@@ -140,7 +168,9 @@ def call_unknown(an: Analyzer, node: ast.Call, given: Arguments) -> Value:
             an.effect("calls", node, root.removeprefix("param:"), given.all.all | {root})
     elif not an.world.assume_pure:
         what = ast.unparse(func)[:40]
-        an.effect("opaque", node, f"it cannot be seen what `{what}` is when it is called", value.all | given.all.all | {"*"})
+        an.effect(
+            "opaque", node, f"it cannot be seen what `{what}` is when it is called", value.all | given.all.all | {"*"}
+        )
     return extracted(joined([given.all, value]))
 
 
@@ -158,10 +188,18 @@ def follow_definition(an: Analyzer, definition: ast.AST, node: ast.AST, given: A
     """Follow a function or class that the cell itself defines."""
     if isinstance(definition, ast.ClassDef):
         for part in definition.body:
-            if isinstance(part, names.FUNCTIONS) and getattr(part, "name", "") in ("__init__", "__new__", "__post_init__"):
+            if isinstance(part, names.FUNCTIONS) and getattr(part, "name", "") in (
+                "__init__",
+                "__new__",
+                "__post_init__",
+            ):
                 summaries.follow(an, part, node, [NOTHING, *given.positional], given)
-        if definition.decorator_list and not all(summaries.is_known_decorator(part) for part in definition.decorator_list):
-            an.effect("opaque", node, f"the class `{definition.name}` is decorated by something that cannot be seen", {"*"})
+        if definition.decorator_list and not all(
+            summaries.is_known_decorator(part) for part in definition.decorator_list
+        ):
+            an.effect(
+                "opaque", node, f"the class `{definition.name}` is decorated by something that cannot be seen", {"*"}
+            )
         return Value(inside=given.all.all)
     assert isinstance(definition, names.FUNCTIONS)
     return summaries.follow(an, definition, node, given.positional, given)
@@ -192,7 +230,12 @@ def follow_properties(an: Analyzer, node: ast.Attribute, base: Value) -> Value:
                 follow(an, thing, node, [base])
                 if isinstance(thing, functools.cached_property):
                     an.change(base.own, node, "fills a cache of {}")
-            elif thing is not MISSING and not known.is_atom(thing) and not callable(thing) and not hasattr(thing, "__get__"):
+            elif (
+                thing is not MISSING
+                and not known.is_atom(thing)
+                and not callable(thing)
+                and not hasattr(thing, "__get__")
+            ):
                 root = f"{kind.__name__}.{node.attr}"
                 an.world.hidden[root] = thing
                 an.reading.roots.add(root)
@@ -230,7 +273,9 @@ def call_object(an: Analyzer, thing: Any, node: ast.Call, given: Arguments) -> V
     if isinstance(thing, functools.partial):
         root = f"the arguments of {ast.unparse(node.func)}"
         world.hidden[root] = (thing.args, thing.keywords)
-        bound = NOTHING if known.is_atom(thing.args) and not thing.keywords else Value(frozenset({root}), frozenset({root}))
+        bound = (
+            NOTHING if known.is_atom(thing.args) and not thing.keywords else Value(frozenset({root}), frozenset({root}))
+        )
         values = [bound] * len(thing.args) + given.positional
         return call_callable(an, thing.func, node, values, joined([bound, given.all]))
     if isinstance(thing, types.MethodType) and world.is_user(thing.__func__):
@@ -269,7 +314,11 @@ def call_class(an: Analyzer, kind: type, node: ast.Call, given: Arguments) -> Va
     for name in ("__new__", "__init__", "__post_init__"):
         method = inspect.getattr_static(kind, name, MISSING)
         method = method.__func__ if isinstance(method, staticmethod) else method
-        if isinstance(method, types.FunctionType) and an.world.is_user(method) and method.__code__.co_filename != "<string>":
+        if (
+            isinstance(method, types.FunctionType)
+            and an.world.is_user(method)
+            and method.__code__.co_filename != "<string>"
+        ):
             summaries.follow(an, method, node, [NOTHING, *given.positional], given)
     if type(kind) is not type and an.world.is_user(type(kind)):
         method = inspect.getattr_static(type(kind), "__call__", MISSING)
@@ -335,7 +384,9 @@ def call_builtin(an: Analyzer, name: str, node: ast.Call, given: Arguments) -> V
     if name == "open":
         return call_open(an, node, given)
     if name in ("next", "setattr", "delattr") and given.positional:
-        an.change(given.positional[0].own, node, "takes the next of {}" if name == "next" else "sets an attribute of {}")
+        an.change(
+            given.positional[0].own, node, "takes the next of {}" if name == "next" else "sets an attribute of {}"
+        )
     if name == "type" and len(node.args) == 1:
         return Value(frozenset({"the class"}), frozenset({"the class"}))
     apply_callables(an, node, given)
@@ -360,15 +411,24 @@ def call_open(an: Analyzer, node: ast.Call, given: Arguments) -> Value:
 
 def call_installed(an: Analyzer, name: str, node: ast.Call, given: Arguments, thing: Any = None) -> Value:
     """Take an installed function by what is known of it; what is not known is trusted to change nothing."""
+    written = dotted(an, node.func)
+    if written is not None and (written in known.NAMED or written.rpartition(".")[0] in known.RANDOM_MODULES):
+        name = written
     module, _, short = name.rpartition(".")
     owner = getattr(thing, "__self__", None)
     if is_random(owner) or (module in known.RANDOM_MODULES and short not in known.RANDOM_MAKERS):
         an.effect("random", node, f"`{ast.unparse(node.func)}` draws from random numbers that all items share")
     if name in known.FORBIDDEN_FUNCTIONS or module in known.FORBIDDEN_FUNCTIONS:
-        an.effect("forbidden", node, f"`{name}` {known.FORBIDDEN_FUNCTIONS.get(name) or known.FORBIDDEN_FUNCTIONS[module]}")
+        an.effect(
+            "forbidden", node, f"`{name}` {known.FORBIDDEN_FUNCTIONS.get(name) or known.FORBIDDEN_FUNCTIONS[module]}"
+        )
     if name in known.EFFECT_FUNCTIONS:
         an.effect("file", node, known.EFFECT_FUNCTIONS[name])
-    if short in ("display", "pprint", "pp", "clear_output", "warn") or isinstance(owner, logging.Logger) or module == "logging":
+    if (
+        short in ("display", "pprint", "pp", "clear_output", "warn")
+        or isinstance(owner, logging.Logger)
+        or module == "logging"
+    ):
         an.effect("print", node, "prints")
     for position in known.CHANGING_FUNCTIONS.get(name, ()):
         if position < len(given.positional):
@@ -376,9 +436,15 @@ def call_installed(an: Analyzer, name: str, node: ast.Call, given: Arguments, th
             an.embed(given.nodes[position], given.all)
     if "out" in given.named:
         an.change(given.named["out"].own, node, "writes into {}")
-    if isinstance(owner, (list, dict, set)) or isinstance(thing, (types.MethodDescriptorType, types.WrapperDescriptorType)):
+    if isinstance(owner, (list, dict, set)) or isinstance(
+        thing, (types.MethodDescriptorType, types.WrapperDescriptorType)
+    ):
         if short in known.MUTATORS and given.positional:
-            an.change(given.positional[0].own | (an.value(node.func).own if owner is not None else frozenset()), node, "changes {}")
+            an.change(
+                given.positional[0].own | (an.value(node.func).own if owner is not None else frozenset()),
+                node,
+                "changes {}",
+            )
         elif short in known.MUTATORS:
             an.effect("change", node, f"calls `.{short}` of an outer object", {ast.unparse(node.func)})
     if short == "at" and isinstance(owner, type(None)) is False and given.positional:
@@ -396,7 +462,11 @@ def call_installed(an: Analyzer, name: str, node: ast.Call, given: Arguments, th
 
 def is_random(owner: Any) -> bool:
     """Tell whether an object is a source of random numbers."""
-    return isinstance(owner, random.Random) or type(owner).__name__ in ("RandomState", "Generator") and "numpy" in type(owner).__module__
+    return (
+        isinstance(owner, random.Random)
+        or type(owner).__name__ in ("RandomState", "Generator")
+        and "numpy" in type(owner).__module__
+    )
 
 
 def call_method(an: Analyzer, node: ast.Call, func: ast.Attribute, holder: Value, given: Arguments) -> Value:
@@ -412,10 +482,18 @@ def call_method(an: Analyzer, node: ast.Call, func: ast.Attribute, holder: Value
         if name in known.FILE_METHODS:
             an.effect("file", node, "writes files")
         return Value(inside=given.all.all) if name not in known.STRING_METHODS else NOTHING
-    if kind is not MISSING and issubclass(kind, logging.Logger) or (name in LOGGING and "log" in ast.unparse(func.value).lower()):
+    if (
+        kind is not MISSING
+        and issubclass(kind, logging.Logger)
+        or (name in LOGGING and "log" in ast.unparse(func.value).lower())
+    ):
         an.effect("print", node, "logs")
         return NOTHING
-    if kind is not MISSING and name in known.RANDOM_METHODS and (issubclass(kind, random.Random) or "random" in kind.__module__):
+    if (
+        kind is not MISSING
+        and name in known.RANDOM_METHODS
+        and (issubclass(kind, random.Random) or "random" in kind.__module__)
+    ):
         an.effect("random", node, f"`{ast.unparse(func)}` draws from random numbers that all items share", holder.own)
     if name in known.FILE_METHODS:
         an.effect("file", node, "writes files")
@@ -423,11 +501,21 @@ def call_method(an: Analyzer, node: ast.Call, func: ast.Attribute, holder: Value
         text = f"calls `.{name}` of {{}}"
         if name in known.RANDOM_METHODS and holder.own:
             text = "draws random numbers from {}, which all items share"
-        an.change(holder.own, node, text)
+        an.change(holder.own, node, text, func.value if name in known.DIRECT_MUTATORS else None)
         an.embed(func.value, given.all)
-    elif name in ("get", "keys", "values", "items", "copy") and kind is not MISSING and kind.__module__ in ("queue", "multiprocessing.queues"):
+    elif (
+        name in ("get", "keys", "values", "items", "copy")
+        and kind is not MISSING
+        and kind.__module__ in ("queue", "multiprocessing.queues")
+    ):
         an.change(holder.own, node, f"calls `.{name}` of {{}}")
-    elif not own and name not in known.READERS and not is_reader(an, kind, name) and not an.world.assume_pure and holder.own:
+    elif (
+        not own
+        and name not in known.READERS
+        and not is_reader(an, kind, name)
+        and not an.world.assume_pure
+        and holder.own
+    ):
         what = f"{ast.unparse(func.value)[:40]}"
         text = f"it cannot be seen whether `{what}.{name}` changes `{what}`"
         an.effect("opaque", node, text, holder.own)
@@ -446,10 +534,24 @@ def is_reader(an: Analyzer, kind: Any, name: str) -> bool:
     if kind is MISSING:
         return False
     module = kind.__module__.partition(".")[0]
-    return module in ("builtins", "collections", "numpy", "datetime", "pathlib", "re", "types", "array", "fractions", "decimal", "scipy")
+    return module in (
+        "builtins",
+        "collections",
+        "numpy",
+        "datetime",
+        "pathlib",
+        "re",
+        "types",
+        "array",
+        "fractions",
+        "decimal",
+        "scipy",
+    )
 
 
-def call_user_method(an: Analyzer, kind: type, node: ast.Call, func: ast.Attribute, holder: Value, given: Arguments) -> Value:
+def call_user_method(
+    an: Analyzer, kind: type, node: ast.Call, func: ast.Attribute, holder: Value, given: Arguments
+) -> Value:
     """Follow a method of one of the user's classes."""
     method = inspect.getattr_static(kind, func.attr, MISSING)
     if isinstance(method, types.FunctionType) and an.world.is_user(method):

@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
 def explanation(lifted: Lifted | LiftedFunction, namespace: Mapping[str, Any]) -> str:
     """Return the head, the tail, the items and what the head captures, as text."""
-    parts = [f"{lifted.kind} at line {lifted.line}: {lifted.name}", "", "runs in workers, for every item:", indented(lifted.head_source)]
+    parts = [
+        f"{lifted.kind} at line {lifted.line}: {lifted.name}",
+        "",
+        "runs in workers, for every item:",
+        indented(lifted.head_source),
+    ]
     if lifted.tail_source:
         parts += ["", "is replayed in the notebook, in item order:", indented(lifted.tail_source)]
     items = items_of(lifted)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from concompare.cells import known, names
 from concompare.cells.bind import run
 from concompare.cells.purity import Analyzer
-from concompare.cells.split import Reason, reason_of
+from concompare.cells.parts import Reason, reason_of
 from concompare.cells.task import Task
 from concompare.cells.values import ITEM, NOTHING, Value
 from concompare.cells.world import MISSING, World
@@ -96,7 +96,9 @@ def lift_function(
     items = parsed_items(over)
     name = function or next(reversed(defined or assigned), None)
     if name is None:
-        raise CellRefused("the cell defines no function to call with the items of --over.", tree.body[0].lineno if tree.body else None)
+        raise CellRefused(
+            "the cell defines no function to call with the items of --over.", tree.body[0].lineno if tree.body else None
+        )
     known_here = name in defined or name in assigned or callable(namespace.get(name))
     if not known_here:
         words = ", ".join(sorted(defined)) or "none"
@@ -135,7 +137,11 @@ def over_atoms(world: World, items: ast.Expression) -> bool:
     if isinstance(items.body, ast.Name):
         thing = world.object(items.body.id)
         return thing is not MISSING and known.all_atoms(thing)
-    return isinstance(items.body, ast.Call) and isinstance(items.body.func, ast.Name) and world.object(items.body.func.id) is range
+    return (
+        isinstance(items.body, ast.Call)
+        and isinstance(items.body.func, ast.Name)
+        and world.object(items.body.func.id) is range
+    )
 
 
 def check(world: World, name: str, line: int, atoms: bool, wishes: Wishes) -> None:

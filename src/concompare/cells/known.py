@@ -145,7 +145,9 @@ ALIASING_NUMPY = frozenset(
     "nan_to_num array lib flip fliplr flipud rot90 view matrix_transpose permute_dims".split()
 )
 RANDOM_MODULES = ("random", "numpy.random", "secrets")
-RANDOM_MAKERS = frozenset("Random SystemRandom default_rng RandomState Generator SeedSequence PCG64 Philox MT19937 SFC64".split())
+RANDOM_MAKERS = frozenset(
+    "Random SystemRandom default_rng RandomState Generator SeedSequence PCG64 Philox MT19937 SFC64".split()
+)
 EFFECT_FUNCTIONS = {
     "os.remove": "deletes files", "os.unlink": "deletes files", "os.rename": "renames files", "os.replace": "renames files",
     "os.mkdir": "makes folders", "os.makedirs": "makes folders", "os.rmdir": "deletes folders", "shutil.rmtree": "deletes folders",
@@ -204,6 +206,7 @@ def all_atoms(values: Any, most: int = 200_000) -> bool:
         return True
     return len(values) <= 5000 and all(is_atom(value) for value in values)
 
+
 DEFAULTING = (collections.defaultdict,)
 CALLABLES = (
     types.FunctionType, types.BuiltinFunctionType, types.MethodType, type, functools.partial, types.MethodDescriptorType,
@@ -228,3 +231,13 @@ CHEAP_METHODS = frozenset(
     "startswith endswith write writelines writerow format".split()
 )
 """Methods that are no work worth a worker."""
+
+DIRECT_MUTATORS = frozenset(
+    "append extend insert remove pop clear sort reverse add discard update setdefault popitem appendleft popleft extendleft "
+    "intersection_update difference_update symmetric_difference_update".split()
+)
+"""Methods that change the object itself and nothing that it holds."""
+
+NAMED = frozenset(CHANGING_FUNCTIONS) | frozenset(EFFECT_FUNCTIONS) | frozenset(FORBIDDEN_FUNCTIONS)
+QUIET = frozenset("sleep display pprint pp collect print warn info debug warning error".split())
+"""Installed functions that are called for what they do, and do nothing to their arguments."""

@@ -9,11 +9,12 @@ from collections.abc import MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from concompare.cells import alias, functions, known, names
+from concompare.cells import alias, elementwise, functions, known, names
 from concompare.cells.bind import MADE, PLACE, Collect, Items, Program, Replaced, Replay, run
 from concompare.cells.loops import Loop, collecting, loops_of
 from concompare.cells.purity import Analyzer
-from concompare.cells.split import Parts, Splitter, works
+from concompare.cells.parts import Parts, works
+from concompare.cells.split import Splitter
 from concompare.cells.task import Task
 from concompare.cells.values import ITEM, NOTHING, Value
 from concompare.cells.world import MISSING, World, is_iterator
@@ -70,7 +71,11 @@ class Lifted:
         handed = Items(items)
         function = program.function(namespace)
         side: Replay | Collect
-        side = Collect(program, namespace, handed) if program.loop.collects else Replay(program, namespace, handed, function)
+        side = (
+            Collect(program, namespace, handed)
+            if program.loop.collects
+            else Replay(program, namespace, handed, function)
+        )
         side.bar = bar
         count = len(items) if hasattr(type(items), "__len__") else None
         return Task(
@@ -112,9 +117,11 @@ def evaluated(program: Program, namespace: dict[str, Any]) -> tuple[Any, Any]:
     iter(items)
     if isinstance(items, (dict, set, frozenset)) or type(items).__name__ in ("dict_items", "dict_keys", "dict_values"):
         items = list(items)
-    if loop.stops is not None or program.parts.leaves:
+    if loop.stops is not None or program.parts.stops:
         if iter(items) is items and len(found) == 1 and isinstance(loop.items[0], ast.Name):
-            raise CellRefused("stopping early leaves the iterator where the plain loop would not. Make it a list first.", loop.line)
+            raise CellRefused(
+                "stopping early leaves the iterator where the plain loop would not. Make it a list first.", loop.line
+            )
     return items, bar
 
 
@@ -123,22 +130,47 @@ def check_objects(lifted: Lifted, namespace: dict[str, Any], items: Any) -> None
     parts = lifted.program.parts
     if not parts.changed:
         return
-    changed = objects_of(lifted.world, namespace, parts.changed - {ITEM})
-    read = objects_of(lifted.world, namespace, parts.read - {ITEM} - parts.changed)
-    line = lifted.line
-    if alias.overlap(changed, read, namespace):
+    world, line = lifted.world, lifted.line
+    shallow = objects_of(world, namespace, parts.shallow - {ITEM})
+    deep = objects_of(world, namespace, parts.changed - parts.shallow - {ITEM})
+    read = objects_of(world, namespace, parts.read - {ITEM} - parts.changed)
+    if alias.overlap(shallow, deep, read, namespace):
         both = " and ".join(f"`{name}`" for name in sorted(parts.changed - {ITEM})[:3])
-        raise CellRefused(f"the loop changes {both}, which may be a part of what it reads. Copy it before the loop.", line)
+        raise CellRefused(
+            f"the loop changes {both}, which may be a part of what it reads. Copy it before the loop.", line
+        )
+    for root, index in parts.apart.items():
+        if root in lifted.program.loop.apart:
+            continue
+        check_apart(lifted, namespace[root], root, index, items)
     known_items = items if isinstance(items, (list, tuple)) else None
-    if known_items is None and type(items).__module__ == "numpy":
-        known_items = [items]
     if ITEM in parts.changed:
-        if known_items is None or not alias.all_apart(known_items, [*read, *changed], namespace):
+        if known_items is None or not alias.all_apart(known_items, [*read, *shallow, *deep], namespace):
             text = "the loop changes its items, and it cannot be seen that they share nothing"
             raise CellRefused(f"{text}. Compute into a new list instead.", line)
-    elif changed and not isinstance(items, (range, str)) and not known.all_atoms(items):
-        if alias.overlap(changed, [items], namespace):
-            raise CellRefused("the loop changes something that its items hold. Copy it before the loop.", line)
+    elif ITEM in parts.read and not known.all_atoms(items) and alias.overlap(shallow, deep, [items], namespace):
+        raise CellRefused("the loop changes something that its items hold. Copy it before the loop.", line)
+
+
+def check_apart(lifted: Lifted, holder: Any, root: str, index: str, items: Any) -> None:
+    """Refuse where two iterations may use the same element of a container that is read and changed."""
+    target = lifted.program.loop.target
+    if not isinstance(items, (list, tuple, range, enumerate, zip)) or isinstance(items, (enumerate, zip)):
+        indices = None
+    elif isinstance(target, ast.Name):
+        indices = list(items)
+    else:
+        assert isinstance(target, (ast.Tuple, ast.List))
+        place = next(
+            (number for number, part in enumerate(target.elts) if isinstance(part, ast.Name) and part.id == index), None
+        )
+        plain = all(isinstance(part, ast.Name) for part in target.elts) and place is not None
+        indices = [item[place] for item in items] if plain and all(type(item) is tuple for item in items) else None
+    if indices is None or not elementwise.all_different(holder, indices):
+        text = (
+            f"every iteration changes `{root}` and reads it, and it cannot be seen that each uses an element of its own"
+        )
+        raise CellRefused(f"{text}. Store into a new container.", lifted.line)
 
 
 def objects_of(world: World, namespace: dict[str, Any], roots: set[str]) -> list[Any]:
@@ -186,7 +218,9 @@ def lift(
     wishes = Wishes(filename, first_line, line, assume_pure, seeded)
     if over is not None or function is not None:
         return functions.lift_function(tree, source, namespace, over, function, wishes)
-    shadowed = {name for name in namespace if hasattr(builtins, name)} | {name for name in names.writes(*tree.body) if hasattr(builtins, name)}
+    shadowed = {name for name in namespace if hasattr(builtins, name)} | {
+        name for name in names.writes(*tree.body) if hasattr(builtins, name)
+    }
     shadowed = {name for name in shadowed if namespace.get(name, MISSING) is not getattr(builtins, name)}
     loops = loops_of(tree, shadowed)
     if not loops:
@@ -209,12 +243,18 @@ def parsed(source: str, filename: str, first_line: int) -> ast.Module:
         tree = compile(text, filename, "exec", ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
         compile(tree, filename, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
     except SyntaxError as error:
-        line = text.splitlines()[(error.lineno or 1) - 1] if text.strip() and (error.lineno or 1) <= len(text.splitlines()) else ""
+        line = (
+            text.splitlines()[(error.lineno or 1) - 1]
+            if text.strip() and (error.lineno or 1) <= len(text.splitlines())
+            else ""
+        )
         for number, shown in ((error.lineno, line), *enumerate(text.splitlines(), 1)):
             found = SHELL.match(shown or "")
             if found and shown.strip() and number is not None and number <= (error.lineno or number):
                 what = (found.group(1) or found.group(2)).strip()
-                raise CellRefused(f"`{what}` is IPython syntax, which has to stand in a cell of its own.", number) from None
+                raise CellRefused(
+                    f"`{what}` is IPython syntax, which has to stand in a cell of its own.", number
+                ) from None
         raise
     assert isinstance(tree, ast.Module)
     for statement in tree.body:
@@ -241,14 +281,20 @@ def nothing_found(tree: ast.Module) -> CellRefused:
     """Return why a cell without a loop is refused."""
     for statement in tree.body:
         if isinstance(statement, ast.While):
-            return CellRefused("a `while` loop has no items to share out. Write it as a `for` loop over them.", statement.lineno)
+            return CellRefused(
+                "a `while` loop has no items to share out. Write it as a `for` loop over them.", statement.lineno
+            )
         for node in ast.walk(statement):
             if isinstance(node, ast.For) and not isinstance(statement, (*names.FUNCTIONS, ast.ClassDef)):
                 kind = f"`{type(statement).__name__.lower()}`"
                 return CellRefused(f"the loop is inside {kind}. Put it at the top of the cell.", node.lineno)
-    if tree.body and all(isinstance(part, (*names.FUNCTIONS, ast.ClassDef, ast.Import, ast.ImportFrom)) for part in tree.body):
+    if tree.body and all(
+        isinstance(part, (*names.FUNCTIONS, ast.ClassDef, ast.Import, ast.ImportFrom)) for part in tree.body
+    ):
         return CellRefused("the cell only defines functions. Give the items with --over.", tree.body[-1].lineno)
-    return CellRefused("there is no loop, comprehension, map or call to run in parallel.", tree.body[0].lineno if tree.body else None)
+    return CellRefused(
+        "there is no loop, comprehension, map or call to run in parallel.", tree.body[0].lineno if tree.body else None
+    )
 
 
 def plain_call(tree: ast.Module) -> list[Loop]:
@@ -265,7 +311,9 @@ def plain_call(tree: ast.Module) -> list[Loop]:
     return []
 
 
-def attempt(tree: ast.Module, loop: Loop, source: str, namespace: MutableMapping[str, Any], wishes: Wishes) -> Lifted | CellRefused:
+def attempt(
+    tree: ast.Module, loop: Loop, source: str, namespace: MutableMapping[str, Any], wishes: Wishes
+) -> Lifted | CellRefused:
     """Split one loop of a cell, or return why it cannot be."""
     before, statement, after = tree.body[: loop.position], tree.body[loop.position], tree.body[loop.position + 1 :]
     world = World(namespace, before, assume_pure=wishes.assume_pure)
@@ -279,7 +327,9 @@ def attempt(tree: ast.Module, loop: Loop, source: str, namespace: MutableMapping
         after = [Replaced(loop.node, PLACE).visit(statement), *after]
     last = after[-1].value if after and isinstance(after[-1], ast.Expr) else None
     program = Program(wishes.filename, loop, parts, before, after[:-1] if last is not None else after, last)
-    text = "\n".join(source.splitlines()[loop.line - wishes.first_line : (statement.end_lineno or loop.line) - wishes.first_line + 1])
+    text = "\n".join(
+        source.splitlines()[loop.line - wishes.first_line : (statement.end_lineno or loop.line) - wishes.first_line + 1]
+    )
     return Lifted(
         kind=loop.kind,
         name=label(loop),
@@ -296,7 +346,10 @@ def attempt(tree: ast.Module, loop: Loop, source: str, namespace: MutableMapping
 
 def split(world: World, loop: Loop, wishes: Wishes) -> Parts:
     """Split a loop, after looking at what it walks."""
-    if not all(isinstance(part, (ast.Name, ast.Tuple, ast.List, ast.Starred, ast.expr_context)) for part in ast.walk(loop.target)):
+    if not all(
+        isinstance(part, (ast.Name, ast.Tuple, ast.List, ast.Starred, ast.expr_context))
+        for part in ast.walk(loop.target)
+    ):
         raise CellRefused("the loop's target is a part of an object. Use a plain name.", loop.line)
     if loop.bound & names.writes(*loop.items):
         raise CellRefused("what the loop walks binds the loop's own name.", loop.line)
@@ -310,16 +363,26 @@ def split(world: World, loop: Loop, wishes: Wishes) -> Parts:
     if effects and lazy:
         own = [effect for effect in effects if not (effect.kind == "change" and "uses up" in effect.text)]
         if own or splitter.changed & {root for effect in effects for root in effect.roots}:
-            raise CellRefused("walking the items changes something or prints between the iterations. Make them a list first.", loop.line)
+            raise CellRefused(
+                "walking the items changes something or prints between the iterations. Make them a list first.",
+                loop.line,
+            )
     walked = walked_roots(world, loop) if not lazy else reading.roots
-    both = walked & splitter.changed
+    same_place = {root for root, index in splitter.apart.items() if walks_at(world, loop, root, index)}
+    loop.apart = same_place
+    both = (walked & splitter.changed) - (set() if lazy else copied_roots(world, loop)) - same_place
     if both or (lazy and "*" in splitter.changed):
         name = sorted(both)[0] if both else "the items"
-        raise CellRefused(f"the loop changes `{name}` while walking it. Walk a copy of it: list({name}).", splitter.line_of_change(name))
+        raise CellRefused(
+            f"the loop changes `{name}` while walking it. Walk a copy of it: list({name}).",
+            splitter.line_of_change(name),
+        )
     rebound = set(names.reads(*loop.items)) & (splitter.rebound | (names.writes(*loop.body) if lazy else set()))
     if rebound:
         name = sorted(rebound)[0]
-        raise CellRefused(f"the loop gives `{name}` a new value while the items depend on it. Make them a list first.", loop.line)
+        raise CellRefused(
+            f"the loop gives `{name}` a new value while the items depend on it. Make them a list first.", loop.line
+        )
     return splitter.split()
 
 
@@ -330,6 +393,49 @@ def walked_roots(world: World, loop: Loop) -> frozenset[str]:
         return frozenset(root for part in loop.items for root in analyzer.value(part).all)
 
 
+def copied_roots(world: World, loop: Loop) -> set[str]:
+    """Return what the loop walks a copy of, as `list(d)` makes, where only the container itself is changed."""
+    found = set()
+    for part in loop.items:
+        if isinstance(part, ast.Call) and isinstance(part.func, ast.Name) and len(part.args) == 1 and not part.keywords:
+            if (
+                any(world.object(part.func.id) is kind for kind in (list, tuple, sorted, set, frozenset))
+                and part.func.id not in world.definitions
+            ):
+                found |= names.reads(part.args[0])
+        elif isinstance(part, (ast.ListComp, ast.SetComp)):
+            found |= names.reads(part)
+        elif isinstance(part, ast.Subscript) and isinstance(part.slice, ast.Slice) and isinstance(part.value, ast.Name):
+            found |= {part.value.id} if type(world.object(part.value.id)) in (list, tuple, str) else set()
+    return found
+
+
+def walks_at(world: World, loop: Loop, root: str, index: str) -> bool:
+    """Tell whether the loop walks a container itself, and the index names the element that is walked."""
+    node, target = loop.items[0] if len(loop.items) == 1 else None, loop.target
+    if isinstance(node, ast.Name) and node.id == root:
+        return isinstance(target, ast.Name) and target.id == index and kind_of_name(world, root) is dict
+    if not isinstance(node, ast.Call) or node.keywords:
+        return False
+    pair = isinstance(target, ast.Tuple) and len(target.elts) == 2 and isinstance(target.elts[0], ast.Name) and target.elts[0].id == index
+    if isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name) and node.func.value.id == root:
+        keys = isinstance(target, ast.Name) and target.id == index and node.func.attr == "keys"
+        return kind_of_name(world, root) is dict and (keys or pair and node.func.attr == "items")
+    if isinstance(node.func, ast.Name) and world.object(node.func.id) is enumerate and len(node.args) == 1:
+        walked = node.args[0]
+        return pair and isinstance(walked, ast.Name) and walked.id == root and kind_of_name(world, root) in (list, "ndarray")
+    return False
+
+
+def kind_of_name(world: World, name: str) -> Any:
+    """Return the type of what a name stands for, as far as it matters for walking it."""
+    definition = world.definitions.get(name)
+    if name in world.definitions:
+        return {ast.List: list, ast.ListComp: list, ast.Dict: dict, ast.DictComp: dict}.get(type(definition))  # type: ignore[arg-type]
+    thing = world.object(name)
+    return "ndarray" if type(thing).__module__ == "numpy" and type(thing).__name__ == "ndarray" else type(thing)
+
+
 def is_lazy(world: World, node: ast.expr) -> bool:
     """Tell whether an iterable may compute its items only as they are taken."""
     for part in ast.walk(node):
@@ -337,13 +443,15 @@ def is_lazy(world: World, node: ast.expr) -> bool:
             return True
         if isinstance(part, ast.Name):
             thing = world.object(part.id)
-            if thing in (map, filter) or (thing is not MISSING and is_iterator(thing)):
+            if thing is map or thing is filter or (thing is not MISSING and is_iterator(thing)):
                 return True
             code = getattr(thing, "__code__", None)
             if code is not None and code.co_flags & 0x20:
                 return True
             definition = world.definitions.get(part.id)
-            if definition is not None and any(isinstance(inner, (ast.Yield, ast.YieldFrom, ast.GeneratorExp)) for inner in ast.walk(definition)):
+            if definition is not None and any(
+                isinstance(inner, (ast.Yield, ast.YieldFrom, ast.GeneratorExp)) for inner in ast.walk(definition)
+            ):
                 return True
     return False
 
@@ -367,11 +475,17 @@ def gives_atoms(world: World, node: ast.expr) -> bool:
         thing = world.object(node.func.id)
         if thing is range:
             return True
-        if thing in (enumerate, zip, list, tuple, sorted, set, reversed) and not node.keywords:
-            return all(gives_atoms(world, part) for part in node.args[:1] if thing is enumerate) if thing is enumerate else all(
-                gives_atoms(world, part) for part in node.args
+        if any(thing is kind for kind in (enumerate, zip, list, tuple, sorted, set, reversed)) and not node.keywords:
+            return (
+                all(gives_atoms(world, part) for part in node.args[:1] if thing is enumerate)
+                if thing is enumerate
+                else all(gives_atoms(world, part) for part in node.args)
             )
-        return getattr(thing, "__name__", "") in ("tqdm", "trange") and bool(node.args) and gives_atoms(world, node.args[0])
+        return (
+            getattr(thing, "__name__", "") in ("tqdm", "trange")
+            and bool(node.args)
+            and gives_atoms(world, node.args[0])
+        )
     if isinstance(node, ast.ListComp):
         return isinstance(node.elt, (ast.Constant, ast.JoinedStr))
     return isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Slice) and gives_atoms(world, node.value)
@@ -393,11 +507,17 @@ def chosen(attempts: list[Lifted | CellRefused]) -> Lifted:
     working = [part for part in lifted if has_work(part)] or lifted
     if len(working) > 1:
         lines = ", ".join(f"{part.line} ({part.name})" for part in working)
-        raise CellRefused(f"several loops could run in parallel, at lines {lines}. Say which: --line {working[0].line}.", working[0].line)
+        raise CellRefused(
+            f"several loops could run in parallel, at lines {lines}. Say which: --line {working[0].line}.",
+            working[0].line,
+        )
     taken = working[0]
     refused = [part for part in attempts if isinstance(part, CellRefused)]
     if len(attempts) > 1:
-        taken.notes = (f"runs {taken.name} at line {taken.line} in parallel; the other {len(attempts) - 1} loop(s) run as they are", *taken.notes)
+        taken.notes = (
+            f"runs {taken.name} at line {taken.line} in parallel; the other {len(attempts) - 1} loop(s) run as they are",
+            *taken.notes,
+        )
     for refusal in refused:
         taken.notes = (*taken.notes, f"not in parallel: {refusal}")
     return taken

@@ -10,6 +10,7 @@ from concompare.cells import names
 
 Node = TypeVar("Node", bound=ast.AST)
 
+
 @dataclass
 class Loop:
     """A loop, comprehension, map or call of the cell, ready to be split.
@@ -26,6 +27,9 @@ class Loop:
         collects: The values become a list, which then stands in the node's place; the target is not visible outside.
         lazy: The values are handed to a consumer that takes them one by one.
         stops: The consumer may stop early: "any", "all" or "next".
+        shape: What the values become: "list", "set", "dict", or "one" for the value of a call itself.
+        bound: The names of the target.
+        apart: Containers that are walked and changed at once, each iteration at its own element.
     """
 
     kind: str
@@ -41,16 +45,21 @@ class Loop:
     stops: str | None = None
     shape: str = "list"
     bound: set[str] = field(default_factory=set)
+    apart: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.bound = names.stored(self.target)
 
 
+HIDDEN = "_concompare_"
+"""How the names begin that are ours and not the notebook's."""
 RESULT = "_concompare_result"
 """Stands for the collected values in the tail of a comprehension."""
 CONSUMERS = frozenset("list tuple set frozenset sum max min sorted any all dict next".split())
 CONSUMING_METHODS = frozenset("join extend update union".split())
-CONSUMING_FUNCTIONS = frozenset("Counter deque OrderedDict fsum prod mean fmean median stdev pstdev variance chain fromiter".split())
+CONSUMING_FUNCTIONS = frozenset(
+    "Counter deque OrderedDict fsum prod mean fmean median stdev pstdev variance chain fromiter".split()
+)
 STOPPING = frozenset({"any", "all", "next"})
 Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 
@@ -73,7 +82,7 @@ def loops_of(tree: ast.Module, shadowed: set[str]) -> list[Loop]:
 
 def for_loop(node: ast.For, position: int, shadowed: set[str]) -> Loop:
     """Return a `for` statement; a `map` that it walks becomes the first step of its body."""
-    if (mapped := mapped_call(node.iter, shadowed)) is not None:
+    if (mapped := mapped_call(node.iter, shadowed, HIDDEN)) is not None:
         target, items, call = mapped
         first = located(ast.Assign([node.target], call), node.iter)
         body = [first, *node.body]
@@ -190,7 +199,7 @@ def consumed(loop: Loop, consumer: str) -> Loop:
     return loop
 
 
-def mapped_call(node: ast.AST, shadowed: set[str]) -> tuple[ast.expr, list[ast.expr], ast.expr] | None:
+def mapped_call(node: ast.AST, shadowed: set[str], prefix: str = "") -> tuple[ast.expr, list[ast.expr], ast.expr] | None:
     """Return (target, items, call) of a `map` or `starmap`, or None."""
     if not isinstance(node, ast.Call) or node.keywords or len(node.args) < 2:
         return None
@@ -202,7 +211,7 @@ def mapped_call(node: ast.AST, shadowed: set[str]) -> tuple[ast.expr, list[ast.e
         return None
     function, items = node.args[0], node.args[1:]
     taken = names.reads(function)
-    words = [f"item{number or ''}" for number in range(50) if f"item{number or ''}" not in taken][: len(items)]
+    words = [f"{prefix}item{number or ''}" for number in range(50) if f"item{number or ''}" not in taken][: len(items)]
     stores: list[ast.expr] = [located(ast.Name(word, ast.Store()), node) for word in words]
     loads: list[ast.expr] = [located(ast.Name(word, ast.Load()), node) for word in words]
     if star:

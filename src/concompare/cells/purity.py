@@ -19,6 +19,9 @@ MAGIC_BY_NODE: dict[type[ast.AST], tuple[str, ...]] = {
 }  # fmt: skip
 """Operators that the user's own classes may define with effects."""
 
+BLOCKS = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.Try, ast.TryStar, ast.With, ast.AsyncWith, ast.Match)
+"""Statements whose bodies may run in part, so that an assignment in them does not end what the name was before."""
+
 
 @dataclass
 class Reading:
@@ -58,6 +61,8 @@ class Analyzer:
         self.line = 0
         self.returned = NOTHING
         self.depth = 0
+        self.certain = False
+        self.captured: set[str] = set()
 
     @contextmanager
     def fresh(self) -> Iterator[Reading]:
@@ -78,16 +83,19 @@ class Analyzer:
                     self.value(node)
         return reading
 
-    def effect(self, kind: str, node: ast.AST | int, text: str, roots: Iterable[str] = ()) -> None:
+    def effect(
+        self, kind: str, node: ast.AST | int, text: str, roots: Iterable[str] = (), direct: bool = False
+    ) -> None:
         """Record an effect at a node."""
         line = node if isinstance(node, int) else getattr(node, "lineno", self.line)
-        self.reading.effects.append(Effect(kind, frozenset(roots), line, text, self.place))
+        self.reading.effects.append(Effect(kind, frozenset(roots), line, text, self.place, direct))
 
-    def change(self, roots: Iterable[str], node: ast.AST, text: str) -> None:
-        """Record that the objects reached from the roots may change."""
+    def change(self, roots: Iterable[str], node: ast.AST, text: str, holder: ast.AST | None = None) -> None:
+        """Record that objects may change: those reached from the roots, or just what the holder names."""
         roots = frozenset(roots) - {FUNCTION}
         if roots:
-            self.effect("change", node, text, roots)
+            direct = isinstance(holder, ast.Name) and roots == {holder.id} and not self.place
+            self.effect("change", node, text, roots, direct)
 
     # -- names ------------------------------------------------------------------------------------------------------
 
@@ -103,7 +111,9 @@ class Analyzer:
             return self.local[name]
         thing = self.object(name)
         if thing is not MISSING:
-            if known.is_atom(thing) or (callable(thing) and isinstance(thing, known.CALLABLES) and not self.world.is_user(thing)):
+            if known.is_atom(thing) or (
+                callable(thing) and isinstance(thing, known.CALLABLES) and not self.world.is_user(thing)
+            ):
                 return NOTHING
         elif self.world.imports(name) is not None or isinstance(self.world.definitions.get(name), ast.Constant):
             return NOTHING
@@ -260,9 +270,15 @@ class Analyzer:
         """Give a value to an assignment target."""
         if isinstance(target, ast.Name):
             if target.id in self.declared:
-                self.effect("rebind", target, f"gives the global name `{target.id}` a new value", {self.tags.get(target.id, target.id)})
+                self.effect(
+                    "rebind",
+                    target,
+                    f"gives the global name `{target.id}` a new value",
+                    {self.tags.get(target.id, target.id)},
+                )
                 return
-            self.local[target.id] = joined([self.local.get(target.id, NOTHING), value])
+            held = NOTHING if self.certain and target.id not in self.captured else self.local.get(target.id, NOTHING)
+            self.local[target.id] = joined([held, value])
             if isinstance(source, ast.Lambda):
                 self.functions[target.id] = source
             else:
@@ -270,7 +286,11 @@ class Analyzer:
         elif isinstance(target, (ast.Tuple, ast.List)):
             pairs = isinstance(source, (ast.Tuple, ast.List)) and len(source.elts) == len(target.elts)
             for position, part in enumerate(target.elts):
-                if pairs and isinstance(source, (ast.Tuple, ast.List)) and not isinstance(source.elts[position], ast.Starred):
+                if (
+                    pairs
+                    and isinstance(source, (ast.Tuple, ast.List))
+                    and not isinstance(source.elts[position], ast.Starred)
+                ):
                     with self.fresh():
                         found = self.value(source.elts[position])
                     self.bind(part, found, source.elts[position])
@@ -287,11 +307,11 @@ class Analyzer:
         if isinstance(target, ast.Subscript):
             self.value(target.slice)
             self.magic("__setitem__", target, base, value)
-            self.change(base.own, target, "stores into {}")
+            self.change(base.own, target, "stores into {}", target.value)
         else:
             self.magic("__setattr__", target, base, value)
             calls.follow_properties(self, target, base)
-            self.change(base.own, target, "sets an attribute of {}")
+            self.change(base.own, target, "sets an attribute of {}", target.value)
         self.embed(target.value, value)
 
     def magic(self, name: str, node: ast.AST, *values: Value) -> None:
@@ -310,10 +330,13 @@ class Analyzer:
         """Follow a statement."""
         self.line = node.lineno
         method = getattr(self, "do_" + type(node).__name__, None)
+        certain = self.certain
+        self.certain = certain and not isinstance(node, BLOCKS)
         if method is None:
             self.effect("opaque", node, f"`{type(node).__name__.lower()}` is not followed", set(self.local) | {"*"})
         else:
             method(node)
+        self.certain = certain
 
     def block(self, statements: Iterable[ast.stmt]) -> None:
         """Follow statements one after the other."""
@@ -322,11 +345,16 @@ class Analyzer:
 
     def do_Expr(self, node: ast.Expr) -> None:
         self.value(node.value)
+        if isinstance(node.value, ast.Call) and calls.is_unknown_installed(self, node.value):
+            with self.fresh():
+                given = [self.value(part) for part in [*node.value.args, *[keyword.value for keyword in node.value.keywords]]]
+            what = ast.unparse(node.value.func)[:40]
+            self.change(joined(given).own, node, f"calls `{what}` for what it does to {{}}")
 
     def do_Pass(self, node: ast.stmt) -> None:
         """Do nothing."""
 
-    do_Break = do_Continue = do_Nonlocal_ = do_Pass
+    do_Break = do_Continue = do_Alias = do_Check = do_Pull = do_Pass
 
     def do_Assign(self, node: ast.Assign) -> None:
         found = self.value(node.value)
@@ -341,7 +369,7 @@ class Analyzer:
         found = self.value(node.value)
         if isinstance(node.target, ast.Name):
             held = self.value(ast.copy_location(ast.Name(node.target.id, ast.Load()), node.target))
-            self.change(held.own, node, "changes {}")
+            self.change(held.own, node, "changes {}", node.target)
             self.magic("__iadd__", node, held, found)
             self.bind(node.target, Value(held.own, held.inside | found.all), None)
             return
@@ -434,7 +462,11 @@ class Analyzer:
         for alias in node.names:
             name = alias.asname or alias.name.split(".")[0]
             self.local[name] = NOTHING
-            made = ast.Import([alias]) if isinstance(node, ast.Import) else ast.ImportFrom(node.module, [alias], node.level)
+            made = (
+                ast.Import([alias])
+                if isinstance(node, ast.Import)
+                else ast.ImportFrom(node.module, [alias], node.level)
+            )
             self.objects[name] = self.world.imported(made)
             if alias.name == "*":
                 self.effect("forbidden", node, "`import *` binds names that cannot be seen")

@@ -4,63 +4,58 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from concompare.cells import known, names
+from concompare.cells import elementwise, known, names, nests
 from concompare.cells.loops import RESULT, Loop, located
+from concompare.cells.parts import (
+    MADE,
+    MOVE,
+    PURE,
+    SIMPLE,
+    STEP,
+    WORTH,
+    Alias,
+    Check,
+    Parts,
+    Reason,
+    Statements,
+    assigned,
+    escapes,
+    flattened,
+    is_alias,
+    is_result,
+    is_still,
+    loaded,
+    order,
+    reason_of,
+    shown,
+    works,
+)
 from concompare.cells.purity import Analyzer, Reading
-from concompare.cells.values import FUNCTION, ITEM, NOTHING, Effect, Value
+from concompare.cells.values import FUNCTION, ITEM, NOTHING, Value
 from concompare.cells.world import World
 from concompare.errors import CellRefused
 
-STEP = "_concompare_step"
-MADE = "_concompare_"
-MOVE = "Move the running part to its own statement after the heavy call"
-WORTH = (ast.Call, ast.BinOp, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
-SIMPLE = (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Expr, ast.Assert, ast.Raise)
-
-
-@dataclass(frozen=True)
-class Reason:
-    """Why a piece of code cannot run in workers."""
-
-    line: int
-    text: str
-    remedy: str = ""
-
-    def refusal(self) -> CellRefused:
-        """Return the reason as an error."""
-        return CellRefused(self.text + (f". {self.remedy}." if self.remedy else "."), self.line)
+MAKES = "keeps a function made in the loop, which sees the loop's own names"
 
 
 @dataclass
-class Parts:
-    """A loop, split.
+class Saved:
+    """Where the splitting of an inner block began."""
 
-    Attributes:
-        head: Statements for the workers, without their `return`.
-        tail: Statements to replay for each item.
-        carried: Names that the tail needs from the head, in order; those in `unsure` may be missing.
-        unsure: Names that the head does not assign on every path.
-        kept: Names that the head assigns and the plain loop leaves behind.
-        leaves: The head may end early, so that what it computed is given back by name.
-        stepped: The head counts its steps, so that a failing item replays exactly what came before.
-        changed: Objects that the tail changes; `read`: objects that the head reads.
-        dead: Names that the body deletes.
-        needed: Names that the tail reads.
-    """
-
-    head: list[ast.stmt]
-    tail: list[ast.stmt]
-    carried: list[str] = field(default_factory=list)
-    unsure: set[str] = field(default_factory=set)
-    kept: list[str] = field(default_factory=list)
-    leaves: bool = False
-    stepped: bool = False
-    changed: set[str] = field(default_factory=set)
-    read: set[str] = field(default_factory=set)
-    dead: set[str] = field(default_factory=set)
-    needed: set[str] = field(default_factory=set)
+    count: int
+    steps: int
+    stepped: bool
+    leaves: bool
+    printed: bool
+    touched: set[str]
+    blocked: Reason | None
+    read: set[str]
+    did_work: bool
+    started: int
+    lost: int
+    replayed: set[str]
 
 
 class Splitter:
@@ -92,12 +87,26 @@ class Splitter:
         for _ in range(3):
             self.an.look(*loop.body)
         self.whole = self.an.look(*loop.body)
-        self.changed = {root for effect in self.whole.effects for root in effect.roots if effect.kind in ("change", "opaque", "rebind")}
+        self.changed = {
+            root
+            for effect in self.whole.effects
+            for root in effect.roots
+            if effect.kind in ("change", "opaque", "rebind")
+        }
+        deep = {root for effect in self.whole.effects for root in effect.roots if not effect.direct}
+        self.shallow = self.changed - deep
+        self.apart = elementwise.apart(self)
+        self.held = {root for root in self.changed if only_holds(root, loop.body)} - self.reached()
         self.rebound = {root for effect in self.whole.effects if effect.kind == "rebind" for root in effect.roots}
         self.in_tail: dict[str, int] = {}
         self.lost: list[Reason] = []
         self.count = 0
         self.steps = 0
+
+    def reached(self) -> set[str]:
+        """Return the changed objects that are read by other ways than their own names."""
+        written = {part.id for part in flattened(self.loop.body) if isinstance(part, ast.Name)}
+        return {root for root in self.changed if root not in written}
 
     def split(self) -> Parts:
         """Split the body; raises CellRefused where nothing can run in workers."""
@@ -107,7 +116,8 @@ class Splitter:
             self.lost, self.count, self.steps, self.leaves, self.stepped = [], 0, 0, False, False
             self.printed, self.touched, self.blocked = False, set(), None
             self.read: set[str] = set()
-            self.hoisted_work = self.did_work = False
+            self.did_work = False
+            self.replayed: set[str] = set()
             self.started: list[ast.stmt] = []
             head, tail = self.emit(self.loop.body)
             if set(self.in_tail) == before:
@@ -118,7 +128,9 @@ class Splitter:
         for effect in self.whole.effects:
             if effect.kind == "forbidden":
                 where = f"`{effect.place}`: " if effect.place else ""
-                raise CellRefused(f"{where}{effect.text}, so the items cannot run in parallel. Take it out of the loop.", effect.line)
+                raise CellRefused(
+                    f"{where}{effect.text}, so the items cannot run in parallel. Take it out of the loop.", effect.line
+                )
 
     # -- may this run in workers? ------------------------------------------------------------------------------------
 
@@ -126,7 +138,18 @@ class Splitter:
         """Return why a statement or expression cannot run in workers, or None."""
         reading = self.an.look(node)
         line = getattr(node, "lineno", self.loop.line)
-        return self.reason_of_effects(reading) or self.reason_of_names(node, reading, line) or self.reason_of_objects(reading, line)
+        named = self.reason_of_names(node, reading, line)
+        if named is not None and line <= named.line <= getattr(node, "end_lineno", line):
+            other = self.reason_of_objects(reading, line) or self.reason_of_effects(reading)
+            named = named if other is None or named.line == self.carried.get(named.name, 0) else other
+        found = named or self.reason_of_objects(reading, line)
+        if found is None:
+            return self.reason_of_effects(reading) or self.reason_of_objects(reading, line, every=True)
+        effects = self.reason_of_effects(reading)
+        hidden = effects is not None and (
+            effects.text.startswith("`") or " draws " in effects.text or " next of " in effects.text
+        )
+        return effects if hidden or found is None else found
 
     def reason_of_effects(self, reading: Reading) -> Reason | None:
         found = (reason_of(effect, self.world, seeded=self.seeded, printed=self.printed) for effect in reading.effects)
@@ -136,27 +159,35 @@ class Splitter:
         touched = reading.names | (names.writes(node) if isinstance(node, ast.stmt) else set())
         for name in sorted(touched & set(self.carried)):
             text = f"needs '{name}' from the item before, so the items cannot run in parallel"
-            return Reason(self.carried[name], text, MOVE)
+            return Reason(self.carried[name], text, MOVE, name)
         for name in sorted(touched & (set(self.in_tail) | self.rebound)):
             return Reason(self.in_tail.get(name, line), f"needs '{name}', which depends on the items before", MOVE)
         local = set(self.an.local) - {RESULT}
         for name in sorted(self.global_reads(node) & (local if not self.loop.collects else set())):
-            return Reason(line, f"a function called here reads the loop's '{name}' as a global name", f"Pass '{name}' as an argument")
+            return Reason(
+                line,
+                f"a function called here reads the loop's '{name}' as a global name",
+                f"Pass '{name}' as an argument",
+            )
         return None
 
     def global_reads(self, node: ast.AST) -> set[str]:
         """Return the notebook's names that functions called by the code read, other than those it reads itself."""
         return self.an.look(node).names - names.reads(node) - names.writes(node)
 
-    def reason_of_objects(self, reading: Reading, line: int) -> Reason | None:
+    def reason_of_objects(self, reading: Reading, line: int, *, every: bool = False) -> Reason | None:
         roots = reading.roots - {FUNCTION, RESULT}
         if "*" in self.changed and roots - {"the class"}:
             return self.opaque_reason(line)
         for root in sorted(roots & self.changed):
-            if root == ITEM:
-                if ITEM not in self.touched:
+            if root == ITEM or root in self.apart:
+                if root not in self.touched:
                     continue
-                return Reason(line, "reads the item after the same iteration changed it", MOVE)
+                return Reason(
+                    line, f"reads {'the item' if root == ITEM else root} after the same iteration changed it", MOVE
+                )
+            if root in self.held and not every:
+                continue
             text = f"every iteration changes `{shown(root)}` and reads it"
             return Reason(self.line_of_change(root), text, "Workers would each see their own copy. " + MOVE)
         return None
@@ -164,12 +195,26 @@ class Splitter:
     def opaque_reason(self, line: int) -> Reason:
         for effect in self.whole.effects:
             if "*" in effect.roots:
-                remedy = "Run with --assume-pure if it changes nothing; results are then checked against the plain loop"
-                return Reason(effect.line, effect.text, remedy)
+                return Reason(effect.line, effect.text, PURE)
         return Reason(line, "what changes here cannot be seen")
 
     def line_of_change(self, root: str) -> int:
         return next((effect.line for effect in self.whole.effects if root in effect.roots), self.loop.line)
+
+    def save(self) -> Saved:
+        """Remember where the splitting stands."""
+        return Saved(
+            self.count, self.steps, self.stepped, self.leaves, self.printed, set(self.touched), self.blocked, set(self.read),
+            self.did_work, len(self.started), len(self.lost), set(self.replayed),
+        )  # fmt: skip
+
+    def restore(self, saved: Saved) -> None:
+        """Go back to where the splitting stood."""
+        self.count, self.steps, self.stepped, self.leaves = saved.count, saved.steps, saved.stepped, saved.leaves
+        self.printed, self.touched, self.blocked, self.read = saved.printed, saved.touched, saved.blocked, saved.read
+        self.did_work, self.replayed = saved.did_work, saved.replayed
+        del self.started[saved.started :]
+        del self.lost[saved.lost :]
 
     # -- splitting ---------------------------------------------------------------------------------------------------
 
@@ -179,6 +224,14 @@ class Splitter:
         tail: list[ast.stmt] = []
         for statement in statements:
             if isinstance(statement, ast.Pass):
+                continue
+            if isinstance(statement, ast.AnnAssign) and statement.value is not None and isinstance(statement.target, ast.Name):
+                target, value = statement.target, statement.value
+                bare = located(ast.AnnAssign(target, statement.annotation, None, 1), statement)
+                first, second = self.one(located(ast.Assign([target], value), statement))
+                head += first
+                tail += [*second, bare]
+                self.note([*second, bare])
                 continue
             if isinstance(statement, (ast.Break, ast.Continue)):
                 if self.blocked is None:
@@ -198,7 +251,7 @@ class Splitter:
         if reason is None and not escapes(statement):
             reason = self.reason_of_place(statement)
         elif reason is None:
-            reason = Reason(statement.lineno, "leaves the loop from inside another block")
+            reason = Reason(statement.lineno, "leaves the loop from inside another block", "Decide first, then compute")
             if isinstance(statement, ast.If):
                 return self.branch(statement)
         if reason is None:
@@ -209,8 +262,18 @@ class Splitter:
             return self.hoist(statement, reason)
         if isinstance(statement, ast.If) and self.blocked is None:
             return self.decide_in_tail(statement, reason)
+        if self.blocked is None and (nested := self.inside_block(statement)) is not None:
+            return nested
         self.keep_whole(statement, reason)
         return [], [statement]
+
+    def inside_block(self, statement: ast.stmt) -> tuple[Statements, Statements] | None:
+        """Split a block by splitting its body; None where that cannot be done exactly."""
+        if isinstance(statement, ast.For):
+            return nests.split_for(self, statement) or nests.split_walk(self, statement)
+        if isinstance(statement, ast.Try):
+            return nests.split_try(self, statement)
+        return nests.split_with(self, statement) if isinstance(statement, ast.With) else None
 
     def into_head(self, statement: ast.stmt) -> tuple[list[ast.stmt], list[ast.stmt]]:
         """Move a whole statement into the head; a plain alias of the notebook's objects is repeated in the tail."""
@@ -229,13 +292,23 @@ class Splitter:
         self.read |= reading.roots
 
     def alias_matters(self, statement: ast.stmt) -> bool:
-        return any(self.an.local.get(name, NOTHING).all for name in names.writes(statement))
+        stores = [
+            part.id
+            for part in flattened(self.loop.body)
+            if isinstance(part, ast.Name) and not isinstance(part.ctx, ast.Load)
+        ]
+        written = names.writes(statement)
+        return all(stores.count(name) == 1 for name in written) and any(
+            self.an.local.get(name, NOTHING).own for name in written
+        )
 
     def step(self, place: ast.stmt) -> ast.stmt:
         """Return a statement that counts a step of the head."""
         self.steps += 1
         self.stepped = True
-        return located(ast.Assign([located(ast.Name(STEP, ast.Store()), place)], located(ast.Constant(self.steps), place)), place)
+        return located(
+            ast.Assign([located(ast.Name(STEP, ast.Store()), place)], located(ast.Constant(self.steps), place)), place
+        )
 
     def check(self) -> ast.stmt:
         return Check(self.steps)
@@ -245,7 +318,9 @@ class Splitter:
         written = names.writes(statement)
         deleted = names.flow_of([statement], sure=written).deleted
         for name in sorted(deleted):
-            if isinstance(statement, ast.Delete) and any(isinstance(part, ast.Name) and part.id in self.loop.bound for part in statement.targets):
+            if isinstance(statement, ast.Delete) and any(
+                isinstance(part, ast.Name) and part.id in self.loop.bound for part in statement.targets
+            ):
                 return Reason(statement.lineno, f"deletes the loop's '{name}'")
             if name in self.world.namespace or name in self.world.definitions or not self.loop_level(statement, name):
                 return Reason(statement.lineno, f"deletes '{name}', which exists outside the loop")
@@ -254,11 +329,11 @@ class Splitter:
             name = sorted(written & earlier)[0]
             return Reason(statement.lineno, f"gives '{name}' a new value after an earlier statement used it")
         held = {name for name in written if self.an.local.get(name, NOTHING).own & self.changed}
-        if held and not is_alias(statement):
+        if held and not (is_alias(statement) and self.alias_matters(statement)):
             name = sorted(held)[0]
             return Reason(statement.lineno, f"'{name}' may be a part of something that the loop changes")
         if any(FUNCTION in self.an.local.get(name, NOTHING).all for name in written):
-            return Reason(statement.lineno, "keeps a function made in the loop, which sees the loop's own names")
+            return Reason(statement.lineno, MAKES, "Define it before the loop")
         return None
 
     def loop_level(self, statement: ast.stmt, name: str) -> bool:
@@ -278,7 +353,11 @@ class Splitter:
                 if effect.kind in ("change", "opaque"):
                     self.touched |= effect.roots
             for name in names.writes(statement):
-                if not name.startswith(MADE) and (name not in self.loop.bound or name in self.flow.written):
+                if (
+                    not name.startswith(MADE)
+                    and name not in self.replayed
+                    and (name not in self.loop.bound or name in self.flow.written)
+                ):
                     self.in_tail.setdefault(name, statement.lineno)
 
     def branch(self, node: ast.If) -> tuple[list[ast.stmt], list[ast.stmt]]:
@@ -310,7 +389,8 @@ class Splitter:
         hoister = Hoister(self)
         made = hoister.statement(statement)
         if hoister.lost or not hoister.head:
-            self.lost.append(hoister.lost or reason)
+            found = hoister.lost or (reason if works(statement) else None)
+            self.lost += [found] if found is not None else []
         return hoister.head, [made]
 
     def decide_in_tail(self, node: ast.If, reason: Reason) -> tuple[list[ast.stmt], list[ast.stmt]]:
@@ -343,7 +423,7 @@ class Splitter:
         while head and self.loop.kind != "call" and isinstance(head[-1], ast.Return) and head[-1].value is None:
             head = head[:-1]
         written = names.writes(*head)
-        plain_tail = [part for part in flattened(tail)]
+        plain_tail = flattened(tail)
         aliases = [part.statement for part in plain_tail if isinstance(part, Alias)]
         needed = self.names_for(tail)
         repeated = {name for part in aliases for name in names.writes(part)} & needed
@@ -355,10 +435,14 @@ class Splitter:
         parts = Parts(head, tail, carried)
         parts.unsure = {name for name in carried if name not in flow.sure or self.leaves}
         parts.kept = sorted(stays - self.flow.deleted) if not self.loop.collects else []
+        parts.sure = set() if self.leaves else set(parts.kept) & flow.sure
         parts.leaves, parts.stepped = self.leaves, self.stepped
         parts.changed, parts.read = self.changed - {RESULT}, self.read - {RESULT, FUNCTION}
         parts.dead = self.flow.deleted & written
         parts.needed = needed
+        parts.shallow = self.shallow - {RESULT}
+        parts.apart = {root: index for root, index in self.apart.items() if root in self.read}
+        parts.stops = any(isinstance(part, ast.Break) for part in plain_tail)
         return parts
 
     def refuse_leftovers(self, tail: list[ast.stmt]) -> None:
@@ -367,7 +451,9 @@ class Splitter:
             if isinstance(node, ast.Call) and not (isinstance(node.func, ast.Attribute) and is_result(node.func.value)):
                 reason = self.lost[0] if self.lost else self.reason(node) or Reason(node.lineno, "cannot be split")
                 raise reason.refusal()
-            if isinstance(node, (ast.Lambda, ast.NamedExpr, ast.ListComp, ast.GeneratorExp, ast.SetComp, ast.DictComp, ast.BinOp)):
+            if isinstance(
+                node, (ast.Lambda, ast.NamedExpr, ast.ListComp, ast.GeneratorExp, ast.SetComp, ast.DictComp, ast.BinOp)
+            ):
                 reason = Reason(node.lineno, "makes something that sees the loop's own names")
                 raise (self.lost[0] if self.lost else reason).refusal()
 
@@ -383,7 +469,9 @@ class Splitter:
         """Return the most telling reason why nothing can run in workers."""
         if self.lost:
             return self.lost[0].refusal()
-        return CellRefused("nothing is computed that a worker could take: the loop only moves things about.", self.loop.line)
+        return CellRefused(
+            "nothing is computed that a worker could take: the loop only moves things about.", self.loop.line
+        )
 
 
 class Hoister:
@@ -429,19 +517,36 @@ class Hoister:
         """Return the expression as the tail evaluates it."""
         if not isinstance(node, WORTH) and not any(isinstance(part, WORTH) for part in ast.walk(node)):
             self.unsettle(not is_still(node))
+            if any(isinstance(part, ast.Lambda) for part in ast.walk(node)):
+                self.lost = Reason(node.lineno, MAKES, "Define it before the loop")
             return node
         reason = self.splitter.reason(node)
-        display = isinstance(node, (ast.Tuple, ast.List, ast.Dict, ast.Set, ast.Starred, ast.Slice, ast.NamedExpr, ast.Attribute, ast.Subscript))
+        if self.holds_function(node) and reason is None:
+            reason = Reason(node.lineno, MAKES, "Define it before the loop")
+        display = isinstance(
+            node,
+            (
+                ast.Tuple,
+                ast.List,
+                ast.Dict,
+                ast.Set,
+                ast.Starred,
+                ast.Slice,
+                ast.NamedExpr,
+                ast.Attribute,
+                ast.Subscript,
+            ),
+        )
         if isinstance(node, (ast.Tuple, ast.List, ast.Set)):
             display = sum(not is_still(part) for part in node.elts) < 2
         elif isinstance(node, ast.Dict):
             display = sum(not is_still(part) for part in [*node.keys, *node.values] if part is not None) < 2
-        if reason is None and not display and not self.holds_function(node):
+        if reason is None and not display:
             return self.take(node)
-        if reason is not None and works(node):
-            self.lost = self.lost or reason
         kept = self.splitter.did_work
         made = self.parts(node)
+        if reason is not None and works(node):
+            self.lost = self.lost or reason
         if self.splitter.did_work and not kept:
             self.lost = None
         self.unsettle(True)
@@ -488,7 +593,10 @@ class Hoister:
         if isinstance(node, ast.Set):
             return located(ast.Set([self.expression(part) for part in node.elts]), node)
         if isinstance(node, ast.Dict):
-            pairs = [(key and self.expression(key), self.expression(value)) for key, value in zip(node.keys, node.values, strict=True)]
+            pairs = [
+                (key and self.expression(key), self.expression(value))
+                for key, value in zip(node.keys, node.values, strict=True)
+            ]
             return located(ast.Dict([key for key, _ in pairs], [value for _, value in pairs]), node)
         if isinstance(node, (ast.Subscript, ast.Attribute, ast.Starred)):
             return self.inside(node)
@@ -507,119 +615,12 @@ class Hoister:
         return located(ast.Starred(self.expression(node.value), node.ctx), node)
 
 
-class Alias(ast.Pass):
-    """A statement of the head that the tail repeats, so that it sees the notebook's own objects."""
-
-    def __init__(self, statement: ast.stmt) -> None:
-        super().__init__()
-        self.statement = statement
-
-
-class Check(ast.Pass):
-    """A place of the tail before which the head must have reached a step."""
-
-    def __init__(self, step: int) -> None:
-        super().__init__()
-        self.reached = step
-
-
-def reason_of(effect: Effect, world: World, *, seeded: bool = False, printed: bool = False) -> Reason | None:
-    """Return why an effect keeps code out of the workers, or None; what may be done is noted as a hazard."""
-    where = f"`{effect.place}` " if effect.place and effect.place != "·inner" else ""
-    if effect.kind in ("change", "rebind"):
-        what = " and ".join(f"`{shown(root)}`" for root in sorted(effect.roots)) or "an outer object"
-        text = effect.text.format(what) if "{}" in effect.text else effect.text
-        remedy = "Workers would each change their own copy; return the new value and store it in the loop"
-        return Reason(effect.line, f"{where or 'every iteration '}{text}", remedy)
-    if effect.kind == "random":
-        if seeded or world.assume_pure:
-            world.hazards[f"line {effect.line}: {where}{effect.text}"] = None
-            return None
-        remedy = "Make a generator inside the loop, seeded by the item, as np.random.default_rng([seed, i])"
-        return Reason(effect.line, f"{where}{effect.text}, so the results depend on the order", remedy)
-    if effect.kind in ("opaque", "calls"):
-        text = effect.text if effect.kind == "opaque" else f"it cannot be seen what `{effect.text}` calls"
-        remedy = "Run with --assume-pure if it changes nothing; results are then checked against the plain loop"
-        return Reason(effect.line, f"{where}{text}", remedy)
-    if effect.kind == "append":
-        remedy = "Return the text and write it after the loop"
-        return Reason(effect.line, f"{where}{effect.text} that all items share", remedy)
-    if effect.kind == "print" and printed:
-        return Reason(effect.line, f"{where}prints after an earlier print of the same iteration")
-    if effect.kind == "file":
-        world.hazards[f"line {effect.line}: {where}{effect.text}"] = None
-    return None
-
-
-def is_result(node: ast.AST) -> bool:
-    """Tell whether this is the list that collects the values of a comprehension."""
-    return isinstance(node, ast.Name) and node.id == RESULT
-
-
-def order(name: str) -> tuple[int, str]:
-    """Sort the user's names before ours, and ours by number."""
-    return (int(name.removeprefix(MADE)), "") if name.startswith(MADE) and name[len(MADE) :].isdigit() else (0, name)
-
-
-def shown(root: str) -> str:
-    """Return a root as the user knows it."""
-    return "the item" if root == ITEM else "what the function closes over" if root.startswith("cell:") else root
-
-
-def assigned(name: str, node: ast.expr) -> ast.stmt:
-    """Return `name = node`."""
-    return located(ast.Assign([located(ast.Name(name, ast.Store()), node)], node), node)
-
-
-def loaded(name: str, node: ast.AST) -> ast.expr:
-    """Return the name as an expression in the place of a node."""
-    return located(ast.Name(name, ast.Load()), node)
-
-
-def flattened(statements: Sequence[ast.stmt]) -> list[ast.AST]:
-    """Return every node of the statements."""
-    return [part for statement in statements for part in ast.walk(statement)]
-
-
-def is_still(node: ast.expr) -> bool:
-    """Tell whether evaluating an expression cannot raise nor do anything, but for a missing name."""
-    if isinstance(node, ast.Attribute):
-        return is_still(node.value)
-    return isinstance(node, (ast.Name, ast.Constant))
-
-
-def is_alias(statement: ast.stmt) -> bool:
-    """Tell whether a statement only gives a name to a part of something."""
-    if not isinstance(statement, ast.Assign):
-        return False
-    parts = (ast.Name, ast.Attribute, ast.Subscript, ast.Tuple, ast.List, ast.Constant, ast.expr_context, ast.Starred, ast.Slice, ast.UnaryOp, ast.unaryop)
-    return all(isinstance(part, parts) for part in ast.walk(statement.value))
-
-
-def escapes(statement: ast.stmt) -> bool:
-    """Tell whether a statement may leave the iteration by `break` or `continue`."""
-    stack: list[ast.AST] = [statement]
-    while stack:
-        node = stack.pop()
-        if isinstance(node, (ast.Break, ast.Continue)):
-            return True
-        if isinstance(node, (ast.For, ast.AsyncFor, ast.While)):
-            stack += node.orelse
-        elif not isinstance(node, (*names.FUNCTIONS, ast.ClassDef)):
-            stack += ast.iter_child_nodes(node)
-    return False
-
-
-def works(node: ast.AST) -> bool:
-    """Tell whether code calls anything that may be worth a worker."""
-    for part in ast.walk(node):
-        if isinstance(part, ast.Call):
-            func = part.func
-            if isinstance(func, ast.Name) and func.id not in known.CHEAP:
-                return True
-            if isinstance(func, ast.Attribute) and func.attr not in known.CHEAP_METHODS:
-                return True
-            if not isinstance(func, (ast.Name, ast.Attribute)):
-                return True
-    return False
-
+def only_holds(root: str, body: Sequence[ast.stmt]) -> bool:
+    """Tell whether a name is used in the body for nothing but storing into it or adding to it."""
+    holding: set[int] = set()
+    for node in flattened(body):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in known.DIRECT_MUTATORS:
+            holding.add(id(node.func.value))
+        elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
+            holding.add(id(node.value))
+    return all(id(node) in holding for node in flattened(body) if isinstance(node, ast.Name) and node.id == root)

@@ -80,7 +80,11 @@ def arrange(
         return dict.fromkeys(parameters, everything), nodes
     bound = dict.fromkeys(parameters, NOTHING)
     args = function.args if isinstance(function, names.FUNCTIONS) else None
-    rest = args is not None and (args.vararg or args.kwarg) or getattr(getattr(function, "__code__", None), "co_flags", 0) & 12
+    rest = (
+        args is not None
+        and (args.vararg or args.kwarg)
+        or getattr(getattr(function, "__code__", None), "co_flags", 0) & 12
+    )
     if rest:
         bound = dict.fromkeys(parameters, everything)
     skipped = len(values) - len(given.nodes) if given else 0
@@ -152,12 +156,16 @@ def summarize(an: Analyzer, function: Any) -> Summary | None:
     if definition is None:
         code = getattr(function, "__code__", None)
         made_by_library = code is not None and code.co_filename == "<string>" and function.__name__.startswith("__")
-        world.summaries[key] = Summary([*code.co_varnames[: code.co_argcount]], complete=True) if made_by_library else None
+        world.summaries[key] = (
+            Summary([*code.co_varnames[: code.co_argcount]], complete=True) if made_by_library else None
+        )
         return world.summaries[key]  # type: ignore[no-any-return]
     summary = Summary(names.parameters(definition))
     world.summaries[key] = summary
     if an.depth >= DEEPEST:
-        summary.effects.append(Effect("opaque", frozenset({"*"}), definition.lineno, "calls are nested too deeply to be followed"))
+        summary.effects.append(
+            Effect("opaque", frozenset({"*"}), definition.lineno, "calls are nested too deeply to be followed")
+        )
         return summary
     for _ in range(3):
         before = (len(set(summary.effects)), len(summary.roots), summary.returned)
@@ -190,11 +198,13 @@ def walk(an: Analyzer, function: Any, definition: names.FunctionNode, summary: S
         for decorator in definition.decorator_list:
             if not is_known_decorator(decorator):
                 child.effect("opaque", decorator, f"`{name}` is decorated by something that cannot be followed", {"*"})
+    initial = dict(child.local)
+    child.captured = {name for node in ast.walk(definition) if isinstance(node, names.FUNCTIONS) and node is not definition for name in names.free_names(node)}
+    child.certain = True
     for _ in range(2):
+        child.local = dict(initial)
         with child.fresh() as reading:
             child.block(body)
-    with child.fresh() as reading:
-        child.block(body)
     summary.effects = list(dict.fromkeys([*summary.effects, *child.reading.effects, *reading.effects]))
     summary.roots |= {root for root in reading.roots if not root.startswith("·")}
     summary.names |= reading.names
@@ -276,7 +286,11 @@ def inline_with(an: Analyzer, definition: names.FunctionNode, node: ast.AST, val
         an.effect("opaque", node, "calls are nested too deeply to be followed", {"*"})
         return extracted(joined(values.values()))
     kept, returned, place = dict(an.local), an.returned, an.place
-    body = definition.body if isinstance(definition.body, list) else [ast.copy_location(ast.Return(definition.body), definition.body)]
+    body = (
+        definition.body
+        if isinstance(definition.body, list)
+        else [ast.copy_location(ast.Return(definition.body), definition.body)]
+    )
     declared = {part for piece in ast.walk(definition) for part in names.declared_names(piece)}
     local = (set(names.parameters(definition)) | names.writes(*body)) - declared
     args = definition.args
@@ -295,7 +309,9 @@ def inline_with(an: Analyzer, definition: names.FunctionNode, node: ast.AST, val
     for _ in range(2):
         an.block(body)
     found = an.returned
-    an.reading.names = outer_names | (an.reading.names - local) | {n for n in names.free_names(definition) if place == ""}
+    an.reading.names = (
+        outer_names | (an.reading.names - local) | {n for n in names.free_names(definition) if place == ""}
+    )
     changed = {name: value for name, value in an.local.items() if name not in local}
     an.local = {**kept, **{name: value for name, value in changed.items() if name in kept}}
     an.returned, an.depth, an.place = returned, an.depth - 1, place

@@ -43,6 +43,7 @@ class Effect:
         line: Where.
         text: What happens, as a predicate; `{}` stands for the objects.
         place: The function it happens in, "" for the cell itself.
+        direct: Only the named object itself changes, not what it holds.
     """
 
     kind: str
@@ -50,6 +51,7 @@ class Effect:
     line: int
     text: str
     place: str = ""
+    direct: bool = False
 
 
 def joined(values: Iterable[Value]) -> Value:

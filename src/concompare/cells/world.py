@@ -160,7 +160,9 @@ class World:
                 if name in vars(kind):
                     found.append(vars(kind)[name])
             else:
-                found += [part for part in kind.body if isinstance(part, Definition) and getattr(part, "name", "") == name]
+                found += [
+                    part for part in kind.body if isinstance(part, Definition) and getattr(part, "name", "") == name
+                ]
         return found
 
     def source(self, function: types.FunctionType) -> Definition | None:

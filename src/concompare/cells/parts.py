@@ -1,0 +1,241 @@
+"""The pieces that a split loop is made of, and small questions about statements and expressions."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from concompare.cells import known, names
+from concompare.cells.loops import RESULT, located
+from concompare.cells.values import ITEM, Effect
+from concompare.cells.world import World
+from concompare.errors import CellRefused
+
+STEP = "_concompare_step"
+MADE = "_concompare_"
+END = MADE + "end"
+Statements = list[ast.stmt]
+SIMPLE = (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Expr, ast.Assert, ast.Raise)
+WORTH = (ast.Call, ast.BinOp, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.JoinedStr)
+ALIASES = (ast.Name, ast.Attribute, ast.Subscript, ast.expr_context, ast.Slice, ast.UnaryOp, ast.unaryop)
+MOVE = "Move the running part to its own statement after the heavy call"
+COPIES = "Workers would each change their own copy; return the new value and store it in the loop"
+PURE = "Run with --assume-pure if it changes nothing; results are then checked against the plain loop"
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a piece of code cannot run in workers."""
+
+    line: int
+    text: str
+    remedy: str = ""
+    name: str = ""
+
+    def refusal(self) -> CellRefused:
+        """Return the reason as an error."""
+        return CellRefused(self.text + (f". {self.remedy}." if self.remedy else "."), self.line)
+
+
+@dataclass
+class Parts:
+    """A loop, split.
+
+    Attributes:
+        head: Statements for the workers, without their `return`.
+        tail: Statements to replay for each item.
+        carried: Names that the tail needs from the head, in order; those in `unsure` may be missing.
+        unsure: Names that the head does not assign on every path.
+        kept: Names that the head assigns and the plain loop leaves behind.
+        sure: Those of them that every item assigns.
+        leaves: The head may end early, so that what it computed is given back by name.
+        stepped: The head counts its steps, so that a failing item replays exactly what came before.
+        changed: Objects that the tail changes; `read`: objects that the head reads.
+        shallow: Those changed objects of which nothing inside changes.
+        apart: Objects that the loop changes only at the index that the item gives, which must differ between items.
+        dead: Names that the body deletes.
+        needed: Names that the tail reads.
+        stops: The tail may leave the loop.
+    """
+
+    head: Statements
+    tail: Statements
+    carried: list[str] = field(default_factory=list)
+    unsure: set[str] = field(default_factory=set)
+    kept: list[str] = field(default_factory=list)
+    sure: set[str] = field(default_factory=set)
+    leaves: bool = False
+    stepped: bool = False
+    changed: set[str] = field(default_factory=set)
+    read: set[str] = field(default_factory=set)
+    shallow: set[str] = field(default_factory=set)
+    apart: dict[str, str] = field(default_factory=dict)
+    dead: set[str] = field(default_factory=set)
+    needed: set[str] = field(default_factory=set)
+    stops: bool = False
+
+
+class Alias(ast.Pass):
+    """A statement of the head that the tail repeats, so that it sees the notebook's own objects."""
+
+    def __init__(self, statement: ast.stmt) -> None:
+        super().__init__()
+        self.statement = statement
+
+
+class Check(ast.Pass):
+    """A place of the tail before which the head must have reached a step."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__()
+        self.reached = step
+
+
+class Pull(ast.Pass):
+    """The start of a turn of an inner loop of the tail: takes what the head computed for this turn."""
+
+    _fields = ("made",)
+
+    def __init__(self, turn: str, carried: list[str], place: ast.AST) -> None:
+        super().__init__()
+        self.turn, self.carried, self.place = turn, carried, place
+        located(self, place)
+        self.made = self.statement(checked=False)
+
+    def statement(self, checked: bool) -> ast.stmt:
+        """Return it as a statement; a checked one stops where the head did."""
+        place = self.place
+        method = ast.Attribute(loaded(self.turn, place), "pop", ast.Load())
+        value: ast.expr = ast.Call(method, [], [])
+        if checked:
+            value = ast.IfExp(loaded(self.turn, place), value, loaded(END, place))
+        target = ast.Tuple([ast.Name(name, ast.Store()) for name in self.carried], ast.Store())
+        return ast.fix_missing_locations(located(ast.Assign([target], value), place))
+
+
+def plain(statements: Sequence[ast.stmt], needed: set[str], checked: bool) -> Statements:
+    """Return tail statements as ordinary ones; checked ones stop where the head of a failing item did."""
+    made: Statements = []
+    for part in statements:
+        if isinstance(part, Alias):
+            if names.writes(part.statement) & needed:
+                made.append(part.statement)
+        elif isinstance(part, Check):
+            if checked:
+                made.append(
+                    ast.fix_missing_locations(
+                        ast.Expr(ast.Name(f"{STEP}_{part.reached}", ast.Load()), lineno=1, col_offset=0)
+                    )
+                )
+        elif isinstance(part, Pull):
+            made.append(part.statement(checked))
+        elif isinstance(part, ast.If):
+            body, other = plain(part.body, needed, checked), plain(part.orelse, needed, checked)
+            body = [step for step in body if not isinstance(step, ast.Pass)]
+            if body or other:
+                made.append(located(ast.If(part.test, body or [located(ast.Pass(), part)], other), part))
+        elif isinstance(part, ast.For) and part.body and isinstance(part.body[0], Pull):
+            made.append(located(ast.For(part.target, part.iter, plain(part.body, needed, checked), []), part))
+        else:
+            made.append(part)
+    return made
+
+
+def reason_of(effect: Effect, world: World, *, seeded: bool = False, printed: bool = False) -> Reason | None:
+    """Return why an effect keeps code out of the workers, or None; what may be done is noted as a hazard."""
+    where = f"`{effect.place}` " if effect.place and effect.place != "·inner" else ""
+    if effect.kind in ("change", "rebind"):
+        what = " and ".join(f"`{shown(root)}`" for root in sorted(effect.roots)) or "an outer object"
+        text = effect.text.format(what) if "{}" in effect.text else effect.text
+        return Reason(effect.line, f"{where or 'every iteration '}{text}", COPIES)
+    if effect.kind == "random":
+        if seeded or world.assume_pure:
+            world.hazards[f"line {effect.line}: {where}{effect.text}"] = None
+            return None
+        remedy = "Make a generator inside the loop, seeded by the item, as np.random.default_rng([seed, i])"
+        return Reason(effect.line, f"{where}{effect.text}, so the results depend on the order", remedy)
+    if effect.kind in ("opaque", "calls"):
+        text = effect.text if effect.kind == "opaque" else f"it cannot be seen what `{effect.text}` calls"
+        return Reason(effect.line, f"{where}{text}", PURE)
+    if effect.kind == "append":
+        return Reason(
+            effect.line, f"{where}{effect.text} that all items share", "Return the text and write it after the loop"
+        )
+    if effect.kind == "print" and printed:
+        return Reason(effect.line, f"{where}prints after an earlier print of the same iteration")
+    if effect.kind == "file":
+        world.hazards[f"line {effect.line}: {where}{effect.text}"] = None
+    return None
+
+
+def is_result(node: ast.AST) -> bool:
+    """Tell whether this is the list that collects the values of a comprehension."""
+    return isinstance(node, ast.Name) and node.id == RESULT
+
+
+def order(name: str) -> tuple[int, str]:
+    """Sort the user's names before ours, and ours by number."""
+    return (int(name.removeprefix(MADE)), "") if name.startswith(MADE) and name[len(MADE) :].isdigit() else (0, name)
+
+
+def shown(root: str) -> str:
+    """Return a root as the user knows it."""
+    return "the item" if root == ITEM else "what the function closes over" if root.startswith("cell:") else root
+
+
+def assigned(name: str, node: ast.expr) -> ast.stmt:
+    """Return `name = node`."""
+    return located(ast.Assign([located(ast.Name(name, ast.Store()), node)], node), node)
+
+
+def loaded(name: str, node: ast.AST) -> ast.expr:
+    """Return the name as an expression in the place of a node."""
+    return located(ast.Name(name, ast.Load()), node)
+
+
+def flattened(statements: Sequence[ast.stmt]) -> list[ast.AST]:
+    """Return every node of the statements."""
+    return [part for statement in statements for part in ast.walk(statement)]
+
+
+def is_still(node: ast.expr) -> bool:
+    """Tell whether evaluating an expression cannot raise nor do anything, but for a missing name."""
+    if isinstance(node, ast.Attribute):
+        return is_still(node.value)
+    return isinstance(node, (ast.Name, ast.Constant))
+
+
+def is_alias(statement: ast.stmt) -> bool:
+    """Tell whether a statement only gives a name to a part of something."""
+    if not isinstance(statement, ast.Assign) or isinstance(statement.value, ast.Constant):
+        return False
+    return all(isinstance(part, (*ALIASES, ast.Constant)) for part in ast.walk(statement.value))
+
+
+def escapes(statement: ast.stmt) -> bool:
+    """Tell whether a statement may leave the iteration by `break` or `continue`."""
+    stack: list[ast.AST] = [statement]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, (ast.Break, ast.Continue)):
+            return True
+        if isinstance(node, (ast.For, ast.AsyncFor, ast.While)):
+            stack += node.orelse
+        elif not isinstance(node, (*names.FUNCTIONS, ast.ClassDef)):
+            stack += ast.iter_child_nodes(node)
+    return False
+
+
+def works(node: ast.AST) -> bool:
+    """Tell whether code calls anything that may be worth a worker."""
+    for part in ast.walk(node):
+        if isinstance(part, ast.Call):
+            func = part.func
+            if isinstance(func, ast.Name) and func.id not in known.CHEAP:
+                return True
+            if isinstance(func, ast.Attribute) and func.attr not in known.CHEAP_METHODS:
+                return True
+            if not isinstance(func, (ast.Name, ast.Attribute)):
+                return True
+    return False
