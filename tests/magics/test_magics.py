@@ -191,7 +191,7 @@ def test_an_error_before_the_loop_is_the_plain_cell_s(shell: Shell) -> None:
 
 
 def test_an_error_after_the_loop_is_the_plain_cell_s(shell: Shell) -> None:
-    ran = shell.fails("%%parallel -b threads\nresults = [n for n in range(3)]\nresults[7]")
+    ran = shell.fails("%%parallel -b threads\nresults = [abs(n) for n in range(3)]\nresults[7]")
     assert isinstance(ran.error, IndexError)
     assert re.search(r"-+> 3 +results\[7\]", ran.stdout), ran.stdout
     assert shell.names["results"] == [0, 1, 2]
@@ -206,8 +206,8 @@ def test_a_syntax_error_points_at_the_user_s_line(shell: Shell) -> None:
 
 def test_a_refused_cell_runs_nothing_and_says_why_in_one_line(shell: Shell) -> None:
     ran = shell.fails(
-        "%%parallel -b threads\nreached = True\nprevious = 0\nchanges = []\nfor n in range(5):\n"
-        "    change = n - previous\n    previous = n * n\n    changes.append(change)"
+        "%%parallel -b threads\nreached = True\nvalue = 1\nvalues = []\nfor n in range(5):\n"
+        "    value = pow(value, 3, 1009) + n\n    values.append(value)"
     )
     assert isinstance(ran.error, CellRefused)
     assert "reached" not in shell.names
@@ -243,7 +243,7 @@ def test_a_backend_that_cannot_run_the_task_is_a_row(shell: Shell) -> None:
     closed = ThreadPoolExecutor(1)
     closed.shutdown()
     shell.names["closed"] = closed
-    ran = shell.run("%%parallel -b threads,closed -w 2 --no-plot\nresults = [n for n in range(4)]")
+    ran = shell.run("%%parallel -b threads,closed -w 2 --no-plot\nresults = [abs(n) for n in range(4)]")
     assert shell.names["results"] == [0, 1, 2, 3]
     assert "closed" in ran.shown
     assert "shutdown" in ran.shown
@@ -301,4 +301,4 @@ def test_unloading_takes_the_magics_away(shell: Shell) -> None:
         assert "concompare" not in shell.shell.magics_manager.magics["line"]
     finally:
         shell.run("%load_ext concompare")
-    assert shell.run("%parallel -b serial [1 for n in range(2)]").value == [1, 1]
+    assert shell.run("%parallel -b serial [abs(n) for n in range(2)]").value == [0, 1]

@@ -141,5 +141,5 @@ def test_names_are_not_expanded_in_a_magic_s_line(shell: Shell) -> None:
 
 def test_saving_goes_to_the_named_file(shell: Shell, tmp_path: Path) -> None:
     path = tmp_path / "my report.json"
-    shell.run(f"%%parallel -b threads -w 2 --save '{path}'\nresults = [n for n in range(4)]")
+    shell.run(f"%%parallel -b threads -w 2 --save '{path}'\nresults = [abs(n) for n in range(4)]")
     assert path.read_text().startswith("{")
