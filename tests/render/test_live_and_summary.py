@@ -24,9 +24,18 @@ def test_the_table_fills_row_by_row() -> None:
 def test_it_says_what_is_done_and_how_long_it_takes() -> None:
     text = bundle_of(progress(3))["text/plain"]
     assert "Comparing score" in text
-    assert "about 25 s of 30 s" in text
-    assert "40 %  block 2 of 5: threads × 4, about 20 s left" in text
+    assert "about 25 s, 30 s at most" in text
+    assert "- 5 interleaved blocks of 6 configurations" in text
+    assert "40 %  block 2 of 5: threads × 4, about 15 s left" in text
     assert "████████████░░░░" in text
+
+
+def test_rows_keep_their_places_and_warn_of_nothing_yet() -> None:
+    text = bundle_of(progress(9))["text/plain"]
+    names = [line.split()[:2] for line in text.splitlines() if line.startswith("   ") and "s  ±" in line]
+    assert names[:3] == [["plain", "loop"], ["threads", "1"], ["threads", "2"]]
+    assert names[-1] == ["processes", "8"]
+    assert "!" not in text
 
 
 def test_it_shows_no_verdict_and_draws_nothing_yet() -> None:
@@ -54,7 +63,7 @@ def test_what_is_foreign_is_harmless_while_it_runs() -> None:
 
 
 def test_one_line_for_plain_terminals() -> None:
-    assert line_of(progress(1)) == "40 %  block 2 of 5: threads × 4, about 20 s left"
+    assert line_of(progress(1)) == "40 %  block 2 of 5: threads × 4, about 15 s left"
 
 
 def run(**changes: object) -> Trial:

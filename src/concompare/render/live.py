@@ -32,4 +32,4 @@ def doing_of(progress: Progress) -> str:
     plan = progress.plan or progress.comparison.plan
     if plan is None or not 0 < progress.fraction < 1:
         return words
-    return f"{words}, about {formats.seconds((1 - progress.fraction) * plan.estimate, 1)} left"
+    return f"{words}, about {formats.round_seconds((1 - progress.fraction) * plan.estimate)} left"

@@ -26,7 +26,7 @@ def pictures_of(comparison: Comparison, picked: Configuration | None) -> Picture
     shown = few_bars(bars)
     return Pictures(
         curves=curves_of(comparison, picked),
-        plain=None if serial is None else stats.whole(serial, comparison),
+        plain=plain_seconds(comparison),
         plain_picked=serial is not None and is_picked(serial, picked),
         capacity=comparison.probe.capacity,
         cpus=comparison.environment.usable,
@@ -35,6 +35,12 @@ def pictures_of(comparison: Comparison, picked: Configuration | None) -> Picture
         more_bars=len(bars) - len(shown),
         timeline=timeline_of(comparison, picked),
     )
+
+
+def plain_seconds(comparison: Comparison) -> float | None:
+    """Return the seconds of the plain loop, or None where it was not timed."""
+    serial = stats.serial_of(comparison)
+    return None if serial is None or serial.problem is not None else stats.whole(serial, comparison)
 
 
 def curves_of(comparison: Comparison, picked: Configuration | None) -> tuple[Curve, ...]:

@@ -49,10 +49,17 @@ def is_picked(trial: Trial, picked: Configuration | None) -> bool:
     return picked == (trial.backend, trial.workers) and trial.native_threads is None
 
 
-def table_of(comparison: Comparison, picked: Configuration | None) -> Table:
-    """Return the table, without the columns that no row fills."""
+def table_of(comparison: Comparison, picked: Configuration | None, *, partial: bool = False) -> Table:
+    """Return the table, without the columns that no row fills.
+
+    Args:
+        comparison: What was measured.
+        picked: The trial that is recommended, or None.
+        partial: Whether it is still being measured: rows stay in their places, and nothing is warned of yet.
+    """
     serial = stats.serial_of(comparison)
-    rows = [row_of(trial, comparison, serial, picked) for trial in ordered(comparison, picked)]
+    trials = comparison.trials if partial else ordered(comparison, picked)
+    rows = [row_of(trial, comparison, serial, picked, warn=not partial) for trial in trials]
     filled = [
         i
         for i, column in enumerate(COLUMNS)
@@ -60,7 +67,7 @@ def table_of(comparison: Comparison, picked: Configuration | None) -> Table:
         or any(row.cells[i] not in ("", formats.NOTHING) for row in rows)
     ]
     kept = tuple(Row(tuple(row.cells[i] for i in filled), row.kind, row.note, row.backend, row.workers) for row in rows)
-    return Table(caption(comparison), tuple(COLUMNS[i] for i in filled), kept)
+    return Table(caption(comparison, warn=not partial), tuple(COLUMNS[i] for i in filled), kept)
 
 
 def ordered(comparison: Comparison, picked: Configuration | None) -> list[Trial]:
@@ -81,7 +88,9 @@ def work(trial: Trial, comparison: Comparison) -> float:
     return float(passes[-1].items or 1) if comparison.scaling == "weak" and passes else 1.0
 
 
-def row_of(trial: Trial, comparison: Comparison, serial: Trial | None, picked: Configuration | None) -> Row:
+def row_of(
+    trial: Trial, comparison: Comparison, serial: Trial | None, picked: Configuration | None, *, warn: bool = True
+) -> Row:
     """Return one trial as a row of the table."""
     plain = trial.backend == "serial"
     workers = "" if plain else str(trial.workers)
@@ -99,7 +108,7 @@ def row_of(trial: Trial, comparison: Comparison, serial: Trial | None, picked: C
         workers + ("" if trial.got in (None, trial.workers) else f" (got {trial.got})"),
         ("≈ " if is_sampled(trial, comparison) else "") + formats.seconds(time),
         formats.spread(stats.mad(walls) * scale, time) if len(walls) > 1 else formats.NOTHING,
-        str(len(walls)) + (" !" if stats.warnings_of(trial, comparison.environment.usable) else ""),
+        str(len(walls)) + (" !" if warn and stats.warnings_of(trial, comparison.environment.usable) else ""),
         "1×" if plain else speed_words(trial, serial),
         "" if plain else formats.percent(stats.efficiency(trial, serial) if serial else None),
         formats.seconds((stats.cpu_seconds(trial) or 0.0) * scale, 2),
@@ -150,7 +159,7 @@ def speed_words(trial: Trial, serial: Trial | None) -> str:
     return f"{words} tie" if stats.verdict(between) == "tie" else words
 
 
-def caption(comparison: Comparison) -> str:
+def caption(comparison: Comparison, *, warn: bool = True) -> str:
     """Return what the numbers of the table are."""
     subject = comparison.subject
     name = formats.one_line(subject.name, 60)
@@ -166,7 +175,8 @@ def caption(comparison: Comparison) -> str:
     words += interval_words(comparison.trials, stats.serial_of(comparison))
     if any(trial.same for trial in comparison.trials if trial.backend != "serial"):
         words.append("✓ same results as the plain loop")
-    if any(stats.warnings_of(t, comparison.environment.usable) for t in comparison.trials if t.problem is None):
+    usable = comparison.environment.usable
+    if warn and any(stats.warnings_of(t, usable) for t in comparison.trials if t.problem is None):
         words.append("! see warnings")
     return "; ".join(words)
 

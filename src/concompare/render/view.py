@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from concompare import advise, formats
 from concompare.render import verdict
 from concompare.render.details import folds_of
-from concompare.render.parts import Remark, View
-from concompare.render.pictured import pictures_of
+from concompare.render.parts import Pictures, Remark, View
+from concompare.render.pictured import curves_of, pictures_of, plain_seconds
 from concompare.render.rows import table_of
 
 if TYPE_CHECKING:
@@ -68,15 +68,18 @@ def remark_of(finding: Finding) -> Remark:
 def partial_view(comparison: Comparison, doing: str, fraction: float) -> View:
     """Return the view of a comparison that is still being measured: the plan and the rows so far."""
     plan = comparison.plan
-    expected = f"about {formats.round_seconds(plan.estimate)} of {formats.round_seconds(plan.budget)}" if plan else ""
+    expected = ""
+    if plan is not None:
+        expected = f"about {formats.round_seconds(plan.estimate)}, {formats.round_seconds(plan.budget)} at most"
     return View(
         headline=f"Comparing {formats.one_line(comparison.subject.name, 60)}",
         interval="",
         change=expected,
         because="",
         line="",
-        table=table_of(comparison, None),
-        pictures=pictures_of(comparison, None),
+        table=table_of(comparison, None, partial=True),
+        pictures=Pictures(curves=curves_of(comparison, None), plain=plain_seconds(comparison)),
+        notices=tuple(formats.one_line(step, 300) for step in plan.steps) if plan else (),
         doing=formats.one_line(doing, 200),
         fraction=min(1.0, max(0.0, fraction)),
     )
