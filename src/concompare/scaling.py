@@ -21,7 +21,7 @@ LEAST_COUNTS = 3
 """Worker counts without which there is no curve."""
 BEYOND = 2.0
 """Times the largest measured worker count up to which a curve is drawn."""
-DRAWS = 400
+DRAWS = 200
 NOISE = 0.05
 """Relative standard deviation taken for a worker count that ran once, and at least, for what a curve cannot follow."""
 BAND = 0.9

@@ -11,9 +11,11 @@ ENVIRONMENT = Environment("3.11.7", "CPython", "Linux", "x86_64", 4, 4, affinity
 
 
 def parts(total: float, **shares: float | None) -> Ledger:
-    """Build a ledger from shares of the total; what is left over is computing."""
+    """Build a ledger from shares of the total; what is left over is computing, or idle where computing is given."""
     given = {name: value * total for name, value in shares.items() if value is not None}
     rest = total - sum(given.values())
+    if "computing" in given:
+        given.setdefault("idle", rest)
     waiting = None if "waiting" in shares and shares["waiting"] is None else given.get("waiting", 0.0)
     return Ledger(
         total=total,

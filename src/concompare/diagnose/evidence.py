@@ -97,15 +97,14 @@ def capacity_at(comparison: Comparison, workers: int) -> float:
 
 
 def busy_share(comparison: Comparison) -> float | None:
-    """Return the largest share of the time that workers, no more than the CPUs, were ready but without a CPU."""
+    """Return the largest share of the time that workers, with no more threads than CPUs, were ready but without one."""
     usable = comparison.environment.usable
     quota = comparison.environment.quota
     if quota is not None and quota < usable:
         usable = max(1, int(quota))
-    shares = [
-        s for trial in comparison.trials if trial.workers <= usable and (s := share(trial, "waiting")) is not None
-    ]
-    return max(shares, default=None)
+    native = native_threads(comparison)
+    fitting = [t for t in comparison.trials if t.backend == "serial" or t.workers * native <= usable]
+    return max((found for trial in fitting if (found := share(trial, "waiting")) is not None), default=None)
 
 
 def is_busy(comparison: Comparison) -> bool:

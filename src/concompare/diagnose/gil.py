@@ -48,7 +48,7 @@ def gil_bound(comparison: Comparison) -> Finding | None:
     held = ""
     if lock is not None and told:
         numbers.append(("lock share", lock))
-        held = f"; its workers were blocked {formats.percent(lock)} of the time"
+        held = f"; they were blocked {formats.percent(lock)} of the time"
     if probe is not None:
         numbers.append(("GIL share", probe))
         held += f"; the plain loop holds the GIL about {formats.percent(probe)} of the time"

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from concompare import advise
+from concompare.advise import Known
+from concompare.records import Comparison, Trial
+from tests.measure.records import comparison, serial, trial
+
+
+def at(backend: str, workers: int, speed: float, **more: Any) -> Trial:
+    return trial(backend, workers, [1 / speed] * 5, **more)
+
+
+def key(of: Comparison) -> tuple[str, int]:
+    best = advise.pick(of)
+    return best.backend, best.workers
+
+
+def test_the_fastest_is_picked_with_its_interval_and_line() -> None:
+    best = advise.pick(comparison(serial(), at("threads", 2, 1.0), at("processes", 4, 3.5, start_up=1.0)))
+    assert (best.backend, best.workers) == ("processes", 4)
+    assert best.speed_up is not None
+    assert best.speed_up.mid == pytest.approx(3.5)
+    assert best.line == "%%parallel -b processes -w 4"
+    assert best.reason == "processes × 4 is 3.5× as fast as the plain loop."
+    assert best.break_even == 2  # 1.0 s to start, 0.71 s saved per run
+    assert best.seconds == pytest.approx(1 / 3.5)
+
+
+def test_a_tie_goes_to_the_cheaper() -> None:
+    assert key(comparison(serial(), at("threads", 4, 3.0), at("processes", 4, 3.1))) == ("threads", 4)
+    assert key(comparison(serial(), at("processes", 2, 3.05), at("processes", 4, 3.1))) == ("processes", 2)
+    assert key(comparison(serial(), at("processes", 2, 2.6), at("processes", 4, 3.1))) == ("processes", 4)
+
+
+def test_the_plain_loop_is_a_full_answer() -> None:
+    best = advise.pick(comparison(serial(), at("threads", 2, 1.02), at("processes", 2, 0.8)))
+    assert (best.backend, best.workers, best.line, best.break_even) == ("serial", 1, "", None)
+    assert best.reason == "threads × 2, the best of the others, is 1.02× as fast: a tie, so take the cheaper."
+    slower = advise.pick(comparison(serial(), at("processes", 2, 0.8)))
+    assert slower.reason == "processes × 2, the best of the others, is 0.80× as fast: slower."
+
+
+def test_a_gain_of_milliseconds_is_not_worth_a_pool() -> None:
+    plain = trial("serial", 1, [0.012] * 5)
+    fast = trial("processes", 2, [0.006] * 5, start_up=0.3)
+    best = advise.pick(comparison(plain, fast))
+    assert best.backend == "serial"
+    assert best.reason == (
+        "processes × 2 would save 6 ms a run (worth it from 10 ms), and its workers take 300 ms to start:"
+        " too small to gain."
+    )
+    assert best.others == (("processes × 2", "saves 6 ms a run, less than it costs"),)
+
+
+def test_a_pool_that_never_pays_leaves_the_pick_to_one_that_does() -> None:
+    plain = trial("serial", 1, [0.1] * 5)
+    dear = trial("ray", 2, [0.05] * 5, start_up=10.0)
+    cheap = trial("threads", 2, [0.06] * 5, start_up=0.001)
+    assert key(comparison(plain, dear, cheap)) == ("threads", 2)
+
+
+def test_different_results_and_problems_are_never_picked() -> None:
+    wrong = replace(at("processes", 4, 3.9), same=False, difference="item 2: 1 instead of 2")
+    broken = Trial("loky", 4, "loky", problem="a worker was killed")
+    unknown = replace(at("threads", 4, 2.0), same=None)
+    best = advise.pick(comparison(serial(), wrong, broken, unknown))
+    assert (best.backend, best.workers) == ("threads", 4)
+    assert dict(best.others) == {
+        "the plain loop": "takes 2.00× as long as the pick",
+        "processes × 4": "different results: item 2: 1 instead of 2",
+        "loky × 4": "a worker was killed",
+    }
+
+
+def test_a_single_noisy_pass_does_not_beat_the_plain_loop() -> None:
+    once = trial("processes", 2, [0.85])
+    assert key(comparison(serial([1.0]), once)) == ("serial", 1)
+    assert key(comparison(serial([1.0]), trial("processes", 2, [0.5]))) == ("processes", 2)
+
+
+def test_nothing_measured_is_the_plain_loop() -> None:
+    assert advise.pick(comparison()).reason == "Nothing was measured."
+    assert advise.pick(comparison(serial())).reason == "Nothing else was tried."
+    alone = comparison(serial(), Trial("threads", 2, "threads", problem="no threads here"))
+    assert advise.pick(alone).reason == "Nothing else ran: no threads here."
+
+
+def known(seconds: float, busy: float = 1.0, left: int | None = 1000, **more: Any) -> Known:
+    return Known((seconds,) * 5, (seconds * busy,) * 5, left, usable=4, **more)
+
+
+@pytest.mark.parametrize(
+    ("task", "choice"),
+    [
+        (known(0.05), ("processes", 4)),
+        (known(0.05, busy=0.02), ("threads", 32)),
+        (known(0.05, busy=0.02, left=6), ("threads", 6)),
+        (known(0.00001), ("serial", 1)),  # 10 ms of work left
+        (known(0.05, left=3), ("serial", 1)),
+        (known(0.05, gil=False), ("threads", 4)),
+        (known(0.05, two_threads=1.9), ("threads", 4)),
+        (known(0.05, two_threads=1.0), ("processes", 4)),
+        (known(0.05, busy=3.5), ("serial", 1)),  # native threads use the CPUs already
+        (known(0.001, bytes_per_item=5_000_000), ("serial", 1)),
+        (known(0.05, can=("threads",)), ("serial", 1)),
+        (known(0.05, left=None), ("processes", 4)),
+        (known(0.002, left=250), ("serial", 1)),  # 0.5 s of work, 0.8 s to start workers
+        (known(0.002, left=250, start_up={"processes": 0.0}), ("processes", 4)),  # a warm pool
+        (Known((), (), 10, 4), ("serial", 1)),
+    ],
+)
+def test_auto_chooses_by_what_the_first_items_tell(task: Known, choice: tuple[str, int]) -> None:
+    found = advise.choose(task)
+    assert (found.backend, found.workers) == choice
+    assert found.reason
+
+
+def test_auto_takes_what_the_last_comparison_of_the_cell_picked() -> None:
+    last = comparison(serial(), at("threads", 2, 1.0), at("processes", 4, 3.5))
+    found = advise.choose(known(0.05, busy=0.02), last)
+    assert (found.backend, found.workers) == ("processes", 4)
+    assert "last comparison" in found.reason

@@ -1,0 +1,260 @@
+"""Every finding with a comparison that has it, and with near misses that do not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from concompare import diagnose
+from concompare.records import Comparison, Environment, NativePool, Probe
+from tests.measure.records import ENVIRONMENT, comparison, serial, trial
+
+COMPUTING = Probe(item_seconds=(0.01,) * 100, item_cpu=(0.01,) * 100, capacity=((1, 1.0), (2, 1.95), (4, 3.8)))
+SLEEPING = Probe(item_seconds=(0.01,) * 100, item_cpu=(0.0003,) * 100, capacity=((1, 1.0), (2, 1.95), (4, 3.8)))
+
+
+def times(speed: float) -> list[float]:
+    return [1 / speed * (1 + 0.002 * k) for k in range(5)]
+
+
+def threads(speed: float, workers: int = 4, **shares: float | None) -> Any:
+    return trial("threads", workers, times(speed), shares=shares)
+
+
+def processes(speed: float, workers: int = 4, start_up: float = 0.2, **shares: float | None) -> Any:
+    return trial("processes", workers, times(speed), shares=shares, start_up=start_up)
+
+
+def gil() -> Comparison:
+    return comparison(serial(), threads(0.95, lock=0.7), processes(3.6), probe=replace(COMPUTING, gil_share=0.95))
+
+
+def gil_without_ledger() -> Comparison:
+    return comparison(
+        serial(), threads(0.95, waiting=None, lock=0.74), processes(3.6), probe=replace(COMPUTING, gil_share=0.95)
+    )
+
+
+def released() -> Comparison:
+    return comparison(serial(), threads(3.5), processes(3.2, sending=0.1), probe=COMPUTING)
+
+
+def sleeping() -> Comparison:
+    plain = trial("serial", 1, times(1.0), shares={"io": 0.97})
+    return comparison(plain, threads(3.9, io=0.97), threads(15.0, 16, io=0.97), processes(3.8, io=0.95), probe=SLEEPING)
+
+
+def sending() -> Comparison:
+    probe = replace(COMPUTING, bytes_in=2_000_000, bytes_out=100)
+    return comparison(serial(), threads(0.95, lock=0.7), processes(1.1, sending=0.6, computing=0.275), probe=probe)
+
+
+def starting() -> Comparison:
+    return comparison(serial(), threads(0.95, lock=0.7), processes(3.0, start_up=2.5), probe=COMPUTING)
+
+
+def short() -> Comparison:
+    plain = trial("serial", 1, [0.004] * 5, shares={})
+    slow = trial("processes", 4, [0.02] * 5, shares={"sending": 0.8}, start_up=0.3)
+    return comparison(plain, slow, probe=replace(COMPUTING, item_seconds=(0.00004,) * 100, item_cpu=(0.00004,) * 100))
+
+
+def tiny() -> Comparison:
+    plain = trial("serial", 1, [0.2] * 5, items=100_000, shares={})
+    slow = trial("processes", 4, [0.5] * 5, items=100_000, shares={"sending": 0.8}, start_up=0.3)
+    probe = replace(COMPUTING, item_seconds=(2e-6,) * 100, item_cpu=(2e-6,) * 100)
+    return comparison(plain, slow, items=100_000, probe=probe)
+
+
+def few() -> Comparison:
+    probe = replace(COMPUTING, item_seconds=(0.2,) * 5, item_cpu=(0.2,) * 5)
+    plain = trial("serial", 1, [1.0] * 5, items=5, shares={})
+    return comparison(plain, trial("processes", 4, [0.41] * 5, items=5, shares={"idle": 0.37}), items=5, probe=probe)
+
+
+def uneven() -> Comparison:
+    seconds = (0.005,) * 99 + (0.5,)
+    probe = replace(COMPUTING, item_seconds=seconds, item_cpu=seconds)
+    return comparison(serial(), processes(1.6, idle=0.55), probe=probe)
+
+
+def busy() -> Comparison:
+    plain = trial("serial", 1, times(1.0), shares={"waiting": 0.4})
+    return comparison(plain, threads(0.9, waiting=0.7, lock=0.1), processes(1.3, waiting=0.6), probe=COMPUTING)
+
+
+def starved() -> Comparison:
+    probe = replace(COMPUTING, capacity=((1, 1.0), (2, 1.1), (4, 1.4)))
+    return comparison(serial(), threads(0.9, lock=0.2), processes(1.3, sending=0.2), probe=probe)
+
+
+def native() -> Comparison:
+    probe = replace(COMPUTING, item_cpu=(0.038,) * 100, native_pools=(NativePool("blas", "openblas", 4),))
+    return comparison(serial(), threads(0.8, waiting=0.5), processes(0.9, waiting=0.5), probe=probe)
+
+
+def crowded() -> Comparison:
+    return comparison(serial(), processes(3.6), processes(3.5, 16, waiting=0.7), probe=COMPUTING)
+
+
+def bandwidth() -> Comparison:
+    one = trial("processes", 1, times(0.98), shares={}, start_up=0.1)
+    return comparison(serial(), one, processes(1.5), probe=COMPUTING)
+
+
+def noisy() -> Comparison:
+    wild = trial("processes", 4, [0.4, 1.4, 0.7, 1.3, 0.6], shares={"computing": 0.33})
+    return comparison(serial(), wild, probe=COMPUTING)
+
+
+def wrong() -> Comparison:
+    bad = replace(processes(3.6), same=False, difference="item 3: 1 instead of 2")
+    return comparison(serial(), bad, probe=COMPUTING)
+
+
+def well() -> Comparison:
+    return comparison(serial(), processes(3.6), probe=COMPUTING)
+
+
+def switched_on() -> Comparison:
+    environment = replace(ENVIRONMENT, gil="re-enabled", free_threaded_build=True)
+    return comparison(serial(), environment=environment, probe=replace(COMPUTING, gil_enabled_by="lxml.etree"))
+
+
+def changed() -> Comparison:
+    return comparison(serial(), processes(3.6), probe=replace(COMPUTING, hidden_state=("cache",)))
+
+
+def random_numbers() -> Comparison:
+    return comparison(serial(), processes(3.6), probe=replace(COMPUTING, shared_random="numpy.random"))
+
+
+CASES: tuple[tuple[Callable[[], Comparison], set[str]], ...] = (
+    (gil, {"gil-bound", "scales-well"}),
+    (gil_without_ledger, {"gil-bound", "scales-well"}),
+    (released, {"releases-gil", "scales-well"}),
+    (sleeping, {"waits", "scales-well"}),
+    (sending, {"gil-bound", "transfer-bound"}),
+    (starting, {"gil-bound", "startup-bound", "scales-well"}),
+    (short, {"too-small"}),
+    (tiny, {"too-small"}),
+    (few, {"too-few-items"}),
+    (uneven, {"uneven-items"}),
+    (busy, {"machine-busy"}),
+    (starved, {"machine-busy", "scales-well"}),
+    (native, {"oversubscribed"}),
+    (crowded, {"oversubscribed", "scales-well"}),
+    (bandwidth, {"memory-bound"}),
+    (noisy, {"too-noisy"}),
+    (wrong, {"results-differ"}),
+    (well, {"scales-well"}),
+    (switched_on, {"gil-re-enabled"}),
+    (changed, {"hidden-state", "scales-well"}),
+    (random_numbers, {"shared-random", "scales-well"}),
+)
+
+
+@pytest.mark.parametrize(("build", "codes"), CASES, ids=lambda case: getattr(case, "__name__", ""))
+def test_a_comparison_gets_its_findings_and_no_others(build: Callable[[], Comparison], codes: set[str]) -> None:
+    if build is bandwidth:
+        build = lambda: with_computing(bandwidth(), ("processes", 4), 2.6)  # noqa: E731
+    assert {finding.code for finding in diagnose.find(build())} == codes
+
+
+def with_computing(of: Comparison, key: tuple[str, int], computing: float) -> Comparison:
+    """Let the CPU seconds of a trial's passes be others."""
+
+    def changed(t: Any) -> Any:
+        if (t.backend, t.workers) != key:
+            return t
+        passes = tuple(replace(p, ledger=replace(p.ledger, computing=computing)) for p in t.passes)
+        return replace(t, passes=passes)
+
+    return replace(of, trials=tuple(map(changed, of.trials)))
+
+
+NEAR_MISSES: tuple[tuple[str, Callable[[], Comparison]], ...] = (
+    ("gil-bound", lambda: comparison(serial(), threads(1.35, lock=0.5), probe=COMPUTING)),
+    ("gil-bound", lambda: comparison(serial(), threads(0.95, lock=0.2), probe=COMPUTING)),
+    ("gil-bound", lambda: replace(gil_without_ledger(), probe=replace(COMPUTING, gil_share=0.3))),
+    ("gil-bound", lambda: replace(gil(), environment=replace(ENVIRONMENT, gil="off"))),
+    ("gil-bound", lambda: comparison(serial(), threads(0.95, waiting=0.7), probe=COMPUTING)),
+    ("gil-bound", lambda: replace(gil(), probe=replace(COMPUTING, capacity=((1, 1.0), (2, 1.1), (4, 1.2))))),
+    ("releases-gil", lambda: comparison(serial(), threads(1.35), probe=COMPUTING)),
+    ("releases-gil", sleeping),
+    ("waits", lambda: comparison(trial("serial", 1, times(1.0), shares={"io": 0.45}), threads(1.9), probe=SLEEPING)),
+    ("waits", busy),
+    ("transfer-bound", lambda: comparison(serial(), processes(3.0, sending=0.2), probe=sending().probe)),
+    ("transfer-bound", lambda: replace(sending(), probe=replace(COMPUTING, bytes_in=500))),
+    ("startup-bound", lambda: comparison(serial(), processes(3.0, start_up=0.4), probe=COMPUTING)),
+    ("startup-bound", lambda: comparison(serial(), processes(0.9, start_up=2.5), probe=COMPUTING)),
+    ("too-small", lambda: comparison(serial(), processes(0.9), probe=COMPUTING)),
+    ("too-few-items", lambda: replace(few(), subject=replace(few().subject, items=16))),
+    ("too-few-items", uneven),
+    ("uneven-items", few),
+    ("uneven-items", lambda: comparison(serial(), processes(3.4, idle=0.05), probe=uneven().probe)),
+    ("machine-busy", lambda: comparison(trial("serial", 1, times(1.0), shares={"waiting": 0.1}), probe=COMPUTING)),
+    ("machine-busy", lambda: replace(starved(), environment=replace(ENVIRONMENT, quota=1.5, usable=2))),
+    ("machine-busy", crowded),
+    ("oversubscribed", lambda: replace(native(), probe=replace(COMPUTING, item_cpu=(0.013,) * 100))),
+    ("oversubscribed", lambda: comparison(serial(), processes(3.5, 16, waiting=0.2), probe=COMPUTING)),
+    ("memory-bound", lambda: with_computing(bandwidth(), ("processes", 4), 1.25)),
+    ("memory-bound", lambda: replace(with_computing(bandwidth(), ("processes", 4), 2.6), trials=busy().trials)),
+    ("too-noisy", lambda: comparison(serial(), processes(1.05), probe=COMPUTING)),
+    ("too-noisy", well),
+    ("results-differ", lambda: comparison(serial(), replace(processes(3.6), same=None), probe=COMPUTING)),
+    ("scales-well", lambda: comparison(serial(), processes(2.2), probe=COMPUTING)),
+    ("scales-well", lambda: comparison(sleeping().trials[0], processes(3.6, 16), probe=SLEEPING)),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("code", "build"), NEAR_MISSES)
+def test_a_near_miss_does_not_get_the_finding(code: str, build: Callable[[], Comparison]) -> None:
+    assert code not in {finding.code for finding in diagnose.find(build())}
+
+
+def test_every_finding_of_the_design_is_guarded() -> None:
+    promised = {
+        "gil-bound", "releases-gil", "waits", "transfer-bound", "startup-bound", "too-small", "too-few-items",
+        "uneven-items", "memory-bound", "oversubscribed", "machine-busy", "results-differ", "hidden-state",
+        "shared-random", "too-noisy", "scales-well", "gil-re-enabled",
+    }  # fmt: skip
+    assert {code for _, codes in CASES for code in codes} == promised
+    assert len(diagnose.CHECKS) == len(promised)
+
+
+@pytest.mark.parametrize(("build", "codes"), CASES, ids=lambda case: getattr(case, "__name__", ""))
+def test_a_finding_says_its_number_and_the_next_step(build: Callable[[], Comparison], codes: set[str]) -> None:
+    for finding in diagnose.find(build()):
+        assert finding.summary.endswith(".")
+        assert finding.advice.endswith(".")
+        if finding.code not in ("gil-re-enabled", "shared-random"):
+            assert finding.evidence
+        if finding.trial is not None:
+            assert finding.trial in {(t.backend, t.workers) for t in build().trials}
+
+
+def test_findings_of_an_empty_comparison() -> None:
+    assert diagnose.find(comparison(items=0)) == ()
+    assert diagnose.find(comparison(serial())) == ()
+
+
+def test_words_of_a_finding() -> None:
+    finding = next(f for f in diagnose.find(gil()) if f.code == "gil-bound")
+    assert finding.summary == (
+        "Threads take turns: 4 of them are 0.95× as fast as the plain loop (below 1.30×); they were blocked"
+        " 70 % of the time; the plain loop holds the GIL about 95 % of the time."
+    )
+    module = next(f for f in diagnose.find(switched_on()))
+    assert "importing lxml.etree switched it back on" in module.summary
+
+
+def test_a_quota_is_no_busy_machine() -> None:
+    environment = Environment("3.11", "CPython", "Linux", "x86_64", 4, 2, quota=1.5)
+    plain = trial("serial", 1, times(1.0), shares={})
+    two = trial("processes", 2, times(1.4), shares={"waiting": 0.25})
+    found = comparison(plain, two, probe=COMPUTING, environment=environment)
+    assert "machine-busy" not in {finding.code for finding in diagnose.find(found)}
