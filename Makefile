@@ -47,7 +47,7 @@ lab: $(VENV)/lab.stamp
 	$(BIN)/jupyter lab demo_notebooks
 
 oldest: .venv-oldest/test.stamp
-	.venv-oldest/bin/python -m pytest $(or $(TESTS),tests/magics tests/machine tests/kernel)
+	.venv-oldest/bin/python -m pytest $(or $(TESTS),tests/api tests/machine tests/magics tests/kernel)
 
 by-hand: $(VENV)/test.stamp
 	$(BIN)/python benchmarks/by_hand.py

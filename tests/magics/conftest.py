@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -56,7 +57,10 @@ def only_shell() -> Iterator[Shell]:
     settings = Config()
     settings.HistoryManager.enabled = False
     settings.InteractiveShell.colors = "nocolor" if IPython.version_info >= (9,) else "NoColor"
-    yield Shell(InteractiveShell.instance(config=settings))
+    path = list(sys.path)
+    shell = Shell(InteractiveShell.instance(config=settings))
+    sys.path[:] = path  # IPython adds its extensions, where an old IPython has a package named tests
+    yield shell
     InteractiveShell.clear_instance()
 
 
