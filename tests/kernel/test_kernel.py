@@ -83,7 +83,7 @@ def test_an_error_shows_the_item_and_ends_on_the_user_s_line(backend: str, noteb
 
 
 def test_run_all_stops_at_a_failed_cell(notebook: Notebook) -> None:
-    first = notebook.start("%%parallel --workers none\n[1]")
+    first = notebook.start("time.sleep(0.5)  # the next cell is queued by then\n%parallel --workers none [1]")
     second = notebook.start("reached = True")
     assert notebook.finish(first).error == (
         "BadOption: 'none' is not a number of workers: write 4, 1,2,4, 1-8, max or 2x"
