@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from concompare import stats
+from concompare import takeaway as written
 from concompare.records import Comparison, Trial
 
 REACH = 0.07
@@ -181,6 +182,11 @@ def why_not(trial: Trial, chosen: Trial, comparison: Comparison) -> str:
         return f"saves {1000 * gain(trial, chosen, comparison):.3g} ms a run, less than it costs"
     cheaper = cost_of(chosen) < cost_of(trial)
     return "a tie with the pick, which is the cheaper" if cheaper else "not faster than the pick"
+
+
+def takeaway(comparison: Comparison, pick: Pick) -> str:
+    """Return plain source that runs the pick without concompare; empty where there is no short form of it."""
+    return written.takeaway(comparison, pick.backend, pick.workers)
 
 
 @dataclass(frozen=True, slots=True)

@@ -256,11 +256,12 @@ class Comparing:
         sample = tried or [p for p in seconds if p > 0] or list(seconds)
         mean = sum(seconds[p] for p in sample) / len(sample)
         busy = sum(min(cpu.get(p, 0.0), s) for p, s in seconds.items())
+        blocked = sum(self.plain.blocked.values())
         return Calibration(
             items=len(self.items),
             mean=max(1e-9, (known + rest * mean) / len(self.items)),
             longest=max(seconds.values()),
-            waits=max(0.0, min(1.0, 1 - busy / known)) if known > 0 else 0.0,
+            waits=blocked / (busy + blocked) if busy + blocked > 0 else 0.0,
             done=len(seconds),
             spent=self.spent(),
             gil=self.environment.gil != "off",

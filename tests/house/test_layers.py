@@ -14,7 +14,7 @@ LAYERS = (
     {"machine", "stats", "worker", "parcels", "streams"},
     {"backends", "cells"},
     {"engine"},
-    {"measure", "trials", "plain", "planner", "probes", "ledger", "equality", "diagnose", "scaling", "advise"},
+    {"measure", "trials", "plain", "planner", "probes", "ledger", "equality", "diagnose", "scaling", "takeaway", "advise"},
     {"render"},
     {"report"},
     {"auto", "running"},

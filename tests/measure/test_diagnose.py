@@ -185,6 +185,7 @@ NEAR_MISSES: tuple[tuple[str, Callable[[], Comparison]], ...] = (
     ("gil-bound", lambda: replace(gil(), probe=replace(COMPUTING, capacity=((1, 1.0), (2, 1.1), (4, 1.2))))),
     ("releases-gil", lambda: comparison(serial(), threads(1.35), probe=COMPUTING)),
     ("releases-gil", sleeping),
+    ("releases-gil", lambda: comparison(serial(), threads(1.9), probe=replace(COMPUTING, gil_share=0.9))),
     ("waits", lambda: comparison(trial("serial", 1, times(1.0), shares={"io": 0.45}), threads(1.9), probe=SLEEPING)),
     ("waits", busy),
     ("transfer-bound", lambda: comparison(serial(), processes(3.0, sending=0.2), probe=sending().probe)),

@@ -80,6 +80,8 @@ def releases_gil(comparison: Comparison) -> Finding | None:
     """Threads run together although items compute: they release the GIL."""
     if comparison.environment.gil == "off" or evidence.waiting_task(comparison):
         return None
+    if (comparison.probe.gil_share or 0.0) >= HELD:
+        return None
     best = evidence.fastest(evidence.ran(comparison, evidence.THREADS, least=2), comparison)
     between = evidence.speed(best, comparison) if best is not None else None
     if best is None or between is None or between.mid < RELEASED or stats.verdict(between) != "faster":

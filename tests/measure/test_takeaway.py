@@ -1,0 +1,139 @@
+"""The take-away code, run in a clean interpreter and compared with what the cell gives."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from concompare import advise, cells, takeaway
+from concompare.advise import Pick
+from concompare.records import Comparison, Message, Subject
+from tests.measure.records import ENVIRONMENT, comparison, serial, trial
+
+PRELUDE = """
+import itertools
+K = 3
+papers = [5, 1, 4, 2]
+def score(p, k=1):
+    return p * 10 + k
+"""
+
+CELLS = {
+    "append": "out = []\nfor p in papers:\n    w = score(p, K)\n    out.append(w + 1)",
+    "hoisted": "total = 0\nfor i, p in enumerate(papers):\n    total += score(p, i)",
+    "two calls": "d = {}\nfor p in papers:\n    d[score(p)] = score(p, K)",
+    "tail alone": "best = 0\nfor p in papers:\n    s = score(p)\n    if s > best:\n        best, arg = s, p",
+    "list": "out = [score(p, K) for p in papers if p > 1]",
+    "dict": "d = {p: score(p, K) for p in papers}",
+    "set": "s = {score(p) for p in papers}",
+    "generator": "total = sum(score(a, b) for a in papers for b in papers)",
+    "map": "out = list(map(score, papers, papers))",
+    "lambda": "out = list(map(lambda p: score(p, 2), papers))",
+    "starmap": "out = list(itertools.starmap(score, [(1, 2), (3, 4)]))",
+    "values of the cell": "factor = 7\nout = [score(p, factor) for p in papers]\nlast = out[-1]",
+}
+
+
+def plain(source: str) -> dict[str, Any]:
+    """Return what the plain cell leaves behind, but for what only the function of the script knows."""
+    names: dict[str, Any] = {}
+    exec(PRELUDE, names)
+    before = set(names)
+    exec(source, names)
+    return {k: v for k, v in names.items() if k not in before and k != "w"}
+
+
+def compared(source: str, tmp_path: Path) -> Comparison:
+    """Return a comparison of the cell, its parts taken by the lifting itself."""
+    (tmp_path / "prelude.py").write_text(PRELUDE)
+    names: dict[str, Any] = {}
+    exec(compile(PRELUDE, str(tmp_path / "prelude.py"), "exec"), names)
+    lifted = cells.lift(source, names, assume_pure=True)
+    subject = Subject(lifted.name, lifted.kind, source, lifted.head_source, lifted.tail_source, 4)
+    known = comparison(serial(items=4), trial("processes", 2, [0.5], items=4), items=4)
+    return replace(known, subject=subject, environment=replace(ENVIRONMENT, start_method="forkserver"))
+
+
+def script(source: str, backend: str, tmp_path: Path) -> str:
+    """Return the take-away code with the notebook's other cells in their place."""
+    code = advise.takeaway(compared(source, tmp_path), Pick(backend, 2))
+    lines = [PRELUDE if line.startswith(takeaway.PLACE) else line for line in code.splitlines()]
+    return "\n".join(lines) + "\n"
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_the_script_for_threads_leaves_what_the_cell_leaves(name: str, tmp_path: Path) -> None:
+    code = script(CELLS[name], "threads", tmp_path)
+    names: dict[str, Any] = {}
+    exec(code, names)
+    expected = plain(CELLS[name])
+    assert expected
+    assert {k: names.get(k) for k in expected} == expected
+    assert "ThreadPoolExecutor(2)" in code
+    assert "concompare" not in code
+
+
+@pytest.mark.parametrize(
+    ("name", "backend"),
+    [("append", "processes"), ("values of the cell", "spawn"), ("lambda", "processes"), ("two calls", "loky")],
+)
+def test_the_script_for_processes_runs_in_a_clean_interpreter(name: str, backend: str, tmp_path: Path) -> None:
+    expected = plain(CELLS[name])
+    shown = f"    print(repr({{name: globals()[name] for name in {sorted(expected)!r}}}))\n"
+    path = tmp_path / "script.py"
+    path.write_text(script(CELLS[name], backend, tmp_path) + shown)
+    ran = subprocess.run([sys.executable, str(path)], capture_output=True, text=True, timeout=50, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert ast.literal_eval(ran.stdout) == expected
+
+
+def test_values_of_the_cell_reach_the_workers_by_an_initializer(tmp_path: Path) -> None:
+    code = script(CELLS["values of the cell"], "processes", tmp_path)
+    assert "initializer=begin, initargs=({'factor': factor},)" in code
+    assert 'if __name__ == "__main__":' in code
+
+
+def test_large_captured_values_are_sent_once_per_worker(tmp_path: Path) -> None:
+    known = compared("out = [score(p, K) for p in papers]", tmp_path)
+    known = replace(known, subject=replace(known.subject, captured=(("K", 40_000_000), ("score → db", 1))))
+    assert "initargs=({'K': K},)" in advise.takeaway(known, Pick("processes", 2))
+
+
+def test_the_chunk_size_is_the_one_that_was_measured(tmp_path: Path) -> None:
+    known = compared("out = [score(p, K) for p in papers]", tmp_path)
+    chunked = trial("processes", 2, [0.5], items=800)
+    message = known.trials[0].passes[0]
+    sent = Message(0, 16, 0, 0.0, 0.0, 0.0, 0.1, 0.1, 0.1)
+    chunked = replace(chunked, passes=(replace(message, items=800, messages=(sent,)),))
+    known = replace(known, trials=(known.trials[0], chunked), subject=replace(known.subject, items=800))
+    assert "chunksize=16" in advise.takeaway(known, Pick("processes", 2))
+    assert "chunksize" not in advise.takeaway(known, Pick("threads", 2))
+
+
+def test_the_plain_loop_is_the_cell_as_written(tmp_path: Path) -> None:
+    known = compared(CELLS["append"], tmp_path)
+    assert advise.takeaway(known, Pick("serial", 1)) == CELLS["append"]
+
+
+def test_a_function_over_items_leaves_the_items_to_the_user() -> None:
+    known = replace(comparison(), subject=Subject("f", "function", "def f(x):\n    return 2 * x\n"))
+    code = advise.takeaway(known, Pick("threads", 2))
+    assert "items = []  # the items of --over" in code
+    assert "results = list(pool.map(f, items))" in code
+
+
+@pytest.mark.parametrize("backend", ["dask", "mine"])
+def test_no_code_is_better_than_wrong_code(backend: str, tmp_path: Path) -> None:
+    assert advise.takeaway(compared(CELLS["append"], tmp_path), Pick(backend, 2)) == ""
+    broken = replace(comparison(), subject=Subject("f", "loop", "for x in"))
+    assert advise.takeaway(broken, Pick("threads", 2)) == ""
+    stops = Subject(
+        "f", "loop", "for x in xs:\n    if g(x):\n        continue\n    out.append(h(x))", tail="out.append(y)"
+    )
+    assert advise.takeaway(replace(comparison(), subject=stops), Pick("threads", 2)) == ""
