@@ -149,7 +149,10 @@ def begin(folder: str, parent: int, environment: dict[str, str], variables: dict
         os.environ.setdefault(name, value)
     FUNCTIONS.clear()
     LOCAL.__dict__.clear()  # a forked worker has its parent's
-    PLACE[:] = [Place(folder, claim(folder))]
+    try:
+        PLACE[:] = [Place(folder, claim(folder))]
+    except FileNotFoundError:  # the pool was closed while this worker started
+        os._exit(1)
     threading.Thread(target=watch, args=(folder, parent), name="concompare-watch", daemon=True).start()
 
 

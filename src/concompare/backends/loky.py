@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from concompare.backends.base import Isolation, Start
-from concompare.backends.processes import starting, worker_processes
+from concompare.backends.processes import worker_processes
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +31,9 @@ class Loky:
         """Return loky's pool; its workers do not leave by themselves."""
         from loky.process_executor import ProcessPoolExecutor
 
-        with starting():
-            executor: Executor = ProcessPoolExecutor(
-                workers, initializer=start.initializer, initargs=start.initargs, timeout=None, env=start.variables
-            )
+        executor: Executor = ProcessPoolExecutor(
+            workers, initializer=start.initializer, initargs=start.initargs, timeout=None, env=start.variables
+        )
         return executor
 
     def processes(self, executor: Executor) -> list[Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concompare.engine.outcome import Failure, Outcome, PassOptions, last
 from concompare.engine.passes import run_pass
-from concompare.engine.pools import Pool, close_pools, lease, pools
+from concompare.engine.pooling import Pool, close_pools, lease, pools
 from concompare.engine.shipping import Shipment, ship
 
 __all__ = [

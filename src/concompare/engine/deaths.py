@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from concompare.engine.failures import death, short_repr
 from concompare.engine.outcome import PassOptions
-from concompare.engine.pools import Pool
+from concompare.engine.pooling import Pool
 from concompare.errors import ItemTimeout, WorkerDied
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ from concompare.engine.failures import rebuild, short_repr, user_part, with_item
 from concompare.engine.interrupt import Guard, guarded
 from concompare.engine.order import Order, Settled
 from concompare.engine.outcome import LAST, Outcome, PassOptions
-from concompare.engine.pools import Pool
+from concompare.engine.pooling import Pool
 from concompare.engine.stopping import stop_threads
 from concompare.engine.transport import Transport
 from concompare.errors import BackendUnavailable, CannotShip, Interrupted

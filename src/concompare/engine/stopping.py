@@ -8,7 +8,7 @@ import threading
 import time
 from types import FrameType
 
-from concompare.engine.pools import Pool
+from concompare.engine.pooling import Pool
 
 
 class StopThread(BaseException):

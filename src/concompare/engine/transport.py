@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from concompare.engine.pools import Pool
+from concompare.engine.pooling import Pool
 from concompare.engine.shipping import LARGE_BLOB, refusal, ship
 from concompare.errors import CannotShip
 from concompare.parcels import SEGMENTS, Parcel, pack, put, segment

@@ -9,12 +9,14 @@ import shutil
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import Executor, Future, wait
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from concompare.backends.base import Backend, Start
+from concompare.backends.processes import starting
 from concompare.engine.interrupt import guarded
 from concompare.engine.shipping import surroundings
 from concompare.errors import BackendUnavailable
@@ -118,12 +120,13 @@ class Pool:
         assert self.executor is not None
         near = self.folder is not None
         with guarded() as guard:
+            folder = None
+            call: tuple[Any, ...] = (linger, 0.1)
             if near or self.backend.isolation == "thread":
                 folder = self.folder or Path(tempfile.mkdtemp(prefix=f"concompare-{os.getpid()}-"))
-                calls = [self.executor.submit(meet, str(folder), self.workers, PATIENCE) for _ in range(self.workers)]
-            else:
-                folder = None
-                calls = [self.executor.submit(linger, 0.1) for _ in range(self.workers)]
+                call = (meet, str(folder), self.workers, PATIENCE)
+            with starting():
+                calls = [self.greet(*call) for _ in range(self.workers)]
             try:
                 answers = answers_of(calls, guard.check)
             finally:
@@ -131,6 +134,14 @@ class Pool:
                     shutil.rmtree(folder, ignore_errors=True)
         self.got = len({answer[:2] for answer in answers})
         self.pids = tuple(sorted({answer[0] for answer in answers}))
+
+    def greet(self, call: Callable[..., Any], *arguments: object) -> Future[Any]:
+        """Submit a first call; an executor that takes none, such as one shut down, is not available."""
+        assert self.executor is not None
+        try:
+            return self.executor.submit(call, *arguments)
+        except RuntimeError as error:
+            raise BackendUnavailable(f"{self.backend.name}: {error}") from error
 
     def memory(self) -> int:
         """Return the bytes that the worker processes take (PSS where the system tells, else USS, else RSS)."""
@@ -236,6 +247,9 @@ def end(backend: Backend, executor: Executor, processes: list[Any]) -> None:
 
 # ---------------------------------------------------------------------------------------------------- shared files
 
+SETTLED = 2.0
+"""Seconds after its last change from which a folder that nobody holds is a dead kernel's."""
+
 ALIVE: dict[Path, Any] = {}
 """The locked `alive` files of the open pools: the workers' sign that this process lives."""
 
@@ -243,6 +257,7 @@ ALIVE: dict[Path, Any] = {}
 def make_folder(workers: int) -> Path:
     """Make the folder that a pool's processes share: in memory where the system has such a place."""
     base = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    sweep(Path(base or tempfile.gettempdir()))
     prefix = f"concompare-{os.getpid()}-"
     try:
         folder = Path(tempfile.mkdtemp(prefix=prefix, dir=base))
@@ -256,6 +271,19 @@ def make_folder(workers: int) -> Path:
         fcntl.lockf(alive, fcntl.LOCK_EX | fcntl.LOCK_NB)
     ALIVE[folder] = alive
     return folder
+
+
+def sweep(base: Path) -> None:
+    """Remove the folders of kernels that were killed with all their workers: nobody holds the lock of such a one."""
+    with contextlib.suppress(ImportError, OSError):
+        import fcntl
+
+        for folder in base.glob("concompare-*-*"):
+            if folder in ALIVE or time.time() - folder.stat().st_mtime < SETTLED:
+                continue
+            with contextlib.suppress(OSError), open(folder / "alive", "r+b") as file:
+                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def release_alive(folder: Path) -> None:
