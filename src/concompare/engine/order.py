@@ -58,6 +58,17 @@ class Order:
                 with guard.user_code():
                     self.many(first, settled.values)
 
+    def keep_the_rest(self) -> None:
+        """Keep what has finished but is not handed on any more: next in line among the values, else by position."""
+        for first, settled in sorted(self.settled.items()):
+            for offset, value in enumerate(settled.values):
+                if offset in settled.errors:
+                    continue
+                if first + offset == len(self.outcome.values):
+                    self.outcome.values.append(value)
+                else:
+                    self.outcome.finished[first + offset] = value
+
     def must_be_complete(self, count: int) -> None:
         """Make sure that every item's value has been handed on; a pass never ends with fewer in silence."""
         if self.released != count and not self.outcome.stopped:

@@ -71,7 +71,7 @@ class Outcome:
         record: What it took, or None while it runs.
         output: (position, stream, text) of what was printed, where it was kept.
         stopped: True if the caller stopped it, or its cap was reached.
-        finished: Results that finished out of order before an interrupt or error, by position.
+        finished: Results that finished before an interrupt or error and after one that did not, by position.
     """
 
     values: list[Any] = field(default_factory=list)

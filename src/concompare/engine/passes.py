@@ -374,10 +374,7 @@ class PassRun:
         for future, chunk in list(self.flying.items()):
             if future.done() and future.exception() is None and future.result().problem is None:
                 self.settle(future, chunk)
-        for first, settled in self.order.settled.items():
-            for offset, value in enumerate(settled.values):
-                if offset not in settled.errors:
-                    self.outcome.finished[first + offset] = value
+        self.order.keep_the_rest()
         if self.flying:
             self.pool.broken = True
             if self.pool.shares_objects:

@@ -1,0 +1,406 @@
+"""The parts of a pass, each by itself; whole passes are in the contract of the backends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import traceback
+from concurrent.futures import BrokenExecutor
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from concompare import backends, engine
+from concompare.engine.chunks import FIRST_BULK, GROWTH, LARGEST_MESSAGE, TARGET, TINY, Chunker
+from concompare.engine.deaths import Inquest
+from concompare.engine.failures import death, rebuild, short_repr
+from concompare.engine.interrupt import guarded
+from concompare.engine.order import Order, Settled
+from concompare.engine.outcome import Outcome, PassOptions
+from concompare.engine.passes import Chunk
+from concompare.errors import Interrupted, ItemTimeout, RemoteError, WorkerDied
+from concompare.parcels import Parcel, given_back, lend, pack, pack_error, put, unpack
+
+# -------------------------------------------------------------------------------------------------------- chunk sizes
+
+
+def test_few_items_start_one_by_one_and_many_in_small_bulk() -> None:
+    assert Chunker(2, 100).next() == 1
+    assert Chunker(2, 100_000).next() == FIRST_BULK
+    assert Chunker(2, None).next() == FIRST_BULK
+
+
+def test_long_items_are_never_more_than_one_a_message() -> None:
+    chunker = Chunker(2, 1000)
+    chunker.next()
+    chunker.learn(1, 0.05, 100)
+    assert {chunker.next() for _ in range(50)} == {1}
+
+
+def test_chunks_of_short_items_fill_the_target_and_shrink_to_the_end() -> None:
+    chunker = Chunker(2, 4000)
+    sizes = []
+    while chunker.taken < 4000:
+        sizes.append(chunker.next())
+        chunker.learn(sizes[-1], sizes[-1] * 100e-6, sizes[-1] * 10)
+    assert sum(sizes) == 4000
+    assert max(sizes) == int(TARGET / 100e-6)
+    assert sizes[-1] == 1
+    largest = sizes.index(max(sizes))
+    tail = sizes[len(sizes) - 20 :]
+    assert tail == sorted(tail, reverse=True)
+    assert largest < len(sizes) - 20
+
+
+def test_tiny_items_are_timed_by_the_chunk() -> None:
+    chunker = Chunker(2, 100_000)
+    assert chunker.each
+    chunker.next()
+    chunker.learn(FIRST_BULK, FIRST_BULK * TINY / 100, 50)
+    assert not chunker.each
+
+
+def test_one_fast_item_does_not_decide() -> None:
+    chunker = Chunker(2, None)
+    chunker.next()
+    chunker.learn(FIRST_BULK, 1e-9, 50)
+    assert chunker.next() == FIRST_BULK * GROWTH
+
+
+def test_large_items_bound_a_message() -> None:
+    chunker = Chunker(2, 10_000)
+    chunker.next()
+    chunker.largest = 10_000
+    chunker.learn(1, 50e-6, 2**20)
+    assert chunker.next() == LARGEST_MESSAGE // 2**20
+
+
+def test_a_fixed_size_is_kept_but_for_the_rest() -> None:
+    chunker = Chunker(2, 10, fixed=4)
+    assert [chunker.next(), chunker.next(), chunker.next()] == [4, 4, 2]
+
+
+# ------------------------------------------------------------------------------------------------------ item order
+
+
+def guard() -> Any:
+    with guarded() as found:
+        return found
+
+
+def test_values_wait_for_those_before_them() -> None:
+    outcome, seen = Outcome(), []
+    order = Order(outcome, PassOptions(), lambda position, value: seen.append((position, value)))
+    order.settled[2] = Settled(["c", "d"], names={"t": "d"})
+    order.release(guard())
+    assert seen == []
+    order.settled[0] = Settled(["a", "b"], names={"t": "b"})
+    order.release(guard())
+    assert seen == [(0, "a"), (1, "b"), (2, "c"), (3, "d")]
+    assert outcome.names == {"t": "d"}
+
+
+def test_a_receiver_of_many_gets_runs() -> None:
+    class Receiver:
+        def __init__(self) -> None:
+            self.runs: list[tuple[int, list[str]]] = []
+
+        def __call__(self, position: int, value: str) -> bool:
+            raise AssertionError("one by one is the slow way")
+
+        def many(self, first: int, values: list[str]) -> None:
+            self.runs.append((first, values))
+
+    receiver = Receiver()
+    order = Order(Outcome(), PassOptions(), receiver)
+    order.settled[0] = Settled(["a", "b"])
+    order.release(guard())
+    assert receiver.runs == [(0, ["a", "b"])]
+
+
+def test_a_pass_that_lost_an_item_says_so_and_gives_no_result() -> None:
+    order = Order(Outcome(), PassOptions(), None)
+    order.settled[0] = Settled(["a"])
+    order.release(guard())
+    order.must_be_complete(1)
+    with pytest.raises(RuntimeError, match="a pass of 2 items ended after 1"):
+        order.must_be_complete(2)
+
+
+# ------------------------------------------------------------------------------------------------------- exceptions
+
+
+def raised(source: str, **names: Any) -> BaseException:
+    try:
+        exec(compile(source, "<cell 3>", "exec"), names)
+    except BaseException as error:
+        # The worker's own frame is the first; the user's begin below it.
+        error.__traceback__ = error.__traceback__.tb_next if error.__traceback__ else None
+        return error
+    raise AssertionError("it did not raise")
+
+
+def test_a_rebuilt_exception_walks_through_the_users_lines_without_marks() -> None:
+    error = rebuild(pack_error(raised("def f(x):\n    return 1 / x\n\n\nf(0)")))
+    assert [(frame.filename, frame.lineno, frame.name) for frame in traceback.extract_tb(error.__traceback__)] == [
+        ("<cell 3>", 5, "<module>"),
+        ("<cell 3>", 2, "f"),
+    ]
+    assert "^" not in "".join(traceback.format_exception(error))
+
+
+def test_an_exception_that_cannot_cross_keeps_its_name_and_text() -> None:
+    source = "class Odd(Exception):\n    def __reduce__(self): raise RuntimeError('no')\nraise Odd('text', open)"
+    packed = pack_error(raised(source, __name__="elsewhere"))
+    packed.pop("parts", None)
+    error = rebuild(packed)
+    assert isinstance(error, RemoteError)
+    assert type(error).__name__ == "Odd"
+    assert "text" in str(error)
+
+
+def test_an_exception_whose_text_fails_still_crosses() -> None:
+    packed = pack_error(raised("class Bad(Exception):\n    def __str__(self): return 1 / 0\nraise Bad"))
+    assert packed["text"] == "(its text could not be made)"
+
+
+def test_a_repr_is_short_and_on_one_line_whatever_the_item_does() -> None:
+    class Bad:
+        def __repr__(self) -> str:
+            raise ValueError
+
+    assert short_repr(Bad()).startswith("<Bad instance at 0x")
+    assert "\n" not in short_repr("a\nb")
+    assert len(short_repr(list(range(1000)))) <= 80
+
+
+def test_a_death_names_the_signal_the_item_and_the_memory() -> None:
+    error = death(4, "'big.csv'", -signal.SIGKILL, 3 * 10**9)
+    assert str(error).startswith(
+        "a worker was killed by SIGKILL (often the system, for lack of memory) while computing item 4 ('big.csv'); "
+        "it had used 3.00 GB of memory."
+    )
+    assert (error.index, error.signal) == (4, "SIGKILL")
+    assert "ended with exit code 7" in str(death(0, "0", 7, None))
+
+
+# ---------------------------------------------------------------------------------------------------------- deaths
+
+
+def inquest(board: list[tuple[int, int, float]], codes: dict[int, int | None], **options: Any) -> Inquest:
+    processes = [SimpleNamespace(pid=pid, exitcode=code, join=lambda _: None) for pid, code in codes.items()]
+    pool = SimpleNamespace(board=lambda: board, processes=processes, executor=None)
+    return Inquest(pool, PassOptions(**options), clock=lambda: 100.0)  # type: ignore[arg-type]
+
+
+def test_only_the_item_of_the_dead_worker_is_suspect() -> None:
+    found = inquest([(11, 5, 0.0), (12, 9, 0.0)], {11: -signal.SIGSEGV, 12: -signal.SIGTERM})
+    lost = [Chunk(4, ["a", "b"], True), Chunk(8, ["c", "d"], True)]
+    verdicts, again = found.judge(lost, BrokenExecutor())
+    assert verdicts == []
+    assert [(chunk.first, len(chunk.items), chunk.alone) for chunk in again] == [
+        (4, 1, False),
+        (5, 1, True),
+        (8, 2, False),
+    ]
+
+
+def test_an_item_that_kills_its_worker_alone_is_guilty() -> None:
+    found = inquest([(11, 5, 0.0)], {11: -signal.SIGSEGV})
+    verdicts, again = found.judge([Chunk(5, ["b"], True, alone=True)], BrokenExecutor())
+    assert again == []
+    ((_, index, error),) = verdicts
+    assert index == 5
+    assert isinstance(error, WorkerDied)
+    assert error.signal == "SIGSEGV"
+
+
+def test_an_item_whose_time_was_up_is_not_tried_again() -> None:
+    found = inquest([(11, 5, 0.0)], {11: -signal.SIGKILL}, timeout=2.0)
+    found.timed_out[5] = 2.1
+    ((_, index, error),), again = found.judge([Chunk(5, ["b"], True), Chunk(6, ["c"], True)], BrokenExecutor())
+    assert (index, type(error)) == (5, ItemTimeout)
+    assert str(error) == "item 5 ('b') took longer than its 2 s; its worker was ended"
+    assert [chunk.first for chunk in again] == [6]
+
+
+# -------------------------------------------------------------------------------------------------------- interrupts
+
+
+def press() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_an_interrupt_waits_for_a_safe_moment() -> None:
+    with guarded() as found:
+        press()
+        assert found.interrupted
+        with pytest.raises(KeyboardInterrupt):
+            found.check()
+
+
+def test_an_interrupt_in_the_users_own_code_comes_at_once() -> None:
+    with guarded() as found, found.user_code(), pytest.raises(KeyboardInterrupt):
+        press()
+
+
+def test_the_handler_before_is_put_back() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with guarded():
+        assert signal.getsignal(signal.SIGINT) is not before
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+class Button:
+    """Presses Ctrl-C as soon as some item says that it runs."""
+
+    def __init__(self) -> None:
+        self.running = threading.Event()
+        threading.Thread(target=self.wait, daemon=True).start()
+
+    def wait(self) -> None:
+        self.running.wait(10)
+        press()
+
+
+def test_an_interrupt_keeps_what_has_finished_and_ends_python_threads() -> None:
+    button, ended = Button(), []
+
+    def work(x: int) -> int:
+        if x < 2:
+            return x
+        try:
+            button.running.set()
+            while True:
+                pass
+        finally:
+            ended.append(x)
+
+    with (
+        engine.lease(backends.find("threads"), 2) as pool,
+        pytest.raises(Interrupted, match="interrupted after 2 items of 9"),
+    ):
+        engine.run_pass(work, range(9), pool, PassOptions(chunk=1))
+    assert engine.last().values == [0, 1]
+    assert set(ended) <= {2, 3}
+    assert len(ended) == 2
+
+
+def test_a_thread_that_python_cannot_stop_is_named() -> None:
+    button, release = Button(), threading.Event()
+
+    def waits_for_ever(x: int) -> None:
+        button.running.set()
+        release.wait()
+
+    try:
+        with (
+            engine.lease(backends.find("threads"), 1) as pool,
+            pytest.raises(Interrupted, match=r"cannot stop a thread inside .*wait\(\) \(line \d+\)"),
+        ):
+            engine.run_pass(waits_for_ever, range(3), pool)
+    finally:
+        release.set()
+
+
+def test_an_interrupt_of_worker_processes_leaves_none_and_the_next_pass_works() -> None:
+    namespace: dict[str, Any] = {"__name__": "__main__"}
+    exec("import os\ndef spin(path):\n    open(path, 'w').close()\n    while True: pass\ndef f(x): return x", namespace)
+    backend = backends.find("processes")
+    with engine.lease(backend, 2) as pool:
+        assert pool.folder is not None
+        sign = pool.folder / "spinning"
+
+        def watch() -> None:
+            while not sign.exists():
+                threading.Event().wait(0.005)
+            press()
+
+        threading.Thread(target=watch, daemon=True).start()
+        pids = pool.pids
+        with pytest.raises(Interrupted):
+            engine.run_pass(namespace["spin"], [str(sign)] * 4, pool)
+    assert pool.broken
+    for pid in pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+    with engine.lease(backend, 2) as again:
+        assert engine.run_pass(namespace["f"], range(4), again).values == [0, 1, 2, 3]
+    engine.close_pools()
+
+
+# ---------------------------------------------------------------------------------------------- time limits and caps
+
+
+def test_an_item_over_its_time_limit_is_ended_and_the_rest_goes_on() -> None:
+    namespace: dict[str, Any] = {"__name__": "__main__"}
+    exec("def f(x):\n    while x == 1: pass\n    return x", namespace)
+    with engine.lease(backends.find("processes"), 2) as pool:
+        outcome = engine.run_pass(namespace["f"], range(6), pool, PassOptions(on_error="keep", timeout=0.3))
+    assert [failure.index for failure in outcome.failures] == [1]
+    assert isinstance(outcome.failures[0].error, ItemTimeout)
+    assert [outcome.values[0], *outcome.values[2:]] == [0, 2, 3, 4, 5]
+    engine.close_pools()
+
+
+def test_a_capped_pass_stops_and_says_so() -> None:
+    namespace: dict[str, Any] = {"__name__": "__main__"}
+    exec("def f(x):\n    while True: pass", namespace)
+    with engine.lease(backends.find("processes"), 1, fresh=True) as pool:
+        outcome = engine.run_pass(namespace["f"], range(6), pool, PassOptions(cap=0.2))
+    assert outcome.stopped
+    assert outcome.record is not None
+    assert outcome.record.stopped == "stopped after 0.2 s"
+
+
+# ---------------------------------------------------------------------------------------------------- shared memory
+
+
+def test_large_buffers_lie_beside_the_pickle(tmp_path: Any) -> None:
+    import numpy as np
+
+    file = tmp_path / "room"
+    file.write_bytes(bytes(2**21))
+    buffers: list[Any] = []
+    data = pack([np.arange(100_000)], buffers)
+    assert len(data) < 1000
+    parcel, wanted = put(data, buffers, (str(file), 0, 2**21))
+    assert parcel is not None
+    assert wanted == 800_000
+    lent: list[Any] = []
+    (array,) = unpack(parcel, lent)
+    assert array.tolist() == list(range(100_000))
+    kept = array[3:5]
+    del array
+    assert not given_back(lent)
+    assert kept.tolist() == [3, 4]
+
+
+def test_what_is_lent_and_dropped_is_given_back(tmp_path: Any) -> None:
+    file = tmp_path / "room"
+    file.write_bytes(bytes(100_000))
+    lent = [lend(str(file), 0, 50_000)]
+    assert given_back(lent)
+
+
+def test_too_small_a_room_is_refused_with_the_size_wanted() -> None:
+    parcel, wanted = put(b"x" * 200_000, [], ("", 0, 0))
+    assert (parcel, wanted) == (None, 200_000)
+    assert put(b"x", [], ("", 0, 0)) == (Parcel(b"x"), 0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file sizes are limited by a Linux resource limit here")
+def test_without_room_in_shared_memory_results_still_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    import numpy as np
+
+    from concompare.engine import transport
+
+    monkeypatch.setattr(transport, "reserve", lambda path, size: False)
+    namespace: dict[str, Any] = {"__name__": "__main__"}
+    exec("def f(a): return a + 1", namespace)
+    with engine.lease(backends.find("processes"), 2, fresh=True) as pool:
+        values = engine.run_pass(namespace["f"], [np.zeros(200_000) + x for x in range(6)], pool).values
+    assert [float(value[0]) for value in values] == [1, 2, 3, 4, 5, 6]
