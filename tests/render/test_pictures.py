@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 from io import BytesIO
 from itertools import combinations
 from typing import Any
@@ -16,6 +17,7 @@ from PIL import Image
 
 from concompare.render import figures
 from concompare.render.palette import THEMES, Theme, look_of
+from concompare.render.parts import Curve, Point
 from tests.render.views import view
 from tests.render.worlds import WORLDS
 
@@ -92,8 +94,18 @@ def test_panels_are_transparent_and_of_their_size(theme: Theme) -> None:
     png = figures.draw_panel(view("mocked"), "time", theme)
     image = Image.open(BytesIO(png)).convert("RGBA")
     assert image.getpixel((1, 1))[3] == 0  # type: ignore[index]
-    assert figures.size_of(png) == (528, 288)
-    assert image.width / figures.size_of(png)[0] == pytest.approx(1.5, abs=0.01)
+    assert figures.size_of("time", view("mocked").pictures) == (528, 288)
+    assert image.size == (792, 432)
+
+
+def test_a_crowded_panel_has_fewer_dots_and_the_same_size() -> None:
+    pictures = view("mocked").pictures
+    curves = tuple(
+        Curve(f"pool {i}", f"pool {i}", tuple(Point(n, 1 + (7 * i + n) % 11) for n in range(1, 20))) for i in range(12)
+    )
+    crowded = replace(view("mocked"), pictures=replace(pictures, curves=curves))
+    image = Image.open(BytesIO(figures.draw_panel(crowded, "time")))
+    assert image.width == figures.size_of("time", crowded.pictures)[0] == 528
 
 
 def test_the_whole_figure_holds_every_panel() -> None:

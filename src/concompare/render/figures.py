@@ -34,11 +34,15 @@ if TYPE_CHECKING:
 WIDTH = 5.5
 """Inches of a panel; at 96 dots an inch it is shown in its own size."""
 DPI = 144
+SCREEN = 96
+"""Dots an inch has on a page, whatever a screen makes of them."""
+CROWDED = 20_000
+"""Bytes of a panel beyond which it is drawn in fewer dots."""
 HEAD = 0.62
 """Inches over all panels for the verdict."""
 LINE, COLUMN = 0.17, 0.0672
 """Inches of a line and of a letter written under the panels."""
-COLOURS = 160
+COLOURS = 96
 """Colours of a saved picture's palette."""
 
 SETTINGS: dict[str, Any] = {
@@ -108,10 +112,14 @@ def draw_panel(view: View, panel: str, theme: Theme = "light") -> bytes:
 
 @lru_cache(maxsize=16)
 def kept_panel(pictures: Pictures, panel: str, theme: Theme) -> bytes:
-    """Draw one panel."""
+    """Draw one panel; a crowded one in fewer dots, so that a report stays small."""
     figure = draw_one(pictures, panel, theme)
     figure.patch.set_alpha(0)
-    return png_of(figure)
+    png = png_of(figure)
+    if len(png) > CROWDED:
+        figure.set_dpi(SCREEN)
+        png = png_of(figure)
+    return png
 
 
 def draw_one(pictures: Pictures, panel: str, theme: Theme = "light") -> Figure:
@@ -167,7 +175,8 @@ def page_of(view: View, words: str) -> bytes:
     top = HEAD
     for row, height in zip(rows, heights, strict=True):
         for column, name in enumerate(row):
-            panel = Image.open(BytesIO(draw_panel(view, name))).convert("RGBA")
+            size = (round(WIDTH * DPI), round(height_of(name, view.pictures) * DPI))
+            panel = Image.open(BytesIO(draw_panel(view, name))).convert("RGBA").resize(size)
             image.alpha_composite(panel, (round(column * WIDTH * DPI), round(top * DPI)))
         top += height
     return small_png(image)
@@ -216,8 +225,6 @@ def svg_of(figure: Figure) -> bytes:
     return out.getvalue()
 
 
-def size_of(png: bytes) -> tuple[int, int]:
-    """Return the width and height at which a picture of ours is shown, in CSS pixels."""
-    scale = 96 / DPI
-    width, height = (int.from_bytes(png[i : i + 4], "big") for i in (16, 20))
-    return round(width * scale), round(height * scale)
+def size_of(panel: str, pictures: Pictures) -> tuple[int, int]:
+    """Return the width and height at which a panel is shown, in CSS pixels."""
+    return round(WIDTH * SCREEN), round(height_of(panel, pictures) * SCREEN)

@@ -125,7 +125,7 @@ def pictures_of(view: View) -> list[Picture]:
     found = []
     for panel in figures.panels_of(view.pictures):
         light, dark = (figures.draw_panel(view, panel, theme) for theme in ("light", "dark"))
-        width, height = figures.size_of(light)
+        width, height = figures.size_of(panel, view.pictures)
         found.append(Picture(data_url(light), data_url(dark), width, height, alt_of(view, panel)))
     return found
 

@@ -25,6 +25,7 @@ HEIGHT = 3.0
 LABEL_GAP = 0.155
 """Inches from one end label to the next."""
 LEFT, BOTTOM, TOP = 0.62, 0.5, 0.42
+MOST_BOUNDS = 48
 LOGARITHMIC_FROM = 20.0
 """Ratio of the greatest to the least value from which the vertical axis is logarithmic."""
 
@@ -99,7 +100,7 @@ def draw_time(part: SubFigure, pictures: Pictures, theme: Theme, width: float, t
     time_ticks(axes, scale, theme)
     for curve in pictures.curves:
         bounds = [(max(p.seconds - p.spread, scale.low), p.seconds, p.seconds + p.spread) for p in curve.points]
-        draw_curve(axes, curve.backend, theme, curve.points, bounds)
+        draw_curve(axes, curve.backend, theme, curve.points, bounds, bars=are_few(pictures))
     canvas.title(part, (width, tall), "Time of one pass", theme)
     name_pick(part, pictures, theme, (width, tall))
 
@@ -120,7 +121,7 @@ def draw_speed(part: SubFigure, pictures: Pictures, theme: Theme, width: float, 
     axes = prepared(part, pictures, theme, (width, tall), named, guides, scale)
     ratio_ticks(axes, scale)
     for curve, points in known:
-        draw_curve(axes, curve.backend, theme, points, [p.speed for p in points if p.speed])
+        draw_curve(axes, curve.backend, theme, points, [p.speed for p in points if p.speed], bars=are_few(pictures))
     canvas.title(part, (width, tall), "Speed-up over the plain loop", theme)
     name_pick(part, pictures, theme, (width, tall))
 
@@ -226,20 +227,36 @@ def write_endings(axes: Axes, endings: list[Ending], scale: Scale, size: tuple[f
         )
 
 
+def are_few(pictures: Pictures) -> bool:
+    """Say whether there are so few points that each can show its bounds; beyond, the table alone has them."""
+    return sum(len(curve.points) for curve in pictures.curves) <= MOST_BOUNDS
+
+
 def draw_curve(
-    axes: Axes, backend: str, theme: Theme, points: Sequence[Point], bounds: Sequence[tuple[float, float, float]]
+    axes: Axes,
+    backend: str,
+    theme: Theme,
+    points: Sequence[Point],
+    bounds: Sequence[tuple[float, float, float]],
+    *,
+    bars: bool = True,
 ) -> None:
-    """Draw one backend's line with its bounds, a ring around the pick."""
+    """Draw one backend's line with its bounds (unless there are too many to tell apart), a ring around the pick."""
     look = look_of(backend)
     colour = look.colour(theme)
     xs = [math.log2(p.workers) for p in points]
     middles = [middle for _, middle, _ in bounds]
     line = axes.plot(xs, middles, color=colour, linewidth=1.8, marker=look.marker, markersize=5.5, zorder=3)[0]
+    if not bars:
+        line.set_markevery([0, len(xs) - 1])
     if look.dashes:
         line.set_dashes(look.dashes)
     below = [max(0.0, middle - low) for low, middle, _ in bounds]
     above = [max(0.0, high - middle) for _, middle, high in bounds]
-    axes.errorbar(xs, middles, yerr=[below, above], fmt="none", ecolor=colour, elinewidth=1.2, capsize=2.5, zorder=3)
+    if bars:
+        axes.errorbar(
+            xs, middles, yerr=[below, above], fmt="none", ecolor=colour, elinewidth=1.2, capsize=2.5, zorder=3
+        )
     for x, point, middle in zip(xs, points, middles, strict=True):
         if point.picked:
             axes.plot(
