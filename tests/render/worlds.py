@@ -33,7 +33,7 @@ MACHINE = Environment(
 )
 SUBJECT = Subject(
     "score",
-    "loop",
+    "comprehension",
     source="results = [score(p) for p in papers]\n",
     head="def score_one(p):\n    return score(p)\n",
     items=240,

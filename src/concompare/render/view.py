@@ -43,6 +43,7 @@ def view_of(
     picked = None if trial is None else (trial.backend, trial.workers)
     says, interval = verdict.headline(comparison, pick)
     because = " ".join(filter(None, (verdict.because(comparison, pick), verdict.break_even(pick))))
+    code = "" if trial is None or trial.backend == "serial" else advise.takeaway(comparison, pick)
     return View(
         headline=says,
         interval=interval,
@@ -51,7 +52,7 @@ def view_of(
         line=formats.one_line(pick.line, 300) if trial is not None else "",
         table=table_of(comparison, picked),
         remarks=tuple(remark_of(finding) for finding in findings),
-        folds=folds_of(comparison, pick, advise.takeaway(comparison, pick) if trial is not None else ""),
+        folds=folds_of(comparison, pick, code),
         pictures=pictures_of(comparison, picked),
     )
 
