@@ -23,7 +23,7 @@ from concompare import advise, planner, probes, stats
 from concompare.backends.base import Backend
 from concompare.plain import ItemFailed, PlainLoop, Runner
 from concompare.planner import Arm, Calibration, Shape
-from concompare.records import Comparison, Environment, Message, Plan, Probe, Subject, Trial
+from concompare.records import Comparison, Environment, Message, NativePool, Plan, Probe, Subject, Trial
 from concompare.trials import Bench, Trials, Wishes, in_words
 
 PREFIX = 0.2
@@ -42,6 +42,8 @@ class Machine(Protocol):
 
     @property
     def capacity(self) -> Callable[[Sequence[int]], tuple[tuple[int, float], ...]]: ...  # noqa: D102
+    @property
+    def native_pools(self) -> Callable[[], tuple[NativePool, ...]]: ...  # noqa: D102
     @property
     def gil_share(self) -> Callable[[Callable[[], object]], probes.Share]: ...  # noqa: D102
 
@@ -274,7 +276,7 @@ class Comparing:
         probing = self.probing_seconds(calibration, wanted)
         shape = planner.shape(calibration, wanted, self.wishes.budget, usable, probing, weak)
         confirming = self.confirming_seconds(calibration, shape)
-        self.plan = planner.plan_of(shape, len(self.items), self.wishes.budget, self.wishes.seed, confirming)
+        self.plan = planner.plan_of(shape, len(self.items), self.wishes.budget, self.wishes.seed, confirming, weak)
         self.make_benches(wanted, shape, pools)
         self.tell("plan")
         if probing and self.machine is not None:
@@ -334,7 +336,10 @@ class Comparing:
         capacity = machine.capacity(counts) if counts else ()
         if calibration.mean <= LONGEST_PROBE:
             share = machine.gil_share(lambda: self.probe_items(calibration))
-        self.probe = replace(self.probe, capacity=capacity, gil_share=share.value, gil_word=share.word)
+        pools = machine.native_pools()
+        self.probe = replace(
+            self.probe, capacity=capacity, gil_share=share.value, gil_word=share.word, native_pools=pools
+        )
 
     def probe_items(self, calibration: Calibration) -> None:
         """Run items of the plain loop for the GIL probe, a quarter of a second of them."""

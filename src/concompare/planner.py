@@ -219,6 +219,10 @@ class Costs:
             return max(guess, self.opening * arm.workers)
         return guess
 
+    def short(self, size: int) -> bool:
+        """Say whether passes are looped although only a sample runs: under weak scaling, where that is all there is."""
+        return self.weak and self.calibration.mean * size < SHORT
+
     def warm(self, arm: Arm, size: int) -> int:
         """Return the items of a short warm-up pass: threads share what is warm already, others get one or two each.
 
@@ -303,7 +307,7 @@ def sample_shape(costs: Costs, arms: Sequence[Arm], budget: float, spent: float,
             if found is not None:
                 size, blocks, seconds = found
                 whole = size >= items and not costs.weak
-                mode: Mode = "full" if whole else "sampled"
+                mode: Mode = "full" if whole else "looped" if costs.short(size) else "sampled"
                 return Shape(mode, size, tuple(chosen), blocks, min(budget, spent + seconds), False, strict, rounds)
         if len(chosen) == 1:
             return Shape("sampled", 1, tuple(chosen), 1, min(budget, spent), strict=True)
@@ -319,7 +323,8 @@ def sampled(
         """Return the seconds of all: the plain loop's items that did not run yet, pools, warm-ups, blocks."""
         new = max(0, size - costs.calibration.done) * costs.calibration.mean
         known = costs.one(arms[0], size) if blocks == 1 else 0.0
-        return new + costs.start(arms, size) + blocks * costs.block(arms, size, strict=strict) - known
+        least = LOOP_FOR if costs.short(size) else 0.0
+        return new + costs.start(arms, size) + blocks * costs.block(arms, size, least=least, strict=strict) - known
 
     low, high = 0, least if costs.weak else costs.calibration.items
     while low < high:
@@ -458,14 +463,16 @@ def too_large(arm: Arm, per_worker: float | None, available: int | None) -> str 
     return f"would need about {need / 2**30:.1f} GB of memory; {available / 2**30:.1f} GB are available"
 
 
-def plan_of(shape: Shape, items: int, budget: float, seed: int, confirming: float = 0.0) -> Plan:
+def plan_of(shape: Shape, items: int, budget: float, seed: int, confirming: float = 0.0, weak: bool = False) -> Plan:
     """Put the shape into words."""
     tried = len(shape.arms)
-    what = {
-        "looped": f"all {items} items, repeated for {LOOP_FOR:g} s per pass",
-        "full": f"all {items} items",
-        "sampled": f"a sample of {shape.size} of {items} items",
-    }[shape.mode]
+    what = f"all {items} items" if items != 1 else "the one item"
+    if weak:
+        what = f"{shape.size} {'item' if shape.size == 1 else 'items'} for every worker"
+    elif shape.mode == "sampled":
+        what = f"a sample of {shape.size} of {items} items"
+    if shape.mode == "looped":
+        what += f", repeated for {LOOP_FOR:g} s per pass"
     steps = [
         f"{tried} {'trial' if tried == 1 else 'trials'} on {what}",
         f"{shape.blocks} randomised {'block' if shape.blocks == 1 else 'blocks'} (seed {seed})",
@@ -477,7 +484,7 @@ def plan_of(shape: Shape, items: int, budget: float, seed: int, confirming: floa
         estimate=shape.estimate,
         seed=seed,
         blocks=shape.blocks,
-        sampled=shape.size if shape.mode == "sampled" else None,
+        sampled=shape.size if shape.mode == "sampled" and not weak else None,
         confirming=confirming,
         steps=tuple(steps),
     )

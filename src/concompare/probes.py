@@ -15,6 +15,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from concompare.machine import native_pools
+
+__all__ = ["CALIBRATE", "SPIN", "Share", "capacity", "gil_share", "known", "native_pools"]
+
 SPIN = 0.1
 """Seconds that every process of the capacity probe spins."""
 BEAT = 0.0005

@@ -11,7 +11,7 @@ from typing import Any
 
 from concompare import probes
 from concompare.engine import outcome
-from concompare.records import Environment, Message, Pass
+from concompare.records import Environment, Message, NativePool, Pass
 
 
 @dataclass(frozen=True)
@@ -98,6 +98,7 @@ class World:
     memory_per_worker: int | None = None
     memory_available: int | None = None
     prints: bool = False
+    pools_of_items: tuple[NativePool, ...] = ()
     noise: float = 0.0
     drift: float = 0.0
     busy: float = 0.0
@@ -140,6 +141,9 @@ class World:
     def capacity(self, counts: Sequence[int]) -> tuple[tuple[int, float], ...]:
         self.now += 0.1 * (len(counts) + 2)
         return ((1, 1.0), *((n, self.capacity_of(n) / self.capacity_of(1)) for n in counts))
+
+    def native_pools(self) -> tuple[NativePool, ...]:
+        return self.pools_of_items
 
     def gil_share(self, run: Callable[[], object]) -> probes.Share:
         self.now += 0.3

@@ -16,6 +16,8 @@ CAPACITY = 0.65
 """CPUs' worth per spinning process, up to the physical cores, below which the machine is busy (or shared)."""
 NATIVE = 1.3
 """CPU seconds per second of the plain loop from which on it uses native threads."""
+NATIVE_SECONDS = 0.02
+"""CPU seconds beyond the plain loop's own that clocks which tick coarsely do not make up."""
 
 
 def ledger_of(trial: Trial | None) -> Ledger | None:
@@ -126,8 +128,8 @@ def starved(comparison: Comparison) -> tuple[int, float] | None:
 def native_threads(comparison: Comparison) -> int:
     """Return the threads of the largest native pool that the plain loop uses; 1 when it uses none."""
     probe = comparison.probe
-    total = sum(probe.item_seconds)
-    if total <= 0 or sum(probe.item_cpu) < NATIVE * total:
+    total, computed = sum(probe.item_seconds), sum(probe.item_cpu)
+    if computed < NATIVE * total or computed - total < NATIVE_SECONDS:
         return 1
     pools = probe.native_pools or comparison.environment.native_pools
     return max((pool.threads for pool in pools), default=1)

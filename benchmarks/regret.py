@@ -1,0 +1,277 @@
+"""How far the pick of a comparison is from the best there is, on known work.
+
+    python benchmarks/regret.py [--only python,sleep,…] [--blocks 3] [--budget 30] [--json FILE]
+
+For each workload one comparison decides; then every way that it tried runs the whole work again in the same run,
+interleaved, which is the truth. Regret is the pick's time over the best one's, less 1. Printed too: whether the pick is
+slower than the plain loop, how long deciding took, and which findings there were against the one expected.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import hashlib
+import json
+import os
+import random
+import re
+import socket
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from concompare import advise, backends, diagnose, engine, measure
+from concompare.measure import Progress
+from concompare.records import Comparison, Subject
+
+NAMES = ("serial", "threads", "processes")
+SERVER = """
+import socketserver, time
+class Answer(socketserver.BaseRequestHandler):
+    def handle(self):
+        self.request.recv(64); time.sleep(0.005); self.request.sendall(b"x" * 2000)
+class Server(socketserver.ThreadingTCPServer):
+    daemon_threads, request_queue_size = True, 128
+server = Server(("127.0.0.1", 0), Answer)
+print(server.server_address[1], flush=True)
+server.serve_forever()
+"""
+
+
+@dataclass(frozen=True)
+class Workload:
+    """Known work.
+
+    Attributes:
+        function: One item to its result.
+        items: The items.
+        expected: Findings of which at least one must be there; () for any.
+        absurd: Findings that must not be there.
+    """
+
+    name: str
+    function: Callable[[Any], Any]
+    items: Sequence[Any]
+    expected: tuple[str, ...] = ()
+    absurd: tuple[str, ...] = ()
+
+
+def count(steps: int) -> int:
+    """Compute in pure Python."""
+    total = 0
+    for i in range(steps):
+        total += i * i
+    return total
+
+
+def workloads(folder: Path, port: int) -> Iterator[Workload]:
+    """Yield the workloads; `folder` is for their files, `port` that of the server."""
+    yield Workload("python", count, [60_000] * 300, ("scales-well", "gil-bound"), ("waits", "releases-gil"))
+    yield Workload("tiny", lambda x: x * x, list(range(50_000)), ("too-small",), ("gil-bound", "waits"))
+    yield Workload("skewed", count, [500 * i for i in range(240)], (), ("waits", "releases-gil"))
+
+    def sleep(x: int) -> int:
+        time.sleep(0.01)
+        return x
+
+    yield Workload("sleep", sleep, list(range(200)), ("waits",), ("gil-bound", "machine-busy"))
+
+    def ask(x: int) -> int:
+        with socket.create_connection(("127.0.0.1", port)) as line:
+            line.sendall(b"%d" % x)
+            return len(line.recv(4096))
+
+    yield Workload("sockets", ask, list(range(200)), ("waits",), ("gil-bound",))
+
+    paths = sorted(str(p) for p in Path(os.__file__).parent.glob("*.py"))
+    words = re.compile(r"\w+")
+
+    def read(path: str) -> int:
+        return len(words.findall(Path(path).read_text(encoding="utf-8", errors="replace")))
+
+    yield Workload("files", read, paths, (), ("waits", "releases-gil"))
+
+    def waves(seed: int) -> float:
+        x = np.random.default_rng(seed).random(400_000)
+        return float(np.sqrt(np.sin(x) ** 2 + np.cos(x) ** 2).sum())
+
+    yield Workload("numpy", waves, list(range(100)), ("releases-gil", "scales-well"), ("gil-bound", "waits"))
+
+    def multiply(seed: int) -> float:
+        a = np.random.default_rng(seed).random((500, 500))
+        return float((a @ a).trace())
+
+    yield Workload("blas", multiply, list(range(60)), (), ("gil-bound", "waits"))
+    data = os.urandom(1_500_000)
+    yield Workload(
+        "hashing",
+        lambda x: hashlib.sha256(data + b"%d" % x).hexdigest(),
+        list(range(300)),
+        ("releases-gil",),
+        ("waits",),
+    )
+    document = json.dumps([{"id": i, "name": f"name {i}", "values": list(range(20))} for i in range(800)])
+    yield Workload("json", lambda x: len(json.loads(document)) + x, list(range(300)), ("gil-bound",), ("waits",))
+    text = "the quick brown fox 123 jumps over 4567 lazy dogs " * 400
+    pattern = re.compile(r"(\w+)\s+(\d+)\s+(\w+)")
+    yield Workload("regex", lambda x: len(pattern.findall(text)) + x, list(range(250)), ("gil-bound",), ("waits",))
+    arrays = [np.full(400_000, float(i)) for i in range(80)]
+    yield Workload("big arguments", lambda a: float(np.sqrt(a).sum()), arrays, (), ("gil-bound", "waits"))
+    yield Workload("big results", lambda i: np.full(400_000, float(i)) ** 1.5, list(range(80)), (), ("waits",))
+
+    path = str(folder / "numbers.sqlite")
+    with contextlib.closing(sqlite3.connect(path)) as base, base:
+        base.execute("create table numbers (k integer, v real)")
+        base.executemany("insert into numbers values (?, ?)", [(i % 97, float(i)) for i in range(60_000)])
+
+    def query(k: int) -> float:
+        with contextlib.closing(sqlite3.connect(path)) as own:
+            return float(own.execute("select sum(v) from numbers where k = ?", (k,)).fetchone()[0])
+
+    yield Workload("sqlite", query, list(range(97)) * 3, (), ("waits",))
+
+    def mixed(x: int) -> int:
+        time.sleep(0.004)
+        return count(40_000) + x
+
+    yield Workload("mixed", mixed, list(range(150)), (), ())
+    yield Workload("few items", count, [5_000_000] * 3, ("too-few-items", "scales-well"), ("waits",))
+    table = {i: float(i) for i in range(400_000)}
+
+    def look_up(x: int) -> float:
+        return sum(table[(x * 7919 + i) % 400_000] for i in range(40_000))
+
+    yield Workload("big captured", look_up, list(range(250)), (), ("waits", "releases-gil"))
+
+
+@dataclass
+class Row:
+    """What came out for one workload."""
+
+    name: str
+    pick: str
+    best: str
+    regret: float
+    missed: float
+    over_plain: float
+    plain: float
+    deciding: float
+    expected: bool
+    absurd: tuple[str, ...]
+    findings: tuple[str, ...]
+
+
+def decide(work: Workload, budget: float) -> tuple[Comparison, float]:
+    """Run the comparison; return it and the seconds until it was decided."""
+    began = time.perf_counter()
+    marks: list[float] = []
+
+    def show(progress: Progress) -> None:
+        if not marks and (progress.doing == "done" or "for the results" in progress.doing):
+            marks.append(time.perf_counter() - began)
+
+    found = [backends.find(name) for name in NAMES]
+    subject = Subject(work.name)
+    comparison, _ = measure.compare(
+        work.function, work.items, backends=found, subject=subject, budget=budget, show=show
+    )
+    return comparison, marks[0]
+
+
+def truth(work: Workload, arms: Sequence[tuple[str, int]], blocks: int) -> dict[tuple[str, int], float]:
+    """Run all items on every arm in interleaved blocks, pools warm; return the median seconds."""
+    walls: dict[tuple[str, int], list[float]] = {arm: [] for arm in arms}
+    options = engine.PassOptions(output="drop")
+    with contextlib.ExitStack() as stack:
+        pools = {arm: stack.enter_context(engine.lease(backends.find(arm[0]), arm[1], fresh=True)) for arm in arms}
+        for block in range(blocks + 1):
+            for arm in random.sample(list(arms), len(arms)):
+                outcome = engine.run_pass(work.function, work.items, pools[arm], options, count=len(work.items))
+                if block and outcome.record is not None:
+                    walls[arm].append(outcome.record.wall)
+    return {arm: statistics.median(found) for arm, found in walls.items()}
+
+
+def judge(work: Workload, budget: float, blocks: int) -> Row:
+    """Decide, find the truth, and compare the two."""
+    comparison, deciding = decide(work, budget)
+    pick = advise.pick(comparison)
+    arms = [(t.backend, t.workers) for t in comparison.trials if t.problem is None or t.problem.startswith("stopped")]
+    known = truth(work, arms, blocks)
+    best = min(known, key=lambda arm: known[arm])
+    mine, plain = known[pick.backend, pick.workers], known["serial", 1]
+    codes = tuple(finding.code for finding in diagnose.find(comparison))
+    return Row(
+        name=work.name,
+        pick=f"{pick.backend} × {pick.workers}",
+        best=f"{best[0]} × {best[1]}",
+        regret=mine / known[best] - 1,
+        missed=mine - known[best],
+        over_plain=mine / plain - 1,
+        plain=plain,
+        deciding=deciding,
+        expected=not work.expected or bool(set(work.expected) & set(codes)) or "machine-busy" in codes,
+        absurd=tuple(code for code in codes if code in work.absurd),
+        findings=codes,
+    )
+
+
+def show(rows: Sequence[Row]) -> None:
+    """Print the table and what it comes to."""
+    print(f"{'work':14} {'plain':>8} {'decided':>8}  {'pick':14} {'best':14} {'regret':>7} {'vs plain':>8}  findings")
+    for row in rows:
+        mark = "" if row.expected else " MISSING"
+        absurd = f" ABSURD: {', '.join(row.absurd)}" if row.absurd else ""
+        print(
+            f"{row.name:14} {row.plain:7.2f}s {row.deciding:7.1f}s  {row.pick:14} {row.best:14} {row.regret:7.0%}"
+            f" {row.over_plain:+8.0%}  {', '.join(row.findings)}{mark}{absurd}"
+        )
+    regrets = [row.regret if row.missed >= advise.LEAST_GAIN else 0.0 for row in rows]
+    late = [r.name for r in rows if r.deciding > 30 or (r.plain > 3 and r.deciding > 4 * r.plain)]
+    print(f"\nmean regret {statistics.mean(regrets):.1%}, worst {max(regrets):.0%}", end="")
+    print(f" (what misses less than {1000 * advise.LEAST_GAIN:.0f} ms counts as none)")
+    print(f"more than 10 % slower than the plain loop: {[r.name for r in rows if r.over_plain > 0.1] or 'none'}")
+    print(f"decided too late: {late or 'none'}")
+    print(f"expected finding missing: {[r.name for r in rows if not r.expected] or 'none'}")
+    print(f"absurd finding: {[r.name for r in rows if r.absurd] or 'none'}")
+
+
+def main() -> None:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", default="", help="names of workloads, separated by commas")
+    parser.add_argument("--blocks", type=int, default=3, help="timed runs of every way for the truth")
+    parser.add_argument("--budget", type=float, default=30.0)
+    parser.add_argument("--json", help="write the rows there")
+    options = parser.parse_args()
+    chosen = [name for name in options.only.split(",") if name]
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        server = subprocess.Popen([sys.executable, "-c", SERVER], stdout=subprocess.PIPE, text=True)
+        try:
+            assert server.stdout is not None
+            for work in workloads(Path(folder), int(server.stdout.readline())):
+                if not chosen or work.name in chosen:
+                    rows.append(judge(work, options.budget, options.blocks))
+                    print(".", end="", flush=True, file=sys.stderr)
+        finally:
+            server.kill()
+            server.communicate()
+    print(file=sys.stderr)
+    show(rows)
+    if options.json:
+        Path(options.json).write_text(json.dumps([row.__dict__ for row in rows], indent=1), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
