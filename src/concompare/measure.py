@@ -208,7 +208,7 @@ class Comparing:
         positions = self.sample(shape)
         self.plain.run(positions)
         trials = Trials(
-            self.plain, self.runner, self.environment, self.wishes, shape, calibration, self.benches, positions,
+            self.plain, self.runner, self.environment, self.wishes, shape, calibration, self.benches, positions, pools,
             self.tell, self.spent,
         )  # fmt: skip
         trials.first_block()

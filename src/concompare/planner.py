@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import random
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -40,6 +41,9 @@ LEAST_SAMPLE = 0.2
 ITEMS_PER_WORKER = 4
 FEW_ITEMS = 8
 """Items of a sample that is small because the plain loop takes too long for more."""
+NATIVE = 1.3
+"""CPU seconds per second of the plain loop, from which on threads are tried with native pools capped as well."""
+NATIVE_SECONDS = 0.02
 MEMORY_SHARE = 0.8
 """Share of the memory available that the workers of a trial may need."""
 
@@ -57,12 +61,13 @@ Mode = Literal["looped", "full", "sampled"]
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """A backend at a worker count that may be tried."""
+    """A backend at a worker count that may be tried; `native` caps the threads of BLAS and OpenMP pools."""
 
     backend: str
     workers: int
     isolation: str = "thread"
     label: str = ""
+    native: int | None = None
 
     @property
     def key(self) -> tuple[str, int]:
@@ -73,7 +78,8 @@ class Arm:
     def name(self) -> str:
         """Return the arm as shown."""
         kind = self.label or self.backend
-        return kind if self.backend == "serial" else f"{kind} × {self.workers}"
+        capped = f" ({self.native} native)" if self.native is not None else ""
+        return kind if self.backend == "serial" else f"{kind} × {self.workers}{capped}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,10 +252,7 @@ class Costs:
         return total
 
     def trouble(self, arm: Arm, size: int) -> float:
-        """Return by what arms are left out: the seconds an arm costs to open and try, less for those that promise more.
-
-        The square root weighs both: neither the slowest arms survive, nor those whose pools eat up the time.
-        """
+        """Return by what arms are left out: the seconds to try one, by a root less for those that promise more."""
         tried = self.one(arm, size)
         return (self.open(arm) + tried) * math.sqrt(tried / self.count(arm, size))
 
@@ -363,7 +366,7 @@ def stratified(items: int, size: int, seed: int, keep: Iterable[int] = ()) -> tu
     chosen = []
     for stretch in range(size):
         low, high = stretch * items // size, (stretch + 1) * items // size
-        there = [position for position in kept if low <= position < high]
+        there = kept[bisect_left(kept, low) : bisect_left(kept, high)]
         chosen.append(chance.choice(there) if there else chance.randrange(low, high))
     return tuple(chosen)
 
@@ -371,12 +374,7 @@ def stratified(items: int, size: int, seed: int, keep: Iterable[int] = ()) -> tu
 def block_order(arms: Sequence[Arm], block: int, seed: int, planned: Mapping[Arm, float] | None = None) -> list[Arm]:
     """Return a block's arms in their random order; in the first, one middle arm of each backend comes first.
 
-    Args:
-        arms: The arms of the block.
-        block: Its number.
-        seed: The comparison's seed.
-        planned: Where time is short, the seconds planned for each: in the first block the quick ones then come first,
-            so that there is something to cap the others by.
+    Where time is short, `planned` has the seconds planned for each: the quick ones then come first, to cap the others.
     """
     chance = random.Random(f"{seed}/{block}")
     order = list(arms)
@@ -445,6 +443,17 @@ def next_block(
         others = others[: max(2, len(others) * 2 // 3)]
     chosen = (*serial, *others)
     return chosen if others and sum(seconds[arm] for arm in chosen) <= left else ()
+
+
+def capped_arm(arms: Sequence[Arm], seconds: float, cpu: float, usable: int) -> Arm | None:
+    """Return the threads arm to try with one native thread each, where items use native threads; None otherwise.
+
+    `seconds` and `cpu` are those of the items that the plain loop ran. Worker processes get their share of CPUs anyway.
+    """
+    if cpu < NATIVE * seconds or cpu - seconds < NATIVE_SECONDS:
+        return None
+    able = [arm for arm in arms if arm.isolation == "thread" and 1 < arm.workers <= usable]
+    return replace(max(able, key=lambda arm: arm.workers), native=1) if able else None
 
 
 def decided(intervals: Iterable[stats.Interval | None]) -> bool:

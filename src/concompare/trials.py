@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from itertools import cycle, islice
 from typing import Any
 
+import threadpoolctl
+
 from concompare import equality, ledger, planner, stats
 from concompare.backends.base import Backend
 from concompare.plain import PlainLoop, Runner
@@ -73,6 +75,7 @@ class Bench:
             same=self.same,
             difference=self.difference,
             problem=self.problem,
+            native_threads=self.arm.native,
         )
 
     @property
@@ -109,6 +112,7 @@ class Trials:
 
     Attributes:
         sample: Positions of the items of a pass.
+        pools: Closes all pools in the end.
         runs: How often an item was run at most.
         plain_differs: Whether the plain loop gave other results when it ran again.
         hints: Hidden state and shared random numbers that workers noticed.
@@ -124,6 +128,7 @@ class Trials:
     calibration: Calibration
     benches: list[Bench]
     sample: tuple[int, ...]
+    pools: ExitStack
     tell: Callable[[str], None]
     spent: Callable[[], float]
     runs: int = 0
@@ -161,7 +166,21 @@ class Trials:
             self.run(bench, 0)
             if self.hopeless(bench) and not self.roomy():
                 bench.retire()
+        self.try_capped()
         self.judge_results()
+
+    def try_capped(self) -> None:
+        """Where items use native threads, try threads with those capped as well."""
+        seconds, cpu = sum(self.plain.seconds.values()), sum(self.plain.cpu.values())
+        arms = [bench.arm for bench in self.benches]
+        arm = planner.capped_arm(arms, seconds, cpu, self.environment.usable)
+        if arm is None:
+            return
+        like = self.bench_of(replace(arm, native=None))
+        bench = Bench(arm, like.backend, self.pools.enter_context(ExitStack()))
+        self.benches.append(bench)
+        if self.open(bench):
+            self.run(bench, 0)
 
     def add_known(self, only: bool) -> None:
         """Add what the plain loop ran already as its warm-up pass, or as its timed one where there is one block."""
@@ -240,9 +259,10 @@ class Trials:
         )
         records: list[Pass] = []
         try:
-            for _ in range(1 if warm_up else bench.loops):
-                outcome = self.runner.run_pass(self.plain.function, chosen, pool, options, count=len(chosen))
-                records.append(outcome.record)
+            with threadpoolctl.threadpool_limits(bench.arm.native):
+                for _ in range(1 if warm_up else bench.loops):
+                    outcome = self.runner.run_pass(self.plain.function, chosen, pool, options, count=len(chosen))
+                    records.append(outcome.record)
         except Exception as error:
             bench.problem = in_words(error)
             bench.retire()

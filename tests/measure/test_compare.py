@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
+import threadpoolctl
 
 from concompare import advise, measure, planner, stats
 from concompare.errors import Interrupted, WorkerDied
@@ -278,6 +279,26 @@ def test_workers_that_would_not_fit_into_memory_are_a_row_with_the_number() -> N
     assert said[1] is None
 
 
+def test_items_with_native_threads_are_tried_with_those_capped() -> None:
+    seen: dict[str, set[int]] = {}
+    now = [""]
+
+    def before(name: str, workers: int, number: int) -> None:
+        now[0] = name
+
+    def look(x: int) -> int:
+        threads = {pool["num_threads"] for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"}
+        seen.setdefault(now[0], set()).update(threads)
+        return x
+
+    world = World(lambda x: Cost(0.1, gil=0.0, native=0.3), cpus=4, before=before)
+    comparison, _ = run(world, range(12), function=look, workers=(1, 4))
+    capped = [(t.backend, t.workers) for t in comparison.trials if t.native_threads == 1]
+    assert capped == [("threads", 4)]
+    assert 1 in seen["threads"]
+    assert not [t for t in run(World(lambda x: Cost(0.1)), range(12))[0].trials if t.native_threads]
+
+
 def test_weak_scaling_gives_every_worker_the_same_work() -> None:
     comparison, kept = run(World(lambda x: Cost(0.3)), [5], scaling="weak")
     assert {(t.backend, t.workers, t.timed[-1].items) for t in comparison.trials} == {
@@ -288,6 +309,15 @@ def test_weak_scaling_gives_every_worker_the_same_work() -> None:
     assert stats.seconds(processes) == pytest.approx(0.3, rel=0.01)
     assert kept.values == [10]
     assert comparison.scaling == "weak"
+
+
+def test_a_short_call_is_looped_under_weak_scaling() -> None:
+    comparison, kept = run(World(lambda x: Cost(0.004)), [5], scaling="weak")
+    assert kept.values == [10]
+    assert {p.loops for p in of(comparison, "processes", 2).timed} == {24}
+    plan = comparison.plan
+    assert plan is not None
+    assert plan.steps[0] == "5 trials on 1 item for every worker, repeated for 0.1 s per pass"
 
 
 def test_nothing_to_do_is_an_empty_comparison() -> None:

@@ -43,11 +43,12 @@ BACKENDS: tuple[Any, ...] = (SERIAL, THREADS, PROCESSES)
 
 @dataclass(frozen=True)
 class Cost:
-    """What an item costs: CPU seconds, seconds of waiting, share of the CPU seconds that hold the GIL."""
+    """What an item costs: CPU seconds, seconds of waiting, share of the CPU seconds that hold the GIL, native CPU."""
 
     cpu: float = 0.0
     wait: float = 0.0
     gil: float = 1.0
+    native: float = 0.0
 
 
 @dataclass
@@ -239,6 +240,7 @@ class World:
                     end,
                     end,
                     cpu=computing * slow,
+                    native_cpu=cost.native,
                     waited=min(waited * slow, max(0.0, end - start - computing * slow)),
                     seconds=(end - start,),
                 )
