@@ -18,6 +18,9 @@ LEAST_GAIN = 0.010
 """Seconds per run below which nobody should change a cell."""
 MOST_RUNS = 50
 """Runs after which switching must have paid for the start of the workers."""
+THREADS = ("threads", "mp-threads", "thread-per-item")
+GIL_SLACK = 1.2
+"""Threads that hold the GIL for a share s of the time cannot be faster than 1 ÷ s; this much is left to the probe."""
 CHEAPER = ("serial", "asyncio", "threads", "mp-threads", "thread-per-item", "interpreters", "processes", "forkserver",
            "spawn", "mp-pool", "loky", "fork", "process-per-item", "ipyparallel", "dask", "ray")  # fmt: skip
 """Backends from the one that costs least to have."""
@@ -73,8 +76,22 @@ def cost_of(trial: Trial) -> tuple[int, int]:
 
 
 def candidates(comparison: Comparison) -> list[Trial]:
-    """Return the trials that may be picked: they ran, and their results are not different ones."""
-    return [t for t in comparison.trials if t.problem is None and t.same is not False and stats.used(t)]
+    """Return the trials that may be picked: they ran, their results are not different ones, and they can be faster.
+
+    A single worker does what the plain loop does and has to be handed its items as well: where it looks faster, the
+    machine was noisy. It is a candidate only where the plain loop is none.
+    """
+    able = [t for t in comparison.trials if t.problem is None and t.same is not False and stats.used(t)]
+    plain = any(t.backend == "serial" for t in able)
+    return [t for t in able if t.workers > 1 or t.backend == "serial" or not plain]
+
+
+def believable(trial: Trial, speed_up: float, comparison: Comparison) -> float:
+    """Return a speed-up, cut at what the measured share of the GIL allows threads: the rest is noise."""
+    share = comparison.probe.gil_share
+    if trial.backend not in THREADS or not share or comparison.environment.gil == "off":
+        return speed_up
+    return min(speed_up, GIL_SLACK / share)
 
 
 def best_of(comparison: Comparison) -> Trial | None:
@@ -89,7 +106,7 @@ def best_of(comparison: Comparison) -> Trial | None:
         for trial in able:
             between = stats.speed_up(trial, serial)
             if between is not None:
-                rates[id(trial)] = between.mid if trial is not serial else 1.0
+                rates[id(trial)] = believable(trial, between.mid, comparison) if trial is not serial else 1.0
     fastest = max(able, key=lambda t: rates[id(t)])
     top = rates[id(fastest)]
 
@@ -178,7 +195,7 @@ def why_not(trial: Trial, chosen: Trial, comparison: Comparison) -> str:
     if stats.verdict(between) == "faster":
         return f"takes {between.mid:.2f}× as long as the pick"
     serial = stats.serial_of(comparison)
-    if stats.verdict(between) == "slower" and chosen is serial:
+    if stats.verdict(between) == "slower" and chosen is serial and trial.workers > 1:
         return f"saves {1000 * gain(trial, chosen, comparison):.3g} ms a run, less than it costs"
     cheaper = cost_of(chosen) < cost_of(trial)
     return "a tie with the pick, which is the cheaper" if cheaper else "not faster than the pick"

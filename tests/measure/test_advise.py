@@ -7,8 +7,8 @@ import pytest
 
 from concompare import advise
 from concompare.advise import Known
-from concompare.records import Comparison, Trial
-from tests.measure.records import comparison, serial, trial
+from concompare.records import Comparison, Probe, Trial
+from tests.measure.records import ENVIRONMENT, comparison, serial, trial
 
 
 def at(backend: str, workers: int, speed: float, **more: Any) -> Trial:
@@ -81,6 +81,20 @@ def test_a_single_noisy_pass_does_not_beat_the_plain_loop() -> None:
     once = trial("processes", 2, [0.85])
     assert key(comparison(serial([1.0]), once)) == ("serial", 1)
     assert key(comparison(serial([1.0]), trial("processes", 2, [0.5]))) == ("processes", 2)
+
+
+def test_a_single_worker_is_never_faster_than_the_plain_loop() -> None:
+    assert key(comparison(serial(), at("threads", 1, 1.9), at("threads", 2, 0.9))) == ("serial", 1)
+    broken = replace(serial(), same=True, passes=(), problem="stopped")
+    assert key(comparison(broken, at("threads", 1, 1.9))) == ("threads", 1)
+
+
+def test_threads_are_not_believed_to_be_faster_than_the_gil_allows() -> None:
+    noisy = (serial(), at("threads", 2, 1.9), at("processes", 2, 1.7))
+    held = comparison(*noisy, probe=Probe(gil_share=0.95))
+    assert key(held) == ("processes", 2)
+    assert key(comparison(*noisy, probe=Probe(gil_share=0.1))) == ("threads", 2)
+    assert key(replace(held, environment=replace(ENVIRONMENT, gil="off"))) == ("threads", 2)
 
 
 def test_nothing_measured_is_the_plain_loop() -> None:
