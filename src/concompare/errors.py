@@ -15,6 +15,24 @@ class BadOption(ConcompareError, ValueError):
     """Raised when an option has a value that cannot be used; says the value and what to write instead."""
 
 
+class BadSyntax(ConcompareError):
+    """Raised when the code under a magic is not Python.
+
+    It is no SyntaxError, for which IPython would show every frame down to the parser.
+
+    Attributes:
+        lines: The error as a plain cell shows it.
+    """
+
+    def __init__(self, message: str, lines: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.lines = lines
+
+    def _render_traceback_(self) -> list[str]:
+        """Show the user's line and the place in it."""
+        return list(self.lines) or super()._render_traceback_()
+
+
 class CellRefused(ConcompareError):
     """Raised when a cell cannot be run in parallel with the plain cell's result, before anything of it ran.
 

@@ -22,7 +22,7 @@ from IPython.core.magic import Magics, line_cell_magic, magics_class, needs_loca
 from IPython.core.magic_arguments import MagicArgumentParser, argument, magic_arguments
 from IPython.display import display
 
-from concompare.errors import BadOption
+from concompare.errors import BadOption, BadSyntax
 
 if TYPE_CHECKING:
     from concompare.cells.task import Task
@@ -156,15 +156,16 @@ class ConcompareMagics(Magics):
         namespace = self.shell.user_ns
         if local_ns is not None and local_ns is not namespace:
             raise BadOption("a magic inside a function cannot see its names: use concompare.map(function, items) there")
-        lifted = cells.lift(
-            source.text,
-            namespace,
-            over=args.over,
-            function=args.function,
-            line=args.line,
-            first_line=source.first_line,
-            filename=source.filename,
-        )
+        with plain_syntax_error(self.shell):
+            lifted = cells.lift(
+                source.text,
+                namespace,
+                over=args.over,
+                function=args.function,
+                line=args.line,
+                first_line=source.first_line,
+                filename=source.filename,
+            )
         if not args.quiet:
             for sentence in (*lifted.notes, *lifted.hazards):
                 print(sentence)  # noqa: T201
@@ -185,7 +186,8 @@ class ConcompareMagics(Magics):
         # Whether execution_count is this cell's number already or still differs between versions of IPython.
         number = getattr(self.shell.compile, "_filename_map", {}).get(outer, self.shell.execution_count)
         filename = self.shell.compile.cache(shown, number)
-        plain = self.shell.transform_cell(code)
+        with plain_syntax_error(self.shell):
+            plain = self.shell.transform_cell(code)
         lost = blank_lines(code) - blank_lines(plain)
         return Source("\n" * lost + plain, filename, first, ends_with_semicolon(plain))
 
@@ -417,6 +419,16 @@ class Live:
 
 
 # ---- errors ----
+
+
+@contextmanager
+def plain_syntax_error(shell: Any) -> Iterator[None]:
+    """Show a syntax error as a plain cell would: the line and the place in it, and no frames."""
+    try:
+        yield
+    except SyntaxError as error:
+        lines = shell.SyntaxTB.structured_traceback(type(error), error, [])
+        raise BadSyntax(f"{error.msg} (line {error.lineno})", tuple(lines)) from None
 
 
 @contextmanager

@@ -11,10 +11,13 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "src" / "concompare"
 LAYERS = (
     {"records", "errors", "formats"},
-    {"machine", "stats", "worker", "parcels", "streams"},
+    {"machine", "stats", "worker", "parcels", "streams", "workplace", "guards"},
     {"backends", "cells"},
     {"engine"},
-    {"measure", "trials", "plain", "planner", "probes", "ledger", "equality", "diagnose", "scaling", "takeaway", "advise"},
+    {
+        "measure", "trials", "plain", "planner", "probes", "ledger", "equality",
+        "diagnose", "scaling", "takeaway", "advise",
+    },
     {"render"},
     {"report"},
     {"auto", "running"},

@@ -192,3 +192,12 @@ def test_the_info_card_shows_open_pools(notebook: Notebook) -> None:
     assert re.search(r"open pools +processes × 2", card)
     notebook.run("%parallel --close")
     assert re.search(r"open pools +none", notebook.run("%parallel --info").text)
+
+
+def test_a_long_run_shows_its_progress_and_takes_it_away(notebook: Notebook) -> None:
+    notebook.run("def wait(n):\n    time.sleep(0.25)\n    return n")
+    cell = notebook.run("%%parallel -b threads -w 2\nresults = [wait(n) for n in range(12)]")
+    assert re.search(r"\d+/12", cell.stderr)
+    assert cell.stderr.endswith("\r")
+    assert notebook.run("%%parallel -b threads -w 2\nresults = [wait(n) for n in range(2)]").stderr == ""
+    assert notebook.run("%%parallel -b threads -w 2 --quiet\nresults = [wait(n) for n in range(12)]").stderr == ""
