@@ -197,6 +197,8 @@ def difference(plain: Left, other: Left) -> str | None:
     if left != right:
         return f"names only plainly: {sorted(left - right)}, only in parallel: {sorted(right - left)}"
     for name in sorted(left):
+        if plain.error is not None and hasattr(plain.names[name], "__next__"):
+            continue  # the notes say so: a failing item leaves an iterator read further
         if not same(plain.names[name], other.names[name]):
             return f"{name} is {plain.names[name]!r} plainly and {other.names[name]!r} in parallel"
     if not same(plain.value, other.value):

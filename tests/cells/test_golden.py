@@ -9,7 +9,7 @@ import pytest
 from concompare.errors import CellRefused
 
 FOLDER = Path(__file__).parent / "golden"
-SETUP = (FOLDER / "setup.py").read_text()
+SETUP = (FOLDER / "setup.txt").read_text()
 IMPORTANT = ("threads", "processes")
 
 

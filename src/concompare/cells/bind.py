@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import copy
 import io
 import sys
 import types
-from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from concompare.cells import names
 from concompare.cells.loops import RESULT, Loop, located
-from concompare.cells.parts import MADE, STEP, Parts, plain
+from concompare.cells.parts import MADE, REACH, STEP, Parts, plain
 
 ITEM_NAME = MADE + "item"
 PLACE = MADE + "value"
@@ -112,8 +113,7 @@ class Program:
 
     def tail(self, checked: bool = False) -> list[ast.stmt]:
         """Return the statements to replay; `checked` ones stop where the head of a failing item did."""
-        needed = self.parts.needed
-        return plain(self.parts.tail, needed, checked)
+        return plain(self.parts.tail, self.parts.needed, checked, steps=not self.loop.collects)
 
 
 class Returns(ast.NodeTransformer):
@@ -165,6 +165,10 @@ class Items:
         return self.known[position] if self.known is not None else self.waiting[position]
 
 
+class Unreached(BaseException):
+    """Raised inside the tail of a failing item, at the place that its head did not reach."""
+
+
 class Replay:
     """The notebook's side of a statement loop: replays tails over the notebook's names, and ends as the loop would."""
 
@@ -178,6 +182,9 @@ class Replay:
         self.held: dict[str, Any] = {}
         self.bar: Any = None
         self.names = program.parts.carried
+        self.given: Mapping[str, Any] = {}
+        self.late = set(program.parts.step_of) | program.parts.replayed
+        self.at, self.most = 0, sys.maxsize
         self.code = self.compiled(program.tail())
 
     def compiled(self, tail: list[ast.stmt]) -> types.CodeType | None:
@@ -204,21 +211,34 @@ class Replay:
         exec(self.binder, self.namespace)
 
     def bind_values(self, value: Any) -> None:
-        """Bind what the head gave back for the tail."""
+        """Bind what the head gave back for the tail, but for names that the tail sees later or gives itself."""
         if self.program.by_name:
             for name in self.names:
                 if name.startswith(MADE):
                     self.namespace.pop(name, None)
-            self.namespace.update(value)
+            self.given = value
         elif len(self.names) == 1:
-            self.namespace[self.names[0]] = value
+            self.given = {self.names[0]: value}
         elif self.names:
-            self.namespace.update(zip(self.names, value, strict=True))
+            self.given = dict(zip(self.names, value, strict=True))
+        if self.late:
+            self.namespace.update({name: value for name, value in self.given.items() if name not in self.late})
+        else:
+            self.namespace.update(self.given)
+
+    def reach(self, step: int) -> None:
+        """Bind the names that appear from this step of the tail on."""
+        self.at = step
+        if step > self.most:
+            raise Unreached
+        steps = self.program.parts.step_of
+        self.namespace.update({name: value for name, value in self.given.items() if steps.get(name) == step})
 
     def apply(self, position: int, value: Any) -> bool:
         """Replay the tail of one item; True: the loop stopped here."""
         self.last = item = self.items.take(position)
         self.position = position + 1
+        self.at = 0
         self.bind_target(item)
         self.bind_values(value)
         if self.bar is not None:
@@ -226,48 +246,52 @@ class Replay:
         if self.code is None:
             return False
         self.namespace[STOPPED] = True
+        if self.program.parts.step_of:
+            self.namespace[REACH] = self.reach
         try:
             exec(self.code, self.namespace)
         except BaseException:
             self.broken = True
-            self.bind_kept(position)
+            self.bind_kept(position, self.at)
             self.clean()
             raise
         if self.namespace[STOPPED]:
             self.stopped = True
-            self.bind_kept(position)
+            self.bind_kept(position, self.at)
         return self.stopped
 
-    def bind_kept(self, position: int) -> None:
+    def bind_kept(self, position: int, at: int) -> None:
         """Bind the names that the head of the last item assigned, by computing that item once more in the notebook."""
-        wanted = set(self.program.parts.kept) - set(self.names)
-        if not wanted:
-            return
+        steps = self.program.parts.step_of
+        wanted = self.uncarried()
         item: Any = self.last
         for earlier in range(position, -1, -1):
-            if earlier != position:
-                if self.items.known is None:
-                    return
+            if not wanted or (earlier != position and self.items.known is None):
+                return
+            if earlier != position and self.items.known is not None:
                 item = self.items.known[earlier]
             with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
                 found = self.function(item)[1]
-            self.namespace.update({name: value for name, value in found.items() if name in wanted})
-            wanted -= set(found)
-            if not wanted:
-                return
+            seen = {name for name in found if name in wanted and (earlier != position or steps.get(name, 0) <= at)}
+            self.namespace.update({name: found[name] for name in seen})
+            wanted -= seen
+
+    def uncarried(self) -> set[str]:
+        """Return the names that the head assigns and the tail neither needs nor gives."""
+        return set(self.program.parts.kept) - set(self.names) - self.program.parts.replayed
 
     def finish(self, found: Mapping[str, Any]) -> Any:
         """Bind what the head assigned, run what follows the loop; returns the cell's value."""
         if not self.stopped:
             self.bind_names(found)
-            if self.position and any(name not in found for name in self.program.parts.sure):
-                self.bind_kept(self.position - 1)
+            if self.position and any(name not in found for name in self.program.parts.sure & self.uncarried()):
+                self.bind_kept(self.position - 1, sys.maxsize)
         self.clean()
         follow = [] if self.stopped else self.program.loop.orelse
         return run_rest(self.program, self.namespace, [*follow, *self.program.after])
 
     def bind_names(self, found: Mapping[str, Any]) -> None:
-        self.namespace.update({name: found[name] for name in self.program.parts.kept if name in found})
+        self.namespace.update({name: found[name] for name in self.uncarried() if name in found})
 
     def fail(self, found: Mapping[str, Any]) -> None:
         """Leave the names as the plain loop would have left them when the item after the last replayed one raised."""
@@ -299,13 +323,15 @@ class Replay:
         for name in [*self.names]:
             if name.startswith(MADE) and name not in found:
                 self.namespace.pop(name, None)
-        for step in range(1, found.get(STEP, 0) + 1):
-            self.namespace[f"{STEP}_{step}"] = True
+        self.given, self.most = {}, found.get(STEP, 0)
+        self.namespace[REACH] = self.reach
         code = self.compiled(self.program.tail(checked=True))
         if code is None:
             return
         try:
             exec(code, self.namespace)
+        except Unreached:
+            return
         except NameError as missing:
             if not (missing.name or "").startswith(MADE):
                 raise
@@ -470,16 +496,6 @@ def is_plain_append(statement: ast.stmt, carried: list[str]) -> bool:
     return appends and isinstance(argument, ast.Name) and argument.id == carried[0]
 
 
-class Replaced(ast.NodeTransformer):
-    """Puts a name in the place of one expression."""
-
-    def __init__(self, node: ast.AST, name: str) -> None:
-        self.node, self.name = node, name
-
-    def visit(self, node: ast.AST) -> Any:
-        if node is self.node:
-            return located(ast.Name(self.name, ast.Load()), node)
-        return super().visit(node)
-
-
-Namespace = MutableMapping[str, Any]
+def replaced(statement: ast.stmt, node: ast.AST, name: str) -> ast.stmt:
+    """Return a copy of a statement with a name in the place of one expression."""
+    return copy.deepcopy(statement, {id(node): located(ast.Name(name, ast.Load()), node)})

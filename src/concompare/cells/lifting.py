@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from concompare.cells import alias, elementwise, functions, known, names
-from concompare.cells.bind import MADE, PLACE, Collect, Items, Program, Replaced, Replay, run
+from concompare.cells.bind import MADE, PLACE, Collect, Items, Program, Replay, replaced, run
 from concompare.cells.loops import Loop, collecting, loops_of
 from concompare.cells.purity import Analyzer
 from concompare.cells.parts import Parts, works
@@ -324,7 +324,7 @@ def attempt(
             refusal.line = loop.line
         return refusal
     if loop.collects:
-        after = [Replaced(loop.node, PLACE).visit(statement), *after]
+        after = [replaced(statement, loop.node, PLACE), *after]
     last = after[-1].value if after and isinstance(after[-1], ast.Expr) else None
     program = Program(wishes.filename, loop, parts, before, after[:-1] if last is not None else after, last)
     text = "\n".join(
@@ -356,6 +356,9 @@ def split(world: World, loop: Loop, wishes: Wishes) -> Parts:
     if loop.collects and loop.kind != "call" and names.writes(*loop.body):
         raise CellRefused("`:=` inside a comprehension binds a name of the notebook. Use a `for` loop.", loop.line)
     reading = Analyzer(world).look(*loop.items)
+    for part in loop.items:
+        if isinstance(part, ast.Name) and is_iterator(world.object(part.id)):
+            world.notes[f"if an item fails, `{part.id}` has been read further than by the plain loop"] = None
     item = NOTHING if loop.kind == "call" or walks_atoms(world, loop) else Value(frozenset({ITEM}), frozenset({ITEM}))
     splitter = Splitter(world, loop, item, seeded=wishes.seeded)
     lazy = any(is_lazy(world, part) for part in loop.items)

@@ -29,7 +29,9 @@ def split_for(splitter: Splitter, node: ast.For) -> Split | None:
     kept = splitter.save()
     turn = splitter.placeholder(node)
     steps = splitter.steps
+    outer, splitter.started = splitter.started, []
     head, tail = splitter.emit(node.body)
+    splitter.started = outer
     written = names.writes(*head)
     needed = splitter.names_for(tail) & written
     unsure = {name for name in needed if name not in names.flow_of(head).sure}
@@ -44,9 +46,8 @@ def split_for(splitter: Splitter, node: ast.For) -> Split | None:
     ):
         splitter.restore(kept)
         return None
-    splitter.take(splitter.an.look(node.iter))
+    splitter.take(splitter.look(node.iter))
     splitter.did_work = splitter.did_work or works(node.iter)
-    del splitter.started[kept.started :]
     again = can_walk_again(splitter, node.iter)
     items = node.iter
     first: Statements = []
@@ -82,7 +83,7 @@ def split_walk(splitter: Splitter, node: ast.For) -> Split | None:
         return None
     if any(escapes(part) for part in node.body):
         return None
-    splitter.take(splitter.an.look(node.iter))
+    splitter.take(splitter.look(node.iter))
     splitter.did_work = True
     name = splitter.placeholder(node)
     spread = located(ast.Starred(node.iter, ast.Load()), node.iter)

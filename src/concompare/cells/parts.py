@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 
 from concompare.cells import known, names
 from concompare.cells.loops import RESULT, located
-from concompare.cells.values import ITEM, Effect
+from concompare.cells.values import ITEM, LOCAL, Effect
 from concompare.cells.world import World
 from concompare.errors import CellRefused
 
 STEP = "_concompare_step"
 MADE = "_concompare_"
+REACH = MADE + "reach"
 END = MADE + "end"
 Statements = list[ast.stmt]
 SIMPLE = (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Expr, ast.Assert, ast.Raise)
@@ -56,6 +57,8 @@ class Parts:
         apart: Objects that the loop changes only at the index that the item gives, which must differ between items.
         dead: Names that the body deletes.
         needed: Names that the tail reads.
+        step_of: The step at which the tail may see a name that the head gives, where that is not the start.
+        replayed: Names that the tail gives values itself, as the head does.
         stops: The tail may leave the loop.
     """
 
@@ -73,6 +76,8 @@ class Parts:
     apart: dict[str, str] = field(default_factory=dict)
     dead: set[str] = field(default_factory=set)
     needed: set[str] = field(default_factory=set)
+    step_of: dict[str, int] = field(default_factory=dict)
+    replayed: set[str] = field(default_factory=set)
     stops: bool = False
 
 
@@ -82,13 +87,14 @@ class Alias(ast.Pass):
     def __init__(self, statement: ast.stmt) -> None:
         super().__init__()
         self.statement = statement
+        located(self, statement)
 
 
 class Check(ast.Pass):
-    """A place of the tail before which the head must have reached a step."""
+    """A place of the tail before which the head must have reached a step; the names that the step binds appear here."""
 
     def __init__(self, step: int) -> None:
-        super().__init__()
+        super().__init__(lineno=1, col_offset=0)
         self.reached = step
 
 
@@ -114,29 +120,33 @@ class Pull(ast.Pass):
         return ast.fix_missing_locations(located(ast.Assign([target], value), place))
 
 
-def plain(statements: Sequence[ast.stmt], needed: set[str], checked: bool) -> Statements:
-    """Return tail statements as ordinary ones; checked ones stop where the head of a failing item did."""
+def plain(statements: Sequence[ast.stmt], needed: set[str], checked: bool = False, steps: bool = True) -> Statements:
+    """Return tail statements as ordinary ones.
+
+    Args:
+        statements: The tail.
+        needed: Names that the tail reads.
+        checked: Inner loops stop where the head of a failing item did.
+        steps: The tail says which steps it has reached.
+    """
     made: Statements = []
     for part in statements:
         if isinstance(part, Alias):
             if names.writes(part.statement) & needed:
                 made.append(part.statement)
         elif isinstance(part, Check):
-            if checked:
-                made.append(
-                    ast.fix_missing_locations(
-                        ast.Expr(ast.Name(f"{STEP}_{part.reached}", ast.Load()), lineno=1, col_offset=0)
-                    )
-                )
+            if steps:
+                call = ast.Call(ast.Name(REACH, ast.Load()), [ast.Constant(part.reached)], [])
+                made.append(ast.fix_missing_locations(ast.Expr(call, lineno=1, col_offset=0)))
         elif isinstance(part, Pull):
             made.append(part.statement(checked))
         elif isinstance(part, ast.If):
-            body, other = plain(part.body, needed, checked), plain(part.orelse, needed, checked)
+            body, other = plain(part.body, needed, checked, steps), plain(part.orelse, needed, checked, steps)
             body = [step for step in body if not isinstance(step, ast.Pass)]
             if body or other:
                 made.append(located(ast.If(part.test, body or [located(ast.Pass(), part)], other), part))
         elif isinstance(part, ast.For) and part.body and isinstance(part.body[0], Pull):
-            made.append(located(ast.For(part.target, part.iter, plain(part.body, needed, checked), []), part))
+            made.append(located(ast.For(part.target, part.iter, plain(part.body, needed, checked, steps), []), part))
         else:
             made.append(part)
     return made
@@ -146,7 +156,9 @@ def reason_of(effect: Effect, world: World, *, seeded: bool = False, printed: bo
     """Return why an effect keeps code out of the workers, or None; what may be done is noted as a hazard."""
     where = f"`{effect.place}` " if effect.place and effect.place != "·inner" else ""
     if effect.kind in ("change", "rebind"):
-        what = " and ".join(f"`{shown(root)}`" for root in sorted(effect.roots)) or "an outer object"
+        if effect.roots and all(root.startswith(LOCAL) for root in effect.roots):
+            return None
+        what = " and ".join(f"`{shown(root)}`" for root in sorted(effect.roots) if not root.startswith(LOCAL)) or "an outer object"
         text = effect.text.format(what) if "{}" in effect.text else effect.text
         return Reason(effect.line, f"{where or 'every iteration '}{text}", COPIES)
     if effect.kind == "random":

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from concompare.cells import calls, known, names
-from concompare.cells.values import FUNCTION, NOTHING, Effect, Value, extracted, joined
+from concompare.cells.values import FUNCTION, LOCAL, NOTHING, Effect, Value, extracted, joined
 from concompare.cells.world import MISSING, World, is_iterator
 
 MAGIC_BY_NODE: dict[type[ast.AST], tuple[str, ...]] = {
@@ -94,7 +94,8 @@ class Analyzer:
         """Record that objects may change: those reached from the roots, or just what the holder names."""
         roots = frozenset(roots) - {FUNCTION}
         if roots:
-            direct = isinstance(holder, ast.Name) and roots == {holder.id} and not self.place
+            own = {root for root in roots if not root.startswith(LOCAL)}
+            direct = isinstance(holder, ast.Name) and own == {holder.id} and not self.place
             self.effect("change", node, text, roots, direct)
 
     # -- names ------------------------------------------------------------------------------------------------------
@@ -277,6 +278,8 @@ class Analyzer:
                     {self.tags.get(target.id, target.id)},
                 )
                 return
+            if not self.place:
+                value = Value(value.own | {f"{LOCAL}{target.id}"}, value.inside)
             held = NOTHING if self.certain and target.id not in self.captured else self.local.get(target.id, NOTHING)
             self.local[target.id] = joined([held, value])
             if isinstance(source, ast.Lambda):

@@ -33,7 +33,7 @@ from concompare.cells.parts import (
     works,
 )
 from concompare.cells.purity import Analyzer, Reading
-from concompare.cells.values import FUNCTION, ITEM, NOTHING, Value
+from concompare.cells.values import FUNCTION, ITEM, LOCAL, NOTHING, Value
 from concompare.cells.world import World
 from concompare.errors import CellRefused
 
@@ -56,6 +56,9 @@ class Saved:
     started: int
     lost: int
     replayed: set[str]
+    given: set[str]
+    step_of: dict[str, int]
+    altered: set[str]
 
 
 class Splitter:
@@ -84,9 +87,12 @@ class Splitter:
             self.an.local[name] = before
         if loop.collects:
             self.an.local[RESULT] = Value(frozenset({RESULT}), frozenset({RESULT}))
-        for _ in range(3):
-            self.an.look(*loop.body)
-        self.whole = self.an.look(*loop.body)
+        for _ in range(6):
+            before = dict(self.an.local)
+            self.whole = self.an.look(*loop.body)
+            if self.an.local == before:
+                break
+        self.looked: dict[int, tuple[ast.AST, Reading]] = {}
         self.changed = {
             root
             for effect in self.whole.effects
@@ -108,19 +114,29 @@ class Splitter:
         written = {part.id for part in flattened(self.loop.body) if isinstance(part, ast.Name)}
         return {root for root in self.changed if root not in written}
 
+    def look(self, node: ast.AST) -> Reading:
+        """Return what a node reads and does, looked at once."""
+        found = self.looked.get(id(node))
+        if found is None:
+            found = self.looked[id(node)] = (node, self.an.look(node))
+        return found[1]
+
     def split(self) -> Parts:
         """Split the body; raises CellRefused where nothing can run in workers."""
         self.refuse_forbidden()
+        self.altered: set[str] = set()
         while True:
-            before = set(self.in_tail)
+            before = set(self.in_tail) | self.altered
             self.lost, self.count, self.steps, self.leaves, self.stepped = [], 0, 0, False, False
             self.printed, self.touched, self.blocked = False, set(), None
             self.read: set[str] = set()
             self.did_work = False
             self.replayed: set[str] = set()
+            self.given: set[str] = set()
+            self.step_of: dict[str, int] = {}
             self.started: list[ast.stmt] = []
             head, tail = self.emit(self.loop.body)
-            if set(self.in_tail) == before:
+            if set(self.in_tail) | self.altered == before:
                 break
         return self.finished(head, tail)
 
@@ -136,7 +152,7 @@ class Splitter:
 
     def reason(self, node: ast.AST) -> Reason | None:
         """Return why a statement or expression cannot run in workers, or None."""
-        reading = self.an.look(node)
+        reading = self.look(node)
         line = getattr(node, "lineno", self.loop.line)
         named = self.reason_of_names(node, reading, line)
         if named is not None and line <= named.line <= getattr(node, "end_lineno", line):
@@ -156,7 +172,7 @@ class Splitter:
         return next((reason for reason in found if reason is not None), None)
 
     def reason_of_names(self, node: ast.AST, reading: Reading, line: int) -> Reason | None:
-        touched = reading.names | (names.writes(node) if isinstance(node, ast.stmt) else set())
+        touched = reading.names | names.writes(node)
         for name in sorted(touched & set(self.carried)):
             text = f"needs '{name}' from the item before, so the items cannot run in parallel"
             return Reason(self.carried[name], text, MOVE, name)
@@ -173,10 +189,13 @@ class Splitter:
 
     def global_reads(self, node: ast.AST) -> set[str]:
         """Return the notebook's names that functions called by the code read, other than those it reads itself."""
-        return self.an.look(node).names - names.reads(node) - names.writes(node)
+        return self.look(node).names - names.reads(node) - names.writes(node)
 
     def reason_of_objects(self, reading: Reading, line: int, *, every: bool = False) -> Reason | None:
-        roots = reading.roots - {FUNCTION, RESULT}
+        for root in sorted(reading.roots & self.altered):
+            name = root.removeprefix(LOCAL)
+            return Reason(line, f"needs '{name}' as a statement that stays in the notebook changes it", MOVE, name)
+        roots = {root for root in reading.roots if not root.startswith(LOCAL)} - {FUNCTION, RESULT}
         if "*" in self.changed and roots - {"the class"}:
             return self.opaque_reason(line)
         for root in sorted(roots & self.changed):
@@ -205,7 +224,7 @@ class Splitter:
         """Remember where the splitting stands."""
         return Saved(
             self.count, self.steps, self.stepped, self.leaves, self.printed, set(self.touched), self.blocked, set(self.read),
-            self.did_work, len(self.started), len(self.lost), set(self.replayed),
+            self.did_work, len(self.started), len(self.lost), set(self.replayed), set(self.given), dict(self.step_of), set(self.altered),
         )  # fmt: skip
 
     def restore(self, saved: Saved) -> None:
@@ -213,6 +232,7 @@ class Splitter:
         self.count, self.steps, self.stepped, self.leaves = saved.count, saved.steps, saved.stepped, saved.leaves
         self.printed, self.touched, self.blocked, self.read = saved.printed, saved.touched, saved.blocked, saved.read
         self.did_work, self.replayed = saved.did_work, saved.replayed
+        self.given, self.step_of, self.altered = saved.given, saved.step_of, saved.altered
         del self.started[saved.started :]
         del self.lost[saved.lost :]
 
@@ -229,6 +249,8 @@ class Splitter:
                 target, value = statement.target, statement.value
                 bare = located(ast.AnnAssign(target, statement.annotation, None, 1), statement)
                 first, second = self.one(located(ast.Assign([target], value), statement))
+                if self.started and first:
+                    first, second = self.stepwise(statement, first, second)
                 head += first
                 tail += [*second, bare]
                 self.note([*second, bare])
@@ -239,11 +261,24 @@ class Splitter:
                     self.leaves = True
                 tail.append(statement)
                 break
+            begun = bool(self.started)
             first, second = self.one(statement)
+            if begun and first:
+                first, second = self.stepwise(statement, first, second)
             head += first
             tail += second
             self.note(second)
         return head, tail
+
+    def stepwise(self, statement: ast.stmt, first: Statements, second: Statements) -> tuple[Statements, Statements]:
+        """Let the tail see the names that the head gives only from the place where the plain loop would."""
+        bound = {name for name in names.writes(*first) if not name.startswith(MADE)} - self.replayed - set(self.step_of)
+        bound -= {name for part in second if isinstance(part, Alias) for name in names.writes(part.statement)}
+        if not bound:
+            return first, second
+        first = [*first, self.step(statement)]
+        self.step_of |= dict.fromkeys(bound, self.steps)
+        return first, [Check(self.steps), *second]
 
     def one(self, statement: ast.stmt) -> tuple[list[ast.stmt], list[ast.stmt]]:
         """Split one statement."""
@@ -256,7 +291,7 @@ class Splitter:
                 return self.branch(statement)
         if reason is None:
             return self.into_head(statement)
-        if isinstance(statement, ast.If) and self.blocked is None and self.reason(statement.test) is None:
+        if isinstance(statement, ast.If) and self.blocked is None and self.may_decide(statement.test):
             return self.branch(statement)
         if isinstance(statement, SIMPLE) and self.blocked is None:
             return self.hoist(statement, reason)
@@ -277,13 +312,11 @@ class Splitter:
 
     def into_head(self, statement: ast.stmt) -> tuple[list[ast.stmt], list[ast.stmt]]:
         """Move a whole statement into the head; a plain alias of the notebook's objects is repeated in the tail."""
-        reading = self.an.look(statement)
+        reading = self.look(statement)
         self.take(reading)
         self.did_work = self.did_work or works(statement)
+        self.given |= names.writes(statement)
         head = [statement]
-        if self.started:
-            head.append(self.step(statement))
-            return head, [self.check()]
         if is_alias(statement) and self.alias_matters(statement):
             return head, [Alias(statement)]
         return head, []
@@ -310,9 +343,6 @@ class Splitter:
             ast.Assign([located(ast.Name(STEP, ast.Store()), place)], located(ast.Constant(self.steps), place)), place
         )
 
-    def check(self) -> ast.stmt:
-        return Check(self.steps)
-
     def reason_of_place(self, statement: ast.stmt) -> Reason | None:
         """Return why a statement cannot be moved before the tail statements that come first."""
         written = names.writes(statement)
@@ -325,6 +355,9 @@ class Splitter:
             if name in self.world.namespace or name in self.world.definitions or not self.loop_level(statement, name):
                 return Reason(statement.lineno, f"deletes '{name}', which exists outside the loop")
         earlier = names.reads(*self.started) | names.writes(*self.started)
+        again = sorted(written & self.given) if self.started else []
+        if again:
+            return Reason(statement.lineno, f"gives '{again[0]}' another value later in the same iteration")
         if written & earlier:
             name = sorted(written & earlier)[0]
             return Reason(statement.lineno, f"gives '{name}' a new value after an earlier statement used it")
@@ -348,10 +381,11 @@ class Splitter:
             if isinstance(statement, (Alias, Check)):
                 continue
             self.started.append(statement)
-            for effect in self.an.look(statement).effects:
+            for effect in self.look(statement).effects:
                 self.printed = self.printed or effect.kind in ("print", "opaque")
                 if effect.kind in ("change", "opaque"):
                     self.touched |= effect.roots
+                    self.altered |= {root for root in effect.roots if root.startswith(LOCAL)}
             for name in names.writes(statement):
                 if (
                     not name.startswith(MADE)
@@ -360,9 +394,15 @@ class Splitter:
                 ):
                     self.in_tail.setdefault(name, statement.lineno)
 
+    def may_decide(self, test: ast.expr) -> bool:
+        """Tell whether the head can evaluate a condition, with the names that it binds."""
+        if self.reason(test) is not None:
+            return False
+        return not names.writes(test) or self.reason_of_place(located(ast.Expr(test), test)) is None
+
     def branch(self, node: ast.If) -> tuple[list[ast.stmt], list[ast.stmt]]:
         """Split an `if` whose condition the workers can tell."""
-        self.take(self.an.look(node.test))
+        self.take(self.look(node.test))
         self.did_work = self.did_work or works(node.test)
         before = len(self.started)
         head_body, tail_body = self.emit(node.body)
@@ -431,6 +471,8 @@ class Splitter:
             needed |= names.reads(part) if names.writes(part) & repeated else set()
         flow = names.flow_of([*head], sure=())
         carried = sorted((needed & written) - repeated - {STEP}, key=order)
+        held = {name for name in written if self.an.local.get(name, NOTHING).all & self.altered}
+        carried = sorted({*carried, *held}, key=order)
         stays = {name for name in written if not name.startswith(MADE)}
         parts = Parts(head, tail, carried)
         parts.unsure = {name for name in carried if name not in flow.sure or self.leaves}
@@ -440,6 +482,7 @@ class Splitter:
         parts.changed, parts.read = self.changed - {RESULT}, self.read - {RESULT, FUNCTION}
         parts.dead = self.flow.deleted & written
         parts.needed = needed
+        parts.step_of, parts.replayed = self.step_of, self.replayed & names.writes(*tail)
         parts.shallow = self.shallow - {RESULT}
         parts.apart = {root: index for root, index in self.apart.items() if root in self.read}
         parts.stops = any(isinstance(part, ast.Break) for part in plain_tail)
@@ -462,7 +505,7 @@ class Splitter:
         needed: set[str] = set()
         for part in tail:
             if not isinstance(part, (Alias, Check)):
-                needed |= names.reads(part) | self.an.look(part).names
+                needed |= names.reads(part) | self.look(part).names
         return needed
 
     def refusal(self, tail: list[ast.stmt]) -> CellRefused:
@@ -541,7 +584,7 @@ class Hoister:
             display = sum(not is_still(part) for part in node.elts) < 2
         elif isinstance(node, ast.Dict):
             display = sum(not is_still(part) for part in [*node.keys, *node.values] if part is not None) < 2
-        if reason is None and not display:
+        if reason is None and not display and not names.writes(node):
             return self.take(node)
         kept = self.splitter.did_work
         made = self.parts(node)
@@ -559,7 +602,7 @@ class Hoister:
     def take(self, node: ast.expr) -> ast.expr:
         """Let the head compute an expression."""
         splitter = self.splitter
-        splitter.take(splitter.an.look(node))
+        splitter.take(splitter.look(node))
         splitter.did_work = splitter.did_work or works(node)
         name = splitter.placeholder(node)
         self.head.append(assigned(name, node))

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 FUNCTION = "·function"
 """Root of a function made in the loop: it sees the loop's own names, so it must not leave the iteration."""
 
+LOCAL = "local:"
+"""How the root begins of an object that the iteration itself made and gave a name."""
+
 ITEM = "·item"
 """Root of the item of the iteration."""
 

@@ -170,7 +170,8 @@ class World:
         return definition_of(function.__code__, function.__name__)
 
 
-TREES: dict[str, tuple[int, ast.Module | None]] = {}
+INDEX: dict[str, tuple[int, dict[tuple[int, str], list[Definition]]]] = {}
+"""By file: a hash of its text, and its definitions by first line and name."""
 
 
 def definition_of(code: types.CodeType, name: str) -> Definition | None:
@@ -178,26 +179,27 @@ def definition_of(code: types.CodeType, name: str) -> Definition | None:
     lines = linecache.getlines(code.co_filename)
     if not lines:
         return None
-    text = "".join(lines)
-    key = hash(text)
-    if TREES.get(code.co_filename, (0, None))[0] != key or code.co_filename not in TREES:
-        try:
-            TREES[code.co_filename] = (key, ast.parse(text))
-        except SyntaxError:
-            TREES[code.co_filename] = (key, None)
-    tree = TREES[code.co_filename][1]
-    if tree is None:
-        return None
-    found = [node for node in ast.walk(tree) if isinstance(node, Definition) and starts_at(node, code)]
+    key = hash(tuple(lines))
+    if code.co_filename not in INDEX or INDEX[code.co_filename][0] != key:
+        INDEX[code.co_filename] = (key, definitions_in("".join(lines)))
+    found = INDEX[code.co_filename][1].get((code.co_firstlineno, code.co_name), [])
     return found[0] if len(found) == 1 and same_code(found[0], code) else None
 
 
-def starts_at(node: Definition, code: types.CodeType) -> bool:
-    """Tell whether a definition starts where the code object says."""
-    if isinstance(node, ast.Lambda):
-        return code.co_name == "<lambda>" and node.lineno == code.co_firstlineno
-    first = node.decorator_list[0].lineno if node.decorator_list else node.lineno
-    return first == code.co_firstlineno and getattr(node, "name", "") == code.co_name
+def definitions_in(text: str) -> dict[tuple[int, str], list[Definition]]:
+    """Return the definitions of a file by first line and name."""
+    found: dict[tuple[int, str], list[Definition]] = {}
+    try:
+        tree = ast.parse(text)
+    except SyntaxError:
+        return found
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Lambda):
+            found.setdefault((node.lineno, "<lambda>"), []).append(node)
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            first = node.decorator_list[0].lineno if node.decorator_list else node.lineno
+            found.setdefault((first, node.name), []).append(node)
+    return found
 
 
 def same_code(node: Definition, code: types.CodeType) -> bool:
