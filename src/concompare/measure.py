@@ -21,6 +21,7 @@ from typing import Any, Protocol, cast
 
 from concompare import advise, planner, probes, stats
 from concompare.backends.base import Backend
+from concompare.machine import gil_state
 from concompare.plain import ItemFailed, PlainLoop, Runner
 from concompare.planner import Arm, Calibration, Shape
 from concompare.records import Comparison, Environment, Message, NativePool, Plan, Probe, Subject, Trial
@@ -369,6 +370,8 @@ class Comparing:
         away = [b for b in self.benches if b.arm.isolation not in ("none", "thread")]
         shipped = [message for bench in away for p in bench.passes for message in p.messages]
         order = sorted(self.plain.seconds)[:MOST_ITEMS_KEPT]
+        if self.environment.free_threaded_build:  # an item may have imported what switches the GIL back on
+            self.environment = replace(self.environment, gil=gil_state())
         self.probe = replace(
             self.probe,
             item_seconds=tuple(self.plain.seconds[p] for p in order),

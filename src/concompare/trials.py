@@ -255,7 +255,7 @@ class Trials:
             chunk=self.wishes.chunk,
             timeout=self.wishes.timeout,
             cap=self.cap_of(bench, len(positions), warm_up),
-            memory=block == 0,
+            memory=not bench.passes,  # watching costs some time: in the first pass, which is mostly the warm-up
         )
         records: list[Pass] = []
         try:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import threadpoolctl
 
-from concompare import advise, measure, planner, stats
+from concompare import advise, diagnose, measure, planner, stats
 from concompare.errors import Interrupted, WorkerDied
 from concompare.measure import Kept, Progress
 from concompare.records import Comparison, Subject, Trial
@@ -32,11 +33,10 @@ def run(
         items,
         backends=backends,
         subject=Subject("f"),
-        environment=world.environment(),
         runner=world,
         machine=world,
         clock=world.clock,
-        **{"seed": 3, **more},
+        **{"seed": 3, "environment": world.environment(), **more},
     )
 
 
@@ -297,6 +297,20 @@ def test_items_with_native_threads_are_tried_with_those_capped() -> None:
     assert capped == [("threads", 4)]
     assert 1 in seen["threads"]
     assert not [t for t in run(World(lambda x: Cost(0.1)), range(12))[0].trials if t.native_threads]
+
+
+def test_an_item_that_switches_the_gil_back_on_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measure, "gil_state", lambda: "re-enabled")
+    world = World(lambda x: Cost(0.003))
+    off = replace(world.environment(), free_threaded_build=True, gil="off")
+    comparison, _ = run(world, range(100), environment=off)
+    assert "gil-re-enabled" in [finding.code for finding in diagnose.find(comparison)]
+
+
+def test_memory_is_watched_in_one_pass_of_a_trial() -> None:
+    world = World(lambda x: Cost(0.003), memory_per_worker=2**20)
+    comparison, _ = run(world, range(100))
+    assert [p.peak_memory for p in of(comparison, "processes", 2).passes][:2] == [2**21, None]
 
 
 def test_weak_scaling_gives_every_worker_the_same_work() -> None:
