@@ -6,6 +6,8 @@ Large buffers (numpy, Arrow) travel beside the pickle, in files that the noteboo
 from __future__ import annotations
 
 import contextlib
+import functools
+import io
 import mmap
 import pickle
 import sys
@@ -60,10 +62,30 @@ def pack(value: Any, buffers: list[pickle.PickleBuffer] | None = None) -> bytes:
         import cloudpickle
 
         mine.clear()
-        data = cloudpickle.dumps(value, 5, buffer_callback=callback)
+        with io.BytesIO() as file:
+            by_value(cloudpickle.Pickler)(file, 5, buffer_callback=callback).dump(value)
+            data = file.getvalue()
     if buffers is not None:
         buffers.extend(mine)
     return data
+
+
+CACHED = type(functools.lru_cache(len))
+
+
+@functools.cache
+def by_value(pickler: type[Any]) -> type[Any]:
+    """Return a pickler that sends cached functions of the notebook too: with their settings, without what they hold."""
+
+    class ByValue(pickler):  # type: ignore[misc]
+        def reducer_override(self, thing: Any) -> Any:
+            if type(thing) is CACHED and thing.__module__ == "__main__":
+                settings = thing.cache_parameters()
+                made = (thing.__wrapped__, settings["maxsize"], settings["typed"], functools._CacheInfo)  # type: ignore[attr-defined]
+                return CACHED, made
+            return super().reducer_override(thing)
+
+    return ByValue
 
 
 def segment(path: str) -> mmap.mmap:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 import threading
 from typing import Any, Protocol, cast
 
@@ -14,7 +15,7 @@ class Recorded(Protocol):
     """What a Recorder writes into: the values so far tell the item, `output` takes (offset, stream, text)."""
 
     values: list[Any]
-    output: list[tuple[int, str, str]]
+    output: list[tuple[int, str, Any]]
 
 
 class Recorder(io.TextIOBase):
@@ -43,17 +44,29 @@ class Recorder(io.TextIOBase):
         """Keep the text."""
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
-        position = len(self.done.values)
         output = self.done.output
-        if output and output[-1][0] == position and output[-1][1] == self.name:
-            output[-1] = (position, self.name, output[-1][2] + text)
+        if output and output[-1][:2] == (len(self.done.values), self.name):
+            output[-1] = (*output[-1][:2], output[-1][2] + text)
         else:
-            output.append((position, self.name, text))
+            self.keep(self.name, text)
         return len(text)
+
+    def keep(self, kind: str, what: Any) -> None:
+        """Keep something with the item that is being computed."""
+        self.done.output.append((len(self.done.values), kind, what))
 
     def fileno(self) -> int:
         """Return the descriptor of the stream that is recorded in place of; what is written there is not recorded."""
         return cast(int, self.original.fileno())
+
+
+def display(*objects: Any, **options: Any) -> None:
+    """Display objects in the cell that started the item, in the place of IPython's `display`."""
+    recorders = getattr(LISTENING, "out", None)
+    if recorders is None:
+        sys.stdout.write("".join(f"{shown!r}\n" for shown in objects))
+    else:
+        recorders[0].keep("display", (objects, options))
 
 
 class ByteRecorder(io.RawIOBase):

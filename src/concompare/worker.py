@@ -1,30 +1,27 @@
 """What runs inside workers: take a function once, compute chunks of items, say what each took.
 
-    begin()   once per worker process: signals, thread counts, a place on the board, a guard against being orphaned
-    meet()    rendezvous, so that N workers means N
     compute() one chunk in this thread, on live objects          (threads; the plain loop)
     run()     one chunk as bytes in, bytes out, around compute() (processes and everything further away)
 
-Nothing but the standard library and cloudpickle may be imported here, in `parcels` and in `streams`: every worker pays
-for it, and sub-interpreters can load little else.
+Nothing but the standard library and cloudpickle may be imported here and in what it imports (`workplace`, `parcels`,
+`streams`, `guards`): every worker pays for it, and sub-interpreters can load little else.
 """
 
 from __future__ import annotations
 
 import contextlib
-import mmap
+import importlib
 import os
 import pickle
-import signal
-import struct
 import sys
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
+from concompare.guards import Seeded, Watch, drawn
 from concompare.parcels import (
     Parcel,
     frames_of_user,
@@ -35,28 +32,19 @@ from concompare.parcels import (
     unpack,
     way_to_unpicklable,
 )
-from concompare.streams import LISTENING, Recorder
-
-THREAD_VARIABLES = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "BLIS_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-    "NUMBA_NUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-)
-"""Environment variables by which native libraries size their thread pools, read when they are loaded."""
-
-BOARD = struct.Struct("<qqd")
-"""A worker's line on the board: its process id, the item it computes (from 0, −1 for none), and since when."""
+from concompare.streams import LISTENING, Recorder, display
+from concompare.workplace import PLACE
 
 FUNCTIONS_KEPT = 4
 """Functions that a worker remembers; the least recently used goes first."""
 
 
 class Request(NamedTuple):
-    """One chunk of items to compute; `blob` is the pickled function, its path, or None if the worker has it."""
+    """One chunk of items to compute.
+
+    `blob` is the pickled function, its path, or None if the worker has it. `turn` names the pass: each begins with the
+    function as it was sent, whatever an earlier one did to what it captured.
+    """
 
     key: str
     blob: bytes | str | None
@@ -66,6 +54,8 @@ class Request(NamedTuple):
     keep_going: bool = False
     temporaries: tuple[str, ...] = ()
     room: tuple[str, int, int] | None = None
+    turn: str = ""
+    seed: int | None = None
 
 
 class Answer(NamedTuple):
@@ -88,25 +78,30 @@ class Answer(NamedTuple):
     errors: tuple[tuple[int, Any], ...] = ()
     seconds: tuple[float, ...] = ()
     names: Any = None
-    output: tuple[tuple[int, str, str], ...] = ()
+    output: tuple[tuple[int, str, Any], ...] = ()
     problem: tuple[str, Any] | None = None
     held: bool = False
     wanted: int = 0
+    changed: tuple[str, ...] = ()
+    drawn: tuple[tuple[str, bytes], ...] = ()
 
 
-class Place:
-    """This worker's place on its pool's board."""
+class Known:
+    """A function that this worker has: as it was sent, and as it is in the present pass."""
 
-    def __init__(self, folder: str, slot: int) -> None:
-        with open(Path(folder, "board"), "r+b") as file:
-            self.map = mmap.mmap(file.fileno(), 0)
-        self.offset = slot * BOARD.size
-        self.folder = folder
-        self.mark(-1)
+    def __init__(self, blob: bytes | str) -> None:
+        self.blob = blob
+        self.turn: str | None = None
+        self.function: Callable[[Any], Any] = abs
+        self.watch: Watch | None = None
 
-    def mark(self, item: int) -> None:
-        """Say which item is being computed now (−1: none)."""
-        BOARD.pack_into(self.map, self.offset, os.getpid(), item, time.perf_counter())
+    def take(self, turn: str) -> None:
+        """Load the function anew for a new pass."""
+        if self.turn != turn:
+            blob = Path(self.blob).read_bytes() if isinstance(self.blob, str) else self.blob
+            self.function = pickle.loads(blob)
+            self.watch = Watch(self.function)
+            self.turn = turn
 
 
 class Held:
@@ -120,119 +115,19 @@ class Held:
         self.close(self.thing)
 
 
-FUNCTIONS: OrderedDict[str, Callable[[Any], Any]] = OrderedDict()
+FUNCTIONS: OrderedDict[str, Known] = OrderedDict()
 LOCAL = threading.local()
-PLACE: list[Place] = []
-CO_COROUTINE = 0x80
 
 
-# ---------------------------------------------------------------------------------------------- the start of a worker
-
-
-def begin(folder: str, parent: int, environment: dict[str, str], variables: dict[str, str]) -> None:
-    """Make this process a worker of the pool whose files are in `folder`.
-
-    Args:
-        folder: The pool's files.
-        parent: Process id of the notebook.
-        environment: The notebook's environment variables; a fork server still has those of its own start.
-        variables: Set besides, where the environment does not have them.
-    """
-    for name in os.environ.keys() - environment.keys():
-        del os.environ[name]
-    os.environ.update(environment)
-    with contextlib.suppress(ValueError):  # not the main thread of its process
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-    for name, value in variables.items():
-        os.environ.setdefault(name, value)
+def forget_parent() -> None:
+    """Forget, in a forked worker, what belonged to its parent."""
     FUNCTIONS.clear()
-    LOCAL.__dict__.clear()  # a forked worker has its parent's
-    try:
-        PLACE[:] = [Place(folder, claim(folder))]
-    except FileNotFoundError:  # the pool was closed while this worker started
-        os._exit(1)
-    threading.Thread(target=watch, args=(folder, parent), name="concompare-watch", daemon=True).start()
+    LOCAL.__dict__.clear()
 
 
-def claim(folder: str) -> int:
-    """Take the first free slot of the board; creating its file exclusively is atomic everywhere."""
-    slot = 0
-    while True:
-        try:
-            os.close(os.open(Path(folder, f"slot-{slot}"), os.O_CREAT | os.O_EXCL | os.O_WRONLY))
-        except FileExistsError:
-            slot += 1
-        else:
-            if (slot + 1) * BOARD.size <= os.path.getsize(Path(folder, "board")):
-                return slot
-            return 0  # more workers were ever started than there is room for; shares the first line
-
-
-def watch(folder: str, parent: int) -> None:
-    """Wait until the parent process has ended, however it ended, then end this one."""
-    import shutil
-
-    wait_for_the_end_of(folder, parent)
-    shutil.rmtree(folder, ignore_errors=True)
-    os._exit(1)
-
-
-def wait_for_the_end_of(folder: str, parent: int) -> None:
-    """Return when the parent is gone: its record lock on the pool's `alive` file falls with it."""
-    try:
-        import fcntl
-    except ImportError:
-        from multiprocessing import connection, parent_process
-
-        process = parent_process()
-        connection.wait([process.sentinel] if process is not None else [])
-        return
-    with open(Path(folder, "alive"), "r+b") as file:
-        while True:
-            try:
-                fcntl.lockf(file, fcntl.LOCK_EX)
-            except InterruptedError:
-                continue
-            except OSError:  # a file system without locks: look now and then
-                while is_running(parent):
-                    time.sleep(0.5)
-            return
-
-
-def is_running(process: int) -> bool:
-    """Return whether a process of that id exists."""
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
-
-
-def meet(folder: str, count: int, patience: float) -> tuple[int, int, float, int]:
-    """Wait until `count` workers are here or `patience` seconds have passed.
-
-    Returns:
-        Process id, thread id, this worker's clock, and how many had come.
-    """
-    Path(folder, f"here-{os.getpid()}-{threading.get_native_id()}").touch()
-    end = time.perf_counter() + patience
-    pause = 0.0002
-    while True:
-        come = sum(name.startswith("here-") for name in os.listdir(folder))
-        if come >= count or time.perf_counter() > end:
-            return os.getpid(), threading.get_native_id(), time.perf_counter(), come
-        time.sleep(pause)
-        pause = min(pause * 1.5, 0.005)
-
-
-def linger(seconds: float) -> tuple[int, int, float, int]:
-    """Stay busy for a while, so that as many workers as there are take one each; the rendezvous without a folder."""
-    time.sleep(seconds)
-    return os.getpid(), threading.get_native_id(), time.perf_counter(), 0
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=forget_parent)
+CO_COROUTINE = 0x80
 
 
 # ------------------------------------------------------------------------------------------------------- computing
@@ -248,7 +143,7 @@ class Computed:
         self.errors: list[tuple[int, BaseException]] = []
         self.seconds: list[float] = []
         self.names: dict[str, Any] = {}
-        self.output: list[tuple[int, str, str]] = []
+        self.output: list[tuple[int, str, Any]] = []
 
 
 def compute(
@@ -321,6 +216,7 @@ def plain(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
     if code is None or not code.co_flags & CO_COROUTINE:
         return function
     import asyncio
+    from concurrent.futures import ThreadPoolExecutor
 
     def call(item: Any) -> Any:
         held: Held | None = getattr(LOCAL, "loop", None)
@@ -329,7 +225,12 @@ def plain(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
             held = LOCAL.loop = Held(loop, lambda loop: loop.close())
         return held.thing.run_until_complete(function(item))
 
-    return call
+    def call_beside(item: Any) -> Any:
+        """Call in a thread of its own, where this thread's loop is running already, as in a notebook."""
+        with ThreadPoolExecutor(1) as beside:
+            return beside.submit(asyncio.run, function(item)).result()
+
+    return call if asyncio._get_running_loop() is None else call_beside
 
 
 def naming(function: Callable[[Any], Any], names: dict[str, Any]) -> Callable[[Any], Any]:
@@ -354,38 +255,49 @@ def names_of_head(error: BaseException, temporaries: tuple[str, ...]) -> dict[st
 # ------------------------------------------------------------------------------------------------- one chunk, as bytes
 
 
-def load(request: Request) -> tuple[str, Any] | Callable[[Any], Any]:
+def load(request: Request) -> tuple[str, Any] | Known:
     """Return the request's function, from memory or from its blob, or the problem with it."""
-    function = FUNCTIONS.get(request.key)
-    if function is not None:
-        FUNCTIONS.move_to_end(request.key)
-        return function
-    if request.blob is None:
-        return ("need function", None)
+    known = FUNCTIONS.get(request.key)
+    if known is None:
+        if request.blob is None:
+            return ("need function", None)
+        if isinstance(request.blob, bytes):
+            show_displays(request.blob)
+        known = FUNCTIONS[request.key] = Known(request.blob)
+        while len(FUNCTIONS) > FUNCTIONS_KEPT:
+            FUNCTIONS.popitem(last=False)
+    FUNCTIONS.move_to_end(request.key)
     try:
-        blob = Path(request.blob).read_bytes() if isinstance(request.blob, str) else request.blob
-        function = pickle.loads(blob)
+        known.take(request.turn)
     except BaseException as error:
+        del FUNCTIONS[request.key]
         return ("function", pack_error(error))
-    FUNCTIONS[request.key] = function
-    while len(FUNCTIONS) > FUNCTIONS_KEPT:
-        FUNCTIONS.popitem(last=False)
-    return cast(Callable[[Any], Any], function)
+    return known
+
+
+def show_displays(blob: bytes) -> None:
+    """Let `display`, imported from IPython, be recorded where the function to come uses it."""
+    if b"IPython.core.display_functions" in blob:
+        with contextlib.suppress(ImportError):
+            importlib.import_module("IPython.core.display_functions").display = display
 
 
 def run(request: Request) -> Answer:
     """Compute one chunk that arrived as bytes; never raises."""
     received = time.perf_counter()
     ident = (os.getpid(), threading.get_native_id())
-    function = load(request)
-    if isinstance(function, tuple):
-        return Answer(ident, received, problem=function)
+    known = load(request)
+    if isinstance(known, tuple):
+        return Answer(ident, received, problem=known)
     lent: list[Any] = []
     try:
         items = unpack(request.items, lent)
     except BaseException as error:
         return Answer(ident, received, problem=("items", pack_error(error)))
     done = Computed()
+    watch = known.watch if known.watch is not None and known.watch.due() else None
+    states = watch.states() if watch is not None and request.seed is None else {}
+    function = known.function if request.seed is None else Seeded(known.function, request.seed, request.first)
     meter = Meter()
     record(function, items, done, request)
     start, end, cpu, native_cpu, waited = meter.read()
@@ -403,8 +315,10 @@ def run(request: Request) -> Answer:
         errors=tuple((offset, pack_error(error)) for offset, error in done.errors),
         seconds=tuple(done.seconds),
         names=pack_names(done.names) if request.temporaries else None,
-        output=tuple(done.output),
+        output=tuple(map(sendable, done.output)),
         wanted=wanted,
+        changed=watch.changed() if watch is not None else (),
+        drawn=drawn(states, watch.states()) if watch is not None and states else (),
     )
     done.__init__()  # type: ignore[misc]
     held = not given_back(lent)
@@ -456,10 +370,21 @@ def run_here(
     )
 
 
+def sendable(printed: tuple[int, str, Any]) -> tuple[int, str, Any]:
+    """Return a piece of output that can cross: displayed objects packed, or their reprs where they cannot be."""
+    offset, kind, what = printed
+    if kind != "display":
+        return printed
+    try:
+        return offset, kind, pack(what)
+    except Exception:
+        return offset, "stdout", "".join(f"{shown!r}\n" for shown in what[0])
+
+
 def record(function: Callable[[Any], Any], items: Any, done: Computed, request: Request) -> None:
     """Compute with this process's output recorded."""
     streams = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = Recorder("stdout", done, streams[0]), Recorder("stderr", done, streams[1])
+    LISTENING.out = sys.stdout, sys.stderr = Recorder("stdout", done, streams[0]), Recorder("stderr", done, streams[1])
     try:
         compute(
             function,
@@ -472,6 +397,7 @@ def record(function: Callable[[Any], Any], items: Any, done: Computed, request: 
         )
     finally:
         sys.stdout, sys.stderr = streams
+        del LISTENING.out
 
 
 def pack_values(done: Computed, room: tuple[str, int, int] | None) -> tuple[Parcel, int]:

@@ -407,3 +407,93 @@ def test_unknown_backends_say_what_there_is() -> None:
         backends.find("proceses")
     with pytest.raises(UnknownBackend, match="the notebook's x is a int, not an Executor"):
         backends.find("x", {"x": 1})
+
+
+# ------------------------------------------------------------------------------ what workers notice, and random numbers
+
+
+def test_a_seed_gives_every_item_its_own_stream_the_same_everywhere(pool: engine.Pool) -> None:
+    source = "import random\nimport numpy as np\ndef f(x): return random.random(), float(np.random.rand()), x"
+    options = engine.PassOptions(seed=5, chunk=3)
+    values = engine.run_pass(define(source), range(7), pool, options).values
+    with engine.lease(backends.find("serial"), 1) as serial:
+        assert values == engine.run_pass(define(source), range(7), serial, engine.PassOptions(seed=5)).values
+        other = engine.run_pass(define(source), range(7), serial, engine.PassOptions(seed=6)).values
+    assert len({a for a, _, _ in values}) == len({b for _, b, _ in values}) == 7
+    assert not {a for a, _, _ in values} & {a for a, _, _ in other}
+
+
+def test_a_seeded_pass_leaves_the_notebooks_own_stream_alone_on_threads(no_leaks: None) -> None:
+    import random
+
+    random.seed(1)
+    expected = random.Random(1).random()
+    with engine.lease(backends.find("threads"), 2) as pool:
+        engine.run_pass(
+            define("import random\ndef f(x): return random.random()"), range(9), pool, engine.PassOptions(seed=5)
+        )
+    assert random.random() == expected
+
+
+def test_the_same_random_numbers_in_two_workers_are_noticed(no_leaks: None) -> None:
+    source = "import numpy as np\nrng = np.random.default_rng(0)\ndef f(x): return float(rng.random())"
+    with engine.lease(backends.find("processes"), 2) as pool:
+        outcome = engine.run_pass(define(source), range(8), pool, engine.PassOptions(chunk=1))
+        assert len(set(outcome.values)) < 8
+        assert outcome.shared_random == "rng"
+        alone = engine.run_pass(define("import random\ndef f(x): return random.random()"), range(8), pool)
+    assert alone.shared_random is None
+
+
+@pytest.mark.parametrize("name", FAR)
+def test_a_captured_object_that_a_worker_changes_is_noticed(name: str, no_leaks: None) -> None:
+    source = "seen = []\nfixed = [1]\ndef g(x): seen.append(x)\ndef f(x):\n    g(x)\n    return fixed[0]"
+    with engine.lease(backends.find(name), 2) as pool:
+        outcome = engine.run_pass(define(source), range(4), pool)
+    assert outcome.hidden_state == ("seen",)
+
+
+@pytest.mark.parametrize("name", ["processes", "loky", "fork"])
+def test_every_pass_begins_with_what_the_notebook_captured(name: str, no_leaks: None) -> None:
+    function = define("seen = []\ndef f(x):\n    seen.append(x)\n    return len(seen)")
+    with engine.lease(backends.find(name), 1) as pool:
+        first = engine.run_pass(function, range(5), pool).values
+        assert engine.run_pass(function, range(5), pool).values == first == [1, 2, 3, 4, 5]
+
+
+def test_what_failed_can_be_run_once_more(pool: engine.Pool, tmp_path: Any) -> None:
+    source = "import os\ndef f(x):\n    if x % 3 == 1 and not os.path.exists(path): raise OSError(x)\n    return x"
+    namespace = {**NOTEBOOK, "path": str(tmp_path / "there")}
+    exec(source, namespace)
+    outcome = engine.run_pass(namespace["f"], range(6), pool, engine.PassOptions(on_error="keep"))
+    assert [failure.index for failure in outcome.failures] == [1, 4]
+    assert engine.last().retry() == outcome.values
+    assert [failure.index for failure in outcome.failures] == [1, 4]
+    (tmp_path / "there").touch()
+    assert engine.last().retry() == [0, 1, 2, 3, 4, 5]
+    with pytest.raises(LookupError, match="nothing to run again"):
+        engine.last().retry()
+
+
+def test_display_arrives_with_its_item(backend: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    import builtins
+
+    shown: list[Any] = []
+    monkeypatch.setattr(builtins, "display", lambda *objects, **options: shown.extend(objects), raising=False)
+    with engine.lease(backend, 2, fresh=True) as pool:
+        engine.run_pass(define("def f(x): display({'item': x})"), range(5), pool)
+    assert shown == [{"item": x} for x in range(5)]
+
+
+@pytest.mark.parametrize("name", ["processes", "spawn", "loky"])
+def test_an_item_may_use_workers_of_its_own(name: str, no_leaks: None) -> None:
+    source = """
+def f(x):
+    from concurrent.futures import ProcessPoolExecutor
+    import concompare
+    with ProcessPoolExecutor(1) as pool:
+        theirs = pool.submit(abs, -x).result()
+    return theirs, concompare.map(abs, [-x], backend="processes", workers=1)
+"""
+    with engine.lease(backends.find(name), 1) as pool:
+        assert engine.run_pass(define(source), [3], pool).values == [(3, [3])]

@@ -33,6 +33,8 @@ def without_main(name: str) -> dict[str, Any]:
     if getattr(OPENING, "yes", False):
         told.pop("init_main_from_path", None)
         told.pop("init_main_from_name", None)
+        if told.get("start_method") not in multiprocessing.get_all_start_methods():  # inside a worker of loky's
+            told.pop("start_method", None)
     return told
 
 

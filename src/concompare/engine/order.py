@@ -7,19 +7,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from concompare.engine import output
+from concompare.engine.failures import short_repr
 from concompare.engine.interrupt import Guard
 from concompare.engine.outcome import Failure, Outcome, PassOptions
 
 
 @dataclass(slots=True)
 class Settled:
-    """The answer to a chunk, waiting for its turn; errors and the reprs of their items by offset in the chunk."""
+    """The answer to a chunk, waiting for its turn; errors and their items by offset in the chunk."""
 
     values: list[Any]
     errors: dict[int, BaseException] = field(default_factory=dict)
     names: dict[str, Any] = field(default_factory=dict)
-    output: tuple[tuple[int, str, str], ...] = ()
-    items: dict[int, str] = field(default_factory=dict)
+    output: tuple[tuple[int, str, Any], ...] = ()
+    items: dict[int, Any] = field(default_factory=dict)
 
 
 class Order:
@@ -84,7 +85,7 @@ class Order:
                 while printed and printed[0][0] <= offset:
                     self.emit(first, *printed.pop(0))
                 if offset in settled.errors:
-                    value: Any = self.failure(first + offset, settled.items[offset], settled.errors[offset])
+                    value: Any = self.failure(first + offset, settled, offset)
                 else:
                     value = settled.values[offset]
                 if self.options.keep_values:
@@ -96,16 +97,18 @@ class Order:
         for rest in printed:
             self.emit(first, *rest)
 
-    def emit(self, first: int, offset: int, stream: str, text: str) -> None:
+    def emit(self, first: int, offset: int, stream: str, text: Any) -> None:
         """Show or keep what an item printed."""
         if self.options.output == "show":
             output.show(stream, text)
         elif self.options.output == "keep":
             self.outcome.output = (*self.outcome.output, (first + offset, stream, text))
 
-    def failure(self, index: int, item: str, error: BaseException) -> Failure:
+    def failure(self, index: int, settled: Settled, offset: int) -> Failure:
         """Return what stands in a failed item's place, or raise its error."""
-        failure = Failure(index, item, error)
+        item, error = settled.items[offset], settled.errors[offset]
+        failure = Failure(index, short_repr(item), error)
+        self.outcome.failed_items[index] = item
         self.outcome.failures = (*self.outcome.failures, failure)
         if self.options.on_error == "stop":
             raise error

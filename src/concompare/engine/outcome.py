@@ -22,6 +22,7 @@ class PassOptions:
         progress: Called with (items finished, number of items or None), at most four times a second.
         cap: Seconds after which the pass is stopped for good; None: no cap.
         memory: Whether to watch the workers' memory.
+        seed: One independent random stream per item, made of this number and the item's position; None: none.
         keep_values: Whether the outcome holds the values (a tail that was given them all may not need them again).
         first: Position of the first item; those before it were run already.
     """
@@ -35,6 +36,7 @@ class PassOptions:
     cap: float | None = None
     memory: bool = False
     keep_values: bool = True
+    seed: int | None = None
     first: int = 0
 
 
@@ -71,6 +73,9 @@ class Outcome:
         record: What it took, or None while it runs.
         output: (position, stream, text) of what was printed, where it was kept.
         stopped: True if the caller stopped it, or its cap was reached.
+        hidden_state: Names of captured objects that workers changed; the changes are lost.
+        shared_random: The source of random numbers from which two workers drew the same, or None.
+        failed_items: The items that failed, by position.
         finished: Results that finished before an interrupt or error and after one that did not, by position.
     """
 
@@ -78,9 +83,35 @@ class Outcome:
     failures: tuple[Failure, ...] = ()
     names: dict[str, Any] = field(default_factory=dict)
     record: Pass | None = None
-    output: tuple[tuple[int, str, str], ...] = ()
+    output: tuple[tuple[int, str, Any], ...] = ()
     stopped: bool = False
     finished: dict[int, Any] = field(default_factory=dict)
+    hidden_state: tuple[str, ...] = ()
+    shared_random: str | None = None
+    failed_items: dict[int, Any] = field(default_factory=dict)
+    again: Callable[[list[Any]], Outcome] | None = None
+
+    def retry(self) -> list[Any]:
+        """Run the items that failed once more, in the same way, and return all values.
+
+        What fails again stays a Failure. The notebook's own names are not changed: assign what this returns.
+
+        Raises:
+            LookupError: Nothing failed.
+        """
+        if not self.failures or self.again is None:
+            raise LookupError("no item of the last pass failed: there is nothing to run again")
+        positions = [failure.index for failure in self.failures]
+        new = self.again([self.failed_items[position] for position in positions])
+        failures = []
+        for position, value in zip(positions, new.values, strict=True):
+            if isinstance(value, Failure):
+                value = Failure(position, value.item, value.error)
+                failures.append(value)
+            self.values[position : position + 1] = [value]  # a pass that stopped there ends just before it
+        self.failures = tuple(failures)
+        LAST[:] = [self]
+        return self.values
 
 
 LAST: list[Outcome] = []

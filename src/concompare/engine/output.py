@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import builtins
 import contextlib
+import pickle
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from concompare import streams
 from concompare.streams import LISTENING
 
 LOCK = threading.RLock()
@@ -48,6 +51,9 @@ def routed() -> Iterator[None]:
         before = sys.stdout, sys.stderr
         sys.stdout, sys.stderr = Route(before[0], 0), Route(before[1], 1)
         mine = sys.stdout, sys.stderr
+        display = getattr(builtins, "display", None)
+        if display is not None:
+            builtins.display = displaying = display_by(display)  # type: ignore[attr-defined]
     try:
         yield
     finally:
@@ -56,8 +62,24 @@ def routed() -> Iterator[None]:
                 sys.stdout = before[0]
             if sys.stderr is mine[1]:
                 sys.stderr = before[1]
+            if display is not None and builtins.display is displaying:  # type: ignore[attr-defined]
+                builtins.display = display  # type: ignore[attr-defined]
 
 
-def show(stream: str, text: str) -> None:
-    """Write recorded text to the notebook's stream of that name."""
+def display_by(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a `display` that records in our worker threads and is the notebook's everywhere else."""
+
+    def route(*objects: Any, **options: Any) -> Any:
+        recorded = getattr(LISTENING, "out", None) is not None
+        return (streams.display if recorded else original)(*objects, **options)
+
+    return route
+
+
+def show(stream: str, text: Any) -> None:
+    """Write recorded text to the notebook's stream of that name, or display what an item displayed."""
+    if stream == "display":
+        objects, options = pickle.loads(text) if isinstance(text, bytes) else text
+        getattr(builtins, "display", streams.display)(*objects, **options)
+        return
     (sys.stderr if stream == "stderr" else sys.stdout).write(text)

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Sized
 from concurrent.futures import Future, wait
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -25,7 +25,8 @@ from concompare.engine.failures import rebuild, short_repr, user_part, with_item
 from concompare.engine.interrupt import Guard, guarded
 from concompare.engine.order import Order, Settled
 from concompare.engine.outcome import LAST, Outcome, PassOptions
-from concompare.engine.pooling import Pool
+from concompare.engine.pooling import Pool, lease
+from concompare.engine.seeding import SeededHere, seeded_modules
 from concompare.engine.stopping import stop_threads
 from concompare.engine.transport import Transport
 from concompare.errors import BackendUnavailable, CannotShip, Interrupted
@@ -88,6 +89,7 @@ class PassRun:
         self.idents: dict[tuple[int, int], int] = {}
         self.next_item = options.first
         self.finished = 0
+        self.drawn: dict[tuple[str, bytes], tuple[int, int]] = {}
         self.exhausted = False
         self.halt = self.abandoned = False
         self.first_error: int | None = None
@@ -110,6 +112,8 @@ class PassRun:
             guard.wake = lambda: self.arrivals.put(None)
             if self.pool.shares_objects:
                 stack.enter_context(output.routed())
+                if self.options.seed is not None:
+                    stack.enter_context(seeded_modules(self.function))
             self.began = self.looked = self.clock()
             try:
                 self.loop(guard)
@@ -213,7 +217,7 @@ class PassRun:
             if self.transport is None:
                 return executor.submit(
                     run_here,
-                    self.function,
+                    self.function_for(chunk),
                     chunk.items,
                     chunk.first,
                     chunk.each,
@@ -221,7 +225,7 @@ class PassRun:
                     self.options.temporaries,
                     lambda: self.abandoned or self.is_beyond_error(chunk),
                 )
-            request = self.transport.request(chunk, keep_going, self.options.temporaries)
+            request = self.transport.request(chunk, self.options)
             chunk.packing = self.clock() - chunk.sent
             return executor.submit(run, request)
         except Exception as error:
@@ -232,6 +236,12 @@ class PassRun:
             failed: Future[Any] = Future()
             failed.set_exception(error)
             return failed
+
+    def function_for(self, chunk: Chunk) -> Callable[[Any], Any]:
+        """Return the function for a chunk that is computed in this process."""
+        if self.options.seed is None:
+            return self.function
+        return SeededHere(self.function, self.options.seed).at(chunk.first)
 
     # -------------------------------------------------------------------------------------------------------- receiving
 
@@ -252,12 +262,21 @@ class PassRun:
         before = self.clock()
         settled = self.opened(chunk, answer)
         self.note(chunk, answer, before)
+        self.notice(answer)
         self.order.settled[chunk.first] = settled
         self.finished += len(chunk.items)
         if settled.errors and self.options.on_error == "stop":
             first = chunk.first + min(settled.errors)
             self.first_error = first if self.first_error is None else min(self.first_error, first)
             self.halt = True
+
+    def notice(self, answer: Answer) -> None:
+        """Take in what the worker noticed: captured objects it changed, random numbers another one drew too."""
+        if answer.changed:
+            self.outcome.hidden_state = tuple(dict.fromkeys((*self.outcome.hidden_state, *answer.changed)))
+        for source in answer.drawn:
+            if self.drawn.setdefault(source, answer.ident) != answer.ident:
+                self.outcome.shared_random = source[0]
 
     def in_words(self, error: Exception) -> Exception:
         """Return an executor's own error as one of ours where the executor is to blame."""
@@ -273,9 +292,9 @@ class PassRun:
         else:
             values, names = self.transport.open(chunk, answer)
             errors = {offset: rebuild(packed) for offset, packed in answer.errors}
-        items = {offset: short_repr(chunk.items[offset]) for offset in errors}
+        items = {offset: chunk.items[offset] for offset in errors}
         for offset, error in errors.items():
-            with_item(error, chunk.first + offset, items[offset])
+            with_item(error, chunk.first + offset, short_repr(items[offset]))
         return Settled(values, errors, names, answer.output, items)
 
     def resend(self, chunk: Chunk, answer: Answer) -> None:
@@ -351,8 +370,8 @@ class PassRun:
 
     def settled_by_death(self, chunk: Chunk, index: int, death: BaseException) -> None:
         """Count a single item as failed because its worker died or its time was up."""
-        item = short_repr(chunk.items[0])
-        self.order.settled[index] = Settled([None], {0: with_item(death, index, item)}, items={0: item})
+        item = chunk.items[0]
+        self.order.settled[index] = Settled([None], {0: with_item(death, index, short_repr(item))}, items={0: item})
         self.finished += 1
         if self.options.on_error == "stop":
             self.first_error = index if self.first_error is None else min(self.first_error, index)
@@ -451,8 +470,16 @@ def run_pass(
         CannotShip: The function, an item or a result cannot be sent.
         BaseException: The first failing item's own exception, in input order, with `on_error="stop"`.
     """
-    if pool.backend.isolation == "none":
+    backend, workers = pool.backend, pool.workers
+
+    def again(failed: list[Any]) -> Outcome:
+        with lease(backend, workers) as fresh:
+            return run_pass(function, failed, fresh, replace(options, on_error="keep"))
+
+    if backend.isolation == "none":
         from concompare.engine.plain import run_plain
 
-        return run_plain(function, items, options, count, on_value, clock)
-    return PassRun(function, items, pool, options, count, on_value, clock).go()
+        return run_plain(function, items, options, count, on_value, clock, again)
+    running = PassRun(function, items, pool, options, count, on_value, clock)
+    running.outcome.again = again
+    return running.go()

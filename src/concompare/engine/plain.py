@@ -11,6 +11,7 @@ from concompare.engine.chunks import Chunker
 from concompare.engine.failures import short_repr, user_part, with_item
 from concompare.engine.interrupt import guarded
 from concompare.engine.outcome import LAST, Failure, Outcome, PassOptions
+from concompare.engine.seeding import SeededHere, seeded_modules
 from concompare.errors import Interrupted
 from concompare.formats import count as count_of
 from concompare.records import Message, Pass
@@ -25,15 +26,16 @@ def run_plain(
     count: int | None,
     on_value: Callable[[int, Any], Any] | None,
     clock: Callable[[], float],
+    again: Callable[[list[Any]], Outcome],
 ) -> Outcome:
     """Run the plain loop; see `run_pass`."""
     if count is None and isinstance(items, Sized):
         count = len(items)
-    outcome = Outcome()
+    outcome = Outcome(again=again)
     LAST[:] = [outcome]
     loop = PlainLoop(function, outcome, options, on_value, clock)
     try:
-        with guarded() as guard, guard.user_code():
+        with guarded() as guard, guard.user_code(), loop.seeding():
             loop.run(iter(items), count)
     except KeyboardInterrupt as error:
         total = f" of {count}" if count is not None else ""
@@ -62,12 +64,17 @@ class PlainLoop:
         self.printed: list[tuple[int, str, str]] = []
         self.finished = 0
         self.stopped: str | None = None
+        self.seeded = SeededHere(function, options.seed) if options.seed is not None else None
         self.began = self.looked = clock()
 
     @property
     def place(self) -> int:
         """Return the position of the next item."""
         return self.options.first + self.finished
+
+    def seeding(self) -> contextlib.AbstractContextManager[None]:
+        """Return what lasts as long as the loop where items have streams of their own."""
+        return contextlib.nullcontext() if self.seeded is None else seeded_modules(self.function)
 
     def run(self, items: Iterator[Any], count: int | None) -> None:
         """Take items chunk by chunk; one by one where a tail must run after each."""
@@ -90,7 +97,7 @@ class PlainLoop:
         meter = Meter()
         with self.listening(done):
             compute(
-                self.function,
+                self.function if self.seeded is None else self.seeded.at(self.finished),
                 chunk,
                 done,
                 each=each,
@@ -135,6 +142,7 @@ class PlainLoop:
             error.__traceback__ = user_part(error.__traceback__)
             item = short_repr(chunk[offset])
             failure = Failure(first + offset, item, with_item(error, first + offset, item))
+            self.outcome.failed_items[first + offset] = chunk[offset]
             self.outcome.failures = (*self.outcome.failures, failure)
             if offset < len(done.values):
                 done.values[offset] = failure

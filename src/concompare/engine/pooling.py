@@ -20,7 +20,7 @@ from concompare.backends.processes import starting
 from concompare.engine.interrupt import guarded
 from concompare.engine.shipping import surroundings
 from concompare.errors import BackendUnavailable
-from concompare.worker import BOARD, THREAD_VARIABLES, begin, linger, meet
+from concompare.workplace import BOARD, THREAD_VARIABLES, begin, linger, meet
 
 IDLE = 300.0
 """Seconds after which a warm pool that nobody uses is closed."""

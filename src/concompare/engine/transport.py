@@ -10,10 +10,12 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from concompare.engine.outcome import PassOptions
 from concompare.engine.pooling import Pool
 from concompare.engine.shipping import LARGE_BLOB, refusal, ship
 from concompare.errors import CannotShip
@@ -102,6 +104,7 @@ class Transport:
         self.function = function
         self.shipment = ship(function)
         self.known = pool.knows.setdefault(self.shipment.key, set())
+        self.turn = uuid.uuid4().hex
         self.always = False
         self.slots: dict[int, list[Slot]] = {}
         self.path: str | None = None
@@ -125,7 +128,7 @@ class Transport:
             return self.shipment.blob
         return None
 
-    def request(self, chunk: Chunk, keep_going: bool, temporaries: tuple[str, ...]) -> Request:
+    def request(self, chunk: Chunk, options: PassOptions) -> Request:
         """Return the message for a chunk, its large buffers laid into shared memory.
 
         Raises:
@@ -134,7 +137,18 @@ class Transport:
         parcel = self.pack_items(chunk)
         chunk.bytes_in = len(parcel.data or b"") + sum(place[2] for place in parcel.places)
         room = self.room(chunk)
-        return Request(self.shipment.key, self.blob(), chunk.first, parcel, chunk.each, keep_going, temporaries, room)
+        return Request(
+            self.shipment.key,
+            self.blob(),
+            chunk.first,
+            parcel,
+            chunk.each,
+            options.on_error == "keep",
+            options.temporaries,
+            room,
+            self.turn,
+            options.seed,
+        )
 
     def pack_items(self, chunk: Chunk) -> Parcel:
         """Pack a chunk's items."""

@@ -1,0 +1,157 @@
+"""How a process becomes a worker of a pool: signals, environment, a place on the board, a guard against being orphaned.
+
+begin()   once per worker process
+meet()    rendezvous, so that N workers means N
+"""
+
+from __future__ import annotations
+
+import builtins
+import contextlib
+import mmap
+import os
+import signal
+import struct
+import threading
+import time
+from pathlib import Path
+
+from concompare.streams import display
+
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "BLIS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NUMBA_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+)
+"""Environment variables by which native libraries size their thread pools, read when they are loaded."""
+
+BOARD = struct.Struct("<qqd")
+"""A worker's line on the board: its process id, the item it computes (from 0, −1 for none), and since when."""
+
+
+class Place:
+    """This worker's place on its pool's board."""
+
+    def __init__(self, folder: str, slot: int) -> None:
+        with open(Path(folder, "board"), "r+b") as file:
+            self.map = mmap.mmap(file.fileno(), 0)
+        self.offset = slot * BOARD.size
+        self.folder = folder
+        self.mark(-1)
+
+    def mark(self, item: int) -> None:
+        """Say which item is being computed now (−1: none)."""
+        BOARD.pack_into(self.map, self.offset, os.getpid(), item, time.perf_counter())
+
+
+PLACE: list[Place] = []
+"""This process's place, if it is a worker."""
+
+
+def begin(folder: str, parent: int, environment: dict[str, str], variables: dict[str, str]) -> None:
+    """Make this process a worker of the pool whose files are in `folder`.
+
+    Args:
+        folder: The pool's files.
+        parent: Process id of the notebook.
+        environment: The notebook's environment variables; a fork server still has those of its own start.
+        variables: Set besides, where the environment does not have them.
+    """
+    for name in os.environ.keys() - environment.keys():
+        del os.environ[name]
+    os.environ.update(environment)
+    with contextlib.suppress(ValueError):  # not the main thread of its process
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    for name, value in variables.items():
+        os.environ.setdefault(name, value)
+    builtins.display = display  # type: ignore[attr-defined]
+    try:
+        PLACE[:] = [Place(folder, claim(folder))]
+    except FileNotFoundError:  # the pool was closed while this worker started
+        os._exit(1)
+    threading.Thread(target=watch, args=(folder, parent), name="concompare-watch", daemon=True).start()
+
+
+def claim(folder: str) -> int:
+    """Take the first free slot of the board; creating its file exclusively is atomic everywhere."""
+    slot = 0
+    while True:
+        try:
+            os.close(os.open(Path(folder, f"slot-{slot}"), os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+        except FileExistsError:
+            slot += 1
+        else:
+            if (slot + 1) * BOARD.size <= os.path.getsize(Path(folder, "board")):
+                return slot
+            return 0  # more workers were ever started than there is room for; shares the first line
+
+
+def watch(folder: str, parent: int) -> None:
+    """Wait until the parent process has ended, however it ended, then end this one."""
+    import shutil
+
+    wait_for_the_end_of(folder, parent)
+    shutil.rmtree(folder, ignore_errors=True)
+    os._exit(1)
+
+
+def wait_for_the_end_of(folder: str, parent: int) -> None:
+    """Return when the parent is gone: its record lock on the pool's `alive` file falls with it."""
+    try:
+        import fcntl
+    except ImportError:
+        from multiprocessing import connection, parent_process
+
+        process = parent_process()
+        connection.wait([process.sentinel] if process is not None else [])
+        return
+    with open(Path(folder, "alive"), "r+b") as file:
+        while True:
+            try:
+                fcntl.lockf(file, fcntl.LOCK_EX)
+            except InterruptedError:
+                continue
+            except OSError:  # a file system without locks: look now and then
+                while is_running(parent):
+                    time.sleep(0.5)
+            return
+
+
+def is_running(process: int) -> bool:
+    """Return whether a process of that id exists."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def meet(folder: str, count: int, patience: float) -> tuple[int, int, float, int]:
+    """Wait until `count` workers are here or `patience` seconds have passed.
+
+    Returns:
+        Process id, thread id, this worker's clock, and how many had come.
+    """
+    Path(folder, f"here-{os.getpid()}-{threading.get_native_id()}").touch()
+    end = time.perf_counter() + patience
+    pause = 0.0002
+    while True:
+        come = sum(name.startswith("here-") for name in os.listdir(folder))
+        if come >= count or time.perf_counter() > end:
+            return os.getpid(), threading.get_native_id(), time.perf_counter(), come
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.005)
+
+
+def linger(seconds: float) -> tuple[int, int, float, int]:
+    """Stay busy for a while, so that as many workers as there are take one each; the rendezvous without a folder."""
+    time.sleep(seconds)
+    return os.getpid(), threading.get_native_id(), time.perf_counter(), 0
