@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from os import PathLike
@@ -53,7 +54,7 @@ def map(
         ConcompareError: An option, a backend or the function cannot be used.
     """
     task = task_of(function, items)
-    request = request_of([backend], workers, on_error=on_error, chunk=chunk, progress=progress)
+    request = request_of([backend], workers, on_error=on_error, chunk=chunk, progress=sys.stderr if progress else None)
     try:
         values: list[Value] = running.run(task, request).value
     except ConcompareError:

@@ -97,7 +97,9 @@ def choose(task: Task, messages: tuple[Message, ...], left: int | None) -> Choic
     except CannotShip:
         can = ("threads",)
     known = advise.Known(
-        seconds=tuple((message.end - message.start) / max(1, message.count) for message in messages),
+        seconds=tuple(
+            (message.end - message.start - (message.waited or 0.0)) / max(1, message.count) for message in messages
+        ),  # waiting for a CPU is the machine's, not the items'
         cpu=tuple((message.cpu + message.native_cpu) / max(1, message.count) for message in messages),
         left=left,
         usable=machine.usable_cpus(),

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ast
 import io
-import itertools
+import sys
 import time
-import tokenize
 import traceback
 from argparse import Namespace
 from collections.abc import Callable, Iterator
@@ -23,6 +21,7 @@ from IPython.core.magic_arguments import MagicArgumentParser, argument, magic_ar
 from IPython.display import display
 
 from concompare.errors import BadOption, BadSyntax
+from concompare.options import blank_lines, check_target, ends_with_semicolon, split_options
 
 if TYPE_CHECKING:
     from concompare.cells.task import Task
@@ -145,7 +144,7 @@ class ConcompareMagics(Magics):
             namespace=self.shell.user_ns,
             on_error=args.on_error,
             chunk=args.chunk,
-            progress=not args.quiet,
+            progress=None if args.quiet else Place() if hasattr(self.shell, "kernel") else sys.stderr,
             **more,
         )
 
@@ -226,82 +225,6 @@ def read_options(parser: MagicArgumentParser, line: str, cell: str | None) -> tu
     return args, code
 
 
-def split_options(parser: MagicArgumentParser, line: str) -> tuple[list[str], str]:
-    """Split a magic's line into its options, written in full, and the code after them as it was written."""
-    known = {name: action for action in parser._actions for name in action.option_strings}
-    found: list[str] = []
-    rest = line.strip()
-    while rest.startswith("-"):
-        word, rest = next_word(rest)
-        if word == "--":
-            break
-        name, equals, value = word.partition("=")
-        if name not in known:
-            raise BadOption(f"there is no option {name!r}: see %{parser.prog}? (code that starts with - goes after --)")
-        if known[name].nargs != 0 and not equals:
-            if not rest:
-                raise BadOption(f"{name} needs a value: {known[name].metavar}")
-            value, rest = next_word(rest)
-        full = known[name].option_strings[-1]
-        found.append(f"{full}={unquoted(value)}" if known[name].nargs != 0 or equals else full)
-    return found, rest
-
-
-def next_word(line: str) -> tuple[str, str]:
-    """Return the first word of a line and the rest of it; quotes and brackets hold their spaces."""
-    quote, depth = "", 0
-    for place, sign in enumerate(line):
-        if quote:
-            quote = "" if sign == quote else quote
-        elif sign in "\"'":
-            quote = sign
-        elif sign.isspace() and depth == 0:
-            return line[:place], line[place:].lstrip()
-        else:
-            depth += (sign in "([{") - (sign in ")]}")
-    if quote or depth > 0:
-        raise BadOption(f"a quote or bracket is not closed: {line}")
-    return line, ""
-
-
-def unquoted(value: str) -> str:
-    """Return what a value says when it is one quoted string, else the value as it is."""
-    try:
-        text = ast.literal_eval(value)
-    except (ValueError, SyntaxError):
-        return value
-    return text if isinstance(text, str) else value
-
-
-def check_target(path: str | None) -> None:
-    """Refuse a file that the report could not be written to, before anything runs."""
-    if path is None:
-        return
-    suffixes = (".json", ".html", ".csv", ".png", ".svg", ".txt")
-    if Path(path).suffix.lower() not in suffixes:
-        raise BadOption(f"--save {path}: the name must end with one of {', '.join(suffixes)}")
-    if not Path(path).expanduser().resolve().parent.is_dir():
-        raise BadOption(f"--save {path}: there is no folder {Path(path).parent}")
-
-
-def ends_with_semicolon(code: str) -> bool:
-    """Tell whether the last statement ends with a semicolon, which keeps its value from being shown."""
-    passed = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.ENDMARKER, tokenize.DEDENT, tokenize.INDENT)
-    last = ""
-    try:
-        for token in tokenize.generate_tokens(io.StringIO(code).readline):
-            if token.type not in passed:
-                last = token.string
-    except (tokenize.TokenError, SyntaxError):
-        return False
-    return last == ";"
-
-
-def blank_lines(code: str) -> int:
-    """Return how many blank lines code begins with; IPython takes them away, and line numbers with them."""
-    return len(list(itertools.takewhile(str.isspace, code.splitlines(keepends=True))))
-
-
 def calling_cell(namespace: dict[str, Any]) -> tuple[str, int]:
     """Return the file name of the cell that runs now and the line it is at."""
     for frame, line in traceback.walk_stack(None):
@@ -364,6 +287,23 @@ class Runs:
 
     def _repr_html_(self) -> str:
         return self.report._repr_html_()
+
+
+class Place(io.StringIO):
+    """A stream for a progress bar: its last line stands in one place of a notebook's output, and blanks clear it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.handle: Any = None
+
+    def write(self, text: str) -> int:
+        """Show the text instead of what was shown before."""
+        bundle = {"text/plain": text.strip()}
+        if self.handle is not None:
+            self.handle.update(bundle, raw=True)
+        elif text.strip():
+            self.handle = display(bundle, raw=True, display_id=True)
+        return len(text)
 
 
 class Live:

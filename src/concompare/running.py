@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from concompare import auto, backends, engine, machine
 from concompare.auto import AUTO
@@ -43,7 +43,7 @@ class Request:
         chunk: Items per message, or None: from the measured time of an item.
         budget: Seconds for a whole comparison.
         seed: Seed of the order of a comparison's blocks, or None for a new one.
-        progress: Whether runs longer than a second show how far they are.
+        progress: Where runs longer than a second show how far they are, or None for nowhere.
     """
 
     backends: tuple[Backend, ...]
@@ -52,7 +52,7 @@ class Request:
     chunk: int | None = None
     budget: float = BUDGET
     seed: int | None = None
-    progress: bool = False
+    progress: TextIO | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +138,7 @@ def join(first: Outcome, rest: Outcome) -> None:
 
 def joined(first: Pass, rest: Pass) -> Pass:
     """Return two passes, one after the other, as one."""
-    later = (
-        replace(m, **{moment: getattr(m, moment) + first.wall for moment in MOMENTS})
-        for m in rest.messages
-    )
+    later = (replace(m, **{moment: getattr(m, moment) + first.wall for moment in MOMENTS}) for m in rest.messages)
     return replace(
         rest,
         items=first.items + rest.items,
@@ -250,14 +247,15 @@ def latest() -> Outcome | None:
 
 
 @contextmanager
-def progress_bar(wanted: bool, name: str) -> Iterator[Callable[[int, int | None], None] | None]:
+def progress_bar(stream: TextIO | None, name: str) -> Iterator[Callable[[int, int | None], None] | None]:
     """Give a receiver of (items finished, items) that shows a bar after a second; the bar is gone at the end."""
-    if not wanted:
+    if stream is None:
         yield None
         return
     from tqdm import tqdm
 
-    with tqdm(desc=name, unit="item", leave=False, delay=1.0, mininterval=0.25, dynamic_ncols=True) as bar:
+    width = None if stream.isatty() else 80
+    with tqdm(desc=name, unit="item", leave=False, delay=1.0, mininterval=0.25, file=stream, ncols=width) as bar:
 
         def show(finished: int, total: int | None) -> None:
             bar.total = total

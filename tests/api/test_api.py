@@ -15,6 +15,7 @@ from concompare import advise, auto, engine, machine, running
 from concompare.api import request_of
 from concompare.cells.task import task_of
 from concompare.errors import BackendUnavailable, BadOption, UnknownBackend
+from concompare.records import Message
 
 KINDS = ("serial", "threads", "processes", "auto")
 
@@ -171,9 +172,9 @@ def test_auto_counts_items_from_the_first() -> None:
 
 
 def test_auto_takes_the_plain_loop_for_little_work() -> None:
-    ran = running.run(task_of(square, range(3000)), request_of(["auto"], None))
+    ran = running.run(task_of(square, range(200)), request_of(["auto"], None))
     assert [trial.backend for trial in ran.comparison.trials] == ["serial"]
-    assert ran.value[-1] == 2999**2
+    assert ran.value[-1] == 199**2
 
 
 def test_auto_takes_several_workers_for_items_that_wait(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -241,3 +242,20 @@ def test_the_traceback_of_a_failing_item_goes_from_the_call_to_the_user_s_functi
         "map",
         "divide",
     ]
+
+
+def test_a_machine_that_makes_the_first_items_wait_is_not_taken_for_items_that_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[advise.Known] = []
+
+    def noted(known: advise.Known, last: object = None) -> advise.Choice:
+        seen.append(known)
+        return advise.Choice("serial", 1, "noted")
+
+    monkeypatch.setattr(advise, "choose", noted)
+    busy = Message(0, 1, 0, 0, 0, 0.0, 0.010, 0.010, 0.010, cpu=0.002, waited=0.008)
+    auto.choose(task_of(square, range(9)), (busy,), 8)
+    assert seen[0].seconds == pytest.approx((0.002,))
+    assert seen[0].cpu == (0.002,)
+    assert seen[0].left == 8

@@ -21,7 +21,7 @@ LAYERS = (
     {"render"},
     {"report"},
     {"auto", "running"},
-    {"api"},
+    {"api", "options"},
     {"magics"},
 )
 RANK = {room: rank for rank, rooms in enumerate(LAYERS) for room in rooms}

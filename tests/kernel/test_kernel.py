@@ -197,7 +197,11 @@ def test_the_info_card_shows_open_pools(notebook: Notebook) -> None:
 def test_a_long_run_shows_its_progress_and_takes_it_away(notebook: Notebook) -> None:
     notebook.run("def wait(n):\n    time.sleep(0.25)\n    return n")
     cell = notebook.run("%%parallel -b threads -w 2\nresults = [wait(n) for n in range(12)]")
-    assert re.search(r"\d+/12", cell.stderr)
-    assert cell.stderr.endswith("\r")
-    assert notebook.run("%%parallel -b threads -w 2\nresults = [wait(n) for n in range(2)]").stderr == ""
-    assert notebook.run("%%parallel -b threads -w 2 --quiet\nresults = [wait(n) for n in range(12)]").stderr == ""
+    assert re.search(r"wait: .* \d+/12 ", cell.displays[0]["text/plain"])
+    assert cell.updates[-1] == {"text/plain": ""}
+    assert "12 items" in cell.displays[-1]["text/plain"]
+    assert cell.stderr == ""
+    short = notebook.run("%%parallel -b threads -w 2\nresults = [wait(n) for n in range(2)]")
+    assert len(short.displays) == 1
+    quiet = notebook.run("%%parallel -b threads -w 2 --quiet\nresults = [wait(n) for n in range(12)]")
+    assert quiet.displays == []

@@ -10,7 +10,8 @@ import pytest
 from concompare import machine
 from concompare.api import worker_counts
 from concompare.errors import BadOption
-from concompare.magics import ConcompareMagics, ends_with_semicolon, read_options
+from concompare.magics import ConcompareMagics, read_options
+from concompare.options import ends_with_semicolon
 from tests.magics.conftest import Shell
 
 PARSER: Any = ConcompareMagics.parallel.parser
