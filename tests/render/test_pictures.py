@@ -6,7 +6,7 @@ import sys
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 from io import BytesIO
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Any
 
 import matplotlib
@@ -17,7 +17,8 @@ from PIL import Image
 
 from concompare.render import figures
 from concompare.render.palette import THEMES, Theme, look_of
-from concompare.render.parts import Curve, Point
+from concompare.render.parts import Curve, Point, Span, Strip
+from concompare.render.timeline import add_spans
 from tests.render.views import view
 from tests.render.worlds import WORLDS
 
@@ -141,10 +142,12 @@ def test_no_text_is_read_as_mathematics() -> None:
 
 
 def test_the_users_settings_neither_take_part_nor_change() -> None:
-    plain = figures.kept_panel.__wrapped__(view("tie").pictures, "times", "light")
-    with matplotlib.rc_context({"text.usetex": True, "font.size": 30, "axes.facecolor": "red", "figure.dpi": 30}):
+    pictures = view("mocked").pictures
+    plain = figures.kept_panel.__wrapped__(pictures, "time", "light")
+    theirs = {"text.usetex": True, "font.size": 30, "axes.linewidth": 9, "xtick.direction": "in", "figure.dpi": 30}
+    with matplotlib.rc_context(theirs):
         before = dict(matplotlib.rcParams)
-        assert figures.kept_panel.__wrapped__(view("tie").pictures, "times", "light") == plain
+        assert figures.kept_panel.__wrapped__(pictures, "time", "light") == plain
         assert dict(matplotlib.rcParams) == before
 
 
@@ -191,3 +194,20 @@ def test_crowded_ledgers_keep_the_best_of_every_backend() -> None:
     assert pictures.bars[0].picked
     assert {bar.backend for bar in pictures.bars} == {"threads", "processes"}
     assert pictures.more_bars == 26 - 9
+
+
+def test_the_parts_of_a_bar_stand_end_to_end() -> None:
+    figure: Any = figures.draw_one(view("mocked").pictures, "ledger")
+    parts = [p for p in figure.axes[0].patches if round(p.get_y() + p.get_height() / 2) == 0]
+    ends = [(p.get_x(), p.get_x() + p.get_width()) for p in parts]
+    assert len(parts) == 5
+    assert all(before[1] == pytest.approx(after[0]) for before, after in pairwise(ends))
+    assert (ends[0][0], ends[-1][1]) == (0.0, pytest.approx(1.0))
+
+
+def test_the_shares_of_a_span_lie_on_each_other() -> None:
+    found: dict[str, list[list[tuple[float, float]]]] = {}
+    strip = Strip("1", (Span(0.0, 1.0, (("computing", 0.25), ("lock", 0.75))),))
+    add_spans(found, strip, 0.0, 1.0)
+    assert [y for _, y in found["computing"][0]] == [1.0, 1.0, 0.75, 0.75]
+    assert [y for _, y in found["lock"][0]] == [0.75, 0.75, 0.0, 0.0]
