@@ -144,7 +144,7 @@ def test_no_text_is_read_as_mathematics() -> None:
 def test_the_users_settings_neither_take_part_nor_change() -> None:
     pictures = view("mocked").pictures
     plain = figures.kept_panel.__wrapped__(pictures, "time", "light")
-    theirs = {"text.usetex": True, "font.size": 30, "axes.linewidth": 9, "xtick.direction": "in", "figure.dpi": 30}
+    theirs: Any = {"text.usetex": True, "font.size": 30, "axes.linewidth": 9, "xtick.direction": "in", "figure.dpi": 30}
     with matplotlib.rc_context(theirs):
         before = dict(matplotlib.rcParams)
         assert figures.kept_panel.__wrapped__(pictures, "time", "light") == plain
