@@ -113,7 +113,7 @@ class Program:
 
     def tail(self, checked: bool = False) -> list[ast.stmt]:
         """Return the statements to replay; `checked` ones stop where the head of a failing item did."""
-        return plain(self.parts.tail, self.parts.needed, checked, steps=not self.loop.collects)
+        return plain(self.parts.tail, checked, steps=not self.loop.collects)
 
 
 class Returns(ast.NodeTransformer):
@@ -246,7 +246,7 @@ class Replay:
         if self.code is None:
             return False
         self.namespace[STOPPED] = True
-        if self.program.parts.step_of:
+        if self.program.parts.stepped:
             self.namespace[REACH] = self.reach
         try:
             exec(self.code, self.namespace)

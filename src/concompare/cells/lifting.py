@@ -362,6 +362,7 @@ def split(world: World, loop: Loop, wishes: Wishes) -> Parts:
     item = NOTHING if loop.kind == "call" or walks_atoms(world, loop) else Value(frozenset({ITEM}), frozenset({ITEM}))
     splitter = Splitter(world, loop, item, seeded=wishes.seeded)
     lazy = any(is_lazy(world, part) for part in loop.items)
+    refuse_effects_between(splitter, loop)
     effects = [effect for effect in reading.effects if effect.kind != "file"]
     if effects and lazy:
         own = [effect for effect in effects if not (effect.kind == "change" and "uses up" in effect.text)]
@@ -387,6 +388,15 @@ def split(world: World, loop: Loop, wishes: Wishes) -> Parts:
             f"the loop gives `{name}` a new value while the items depend on it. Make them a list first.", loop.line
         )
     return splitter.split()
+
+
+def refuse_effects_between(splitter: Splitter, loop: Loop) -> None:
+    """Refuse where the function given as `key` does anything between one value and the next."""
+    if loop.key is None or isinstance(loop.key, ast.Constant):
+        return
+    called = ast.copy_location(ast.Call(loop.key, [ast.copy_location(ast.Constant(0), loop.key)], []), loop.key)
+    if splitter.an.look(called).effects:
+        raise CellRefused("the function given as `key` does more than return a value. Collect the values first.", loop.line)
 
 
 def walked_roots(world: World, loop: Loop) -> frozenset[str]:

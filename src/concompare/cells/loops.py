@@ -29,6 +29,8 @@ class Loop:
         stops: The consumer may stop early: "any", "all" or "next".
         shape: What the values become: "list", "set", "dict", or "one" for the value of a call itself.
         bound: The names of the target.
+        key: A function that the consumer calls between the values.
+        filled: What the consumer puts the values into, one by one.
         apart: Containers that are walked and changed at once, each iteration at its own element.
     """
 
@@ -45,6 +47,8 @@ class Loop:
     stops: str | None = None
     shape: str = "list"
     bound: set[str] = field(default_factory=set)
+    filled: ast.expr | None = None
+    key: ast.expr | None = None
     apart: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -124,14 +128,14 @@ class Search:
         if isinstance(node, ast.GeneratorExp):
             if consumer is not None:
                 loop = comprehension(node, self.position)
-                self.add(consumed(loop, consumer))
+                self.add(consumed(loop, consumer, holders[-1]))
             self.calm = False
             return
         if (mapped := mapped_call(node, self.shadowed)) is not None:
             if consumer is not None:
                 target, items, call = mapped
                 loop = collecting("map", node, target, items, call, [], self.position)
-                self.add(consumed(loop, consumer))
+                self.add(consumed(loop, consumer, holders[-1]))
             self.calm = False
             return
         self.children(node, holders)
@@ -192,9 +196,13 @@ def consumer_of(node: ast.expr, holders: list[ast.AST], shadowed: set[str]) -> s
     return None
 
 
-def consumed(loop: Loop, consumer: str) -> Loop:
+def consumed(loop: Loop, consumer: str, holder: ast.AST) -> Loop:
     """Mark a loop as one whose values a consumer takes one by one."""
     loop.lazy = True
+    if isinstance(holder, ast.Call) and isinstance(holder.func, ast.Attribute) and consumer in ("extend", "update"):
+        loop.filled = holder.func.value
+    if isinstance(holder, ast.Call):
+        loop.key = next((part.value for part in holder.keywords if part.arg == "key"), None)
     loop.stops = consumer if consumer in STOPPING else None
     return loop
 

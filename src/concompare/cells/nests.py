@@ -43,6 +43,7 @@ def split_for(splitter: Splitter, node: ast.For) -> Split | None:
         or unsure - ours
         or written & splitter.loop.bound
         or has_alias(tail)
+        or prints(splitter, head)
     ):
         splitter.restore(kept)
         return None
@@ -91,6 +92,11 @@ def split_walk(splitter: Splitter, node: ast.For) -> Split | None:
     if splitter.started:
         first.append(splitter.step(node))
     return first, [located(ast.For(node.target, loaded(name, node.iter), node.body, []), node)]
+
+
+def prints(splitter: Splitter, head: Sequence[ast.stmt]) -> bool:
+    """Tell whether the head of an inner loop prints, which the plain loop would do between the turns of the tail."""
+    return any(effect.kind == "print" for part in head for effect in splitter.look(part).effects)
 
 
 def has_alias(tail: Sequence[ast.stmt]) -> bool:
@@ -154,7 +160,8 @@ def split_try(splitter: Splitter, node: ast.Try) -> Split | None:
     del splitter.started[kept.started :]
     pairs = [pair for pair in handlers if pair is not None]
     ends = [assigned(way, located(ast.Constant(0), node)), *else_head]
-    first: Statements = [located(ast.Try(body_head, [pair[0] for pair in pairs], ends, []), node)]
+    start = assigned(way, located(ast.Constant(0), node))
+    first: Statements = [start, located(ast.Try(body_head, [pair[0] for pair in pairs], ends, []), node)]
     if splitter.started:
         first.append(splitter.step(node))
     second: Statements = [*body_tail, *else_tail]

@@ -120,20 +120,18 @@ class Pull(ast.Pass):
         return ast.fix_missing_locations(located(ast.Assign([target], value), place))
 
 
-def plain(statements: Sequence[ast.stmt], needed: set[str], checked: bool = False, steps: bool = True) -> Statements:
+def plain(statements: Sequence[ast.stmt], checked: bool = False, steps: bool = True) -> Statements:
     """Return tail statements as ordinary ones.
 
     Args:
         statements: The tail.
-        needed: Names that the tail reads.
         checked: Inner loops stop where the head of a failing item did.
         steps: The tail says which steps it has reached.
     """
     made: Statements = []
     for part in statements:
         if isinstance(part, Alias):
-            if names.writes(part.statement) & needed:
-                made.append(part.statement)
+            made.append(part.statement)
         elif isinstance(part, Check):
             if steps:
                 call = ast.Call(ast.Name(REACH, ast.Load()), [ast.Constant(part.reached)], [])
@@ -141,12 +139,12 @@ def plain(statements: Sequence[ast.stmt], needed: set[str], checked: bool = Fals
         elif isinstance(part, Pull):
             made.append(part.statement(checked))
         elif isinstance(part, ast.If):
-            body, other = plain(part.body, needed, checked, steps), plain(part.orelse, needed, checked, steps)
+            body, other = plain(part.body, checked, steps), plain(part.orelse, checked, steps)
             body = [step for step in body if not isinstance(step, ast.Pass)]
             if body or other:
                 made.append(located(ast.If(part.test, body or [located(ast.Pass(), part)], other), part))
         elif isinstance(part, ast.For) and part.body and isinstance(part.body[0], Pull):
-            made.append(located(ast.For(part.target, part.iter, plain(part.body, needed, checked, steps), []), part))
+            made.append(located(ast.For(part.target, part.iter, plain(part.body, checked, steps), []), part))
         else:
             made.append(part)
     return made
@@ -175,7 +173,7 @@ def reason_of(effect: Effect, world: World, *, seeded: bool = False, printed: bo
             effect.line, f"{where}{effect.text} that all items share", "Return the text and write it after the loop"
         )
     if effect.kind == "print" and printed:
-        return Reason(effect.line, f"{where}prints after an earlier print of the same iteration")
+        return Reason(effect.line, f"{where}prints after an earlier statement that stays in the notebook")
     if effect.kind == "file":
         world.hazards[f"line {effect.line}: {where}{effect.text}"] = None
     return None

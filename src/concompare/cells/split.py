@@ -99,6 +99,8 @@ class Splitter:
             for root in effect.roots
             if effect.kind in ("change", "opaque", "rebind")
         }
+        if loop.filled is not None:
+            self.changed |= {root for root in self.an.look(loop.filled).roots if not root.startswith(LOCAL)}
         deep = {root for effect in self.whole.effects for root in effect.roots if not effect.direct}
         self.shallow = self.changed - deep
         self.apart = elementwise.apart(self)
@@ -127,7 +129,8 @@ class Splitter:
         self.altered: set[str] = set()
         while True:
             before = set(self.in_tail) | self.altered
-            self.lost, self.count, self.steps, self.leaves, self.stepped = [], 0, 0, False, False
+            self.lost, self.count, self.steps, self.leaves, self.stepped = [], 0, PREFIX, False, False
+            self.level = 0
             self.printed, self.touched, self.blocked = False, set(), None
             self.read: set[str] = set()
             self.did_work = False
@@ -158,7 +161,11 @@ class Splitter:
         if named is not None and line <= named.line <= getattr(node, "end_lineno", line):
             other = self.reason_of_objects(reading, line) or self.reason_of_effects(reading)
             named = named if other is None or named.line == self.carried.get(named.name, 0) else other
+        if blocked := annotated(node):
+            return Reason(blocked, "annotates a name inside a block", "Take the annotation out")
         found = named or self.reason_of_objects(reading, line)
+        if found is not None and found.name and found.name in names.writes(node) and found.name not in self.carried:
+            found = self.reason_of_effects(reading) or found
         if found is None:
             return self.reason_of_effects(reading) or self.reason_of_objects(reading, line, every=True)
         effects = self.reason_of_effects(reading)
@@ -168,7 +175,7 @@ class Splitter:
         return effects if hidden or found is None else found
 
     def reason_of_effects(self, reading: Reading) -> Reason | None:
-        found = (reason_of(effect, self.world, seeded=self.seeded, printed=self.printed) for effect in reading.effects)
+        found = (reason_of(effect, self.world, seeded=self.seeded, printed=self.printed or bool(self.started)) for effect in reading.effects)
         return next((reason for reason in found if reason is not None), None)
 
     def reason_of_names(self, node: ast.AST, reading: Reading, line: int) -> Reason | None:
@@ -262,9 +269,14 @@ class Splitter:
                 tail.append(statement)
                 break
             begun = bool(self.started)
+            self.level += 1
             first, second = self.one(statement)
+            self.level -= 1
             if begun and first:
                 first, second = self.stepwise(statement, first, second)
+            elif not begun and not self.level and head and any(not isinstance(part, Alias) for part in second):
+                head.append(stepped(PREFIX, statement))
+                second = [Check(PREFIX), *second]
             head += first
             tail += second
             self.note(second)
@@ -273,7 +285,6 @@ class Splitter:
     def stepwise(self, statement: ast.stmt, first: Statements, second: Statements) -> tuple[Statements, Statements]:
         """Let the tail see the names that the head gives only from the place where the plain loop would."""
         bound = {name for name in names.writes(*first) if not name.startswith(MADE)} - self.replayed - set(self.step_of)
-        bound -= {name for part in second if isinstance(part, Alias) for name in names.writes(part.statement)}
         if not bound:
             return first, second
         first = [*first, self.step(statement)]
@@ -285,6 +296,8 @@ class Splitter:
         reason = self.blocked or self.reason(statement)
         if reason is None and not escapes(statement):
             reason = self.reason_of_place(statement)
+            if reason is None and isinstance(statement, ast.If) and self.names_parts(statement):
+                return self.branch(statement)
         elif reason is None:
             reason = Reason(statement.lineno, "leaves the loop from inside another block", "Decide first, then compute")
             if isinstance(statement, ast.If):
@@ -309,6 +322,11 @@ class Splitter:
         if isinstance(statement, ast.Try):
             return nests.split_try(self, statement)
         return nests.split_with(self, statement) if isinstance(statement, ast.With) else None
+
+    def names_parts(self, node: ast.If) -> bool:
+        """Tell whether an `if` gives names to parts of the notebook's objects, which the tail repeats."""
+        inside = [part for part in ast.walk(node) if isinstance(part, ast.Assign)]
+        return any(is_alias(part) and self.alias_matters(part) for part in inside)
 
     def into_head(self, statement: ast.stmt) -> tuple[list[ast.stmt], list[ast.stmt]]:
         """Move a whole statement into the head; a plain alias of the notebook's objects is repeated in the tail."""
@@ -339,9 +357,7 @@ class Splitter:
         """Return a statement that counts a step of the head."""
         self.steps += 1
         self.stepped = True
-        return located(
-            ast.Assign([located(ast.Name(STEP, ast.Store()), place)], located(ast.Constant(self.steps), place)), place
-        )
+        return stepped(self.steps, place)
 
     def reason_of_place(self, statement: ast.stmt) -> Reason | None:
         """Return why a statement cannot be moved before the tail statements that come first."""
@@ -466,7 +482,7 @@ class Splitter:
         plain_tail = flattened(tail)
         aliases = [part.statement for part in plain_tail if isinstance(part, Alias)]
         needed = self.names_for(tail)
-        repeated = {name for part in aliases for name in names.writes(part)} & needed
+        repeated = {name for part in aliases for name in names.writes(part)}
         for part in aliases:
             needed |= names.reads(part) if names.writes(part) & repeated else set()
         flow = names.flow_of([*head], sure=())
@@ -482,7 +498,10 @@ class Splitter:
         parts.changed, parts.read = self.changed - {RESULT}, self.read - {RESULT, FUNCTION}
         parts.dead = self.flow.deleted & written
         parts.needed = needed
-        parts.step_of, parts.replayed = self.step_of, self.replayed & names.writes(*tail)
+        parts.step_of, parts.replayed = self.step_of, (self.replayed & names.writes(*tail)) | repeated
+        if not self.stepped:
+            parts.head = [part for part in head if not is_step(part)]
+            parts.tail = [part for part in tail if not isinstance(part, Check)]
         parts.shallow = self.shallow - {RESULT}
         parts.apart = {root: index for root, index in self.apart.items() if root in self.read}
         parts.stops = any(isinstance(part, ast.Break) for part in plain_tail)
@@ -656,6 +675,30 @@ class Hoister:
         if isinstance(node, ast.Attribute):
             return located(ast.Attribute(self.expression(node.value), node.attr, node.ctx), node)
         return located(ast.Starred(self.expression(node.value), node.ctx), node)
+
+
+PREFIX = 1
+"""The step at which the head has done what comes before the first statement of the tail."""
+
+
+def stepped(step: int, place: ast.AST) -> ast.stmt:
+    """Return a statement that says which step the head has done."""
+    target = located(ast.Name(STEP, ast.Store()), place)
+    return located(ast.Assign([target], located(ast.Constant(step), place)), place)
+
+
+def is_step(statement: ast.stmt) -> bool:
+    """Tell whether a statement of the head only counts a step."""
+    target = statement.targets[0] if isinstance(statement, ast.Assign) else None
+    return isinstance(target, ast.Name) and target.id == STEP
+
+
+def annotated(node: ast.AST) -> int | None:
+    """Return the line of an annotation of a name inside a statement, which the notebook would keep."""
+    if isinstance(node, ast.expr):
+        return None
+    inside = (part for part in ast.walk(node) if isinstance(part, ast.AnnAssign) and part.simple and part is not node)
+    return next((part.lineno for part in inside), None)
 
 
 def only_holds(root: str, body: Sequence[ast.stmt]) -> bool:
