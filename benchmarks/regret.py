@@ -24,7 +24,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ import numpy as np
 
 from concompare import advise, backends, diagnose, engine, measure
 from concompare.measure import Progress
-from concompare.records import Comparison, Subject
+from concompare.records import Comparison, Subject, to_data
 
 NAMES = ("serial", "threads", "processes")
 SERVER = """
@@ -202,9 +202,23 @@ def truth(work: Workload, arms: Sequence[tuple[str, int]], blocks: int) -> dict[
     return {arm: statistics.median(found) for arm, found in walls.items()}
 
 
-def judge(work: Workload, budget: float, blocks: int) -> Row:
+def record(comparison: Comparison, folder: Path) -> None:
+    """Write a comparison for the tests of the findings: as it is, but for the messages."""
+    trials = tuple(replace(t, passes=tuple(replace(p, messages=()) for p in t.passes)) for t in comparison.trials)
+    probe = replace(
+        comparison.probe, item_seconds=comparison.probe.item_seconds[:300], item_cpu=comparison.probe.item_cpu[:300]
+    )
+    environment = replace(comparison.environment, platform=sys.platform, processor="", packages=(), hazards=())
+    data = to_data(replace(comparison, trials=trials, probe=probe, environment=environment))
+    path = folder / f"{comparison.subject.name.replace(' ', '-')}.json"
+    path.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+
+
+def judge(work: Workload, budget: float, blocks: int, folder: Path | None = None) -> Row:
     """Decide, find the truth, and compare the two."""
     comparison, deciding = decide(work, budget)
+    if folder is not None:
+        record(comparison, folder)
     pick = advise.pick(comparison)
     arms = [(t.backend, t.workers) for t in comparison.trials if t.problem is None or t.problem.startswith("stopped")]
     known = truth(work, arms, blocks)
@@ -253,6 +267,7 @@ def main() -> None:
     parser.add_argument("--blocks", type=int, default=3, help="timed runs of every way for the truth")
     parser.add_argument("--budget", type=float, default=30.0)
     parser.add_argument("--json", help="write the rows there")
+    parser.add_argument("--record", type=Path, help="write the comparisons into this folder, for the tests")
     options = parser.parse_args()
     chosen = [name for name in options.only.split(",") if name]
     rows = []
@@ -262,7 +277,7 @@ def main() -> None:
             assert server.stdout is not None
             for work in workloads(Path(folder), int(server.stdout.readline())):
                 if not chosen or work.name in chosen:
-                    rows.append(judge(work, options.budget, options.blocks))
+                    rows.append(judge(work, options.budget, options.blocks, options.record))
                     print(".", end="", flush=True, file=sys.stderr)
         finally:
             server.kill()

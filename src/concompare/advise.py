@@ -19,8 +19,8 @@ LEAST_GAIN = 0.010
 MOST_RUNS = 50
 """Runs after which switching must have paid for the start of the workers."""
 THREADS = ("threads", "mp-threads", "thread-per-item")
-GIL_SLACK = 1.2
-"""Threads that hold the GIL for a share s of the time cannot be faster than 1 ÷ s; this much is left to the probe."""
+GIL_SLACK, GIL_ROUNDING = 1.05, 0.05
+"""Threads that hold the GIL for a share s of the time cannot be faster than 1 ÷ s, but for noise and rounding."""
 CHEAPER = ("serial", "asyncio", "threads", "mp-threads", "thread-per-item", "interpreters", "processes", "forkserver",
            "spawn", "mp-pool", "loky", "fork", "process-per-item", "ipyparallel", "dask", "ray")  # fmt: skip
 """Backends from the one that costs least to have."""
@@ -91,7 +91,7 @@ def believable(trial: Trial, speed_up: float, comparison: Comparison) -> float:
     share = comparison.probe.gil_share
     if trial.backend not in THREADS or not share or comparison.environment.gil == "off":
         return speed_up
-    return min(speed_up, GIL_SLACK / share)
+    return min(speed_up, max(1.0, GIL_SLACK / (share + GIL_ROUNDING)))
 
 
 def best_of(comparison: Comparison) -> Trial | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from concompare import ledger
-from concompare.records import Pass
+from concompare.records import Ledger, Pass
 
 
 class Pool(Protocol):
@@ -67,7 +67,7 @@ class PlainLoop:
     Attributes:
         function: One item to its value, or to a pair of value and names when there are temporaries.
         pool: The serial backend's pool.
-        executions: How many items ran in all.
+        told: Whether the system tells waiting for a CPU from being blocked.
     """
 
     function: Callable[[Any], Any]
@@ -81,6 +81,7 @@ class PlainLoop:
     seconds: dict[int, float] = field(default_factory=dict)
     cpu: dict[int, float] = field(default_factory=dict)
     blocked: dict[int, float] = field(default_factory=dict)
+    told: bool = True
 
     def run(self, positions: Sequence[int]) -> None:
         """Run the items at these positions that have not run yet, in this order.
@@ -116,10 +117,19 @@ class PlainLoop:
 
     def note_times(self, record: Pass, positions: Sequence[int]) -> None:
         """Keep the times of the items of a plain pass over these positions."""
+        self.told = self.told and all(message.waited is not None for message in record.messages)
         self.seconds.update(zip(positions, ledger.item_seconds(record), strict=False))
         self.cpu.update(zip(positions, ledger.item_cpu(record), strict=False))
         blocked = ledger.blocked_per_item(record)
         self.blocked.update((positions[i], value) for i, value in blocked.items() if i < len(positions))
+
+    def ledger_of(self, positions: Sequence[int]) -> Ledger:
+        """Return the ledger of these items together, as of one pass."""
+        total = sum(self.seconds.get(position, 0.0) for position in positions)
+        computing = min(total, sum(self.cpu.get(position, 0.0) for position in positions))
+        io = min(total - computing, sum(self.blocked.get(position, 0.0) for position in positions))
+        waiting = total - computing - io if self.told else None
+        return Ledger(total, computing, waiting, 0.0, io, 0.0, 0.0)
 
     def missing(self) -> list[int]:
         """Return the positions that have no value yet, in order."""

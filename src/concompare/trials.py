@@ -187,7 +187,8 @@ class Trials:
         seconds = [self.plain.seconds.get(position, 0.0) for position in self.sample]
         cpu = sum(self.plain.cpu.get(position, 0.0) for position in self.sample)
         block, sample = (0 if only else -1), self.named(self.sample)
-        known = Pass(len(seconds), sum(seconds), cpu, block=block, warm_up=not only, sample=sample)
+        parts = self.plain.ledger_of(self.sample)
+        known = Pass(len(seconds), sum(seconds), cpu, block=block, warm_up=not only, sample=sample, ledger=parts)
         self.serial.add(known)
         self.serial.same, self.serial.got = True, 1
         self.serial.loops = planner.loops_for(known.wall) if self.shape.mode == "looped" else 1

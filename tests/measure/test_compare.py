@@ -11,6 +11,7 @@ import pytest
 import threadpoolctl
 
 from concompare import advise, diagnose, measure, planner, stats
+from concompare.diagnose import evidence
 from concompare.errors import Interrupted, WorkerDied
 from concompare.measure import Kept, Progress
 from concompare.records import Comparison, Subject, Trial
@@ -353,6 +354,13 @@ def test_the_ledgers_explain_all_of_workers_times_wall() -> None:
     under_the_gil = stats.used(of(comparison, "threads", 2))[-1].ledger
     assert under_the_gil is not None
     assert under_the_gil.lock > 0.2 * under_the_gil.total
+
+
+def test_a_plain_pass_put_together_from_single_items_has_its_ledger() -> None:
+    comparison, _ = run(World(lambda x: Cost(3.0, 5.0)), range(20))
+    only = stats.used(comparison.trials[0])
+    assert [p.ledger is not None and round(p.ledger.io / p.ledger.total, 3) for p in only] == [0.625]
+    assert evidence.waits(comparison) == pytest.approx(0.625)
 
 
 def test_messages_are_kept_for_one_pass_of_a_trial() -> None:

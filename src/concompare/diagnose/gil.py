@@ -42,7 +42,9 @@ def gil_bound(comparison: Comparison) -> Finding | None:
     told = lock is not None and evidence.share(trial, "waiting") is not None
     if told and lock is not None and lock < LOCKED * full:
         return None
-    if not told and (evidence.is_busy(comparison) or (probe or 0.0) < HELD):
+    if (not told or evidence.is_busy(comparison)) and (probe or 0.0) < HELD:
+        return None
+    if not told and evidence.is_busy(comparison):
         return None
     numbers = [("speed-up", between.mid)]
     held = ""
@@ -66,6 +68,8 @@ def held_up(comparison: Comparison) -> Trial | None:
     """Return the threads trial that should have been faster and was not, or None."""
     if comparison.environment.gil == "off" or evidence.waiting_task(comparison):
         return None
+    if evidence.native_threads(comparison) > 1:  # waiting for native threads looks like waiting for a lock
+        return None
     usable = comparison.environment.usable
     trials = evidence.ran(comparison, evidence.THREADS, least=2)
     best = evidence.fastest([t for t in trials if t.workers <= max(2, usable)] or trials, comparison)
@@ -80,8 +84,8 @@ def releases_gil(comparison: Comparison) -> Finding | None:
     """Threads run together although items compute: they release the GIL."""
     if comparison.environment.gil == "off" or evidence.waiting_task(comparison):
         return None
-    if (comparison.probe.gil_share or 0.0) >= HELD:
-        return None
+    if (comparison.probe.gil_share or 0.0) >= HELD or evidence.is_busy(comparison):
+        return None  # on a busy machine more threads get more of the CPUs, whoever holds the GIL
     best = evidence.fastest(evidence.ran(comparison, evidence.THREADS, least=2), comparison)
     between = evidence.speed(best, comparison) if best is not None else None
     if best is None or between is None or between.mid < RELEASED or stats.verdict(between) != "faster":
