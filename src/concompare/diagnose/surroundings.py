@@ -114,7 +114,8 @@ def too_noisy(comparison: Comparison) -> Finding | None:
     rest = [t for t in advise.candidates(comparison) if t.backend != "serial" and len(stats.used(t)) >= stats.FEW]
     best = evidence.fastest(rest, comparison)
     between = evidence.speed(best, comparison) if best is not None else None
-    if serial is None or best is None or between is None:
+    picked = advise.best_of(comparison)
+    if serial is None or best is None or between is None or picked is None or picked.backend != "serial":
         return None
     if between.mid < PROMISING or stats.verdict(between) != "tie":
         return None

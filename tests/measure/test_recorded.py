@@ -1,0 +1,50 @@
+"""Comparisons recorded on a real machine, most of them while others used it: findings and pick stay what they are."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from concompare import advise, diagnose, scaling, stats
+from concompare.records import Comparison, from_data, to_data
+
+FOLDER = Path(__file__).parents[1] / "data" / "recorded"
+FINDINGS: dict[str, tuple[set[str], str]] = {
+    "python": ({"machine-busy", "scales-well"}, "%%parallel -b processes -w 2"),
+    "tiny": ({"machine-busy", "too-small"}, ""),
+    "sleep": ({"waits", "scales-well"}, "%%parallel -b threads -w 8"),
+    "sockets": ({"waits"}, "%%parallel -b threads -w 8"),
+    "hashing": ({"machine-busy", "scales-well"}, "%%parallel -b processes -w 2"),
+    "json": ({"machine-busy"}, "%%parallel -b processes -w 2"),
+    "big-arguments": ({"machine-busy", "too-noisy", "transfer-bound"}, ""),
+    "few-items": ({"machine-busy"}, ""),
+}
+
+
+def recorded(name: str) -> Comparison:
+    return from_data(Comparison, json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("name", FINDINGS)
+def test_a_recorded_comparison_keeps_its_findings_and_pick(name: str) -> None:
+    codes, line = FINDINGS[name]
+    comparison = recorded(name)
+    assert {finding.code for finding in diagnose.find(comparison)} == codes
+    assert advise.pick(comparison).line == line
+
+
+@pytest.mark.parametrize("name", FINDINGS)
+def test_a_recorded_comparison_is_explained_to_the_end(name: str) -> None:
+    comparison = recorded(name)
+    assert from_data(Comparison, to_data(comparison)) == comparison
+    for trial in comparison.trials:
+        for passed in stats.used(trial):
+            assert passed.ledger is None or abs(passed.ledger.unexplained) <= 0.05 * passed.ledger.total
+    for curve in scaling.curves(comparison):
+        assert curve.at(curve.measured) is not None
+
+
+def test_every_recording_is_used() -> None:
+    assert {path.stem for path in FOLDER.glob("*.json")} == set(FINDINGS)
