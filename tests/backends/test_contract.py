@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any
 
 import cloudpickle
@@ -497,3 +499,20 @@ def f(x):
 """
     with engine.lease(backends.find(name), 1) as pool:
         assert engine.run_pass(define(source), [3], pool).values == [(3, [3])]
+
+
+def test_fork_is_refused_where_a_copy_could_not_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    import threadpoolctl
+
+    fork = backends.find("fork")
+    monkeypatch.setattr(
+        threadpoolctl, "threadpool_info", lambda: [{"user_api": "openmp", "num_threads": 4, "prefix": "libgomp"}]
+    )
+    assert fork.unavailable() == (
+        "libgomp (OpenMP) is loaded here and its threads do not survive a fork; use -b processes"
+    )
+    monkeypatch.setattr(threadpoolctl, "threadpool_info", list)
+    assert fork.unavailable() is None
+    torch = SimpleNamespace(cuda=SimpleNamespace(is_initialized=lambda: True))
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    assert fork.unavailable() == "CUDA is initialised in this process and does not survive a fork; use -b processes"

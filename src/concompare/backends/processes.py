@@ -89,6 +89,25 @@ def safe_start_method() -> str:
     return "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
 
 
+def reason_not_to_fork() -> str | None:
+    """Return why a copy of this process could not work, or None.
+
+    CUDA cannot be used after a fork, and an OpenMP runtime waits for threads that a fork does not copy. (OpenBLAS's own
+    threads are ended and started again around a fork by OpenBLAS itself.)
+    """
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        return "CUDA is initialised in this process and does not survive a fork; use -b processes"
+    if "threadpoolctl" in sys.modules or "numpy" in sys.modules:
+        import threadpoolctl
+
+        for pool in threadpoolctl.threadpool_info():
+            if pool["user_api"] == "openmp" and pool["num_threads"] > 1:
+                library = pool["prefix"]
+                return f"{library} (OpenMP) is loaded here and its threads do not survive a fork; use -b processes"
+    return None
+
+
 def open_pool(method: str, workers: int, start: Start) -> ProcessPoolExecutor:
     """Return the standard library's process pool with our start."""
     return ProcessPoolExecutor(
@@ -118,7 +137,7 @@ class Processes:
             return "processes cannot be started in a browser; use -b serial"
         if self.method is not None and self.method not in multiprocessing.get_all_start_methods():
             return f"this platform cannot start processes by {self.method}; use -b processes"
-        return None
+        return reason_not_to_fork() if self.method == "fork" else None
 
     def open(self, workers: int, start: Start) -> Executor:
         """Return a process pool."""
