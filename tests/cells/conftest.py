@@ -1,16 +1,15 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+import pytest
 
 from tests.cells import plainly
-import pytest
 
 TALLY = plainly.Tally()
 
 
 @pytest.fixture
-def tally() -> Iterator[plainly.Tally]:
-    yield TALLY
+def tally() -> plainly.Tally:
+    return TALLY
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

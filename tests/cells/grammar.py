@@ -6,7 +6,7 @@ from random import Random
 
 from hypothesis import strategies as st
 
-SETUP = '''
+SETUP = """
 import random
 from collections import defaultdict
 
@@ -118,10 +118,25 @@ box = Box(7)
 odd = Odd()
 rng = random.Random(3)
 it = iter([9, 8, 7, 6, 5, 4, 3, 2, 1, 0, 1, 2, 3])
-'''
+"""
 
 NAMES = ["t", "u", "w"]
-CALLS = ["pure", "pure", "pure", "pure", "halve", "fails", "tell", "remember", "note", "peek", "bump", "see", "look", "up"]
+CALLS = [
+    "pure",
+    "pure",
+    "pure",
+    "pure",
+    "halve",
+    "fails",
+    "tell",
+    "remember",
+    "note",
+    "peek",
+    "bump",
+    "see",
+    "look",
+    "up",
+]
 MUTATED = ["out", "out", "out2", "log", "ys", "zs"]
 STATEFUL = [
     "box.get()", "box.count()", "odd[1]", "odd + 1", "next(it)", "rng.random()", "d.get(1, 0)", "objects[0].put(4)", "objects[1].get()",
@@ -142,14 +157,34 @@ SIMPLE = [
     "out.append(lambda: u)", "out.extend(out2[:1])", "out.extend([{e}, {e}])", "d.setdefault({e}, []).append({e})", "w: int = {e}", "{v} = {e}",
     "g = pure\nout.append(g({e}))", "o = Box({e})\no.put({e})\nout.append(o.get())", "o = Box({e})\nout.append(o)", "assert {e} >= -9, {e}", "t, u = u, {e}", "row = boxes[int({e}) % 3]\nrow['z'] = {e}",
 ]  # fmt: skip
-ITERABLES = ["range(3)", "ys[:2]", "fresh_list(2)", "fresh_list({v})", "xs[:2]", "dup[0]", "out[:2]", "[{e}, {e}]", "table.items() and [1, 2]"]
+ITERABLES = [
+    "range(3)",
+    "ys[:2]",
+    "fresh_list(2)",
+    "fresh_list({v})",
+    "xs[:2]",
+    "dup[0]",
+    "out[:2]",
+    "[{e}, {e}]",
+    "table.items() and [1, 2]",
+]
 HEADERS = [
     ("for x in xs:", ["x"]), ("for x in xs:", ["x"]), ("for x in list(xs):", ["x"]), ("for i, x in enumerate(xs):", ["i", "x"]),
     ("for i, x in enumerate(ys):", ["i", "x"]), ("for x in range(1, 6):", ["x"]), ("for x in table:", ["x"]), ("for x, y in table.items():", ["x", "y"]),
     ("for x, y in zip(xs, zs):", ["x", "y"]), ("for x in it:", ["x"]), ("for x in (pure(v) for v in xs):", ["x"]), ("for x in map(note, xs):", ["x"]),
     ("for x in map(pure, xs):", ["x"]), ("for t in xs:", ["t"]), ("for i in range(6):", ["i"]),
 ]  # fmt: skip
-DEFINITIONS = ["", "", "", "w = 2\n", "zs = list(ys)\n", "def pure(v):\n    return v - 1\n", "best = 0.0\nout = []\n", "log = out\n", "ys = [n + 1 for n in xs]\n"]
+DEFINITIONS = [
+    "",
+    "",
+    "",
+    "w = 2\n",
+    "zs = list(ys)\n",
+    "def pure(v):\n    return v - 1\n",
+    "best = 0.0\nout = []\n",
+    "log = out\n",
+    "ys = [n + 1 for n in xs]\n",
+]
 ENDINGS = ["", "", "\nlen(out)", "\nelse:\n    u = 9", "\nout.append(t)\nt"]
 FORMS = [
     "r = [{i}]", "[{i}]", "r = sum({i})", "r = max(({i}), default=0)", "r = sorted({i})", "out.extend({i})", "r = any({i})", "r = next(({i}), None)", "s.update({i})",
@@ -168,8 +203,16 @@ class Writer:
     def fill(self, choices: list[str], depth: int) -> str:
         """Return one of the choices with its fields filled in."""
         text = self.random.choice(choices)
-        parts = {"c": lambda: self.random.choice(CALLS), "n": lambda: self.random.choice(NAMES), "m": lambda: self.random.choice(MUTATED)}
-        parts |= {"v": lambda: self.random.choice(self.variables), "s": lambda: self.random.choice(STATEFUL), "e": lambda: self.expression(depth - 1)}
+        parts = {
+            "c": lambda: self.random.choice(CALLS),
+            "n": lambda: self.random.choice(NAMES),
+            "m": lambda: self.random.choice(MUTATED),
+        }
+        parts |= {
+            "v": lambda: self.random.choice(self.variables),
+            "s": lambda: self.random.choice(STATEFUL),
+            "e": lambda: self.expression(depth - 1),
+        }
         parts |= {"i": lambda: self.inner(), "w": lambda: self.random.choice(SOURCES)}
         made, position = "", 0
         while position < len(text):
@@ -185,7 +228,21 @@ class Writer:
     def expression(self, depth: int = 2) -> str:
         """Return an expression that is a number."""
         if depth <= 0 or self.random.random() < 0.4:
-            return self.random.choice([*self.variables, *self.variables, *self.variables, "1", "2", "total", "best", "len(out)", "u", "t", "w"])
+            return self.random.choice(
+                [
+                    *self.variables,
+                    *self.variables,
+                    *self.variables,
+                    "1",
+                    "2",
+                    "total",
+                    "best",
+                    "len(out)",
+                    "u",
+                    "t",
+                    "w",
+                ]
+            )
         return self.fill(EXPRESSIONS, depth)
 
     def block(self, depth: int) -> str:
@@ -198,7 +255,7 @@ class Writer:
             return self.fill(SIMPLE, 2)
         test = self.fill(CONDITIONS, 1)
         body, other = indented(self.block(depth - 1)), indented(self.block(depth - 1))
-        handled = self.random.choice(["continue", "pass", "w = 0", "out.append(str({}))".format(self.variables[0])])
+        handled = self.random.choice(["continue", "pass", "w = 0", f"out.append(str({self.variables[0]}))"])
         leave = self.random.choice(["continue", "continue", "break"])
         kept, self.variables = self.variables, [*self.variables, "j"]
         inner = f"for j in {self.fill(ITERABLES, 1)}:\n{indented(self.block(depth - 1))}"
@@ -225,7 +282,9 @@ class Writer:
 
     def comprehension(self) -> str:
         """Return a cell with a comprehension, generator or map."""
-        return self.random.choice(DEFINITIONS) + self.fill(FORMS, 1) + self.random.choice(["", "", "\nr2 = len(out)\nr2"])
+        return (
+            self.random.choice(DEFINITIONS) + self.fill(FORMS, 1) + self.random.choice(["", "", "\nr2 = len(out)\nr2"])
+        )
 
     def cell(self) -> str:
         """Return a cell."""

@@ -112,7 +112,9 @@ def run_task(task: cells.Task, namespace: dict[str, Any], how: str, seed: int = 
     return left
 
 
-def one(task: cells.Task, function: Callable[[Any], Any], item: Any) -> tuple[Any, dict[str, Any], str, BaseException | None, bool]:
+def one(
+    task: cells.Task, function: Callable[[Any], Any], item: Any
+) -> tuple[Any, dict[str, Any], str, BaseException | None, bool]:
     stream = io.StringIO()
     with contextlib.redirect_stdout(stream), contextlib.redirect_stderr(stream):
         try:
@@ -210,7 +212,11 @@ def difference(plain: Left, other: Left) -> str | None:
 def same(a: Any, b: Any) -> bool:
     """Tell whether two values have the same types and bits all the way down."""
     if isinstance(a, (type, types.FunctionType, types.BuiltinFunctionType, types.ModuleType)):
-        return type(a) is type(b) and getattr(a, "__qualname__", None) == getattr(b, "__qualname__", None) and same_state(a, b)
+        return (
+            type(a) is type(b)
+            and getattr(a, "__qualname__", None) == getattr(b, "__qualname__", None)
+            and same_state(a, b)
+        )
     if type(a).__name__ != type(b).__name__ or type(a).__module__ != type(b).__module__:
         return False
     if isinstance(a, float):
@@ -229,7 +235,15 @@ def same(a: Any, b: Any) -> bool:
         return str(a) == str(b)
     if hasattr(a, "__dict__") and type(a).__module__ == "__main__":
         return same(vars(a), vars(b))
-    if type(a).__name__ in ("generator", "list_iterator", "map", "zip", "enumerate", "tuple_iterator", "range_iterator"):
+    if type(a).__name__ in (
+        "generator",
+        "list_iterator",
+        "map",
+        "zip",
+        "enumerate",
+        "tuple_iterator",
+        "range_iterator",
+    ):
         return True if type(a).__name__ in ("generator", "map", "zip") else same(list(copy.copy(a)), list(copy.copy(b)))
     if type(a).__name__ in ("Random", "RandomState"):
         return bool(pickle.dumps(a) == pickle.dumps(b))

@@ -3,10 +3,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tests.cells import plainly
 import pytest
 
 from concompare.errors import CellRefused
+from tests.cells import plainly
 
 FOLDER = Path(__file__).parent / "golden"
 SETUP = (FOLDER / "setup.txt").read_text()
@@ -44,7 +44,9 @@ def test_a_lifted_cell_leaves_what_the_plain_cell_leaves(name: str, cell: str, h
 
 
 @pytest.mark.parametrize(("name", "cell"), REFUSED, ids=[name for name, _ in REFUSED])
-def test_a_cell_that_cannot_be_proven_is_refused_before_anything_ran(name: str, cell: str, tally: plainly.Tally) -> None:
+def test_a_cell_that_cannot_be_proven_is_refused_before_anything_ran(
+    name: str, cell: str, tally: plainly.Tally
+) -> None:
     line, words = re.fullmatch(r"(\d+) .*: (.*)", name).groups()  # type: ignore[union-attr]
     try:
         left = plainly.run_lifted(cell, SETUP, "threads")

@@ -14,7 +14,7 @@ from concompare.cells import known
 MOST = 200_000
 """Objects looked at before the answer is: cannot be told."""
 HOLDERS = 5
-"""References to a container that only the notebook's names hold: the name, two lists of ours, the argument, the count's own."""
+"""References to a container that only one name holds: the name, two lists of ours, the argument, the count's own."""
 
 
 class TooMany(Exception):
@@ -51,7 +51,8 @@ class Reach:
         return {id(thing) for thing in keep if type(thing) not in (tuple, frozenset, types.FunctionType)}
 
     def is_user(self, kind: type) -> bool:
-        return kind.__module__ == self.namespace.get("__name__", "__main__")
+        """Tell whether a class is the notebook's own."""
+        return bool(kind.__module__ == self.namespace.get("__name__", "__main__"))
 
     def parts(self, thing: Any) -> list[Any]:
         """Return the objects that an object holds."""
@@ -65,6 +66,7 @@ class Reach:
         return [part for part in gc.get_referents(thing) if part is not type(thing)]
 
     def parts_of_function(self, function: types.FunctionType) -> list[Any]:
+        """Return what a function reaches: defaults, attributes, closure, and the notebook's names in its code."""
         found: list[Any] = [
             *(function.__defaults__ or ()),
             *(function.__kwdefaults__ or {}).values(),

@@ -1,4 +1,4 @@
-"""What a call may change: builtins and installed functions by what is known of them, the user's own by following them."""
+"""What a call may change: installed functions by what is known of them, the user's own by following them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import random
 import types
 from typing import TYPE_CHECKING, Any
 
-from concompare.cells import known, names, summaries
+from concompare.cells import known, library, names, summaries
 from concompare.cells.values import NOTHING, Value, extracted, joined
 from concompare.cells.world import MISSING, is_iterator, is_user_module, qualified
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from concompare.cells.purity import Analyzer
 
 CACHE = type(functools.lru_cache(lambda: None))
-LOGGING = frozenset("info debug warning error exception critical log".split())
 
 
 class Arguments:
@@ -34,6 +33,7 @@ class Arguments:
         self.all = joined([*self.positional, *self.named.values()])
 
     def expressions(self) -> list[ast.expr]:
+        """Return the expressions of all arguments."""
         return [*self.nodes, *self.keywords.values()]
 
     def flag(self, name: str) -> bool:
@@ -181,7 +181,7 @@ def call_unloaded(an: Analyzer, name: str, node: ast.Call, given: Arguments) -> 
             text = f"`{name}` is not loaded yet, so it cannot be followed; import it in an earlier cell"
             an.effect("opaque", node, text, given.all.all | {"*"})
         return extracted(given.all)
-    return call_installed(an, name, node, given)
+    return library.call_installed(an, name, node, given)
 
 
 def follow_definition(an: Analyzer, definition: ast.AST, node: ast.AST, given: Arguments) -> Value:
@@ -292,8 +292,8 @@ def call_object(an: Analyzer, thing: Any, node: ast.Call, given: Arguments) -> V
         method = inspect.getattr_static(type(thing), "__call__", MISSING)
         return follow(an, method, node, [an.value(node.func), *given.positional])
     if thing is getattr(builtins, getattr(thing, "__name__", ""), MISSING):
-        return call_builtin(an, thing.__name__, node, given)
-    return call_installed(an, qualified(thing), node, given, thing)
+        return library.call_builtin(an, thing.__name__, node, given)
+    return library.call_installed(an, qualified(thing), node, given, thing)
 
 
 def call_callable(an: Analyzer, thing: Any, node: ast.AST, values: list[Value], everything: Value) -> Value:
@@ -371,104 +371,6 @@ def apply_callable(an: Analyzer, part: ast.Name | ast.Attribute, node: ast.AST, 
             follow(an, method, node, [an.value(part), parts, parts])
 
 
-def call_builtin(an: Analyzer, name: str, node: ast.Call, given: Arguments) -> Value:
-    """Follow a call of a builtin function or type."""
-    if name in known.FORBIDDEN:
-        an.effect("forbidden", node, f"`{name}()` {known.FORBIDDEN[name]}")
-        return NOTHING
-    if name == "print":
-        if given.flag("file"):
-            an.change(given.named["file"].own, node, "prints into {}")
-        an.effect("print", node, "prints")
-        return NOTHING
-    if name == "open":
-        return call_open(an, node, given)
-    if name in ("next", "setattr", "delattr") and given.positional:
-        an.change(
-            given.positional[0].own, node, "takes the next of {}" if name == "next" else "sets an attribute of {}"
-        )
-    if name == "type" and len(node.args) == 1:
-        return Value(frozenset({"the class"}), frozenset({"the class"}))
-    apply_callables(an, node, given)
-    for part, value in zip(given.nodes, given.positional, strict=True):
-        an.consume(part, value)
-    if name in known.ATOMIC_BUILTINS:
-        return NOTHING
-    return Value(inside=given.all.all) if name in known.FRESH_BUILTINS else extracted(given.all)
-
-
-def call_open(an: Analyzer, node: ast.Call, given: Arguments) -> Value:
-    """Follow the opening of a file: reading is nothing, writing is an effect."""
-    mode = given.keywords.get("mode") or (node.args[1] if len(node.args) > 1 else ast.Constant("r"))
-    text = mode.value if isinstance(mode, ast.Constant) else None
-    if not isinstance(text, str) or set(text) & set("wax+"):
-        path = given.all.all or names.reads(*node.args[:1])
-        same = isinstance(node.args[0], ast.Constant) if node.args else True
-        kind = "append" if same or not isinstance(text, str) or "a" in text or not path else "file"
-        an.effect(kind, node, "opens a file for writing")
-    return NOTHING
-
-
-def call_installed(an: Analyzer, name: str, node: ast.Call, given: Arguments, thing: Any = None) -> Value:
-    """Take an installed function by what is known of it; what is not known is trusted to change nothing."""
-    written = dotted(an, node.func)
-    if written is not None and (written in known.NAMED or written.rpartition(".")[0] in known.RANDOM_MODULES):
-        name = written
-    module, _, short = name.rpartition(".")
-    owner = getattr(thing, "__self__", None)
-    if is_random(owner) or (module in known.RANDOM_MODULES and short not in known.RANDOM_MAKERS):
-        an.effect("random", node, f"`{ast.unparse(node.func)}` draws from random numbers that all items share")
-    if name in known.FORBIDDEN_FUNCTIONS or module in known.FORBIDDEN_FUNCTIONS:
-        an.effect(
-            "forbidden", node, f"`{name}` {known.FORBIDDEN_FUNCTIONS.get(name) or known.FORBIDDEN_FUNCTIONS[module]}"
-        )
-    if name in known.EFFECT_FUNCTIONS:
-        an.effect("file", node, known.EFFECT_FUNCTIONS[name])
-    if (
-        short in ("display", "pprint", "pp", "clear_output", "warn")
-        or isinstance(owner, logging.Logger)
-        or module == "logging"
-    ):
-        an.effect("print", node, "prints")
-    for position in known.CHANGING_FUNCTIONS.get(name, ()):
-        if position < len(given.positional):
-            an.change(given.positional[position].own, node, f"`{name}` changes {{}}")
-            an.embed(given.nodes[position], given.all)
-    if "out" in given.named:
-        an.change(given.named["out"].own, node, "writes into {}")
-    if isinstance(owner, (list, dict, set)) or isinstance(
-        thing, (types.MethodDescriptorType, types.WrapperDescriptorType)
-    ):
-        if short in known.MUTATORS and given.positional:
-            an.change(
-                given.positional[0].own | (an.value(node.func).own if owner is not None else frozenset()),
-                node,
-                "changes {}",
-            )
-        elif short in known.MUTATORS:
-            an.effect("change", node, f"calls `.{short}` of an outer object", {ast.unparse(node.func)})
-    if short == "at" and isinstance(owner, type(None)) is False and given.positional:
-        an.change(given.positional[0].own, node, "changes {}")
-    apply_callables(an, node, given)
-    root = name.partition(".")[0].lstrip("_")
-    if name in ("copy.deepcopy", "operator.index") or (module.lstrip("_") in known.FRESH_MODULES):
-        return NOTHING
-    if root in ("collections", "itertools", "functools", "operator") or name == "copy.copy":
-        return Value(inside=given.all.all)
-    if root == "numpy" and short not in known.ALIASING_NUMPY:
-        return Value(inside=given.all.all)
-    return extracted(given.all)
-
-
-def is_random(owner: Any) -> bool:
-    """Tell whether an object is a source of random numbers."""
-    return (
-        isinstance(owner, random.Random)
-        or type(owner).__name__ in ("RandomState", "Generator")
-        and "numpy" in type(owner).__module__
-    )
-
-
 def call_method(an: Analyzer, node: ast.Call, func: ast.Attribute, holder: Value, given: Arguments) -> Value:
     """Follow a method call, by the type of the object where it is known, else by the method's name."""
     kind = kind_of(an, func.value)
@@ -482,10 +384,8 @@ def call_method(an: Analyzer, node: ast.Call, func: ast.Attribute, holder: Value
         if name in known.FILE_METHODS:
             an.effect("file", node, "writes files")
         return Value(inside=given.all.all) if name not in known.STRING_METHODS else NOTHING
-    if (
-        kind is not MISSING
-        and issubclass(kind, logging.Logger)
-        or (name in LOGGING and "log" in ast.unparse(func.value).lower())
+    if (kind is not MISSING and issubclass(kind, logging.Logger)) or (
+        name in library.LOGGING and "log" in ast.unparse(func.value).lower()
     ):
         an.effect("print", node, "logs")
         return NOTHING
@@ -512,7 +412,7 @@ def call_method(an: Analyzer, node: ast.Call, func: ast.Attribute, holder: Value
     elif (
         not own
         and name not in known.READERS
-        and not is_reader(an, kind, name)
+        and not library.is_reader(an, kind, name)
         and not an.world.assume_pure
         and holder.own
     ):
@@ -527,26 +427,6 @@ def call_method(an: Analyzer, node: ast.Call, func: ast.Attribute, holder: Value
     if name in known.COPYING_METHODS:
         return joined([*results, Value(inside=holder.all | given.all.all)])
     return joined([*results, extracted(joined([holder, given.all]))])
-
-
-def is_reader(an: Analyzer, kind: Any, name: str) -> bool:
-    """Tell whether a method of a known type, not among the names that change it, can be trusted to change nothing."""
-    if kind is MISSING:
-        return False
-    module = kind.__module__.partition(".")[0]
-    return module in (
-        "builtins",
-        "collections",
-        "numpy",
-        "datetime",
-        "pathlib",
-        "re",
-        "types",
-        "array",
-        "fractions",
-        "decimal",
-        "scipy",
-    )
 
 
 def call_user_method(

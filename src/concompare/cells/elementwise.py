@@ -55,6 +55,7 @@ class Renamed(ast.NodeTransformer):
         self.name = name
 
     def visit_Name(self, node: ast.Name) -> ast.Name:
+        """Rename one name."""
         return ast.copy_location(ast.Name(STAND_IN, node.ctx), node) if node.id == self.name else node
 
 

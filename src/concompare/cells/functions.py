@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from concompare.cells import known, names
 from concompare.cells.bind import run
-from concompare.cells.purity import Analyzer
 from concompare.cells.parts import Reason, reason_of
+from concompare.cells.purity import Analyzer
 from concompare.cells.task import Task
 from concompare.cells.values import ITEM, NOTHING, Value
 from concompare.cells.world import MISSING, World

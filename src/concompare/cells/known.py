@@ -12,6 +12,12 @@ import re
 import types
 from typing import Any
 
+
+def words(text: str) -> list[str]:
+    """Return the words of a text."""
+    return text.split()
+
+
 ATOMS = (
     str, bytes, int, float, complex, bool, type(None), range, type(Ellipsis), slice, re.Pattern, re.Match, pathlib.PurePath,
     datetime.date, datetime.time, datetime.timedelta, decimal.Decimal, fractions.Fraction, types.ModuleType,
@@ -19,21 +25,27 @@ ATOMS = (
 """Types whose values nobody can change (a tuple or frozenset of these neither)."""
 
 PURE_BUILTINS = frozenset(
-    "abs all any ascii bin bool bytearray bytes callable chr classmethod complex dict divmod enumerate filter float format "
-    "frozenset getattr hasattr hash hex id int isinstance issubclass len list map max memoryview min object oct open ord pow "
-    "property range repr reversed round set slice sorted staticmethod str sum super tuple type zip iter print next setattr "
-    "delattr aiter anext".split()
+    words("""
+    abs all any ascii bin bool bytearray bytes callable chr classmethod complex dict divmod enumerate filter
+    float format frozenset getattr hasattr hash hex id int isinstance issubclass len list map max memoryview
+    min object oct open ord pow property range repr reversed round set slice sorted staticmethod str sum super
+    tuple type zip iter print next setattr delattr aiter anext
+    """)
 )
 FRESH_BUILTINS = frozenset(
-    "abs all any ascii bin bool bytearray bytes callable chr complex dict divmod enumerate filter float format frozenset "
-    "hasattr hash hex id int isinstance issubclass len list map memoryview object oct open ord pow range repr "
-    "reversed round set slice sorted str sum tuple type zip".split()
+    words("""
+    abs all any ascii bin bool bytearray bytes callable chr complex dict divmod enumerate filter float format
+    frozenset hasattr hash hex id int isinstance issubclass len list map memoryview object oct open ord pow
+    range repr reversed round set slice sorted str sum tuple type zip
+    """)
 )
 """Builtins that return a new object; what is inside may be what they were given."""
 
 ATOMIC_BUILTINS = frozenset(
-    "abs all any ascii bin bool bytes callable chr complex float format hasattr hash hex id int isinstance issubclass len "
-    "oct ord pow range repr round str open".split()
+    words("""
+    abs all any ascii bin bool bytes callable chr complex float format hasattr hash hex id int isinstance
+    issubclass len oct ord pow range repr round str open
+    """)
 )
 """Builtins whose result holds nothing of what they were given."""
 
@@ -53,46 +65,61 @@ FORBIDDEN = {
     "get_ipython": "reaches the notebook itself",
 }
 CHEAP = frozenset(
-    "abs bool bytes chr dict enumerate float frozenset getattr hasattr hash id int isinstance issubclass iter len list max min "
-    "object ord print range repr reversed round set slice str tuple type zip next".split()
+    words("""
+    abs bool bytes chr dict enumerate float frozenset getattr hasattr hash id int isinstance issubclass iter
+    len list max min object ord print range repr reversed round set slice str tuple type zip next
+    """)
 )
 """Builtins that are no work worth a worker."""
 
 MUTATORS = frozenset(
-    "append extend insert remove pop clear sort reverse add discard update setdefault popitem appendleft popleft extendleft "
-    "rotate subtract move_to_end intersection_update difference_update symmetric_difference_update write writelines read "
-    "readline readlines readinto seek send throw close put put_nowait get_nowait fill resize itemset partition setflags setfield fit "
-    "partial_fit fit_transform set_params execute executemany executescript commit rollback fetchone fetchall fetchmany "
-    "shuffle seed acquire release reset step backward zero_grad train push writerow writerows flush truncate "
-    "load_state_dict register notify start increment decrement __setitem__ __delitem__ __setattr__ __iadd__ __next__ "
-    "add_ mul_ copy_ zero_ itemset drop_duplicates_ set_value appendchild set_index_ log_metric random randint "
-    "choice choices sample uniform gauss normal normalvariate integers standard_normal permutation rand randn randrange "
-    "betavariate expovariate triangular binomial poisson exponential getrandbits bytes_".split()
+    words("""
+    append extend insert remove pop clear sort reverse add discard update setdefault popitem appendleft
+    popleft extendleft rotate subtract move_to_end intersection_update difference_update
+    symmetric_difference_update write writelines read readline readlines readinto seek send throw close put
+    put_nowait get_nowait fill resize itemset partition setflags setfield fit partial_fit fit_transform
+    set_params execute executemany executescript commit rollback fetchone fetchall fetchmany shuffle seed
+    acquire release reset step backward zero_grad train push writerow writerows flush truncate load_state_dict
+    register notify start increment decrement __setitem__ __delitem__ __setattr__ __iadd__ __next__ add_ mul_
+    copy_ zero_ drop_duplicates_ set_value appendchild set_index_ log_metric random randint choice choices
+    sample uniform gauss normal normalvariate integers standard_normal permutation rand randn randrange
+    betavariate expovariate triangular binomial poisson exponential getrandbits bytes_
+    """)
 )
 RANDOM_METHODS = frozenset(
-    "random randint choice choices sample uniform gauss normal normalvariate integers standard_normal permutation rand randn "
-    "randrange betavariate expovariate triangular binomial poisson exponential getrandbits shuffle".split()
+    words("""
+    random randint choice choices sample uniform gauss normal normalvariate integers standard_normal
+    permutation rand randn randrange betavariate expovariate triangular binomial poisson exponential
+    getrandbits shuffle
+    """)
 )
 READERS = frozenset(
-    "strip lstrip rstrip split rsplit splitlines partition_ rpartition lower upper title capitalize casefold swapcase center ljust "
-    "rjust zfill startswith endswith find rfind index rindex count replace join encode decode format format_map isdigit isalpha isalnum "
-    "isspace isupper islower istitle isnumeric isdecimal isidentifier translate removeprefix removesuffix expandtabs "
-    "get keys values items copy most_common elements total union intersection difference symmetric_difference issubset issuperset "
-    "isdisjoint hex bit_length to_bytes as_integer_ratio is_integer conjugate "
-    "match search fullmatch findall finditer sub subn group groups groupdict span end "
-    "predict predict_proba transform decision_function score inverse_transform forward encode_plus tokenize "
-    "read_text read_bytes exists is_file is_dir glob rglob iterdir stat resolve with_suffix with_name relative_to as_posix joinpath "
-    "expanduser absolute samefile isoformat strftime timestamp weekday isoweekday date time timetuple toordinal "
-    "mean std var sum prod min max argmin argmax argsort cumsum cumprod dot reshape ravel flatten transpose astype "
-    "tolist item round clip all any nonzero squeeze swapaxes repeat take trace view diagonal searchsorted conj tobytes byteswap "
-    "head tail describe groupby agg apply merge isin isna notna fillna dropna value_counts unique nunique sort_values sort_index "
-    "reset_index set_index to_dict to_numpy to_list iterrows itertuples quantile median rolling shift diff corr cov query filter "
-    "loc iloc explode pivot_table melt rename assign map str dt nlargest nsmallest between idxmax idxmin "
-    "json text content _asdict _replace hexdigest digest total_seconds is_absolute".split()
+    words("""
+    strip lstrip rstrip split rsplit splitlines partition_ rpartition lower upper title capitalize casefold
+    swapcase center ljust rjust zfill startswith endswith find rfind index rindex count replace join encode
+    decode format format_map isdigit isalpha isalnum isspace isupper islower istitle isnumeric isdecimal
+    isidentifier translate removeprefix removesuffix expandtabs get keys values items copy most_common
+    elements total union intersection difference symmetric_difference issubset issuperset isdisjoint hex
+    bit_length to_bytes as_integer_ratio is_integer conjugate match search fullmatch findall finditer sub subn
+    group groups groupdict span end predict predict_proba transform decision_function score inverse_transform
+    forward encode_plus tokenize read_text read_bytes exists is_file is_dir glob rglob iterdir stat resolve
+    with_suffix with_name relative_to as_posix joinpath expanduser absolute samefile isoformat strftime
+    timestamp weekday isoweekday date time timetuple toordinal mean std var sum prod min max argmin argmax
+    argsort cumsum cumprod dot reshape ravel flatten transpose astype tolist item round clip all any nonzero
+    squeeze swapaxes repeat take trace view diagonal searchsorted conj tobytes byteswap head tail describe
+    groupby agg apply merge isin isna notna fillna dropna value_counts unique nunique sort_values sort_index
+    reset_index set_index to_dict to_numpy to_list iterrows itertuples quantile median rolling shift diff corr
+    cov query filter loc iloc explode pivot_table melt rename assign map str dt nlargest nsmallest between
+    idxmax idxmin json text content _asdict _replace hexdigest digest total_seconds is_absolute
+    """)
 )
 """Methods that change nothing, whatever they are called on (judged by the standard library, numpy and pandas)."""
 
-FILE_METHODS = frozenset("write_text write_bytes unlink mkdir rmdir rename replace_ touch symlink_to chmod".split())
+FILE_METHODS = frozenset(
+    words("""
+    write_text write_bytes unlink mkdir rmdir rename replace_ touch symlink_to chmod
+    """)
+)
 
 CHANGING_FUNCTIONS: dict[str, tuple[int, ...]] = {
     "random.shuffle": (0,),
@@ -133,20 +160,27 @@ CHANGING_FUNCTIONS: dict[str, tuple[int, ...]] = {
 CHANGING_FUNCTIONS = {**CHANGING_FUNCTIONS, **{"_" + k: v for k, v in CHANGING_FUNCTIONS.items()}}
 
 FRESH_MODULES = frozenset(
-    "math cmath re json statistics string textwrap hashlib zlib gzip bz2 lzma base64 binascii struct time datetime os os.path "
-    "posixpath genericpath ntpath glob fnmatch decimal fractions colorsys difflib unicodedata html urllib urllib.parse urllib.request tokenize keyword ast "
-    "requests platform _io io pathlib shutil tempfile zoneinfo calendar uuid secrets hmac".split()
+    words("""
+    math cmath re json statistics string textwrap hashlib zlib gzip bz2 lzma base64 binascii struct time
+    datetime os os.path posixpath genericpath ntpath glob fnmatch decimal fractions colorsys difflib
+    unicodedata html urllib urllib.parse urllib.request tokenize keyword ast requests platform _io io pathlib
+    shutil tempfile zoneinfo calendar uuid secrets hmac
+    """)
 )
 """Modules whose functions return nothing that they were given, or only what nobody can change."""
 
 ALIASING_NUMPY = frozenset(
-    "asarray asanyarray ascontiguousarray ravel reshape squeeze transpose swapaxes moveaxis rollaxis atleast_1d atleast_2d "
-    "atleast_3d broadcast_to expand_dims diagonal split array_split hsplit vsplit dsplit real imag frombuffer require "
-    "nan_to_num array lib flip fliplr flipud rot90 view matrix_transpose permute_dims".split()
+    words("""
+    asarray asanyarray ascontiguousarray ravel reshape squeeze transpose swapaxes moveaxis rollaxis atleast_1d
+    atleast_2d atleast_3d broadcast_to expand_dims diagonal split array_split hsplit vsplit dsplit real imag
+    frombuffer require nan_to_num array lib flip fliplr flipud rot90 view matrix_transpose permute_dims
+    """)
 )
 RANDOM_MODULES = ("random", "numpy.random", "secrets")
 RANDOM_MAKERS = frozenset(
-    "Random SystemRandom default_rng RandomState Generator SeedSequence PCG64 Philox MT19937 SFC64".split()
+    words("""
+    Random SystemRandom default_rng RandomState Generator SeedSequence PCG64 Philox MT19937 SFC64
+    """)
 )
 EFFECT_FUNCTIONS = {
     "os.remove": "deletes files", "os.unlink": "deletes files", "os.rename": "renames files", "os.replace": "renames files",
@@ -213,31 +247,44 @@ CALLABLES = (
     types.WrapperDescriptorType, type(functools.lru_cache(lambda: None)),
 )  # fmt: skip
 STRING_METHODS = frozenset(
-    "strip lstrip rstrip split rsplit splitlines rpartition lower upper title capitalize casefold swapcase center ljust rjust "
-    "zfill startswith endswith find rfind index rindex count encode decode format isdigit isalpha isalnum isspace isupper "
-    "islower isnumeric translate removeprefix removesuffix join hexdigest digest isoformat strftime read_text read_bytes exists is_file "
-    "is_dir read readline readlines tolist mean std var argmin argmax most_common json predict write writelines".split()
+    words("""
+    strip lstrip rstrip split rsplit splitlines rpartition lower upper title capitalize casefold swapcase
+    center ljust rjust zfill startswith endswith find rfind index rindex count encode decode format isdigit
+    isalpha isalnum isspace isupper islower isnumeric translate removeprefix removesuffix join hexdigest
+    digest isoformat strftime read_text read_bytes exists is_file is_dir read readline readlines tolist mean
+    std var argmin argmax most_common json predict write writelines
+    """)
 )
 """Methods whose value holds nothing that can be changed elsewhere."""
 
 COPYING_METHODS = frozenset(
-    "copy union intersection difference symmetric_difference keys argsort cumsum cumprod astype flatten dot sum prod min max clip "
-    "round sort_values reset_index dropna fillna groupby agg apply merge to_dict rename drop elements replace sub isin append "
-    "extend add update insert sort reverse clear discard remove".split()
+    words("""
+    copy union intersection difference symmetric_difference keys argsort cumsum cumprod astype flatten dot sum
+    prod min max clip round sort_values reset_index dropna fillna groupby agg apply merge to_dict rename drop
+    elements replace sub isin append extend add update insert sort reverse clear discard remove
+    """)
 )
 
 CHEAP_METHODS = frozenset(
-    "append extend insert add update setdefault discard remove pop get keys values items popleft appendleft strip lower upper "
-    "startswith endswith write writelines writerow format".split()
+    words("""
+    append extend insert add update setdefault discard remove pop get keys values items popleft appendleft
+    strip lower upper startswith endswith write writelines writerow format
+    """)
 )
 """Methods that are no work worth a worker."""
 
 DIRECT_MUTATORS = frozenset(
-    "append extend insert remove pop clear sort reverse add discard update setdefault popitem appendleft popleft extendleft "
-    "intersection_update difference_update symmetric_difference_update".split()
+    words("""
+    append extend insert remove pop clear sort reverse add discard update setdefault popitem appendleft
+    popleft extendleft intersection_update difference_update symmetric_difference_update
+    """)
 )
 """Methods that change the object itself and nothing that it holds."""
 
 NAMED = frozenset(CHANGING_FUNCTIONS) | frozenset(EFFECT_FUNCTIONS) | frozenset(FORBIDDEN_FUNCTIONS)
-QUIET = frozenset("sleep display pprint pp collect print warn info debug warning error".split())
+QUIET = frozenset(
+    words("""
+    sleep display pprint pp collect print warn info debug warning error
+    """)
+)
 """Installed functions that are called for what they do, and do nothing to their arguments."""

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import ast
 import builtins
-import re
 from collections.abc import MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from concompare.cells import alias, elementwise, functions, known, names
-from concompare.cells.bind import MADE, PLACE, Collect, Items, Program, Replay, replaced, run
-from concompare.cells.loops import Loop, collecting, loops_of
-from concompare.cells.purity import Analyzer
+from concompare.cells import alias, elementwise, functions, known, names, sources, walking
+from concompare.cells.bind import PLACE, Items, Program, Replay, run
+from concompare.cells.collect import Collect, replaced
+from concompare.cells.loops import Loop, loops_of
 from concompare.cells.parts import Parts, works
+from concompare.cells.purity import Analyzer
 from concompare.cells.split import Splitter
 from concompare.cells.task import Task
 from concompare.cells.values import ITEM, NOTHING, Value
 from concompare.cells.world import MISSING, World, is_iterator
 from concompare.errors import BadOption, CellRefused
-
-SHELL = re.compile(r"^\s*(?:[\w, ]+=\s*)?([!%].*)$|^\s*(\?.*|.*\?)\s*$")
 
 
 @dataclass
@@ -214,7 +212,7 @@ def lift(
         SyntaxError: As the plain cell would raise it.
         BadOption: An option names something that is not there.
     """
-    tree = parsed(source, filename, first_line)
+    tree = sources.parsed(source, filename, first_line)
     wishes = Wishes(filename, first_line, line, assume_pure, seeded)
     if over is not None or function is not None:
         return functions.lift_function(tree, source, namespace, over, function, wishes)
@@ -224,7 +222,7 @@ def lift(
     shadowed = {name for name in shadowed if namespace.get(name, MISSING) is not getattr(builtins, name)}
     loops = loops_of(tree, shadowed)
     if not loops:
-        loops = plain_call(tree)
+        loops = sources.plain_call(tree)
     if line is not None:
         loops = [loop for loop in loops if loop.line == line] or [
             loop for loop in loops if loop.line <= line <= (tree.body[loop.position].end_lineno or loop.line)
@@ -232,83 +230,8 @@ def lift(
         if not loops:
             raise BadOption(f"--line {line}: no loop, comprehension or map starts there")
     if not loops:
-        raise nothing_found(tree)
+        raise sources.nothing_found(tree)
     return chosen([attempt(tree, loop, source, namespace, wishes) for loop in loops])
-
-
-def parsed(source: str, filename: str, first_line: int) -> ast.Module:
-    """Parse and compile a cell as written, so that its own syntax errors are raised as they are."""
-    text = "\n" * (first_line - 1) + source
-    try:
-        tree = compile(text, filename, "exec", ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
-        compile(tree, filename, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
-    except SyntaxError as error:
-        line = (
-            text.splitlines()[(error.lineno or 1) - 1]
-            if text.strip() and (error.lineno or 1) <= len(text.splitlines())
-            else ""
-        )
-        for number, shown in ((error.lineno, line), *enumerate(text.splitlines(), 1)):
-            found = SHELL.match(shown or "")
-            if found and shown.strip() and number is not None and number <= (error.lineno or number):
-                what = (found.group(1) or found.group(2)).strip()
-                raise CellRefused(
-                    f"`{what}` is IPython syntax, which has to stand in a cell of its own.", number
-                ) from None
-        raise
-    assert isinstance(tree, ast.Module)
-    for statement in tree.body:
-        if not isinstance(statement, (*names.FUNCTIONS, ast.ClassDef)):
-            for node in outside_functions(statement):
-                if isinstance(node, (ast.Await, ast.AsyncFor, ast.AsyncWith)):
-                    text = "`await` at the top of the cell needs the notebook's own event loop"
-                    raise CellRefused(f"{text}. Define an `async def` and give the items with --over.", node.lineno)
-    return tree
-
-
-def outside_functions(statement: ast.AST) -> list[ast.AST]:
-    """Return the nodes of a statement that are not inside a function of its own."""
-    found, stack = [], [statement]
-    while stack:
-        node = stack.pop()
-        found.append(node)
-        if not isinstance(node, names.FUNCTIONS):
-            stack += ast.iter_child_nodes(node)
-    return found
-
-
-def nothing_found(tree: ast.Module) -> CellRefused:
-    """Return why a cell without a loop is refused."""
-    for statement in tree.body:
-        if isinstance(statement, ast.While):
-            return CellRefused(
-                "a `while` loop has no items to share out. Write it as a `for` loop over them.", statement.lineno
-            )
-        for node in ast.walk(statement):
-            if isinstance(node, ast.For) and not isinstance(statement, (*names.FUNCTIONS, ast.ClassDef)):
-                kind = f"`{type(statement).__name__.lower()}`"
-                return CellRefused(f"the loop is inside {kind}. Put it at the top of the cell.", node.lineno)
-    if tree.body and all(
-        isinstance(part, (*names.FUNCTIONS, ast.ClassDef, ast.Import, ast.ImportFrom)) for part in tree.body
-    ):
-        return CellRefused("the cell only defines functions. Give the items with --over.", tree.body[-1].lineno)
-    return CellRefused(
-        "there is no loop, comprehension, map or call to run in parallel.", tree.body[0].lineno if tree.body else None
-    )
-
-
-def plain_call(tree: ast.Module) -> list[Loop]:
-    """Return the call that a cell without a loop ends with."""
-    if not tree.body:
-        return []
-    statement = tree.body[-1]
-    if isinstance(statement, (ast.Expr, ast.Assign)) and isinstance(statement.value, ast.Call):
-        node = statement.value
-        target = ast.copy_location(ast.Name(MADE + "item", ast.Store()), node)
-        loop = collecting("call", node, target, [], node, [], len(tree.body) - 1)
-        loop.shape = "one"
-        return [loop]
-    return []
 
 
 def attempt(
@@ -359,9 +282,13 @@ def split(world: World, loop: Loop, wishes: Wishes) -> Parts:
     for part in loop.items:
         if isinstance(part, ast.Name) and is_iterator(world.object(part.id)):
             world.notes[f"if an item fails, `{part.id}` has been read further than by the plain loop"] = None
-    item = NOTHING if loop.kind == "call" or walks_atoms(world, loop) else Value(frozenset({ITEM}), frozenset({ITEM}))
+    item = (
+        NOTHING
+        if loop.kind == "call" or walking.walks_atoms(world, loop)
+        else Value(frozenset({ITEM}), frozenset({ITEM}))
+    )
     splitter = Splitter(world, loop, item, seeded=wishes.seeded)
-    lazy = any(is_lazy(world, part) for part in loop.items)
+    lazy = any(walking.is_lazy(world, part) for part in loop.items)
     refuse_effects_between(splitter, loop)
     effects = [effect for effect in reading.effects if effect.kind != "file"]
     if effects and lazy:
@@ -371,10 +298,10 @@ def split(world: World, loop: Loop, wishes: Wishes) -> Parts:
                 "walking the items changes something or prints between the iterations. Make them a list first.",
                 loop.line,
             )
-    walked = walked_roots(world, loop) if not lazy else reading.roots
-    same_place = {root for root, index in splitter.apart.items() if walks_at(world, loop, root, index)}
+    walked = walking.walked_roots(world, loop) if not lazy else reading.roots
+    same_place = {root for root, index in splitter.apart.items() if walking.walks_at(world, loop, root, index)}
     loop.apart = same_place
-    both = (walked & splitter.changed) - (set() if lazy else copied_roots(world, loop)) - same_place
+    both = (walked & splitter.changed) - (set() if lazy else walking.copied_roots(world, loop)) - same_place
     if both or (lazy and "*" in splitter.changed):
         name = sorted(both)[0] if both else "the items"
         raise CellRefused(
@@ -396,112 +323,9 @@ def refuse_effects_between(splitter: Splitter, loop: Loop) -> None:
         return
     called = ast.copy_location(ast.Call(loop.key, [ast.copy_location(ast.Constant(0), loop.key)], []), loop.key)
     if splitter.an.look(called).effects:
-        raise CellRefused("the function given as `key` does more than return a value. Collect the values first.", loop.line)
-
-
-def walked_roots(world: World, loop: Loop) -> frozenset[str]:
-    """Return the objects that are walked step by step."""
-    analyzer = Analyzer(world)
-    with analyzer.fresh():
-        return frozenset(root for part in loop.items for root in analyzer.value(part).all)
-
-
-def copied_roots(world: World, loop: Loop) -> set[str]:
-    """Return what the loop walks a copy of, as `list(d)` makes, where only the container itself is changed."""
-    found = set()
-    for part in loop.items:
-        if isinstance(part, ast.Call) and isinstance(part.func, ast.Name) and len(part.args) == 1 and not part.keywords:
-            if (
-                any(world.object(part.func.id) is kind for kind in (list, tuple, sorted, set, frozenset))
-                and part.func.id not in world.definitions
-            ):
-                found |= names.reads(part.args[0])
-        elif isinstance(part, (ast.ListComp, ast.SetComp)):
-            found |= names.reads(part)
-        elif isinstance(part, ast.Subscript) and isinstance(part.slice, ast.Slice) and isinstance(part.value, ast.Name):
-            found |= {part.value.id} if type(world.object(part.value.id)) in (list, tuple, str) else set()
-    return found
-
-
-def walks_at(world: World, loop: Loop, root: str, index: str) -> bool:
-    """Tell whether the loop walks a container itself, and the index names the element that is walked."""
-    node, target = loop.items[0] if len(loop.items) == 1 else None, loop.target
-    if isinstance(node, ast.Name) and node.id == root:
-        return isinstance(target, ast.Name) and target.id == index and kind_of_name(world, root) is dict
-    if not isinstance(node, ast.Call) or node.keywords:
-        return False
-    pair = isinstance(target, ast.Tuple) and len(target.elts) == 2 and isinstance(target.elts[0], ast.Name) and target.elts[0].id == index
-    if isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name) and node.func.value.id == root:
-        keys = isinstance(target, ast.Name) and target.id == index and node.func.attr == "keys"
-        return kind_of_name(world, root) is dict and (keys or pair and node.func.attr == "items")
-    if isinstance(node.func, ast.Name) and world.object(node.func.id) is enumerate and len(node.args) == 1:
-        walked = node.args[0]
-        return pair and isinstance(walked, ast.Name) and walked.id == root and kind_of_name(world, root) in (list, "ndarray")
-    return False
-
-
-def kind_of_name(world: World, name: str) -> Any:
-    """Return the type of what a name stands for, as far as it matters for walking it."""
-    definition = world.definitions.get(name)
-    if name in world.definitions:
-        return {ast.List: list, ast.ListComp: list, ast.Dict: dict, ast.DictComp: dict}.get(type(definition))  # type: ignore[arg-type]
-    thing = world.object(name)
-    return "ndarray" if type(thing).__module__ == "numpy" and type(thing).__name__ == "ndarray" else type(thing)
-
-
-def is_lazy(world: World, node: ast.expr) -> bool:
-    """Tell whether an iterable may compute its items only as they are taken."""
-    for part in ast.walk(node):
-        if isinstance(part, ast.GeneratorExp):
-            return True
-        if isinstance(part, ast.Name):
-            thing = world.object(part.id)
-            if thing is map or thing is filter or (thing is not MISSING and is_iterator(thing)):
-                return True
-            code = getattr(thing, "__code__", None)
-            if code is not None and code.co_flags & 0x20:
-                return True
-            definition = world.definitions.get(part.id)
-            if definition is not None and any(
-                isinstance(inner, (ast.Yield, ast.YieldFrom, ast.GeneratorExp)) for inner in ast.walk(definition)
-            ):
-                return True
-    return False
-
-
-def walks_atoms(world: World, loop: Loop) -> bool:
-    """Tell whether no item can be changed by anybody."""
-    return all(gives_atoms(world, part) for part in loop.items)
-
-
-def gives_atoms(world: World, node: ast.expr) -> bool:
-    """Tell whether an iterable surely gives items that nobody can change."""
-    if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
-        return all(isinstance(part, ast.Constant) for part in node.elts)
-    if isinstance(node, ast.Name):
-        thing = world.object(node.id)
-        if thing is not MISSING:
-            return known.all_atoms(thing)
-        definition = world.definitions.get(node.id)
-        return isinstance(definition, ast.expr) and gives_atoms(world, definition)
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-        thing = world.object(node.func.id)
-        if thing is range:
-            return True
-        if any(thing is kind for kind in (enumerate, zip, list, tuple, sorted, set, reversed)) and not node.keywords:
-            return (
-                all(gives_atoms(world, part) for part in node.args[:1] if thing is enumerate)
-                if thing is enumerate
-                else all(gives_atoms(world, part) for part in node.args)
-            )
-        return (
-            getattr(thing, "__name__", "") in ("tqdm", "trange")
-            and bool(node.args)
-            and gives_atoms(world, node.args[0])
+        raise CellRefused(
+            "the function given as `key` does more than return a value. Collect the values first.", loop.line
         )
-    if isinstance(node, ast.ListComp):
-        return isinstance(node.elt, (ast.Constant, ast.JoinedStr))
-    return isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Slice) and gives_atoms(world, node.value)
 
 
 def label(loop: Loop) -> str:

@@ -6,7 +6,7 @@ import ast
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from concompare.cells import names
+from concompare.cells import known, names
 
 Node = TypeVar("Node", bound=ast.AST)
 
@@ -59,10 +59,20 @@ HIDDEN = "_concompare_"
 """How the names begin that are ours and not the notebook's."""
 RESULT = "_concompare_result"
 """Stands for the collected values in the tail of a comprehension."""
-CONSUMERS = frozenset("list tuple set frozenset sum max min sorted any all dict next".split())
-CONSUMING_METHODS = frozenset("join extend update union".split())
+CONSUMERS = frozenset(
+    known.words("""
+    list tuple set frozenset sum max min sorted any all dict next
+    """)
+)
+CONSUMING_METHODS = frozenset(
+    known.words("""
+    join extend update union
+    """)
+)
 CONSUMING_FUNCTIONS = frozenset(
-    "Counter deque OrderedDict fsum prod mean fmean median stdev pstdev variance chain fromiter".split()
+    known.words("""
+    Counter deque OrderedDict fsum prod mean fmean median stdev pstdev variance chain fromiter
+    """)
 )
 STOPPING = frozenset({"any", "all", "next"})
 Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
@@ -141,6 +151,7 @@ class Search:
         self.children(node, holders)
 
     def add(self, loop: Loop) -> None:
+        """Note a loop that was found."""
         self.found.append(loop)
 
     def children(self, node: ast.expr, holders: list[ast.AST]) -> None:
@@ -207,7 +218,9 @@ def consumed(loop: Loop, consumer: str, holder: ast.AST) -> Loop:
     return loop
 
 
-def mapped_call(node: ast.AST, shadowed: set[str], prefix: str = "") -> tuple[ast.expr, list[ast.expr], ast.expr] | None:
+def mapped_call(
+    node: ast.AST, shadowed: set[str], prefix: str = ""
+) -> tuple[ast.expr, list[ast.expr], ast.expr] | None:
     """Return (target, items, call) of a `map` or `starmap`, or None."""
     if not isinstance(node, ast.Call) or node.keywords or len(node.args) < 2:
         return None

@@ -36,10 +36,12 @@ class Walk:
         self.flow = Flow(sure=set(sure))
 
     def read(self, name: str, line: int) -> None:
+        """Note that a name is read."""
         if name not in self.flow.sure:
             self.flow.exposed.setdefault(name, line)
 
     def write(self, name: str, line: int) -> None:
+        """Note that a name is written."""
         self.flow.written.setdefault(name, line)
         self.flow.sure.add(name)
 
@@ -56,24 +58,27 @@ class Walk:
         return ends
 
     def join(self, ends: list[set[str]]) -> None:
+        """Go on from whichever alternative was taken."""
         if ends:
             self.flow.sure = set.intersection(*ends)
         else:
             self.flow.ended = True
 
     def nodes(self, nodes: Iterable[ast.AST | None]) -> None:
+        """Walk nodes one after the other."""
         for node in nodes:
             if node is not None:
                 self.node(node)
 
     def node(self, node: ast.AST) -> None:
-        method = getattr(self, "on_" + type(node).__name__, None)
+        """Walk a node."""
+        method = getattr(self, "_on_" + type(node).__name__, None)
         if method is not None:
             method(node)
         else:
             self.nodes(ast.iter_child_nodes(node))
 
-    def on_Name(self, node: ast.Name) -> None:
+    def _on_Name(self, node: ast.Name) -> None:
         if isinstance(node.ctx, ast.Load):
             self.read(node.id, node.lineno)
         elif isinstance(node.ctx, ast.Store):
@@ -84,11 +89,11 @@ class Walk:
             self.flow.deleted.add(node.id)
             self.flow.sure.discard(node.id)
 
-    def on_Assign(self, node: ast.Assign) -> None:
+    def _on_Assign(self, node: ast.Assign) -> None:
         self.node(node.value)
         self.nodes(node.targets)
 
-    def on_AugAssign(self, node: ast.AugAssign) -> None:
+    def _on_AugAssign(self, node: ast.AugAssign) -> None:
         if isinstance(node.target, ast.Name):
             self.read(node.target.id, node.lineno)
         else:
@@ -97,43 +102,43 @@ class Walk:
         if isinstance(node.target, ast.Name):
             self.write(node.target.id, node.lineno)
 
-    def on_AnnAssign(self, node: ast.AnnAssign) -> None:
+    def _on_AnnAssign(self, node: ast.AnnAssign) -> None:
         if node.value is not None:
             self.node(node.value)
             self.node(node.target)
         self.node(node.annotation)
 
-    def on_NamedExpr(self, node: ast.NamedExpr) -> None:
+    def _on_NamedExpr(self, node: ast.NamedExpr) -> None:
         self.node(node.value)
         self.node(node.target)
 
-    def on_BoolOp(self, node: ast.BoolOp) -> None:
+    def _on_BoolOp(self, node: ast.BoolOp) -> None:
         self.node(node.values[0])
         self.branch(node.values[1:])
 
-    def on_IfExp(self, node: ast.IfExp) -> None:
+    def _on_IfExp(self, node: ast.IfExp) -> None:
         self.node(node.test)
         self.join(self.branch([node.body], [node.orelse]))
 
-    def on_Compare(self, node: ast.Compare) -> None:
+    def _on_Compare(self, node: ast.Compare) -> None:
         self.nodes([node.left, node.comparators[0]])
         self.branch(node.comparators[1:])
 
-    def on_If(self, node: ast.If) -> None:
+    def _on_If(self, node: ast.If) -> None:
         self.node(node.test)
         self.join(self.branch(node.body, node.orelse))
 
-    def on_For(self, node: ast.For | ast.AsyncFor) -> None:
+    def _on_For(self, node: ast.For | ast.AsyncFor) -> None:
         self.node(node.iter)
         self.branch([node.target, *node.body], node.orelse)
 
-    on_AsyncFor = on_For
+    _on_AsyncFor = _on_For
 
-    def on_While(self, node: ast.While) -> None:
+    def _on_While(self, node: ast.While) -> None:
         self.node(node.test)
         self.branch(node.body, node.orelse)
 
-    def on_Try(self, node: ast.Try) -> None:
+    def _on_Try(self, node: ast.Try) -> None:
         before = set(self.flow.sure)
         body = self.branch([*node.body, *node.orelse])
         handlers = []
@@ -146,9 +151,9 @@ class Walk:
         if not self.flow.ended:
             self.join([end | added for end in [*body, *handlers]])
 
-    on_TryStar = on_Try
+    _on_TryStar = _on_Try
 
-    def on_ExceptHandler(self, node: ast.ExceptHandler) -> None:
+    def _on_ExceptHandler(self, node: ast.ExceptHandler) -> None:
         if node.type is not None:
             self.node(node.type)
         if node.name:
@@ -158,7 +163,7 @@ class Walk:
             self.flow.deleted.add(node.name)
             self.flow.sure.discard(node.name)
 
-    def on_With(self, node: ast.With | ast.AsyncWith) -> None:
+    def _on_With(self, node: ast.With | ast.AsyncWith) -> None:
         for item in node.items:
             self.node(item)
         if all(is_open(item.context_expr) for item in node.items):
@@ -169,9 +174,9 @@ class Walk:
         if any(may_swallow(item.context_expr) for item in node.items):
             self.flow.sure, self.flow.ended = before, False
 
-    on_AsyncWith = on_With
+    _on_AsyncWith = _on_With
 
-    def on_Match(self, node: ast.Match) -> None:
+    def _on_Match(self, node: ast.Match) -> None:
         self.node(node.subject)
         parts: list[Sequence[ast.AST]] = []
         complete = False
@@ -183,57 +188,58 @@ class Walk:
             parts.append([])
         self.join(self.branch(*parts))
 
-    def on_MatchAs(self, node: ast.MatchAs) -> None:
+    def _on_MatchAs(self, node: ast.MatchAs) -> None:
         if node.pattern is not None:
             self.node(node.pattern)
         if node.name:
             self.write(node.name, node.lineno)
 
-    def on_MatchStar(self, node: ast.MatchStar) -> None:
+    def _on_MatchStar(self, node: ast.MatchStar) -> None:
         if node.name:
             self.write(node.name, node.lineno)
 
-    def on_MatchMapping(self, node: ast.MatchMapping) -> None:
+    def _on_MatchMapping(self, node: ast.MatchMapping) -> None:
         self.nodes(node.keys)
         self.nodes(node.patterns)
         if node.rest:
             self.write(node.rest, node.lineno)
 
-    def on_MatchOr(self, node: ast.MatchOr) -> None:
+    def _on_MatchOr(self, node: ast.MatchOr) -> None:
         self.join(self.branch(*[[pattern] for pattern in node.patterns]))
 
-    def on_Import(self, node: ast.Import | ast.ImportFrom) -> None:
+    def _on_Import(self, node: ast.Import | ast.ImportFrom) -> None:
         for alias in node.names:
             self.write(alias.asname or alias.name.split(".")[0], node.lineno)
 
-    on_ImportFrom = on_Import
+    _on_ImportFrom = _on_Import
 
-    def on_Break(self, node: ast.AST) -> None:
+    def _on_Break(self, node: ast.AST) -> None:
         self.flow.ended = True
 
-    on_Continue = on_Return = on_Break
+    _on_Continue = _on_Return = _on_Break
 
-    def on_Raise(self, node: ast.Raise) -> None:
+    def _on_Raise(self, node: ast.Raise) -> None:
         self.nodes([node.exc, node.cause])
         self.flow.ended = True
 
-    def on_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+    def _on_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         self.nodes(node.decorator_list)
         self.nodes([*node.args.defaults, *node.args.kw_defaults])
         self.free(node)
         self.write(node.name, node.lineno)
 
-    on_AsyncFunctionDef = on_FunctionDef
+    _on_AsyncFunctionDef = _on_FunctionDef
 
-    def on_Lambda(self, node: ast.Lambda) -> None:
+    def _on_Lambda(self, node: ast.Lambda) -> None:
         self.nodes([*node.args.defaults, *node.args.kw_defaults])
         self.free(node)
 
     def free(self, node: ast.AST) -> None:
+        """Note what a function takes from outside as read where it is defined."""
         for name, line in free_names(node).items():
             self.read(name, line)
 
-    def on_ClassDef(self, node: ast.ClassDef) -> None:
+    def _on_ClassDef(self, node: ast.ClassDef) -> None:
         self.nodes(node.decorator_list)
         self.nodes(node.bases)
         self.nodes([keyword.value for keyword in node.keywords])
@@ -244,6 +250,7 @@ class Walk:
         self.write(node.name, node.lineno)
 
     def comprehension(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp) -> None:
+        """Walk a comprehension, whose targets are its own."""
         self.node(node.generators[0].iter)
         bound = {name for part in node.generators for name in stored(part.target)}
         inner = Walk(bound)
@@ -257,7 +264,7 @@ class Walk:
         for name, line in inner.flow.written.items():
             self.flow.written.setdefault(name, line)
 
-    on_ListComp = on_SetComp = on_DictComp = on_GeneratorExp = comprehension
+    _on_ListComp = _on_SetComp = _on_DictComp = _on_GeneratorExp = comprehension
 
 
 def flow_of(nodes: Iterable[ast.AST], sure: Iterable[str] = ()) -> Flow:

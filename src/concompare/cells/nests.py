@@ -116,7 +116,7 @@ def can_walk_again(splitter: Splitter, node: ast.expr) -> bool:
         return any(thing is kind for kind in (range, enumerate, zip, reversed)) and all(
             is_part(part) or is_count(splitter, part) for part in node.args
         )
-    return is_part(node) or isinstance(node, (ast.Tuple, ast.List)) and all(map(is_part, node.elts))
+    return is_part(node) or (isinstance(node, (ast.Tuple, ast.List)) and all(map(is_part, node.elts)))
 
 
 def is_part(node: ast.expr) -> bool:

@@ -156,7 +156,10 @@ def reason_of(effect: Effect, world: World, *, seeded: bool = False, printed: bo
     if effect.kind in ("change", "rebind"):
         if effect.roots and all(root.startswith(LOCAL) for root in effect.roots):
             return None
-        what = " and ".join(f"`{shown(root)}`" for root in sorted(effect.roots) if not root.startswith(LOCAL)) or "an outer object"
+        what = (
+            " and ".join(f"`{shown(root)}`" for root in sorted(effect.roots) if not root.startswith(LOCAL))
+            or "an outer object"
+        )
         text = effect.text.format(what) if "{}" in effect.text else effect.text
         return Reason(effect.line, f"{where or 'every iteration '}{text}", COPIES)
     if effect.kind == "random":
@@ -249,3 +252,20 @@ def works(node: ast.AST) -> bool:
             if not isinstance(func, (ast.Name, ast.Attribute)):
                 return True
     return False
+
+
+PREFIX = 1
+
+"""The step at which the head has done what comes before the first statement of the tail."""
+
+
+def stepped(step: int, place: ast.AST) -> ast.stmt:
+    """Return a statement that says which step the head has done."""
+    target = located(ast.Name(STEP, ast.Store()), place)
+    return located(ast.Assign([target], located(ast.Constant(step), place)), place)
+
+
+def is_step(statement: ast.stmt) -> bool:
+    """Tell whether a statement of the head only counts a step."""
+    target = statement.targets[0] if isinstance(statement, ast.Assign) else None
+    return isinstance(target, ast.Name) and target.id == STEP

@@ -1,4 +1,4 @@
-"""What a piece of code may change, as far as its source shows: effects on named objects, and where values come from."""
+"""What a piece of code may change, as far as its source shows: effects on objects, and where values come from."""
 
 from __future__ import annotations
 
@@ -136,30 +136,30 @@ class Analyzer:
         if node is None:
             return NOTHING
         self.line = getattr(node, "lineno", self.line)
-        method = getattr(self, "on_" + type(node).__name__, None)
+        method = getattr(self, "_on_" + type(node).__name__, None)
         if method is not None:
             result: Value = method(node)
             return result
         return Value(inside=joined(self.value(child) for child in ast.iter_child_nodes(node)).all)
 
-    def on_Constant(self, node: ast.Constant) -> Value:
+    def _on_Constant(self, node: ast.Constant) -> Value:
         return NOTHING
 
-    def on_Name(self, node: ast.Name) -> Value:
+    def _on_Name(self, node: ast.Name) -> Value:
         found = self.root(node.id)
         if node.id not in self.local or self.place == "":
             self.reading.names.add(self.tags.get(node.id, node.id))
         self.reading.roots |= found.all
         return found
 
-    def on_Attribute(self, node: ast.Attribute) -> Value:
+    def _on_Attribute(self, node: ast.Attribute) -> Value:
         base = self.value(node.value)
         thing = calls.resolve(self, node)
         if thing is not MISSING and (known.is_atom(thing) or calls.is_trusted(self, thing)):
             return NOTHING
         return joined([extracted(base), calls.follow_properties(self, node, base)])
 
-    def on_Subscript(self, node: ast.Subscript) -> Value:
+    def _on_Subscript(self, node: ast.Subscript) -> Value:
         base = self.value(node.value)
         self.value(node.slice)
         self.operators(node, base)
@@ -169,12 +169,12 @@ class Analyzer:
                 self.change(base.own, node, "may add a key to {}")
         return extracted(base)
 
-    def on_BinOp(self, node: ast.BinOp) -> Value:
+    def _on_BinOp(self, node: ast.BinOp) -> Value:
         both = joined([self.value(node.left), self.value(node.right)])
         self.operators(node, both)
         return Value(inside=both.all)
 
-    def on_Compare(self, node: ast.Compare) -> Value:
+    def _on_Compare(self, node: ast.Compare) -> Value:
         both = joined(self.value(part) for part in [node.left, *node.comparators])
         self.operators(node, both)
         if any(isinstance(part, (ast.In, ast.NotIn)) for part in node.ops):
@@ -182,48 +182,49 @@ class Analyzer:
                 self.consume(part, self.value(part))
         return Value(inside=both.all)
 
-    def on_BoolOp(self, node: ast.BoolOp) -> Value:
+    def _on_BoolOp(self, node: ast.BoolOp) -> Value:
         return joined(self.value(part) for part in node.values)
 
-    def on_IfExp(self, node: ast.IfExp) -> Value:
+    def _on_IfExp(self, node: ast.IfExp) -> Value:
         self.value(node.test)
         return joined([self.value(node.body), self.value(node.orelse)])
 
-    def on_JoinedStr(self, node: ast.JoinedStr) -> Value:
+    def _on_JoinedStr(self, node: ast.JoinedStr) -> Value:
         for part in node.values:
             self.value(part)
         return NOTHING
 
-    def on_Starred(self, node: ast.Starred) -> Value:
+    def _on_Starred(self, node: ast.Starred) -> Value:
         found = self.value(node.value)
         self.consume(node.value, found)
         return extracted(found)
 
-    def on_NamedExpr(self, node: ast.NamedExpr) -> Value:
+    def _on_NamedExpr(self, node: ast.NamedExpr) -> Value:
         found = self.value(node.value)
         self.bind(node.target, found, node.value)
         return found
 
-    def on_Lambda(self, node: ast.Lambda) -> Value:
+    def _on_Lambda(self, node: ast.Lambda) -> Value:
         free = joined(self.root(name) for name in names.free_names(node))
         self.reading.names |= set(names.free_names(node)) - (set(self.local) if self.place else set())
         self.reading.roots |= free.all
         return Value(frozenset({FUNCTION}), free.all | {FUNCTION})
 
-    def on_Await(self, node: ast.Await) -> Value:
+    def _on_Await(self, node: ast.Await) -> Value:
         if not self.place:
             self.effect("forbidden", node, "`await` needs the notebook's own event loop")
         return extracted(self.value(node.value))
 
-    def on_Yield(self, node: ast.Yield) -> Value:
+    def _on_Yield(self, node: ast.Yield) -> Value:
         self.returned = joined([self.returned, Value(inside=self.value(node.value).all)])
         return NOTHING
 
-    def on_YieldFrom(self, node: ast.YieldFrom) -> Value:
+    def _on_YieldFrom(self, node: ast.YieldFrom) -> Value:
         self.returned = joined([self.returned, Value(inside=self.value(node.value).all)])
         return NOTHING
 
     def comprehension(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp) -> Value:
+        """Follow a comprehension, whose targets are its own."""
         kept, types = dict(self.local), dict(self.types)
         for part in node.generators:
             found = self.value(part.iter)
@@ -244,9 +245,9 @@ class Analyzer:
         self.types = types
         return Value(inside=inside)
 
-    on_ListComp = on_SetComp = on_GeneratorExp = on_DictComp = comprehension
+    _on_ListComp = _on_SetComp = _on_GeneratorExp = _on_DictComp = comprehension
 
-    def on_Call(self, node: ast.Call) -> Value:
+    def _on_Call(self, node: ast.Call) -> Value:
         return calls.call(self, node)
 
     def operators(self, node: ast.AST, operands: Value) -> None:
@@ -318,6 +319,7 @@ class Analyzer:
         self.embed(target.value, value)
 
     def magic(self, name: str, node: ast.AST, *values: Value) -> None:
+        """Follow the special methods of that name of the user's classes."""
         for method in self.world.methods(name):
             calls.follow(self, method, node, list(values))
 
@@ -332,7 +334,7 @@ class Analyzer:
     def statement(self, node: ast.stmt) -> None:
         """Follow a statement."""
         self.line = node.lineno
-        method = getattr(self, "do_" + type(node).__name__, None)
+        method = getattr(self, "_do_" + type(node).__name__, None)
         certain = self.certain
         self.certain = certain and not isinstance(node, BLOCKS)
         if method is None:
@@ -346,29 +348,31 @@ class Analyzer:
         for statement in statements:
             self.statement(statement)
 
-    def do_Expr(self, node: ast.Expr) -> None:
+    def _do_Expr(self, node: ast.Expr) -> None:
         self.value(node.value)
         if isinstance(node.value, ast.Call) and calls.is_unknown_installed(self, node.value):
             with self.fresh():
-                given = [self.value(part) for part in [*node.value.args, *[keyword.value for keyword in node.value.keywords]]]
+                given = [
+                    self.value(part) for part in [*node.value.args, *[keyword.value for keyword in node.value.keywords]]
+                ]
             what = ast.unparse(node.value.func)[:40]
             self.change(joined(given).own, node, f"calls `{what}` for what it does to {{}}")
 
-    def do_Pass(self, node: ast.stmt) -> None:
+    def _do_Pass(self, node: ast.stmt) -> None:
         """Do nothing."""
 
-    do_Break = do_Continue = do_Alias = do_Check = do_Pull = do_Pass
+    _do_Break = _do_Continue = _do_Alias = _do_Check = _do_Pull = _do_Pass
 
-    def do_Assign(self, node: ast.Assign) -> None:
+    def _do_Assign(self, node: ast.Assign) -> None:
         found = self.value(node.value)
         for target in node.targets:
             self.bind(target, found, node.value)
 
-    def do_AnnAssign(self, node: ast.AnnAssign) -> None:
+    def _do_AnnAssign(self, node: ast.AnnAssign) -> None:
         if node.value is not None:
             self.bind(node.target, self.value(node.value), node.value)
 
-    def do_AugAssign(self, node: ast.AugAssign) -> None:
+    def _do_AugAssign(self, node: ast.AugAssign) -> None:
         found = self.value(node.value)
         if isinstance(node.target, ast.Name):
             held = self.value(ast.copy_location(ast.Name(node.target.id, ast.Load()), node.target))
@@ -381,7 +385,7 @@ class Analyzer:
         self.value(loading(node.target))
         self.store(node.target, found)
 
-    def do_For(self, node: ast.For | ast.AsyncFor) -> None:
+    def _do_For(self, node: ast.For | ast.AsyncFor) -> None:
         if isinstance(node, ast.AsyncFor) and not self.place:
             self.effect("forbidden", node, "`async for` needs the notebook's own event loop")
         found = self.value(node.iter)
@@ -391,20 +395,20 @@ class Analyzer:
             self.block(node.body)
         self.block(node.orelse)
 
-    do_AsyncFor = do_For
+    _do_AsyncFor = _do_For
 
-    def do_While(self, node: ast.While) -> None:
+    def _do_While(self, node: ast.While) -> None:
         for _ in range(2):
             self.value(node.test)
             self.block(node.body)
         self.block(node.orelse)
 
-    def do_If(self, node: ast.If) -> None:
+    def _do_If(self, node: ast.If) -> None:
         self.value(node.test)
         self.block(node.body)
         self.block(node.orelse)
 
-    def do_With(self, node: ast.With | ast.AsyncWith) -> None:
+    def _do_With(self, node: ast.With | ast.AsyncWith) -> None:
         if isinstance(node, ast.AsyncWith) and not self.place:
             self.effect("forbidden", node, "`async with` needs the notebook's own event loop")
         for item in node.items:
@@ -417,9 +421,9 @@ class Analyzer:
                 self.bind(item.optional_vars, found, None)
         self.block(node.body)
 
-    do_AsyncWith = do_With
+    _do_AsyncWith = _do_With
 
-    def do_Try(self, node: ast.Try) -> None:
+    def _do_Try(self, node: ast.Try) -> None:
         self.block(node.body)
         for handler in node.handlers:
             self.value(handler.type)
@@ -429,9 +433,9 @@ class Analyzer:
         self.block(node.orelse)
         self.block(node.finalbody)
 
-    do_TryStar = do_Try
+    _do_TryStar = _do_Try
 
-    def do_Match(self, node: ast.Match) -> None:
+    def _do_Match(self, node: ast.Match) -> None:
         found = self.value(node.subject)
         for case in node.cases:
             for part in ast.walk(case.pattern):
@@ -442,18 +446,18 @@ class Analyzer:
             self.value(case.guard)
             self.block(case.body)
 
-    def do_Raise(self, node: ast.Raise) -> None:
+    def _do_Raise(self, node: ast.Raise) -> None:
         self.value(node.exc)
         self.value(node.cause)
 
-    def do_Assert(self, node: ast.Assert) -> None:
+    def _do_Assert(self, node: ast.Assert) -> None:
         self.value(node.test)
         self.value(node.msg)
 
-    def do_Return(self, node: ast.Return) -> None:
+    def _do_Return(self, node: ast.Return) -> None:
         self.returned = joined([self.returned, self.value(node.value)])
 
-    def do_Delete(self, node: ast.Delete) -> None:
+    def _do_Delete(self, node: ast.Delete) -> None:
         for target in node.targets:
             if isinstance(target, (ast.Subscript, ast.Attribute)):
                 self.magic("__delitem__", target, self.value(target.value))
@@ -461,7 +465,7 @@ class Analyzer:
             elif isinstance(target, ast.Name) and target.id in self.declared:
                 self.effect("rebind", target, f"deletes the global name `{target.id}`", {target.id})
 
-    def do_Import(self, node: ast.Import | ast.ImportFrom) -> None:
+    def _do_Import(self, node: ast.Import | ast.ImportFrom) -> None:
         for alias in node.names:
             name = alias.asname or alias.name.split(".")[0]
             self.local[name] = NOTHING
@@ -474,9 +478,9 @@ class Analyzer:
             if alias.name == "*":
                 self.effect("forbidden", node, "`import *` binds names that cannot be seen")
 
-    do_ImportFrom = do_Import
+    _do_ImportFrom = _do_Import
 
-    def do_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+    def _do_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         for part in [*node.decorator_list, *node.args.defaults, *node.args.kw_defaults]:
             self.value(part)
         free = joined(self.root(name) for name in names.free_names(node))
@@ -487,14 +491,14 @@ class Analyzer:
             self.effect("opaque", node, f"the decorated function `{node.name}` is made in every iteration")
         self.functions[node.name] = node
 
-    do_AsyncFunctionDef = do_FunctionDef
+    _do_AsyncFunctionDef = _do_FunctionDef
 
-    def do_Global(self, node: ast.Global) -> None:
+    def _do_Global(self, node: ast.Global) -> None:
         if not self.place:
             self.effect("forbidden", node, "`global` in a loop says nothing that can be split")
         self.declared |= set(node.names)
 
-    def do_Nonlocal(self, node: ast.Nonlocal) -> None:
+    def _do_Nonlocal(self, node: ast.Nonlocal) -> None:
         for name in node.names:
             self.effect("rebind", node, f"changes the closure variable `{name}`", {self.tags.get(name, name)})
         self.declared |= set(node.names)

@@ -7,14 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from concompare.cells import elementwise, known, names, nests
+from concompare.cells.hoist import MAKES, Hoister
 from concompare.cells.loops import RESULT, Loop, located
 from concompare.cells.parts import (
     MADE,
     MOVE,
+    PREFIX,
     PURE,
     SIMPLE,
     STEP,
-    WORTH,
     Alias,
     Check,
     Parts,
@@ -25,19 +26,18 @@ from concompare.cells.parts import (
     flattened,
     is_alias,
     is_result,
-    is_still,
+    is_step,
     loaded,
     order,
     reason_of,
     shown,
+    stepped,
     works,
 )
 from concompare.cells.purity import Analyzer, Reading
 from concompare.cells.values import FUNCTION, ITEM, LOCAL, NOTHING, Value
 from concompare.cells.world import World
 from concompare.errors import CellRefused
-
-MAKES = "keeps a function made in the loop, which sees the loop's own names"
 
 
 @dataclass
@@ -144,6 +144,7 @@ class Splitter:
         return self.finished(head, tail)
 
     def refuse_forbidden(self) -> None:
+        """Refuse what cannot be split wherever it stands."""
         for effect in self.whole.effects:
             if effect.kind == "forbidden":
                 where = f"`{effect.place}`: " if effect.place else ""
@@ -175,10 +176,15 @@ class Splitter:
         return effects if hidden or found is None else found
 
     def reason_of_effects(self, reading: Reading) -> Reason | None:
-        found = (reason_of(effect, self.world, seeded=self.seeded, printed=self.printed or bool(self.started)) for effect in reading.effects)
+        """Return why what code does keeps it out of the workers."""
+        found = (
+            reason_of(effect, self.world, seeded=self.seeded, printed=self.printed or bool(self.started))
+            for effect in reading.effects
+        )
         return next((reason for reason in found if reason is not None), None)
 
     def reason_of_names(self, node: ast.AST, reading: Reading, line: int) -> Reason | None:
+        """Return why the names that code uses keep it out of the workers."""
         touched = reading.names | names.writes(node)
         for name in sorted(touched & set(self.carried)):
             text = f"needs '{name}' from the item before, so the items cannot run in parallel"
@@ -199,6 +205,7 @@ class Splitter:
         return self.look(node).names - names.reads(node) - names.writes(node)
 
     def reason_of_objects(self, reading: Reading, line: int, *, every: bool = False) -> Reason | None:
+        """Return why the objects that code reads keep it out of the workers."""
         for root in sorted(reading.roots & self.altered):
             name = root.removeprefix(LOCAL)
             return Reason(line, f"needs '{name}' as a statement that stays in the notebook changes it", MOVE, name)
@@ -219,12 +226,14 @@ class Splitter:
         return None
 
     def opaque_reason(self, line: int) -> Reason:
+        """Return what it is that cannot be seen."""
         for effect in self.whole.effects:
             if "*" in effect.roots:
                 return Reason(effect.line, effect.text, PURE)
         return Reason(line, "what changes here cannot be seen")
 
     def line_of_change(self, root: str) -> int:
+        """Return the line at which an object changes."""
         return next((effect.line for effect in self.whole.effects if root in effect.roots), self.loop.line)
 
     def save(self) -> Saved:
@@ -252,7 +261,11 @@ class Splitter:
         for statement in statements:
             if isinstance(statement, ast.Pass):
                 continue
-            if isinstance(statement, ast.AnnAssign) and statement.value is not None and isinstance(statement.target, ast.Name):
+            if (
+                isinstance(statement, ast.AnnAssign)
+                and statement.value is not None
+                and isinstance(statement.target, ast.Name)
+            ):
                 target, value = statement.target, statement.value
                 bare = located(ast.AnnAssign(target, statement.annotation, None, 1), statement)
                 first, second = self.one(located(ast.Assign([target], value), statement))
@@ -340,9 +353,11 @@ class Splitter:
         return head, []
 
     def take(self, reading: Reading) -> None:
+        """Note what the head reads."""
         self.read |= reading.roots
 
     def alias_matters(self, statement: ast.stmt) -> bool:
+        """Tell whether a name is given, once, to a part of something that exists outside."""
         stores = [
             part.id
             for part in flattened(self.loop.body)
@@ -437,6 +452,7 @@ class Splitter:
         return first, second
 
     def placeholder(self, node: ast.AST) -> str:
+        """Return a new name of ours."""
         self.count += 1
         return f"{MADE}{self.count}"
 
@@ -472,7 +488,7 @@ class Splitter:
 
     def finished(self, head: list[ast.stmt], tail: list[ast.stmt]) -> Parts:
         """Work out what crosses from the head to the tail and to the notebook."""
-        if not head or not self.did_work and self.lost:
+        if not head or (not self.did_work and self.lost):
             raise self.refusal(tail)
         if self.loop.collects:
             self.refuse_leftovers(tail)
@@ -536,163 +552,6 @@ class Splitter:
         )
 
 
-class Hoister:
-    """Replaces expressions of one statement by names that the head computes."""
-
-    def __init__(self, splitter: Splitter) -> None:
-        self.splitter = splitter
-        self.head: list[ast.stmt] = []
-        self.lost: Reason | None = None
-        self.calm = True
-
-    def statement(self, node: ast.stmt) -> ast.stmt:
-        """Return the statement as the tail runs it."""
-        if isinstance(node, ast.Expr):
-            return located(ast.Expr(self.expression(node.value)), node)
-        if isinstance(node, ast.Assign):
-            value = self.expression(node.value)
-            return located(ast.Assign([self.target(part) for part in node.targets], value), node)
-        if isinstance(node, ast.AnnAssign) and node.value is not None:
-            value = self.expression(node.value)
-            return located(ast.AnnAssign(self.target(node.target), node.annotation, value, node.simple), node)
-        if isinstance(node, ast.AugAssign):
-            target = self.target(node.target)
-            self.calm = self.calm and isinstance(target, ast.Name)
-            self.unsettle(not isinstance(target, ast.Name))
-            return located(ast.AugAssign(target, node.op, self.expression(node.value)), node)
-        return node
-
-    def unsettle(self, happened: bool) -> None:
-        """Note that something of the statement runs before the next hoisted expression, and could raise."""
-        if happened:
-            self.before = True
-
-    before = False
-
-    def target(self, node: ast.expr) -> ast.expr:
-        if isinstance(node, ast.Subscript):
-            self.calm = True
-            return located(ast.Subscript(self.expression(node.value), self.expression(node.slice), node.ctx), node)
-        return node
-
-    def expression(self, node: ast.expr) -> ast.expr:
-        """Return the expression as the tail evaluates it."""
-        if not isinstance(node, WORTH) and not any(isinstance(part, WORTH) for part in ast.walk(node)):
-            self.unsettle(not is_still(node))
-            if any(isinstance(part, ast.Lambda) for part in ast.walk(node)):
-                self.lost = Reason(node.lineno, MAKES, "Define it before the loop")
-            return node
-        reason = self.splitter.reason(node)
-        if self.holds_function(node) and reason is None:
-            reason = Reason(node.lineno, MAKES, "Define it before the loop")
-        display = isinstance(
-            node,
-            (
-                ast.Tuple,
-                ast.List,
-                ast.Dict,
-                ast.Set,
-                ast.Starred,
-                ast.Slice,
-                ast.NamedExpr,
-                ast.Attribute,
-                ast.Subscript,
-            ),
-        )
-        if isinstance(node, (ast.Tuple, ast.List, ast.Set)):
-            display = sum(not is_still(part) for part in node.elts) < 2
-        elif isinstance(node, ast.Dict):
-            display = sum(not is_still(part) for part in [*node.keys, *node.values] if part is not None) < 2
-        if reason is None and not display and not names.writes(node):
-            return self.take(node)
-        kept = self.splitter.did_work
-        made = self.parts(node)
-        if reason is not None and works(node):
-            self.lost = self.lost or reason
-        if self.splitter.did_work and not kept:
-            self.lost = None
-        self.unsettle(True)
-        return made
-
-    def holds_function(self, node: ast.expr) -> bool:
-        with self.splitter.an.fresh():
-            return FUNCTION in self.splitter.an.value(node).all
-
-    def take(self, node: ast.expr) -> ast.expr:
-        """Let the head compute an expression."""
-        splitter = self.splitter
-        splitter.take(splitter.look(node))
-        splitter.did_work = splitter.did_work or works(node)
-        name = splitter.placeholder(node)
-        self.head.append(assigned(name, node))
-        if splitter.started or self.before or len(self.head) > 1:
-            self.head.append(splitter.step(located(ast.Expr(node), node)))
-        return loaded(name, node)
-
-    def parts(self, node: ast.expr) -> ast.expr:
-        """Hoist from the parts of an expression, in the order of evaluation, where they are always evaluated."""
-        if isinstance(node, ast.Call):
-            func = node.func
-            if isinstance(func, ast.Attribute):
-                func = located(ast.Attribute(self.expression(func.value), func.attr, func.ctx), func)
-            args = [self.expression(part) for part in node.args]
-            keywords = [located(ast.keyword(part.arg, self.expression(part.value)), part) for part in node.keywords]
-            return located(ast.Call(func, args, keywords), node)
-        if isinstance(node, ast.BinOp):
-            left = self.expression(node.left)
-            return located(ast.BinOp(left, node.op, self.expression(node.right)), node)
-        if isinstance(node, ast.UnaryOp):
-            return located(ast.UnaryOp(node.op, self.expression(node.operand)), node)
-        if isinstance(node, ast.Compare) and len(node.ops) == 1:
-            left = self.expression(node.left)
-            return located(ast.Compare(left, node.ops, [self.expression(node.comparators[0])]), node)
-        if isinstance(node, ast.IfExp):
-            return located(ast.IfExp(self.expression(node.test), node.body, node.orelse), node)
-        if isinstance(node, ast.BoolOp):
-            return located(ast.BoolOp(node.op, [self.expression(node.values[0]), *node.values[1:]]), node)
-        if isinstance(node, (ast.Tuple, ast.List)):
-            return located(type(node)([self.expression(part) for part in node.elts], node.ctx), node)
-        if isinstance(node, ast.Set):
-            return located(ast.Set([self.expression(part) for part in node.elts]), node)
-        if isinstance(node, ast.Dict):
-            pairs = [
-                (key and self.expression(key), self.expression(value))
-                for key, value in zip(node.keys, node.values, strict=True)
-            ]
-            return located(ast.Dict([key for key, _ in pairs], [value for _, value in pairs]), node)
-        if isinstance(node, (ast.Subscript, ast.Attribute, ast.Starred)):
-            return self.inside(node)
-        if isinstance(node, ast.JoinedStr):
-            return located(ast.JoinedStr([self.expression(part) for part in node.values]), node)
-        if isinstance(node, ast.FormattedValue):
-            return located(ast.FormattedValue(self.expression(node.value), node.conversion, node.format_spec), node)
-        return node
-
-    def inside(self, node: ast.Subscript | ast.Attribute | ast.Starred) -> ast.expr:
-        if isinstance(node, ast.Subscript):
-            base = self.expression(node.value)
-            return located(ast.Subscript(base, self.expression(node.slice), node.ctx), node)
-        if isinstance(node, ast.Attribute):
-            return located(ast.Attribute(self.expression(node.value), node.attr, node.ctx), node)
-        return located(ast.Starred(self.expression(node.value), node.ctx), node)
-
-
-PREFIX = 1
-"""The step at which the head has done what comes before the first statement of the tail."""
-
-
-def stepped(step: int, place: ast.AST) -> ast.stmt:
-    """Return a statement that says which step the head has done."""
-    target = located(ast.Name(STEP, ast.Store()), place)
-    return located(ast.Assign([target], located(ast.Constant(step), place)), place)
-
-
-def is_step(statement: ast.stmt) -> bool:
-    """Tell whether a statement of the head only counts a step."""
-    target = statement.targets[0] if isinstance(statement, ast.Assign) else None
-    return isinstance(target, ast.Name) and target.id == STEP
-
-
 def annotated(node: ast.AST) -> int | None:
     """Return the line of an annotation of a name inside a statement, which the notebook would keep."""
     if isinstance(node, ast.expr):
@@ -705,7 +564,11 @@ def only_holds(root: str, body: Sequence[ast.stmt]) -> bool:
     """Tell whether a name is used in the body for nothing but storing into it or adding to it."""
     holding: set[int] = set()
     for node in flattened(body):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in known.DIRECT_MUTATORS:
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr in known.DIRECT_MUTATORS
+        ):
             holding.add(id(node.func.value))
         elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
             holding.add(id(node.value))

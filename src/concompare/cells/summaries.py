@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from concompare.cells.purity import Analyzer
 
 KNOWN_DECORATORS = frozenset(
-    "cache lru_cache wraps staticmethod classmethod property cached_property dataclass njit jit vectorize guvectorize total_ordering "
-    "contextmanager abstractmethod override final setter getter singledispatch".split()
+    known.words("""
+    cache lru_cache wraps staticmethod classmethod property cached_property dataclass njit jit vectorize
+    guvectorize total_ordering contextmanager abstractmethod override final setter getter singledispatch
+    """)
 )
 DEEPEST = 12
 
@@ -76,15 +78,13 @@ def arrange(
     """Match arguments to parameters; where that cannot be told, every parameter may be any of them."""
     nodes: dict[str, ast.expr] = {}
     everything = joined([*values, *(given.named.values() if given else [])])
-    if given is not None and given.spread or len(values) > len(parameters):
+    if (given is not None and given.spread) or len(values) > len(parameters):
         return dict.fromkeys(parameters, everything), nodes
     bound = dict.fromkeys(parameters, NOTHING)
     args = function.args if isinstance(function, names.FUNCTIONS) else None
-    rest = (
-        args is not None
-        and (args.vararg or args.kwarg)
-        or getattr(getattr(function, "__code__", None), "co_flags", 0) & 12
-    )
+    rest = (args is not None and (args.vararg or args.kwarg)) or getattr(
+        getattr(function, "__code__", None), "co_flags", 0
+    ) & 12
     if rest:
         bound = dict.fromkeys(parameters, everything)
     skipped = len(values) - len(given.nodes) if given else 0
@@ -118,7 +118,8 @@ def apply(an: Analyzer, summary: Summary, node: ast.AST, bound: dict[str, Value]
             elif isinstance(part, ast.Name) and part.id in an.local and an.place:
                 an.effect(effect.kind, line, part.id, roots)
             elif isinstance(part, (ast.Name, ast.Attribute)) and (
-                calls.resolve(an, part) is not MISSING or isinstance(part, ast.Name) and part.id in an.world.definitions
+                calls.resolve(an, part) is not MISSING
+                or (isinstance(part, ast.Name) and part.id in an.world.definitions)
             ):
                 calls.apply_callable(an, part, node, value)
             elif effect.kind == "calls" and not an.world.assume_pure:
@@ -154,7 +155,7 @@ def summarize(an: Analyzer, function: Any) -> Summary | None:
         return found
     definition = function if isinstance(function, names.FUNCTIONS) else world.source(function)
     if definition is None:
-        code = getattr(function, "__code__", None)
+        code: Any = getattr(function, "__code__", None)
         made_by_library = code is not None and code.co_filename == "<string>" and function.__name__.startswith("__")
         world.summaries[key] = (
             Summary([*code.co_varnames[: code.co_argcount]], complete=True) if made_by_library else None
@@ -178,7 +179,7 @@ def summarize(an: Analyzer, function: Any) -> Summary | None:
 
 def walk(an: Analyzer, function: Any, definition: names.FunctionNode, summary: Summary) -> None:
     """Follow the body of a function once."""
-    name = getattr(function, "__qualname__", None) or getattr(definition, "name", "the lambda")
+    name = str(getattr(function, "__qualname__", None) or getattr(definition, "name", "the lambda"))
     child = type(an)(an.world, place=name)
     child.depth = an.depth + 1
     body: list[ast.stmt]
@@ -199,7 +200,12 @@ def walk(an: Analyzer, function: Any, definition: names.FunctionNode, summary: S
             if not is_known_decorator(decorator):
                 child.effect("opaque", decorator, f"`{name}` is decorated by something that cannot be followed", {"*"})
     initial = dict(child.local)
-    child.captured = {name for node in ast.walk(definition) if isinstance(node, names.FUNCTIONS) and node is not definition for name in names.free_names(node)}
+    child.captured = {
+        name
+        for node in ast.walk(definition)
+        if isinstance(node, names.FUNCTIONS) and node is not definition
+        for name in names.free_names(node)
+    }
     child.certain = True
     for _ in range(2):
         child.local = dict(initial)

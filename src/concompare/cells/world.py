@@ -266,7 +266,7 @@ def default_of(function: types.FunctionType, name: str) -> Any:
 def is_plain_data_class(kind: type) -> bool:
     """Tell whether the constructor of a class was written by the standard library."""
     init = vars(kind).get("__init__")
-    return init is None or dataclasses.is_dataclass(kind) and init.__code__.co_filename == "<string>"
+    return init is None or (dataclasses.is_dataclass(kind) and init.__code__.co_filename == "<string>")
 
 
 def qualified(thing: Any) -> str:

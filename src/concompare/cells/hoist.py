@@ -1,0 +1,161 @@
+"""Hoisting: the expressions of a tail statement that workers can compute, replaced by names of what they computed."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from concompare.cells import names
+from concompare.cells.loops import located
+from concompare.cells.parts import WORTH, Reason, assigned, is_still, loaded, works
+from concompare.cells.values import FUNCTION
+
+if TYPE_CHECKING:
+    from concompare.cells.split import Splitter
+
+
+MAKES = "keeps a function made in the loop, which sees the loop's own names"
+
+
+class Hoister:
+    """Replaces expressions of one statement by names that the head computes."""
+
+    def __init__(self, splitter: Splitter) -> None:
+        self.splitter = splitter
+        self.head: list[ast.stmt] = []
+        self.lost: Reason | None = None
+        self.calm = True
+
+    def statement(self, node: ast.stmt) -> ast.stmt:
+        """Return the statement as the tail runs it."""
+        if isinstance(node, ast.Expr):
+            return located(ast.Expr(self.expression(node.value)), node)
+        if isinstance(node, ast.Assign):
+            value = self.expression(node.value)
+            return located(ast.Assign([self.target(part) for part in node.targets], value), node)
+        if isinstance(node, ast.AnnAssign) and node.value is not None:
+            value = self.expression(node.value)
+            return located(ast.AnnAssign(self.target(node.target), node.annotation, value, node.simple), node)
+        if isinstance(node, ast.AugAssign):
+            target = self.target(node.target)
+            self.calm = self.calm and isinstance(target, ast.Name)
+            self.unsettle(not isinstance(target, ast.Name))
+            return located(ast.AugAssign(target, node.op, self.expression(node.value)), node)
+        return node
+
+    def unsettle(self, happened: bool) -> None:
+        """Note that something of the statement runs before the next hoisted expression, and could raise."""
+        if happened:
+            self.before = True
+
+    before = False
+
+    def target(self, node: ast.expr) -> ast.expr:
+        """Return an assignment target as the tail has it."""
+        if isinstance(node, ast.Subscript):
+            self.calm = True
+            return located(ast.Subscript(self.expression(node.value), self.expression(node.slice), node.ctx), node)
+        return node
+
+    def expression(self, node: ast.expr) -> ast.expr:
+        """Return the expression as the tail evaluates it."""
+        if not isinstance(node, WORTH) and not any(isinstance(part, WORTH) for part in ast.walk(node)):
+            self.unsettle(not is_still(node))
+            if any(isinstance(part, ast.Lambda) for part in ast.walk(node)):
+                self.lost = Reason(node.lineno, MAKES, "Define it before the loop")
+            return node
+        reason = self.splitter.reason(node)
+        if self.holds_function(node) and reason is None:
+            reason = Reason(node.lineno, MAKES, "Define it before the loop")
+        display = isinstance(
+            node,
+            (
+                ast.Tuple,
+                ast.List,
+                ast.Dict,
+                ast.Set,
+                ast.Starred,
+                ast.Slice,
+                ast.NamedExpr,
+                ast.Attribute,
+                ast.Subscript,
+            ),
+        )
+        if isinstance(node, (ast.Tuple, ast.List, ast.Set)):
+            display = sum(not is_still(part) for part in node.elts) < 2
+        elif isinstance(node, ast.Dict):
+            display = sum(not is_still(part) for part in [*node.keys, *node.values] if part is not None) < 2
+        if reason is None and not display and not names.writes(node):
+            return self.take(node)
+        kept = self.splitter.did_work
+        made = self.parts(node)
+        if reason is not None and works(node):
+            self.lost = self.lost or reason
+        if self.splitter.did_work and not kept:
+            self.lost = None
+        self.unsettle(True)
+        return made
+
+    def holds_function(self, node: ast.expr) -> bool:
+        """Tell whether the value holds a function made in the loop."""
+        with self.splitter.an.fresh():
+            return FUNCTION in self.splitter.an.value(node).all
+
+    def take(self, node: ast.expr) -> ast.expr:
+        """Let the head compute an expression."""
+        splitter = self.splitter
+        splitter.take(splitter.look(node))
+        splitter.did_work = splitter.did_work or works(node)
+        name = splitter.placeholder(node)
+        self.head.append(assigned(name, node))
+        if splitter.started or self.before or len(self.head) > 1:
+            self.head.append(splitter.step(located(ast.Expr(node), node)))
+        return loaded(name, node)
+
+    def parts(self, node: ast.expr) -> ast.expr:
+        """Hoist from the parts of an expression, in the order of evaluation, where they are always evaluated."""
+        if isinstance(node, ast.Call):
+            func = node.func
+            if isinstance(func, ast.Attribute):
+                func = located(ast.Attribute(self.expression(func.value), func.attr, func.ctx), func)
+            args = [self.expression(part) for part in node.args]
+            keywords = [located(ast.keyword(part.arg, self.expression(part.value)), part) for part in node.keywords]
+            return located(ast.Call(func, args, keywords), node)
+        if isinstance(node, ast.BinOp):
+            left = self.expression(node.left)
+            return located(ast.BinOp(left, node.op, self.expression(node.right)), node)
+        if isinstance(node, ast.UnaryOp):
+            return located(ast.UnaryOp(node.op, self.expression(node.operand)), node)
+        if isinstance(node, ast.Compare) and len(node.ops) == 1:
+            left = self.expression(node.left)
+            return located(ast.Compare(left, node.ops, [self.expression(node.comparators[0])]), node)
+        if isinstance(node, ast.IfExp):
+            return located(ast.IfExp(self.expression(node.test), node.body, node.orelse), node)
+        if isinstance(node, ast.BoolOp):
+            return located(ast.BoolOp(node.op, [self.expression(node.values[0]), *node.values[1:]]), node)
+        if isinstance(node, (ast.Tuple, ast.List)):
+            return located(type(node)([self.expression(part) for part in node.elts], node.ctx), node)
+        if isinstance(node, ast.Set):
+            return located(ast.Set([self.expression(part) for part in node.elts]), node)
+        if isinstance(node, ast.Dict):
+            pairs = [
+                (key and self.expression(key), self.expression(value))
+                for key, value in zip(node.keys, node.values, strict=True)
+            ]
+            return located(ast.Dict([key for key, _ in pairs], [value for _, value in pairs]), node)
+        if isinstance(node, (ast.Subscript, ast.Attribute, ast.Starred)):
+            return self.inside(node)
+        if isinstance(node, ast.JoinedStr):
+            return located(ast.JoinedStr([self.expression(part) for part in node.values]), node)
+        if isinstance(node, ast.FormattedValue):
+            return located(ast.FormattedValue(self.expression(node.value), node.conversion, node.format_spec), node)
+        return node
+
+    def inside(self, node: ast.Subscript | ast.Attribute | ast.Starred) -> ast.expr:
+        """Hoist from inside a subscript, attribute or starred expression."""
+        if isinstance(node, ast.Subscript):
+            base = self.expression(node.value)
+            return located(ast.Subscript(base, self.expression(node.slice), node.ctx), node)
+        if isinstance(node, ast.Attribute):
+            return located(ast.Attribute(self.expression(node.value), node.attr, node.ctx), node)
+        return located(ast.Starred(self.expression(node.value), node.ctx), node)

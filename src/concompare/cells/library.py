@@ -1,0 +1,140 @@
+"""Calls of builtins and installed functions, by what is known of them; what is not known is trusted."""
+
+from __future__ import annotations
+
+import ast
+import logging
+import random
+import types
+from typing import TYPE_CHECKING, Any
+
+from concompare.cells import calls, known, names
+from concompare.cells.values import NOTHING, Value, extracted
+from concompare.cells.world import MISSING
+
+if TYPE_CHECKING:
+    from concompare.cells.calls import Arguments
+    from concompare.cells.purity import Analyzer
+
+
+LOGGING = frozenset(
+    known.words("""
+    info debug warning error exception critical log
+    """)
+)
+
+
+def call_builtin(an: Analyzer, name: str, node: ast.Call, given: Arguments) -> Value:
+    """Follow a call of a builtin function or type."""
+    if name in known.FORBIDDEN:
+        an.effect("forbidden", node, f"`{name}()` {known.FORBIDDEN[name]}")
+        return NOTHING
+    if name == "print":
+        if given.flag("file"):
+            an.change(given.named["file"].own, node, "prints into {}")
+        an.effect("print", node, "prints")
+        return NOTHING
+    if name == "open":
+        return call_open(an, node, given)
+    if name in ("next", "setattr", "delattr") and given.positional:
+        an.change(
+            given.positional[0].own, node, "takes the next of {}" if name == "next" else "sets an attribute of {}"
+        )
+    if name == "type" and len(node.args) == 1:
+        return Value(frozenset({"the class"}), frozenset({"the class"}))
+    calls.apply_callables(an, node, given)
+    for part, value in zip(given.nodes, given.positional, strict=True):
+        an.consume(part, value)
+    if name in known.ATOMIC_BUILTINS:
+        return NOTHING
+    return Value(inside=given.all.all) if name in known.FRESH_BUILTINS else extracted(given.all)
+
+
+def call_open(an: Analyzer, node: ast.Call, given: Arguments) -> Value:
+    """Follow the opening of a file: reading is nothing, writing is an effect."""
+    mode = given.keywords.get("mode") or (node.args[1] if len(node.args) > 1 else ast.Constant("r"))
+    text = mode.value if isinstance(mode, ast.Constant) else None
+    if not isinstance(text, str) or set(text) & set("wax+"):
+        path = given.all.all or names.reads(*node.args[:1])
+        same = isinstance(node.args[0], ast.Constant) if node.args else True
+        kind = "append" if same or not isinstance(text, str) or "a" in text or not path else "file"
+        an.effect(kind, node, "opens a file for writing")
+    return NOTHING
+
+
+def call_installed(an: Analyzer, name: str, node: ast.Call, given: Arguments, thing: Any = None) -> Value:
+    """Take an installed function by what is known of it; what is not known is trusted to change nothing."""
+    written = calls.dotted(an, node.func)
+    if written is not None and (written in known.NAMED or written.rpartition(".")[0] in known.RANDOM_MODULES):
+        name = written
+    module, _, short = name.rpartition(".")
+    owner = getattr(thing, "__self__", None)
+    if is_random(owner) or (module in known.RANDOM_MODULES and short not in known.RANDOM_MAKERS):
+        an.effect("random", node, f"`{ast.unparse(node.func)}` draws from random numbers that all items share")
+    if name in known.FORBIDDEN_FUNCTIONS or module in known.FORBIDDEN_FUNCTIONS:
+        an.effect(
+            "forbidden", node, f"`{name}` {known.FORBIDDEN_FUNCTIONS.get(name) or known.FORBIDDEN_FUNCTIONS[module]}"
+        )
+    if name in known.EFFECT_FUNCTIONS:
+        an.effect("file", node, known.EFFECT_FUNCTIONS[name])
+    if (
+        short in ("display", "pprint", "pp", "clear_output", "warn")
+        or isinstance(owner, logging.Logger)
+        or module == "logging"
+    ):
+        an.effect("print", node, "prints")
+    for position in known.CHANGING_FUNCTIONS.get(name, ()):
+        if position < len(given.positional):
+            an.change(given.positional[position].own, node, f"`{name}` changes {{}}")
+            an.embed(given.nodes[position], given.all)
+    if "out" in given.named:
+        an.change(given.named["out"].own, node, "writes into {}")
+    if isinstance(owner, (list, dict, set)) or isinstance(
+        thing, (types.MethodDescriptorType, types.WrapperDescriptorType)
+    ):
+        if short in known.MUTATORS and given.positional:
+            an.change(
+                given.positional[0].own | (an.value(node.func).own if owner is not None else frozenset()),
+                node,
+                "changes {}",
+            )
+        elif short in known.MUTATORS:
+            an.effect("change", node, f"calls `.{short}` of an outer object", {ast.unparse(node.func)})
+    if short == "at" and isinstance(owner, type(None)) is False and given.positional:
+        an.change(given.positional[0].own, node, "changes {}")
+    calls.apply_callables(an, node, given)
+    root = name.partition(".")[0].lstrip("_")
+    if name in ("copy.deepcopy", "operator.index") or (module.lstrip("_") in known.FRESH_MODULES):
+        return NOTHING
+    if root in ("collections", "itertools", "functools", "operator") or name == "copy.copy":
+        return Value(inside=given.all.all)
+    if root == "numpy" and short not in known.ALIASING_NUMPY:
+        return Value(inside=given.all.all)
+    return extracted(given.all)
+
+
+def is_random(owner: Any) -> bool:
+    """Tell whether an object is a source of random numbers."""
+    return isinstance(owner, random.Random) or (
+        type(owner).__name__ in ("RandomState", "Generator") and "numpy" in type(owner).__module__
+    )
+
+
+def is_reader(an: Analyzer, kind: Any, name: str) -> bool:
+    """Tell whether a method of a known type, not among the names that change it, can be trusted to change nothing."""
+    if kind is MISSING:
+        return False
+    module = kind.__module__.partition(".")[0]
+    return module in (
+        "builtins",
+        "collections",
+        "numpy",
+        "datetime",
+        "pathlib",
+        "re",
+        "types",
+        "array",
+        "fractions",
+        "decimal",
+        "scipy",
+    )
