@@ -57,6 +57,29 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class Slice:
+    """A stretch of time in which a thread's shares did not change: on a CPU, ready without one; the rest blocked."""
+
+    start: float
+    end: float
+    computing: float
+    waiting: float
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """What one worker's thread did when, seen from outside.
+
+    Attributes:
+        ident: Process id and thread id.
+        slices: In order of time, in seconds since the pass began.
+    """
+
+    ident: tuple[int, int]
+    slices: tuple[Slice, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Ledger:
     """Where workers × wall of one pass went, in worker-seconds; the parts sum to `total` but for `unexplained`.
 
@@ -92,6 +115,7 @@ class Pass:
         stopped: Why the pass was cut short ("capped at 2.1 s"), or None. No statistic uses a stopped pass.
         peak_memory: Highest memory of all workers together (PSS on Linux, else USS), or None where not measured.
         messages: Kept for one pass of a trial, to bound what is stored; empty for the others.
+        tracks: When each worker was on a CPU, where that was recorded.
     """
 
     items: int
@@ -109,6 +133,7 @@ class Pass:
     peak_memory: int | None = None
     ledger: Ledger | None = None
     messages: tuple[Message, ...] = ()
+    tracks: tuple[Track, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

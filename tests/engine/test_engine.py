@@ -21,6 +21,7 @@ from concompare.engine.interrupt import guarded
 from concompare.engine.order import Order, Settled
 from concompare.engine.outcome import Outcome, PassOptions
 from concompare.engine.passes import Chunk
+from concompare.engine.sampling import can_sample, slices_of
 from concompare.errors import Interrupted, ItemTimeout, RemoteError, WorkerDied
 from concompare.parcels import Parcel, given_back, lend, pack, pack_error, put, unpack
 
@@ -267,12 +268,13 @@ class Button:
 
 
 def test_an_interrupt_keeps_what_has_finished_and_ends_python_threads() -> None:
-    button, ended = Button(), []
+    button, both, ended = Button(), threading.Barrier(2), []
 
     def work(x: int) -> int:
         if x < 2:
             return x
         try:
+            both.wait(10)
             button.running.set()
             while True:
                 pass
@@ -404,3 +406,32 @@ def test_without_room_in_shared_memory_results_still_come(monkeypatch: pytest.Mo
     with engine.lease(backends.find("processes"), 2, fresh=True) as pool:
         values = engine.run_pass(namespace["f"], [np.zeros(200_000) + x for x in range(6)], pool).values
     assert [float(value[0]) for value in values] == [1, 2, 3, 4, 5, 6]
+
+
+# ---------------------------------------------------------------------------------------------------------- timelines
+
+
+def test_counts_that_come_late_are_laid_into_the_time_before() -> None:
+    ms = 1_000_000
+    samples = [(0.0, 0, 0), (0.002, 0, 0), (0.004, 0, 0), (0.006, 3 * ms, 2 * ms), (0.008, 3 * ms, 2 * ms)]
+    found = slices_of(samples)
+    assert [(round(s.start, 4), round(s.end, 4), round(s.computing, 2), round(s.waiting, 2)) for s in found] == [
+        (0.0, 0.002, 0.0, 0.5),
+        (0.002, 0.004, 0.5, 0.5),
+        (0.004, 0.006, 1.0, 0.0),
+        (0.006, 0.008, 0.0, 0.0),
+    ]
+
+
+@pytest.mark.skipif(not can_sample(), reason="this system does not count what the sampler reads")
+@pytest.mark.parametrize("name", ["threads", "processes"])
+def test_a_timeline_has_a_track_for_every_worker_that_adds_up_to_its_cpu_time(name: str) -> None:
+    namespace: dict[str, Any] = {"__name__": "__main__"}
+    exec("def f(x):\n    s = 0\n    for i in range(500_000): s += i\n    return s", namespace)
+    with engine.lease(backends.find(name), 2) as pool:
+        record = engine.run_pass(namespace["f"], range(8), pool, PassOptions(timeline=True)).record
+    assert record is not None
+    assert len(record.tracks) == 2
+    seen = sum((piece.end - piece.start) * piece.computing for track in record.tracks for piece in track.slices)
+    assert seen == pytest.approx(record.cpu, rel=0.25)
+    engine.close_pools()

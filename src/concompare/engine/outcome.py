@@ -23,6 +23,7 @@ class PassOptions:
         cap: Seconds after which the pass is stopped for good; None: no cap.
         memory: Whether to watch the workers' memory.
         seed: One independent random stream per item, made of this number and the item's position; None: none.
+        timeline: Whether to record when each worker was on a CPU (where the system tells).
         keep_values: Whether the outcome holds the values (a tail that was given them all may not need them again).
         first: Position of the first item; those before it were run already.
     """
@@ -37,6 +38,7 @@ class PassOptions:
     memory: bool = False
     keep_values: bool = True
     seed: int | None = None
+    timeline: bool = False
     first: int = 0
 
 

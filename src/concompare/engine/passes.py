@@ -26,6 +26,7 @@ from concompare.engine.interrupt import Guard, guarded
 from concompare.engine.order import Order, Settled
 from concompare.engine.outcome import LAST, Outcome, PassOptions
 from concompare.engine.pooling import Pool, lease
+from concompare.engine.sampling import Sampler, can_sample
 from concompare.engine.seeding import SeededHere, seeded_modules
 from concompare.engine.stopping import stop_threads
 from concompare.engine.transport import Transport
@@ -114,6 +115,8 @@ class PassRun:
                 stack.enter_context(output.routed())
                 if self.options.seed is not None:
                     stack.enter_context(seeded_modules(self.function))
+            if self.options.timeline and self.pool.idents and can_sample():
+                self.sampler = Sampler(self.pool.idents)
             self.began = self.looked = self.clock()
             try:
                 self.loop(guard)
@@ -404,6 +407,7 @@ class PassRun:
         self.conclude()
 
     unstoppable: tuple[str, ...] = ()
+    sampler: Sampler | None = None
 
     def words_of_interrupt(self) -> str:
         """Return the one line that an interrupt shows."""
@@ -422,10 +426,11 @@ class PassRun:
         """Write the record of the pass."""
         if self.options.progress is not None:
             self.options.progress(self.finished, self.count)
+        wall = self.clock() - self.began
         messages = tuple(self.messages)
         self.outcome.record = Pass(
             items=sum(message.count for message in messages),
-            wall=self.clock() - self.began,
+            wall=wall,
             cpu=sum(message.cpu + message.native_cpu for message in messages),
             failures=len(self.outcome.failures),
             stopped=self.stopped,
@@ -434,7 +439,9 @@ class PassRun:
             packing=sum(message.packing for message in messages),
             peak_memory=self.peak or None,
             messages=messages,
+            tracks=self.sampler.stop(self.began) if self.sampler is not None else (),
         )
+        self.sampler = None
         if self.transport is not None:
             self.transport.close()
 

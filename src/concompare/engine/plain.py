@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sized
+from itertools import islice
 from typing import Any
 
 from concompare.engine.chunks import Chunker
@@ -60,6 +61,7 @@ class PlainLoop:
     ) -> None:
         self.function, self.outcome, self.options = function, outcome, options
         self.on_value, self.clock = on_value, clock
+        self.many: Callable[[int, list[Any]], object] | None = getattr(on_value, "many", None)
         self.messages: list[Message] = []
         self.printed: list[tuple[int, str, str]] = []
         self.finished = 0
@@ -78,14 +80,10 @@ class PlainLoop:
 
     def run(self, items: Iterator[Any], count: int | None) -> None:
         """Take items chunk by chunk; one by one where a tail must run after each."""
-        chunker = Chunker(1, count, 1 if self.on_value is not None else self.options.chunk)
+        chunker = Chunker(1, count, 1 if self.on_value is not None and self.many is None else self.options.chunk)
         while not self.outcome.stopped:
             each, size = chunker.each, chunker.next()
-            chunk = []
-            for item in items:
-                chunk.append(item)
-                if len(chunk) == size:
-                    break
+            chunk = list(islice(items, size))
             if not chunk:
                 return
             chunker.learn(len(chunk), self.compute(chunk, each), 0)
@@ -146,6 +144,13 @@ class PlainLoop:
             self.outcome.failures = (*self.outcome.failures, failure)
             if offset < len(done.values):
                 done.values[offset] = failure
+        if not done.errors and (self.on_value is None or self.many is not None):
+            if self.options.keep_values:
+                self.outcome.values.extend(done.values)
+            self.finished += len(done.values)
+            if self.many is not None:
+                self.many(first, done.values)
+            return
         for value in done.values:
             if self.options.keep_values:
                 self.outcome.values.append(value)

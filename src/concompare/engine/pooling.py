@@ -53,6 +53,7 @@ class Pool:
         self.keep = False
         self.folder: Path | None = None
         self.executor: Executor | None = None
+        self.idents: tuple[tuple[int, int], ...] = ()
         self.pids: tuple[int, ...] = ()
         self.knows: dict[str, set[tuple[int, int]]] = {}
         self.state = ""
@@ -133,6 +134,7 @@ class Pool:
                 if not near and folder is not None:
                     shutil.rmtree(folder, ignore_errors=True)
         self.got = len({answer[:2] for answer in answers})
+        self.idents = tuple(sorted({answer[:2] for answer in answers}))
         self.pids = tuple(sorted({answer[0] for answer in answers}))
 
     def greet(self, call: Callable[..., Any], *arguments: object) -> Future[Any]:
