@@ -96,6 +96,7 @@ def compare(
     temporaries: Sequence[str] = (),
     chunk: int | None = None,
     timeout: float | None = None,
+    timeline: bool = False,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> tuple[Comparison, Kept]:
     """Compare backends and worker counts on a task, within a budget.
@@ -120,6 +121,7 @@ def compare(
         temporaries: Names that the function gives back beside its value.
         chunk: Items per message; None: the engine measures.
         timeout: Seconds per item.
+        timeline: Whether to record when each worker was on a CPU, in the first pass of its pool.
         progress: Called with the items finished and their number during the confirming run.
 
     Raises:
@@ -128,7 +130,7 @@ def compare(
     if seed is None:
         seed = time.time_ns() % 10_000
     counts = tuple(workers) if workers is not None else None
-    wishes = Wishes(counts, budget, scaling, seed, chunk, timeout, tuple(temporaries))
+    wishes = Wishes(counts, budget, scaling, seed, chunk, timeout, tuple(temporaries), timeline)
     if runner is None:
         from concompare import engine
 

@@ -32,6 +32,7 @@ class Wishes:
         workers: Worker counts, or None for the default ladder.
         chunk: Items per message, or None for measured.
         timeout: Seconds per item, or None.
+        timeline: Whether to record when each worker ran, in the first pass of each.
         temporaries: Names that the function gives back beside its value.
     """
 
@@ -42,6 +43,7 @@ class Wishes:
     chunk: int | None = None
     timeout: float | None = None
     temporaries: tuple[str, ...] = ()
+    timeline: bool = False
 
 
 @dataclass
@@ -251,6 +253,7 @@ class Trials:
         if not warm_up:
             self.tell(f"{bench.arm.name}: block {block}")
         options = self.runner.PassOptions(
+            **({"timeline": True} if self.wishes.timeline and not bench.passes else {}),
             output="drop",
             temporaries=self.wishes.temporaries,
             chunk=self.wishes.chunk,

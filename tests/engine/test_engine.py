@@ -21,9 +21,10 @@ from concompare.engine.interrupt import guarded
 from concompare.engine.order import Order, Settled
 from concompare.engine.outcome import Outcome, PassOptions
 from concompare.engine.passes import Chunk
-from concompare.engine.sampling import can_sample, slices_of
+from concompare.engine.sampling import can_sample, slices_of, within
 from concompare.errors import Interrupted, ItemTimeout, RemoteError, WorkerDied
 from concompare.parcels import Parcel, given_back, lend, pack, pack_error, put, unpack
+from concompare.records import Slice
 
 # -------------------------------------------------------------------------------------------------------- chunk sizes
 
@@ -421,6 +422,17 @@ def test_counts_that_come_late_are_laid_into_the_time_before() -> None:
         (0.004, 0.006, 1.0, 0.0),
         (0.006, 0.008, 0.0, 0.0),
     ]
+
+
+def test_a_track_ends_where_its_worker_has_nothing_to_do() -> None:
+    slices = (Slice(0.0, 1.0, 1.0, 0.0), Slice(1.0, 4.0, 0.0, 0.0))
+    assert within(slices, [(0.5, 1.5), (2.0, 2.5), (3.5, 9.0)]) == (
+        Slice(0.5, 1.0, 1.0, 0.0),
+        Slice(1.0, 1.5, 0.0, 0.0),
+        Slice(2.0, 2.5, 0.0, 0.0),
+        Slice(3.5, 4.0, 0.0, 0.0),
+    )
+    assert within(slices, []) == ()
 
 
 @pytest.mark.skipif(not can_sample(), reason="this system does not count what the sampler reads")

@@ -406,6 +406,14 @@ class PassRun:
         self.flying.clear()
         self.conclude()
 
+    def busy(self) -> dict[tuple[int, int], list[tuple[float, float]]]:
+        """Return when each worker had a message."""
+        spans: dict[tuple[int, int], list[tuple[float, float]]] = {ident: [] for ident in self.idents}
+        by_number = {number: ident for ident, number in self.idents.items()}
+        for message in sorted(self.messages, key=lambda message: message.received):
+            spans[by_number[message.worker]].append((message.received, message.returned))
+        return spans
+
     unstoppable: tuple[str, ...] = ()
     sampler: Sampler | None = None
 
@@ -439,7 +447,7 @@ class PassRun:
             packing=sum(message.packing for message in messages),
             peak_memory=self.peak or None,
             messages=messages,
-            tracks=self.sampler.stop(self.began) if self.sampler is not None else (),
+            tracks=self.sampler.stop(self.began, self.busy()) if self.sampler is not None else (),
         )
         self.sampler = None
         if self.transport is not None:

@@ -43,8 +43,13 @@ class Sampler:
         while self.process.poll() is None and os.fstat(self.file.fileno()).st_size < SAMPLE.size:
             os.sched_yield()
 
-    def stop(self, began: float) -> tuple[Track, ...]:
-        """End the sampler and return what it saw, in seconds since `began`; one track per worker."""
+    def stop(self, began: float, busy: dict[tuple[int, int], list[tuple[float, float]]]) -> tuple[Track, ...]:
+        """End the sampler and return what it saw of the workers at work, one track per worker.
+
+        Args:
+            began: When the pass began; the tracks are in seconds since then.
+            busy: When each worker had a message, as (start, end) in order; beyond that it is idle, not blocked.
+        """
         assert self.process.stdin is not None
         self.process.stdin.close()
         self.process.wait()
@@ -55,7 +60,26 @@ class Sampler:
         for moment, place, ran, waited in SAMPLE.iter_unpack(data[: len(data) // SAMPLE.size * SAMPLE.size]):
             if place != READY:
                 seen.setdefault(place, []).append((moment - began, ran, waited))
-        return tuple(Track(self.idents[place], slices_of(samples)) for place, samples in sorted(seen.items()))
+        found = ((self.idents[place], slices_of(samples)) for place, samples in sorted(seen.items()))
+        return tuple(Track(ident, within(slices, busy.get(ident, []))) for ident, slices in found)
+
+
+def within(slices: tuple[Slice, ...], spans: list[tuple[float, float]]) -> tuple[Slice, ...]:
+    """Return the parts of slices that lie within spans; both are in order and free of overlap."""
+    kept: list[Slice] = []
+    remaining = iter(spans)
+    span = next(remaining, None)
+    for piece in slices:
+        while span is not None and span[1] <= piece.start:
+            span = next(remaining, None)
+        while span is not None and span[0] < piece.end:
+            start, end = max(piece.start, span[0]), min(piece.end, span[1])
+            if end > start:
+                kept.append(replace(piece, start=start, end=end))
+            if span[1] > piece.end:
+                break
+            span = next(remaining, None)
+    return tuple(kept)
 
 
 def slices_of(samples: list[tuple[float, int, int]]) -> tuple[Slice, ...]:

@@ -9,7 +9,7 @@ from concompare.render.parts import LEDGER_PARTS, Bar, Curve, Pictures, Point, S
 from concompare.render.rows import configuration, is_picked, name_of, ordered
 
 if TYPE_CHECKING:
-    from concompare.records import Comparison, Ledger, Message, Trial
+    from concompare.records import Comparison, Ledger, Message, Slice, Track, Trial
     from concompare.render.rows import Configuration
 
 MOST_BARS = 9
@@ -17,6 +17,9 @@ MOST_STRIPS = 8
 MOST_GROUPS = 3
 MESSAGES_IN_SIGHT = 24
 """The timeline shows the time in which the busiest worker handles about so many messages."""
+
+TRACK_IN_SIGHT = 0.4
+"""Seconds shown of strips seen from outside: threads pass the GIL on every few milliseconds."""
 
 
 def pictures_of(comparison: Comparison, picked: Configuration | None) -> Pictures:
@@ -105,7 +108,7 @@ def few_bars(bars: list[Bar]) -> list[Bar]:
 def timeline_of(comparison: Comparison, picked: Configuration | None) -> Timeline | None:
     """Return the strips of the pick and of other backends at a like worker count, or None where none were recorded."""
     able = [t for t in ordered(comparison, picked) if t.backend != "serial"]
-    recorded = [t for t in able if messages_of(t)]
+    recorded = [t for t in able if messages_of(t) or tracks_of(t)]
     recorded = [t for t in recorded if t.workers > 1] or recorded
     if not recorded:
         return None
@@ -116,7 +119,7 @@ def timeline_of(comparison: Comparison, picked: Configuration | None) -> Timelin
         if abs(trial.workers - like) < abs(nearest.workers - like):
             best[trial.backend] = trial
     chosen = sorted(best.values(), key=recorded.index)[:MOST_GROUPS]
-    ends = [max(m.returned for m in messages_of(t)) for t in chosen]
+    ends = [end_of(t) for t in chosen]
     until = min(max(ends), max(in_sight(t) for t in chosen))
     if until <= 0:
         return None
@@ -131,8 +134,23 @@ def messages_of(trial: Trial) -> tuple[Message, ...]:
     return next((p.messages for p in reversed(trial.passes) if p.messages), ())
 
 
+def tracks_of(trial: Trial) -> tuple[Track, ...]:
+    """Return what was seen of the workers from outside, where that was recorded."""
+    return () if trial.problem is not None else next((p.tracks for p in reversed(trial.passes) if p.tracks), ())
+
+
+def end_of(trial: Trial) -> float:
+    """Return when the last of a trial's strips ends."""
+    tracks = tracks_of(trial)
+    if tracks:
+        return max((piece.end for track in tracks for piece in track.slices), default=0.0)
+    return max(m.returned for m in messages_of(trial))
+
+
 def in_sight(trial: Trial) -> float:
-    """Return the moment until which the busiest worker handled as many messages as can be told apart."""
+    """Return the moment until which what the workers did can be told apart."""
+    if tracks_of(trial):
+        return TRACK_IN_SIGHT
     by_worker: dict[int, list[float]] = {}
     for message in messages_of(trial):
         by_worker.setdefault(message.worker, []).append(message.returned)
@@ -142,18 +160,48 @@ def in_sight(trial: Trial) -> float:
 
 def strips_of(trial: Trial, until: float) -> Strips:
     """Return the strips of one trial up to a moment."""
+    if tracks_of(trial):
+        return tracked_strips_of(trial, until)
     by_worker: dict[int, list[Message]] = {}
     for message in messages_of(trial):
         if message.received < until:
             by_worker.setdefault(message.worker, []).append(message)
-    blocked = trial_shares(trial)
-    lock = blocked.get("lock", 0.0) / ((blocked.get("lock", 0.0) + blocked.get("io", 0.0)) or 1.0)
+    lock = lock_share(trial)
     workers = sorted(by_worker)[:MOST_STRIPS]
     strips = tuple(
         Strip(str(place + 1), tuple(span for m in by_worker[worker] for span in spans_of(m, until, lock)))
         for place, worker in enumerate(workers)
     )
     return Strips(trial.backend, configuration(trial), strips, len(by_worker) - len(strips))
+
+
+def tracked_strips_of(trial: Trial, until: float) -> Strips:
+    """Return the strips of one trial as they were seen from outside; blocked time is drawn as lock or I/O."""
+    lock = lock_share(trial)
+    tracks = tracks_of(trial)
+    strips = tuple(
+        Strip(str(place + 1), tuple(span_of(piece, until, lock) for piece in track.slices if piece.start < until))
+        for place, track in enumerate(tracks[:MOST_STRIPS])
+    )
+    return Strips(trial.backend, configuration(trial), strips, max(0, len(tracks) - MOST_STRIPS))
+
+
+def span_of(piece: Slice, until: float, lock: float) -> Span:
+    """Return a slice of a track as a span."""
+    blocked = max(0.0, 1.0 - piece.computing - piece.waiting)
+    shares = (
+        ("computing", piece.computing),
+        ("waiting", piece.waiting),
+        ("lock", blocked * lock),
+        ("io", blocked * (1 - lock)),
+    )
+    return Span(piece.start, min(piece.end, until), tuple(s for s in shares if s[1] > 0.005))
+
+
+def lock_share(trial: Trial) -> float:
+    """Return the share of a trial's blocked time that is a lock's; the rest is input and output."""
+    blocked = trial_shares(trial)
+    return blocked.get("lock", 0.0) / ((blocked.get("lock", 0.0) + blocked.get("io", 0.0)) or 1.0)
 
 
 def spans_of(message: Message, until: float, lock: float) -> list[Span]:
