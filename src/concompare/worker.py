@@ -112,7 +112,8 @@ class Held:
         self.close = close
 
     def __del__(self) -> None:
-        self.close(self.thing)
+        with contextlib.suppress(OSError, AttributeError, TypeError):  # the interpreter may be half gone
+            self.close(self.thing)
 
 
 FUNCTIONS: OrderedDict[str, Known] = OrderedDict()

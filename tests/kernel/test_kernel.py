@@ -205,3 +205,15 @@ def test_a_long_run_shows_its_progress_and_takes_it_away(notebook: Notebook) -> 
     assert len(short.displays) == 1
     quiet = notebook.run("%%parallel -b threads -w 2 --quiet\nresults = [wait(n) for n in range(12)]")
     assert quiet.displays == []
+
+
+@pytest.mark.parametrize("backend", ["processes", "spawn", "mp-pool"])
+def test_signals_to_the_kernels_group_do_not_reach_what_multiprocessing_starts(
+    backend: str, own_notebook: Notebook
+) -> None:
+    # A restart signals the whole group, and a shutdown waits 2.6 s for members of it that ignore the signal.
+    own_notebook.run("def f(x): return x")
+    own_notebook.run(f"%%parallel -b {backend} -w 2 --quiet\nvalues = [f(x) for x in range(4)]")
+    own_notebook.run("import os, psutil\nchildren = psutil.Process().children()")
+    assert own_notebook.value("len(children) > 0")
+    assert own_notebook.value("[c.pid for c in children if os.getpgid(c.pid) == os.getpgid(0)]") == []

@@ -10,12 +10,13 @@ import contextlib
 import copyreg
 import multiprocessing
 import signal
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import context, spawn
+from multiprocessing import context, spawn, util
 from typing import Any
 
 from concompare.backends.base import Isolation, Start, kill_processes
@@ -38,10 +39,33 @@ def without_main(name: str) -> dict[str, Any]:
     return told
 
 
+spawnv_passfds = getattr(util, "spawnv_passfds", None)
+
+STARTED: list[subprocess.Popen[bytes]] = []
+"""What was started aside, kept so that Python does not take it for forgotten; it ends with this process."""
+
+
+def spawn_aside(path: Any, arguments: list[Any], descriptors: Any) -> int:
+    """Start multiprocessing's own processes in a process group of their own.
+
+    A notebook server signals the kernel's whole group: an interrupt would hit them, a restart would end workers before
+    they can tidy up, and a shutdown waits 2.6 s for multiprocessing's resource tracker, which ignores the signal.
+    """
+    if not getattr(OPENING, "yes", False):
+        assert spawnv_passfds is not None
+        return int(spawnv_passfds(path, arguments, descriptors))
+    process = subprocess.Popen(arguments, executable=path, pass_fds=descriptors, process_group=0)
+    STARTED[:] = [one for one in STARTED if one.poll() is None] if len(STARTED) > 64 else STARTED
+    STARTED.append(process)
+    return process.pid
+
+
 @contextlib.contextmanager
 def starting() -> Iterator[None]:
     """Start processes that ignore our `__main__` and cannot be hit by Ctrl-C before they ignore it themselves."""
     spawn.get_preparation_data = without_main
+    if spawnv_passfds is not None:
+        util.spawnv_passfds = spawn_aside
     OPENING.yes = True
     masked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if hasattr(signal, "pthread_sigmask") else None
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Sized
 from itertools import islice
 from typing import Any
@@ -17,7 +18,7 @@ from concompare.errors import Interrupted
 from concompare.formats import count as count_of
 from concompare.records import Message, Pass
 from concompare.streams import Recorder
-from concompare.worker import Computed, Meter, compute
+from concompare.worker import Computed, Meter, compute, names_of_head, naming, plain
 
 
 def run_plain(
@@ -79,15 +80,61 @@ class PlainLoop:
         return contextlib.nullcontext() if self.seeded is None else seeded_modules(self.function)
 
     def run(self, items: Iterator[Any], count: int | None) -> None:
-        """Take items chunk by chunk; one by one where a tail must run after each."""
-        chunker = Chunker(1, count, 1 if self.on_value is not None and self.many is None else self.options.chunk)
+        """Take items chunk by chunk, which costs little even for tiny ones; a tail runs after each all the same."""
+        chunker = Chunker(1, count, self.options.chunk)
+        in_turns = self.on_value is not None and self.many is None and self.options.output == "show"
         while not self.outcome.stopped:
             each, size = chunker.each, chunker.next()
             chunk = list(islice(items, size))
             if not chunk:
                 return
-            chunker.learn(len(chunk), self.compute(chunk, each), 0)
+            if in_turns:
+                seconds = self.take_turns(chunk)
+            elif self.on_value is not None and self.many is None:
+                seconds = sum(self.compute([item], each=True) for item in chunk if not self.outcome.stopped)
+            else:
+                seconds = self.compute(chunk, each)
+            chunker.learn(len(chunk), seconds, 0)
             self.look(count)
+
+    def take_turns(self, chunk: list[Any]) -> float:
+        """Compute each item and hand its value on before the next; return the seconds the calls took."""
+        first, seconds, clock = self.place, [], time.perf_counter
+        call = plain(self.function if self.seeded is None else self.seeded.at(first))
+        if self.options.temporaries:
+            call = naming(call, self.outcome.names)
+        meter = Meter()
+        for item in chunk:
+            began = clock()
+            try:
+                value = call(item)
+            except BaseException as error:
+                seconds.append(clock() - began)
+                self.hand_on([item], self.failed(error))
+                continue
+            seconds.append(clock() - began)
+            self.finished += 1
+            if self.options.keep_values:
+                self.outcome.values.append(value)
+            assert self.on_value is not None
+            if self.on_value(self.place - 1, value):
+                self.outcome.stopped = True
+                break
+        start, _, cpu, native, waited = meter.read()
+        took, since = sum(seconds), start - self.began
+        moments = (since, since, since, since + took, since + took, since + took)
+        usage = (min(cpu, took), native, waited)
+        self.messages.append(Message(first, len(seconds), 0, *moments, *usage, seconds=tuple(seconds)))
+        return took
+
+    def failed(self, error: BaseException) -> Computed:
+        """Return what a single failed item computed: its error, and the names that it had assigned."""
+        done = Computed()
+        done.errors.append((0, error))
+        self.outcome.names.update(names_of_head(error, self.options.temporaries))
+        if self.options.on_error == "keep":
+            done.values.append(None)
+        return done
 
     def compute(self, chunk: list[Any], each: bool) -> float:
         """Compute one chunk and hand its values on; return the seconds its calls took."""
@@ -95,7 +142,7 @@ class PlainLoop:
         meter = Meter()
         with self.listening(done):
             compute(
-                self.function if self.seeded is None else self.seeded.at(self.finished),
+                self.function if self.seeded is None else self.seeded.at(self.place),
                 chunk,
                 done,
                 each=each,

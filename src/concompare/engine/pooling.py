@@ -91,7 +91,8 @@ class Pool:
         try:
             if self.near:
                 self.folder = make_folder(self.workers if not self.backend.ephemeral else 4096)
-            self.executor = self.backend.open(self.workers, self.start())
+            with starting():
+                self.executor = self.backend.open(self.workers, self.start())
             if self.backend.isolation != "none" and not self.backend.ephemeral:
                 self.rendezvous()
         except BaseException:
