@@ -83,16 +83,6 @@ class Box:
         Box.made += 1
         return Box.made
 
-class Odd:
-    def __init__(self):
-        self.n = 0
-    def __add__(self, other):
-        self.n += 1
-        return self.n + other
-    def __getitem__(self, key):
-        self.n += key
-        return self.n
-
 xs = [1, 2, 3, 4, 5, 6]
 ys = [3, 1, 4, 1, 5, 9]
 zs = ys
@@ -115,7 +105,6 @@ u = 1
 state = 0
 up = counter()
 box = Box(7)
-odd = Odd()
 rng = random.Random(3)
 it = iter([9, 8, 7, 6, 5, 4, 3, 2, 1, 0, 1, 2, 3])
 """
@@ -163,7 +152,7 @@ ITERABLES = [
     "fresh_list(2)",
     "fresh_list({v})",
     "xs[:2]",
-    "dup[0]",
+    "list(dup[0])",
     "out[:2]",
     "[{e}, {e}]",
     "table.items() and [1, 2]",
@@ -182,6 +171,8 @@ DEFINITIONS = [
     "zs = list(ys)\n",
     "def pure(v):\n    return v - 1\n",
     "best = 0.0\nout = []\n",
+    "class Odd:\n    def __init__(self): self.n = 0\n    def __add__(self, v):\n        self.n += 1\n        return self.n + v\n"
+    "    def __getitem__(self, v):\n        self.n += v\n        return self.n\nodd = Odd()\n",
     "log = out\n",
     "ys = [n + 1 for n in xs]\n",
 ]

@@ -181,6 +181,7 @@ class Replay:
         self.position = 0
         self.broken = self.stopped = False
         self.last: Any = None
+        self.earlier: Any = None
         self.held: dict[str, Any] = {}
         self.bar: Any = None
         self.names = program.parts.carried
@@ -238,7 +239,8 @@ class Replay:
 
     def apply(self, position: int, value: Any) -> bool:
         """Replay the tail of one item; True: the loop stopped here."""
-        self.last = item = self.items.take(position)
+        self.earlier, self.last = self.last, self.items.take(position)
+        item = self.last
         self.position = position + 1
         self.at = 0
         self.bind_target(item)
@@ -266,17 +268,23 @@ class Replay:
         """Bind the names that the head of the last item assigned, by computing that item once more in the notebook."""
         steps = self.program.parts.step_of
         wanted = self.uncarried()
-        item: Any = self.last
-        for earlier in range(position, -1, -1):
-            if not wanted or (earlier != position and self.items.known is None):
+        for earlier, item in self.backwards(position):
+            if not wanted:
                 return
-            if earlier != position and self.items.known is not None:
-                item = self.items.known[earlier]
             with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
                 found = self.function(item)[1]
             seen = {name for name in found if name in wanted and (earlier != position or steps.get(name, 0) <= at)}
             self.namespace.update({name: found[name] for name in seen})
             wanted -= seen
+
+    def backwards(self, position: int) -> Iterator[tuple[int, Any]]:
+        """Yield the last item and those before it, as far as they are still known."""
+        yield position, self.last
+        if self.items.known is not None:
+            for earlier in range(position - 1, -1, -1):
+                yield earlier, self.items.known[earlier]
+        elif position:
+            yield position - 1, self.earlier
 
     def uncarried(self) -> set[str]:
         """Return the names that the head assigns and the tail neither needs nor gives."""
@@ -315,9 +323,13 @@ class Replay:
         try:
             with contextlib.suppress(Exception):
                 self.bind_target(item)
-            self.namespace.update({name: found[name] for name in self.program.temporaries if name in found})
+            steps = self.program.parts.step_of
+            given = {name: found[name] for name in self.program.temporaries if name in found}
+            self.namespace.update({name: value for name, value in given.items() if name not in steps})
+            self.given = {name: value for name, value in given.items() if name in steps}
             if self.program.parts.stepped:
                 self.replay_reached(found)
+            self.namespace.update(self.given)
         finally:
             self.clean()
 
@@ -326,7 +338,7 @@ class Replay:
         for name in [*self.names]:
             if name.startswith(MADE) and name not in found:
                 self.namespace.pop(name, None)
-        self.given, self.most = {}, found.get(STEP, 0)
+        self.at, self.most = 0, found.get(STEP, 0)
         self.namespace[REACH] = self.reach
         code = self.compiled(self.program.tail(checked=True))
         if code is None:
@@ -335,9 +347,19 @@ class Replay:
             exec(code, self.namespace)
         except Unreached:
             return
-        except NameError as missing:
-            if not (missing.name or "").startswith(MADE):
-                raise
+        except BaseException as raised:
+            if isinstance(raised, NameError) and (raised.name or "").startswith(MADE):
+                return
+            self.take_back()
+            raise
+
+    def take_back(self) -> None:
+        """Give the names that the failing item's tail did not come to the values of the item before."""
+        steps = self.program.parts.step_of
+        late = {name for name in self.given if steps[name] > self.at}
+        self.given = {}
+        if late and self.position:
+            self.bind_kept(self.position - 1, sys.maxsize)
 
     def clean(self) -> None:
         """Take our own names out of the notebook."""

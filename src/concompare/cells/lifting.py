@@ -137,6 +137,9 @@ def check_objects(lifted: Lifted, namespace: dict[str, Any], items: Any) -> None
         raise CellRefused(
             f"the loop changes {both}, which may be a part of what it reads. Copy it before the loop.", line
         )
+    if alias.overlap(shallow, deep, objects_of(world, namespace, parts.walked - parts.changed), namespace):
+        name = sorted(parts.walked)[0]
+        raise CellRefused(f"the loop may change `{name}` while walking it. Walk a copy of it: list({name}).", line)
     for root, index in parts.apart.items():
         if root in lifted.program.loop.apart:
             continue
@@ -314,7 +317,9 @@ def split(world: World, loop: Loop, wishes: Wishes) -> Parts:
         raise CellRefused(
             f"the loop gives `{name}` a new value while the items depend on it. Make them a list first.", loop.line
         )
-    return splitter.split()
+    parts = splitter.split()
+    parts.walked = set(walked) - same_place - (set() if lazy else walking.copied_roots(world, loop))
+    return parts
 
 
 def refuse_effects_between(splitter: Splitter, loop: Loop) -> None:

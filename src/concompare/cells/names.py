@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
@@ -281,18 +281,37 @@ def flow_of(nodes: Iterable[ast.AST], sure: Iterable[str] = ()) -> Flow:
 
 def reads(*nodes: ast.AST) -> set[str]:
     """Return every name that the nodes may read from outside their own scopes."""
-    walk = Walk()
-    found: set[str] = set()
-    walk.read = lambda name, line: found.add(name)  # type: ignore[method-assign]
-    walk.nodes(nodes)
-    return found | set(walk.flow.exposed)
+    return set().union(*[remembered(node, "read", reads_of) for node in nodes])
 
 
 def writes(*nodes: ast.AST) -> set[str]:
     """Return every name that the nodes may write or delete in the scope they run in."""
+    return set().union(*[remembered(node, "written", writes_of) for node in nodes])
+
+
+def remembered(node: ast.AST, what: str, find: Callable[[ast.AST], frozenset[str]]) -> frozenset[str]:
+    """Return what is found for a node, found once: a tree is asked about many times and never changes."""
+    key = f"concompare_{what}"
+    found: frozenset[str] | None = node.__dict__.get(key)
+    if found is None:
+        found = node.__dict__[key] = find(node)
+    return found
+
+
+def reads_of(node: ast.AST) -> frozenset[str]:
+    """Return every name that a node may read from outside its own scopes."""
     walk = Walk()
-    walk.nodes(nodes)
-    return set(walk.flow.written)
+    found: set[str] = set()
+    walk.read = lambda name, line: found.add(name)  # type: ignore[method-assign]
+    walk.node(node)
+    return frozenset(found) | frozenset(walk.flow.exposed)
+
+
+def writes_of(node: ast.AST) -> frozenset[str]:
+    """Return every name that a node may write or delete in the scope it runs in."""
+    walk = Walk()
+    walk.node(node)
+    return frozenset(walk.flow.written)
 
 
 def stored(target: ast.AST) -> set[str]:

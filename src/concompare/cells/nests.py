@@ -30,6 +30,8 @@ def split_for(splitter: Splitter, node: ast.For) -> Split | None:
     turn = splitter.placeholder(node)
     steps = splitter.steps
     outer, splitter.started = splitter.started, []
+    effects = [effect for part in node.body for effect in splitter.look(part).effects]
+    splitter.touched |= {root for effect in effects if effect.kind in ("change", "opaque") for root in effect.roots}
     head, tail = splitter.emit(node.body)
     splitter.started = outer
     written = names.writes(*head)

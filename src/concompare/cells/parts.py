@@ -55,6 +55,7 @@ class Parts:
         changed: Objects that the tail changes; `read`: objects that the head reads.
         shallow: Those changed objects of which nothing inside changes.
         apart: Objects that the loop changes only at the index that the item gives, which must differ between items.
+        walked: Objects that the loop walks step by step.
         dead: Names that the body deletes.
         needed: Names that the tail reads.
         step_of: The step at which the tail may see a name that the head gives, where that is not the start.
@@ -74,6 +75,7 @@ class Parts:
     read: set[str] = field(default_factory=set)
     shallow: set[str] = field(default_factory=set)
     apart: dict[str, str] = field(default_factory=dict)
+    walked: set[str] = field(default_factory=set)
     dead: set[str] = field(default_factory=set)
     needed: set[str] = field(default_factory=set)
     step_of: dict[str, int] = field(default_factory=dict)

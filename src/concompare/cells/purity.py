@@ -29,11 +29,13 @@ class Reading:
 
     Attributes:
         names: The names it reads from outside its own scopes.
+        called: Those of the names that functions it calls read.
         roots: The objects it reads, by the names they are reached from.
         effects: What it does beyond returning a value.
     """
 
     names: set[str] = field(default_factory=set)
+    called: set[str] = field(default_factory=set)
     roots: set[str] = field(default_factory=set)
     effects: list[Effect] = field(default_factory=list)
 

@@ -74,6 +74,8 @@ class Splitter:
     def __init__(self, world: World, loop: Loop, item: Value, *, seeded: bool = False) -> None:
         self.world, self.loop, self.seeded = world, loop, seeded
         self.an = Analyzer(world)
+        self.nodes = flattened(loop.body)
+        self.stores = [part.id for part in self.nodes if isinstance(part, ast.Name) and not isinstance(part.ctx, ast.Load)]
         written = names.writes(*loop.body)
         for name in written:
             self.an.local[name] = NOTHING
@@ -104,7 +106,7 @@ class Splitter:
         deep = {root for effect in self.whole.effects for root in effect.roots if not effect.direct}
         self.shallow = self.changed - deep
         self.apart = elementwise.apart(self)
-        self.held = {root for root in self.changed if only_holds(root, loop.body)} - self.reached()
+        self.held = {root for root in self.changed if only_holds(root, self.nodes)} - self.reached()
         self.rebound = {root for effect in self.whole.effects if effect.kind == "rebind" for root in effect.roots}
         self.in_tail: dict[str, int] = {}
         self.lost: list[Reason] = []
@@ -113,7 +115,7 @@ class Splitter:
 
     def reached(self) -> set[str]:
         """Return the changed objects that are read by other ways than their own names."""
-        written = {part.id for part in flattened(self.loop.body) if isinstance(part, ast.Name)}
+        written = {part.id for part in self.nodes if isinstance(part, ast.Name)}
         return {root for root in self.changed if root not in written}
 
     def look(self, node: ast.AST) -> Reading:
@@ -202,7 +204,7 @@ class Splitter:
 
     def global_reads(self, node: ast.AST) -> set[str]:
         """Return the notebook's names that functions called by the code read, other than those it reads itself."""
-        return self.look(node).names - names.reads(node) - names.writes(node)
+        return self.look(node).called
 
     def reason_of_objects(self, reading: Reading, line: int, *, every: bool = False) -> Reason | None:
         """Return why the objects that code reads keep it out of the workers."""
@@ -298,7 +300,7 @@ class Splitter:
     def stepwise(self, statement: ast.stmt, first: Statements, second: Statements) -> tuple[Statements, Statements]:
         """Let the tail see the names that the head gives only from the place where the plain loop would."""
         bound = {name for name in names.writes(*first) if not name.startswith(MADE)} - self.replayed - set(self.step_of)
-        if not bound:
+        if not bound and first != [statement]:
             return first, second
         first = [*first, self.step(statement)]
         self.step_of |= dict.fromkeys(bound, self.steps)
@@ -347,6 +349,10 @@ class Splitter:
         self.take(reading)
         self.did_work = self.did_work or works(statement)
         self.given |= names.writes(statement)
+        for part in ast.walk(statement):
+            if isinstance(part, ast.withitem) and isinstance(part.optional_vars, ast.Name) and names.is_open(part.context_expr):
+                name = part.optional_vars.id
+                self.world.notes[f"`{name}` is a file of the workers: after processes it may not be in the notebook"] = None
         head = [statement]
         if is_alias(statement) and self.alias_matters(statement):
             return head, [Alias(statement)]
@@ -358,15 +364,9 @@ class Splitter:
 
     def alias_matters(self, statement: ast.stmt) -> bool:
         """Tell whether a name is given, once, to a part of something that exists outside."""
-        stores = [
-            part.id
-            for part in flattened(self.loop.body)
-            if isinstance(part, ast.Name) and not isinstance(part.ctx, ast.Load)
-        ]
         written = names.writes(statement)
-        return all(stores.count(name) == 1 for name in written) and any(
-            self.an.local.get(name, NOTHING).own for name in written
-        )
+        outer = {root for name in written for root in self.an.local.get(name, NOTHING).own if not root.startswith(LOCAL)}
+        return bool(outer) and all(self.stores.count(name) == 1 for name in written)
 
     def step(self, place: ast.stmt) -> ast.stmt:
         """Return a statement that counts a step of the head."""
@@ -402,7 +402,7 @@ class Splitter:
 
     def loop_level(self, statement: ast.stmt, name: str) -> bool:
         """Tell whether every deletion of a name is a statement of the body itself, or the end of an `except ... as`."""
-        deletes = [part for node in self.loop.body for part in ast.walk(node) if isinstance(part, ast.Delete)]
+        deletes = [part for part in self.nodes if isinstance(part, ast.Delete)]
         deletes = [part for part in deletes if name in names.writes(part)]
         return all(part in self.loop.body for part in deletes)
 
@@ -560,10 +560,10 @@ def annotated(node: ast.AST) -> int | None:
     return next((part.lineno for part in inside), None)
 
 
-def only_holds(root: str, body: Sequence[ast.stmt]) -> bool:
+def only_holds(root: str, nodes: Sequence[ast.AST]) -> bool:
     """Tell whether a name is used in the body for nothing but storing into it or adding to it."""
     holding: set[int] = set()
-    for node in flattened(body):
+    for node in nodes:
         if (
             isinstance(node, ast.Call)
             and isinstance(node.func, ast.Attribute)
@@ -572,4 +572,4 @@ def only_holds(root: str, body: Sequence[ast.stmt]) -> bool:
             holding.add(id(node.func.value))
         elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
             holding.add(id(node.value))
-    return all(id(node) in holding for node in flattened(body) if isinstance(node, ast.Name) and node.id == root)
+    return all(id(node) in holding for node in nodes if isinstance(node, ast.Name) and node.id == root)

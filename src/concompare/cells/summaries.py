@@ -105,6 +105,7 @@ def apply(an: Analyzer, summary: Summary, node: ast.AST, bound: dict[str, Value]
 
     an.reading.roots |= translated(summary.roots, bound)
     an.reading.names |= summary.names
+    an.reading.called |= summary.names
     line = getattr(node, "lineno", an.line)
     for effect in list(summary.effects):
         if effect.kind in ("calls", "maybe-calls"):

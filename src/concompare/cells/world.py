@@ -73,7 +73,7 @@ class World:
         self.notes: dict[str, None] = {}
         self.hazards: dict[str, None] = {}
         self.summaries: dict[Any, Any] = {}
-        self.changed = False
+        self.by_name: dict[str, list[Any]] = {}
         for statement in before:
             self.define(statement)
 
@@ -154,7 +154,9 @@ class World:
 
     def methods(self, name: str) -> list[Any]:
         """Return every method or property of that name in the user's classes."""
-        found: list[Any] = []
+        if name in self.by_name:
+            return self.by_name[name]
+        found = self.by_name[name] = []
         for kind in self.classes():
             if isinstance(kind, type):
                 if name in vars(kind):

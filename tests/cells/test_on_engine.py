@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from concompare import backends, engine
+from tests.cells import plainly, test_golden
+
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+@pytest.fixture(scope="module", params=["threads", "processes"])
+def pool(request: pytest.FixtureRequest) -> Iterator[engine.Pool]:
+    with engine.lease(backends.find(request.param, {}), 2, fresh=True) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize(("name", "cell"), test_golden.LIFTED, ids=[name for name, _ in test_golden.LIFTED])
+def test_a_lifted_cell_leaves_the_same_on_real_workers(
+    name: str, cell: str, pool: engine.Pool, tally: plainly.Tally
+) -> None:
+    plain = plainly.run_plain(cell, test_golden.SETUP)
+    different = plainly.difference(plain, plainly.run_on_engine(cell, test_golden.SETUP, pool))
+    if different:
+        tally.wrong.add(name)
+    assert different is None
