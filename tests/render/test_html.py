@@ -13,9 +13,10 @@ from tests.render.worlds import NASTY, WORLDS
 LARGEST = 300_000
 TAGS = {
     *("div", "span", "p", "strong", "em", "code", "pre", "ul", "li", "img", "progress", "style", "details", "summary"),
+    "a",
     *("table", "caption", "thead", "tbody", "tr", "th", "td"),
 }
-ATTRIBUTES = {"class", "title", "src", "width", "height", "alt", "style", "scope", "align", "colspan", "max", "value"}
+ATTRIBUTES = {"class", "title", "src", "width", "height", "alt", "style", "scope", "align", "colspan", "max", "value", "href"}
 VOID = {"img"}
 
 
@@ -70,6 +71,14 @@ def test_nothing_is_loaded_from_elsewhere(name: str) -> None:
 @pytest.mark.parametrize("name", WORLDS)
 def test_a_report_is_small(name: str) -> None:
     assert len(html_of(view(name)).encode()) < LARGEST
+
+
+def test_every_finding_links_to_its_page_and_nothing_else_links() -> None:
+    links = [link["href"] for link in Page(html_of(view("mocked"))).all("a")]
+    assert links == [f"../docs/findings/{remark.code}.md" for remark in view("mocked").remarks]
+    assert links
+    hostile = [link["href"] or "" for link in Page(html_of(view("hostile"))).all("a")]
+    assert all(re.fullmatch(r"\.\./docs/findings/[a-z-]+\.md", link) for link in hostile)
 
 
 def test_everything_foreign_is_shown_as_text() -> None:

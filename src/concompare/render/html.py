@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -43,6 +44,10 @@ PLAIN_PAGE = (
 """A page that says nothing of a theme: the reader's own preference counts, and we bring the background too."""
 
 
+PAGES = "../docs/findings/"
+"""Where the findings' pages are, seen from `demo_notebooks/` and `build/`; a page that is not there leads nowhere."""
+
+
 @dataclass(frozen=True, slots=True)
 class Picture:
     """A panel in both themes, as data URLs, with the size it is shown in and what it says."""
@@ -61,7 +66,13 @@ def templates() -> Environment:
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, auto_reload=False
     )
     found.globals["percent"] = formats.percent
+    found.globals["page"] = page_of_finding
     return found
+
+
+def page_of_finding(code: str) -> str:
+    """Return the address of a finding's page, or nothing for what is not the code of one."""
+    return f"{PAGES}{code}.md" if re.fullmatch(r"[a-z]+(-[a-z]+)*", code) else ""
 
 
 def html_of(view: View, *, plots: bool = True) -> str:
