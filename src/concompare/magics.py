@@ -292,6 +292,8 @@ class Runs:
 class Place(io.StringIO):
     """A stream for a progress bar: its last line stands in one place of a notebook's output, and blanks clear it."""
 
+    encoding = "utf-8"  # so that tqdm draws blocks
+
     def __init__(self) -> None:
         super().__init__()
         self.handle: Any = None

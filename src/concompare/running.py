@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, TextIO
 from concompare import auto, backends, engine, machine
 from concompare.auto import AUTO
 from concompare.engine import Outcome
-from concompare.errors import BackendUnavailable, CannotShip, ConcompareError
+from concompare.errors import BackendUnavailable, CannotShip, ConcompareError, Interrupted
 from concompare.records import Comparison, Pass, Subject, Trial
 
 if TYPE_CHECKING:
@@ -286,19 +286,23 @@ def measure(task: Task, request: Request, show: Callable[[Progress], None] | Non
 
     items = task.items if isinstance(task.items, list) else list(task.items)
     task = replace(task, items=items, count=len(items))
-    comparison, kept = compare(
-        task.function,
-        items,
-        backends=request.backends,
-        workers=request.workers,
-        budget=request.budget,
-        subject=subject_of(task),
-        scaling="weak" if task.kind == "call" else "strong",  # one call is one call for every worker
-        seed=request.seed,
-        show=show,
-        temporaries=task.temporaries,
-        chunk=request.chunk,
-    )
+    try:
+        comparison, kept = compare(
+            task.function,
+            items,
+            backends=request.backends,
+            workers=request.workers,
+            budget=request.budget,
+            subject=subject_of(task),
+            scaling="weak" if task.kind == "call" else "strong",  # one call is one call for every worker
+            seed=request.seed,
+            show=show,
+            temporaries=task.temporaries,
+            chunk=request.chunk,
+        )
+    except KeyboardInterrupt as error:
+        when = str(error) if isinstance(error, Interrupted) else "interrupted between two passes"
+        raise Interrupted(f"the comparison is not finished: {when}") from None
     auto.remember(task, comparison)
     stopped = replay(task, with_output(kept))
     if kept.error is not None and not stopped:

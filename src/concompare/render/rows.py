@@ -164,6 +164,8 @@ def caption(comparison: Comparison, *, warn: bool = True) -> str:
     subject = comparison.subject
     name = formats.one_line(subject.name, 60)
     counts = sorted({stats.used(t)[-1].items for t in comparison.trials if stats.used(t)})
+    if not counts and comparison.plan is not None and comparison.plan.sampled is not None:
+        counts = [comparison.plan.sampled]
     if comparison.scaling == "weak":
         what = "every worker does the same work; speed-up counts items per second"
     elif counts and counts[0] < subject.items:
