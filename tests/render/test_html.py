@@ -13,10 +13,12 @@ from tests.render.worlds import NASTY, WORLDS
 LARGEST = 300_000
 TAGS = {
     *("div", "span", "p", "strong", "em", "code", "pre", "ul", "li", "img", "progress", "style", "details", "summary"),
-    "a",
-    *("table", "caption", "thead", "tbody", "tr", "th", "td"),
+    *("table", "caption", "thead", "tbody", "tr", "th", "td", "a"),
 }
-ATTRIBUTES = {"class", "title", "src", "width", "height", "alt", "style", "scope", "align", "colspan", "max", "value", "href"}
+ATTRIBUTES = {
+    *("class", "title", "src", "width", "height", "alt", "style"),
+    *("scope", "align", "colspan", "max", "value", "href"),
+}
 VOID = {"img"}
 
 
