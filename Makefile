@@ -7,12 +7,13 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 NOTEBOOKS := $(wildcard demo_notebooks/*.ipynb)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check rest lint types notebooks refresh-notebooks lab oldest by-hand clean
+.PHONY: help demo test check rest lint types notebooks refresh-notebooks browser docs lab oldest by-hand clean
 
 help:
 	@echo "make demo      run the quickstart notebook, print its report, write build/demo.html"
 	@echo "make test      run the tests"
-	@echo "make check     ruff, mypy, the tests and the notebooks"
+	@echo "make check     ruff, mypy, the tests, JupyterLab in a real browser, the notebooks and the docs"
+	@echo "make docs      build the documentation: build/docs/index.html"
 	@echo "make lab       open JupyterLab on the demo notebooks"
 	@echo "make oldest    run the tests with the oldest versions of everything"
 	@echo "make by-hand   compare our numbers with a timing written by hand"
@@ -22,12 +23,12 @@ demo: $(VENV)/test.stamp
 	@$(BIN)/python demo_notebooks/run.py demo_notebooks/01_quickstart.ipynb --show --html build/demo.html
 
 test: $(VENV)/test.stamp
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python -m pytest $(or $(TESTS),--ignore=tests/browser)
 
-check: lint types test notebooks
+check: lint types test browser notebooks docs
 
 # What `make check` does beyond `make test`.
-rest: lint types notebooks
+rest: lint types browser notebooks docs
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
@@ -43,8 +44,17 @@ notebooks: $(VENV)/test.stamp
 refresh-notebooks: $(VENV)/test.stamp
 	$(BIN)/python demo_notebooks/run.py $(NOTEBOOKS) --in-place
 
+# Pictures of what it looked like are in build/browser. Needs Chromium; says so and skips where there is none.
+browser: $(VENV)/browser.stamp
+	$(BIN)/python -m pytest tests/browser
+
+docs: $(VENV)/docs.stamp
+	$(BIN)/python -m sphinx -q -W --keep-going -b html -d build/doctrees docs build/docs
+	@echo "wrote build/docs/index.html"
+
+# The root is this folder, so that the findings' links lead to their pages.
 lab: $(VENV)/lab.stamp
-	$(BIN)/jupyter lab demo_notebooks
+	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/demo_notebooks
 
 oldest: .venv-oldest/test.stamp
 	.venv-oldest/bin/python -m pytest $(or $(TESTS),tests/api tests/machine tests/magics tests/kernel)
@@ -70,6 +80,14 @@ $(VENV)/dev.stamp: pyproject.toml $(VENV)/test.stamp
 
 $(VENV)/lab.stamp: pyproject.toml $(VENV)/test.stamp
 	$(PIP) --editable '.[test,lab]'
+	@touch $@
+
+$(VENV)/browser.stamp: pyproject.toml $(VENV)/test.stamp
+	$(PIP) --editable '.[test,browser]'
+	@touch $@
+
+$(VENV)/docs.stamp: pyproject.toml $(VENV)/test.stamp
+	$(PIP) --editable '.[test,docs]'
 	@touch $@
 
 .venv-oldest/test.stamp: pyproject.toml requirements-oldest.txt | .venv-oldest/bin/python

@@ -5,6 +5,7 @@ Run: python benchmarks/analysis.py
 
 from __future__ import annotations
 
+import contextlib
 import statistics
 import sys
 import time
@@ -41,10 +42,8 @@ def seconds(cell: str, repeat: int = 7) -> float:
     times = []
     for _ in range(repeat):
         start = time.perf_counter()
-        try:
+        with contextlib.suppress(CellRefused):
             cells.lift(cell, namespace)
-        except CellRefused:
-            pass
         times.append(time.perf_counter() - start)
     return statistics.median(times)
 
@@ -54,7 +53,8 @@ def main() -> None:
     cell = long_cell()
     print(f"{len(cell.splitlines())} lines: {seconds(cell) * 1000:.1f} ms")
     every = [seconds(cell, 3) for _, cell in test_golden.LIFTED + test_golden.REFUSED]
-    print(f"{len(every)} golden cells: median {statistics.median(every) * 1000:.2f} ms, longest {max(every) * 1000:.1f} ms")
+    median, longest = statistics.median(every) * 1000, max(every) * 1000
+    print(f"{len(every)} golden cells: median {median:.2f} ms, longest {longest:.1f} ms")
 
 
 if __name__ == "__main__":

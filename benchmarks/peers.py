@@ -116,7 +116,7 @@ def joblib(workers: int) -> tuple[Map, Callable[[], Any]]:
 
 
 def mpire(workers: int) -> tuple[Map, Callable[[], Any]]:
-    from mpire import WorkerPool
+    from mpire.pool import WorkerPool
 
     pool = WorkerPool(workers, keep_alive=True, start_method="fork")
     return (

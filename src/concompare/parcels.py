@@ -81,7 +81,7 @@ def by_value(pickler: type[Any]) -> type[Any]:
         def reducer_override(self, thing: Any) -> Any:
             if type(thing) is CACHED and thing.__module__ == "__main__":
                 settings = thing.cache_parameters()
-                made = (thing.__wrapped__, settings["maxsize"], settings["typed"], functools._CacheInfo)  # type: ignore[attr-defined]
+                made = (thing.__wrapped__, settings["maxsize"], settings["typed"], functools._CacheInfo)
                 return CACHED, made
             return super().reducer_override(thing)
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import math
 import types
+from collections.abc import Hashable
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from functools import cache
 from numbers import Integral, Real
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 R = TypeVar("R")
 
@@ -358,7 +359,7 @@ def from_data(cls: type[R], data: object, path: str = "") -> R:
     where = path or cls.__name__.lower()
     if not isinstance(data, dict):
         raise ValueError(f"{where} must be an object, not {shape(data)}")
-    hints = hints_of(cls)
+    hints = hints_of(cast(Hashable, cls))
     unknown = [str(name) for name in data if name not in hints]
     if unknown:
         raise ValueError(f"{where} has an unknown part {unknown[0][:60]!r}")
@@ -394,7 +395,7 @@ def value_from(kind: Any, data: object, where: str) -> Any:
     accepted = (int, float) if kind is float else kind
     if not isinstance(data, accepted) or (isinstance(data, bool) and kind is not bool):
         raise ValueError(f"{where} must be {kind.__name__}, not {shape(data)}")
-    return float(data) if kind is float else data  # type: ignore[arg-type]
+    return float(data) if kind is float else data
 
 
 def tuple_from(parts: tuple[Any, ...], data: object, where: str) -> tuple[Any, ...]:

@@ -15,8 +15,6 @@ from typing import cast
 from concompare.records import Comparison, Subject
 
 PLACE = "# Put here what the cell uses of other cells: imports, functions, constants"
-HOISTED = "_concompare_"
-"""Prefix of the names that stand for expressions moved out of the tail."""
 Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 CONSUMERS = {ast.ListComp: "list", ast.SetComp: "set", ast.DictComp: "dict", ast.GeneratorExp: ""}
 THREADS = {"threads", "mp-threads", "thread-per-item"}
@@ -157,14 +155,14 @@ def loop(statement: ast.For, subject: Subject, pool: PoolCode, fresh: Fresh) -> 
         return None
     cut = len(statement.body) - len(tail)
     head, written = statement.body[:cut], statement.body[cut:]
-    hoisted: dict[str, ast.expr] = {}
+    hoisted = Hoisted(frozenset(fresh.taken))
     if not all(matches(old, new, hoisted) for old, new in zip(written, tail, strict=True)):
         return None
-    new_names = {name: fresh.name("value") for name in sorted(hoisted)}
+    new_names = {name: fresh.name("value") for name in sorted(hoisted.found)}
     tail = [Renamed(new_names).visit(part) for part in tail]
     assigned = [n for n in stored(head) if n in loaded(tail)]
     outputs = [*assigned, *new_names.values()]
-    results: list[ast.expr] = [*(load(n) for n in assigned), *(hoisted[name] for name in sorted(hoisted))]
+    results: list[ast.expr] = [*(load(n) for n in assigned), *(hoisted.found[name] for name in sorted(hoisted.found))]
     function = function_of(fresh.name("compute"), statement.target, [*head, *returning(results)], fresh)
     items = fresh.name("items")
     target = packed([statement.target, *([packed([store(n) for n in outputs])] if outputs else [])])
@@ -235,10 +233,23 @@ def over_a_function(tree: ast.Module, subject: Subject, pool: PoolCode, fresh: F
     return Rewrite(None, tree.body, [results], items=ast.List([], ast.Load()))
 
 
-def matches(old: ast.AST, new: ast.AST, hoisted: dict[str, ast.expr]) -> bool:
+@dataclass(frozen=True, slots=True)
+class Hoisted:
+    """Expressions that moved out of the tail, by the names that stand for them there: names the cell does not use.
+
+    Attributes:
+        taken: The names of the cell.
+        found: The expressions, by name.
+    """
+
+    taken: frozenset[str]
+    found: dict[str, ast.expr] = field(default_factory=dict)
+
+
+def matches(old: ast.AST, new: ast.AST, hoisted: Hoisted) -> bool:
     """Say whether a statement of the tail is one as written, but for the hoisted expressions, which are collected."""
-    if isinstance(new, ast.Name) and new.id.startswith(HOISTED) and isinstance(old, ast.expr):
-        return ast.dump(hoisted.setdefault(new.id, old)) == ast.dump(old)
+    if isinstance(new, ast.Name) and new.id not in hoisted.taken and isinstance(old, ast.expr):
+        return ast.dump(hoisted.found.setdefault(new.id, old)) == ast.dump(old)
     if type(old) is not type(new):
         return False
     for name in old._fields:
@@ -253,7 +264,7 @@ def matches(old: ast.AST, new: ast.AST, hoisted: dict[str, ast.expr]) -> bool:
     return True
 
 
-def same(one: object, other: object, hoisted: dict[str, ast.expr]) -> bool:
+def same(one: object, other: object, hoisted: Hoisted) -> bool:
     """Say whether two parts of statements match."""
     if isinstance(one, ast.AST) and isinstance(other, ast.AST):
         return matches(one, other, hoisted)

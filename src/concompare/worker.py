@@ -112,8 +112,10 @@ class Held:
         self.close = close
 
     def __del__(self) -> None:
-        with contextlib.suppress(OSError, AttributeError, TypeError):  # the interpreter may be half gone
+        try:
             self.close(self.thing)
+        except (OSError, AttributeError, TypeError):  # the interpreter may be half gone, contextlib with it
+            return
 
 
 FUNCTIONS: OrderedDict[str, Known] = OrderedDict()
@@ -280,7 +282,7 @@ def show_displays(blob: bytes) -> None:
     """Let `display`, imported from IPython, be recorded where the function to come uses it."""
     if b"IPython.core.display_functions" in blob:
         with contextlib.suppress(ImportError):
-            importlib.import_module("IPython.core.display_functions").display = display
+            vars(importlib.import_module("IPython.core.display_functions"))["display"] = display
 
 
 def run(request: Request) -> Answer:

@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """A grammar of cells: loops with stores, branches, aliases, inner loops, helpers with hidden state, errors, early exits."""
 
 from __future__ import annotations
@@ -163,6 +164,7 @@ HEADERS = [
     ("for x, y in zip(xs, zs):", ["x", "y"]), ("for x in it:", ["x"]), ("for x in (pure(v) for v in xs):", ["x"]), ("for x in map(note, xs):", ["x"]),
     ("for x in map(pure, xs):", ["x"]), ("for t in xs:", ["t"]), ("for i in range(6):", ["i"]),
 ]  # fmt: skip
+ODD = "class Odd:\n    def __init__(self): self.n = 0\n    def __add__(self, v):\n        self.n += 1\n        return self.n + v\n    def __getitem__(self, v):\n        self.n += v\n        return self.n\nodd = Odd()\n"
 DEFINITIONS = [
     "",
     "",
@@ -171,8 +173,7 @@ DEFINITIONS = [
     "zs = list(ys)\n",
     "def pure(v):\n    return v - 1\n",
     "best = 0.0\nout = []\n",
-    "class Odd:\n    def __init__(self): self.n = 0\n    def __add__(self, v):\n        self.n += 1\n        return self.n + v\n"
-    "    def __getitem__(self, v):\n        self.n += v\n        return self.n\nodd = Odd()\n",
+    ODD,
     "log = out\n",
     "ys = [n + 1 for n in xs]\n",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import copy
 import io
@@ -47,7 +48,8 @@ class Tally:
         could = len(self.lifted | self.needless)
         share = 100 * len(self.needless) / could
         drawn = f"; generated cells: {self.generated}, lifted {self.generated_lifted}" if self.generated else ""
-        return f"cells: {len(self.wrong)} wrong results, {len(self.needless)} needless refusals of {could} ({share:.1f} %){drawn}"
+        needless = f"{len(self.needless)} needless refusals of {could} ({share:.1f} %)"
+        return f"cells: {len(self.wrong)} wrong results, {needless}{drawn}"
 
 
 def fresh(setup: str) -> dict[str, Any]:
@@ -98,7 +100,7 @@ def run_task(task: cells.Task, namespace: dict[str, Any], how: str, seed: int = 
     names: dict[str, Any] = {}
     try:
         for position in range(len(items)):
-            value, found, text, error, last = results[position]
+            value, found, text, error, _ = results[position]
             print(text, end="")
             if error is not None:
                 names.update(found)
@@ -237,44 +239,44 @@ def difference(plain: Left, other: Left) -> str | None:
 def same(a: Any, b: Any) -> bool:
     """Tell whether two values have the same types and bits all the way down."""
     if isinstance(a, (type, types.FunctionType, types.BuiltinFunctionType, types.ModuleType)):
-        return (
-            type(a) is type(b)
-            and getattr(a, "__qualname__", None) == getattr(b, "__qualname__", None)
-            and same_state(a, b)
-        )
+        same_name = getattr(a, "__qualname__", None) == getattr(b, "__qualname__", None)
+        return type(a) is type(b) and same_name and same_state(a, b)
     if type(a).__name__ != type(b).__name__ or type(a).__module__ != type(b).__module__:
         return False
     if isinstance(a, float):
-        return a.hex() == b.hex()
+        return bool(a.hex() == b.hex())
     if type(a).__module__ == "numpy" and hasattr(a, "dtype"):
-        if a.dtype == object:
-            return a.shape == b.shape and same(a.tolist(), b.tolist())
-        return bool(a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes())
-    if isinstance(a, (list, tuple)) or type(a).__name__ == "deque":
-        return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b, strict=True))
+        return same_array(a, b)
+    if isinstance(a, (list, tuple, dict, set, frozenset, collections.deque)):
+        return same_container(a, b)
+    return same_object(a, b)
+
+
+def same_array(a: Any, b: Any) -> bool:
+    if a.dtype == object:
+        return bool(a.shape == b.shape) and same(a.tolist(), b.tolist())
+    return bool(a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes())
+
+
+def same_container(a: Any, b: Any) -> bool:
     if isinstance(a, dict):
         return len(a) == len(b) and same(list(a.keys()), list(b.keys())) and same(list(a.values()), list(b.values()))
     if isinstance(a, (set, frozenset)):
         return bool(a == b) and sorted(map(repr, a)) == sorted(map(repr, b))
+    return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b, strict=True))
+
+
+def same_object(a: Any, b: Any) -> bool:
     if isinstance(a, BaseException):
         return str(a) == str(b)
     if hasattr(a, "__dict__") and type(a).__module__ == "__main__":
         return same(vars(a), vars(b))
-    if type(a).__name__ in (
-        "generator",
-        "list_iterator",
-        "map",
-        "zip",
-        "enumerate",
-        "tuple_iterator",
-        "range_iterator",
-    ):
-        return True if type(a).__name__ in ("generator", "map", "zip") else same(list(copy.copy(a)), list(copy.copy(b)))
+    if type(a).__name__ in ("list_iterator", "tuple_iterator", "range_iterator"):
+        return same(list(copy.copy(a)), list(copy.copy(b)))
     if type(a).__name__ in ("Random", "RandomState"):
-        return bool(pickle.dumps(a) == pickle.dumps(b))
-    if type(a).__eq__ is object.__eq__:
-        return True
-    return bool(a == b)
+        return pickle.dumps(a) == pickle.dumps(b)
+    plain_identity: Any = object.__eq__
+    return type(a).__eq__ is plain_identity or bool(a == b)
 
 
 def same_state(a: Any, b: Any) -> bool:

@@ -54,7 +54,9 @@ def spawn_aside(path: Any, arguments: list[Any], descriptors: Any) -> int:
     if not getattr(OPENING, "yes", False):
         assert spawnv_passfds is not None
         return int(spawnv_passfds(path, arguments, descriptors))
-    process = subprocess.Popen(arguments, executable=path, pass_fds=descriptors, process_group=0)
+    # The tracker tidies up after a kernel that was killed, and would say so on the server's terminal.
+    errors = subprocess.DEVNULL if any("resource_tracker" in str(word) for word in arguments) else None
+    process = subprocess.Popen(arguments, executable=path, pass_fds=descriptors, process_group=0, stderr=errors)
     STARTED[:] = [one for one in STARTED if one.poll() is None] if len(STARTED) > 64 else STARTED
     STARTED.append(process)
     return process.pid
@@ -65,7 +67,7 @@ def starting() -> Iterator[None]:
     """Start processes that ignore our `__main__` and cannot be hit by Ctrl-C before they ignore it themselves."""
     spawn.get_preparation_data = without_main
     if spawnv_passfds is not None:
-        util.spawnv_passfds = spawn_aside
+        vars(util)["spawnv_passfds"] = spawn_aside
     OPENING.yes = True
     masked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if hasattr(signal, "pthread_sigmask") else None
     try:

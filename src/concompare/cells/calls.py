@@ -6,8 +6,6 @@ import ast
 import builtins
 import functools
 import inspect
-import logging
-import random
 import types
 from typing import TYPE_CHECKING, Any
 
@@ -86,7 +84,7 @@ def kind_of(an: Analyzer, node: ast.AST) -> Any:
     if isinstance(node, ast.Name) and node.id in an.world.definitions:
         definition = an.world.definitions[node.id]
         shown = {ast.List: list, ast.ListComp: list, ast.Dict: dict, ast.DictComp: dict, ast.Set: set, ast.SetComp: set}
-        return shown.get(type(definition), MISSING)  # type: ignore[arg-type]
+        return shown.get(type(definition), MISSING)
     thing = resolve(an, node)
     return MISSING if thing is MISSING else type(thing)
 
@@ -96,24 +94,30 @@ def call(an: Analyzer, node: ast.Call) -> Value:
     func = node.func
     if (opened := without_partial(an, node)) is not None:
         return call(an, opened)
-    if isinstance(func, ast.Name) and func.id in known.FORBIDDEN and func.id not in an.local:
-        an.effect("forbidden", node, f"`{func.id}()` {known.FORBIDDEN[func.id]}")
-        return NOTHING
-    if isinstance(func, ast.Name) and func.id == "super" and an.first is not None:
-        return an.local.get(an.first, NOTHING)
+    if isinstance(func, ast.Name) and func.id not in an.local:
+        if func.id in known.FORBIDDEN:
+            an.effect("forbidden", node, f"`{func.id}()` {known.FORBIDDEN[func.id]}")
+            return NOTHING
+        if func.id == "super" and an.first is not None:
+            return an.local.get(an.first, NOTHING)
     holder = an.value(func.value) if isinstance(func, ast.Attribute) else NOTHING
     if not isinstance(func, ast.Attribute):
         an.value(func)
     given = Arguments(an, node)
     for part, value in zip(given.nodes, given.positional, strict=True):
         an.consume(part, value) if iterates(an, part) else None
-    if isinstance(func, ast.Name) and func.id in an.functions:
-        return summaries.inline(an, an.functions[func.id], node, given)
-    if isinstance(func, ast.Lambda):
-        return summaries.inline(an, func, node, given)
+    here = an.functions.get(func.id) if isinstance(func, ast.Name) else func
+    if isinstance(here, names.FUNCTIONS):
+        return summaries.inline(an, here, node, given)
     thing = resolve(an, func)
     if thing is not MISSING:
         return call_object(an, thing, node, given)
+    return call_missing(an, node, holder, given)
+
+
+def call_missing(an: Analyzer, node: ast.Call, holder: Value, given: Arguments) -> Value:
+    """Follow a call of what is no object yet: defined or imported by the cell, a method, or unknown."""
+    func = node.func
     if isinstance(func, ast.Name) and func.id not in an.local:
         definition = an.world.definitions.get(func.id)
         if isinstance(definition, (*names.FUNCTIONS, ast.ClassDef)):
@@ -253,10 +257,9 @@ def in_class_body(an: Analyzer, kind: ast.ClassDef, node: ast.Attribute, base: V
     for part in kind.body:
         if isinstance(part, (ast.FunctionDef, ast.AsyncFunctionDef)) and part.name == node.attr and part.decorator_list:
             summaries.follow(an, part, node, [base], None)
-        elif isinstance(part, (ast.Assign, ast.AnnAssign)) and node.attr in names.writes(part):
-            if part.value is not None and not isinstance(part.value, ast.Constant):
-                root = f"{kind.name}.{node.attr}"
-                found = Value(frozenset({root}), frozenset({root}))
+        elif isinstance(part, (ast.Assign, ast.AnnAssign)) and not isinstance(part.value, (ast.Constant, type(None))):
+            roots = frozenset({f"{kind.name}.{node.attr}"} if node.attr in names.writes(part) else set())
+            found = joined([found, Value(roots, roots)])
     return found
 
 
@@ -343,21 +346,8 @@ def apply_callable(an: Analyzer, part: ast.Name | ast.Attribute, node: ast.AST, 
     """Take what a name stands for as called, if it is the user's own."""
     thing = resolve(an, part)
     if thing is MISSING:
-        if isinstance(part, ast.Attribute):
-            base = an.value(part.value)
-            for method in an.world.methods(part.attr):
-                follow(an, method, node, [base, parts, parts, parts])
-            if part.attr in known.MUTATORS:
-                an.change(base.own, node, f"calls `.{part.attr}` of {{}}")
-        elif part.id in an.local:
-            if an.place and any(root.startswith("param:") for root in an.local[part.id].own):
-                an.effect("maybe-calls", node, part.id, parts.all)
-        elif isinstance(an.world.definitions.get(part.id), names.FUNCTIONS):
-            definition = an.world.definitions[part.id]
-            assert isinstance(definition, names.FUNCTIONS)
-            summaries.follow_any(an, definition, node, parts)
-        return
-    if isinstance(thing, types.FunctionType) and an.world.is_user(thing):
+        apply_missing(an, part, node, parts)
+    elif isinstance(thing, types.FunctionType) and an.world.is_user(thing):
         summaries.follow_any(an, thing, node, parts)
     elif isinstance(thing, types.MethodType) and an.world.is_user(thing.__func__):
         summaries.follow_any(an, thing.__func__, node, joined([parts, an.value(part)]))
@@ -369,6 +359,23 @@ def apply_callable(an: Analyzer, part: ast.Name | ast.Attribute, node: ast.AST, 
         method = inspect.getattr_static(type(thing), "__call__", MISSING)
         if method is not MISSING:
             follow(an, method, node, [an.value(part), parts, parts])
+
+
+def apply_missing(an: Analyzer, part: ast.Name | ast.Attribute, node: ast.AST, parts: Value) -> None:
+    """Take a method, a parameter or a function of the cell as called."""
+    if isinstance(part, ast.Attribute):
+        base = an.value(part.value)
+        for method in an.world.methods(part.attr):
+            follow(an, method, node, [base, parts, parts, parts])
+        if part.attr in known.MUTATORS:
+            an.change(base.own, node, f"calls `.{part.attr}` of {{}}")
+    elif part.id in an.local:
+        if an.place and any(root.startswith("param:") for root in an.local[part.id].own):
+            an.effect("maybe-calls", node, part.id, parts.all)
+    else:
+        definition = an.world.definitions.get(part.id)
+        if isinstance(definition, names.FUNCTIONS):
+            summaries.follow_any(an, definition, node, parts)
 
 
 def call_method(an: Analyzer, node: ast.Call, func: ast.Attribute, holder: Value, given: Arguments) -> Value:
@@ -384,41 +391,7 @@ def call_method(an: Analyzer, node: ast.Call, func: ast.Attribute, holder: Value
         if name in known.FILE_METHODS:
             an.effect("file", node, "writes files")
         return Value(inside=given.all.all) if name not in known.STRING_METHODS else NOTHING
-    if (kind is not MISSING and issubclass(kind, logging.Logger)) or (
-        name in library.LOGGING and "log" in ast.unparse(func.value).lower()
-    ):
-        an.effect("print", node, "logs")
-        return NOTHING
-    if (
-        kind is not MISSING
-        and name in known.RANDOM_METHODS
-        and (issubclass(kind, random.Random) or "random" in kind.__module__)
-    ):
-        an.effect("random", node, f"`{ast.unparse(func)}` draws from random numbers that all items share", holder.own)
-    if name in known.FILE_METHODS:
-        an.effect("file", node, "writes files")
-    if name in known.MUTATORS or given.flag("inplace"):
-        text = f"calls `.{name}` of {{}}"
-        if name in known.RANDOM_METHODS and holder.own:
-            text = "draws random numbers from {}, which all items share"
-        an.change(holder.own, node, text, func.value if name in known.DIRECT_MUTATORS else None)
-        an.embed(func.value, given.all)
-    elif (
-        name in ("get", "keys", "values", "items", "copy")
-        and kind is not MISSING
-        and kind.__module__ in ("queue", "multiprocessing.queues")
-    ):
-        an.change(holder.own, node, f"calls `.{name}` of {{}}")
-    elif (
-        not own
-        and name not in known.READERS
-        and not library.is_reader(an, kind, name)
-        and not an.world.assume_pure
-        and holder.own
-    ):
-        what = f"{ast.unparse(func.value)[:40]}"
-        text = f"it cannot be seen whether `{what}.{name}` changes `{what}`"
-        an.effect("opaque", node, text, holder.own)
+    library.effects_of_method(an, node, func, kind, holder, given, followed=bool(own))
     if "out" in given.named:
         an.change(given.named["out"].own, node, "writes into {}")
     apply_callables(an, node, given)

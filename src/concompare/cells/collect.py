@@ -14,7 +14,7 @@ from concompare.cells.loops import RESULT, located
 
 
 class Collect:
-    """The notebook's side of a comprehension, map or call: collects values, which then stand in the expression's place."""
+    """The notebook's side of a comprehension, map or call: collects values, and puts them in the expression's place."""
 
     def __init__(self, program: Program, namespace: dict[str, Any], items: Items) -> None:
         self.program, self.namespace, self.items = program, namespace, items

@@ -6,35 +6,34 @@ import ast
 import copy
 from typing import TYPE_CHECKING, Any
 
+from concompare.cells import names
 from concompare.cells.values import Value
 
 if TYPE_CHECKING:
-    from concompare.cells.split import Splitter
+    from concompare.cells.judge import Judge
 
 STAND_IN = "·apart"
 HOLDERS = (list, dict)
 
 
-def apart(splitter: Splitter) -> dict[str, str]:
+def apart(judge: Judge) -> dict[str, str]:
     """Return the changed containers that every iteration uses at its own index alone, with the name of that index."""
     found = {}
-    for root in splitter.changed:
-        if root in splitter.an.local or root.startswith("\u00b7") or not root.isidentifier():
+    for root in judge.changed:
+        if root in judge.an.local or root.startswith("\u00b7") or not root.isidentifier():
             continue
-        index = index_of(splitter, root)
+        index = index_of(judge, root)
         if index is not None:
             found[root] = index
     return found
 
 
-def index_of(splitter: Splitter, root: str) -> str | None:
+def index_of(judge: Judge, root: str) -> str | None:
     """Return the one loop name that a container is indexed with everywhere in the body, or None."""
-    from concompare.cells import names
-
-    own = splitter.loop.bound - names.writes(*splitter.loop.body)
+    own = judge.loop.bound - names.writes(*judge.loop.body)
     used: set[str] = set()
     inside: set[int] = set()
-    for node in [part for statement in splitter.loop.body for part in ast.walk(statement)]:
+    for node in [part for statement in judge.loop.body for part in ast.walk(statement)]:
         if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id == root:
             if not isinstance(node.slice, ast.Name):
                 return None
@@ -42,8 +41,8 @@ def index_of(splitter: Splitter, root: str) -> str | None:
             inside.add(id(node.value))
         elif isinstance(node, ast.Name) and node.id == root and id(node) not in inside:
             return None
-    stores = all(effect.text == "stores into {}" for effect in splitter.whole.effects if root in effect.roots)
-    if len(used) != 1 or not used <= own or not stores or reached_otherwise(splitter, root):
+    stores = all(effect.text == "stores into {}" for effect in judge.whole.effects if root in effect.roots)
+    if len(used) != 1 or not used <= own or not stores or reached_otherwise(judge, root):
         return None
     return used.pop()
 
@@ -59,12 +58,12 @@ class Renamed(ast.NodeTransformer):
         return ast.copy_location(ast.Name(STAND_IN, node.ctx), node) if node.id == self.name else node
 
 
-def reached_otherwise(splitter: Splitter, root: str) -> bool:
+def reached_otherwise(judge: Judge, root: str) -> bool:
     """Tell whether a called function reads the container as well."""
-    body = [Renamed(root).visit(copy.deepcopy(statement)) for statement in splitter.loop.body]
-    splitter.an.local[STAND_IN] = Value(frozenset({STAND_IN}), frozenset({STAND_IN}))
-    reading = splitter.an.look(*body)
-    del splitter.an.local[STAND_IN]
+    body = [Renamed(root).visit(copy.deepcopy(statement)) for statement in judge.loop.body]
+    judge.an.local[STAND_IN] = Value(frozenset({STAND_IN}), frozenset({STAND_IN}))
+    reading = judge.an.look(*body)
+    del judge.an.local[STAND_IN]
     return root in reading.roots
 
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import ast
+import copy
+import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from concompare.cells import names
+from concompare.cells.loops import RESULT
+from concompare.cells.parts import MADE, REACH, STEP
 
 if TYPE_CHECKING:
+    from concompare.cells.bind import Program
     from concompare.cells.functions import LiftedFunction
     from concompare.cells.lifting import Lifted
 
@@ -34,6 +39,48 @@ def explanation(lifted: Lifted | LiftedFunction, namespace: Mapping[str, Any]) -
     parts += [f"note: {sentence}" for sentence in lifted.notes]
     parts += [f"hazard: {sentence}" for sentence in lifted.hazards]
     return "\n".join(parts)
+
+
+def readable(program: Program) -> tuple[str, str]:
+    """Return head and tail as the user could have written them: our names in words, our counting left out."""
+    head, tail = copy.deepcopy(program.head), copy.deepcopy(program.tail())
+    texts = [source_without_steps([Returned().visit(head)]), source_without_steps(tail)]
+    numbers = list(dict.fromkeys(re.findall(rf"{MADE}(\d+)", "\n".join(texts))))
+    taken = {part.id for node in (head, *tail) for part in ast.walk(node) if isinstance(part, ast.Name)}
+    word = next(
+        word for word in ("value", "computed", "from_worker", MADE) if not any(name.startswith(word) for name in taken)
+    )
+    shown = {number: word if len(numbers) == 1 else f"{word}{place}" for place, number in enumerate(numbers, 1)}
+    found, left = (re.sub(rf"{MADE}(\d+)", lambda name: shown[name[1]], text) for text in texts)
+    return found, left
+
+
+def source_without_steps(statements: Sequence[ast.AST]) -> str:
+    """Return statements as source, without our own counting of where an iteration stands."""
+    lines = "\n".join(ast.unparse(ast.fix_missing_locations(part)) for part in statements).splitlines()
+    kept = [line for line in lines if not line.strip().startswith((f"{STEP} =", f"{REACH}("))]
+    return "\n".join(kept).replace(RESULT, "results")
+
+
+class Returned(ast.NodeTransformer):
+    """Writes what a head gives back as plainly as it can be read: `return value, {'w': w}`."""
+
+    def visit_DictComp(self, node: ast.DictComp) -> ast.expr:
+        """Replace our choice from `locals()` by the names it takes."""
+        if ast.unparse(node.generators[0].iter) != "locals().items()":
+            return node
+        chosen = node.generators[0].ifs[0]
+        assert isinstance(chosen, ast.Compare)
+        words = ast.literal_eval(chosen.comparators[0])
+        return ast.Dict([ast.Constant(word) for word in words], [ast.Name(word, ast.Load()) for word in words])
+
+    def visit_Return(self, node: ast.Return) -> ast.Return:
+        """Leave out an empty choice of names."""
+        self.generic_visit(node)
+        value = node.value
+        if isinstance(value, ast.Tuple) and isinstance(last := value.elts[-1], ast.Dict) and not last.keys:
+            node.value = value.elts[0] if len(value.elts) == 2 else ast.Tuple(value.elts[:-1], ast.Load())
+        return node
 
 
 def indented(text: str) -> str:

@@ -24,7 +24,7 @@ class Hoister:
         self.splitter = splitter
         self.head: list[ast.stmt] = []
         self.lost: Reason | None = None
-        self.calm = True
+        self.before = False
 
     def statement(self, node: ast.stmt) -> ast.stmt:
         """Return the statement as the tail runs it."""
@@ -33,12 +33,9 @@ class Hoister:
         if isinstance(node, ast.Assign):
             value = self.expression(node.value)
             return located(ast.Assign([self.target(part) for part in node.targets], value), node)
-        if isinstance(node, ast.AnnAssign) and node.value is not None:
-            value = self.expression(node.value)
-            return located(ast.AnnAssign(self.target(node.target), node.annotation, value, node.simple), node)
         if isinstance(node, ast.AugAssign):
             target = self.target(node.target)
-            self.calm = self.calm and isinstance(target, ast.Name)
+            assert isinstance(target, (ast.Name, ast.Attribute, ast.Subscript))
             self.unsettle(not isinstance(target, ast.Name))
             return located(ast.AugAssign(target, node.op, self.expression(node.value)), node)
         return node
@@ -48,12 +45,9 @@ class Hoister:
         if happened:
             self.before = True
 
-    before = False
-
     def target(self, node: ast.expr) -> ast.expr:
         """Return an assignment target as the tail has it."""
         if isinstance(node, ast.Subscript):
-            self.calm = True
             return located(ast.Subscript(self.expression(node.value), self.expression(node.slice), node.ctx), node)
         return node
 
@@ -133,26 +127,33 @@ class Hoister:
             return located(ast.IfExp(self.expression(node.test), node.body, node.orelse), node)
         if isinstance(node, ast.BoolOp):
             return located(ast.BoolOp(node.op, [self.expression(node.values[0]), *node.values[1:]]), node)
-        if isinstance(node, (ast.Tuple, ast.List)):
-            return located(type(node)([self.expression(part) for part in node.elts], node.ctx), node)
-        if isinstance(node, ast.Set):
-            return located(ast.Set([self.expression(part) for part in node.elts]), node)
+        if isinstance(node, (ast.Tuple, ast.List, ast.Set, ast.Dict)):
+            return self.display(node)
+        if isinstance(node, (ast.Subscript, ast.Attribute, ast.Starred, ast.JoinedStr, ast.FormattedValue)):
+            return self.inside(node)
+        return node
+
+    def display(self, node: ast.Tuple | ast.List | ast.Set | ast.Dict) -> ast.expr:
+        """Hoist from the elements of a display."""
         if isinstance(node, ast.Dict):
             pairs = [
                 (key and self.expression(key), self.expression(value))
                 for key, value in zip(node.keys, node.values, strict=True)
             ]
             return located(ast.Dict([key for key, _ in pairs], [value for _, value in pairs]), node)
-        if isinstance(node, (ast.Subscript, ast.Attribute, ast.Starred)):
-            return self.inside(node)
+        elements = [self.expression(part) for part in node.elts]
+        if isinstance(node, ast.Set):
+            return located(ast.Set(elements), node)
+        return located(type(node)(elements, node.ctx), node)
+
+    def inside(
+        self, node: ast.Subscript | ast.Attribute | ast.Starred | ast.JoinedStr | ast.FormattedValue
+    ) -> ast.expr:
+        """Hoist from inside a subscript, attribute, starred expression or f-string."""
         if isinstance(node, ast.JoinedStr):
             return located(ast.JoinedStr([self.expression(part) for part in node.values]), node)
         if isinstance(node, ast.FormattedValue):
             return located(ast.FormattedValue(self.expression(node.value), node.conversion, node.format_spec), node)
-        return node
-
-    def inside(self, node: ast.Subscript | ast.Attribute | ast.Starred) -> ast.expr:
-        """Hoist from inside a subscript, attribute or starred expression."""
         if isinstance(node, ast.Subscript):
             base = self.expression(node.value)
             return located(ast.Subscript(base, self.expression(node.slice), node.ctx), node)

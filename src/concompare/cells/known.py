@@ -19,9 +19,10 @@ def words(text: str) -> list[str]:
 
 
 ATOMS = (
-    str, bytes, int, float, complex, bool, type(None), range, type(Ellipsis), slice, re.Pattern, re.Match, pathlib.PurePath,
-    datetime.date, datetime.time, datetime.timedelta, decimal.Decimal, fractions.Fraction, types.ModuleType,
-)  # fmt: skip
+    *(str, bytes, int, float, complex, bool, type(None), range, type(Ellipsis), slice, re.Pattern, re.Match),
+    *(pathlib.PurePath, datetime.date, datetime.time, datetime.timedelta, decimal.Decimal, fractions.Fraction),
+    types.ModuleType,
+)
 """Types whose values nobody can change (a tuple or frozenset of these neither)."""
 
 PURE_BUILTINS = frozenset(
@@ -183,13 +184,29 @@ RANDOM_MAKERS = frozenset(
     """)
 )
 EFFECT_FUNCTIONS = {
-    "os.remove": "deletes files", "os.unlink": "deletes files", "os.rename": "renames files", "os.replace": "renames files",
-    "os.mkdir": "makes folders", "os.makedirs": "makes folders", "os.rmdir": "deletes folders", "shutil.rmtree": "deletes folders",
-    "shutil.move": "moves files", "shutil.copy": "writes files", "shutil.copyfile": "writes files", "shutil.copy2": "writes files",
-    "subprocess.run": "starts programs", "subprocess.call": "starts programs", "subprocess.check_call": "starts programs",
-    "subprocess.check_output": "starts programs", "subprocess.Popen": "starts programs", "os.system": "starts programs",
-    "os.popen": "starts programs", "requests.post": "sends data", "requests.put": "sends data", "requests.delete": "sends data",
-}  # fmt: skip
+    "os.remove": "deletes files",
+    "os.unlink": "deletes files",
+    "os.rename": "renames files",
+    "os.replace": "renames files",
+    "os.mkdir": "makes folders",
+    "os.makedirs": "makes folders",
+    "os.rmdir": "deletes folders",
+    "shutil.rmtree": "deletes folders",
+    "shutil.move": "moves files",
+    "shutil.copy": "writes files",
+    "shutil.copyfile": "writes files",
+    "shutil.copy2": "writes files",
+    "subprocess.run": "starts programs",
+    "subprocess.call": "starts programs",
+    "subprocess.check_call": "starts programs",
+    "subprocess.check_output": "starts programs",
+    "subprocess.Popen": "starts programs",
+    "os.system": "starts programs",
+    "os.popen": "starts programs",
+    "requests.post": "sends data",
+    "requests.put": "sends data",
+    "requests.delete": "sends data",
+}
 FORBIDDEN_FUNCTIONS = {
     "os.chdir": "changes the working directory of the notebook",
     "os._exit": "ends the process",
@@ -208,7 +225,7 @@ FORBIDDEN_FUNCTIONS = {
     "decimal.getcontext": "reaches state of the whole process",
     "matplotlib.pyplot": "draws on the notebook's current figure",
 }
-SHARED_ITERATORS = (
+SHARED_ITERATORS: tuple[type, ...] = (
     types.GeneratorType, type(iter([])), type(iter(())), map, filter, zip, enumerate, reversed, type(iter(set())),
     type(iter({})), type(iter({}.items())), type(iter({}.values())), type(iter(range(0))),
 )  # fmt: skip
@@ -243,9 +260,9 @@ def all_atoms(values: Any, most: int = 200_000) -> bool:
 
 DEFAULTING = (collections.defaultdict,)
 CALLABLES = (
-    types.FunctionType, types.BuiltinFunctionType, types.MethodType, type, functools.partial, types.MethodDescriptorType,
-    types.WrapperDescriptorType, type(functools.lru_cache(lambda: None)),
-)  # fmt: skip
+    *(types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.MethodDescriptorType),
+    *(types.WrapperDescriptorType, type, functools.partial, type(functools.lru_cache(lambda: None))),
+)
 STRING_METHODS = frozenset(
     words("""
     strip lstrip rstrip split rsplit splitlines rpartition lower upper title capitalize casefold swapcase

@@ -69,39 +69,8 @@ def call_installed(an: Analyzer, name: str, node: ast.Call, given: Arguments, th
         name = written
     module, _, short = name.rpartition(".")
     owner = getattr(thing, "__self__", None)
-    if is_random(owner) or (module in known.RANDOM_MODULES and short not in known.RANDOM_MAKERS):
-        an.effect("random", node, f"`{ast.unparse(node.func)}` draws from random numbers that all items share")
-    if name in known.FORBIDDEN_FUNCTIONS or module in known.FORBIDDEN_FUNCTIONS:
-        an.effect(
-            "forbidden", node, f"`{name}` {known.FORBIDDEN_FUNCTIONS.get(name) or known.FORBIDDEN_FUNCTIONS[module]}"
-        )
-    if name in known.EFFECT_FUNCTIONS:
-        an.effect("file", node, known.EFFECT_FUNCTIONS[name])
-    if (
-        short in ("display", "pprint", "pp", "clear_output", "warn")
-        or isinstance(owner, logging.Logger)
-        or module == "logging"
-    ):
-        an.effect("print", node, "prints")
-    for position in known.CHANGING_FUNCTIONS.get(name, ()):
-        if position < len(given.positional):
-            an.change(given.positional[position].own, node, f"`{name}` changes {{}}")
-            an.embed(given.nodes[position], given.all)
-    if "out" in given.named:
-        an.change(given.named["out"].own, node, "writes into {}")
-    if isinstance(owner, (list, dict, set)) or isinstance(
-        thing, (types.MethodDescriptorType, types.WrapperDescriptorType)
-    ):
-        if short in known.MUTATORS and given.positional:
-            an.change(
-                given.positional[0].own | (an.value(node.func).own if owner is not None else frozenset()),
-                node,
-                "changes {}",
-            )
-        elif short in known.MUTATORS:
-            an.effect("change", node, f"calls `.{short}` of an outer object", {ast.unparse(node.func)})
-    if short == "at" and isinstance(owner, type(None)) is False and given.positional:
-        an.change(given.positional[0].own, node, "changes {}")
+    effects_by_name(an, name, node, owner)
+    changes_by_name(an, name, node, given, thing)
     calls.apply_callables(an, node, given)
     root = name.partition(".")[0].lstrip("_")
     if name in ("copy.deepcopy", "operator.index") or (module.lstrip("_") in known.FRESH_MODULES):
@@ -120,7 +89,7 @@ def is_random(owner: Any) -> bool:
     )
 
 
-def is_reader(an: Analyzer, kind: Any, name: str) -> bool:
+def is_reader(kind: Any) -> bool:
     """Tell whether a method of a known type, not among the names that change it, can be trusted to change nothing."""
     if kind is MISSING:
         return False
@@ -138,3 +107,76 @@ def is_reader(an: Analyzer, kind: Any, name: str) -> bool:
         "decimal",
         "scipy",
     )
+
+
+def effects_of_method(
+    an: Analyzer, node: ast.Call, func: ast.Attribute, kind: Any, holder: Value, given: Arguments, *, followed: bool
+) -> None:
+    """Record what a method does, by the type of its object where that is known, else by the method's name."""
+    name, known_kind = func.attr, kind is not MISSING
+    logs = known_kind and issubclass(kind, logging.Logger)
+    if logs or (name in LOGGING and "log" in ast.unparse(func.value).lower()):
+        an.effect("print", node, "logs")
+        return
+    draws = known_kind and (issubclass(kind, random.Random) or "random" in kind.__module__)
+    if draws and name in known.RANDOM_METHODS:
+        text = f"`{ast.unparse(func)}` draws from random numbers that all items share"
+        an.effect("random", node, text, holder.own)
+    if name in known.FILE_METHODS:
+        an.effect("file", node, "writes files")
+    waits = known_kind and kind.__module__ in ("queue", "multiprocessing.queues")
+    if name in known.MUTATORS or given.flag("inplace") or waits:
+        text = f"calls `.{name}` of {{}}"
+        if name in known.RANDOM_METHODS and holder.own:
+            text = "draws random numbers from {}, which all items share"
+        an.change(holder.own, node, text, func.value if name in known.DIRECT_MUTATORS else None)
+        an.embed(func.value, given.all)
+    elif holder.own and not (
+        followed or name in known.READERS | known.FILE_METHODS or is_reader(kind) or an.world.assume_pure
+    ):
+        what = ast.unparse(func.value)[:40]
+        an.effect("opaque", node, f"it cannot be seen whether `{what}.{name}` changes `{what}`", holder.own)
+
+
+def effects_by_name(an: Analyzer, name: str, node: ast.Call, owner: Any) -> None:
+    """Record what an installed function does to the world, by its name."""
+    module, _, short = name.rpartition(".")
+    if is_random(owner) or (module in known.RANDOM_MODULES and short not in known.RANDOM_MAKERS):
+        an.effect("random", node, f"`{ast.unparse(node.func)}` draws from random numbers that all items share")
+    if name in known.FORBIDDEN_FUNCTIONS or module in known.FORBIDDEN_FUNCTIONS:
+        an.effect(
+            "forbidden", node, f"`{name}` {known.FORBIDDEN_FUNCTIONS.get(name) or known.FORBIDDEN_FUNCTIONS[module]}"
+        )
+    if name in known.EFFECT_FUNCTIONS:
+        an.effect("file", node, known.EFFECT_FUNCTIONS[name])
+    if (
+        short in ("display", "pprint", "pp", "clear_output", "warn")
+        or isinstance(owner, logging.Logger)
+        or module == "logging"
+    ):
+        an.effect("print", node, "prints")
+
+
+def changes_by_name(an: Analyzer, name: str, node: ast.Call, given: Arguments, thing: Any) -> None:
+    """Record what an installed function does to what it is given, by its name."""
+    short = name.rpartition(".")[2]
+    owner = getattr(thing, "__self__", None)
+    for position in known.CHANGING_FUNCTIONS.get(name, ()):
+        if position < len(given.positional):
+            an.change(given.positional[position].own, node, f"`{name}` changes {{}}")
+            an.embed(given.nodes[position], given.all)
+    if "out" in given.named:
+        an.change(given.named["out"].own, node, "writes into {}")
+    if isinstance(owner, (list, dict, set)) or isinstance(
+        thing, (types.MethodDescriptorType, types.WrapperDescriptorType)
+    ):
+        if short in known.MUTATORS and given.positional:
+            an.change(
+                given.positional[0].own | (an.value(node.func).own if owner is not None else frozenset()),
+                node,
+                "changes {}",
+            )
+        elif short in known.MUTATORS:
+            an.effect("change", node, f"calls `.{short}` of an outer object", {ast.unparse(node.func)})
+    if short == "at" and owner is not None and given.positional:
+        an.change(given.positional[0].own, node, "changes {}")

@@ -11,6 +11,8 @@ from typing import Any
 from concompare.cells import alias, elementwise, functions, known, names, sources, walking
 from concompare.cells.bind import PLACE, Items, Program, Replay, run
 from concompare.cells.collect import Collect, replaced
+from concompare.cells.explain import readable
+from concompare.cells.functions import LiftedFunction
 from concompare.cells.loops import Loop, loops_of
 from concompare.cells.parts import Parts, works
 from concompare.cells.purity import Analyzer
@@ -66,7 +68,8 @@ class Lifted:
         run(program.before, namespace, program.filename)
         items, bar = evaluated(program, namespace)
         check_objects(self, namespace, items)
-        handed = Items(items)
+        count = len(items) if hasattr(type(items), "__len__") else None
+        handed = Items(items if type(items) in SEVERAL_TIMES else iter(items))
         function = program.function(namespace)
         side: Replay | Collect
         side = (
@@ -75,7 +78,6 @@ class Lifted:
             else Replay(program, namespace, handed, function)
         )
         side.bar = bar
-        count = len(items) if hasattr(type(items), "__len__") else None
         return Task(
             function=function,
             items=items if handed.known is not None else handed.handed(),
@@ -99,6 +101,10 @@ class Lifted:
         return explain.explanation(self, namespace)
 
 
+SEVERAL_TIMES = (list, tuple, range)
+"""Types of items that may be walked more than once without anything happening."""
+
+
 def evaluated(program: Program, namespace: dict[str, Any]) -> tuple[Any, Any]:
     """Evaluate what the loop walks, once; returns it and a progress bar around it, if there is one."""
     loop = program.loop
@@ -112,14 +118,12 @@ def evaluated(program: Program, namespace: dict[str, Any]) -> tuple[Any, Any]:
     bar = None
     if type(items).__module__.partition(".")[0] == "tqdm" and hasattr(items, "iterable"):
         bar, items = items, items.iterable
-    iter(items)
     if isinstance(items, (dict, set, frozenset)) or type(items).__name__ in ("dict_items", "dict_keys", "dict_values"):
         items = list(items)
-    if loop.stops is not None or program.parts.stops:
-        if iter(items) is items and len(found) == 1 and isinstance(loop.items[0], ast.Name):
-            raise CellRefused(
-                "stopping early leaves the iterator where the plain loop would not. Make it a list first.", loop.line
-            )
+    stops = loop.stops is not None or program.parts.stops
+    if stops and isinstance(loop.items[0], ast.Name) and iter(items) is items:
+        text = "stopping early leaves the iterator where the plain loop would not. Make it a list first."
+        raise CellRefused(text, loop.line)
     return items, bar
 
 
@@ -155,23 +159,25 @@ def check_objects(lifted: Lifted, namespace: dict[str, Any], items: Any) -> None
 
 def check_apart(lifted: Lifted, holder: Any, root: str, index: str, items: Any) -> None:
     """Refuse where two iterations may use the same element of a container that is read and changed."""
-    target = lifted.program.loop.target
-    if not isinstance(items, (list, tuple, range, enumerate, zip)) or isinstance(items, (enumerate, zip)):
-        indices = None
-    elif isinstance(target, ast.Name):
-        indices = list(items)
-    else:
-        assert isinstance(target, (ast.Tuple, ast.List))
-        place = next(
-            (number for number, part in enumerate(target.elts) if isinstance(part, ast.Name) and part.id == index), None
-        )
-        plain = all(isinstance(part, ast.Name) for part in target.elts) and place is not None
-        indices = [item[place] for item in items] if plain and all(type(item) is tuple for item in items) else None
+    indices = indices_of(lifted.program.loop.target, index, items)
     if indices is None or not elementwise.all_different(holder, indices):
-        text = (
-            f"every iteration changes `{root}` and reads it, and it cannot be seen that each uses an element of its own"
-        )
+        text = f"every iteration changes `{root}` and reads it, and it cannot be seen that each has its own element"
         raise CellRefused(f"{text}. Store into a new container.", lifted.line)
+
+
+def indices_of(target: ast.expr, index: str, items: Any) -> list[Any] | None:
+    """Return what a name of the target is in every iteration, or None where that cannot be told."""
+    if not isinstance(items, (list, tuple, range)):
+        return None
+    if isinstance(target, ast.Name):
+        return list(items)
+    if not isinstance(target, (ast.Tuple, ast.List)) or not all(type(item) is tuple for item in items):
+        return None
+    words = [part.id if isinstance(part, ast.Name) else "" for part in target.elts]
+    rows: list[tuple[Any, ...]] = [*items]
+    if "" in words or any(len(row) != len(words) for row in rows):
+        return None
+    return [row[words.index(index)] for row in rows]
 
 
 def objects_of(world: World, namespace: dict[str, Any], roots: set[str]) -> list[Any]:
@@ -196,7 +202,7 @@ def lift(
     filename: str = "<cell>",
     assume_pure: bool = False,
     seeded: bool = False,
-) -> Lifted:
+) -> Lifted | LiftedFunction:
     """Return what of a cell can run in parallel, without running anything.
 
     Args:
@@ -256,13 +262,14 @@ def attempt(
     text = "\n".join(
         source.splitlines()[loop.line - wishes.first_line : (statement.end_lineno or loop.line) - wishes.first_line + 1]
     )
+    head_source, tail_source = readable(program)
     return Lifted(
         kind=loop.kind,
         name=label(loop),
         line=loop.line,
         source=text,
-        head_source=ast.unparse(program.head),
-        tail_source="\n".join(ast.unparse(part) for part in program.tail()),
+        head_source=head_source,
+        tail_source=tail_source,
         notes=tuple(world.notes),
         hazards=tuple(world.hazards),
         program=program,
@@ -357,7 +364,7 @@ def chosen(attempts: list[Lifted | CellRefused]) -> Lifted:
     refused = [part for part in attempts if isinstance(part, CellRefused)]
     if len(attempts) > 1:
         taken.notes = (
-            f"runs {taken.name} at line {taken.line} in parallel; the other {len(attempts) - 1} loop(s) run as they are",
+            f"runs {taken.name} at line {taken.line} in parallel; the others run as they are",
             *taken.notes,
         )
     for refusal in refused:

@@ -216,7 +216,11 @@ class Walk:
     def _on_Break(self, node: ast.AST) -> None:
         self.flow.ended = True
 
-    _on_Continue = _on_Return = _on_Break
+    _on_Continue = _on_Break
+
+    def _on_Return(self, node: ast.Return) -> None:
+        self.nodes([node.value])
+        self.flow.ended = True
 
     def _on_Raise(self, node: ast.Raise) -> None:
         self.nodes([node.exc, node.cause])

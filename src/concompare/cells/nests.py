@@ -242,7 +242,7 @@ def is_hashable(splitter: Splitter, node: ast.expr) -> bool:
 
 
 def kind_outside(splitter: Splitter, node: ast.Name) -> type | None:
-    """Return the type of the object that a name of the notebook stands for before the loop, where nothing rebinds it."""
+    """Return the type of what a name of the notebook stands for before the loop, where nothing rebinds it."""
     definition = splitter.world.definitions.get(node.id)
     if isinstance(definition, ast.Constant):
         return type(definition.value)

@@ -5,15 +5,14 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 from concompare.cells import calls, known, names
-from concompare.cells.values import FUNCTION, LOCAL, NOTHING, Effect, Value, extracted, joined
+from concompare.cells.values import FUNCTION, LOCAL, NOTHING, Effect, Reading, Value, extracted, joined
 from concompare.cells.world import MISSING, World, is_iterator
 
 MAGIC_BY_NODE: dict[type[ast.AST], tuple[str, ...]] = {
-    ast.BinOp: ("__add__", "__radd__", "__sub__", "__mul__", "__rmul__", "__truediv__", "__matmul__", "__mod__", "__or__", "__and__"),
+    ast.BinOp: tuple(f"__{word}__" for word in known.words("add radd sub mul rmul truediv matmul mod or and")),
     ast.Compare: ("__eq__", "__lt__", "__gt__", "__le__", "__ge__", "__ne__", "__contains__"),
     ast.Subscript: ("__getitem__", "__missing__"),
 }  # fmt: skip
@@ -21,23 +20,6 @@ MAGIC_BY_NODE: dict[type[ast.AST], tuple[str, ...]] = {
 
 BLOCKS = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.Try, ast.TryStar, ast.With, ast.AsyncWith, ast.Match)
 """Statements whose bodies may run in part, so that an assignment in them does not end what the name was before."""
-
-
-@dataclass
-class Reading:
-    """What some code reads and does.
-
-    Attributes:
-        names: The names it reads from outside its own scopes.
-        called: Those of the names that functions it calls read.
-        roots: The objects it reads, by the names they are reached from.
-        effects: What it does beyond returning a value.
-    """
-
-    names: set[str] = field(default_factory=set)
-    called: set[str] = field(default_factory=set)
-    roots: set[str] = field(default_factory=set)
-    effects: list[Effect] = field(default_factory=list)
 
 
 class Analyzer:

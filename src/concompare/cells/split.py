@@ -6,14 +6,13 @@ import ast
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from concompare.cells import elementwise, known, names, nests
+from concompare.cells import names, nests
 from concompare.cells.hoist import MAKES, Hoister
+from concompare.cells.judge import Judge
 from concompare.cells.loops import RESULT, Loop, located
 from concompare.cells.parts import (
     MADE,
-    MOVE,
     PREFIX,
-    PURE,
     SIMPLE,
     STEP,
     Alias,
@@ -29,13 +28,10 @@ from concompare.cells.parts import (
     is_step,
     loaded,
     order,
-    reason_of,
-    shown,
     stepped,
     works,
 )
-from concompare.cells.purity import Analyzer, Reading
-from concompare.cells.values import FUNCTION, ITEM, LOCAL, NOTHING, Value
+from concompare.cells.values import FUNCTION, LOCAL, NOTHING, Reading, Value
 from concompare.cells.world import World
 from concompare.errors import CellRefused
 
@@ -61,69 +57,14 @@ class Saved:
     altered: set[str]
 
 
-class Splitter:
-    """Splits one loop.
-
-    Args:
-        world: What the names stand for when the loop starts.
-        loop: The loop.
-        item: Where the items come from: NOTHING where nobody can change them.
-        seeded: The random numbers that all items share are replaced by one stream per item.
-    """
+class Splitter(Judge):
+    """Splits one loop; what may run in workers is judged by the class it is made of."""
 
     def __init__(self, world: World, loop: Loop, item: Value, *, seeded: bool = False) -> None:
-        self.world, self.loop, self.seeded = world, loop, seeded
-        self.an = Analyzer(world)
-        self.nodes = flattened(loop.body)
-        self.stores = [part.id for part in self.nodes if isinstance(part, ast.Name) and not isinstance(part.ctx, ast.Load)]
-        written = names.writes(*loop.body)
-        for name in written:
-            self.an.local[name] = NOTHING
-        for name in loop.bound:
-            self.an.local[name] = item
-        self.flow = names.flow_of(loop.body, sure=loop.bound)
-        self.carried = {name: line for name, line in self.flow.exposed.items() if name in written}
-        for name in self.carried:
-            self.an.local.pop(name)
-            before = self.an.root(name)
-            self.an.local[name] = before
-        if loop.collects:
-            self.an.local[RESULT] = Value(frozenset({RESULT}), frozenset({RESULT}))
-        for _ in range(6):
-            before = dict(self.an.local)
-            self.whole = self.an.look(*loop.body)
-            if self.an.local == before:
-                break
-        self.looked: dict[int, tuple[ast.AST, Reading]] = {}
-        self.changed = {
-            root
-            for effect in self.whole.effects
-            for root in effect.roots
-            if effect.kind in ("change", "opaque", "rebind")
-        }
-        if loop.filled is not None:
-            self.changed |= {root for root in self.an.look(loop.filled).roots if not root.startswith(LOCAL)}
-        deep = {root for effect in self.whole.effects for root in effect.roots if not effect.direct}
-        self.shallow = self.changed - deep
-        self.apart = elementwise.apart(self)
-        self.held = {root for root in self.changed if only_holds(root, self.nodes)} - self.reached()
-        self.rebound = {root for effect in self.whole.effects if effect.kind == "rebind" for root in effect.roots}
+        super().__init__(world, loop, item, seeded=seeded)
         self.in_tail: dict[str, int] = {}
         self.lost: list[Reason] = []
-        self.count = 0
-        self.steps = 0
-
-    def reached(self) -> set[str]:
-        """Return the changed objects that are read by other ways than their own names."""
-        written = {part.id for part in self.nodes if isinstance(part, ast.Name)}
-        return {root for root in self.changed if root not in written}
-
-    def look(self, node: ast.AST) -> Reading:
-        """Return what a node reads and does, looked at once."""
-        found = self.looked.get(id(node))
-        if found is None:
-            found = self.looked[id(node)] = (node, self.an.look(node))
-        return found[1]
+        self.count = self.steps = 0
 
     def split(self) -> Parts:
         """Split the body; raises CellRefused where nothing can run in workers."""
@@ -133,7 +74,8 @@ class Splitter:
             before = set(self.in_tail) | self.altered
             self.lost, self.count, self.steps, self.leaves, self.stepped = [], 0, PREFIX, False, False
             self.level = 0
-            self.printed, self.touched, self.blocked = False, set(), None
+            self.printed, self.touched = False, set[str]()
+            self.blocked: Reason | None = None
             self.read: set[str] = set()
             self.did_work = False
             self.replayed: set[str] = set()
@@ -154,96 +96,13 @@ class Splitter:
                     f"{where}{effect.text}, so the items cannot run in parallel. Take it out of the loop.", effect.line
                 )
 
-    # -- may this run in workers? ------------------------------------------------------------------------------------
-
-    def reason(self, node: ast.AST) -> Reason | None:
-        """Return why a statement or expression cannot run in workers, or None."""
-        reading = self.look(node)
-        line = getattr(node, "lineno", self.loop.line)
-        named = self.reason_of_names(node, reading, line)
-        if named is not None and line <= named.line <= getattr(node, "end_lineno", line):
-            other = self.reason_of_objects(reading, line) or self.reason_of_effects(reading)
-            named = named if other is None or named.line == self.carried.get(named.name, 0) else other
-        if blocked := annotated(node):
-            return Reason(blocked, "annotates a name inside a block", "Take the annotation out")
-        found = named or self.reason_of_objects(reading, line)
-        if found is not None and found.name and found.name in names.writes(node) and found.name not in self.carried:
-            found = self.reason_of_effects(reading) or found
-        if found is None:
-            return self.reason_of_effects(reading) or self.reason_of_objects(reading, line, every=True)
-        effects = self.reason_of_effects(reading)
-        hidden = effects is not None and (
-            effects.text.startswith("`") or " draws " in effects.text or " next of " in effects.text
-        )
-        return effects if hidden or found is None else found
-
-    def reason_of_effects(self, reading: Reading) -> Reason | None:
-        """Return why what code does keeps it out of the workers."""
-        found = (
-            reason_of(effect, self.world, seeded=self.seeded, printed=self.printed or bool(self.started))
-            for effect in reading.effects
-        )
-        return next((reason for reason in found if reason is not None), None)
-
-    def reason_of_names(self, node: ast.AST, reading: Reading, line: int) -> Reason | None:
-        """Return why the names that code uses keep it out of the workers."""
-        touched = reading.names | names.writes(node)
-        for name in sorted(touched & set(self.carried)):
-            text = f"needs '{name}' from the item before, so the items cannot run in parallel"
-            return Reason(self.carried[name], text, MOVE, name)
-        for name in sorted(touched & (set(self.in_tail) | self.rebound)):
-            return Reason(self.in_tail.get(name, line), f"needs '{name}', which depends on the items before", MOVE)
-        local = set(self.an.local) - {RESULT}
-        for name in sorted(self.global_reads(node) & (local if not self.loop.collects else set())):
-            return Reason(
-                line,
-                f"a function called here reads the loop's '{name}' as a global name",
-                f"Pass '{name}' as an argument",
-            )
-        return None
-
-    def global_reads(self, node: ast.AST) -> set[str]:
-        """Return the notebook's names that functions called by the code read, other than those it reads itself."""
-        return self.look(node).called
-
-    def reason_of_objects(self, reading: Reading, line: int, *, every: bool = False) -> Reason | None:
-        """Return why the objects that code reads keep it out of the workers."""
-        for root in sorted(reading.roots & self.altered):
-            name = root.removeprefix(LOCAL)
-            return Reason(line, f"needs '{name}' as a statement that stays in the notebook changes it", MOVE, name)
-        roots = {root for root in reading.roots if not root.startswith(LOCAL)} - {FUNCTION, RESULT}
-        if "*" in self.changed and roots - {"the class"}:
-            return self.opaque_reason(line)
-        for root in sorted(roots & self.changed):
-            if root == ITEM or root in self.apart:
-                if root not in self.touched:
-                    continue
-                return Reason(
-                    line, f"reads {'the item' if root == ITEM else root} after the same iteration changed it", MOVE
-                )
-            if root in self.held and not every:
-                continue
-            text = f"every iteration changes `{shown(root)}` and reads it"
-            return Reason(self.line_of_change(root), text, "Workers would each see their own copy. " + MOVE)
-        return None
-
-    def opaque_reason(self, line: int) -> Reason:
-        """Return what it is that cannot be seen."""
-        for effect in self.whole.effects:
-            if "*" in effect.roots:
-                return Reason(effect.line, effect.text, PURE)
-        return Reason(line, "what changes here cannot be seen")
-
-    def line_of_change(self, root: str) -> int:
-        """Return the line at which an object changes."""
-        return next((effect.line for effect in self.whole.effects if root in effect.roots), self.loop.line)
-
     def save(self) -> Saved:
         """Remember where the splitting stands."""
         return Saved(
-            self.count, self.steps, self.stepped, self.leaves, self.printed, set(self.touched), self.blocked, set(self.read),
-            self.did_work, len(self.started), len(self.lost), set(self.replayed), set(self.given), dict(self.step_of), set(self.altered),
-        )  # fmt: skip
+            *(self.count, self.steps, self.stepped, self.leaves, self.printed, set(self.touched), self.blocked),
+            *(set(self.read), self.did_work, len(self.started), len(self.lost), set(self.replayed), set(self.given)),
+            *(dict(self.step_of), set(self.altered)),
+        )
 
     def restore(self, saved: Saved) -> None:
         """Go back to where the splitting stood."""
@@ -350,9 +209,9 @@ class Splitter:
         self.did_work = self.did_work or works(statement)
         self.given |= names.writes(statement)
         for part in ast.walk(statement):
-            if isinstance(part, ast.withitem) and isinstance(part.optional_vars, ast.Name) and names.is_open(part.context_expr):
-                name = part.optional_vars.id
-                self.world.notes[f"`{name}` is a file of the workers: after processes it may not be in the notebook"] = None
+            if isinstance(part, ast.withitem) and isinstance(part.optional_vars, ast.Name):
+                text = f"`{part.optional_vars.id}` is a file of the workers: processes do not give it back"
+                self.world.notes |= {text: None} if names.is_open(part.context_expr) else {}
         head = [statement]
         if is_alias(statement) and self.alias_matters(statement):
             return head, [Alias(statement)]
@@ -365,7 +224,8 @@ class Splitter:
     def alias_matters(self, statement: ast.stmt) -> bool:
         """Tell whether a name is given, once, to a part of something that exists outside."""
         written = names.writes(statement)
-        outer = {root for name in written for root in self.an.local.get(name, NOTHING).own if not root.startswith(LOCAL)}
+        roots = {root for name in written for root in self.an.local.get(name, NOTHING).own}
+        outer = {root for root in roots if not root.startswith(LOCAL)}
         return bool(outer) and all(self.stores.count(name) == 1 for name in written)
 
     def step(self, place: ast.stmt) -> ast.stmt:
@@ -550,26 +410,3 @@ class Splitter:
         return CellRefused(
             "nothing is computed that a worker could take: the loop only moves things about.", self.loop.line
         )
-
-
-def annotated(node: ast.AST) -> int | None:
-    """Return the line of an annotation of a name inside a statement, which the notebook would keep."""
-    if isinstance(node, ast.expr):
-        return None
-    inside = (part for part in ast.walk(node) if isinstance(part, ast.AnnAssign) and part.simple and part is not node)
-    return next((part.lineno for part in inside), None)
-
-
-def only_holds(root: str, nodes: Sequence[ast.AST]) -> bool:
-    """Tell whether a name is used in the body for nothing but storing into it or adding to it."""
-    holding: set[int] = set()
-    for node in nodes:
-        if (
-            isinstance(node, ast.Call)
-            and isinstance(node.func, ast.Attribute)
-            and node.func.attr in known.DIRECT_MUTATORS
-        ):
-            holding.add(id(node.func.value))
-        elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
-            holding.add(id(node.value))
-    return all(id(node) in holding for node in nodes if isinstance(node, ast.Name) and node.id == root)

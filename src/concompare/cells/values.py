@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 FUNCTION = "·function"
 """Root of a function made in the loop: it sees the loop's own names, so it must not leave the iteration."""
@@ -55,6 +55,23 @@ class Effect:
     text: str
     place: str = ""
     direct: bool = False
+
+
+@dataclass
+class Reading:
+    """What some code reads and does.
+
+    Attributes:
+        names: The names it reads from outside its own scopes.
+        called: Those of the names that functions it calls read.
+        roots: The objects it reads, by the names they are reached from.
+        effects: What it does beyond returning a value.
+    """
+
+    names: set[str] = field(default_factory=set)
+    called: set[str] = field(default_factory=set)
+    roots: set[str] = field(default_factory=set)
+    effects: list[Effect] = field(default_factory=list)
 
 
 def joined(values: Iterable[Value]) -> Value:

@@ -1,4 +1,4 @@
-"""What a loop walks: where its items come from, whether they are made only as they are taken, and who may change them."""
+"""What a loop walks: where its items come from, when they are made, and who may change them."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def kind_of_name(world: World, name: str) -> Any:
     """Return the type of what a name stands for, as far as it matters for walking it."""
     definition = world.definitions.get(name)
     if name in world.definitions:
-        return {ast.List: list, ast.ListComp: list, ast.Dict: dict, ast.DictComp: dict}.get(type(definition))  # type: ignore[arg-type]
+        return {ast.List: list, ast.ListComp: list, ast.Dict: dict, ast.DictComp: dict}.get(type(definition))
     thing = world.object(name)
     return "ndarray" if type(thing).__module__ == "numpy" and type(thing).__name__ == "ndarray" else type(thing)
 
