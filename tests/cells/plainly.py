@@ -11,7 +11,7 @@ import pickle
 import random
 import traceback
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,6 +42,12 @@ class Tally:
     needless: set[str] = field(default_factory=set)
     generated: int = 0
     generated_lifted: int = 0
+
+    def add(self, other: Mapping[str, Any]) -> None:
+        """Add the tally of another process, as data."""
+        for name, found in other.items():
+            mine = getattr(self, name)
+            setattr(self, name, mine | set(found) if isinstance(mine, set) else mine + found)
 
     def sentence(self) -> str:
         """Return both figures in words."""

@@ -47,6 +47,7 @@ def duty(share: float) -> Callable[[], None]:
     return run
 
 
+@pytest.mark.alone
 def test_the_heartbeat_tells_holding_from_waiting() -> None:
     shares = [probes.gil_share(duty(share)) for share in (0.0, 0.5, 1.0)]
     if any(share.value is None for share in shares):

@@ -15,7 +15,7 @@ from concompare import advise, backends, diagnose, machine, measure, stats
 from concompare.measure import Kept
 from concompare.records import Comparison, Subject
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 BLOCK = bytes(1_000_000)
 
 

@@ -41,8 +41,12 @@ def without_main(name: str) -> dict[str, Any]:
 
 spawnv_passfds = getattr(util, "spawnv_passfds", None)
 
-STARTED: list[subprocess.Popen[bytes]] = []
-"""What was started aside, kept so that Python does not take it for forgotten; it ends with this process."""
+
+class Aside(subprocess.Popen[bytes]):
+    """A process of multiprocessing's own, which ends it: nothing is amiss if it outlives this object."""
+
+    def __del__(self, *_: object) -> None:
+        return
 
 
 def spawn_aside(path: Any, arguments: list[Any], descriptors: Any) -> int:
@@ -56,10 +60,7 @@ def spawn_aside(path: Any, arguments: list[Any], descriptors: Any) -> int:
         return int(spawnv_passfds(path, arguments, descriptors))
     # The tracker tidies up after a kernel that was killed, and would say so on the server's terminal.
     errors = subprocess.DEVNULL if any("resource_tracker" in str(word) for word in arguments) else None
-    process = subprocess.Popen(arguments, executable=path, pass_fds=descriptors, process_group=0, stderr=errors)
-    STARTED[:] = [one for one in STARTED if one.poll() is None] if len(STARTED) > 64 else STARTED
-    STARTED.append(process)
-    return process.pid
+    return Aside(arguments, executable=path, pass_fds=descriptors, process_group=0, stderr=errors).pid
 
 
 @contextlib.contextmanager
