@@ -1,0 +1,83 @@
+"""How the pages are built: Sphinx with MyST, notebooks shown with the outputs they are committed with.
+
+What would otherwise be written twice is made here at the start of each build, into folders that git ignores:
+`notebooks/` from `demo_notebooks/`, and `made/` from the options of the magics.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+
+from tables import option_tables  # noqa: E402
+
+project = "concompare"
+author = "The concompare authors"
+extensions = ["myst_nb"]
+exclude_patterns = ["made"]
+html_theme = "alabaster"
+html_theme_options = {
+    "description": "Threads or processes? How many workers? Why is it not faster?",
+    "page_width": "1180px",
+    "show_powered_by": False,
+}
+html_show_copyright = False
+html_static_path = ["static"]
+html_css_files = ["pages.css"]
+nb_execution_mode = "off"
+nb_merge_streams = True
+# The text form comes last, so that pages show what JupyterLab shows.
+nb_mime_priority_overrides = [("html", "text/html", 0)]
+myst_enable_extensions = ["deflist"]
+myst_heading_anchors = 3
+
+
+def copy_notebooks() -> None:
+    """Copy the demo notebooks with links that lead to where these pages have what they lead to."""
+    folder = HERE / "notebooks"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    for path in (HERE.parent / "demo_notebooks").glob("*.ipynb"):
+        notebook = json.loads(path.read_text(encoding="utf-8"))
+        for cell in notebook["cells"]:
+            if cell["cell_type"] == "markdown":
+                cell["source"] = linked("".join(cell["source"]))
+            for output in cell.get("outputs", ()):
+                if "text/html" in output.get("data", {}):
+                    page = "".join(output["data"]["text/html"])
+                    output["data"]["text/html"] = re.sub(r'"\.\./docs/(findings/[a-z-]+)\.md"', r'"../\1.html"', page)
+        (folder / path.name).write_text(json.dumps(notebook), encoding="utf-8")
+
+
+def linked(text: str) -> str:
+    """Return Markdown of a notebook with its links as they are here."""
+    text = re.sub(r"\[([^][]*)\]\(#(\w+)\)", r'<a href="#\2">\1</a>', text)  # MyST knows no anchors in HTML
+    return text.replace("](../docs/", "](../")
+
+
+def write_tables() -> None:
+    """Write the options of the magics as they are."""
+    folder = HERE / "made"
+    folder.mkdir(exist_ok=True)
+    for name, table in option_tables().items():
+        (folder / f"{name}.md").write_text(table, encoding="utf-8")
+
+
+copy_notebooks()
+write_tables()
+
+
+def setup(app: Any) -> None:
+    """Lead links to the notebooks, which stand elsewhere in the repository, to their copies."""
+
+    def lead(app: Any, name: str, content: list[str]) -> None:
+        content[0] = re.sub(r"\((\.\./)+demo_notebooks/", "(/notebooks/", content[0])
+
+    app.connect("source-read", lead)
