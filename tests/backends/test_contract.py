@@ -282,6 +282,7 @@ def test_what_cannot_be_sent_is_named_by_its_path(name: str, no_leaks: None) -> 
         pytest.raises(CannotShip, match=r"f → global g → global db → sqlite3.Connection cannot be sent.*open it"),
     ):
         engine.run_pass(function, [1], pool)
+    function.__globals__["db"].close()
 
 
 @pytest.mark.parametrize("name", FAR)
