@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import sys
 import threading
+from collections.abc import Iterator
 from typing import Any, Protocol, cast
 
 LISTENING = threading.local()
@@ -44,6 +46,9 @@ class Recorder(io.TextIOBase):
         """Keep the text."""
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
+        own = getattr(LISTENING, "out", None)
+        if own is not None and self is not own[0] and self is not own[1]:  # another thread's, which came first
+            return cast(int, own[self.name == "stderr"].write(text))
         output = self.done.output
         if output and output[-1][:2] == (len(self.done.values), self.name):
             output[-1] = (*output[-1][:2], output[-1][2] + text)
@@ -58,6 +63,34 @@ class Recorder(io.TextIOBase):
     def fileno(self) -> int:
         """Return the descriptor of the stream that is recorded in place of; what is written there is not recorded."""
         return cast(int, self.original.fileno())
+
+
+LOCK = threading.Lock()
+REPLACED: list[Any] = []
+"""The process's own stdout and stderr while chunks are recorded."""
+
+RECORDED = [0]
+"""How many threads record a chunk now; a worker of a cluster may have several."""
+
+
+@contextlib.contextmanager
+def recording(done: Recorded) -> Iterator[None]:
+    """Record what this thread prints, and what threads that it starts print, for the time of a chunk."""
+    with LOCK:
+        if not RECORDED[0]:
+            REPLACED[:] = sys.stdout, sys.stderr
+        LISTENING.out = Recorder("stdout", done, REPLACED[0]), Recorder("stderr", done, REPLACED[1])
+        if not RECORDED[0]:
+            sys.stdout, sys.stderr = LISTENING.out
+        RECORDED[0] += 1
+    try:
+        yield
+    finally:
+        del LISTENING.out
+        with LOCK:
+            RECORDED[0] -= 1
+            if not RECORDED[0]:
+                sys.stdout, sys.stderr = REPLACED
 
 
 def display(*objects: Any, **options: Any) -> None:

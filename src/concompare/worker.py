@@ -32,8 +32,8 @@ from concompare.parcels import (
     unpack,
     way_to_unpicklable,
 )
-from concompare.streams import LISTENING, Recorder, display
-from concompare.workplace import PLACE
+from concompare.streams import LISTENING, Recorder, display, recording
+from concompare.workplace import PLACE, StopItem, stoppable
 
 FUNCTIONS_KEPT = 4
 """Functions that a worker remembers; the least recently used goes first."""
@@ -86,8 +86,8 @@ class Answer(NamedTuple):
     drawn: tuple[tuple[str, bytes], ...] = ()
 
 
-class Known:
-    """A function that this worker has: as it was sent, and as it is in the present pass."""
+class Known(threading.local):
+    """A function that this worker has: as it was sent, and, of each thread its own, as it is in the present pass."""
 
     def __init__(self, blob: bytes | str) -> None:
         self.blob = blob
@@ -181,7 +181,7 @@ def compute(
             done.errors.append((len(done.values), error))
             if temporaries:
                 done.names.update(names_of_head(error, temporaries))
-            if not keep_going:
+            if not keep_going or isinstance(error, StopItem):
                 break
             done.values.append(None)
         else:
@@ -300,9 +300,20 @@ def run(request: Request) -> Answer:
     done = Computed()
     watch = known.watch if known.watch is not None and known.watch.due() else None
     states = watch.states() if watch is not None and request.seed is None else {}
-    function = known.function if request.seed is None else Seeded(known.function, request.seed, request.first)
+    function = known.function
+    if request.seed is not None:
+        function = Seeded(function, request.seed, iter(request.places or range(request.first, sys.maxsize)))
     meter = Meter()
-    record(function, items, done, request)
+    with recording(done), stoppable(request.turn):
+        compute(
+            function,
+            items,
+            done,
+            first=request.first,
+            each=request.each,
+            keep_going=request.keep_going,
+            temporaries=request.temporaries,
+        )
     start, end, cpu, native_cpu, waited = meter.read()
     del items, function
     values, wanted = pack_values(done, request.room)

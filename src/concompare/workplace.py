@@ -2,6 +2,7 @@
 
 begin()   once per worker process
 meet()    rendezvous, so that N workers means N
+stop()    ends the items of a pass, where the process must live on
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import signal
 import struct
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from concompare.streams import display
@@ -155,3 +157,44 @@ def linger(seconds: float) -> tuple[int, int, float, int]:
     """Stay busy for a while, so that as many workers as there are take one each; the rendezvous without a folder."""
     time.sleep(seconds)
     return os.getpid(), threading.get_native_id(), time.perf_counter(), 0
+
+
+# ------------------------------------------------------------------------------------------------------------ stopping
+
+
+class StopItem(BaseException):
+    """Raised inside an item of a pass that has been given up; `except Exception` lets it through."""
+
+
+RUNNING: dict[int, str] = {}
+"""The threads of this process that compute items, and for which pass."""
+
+STOPPING = threading.Lock()
+
+
+@contextlib.contextmanager
+def stoppable(turn: str) -> Iterator[None]:
+    """Let `stop()` end what runs inside, and never anything after it."""
+    ident = threading.get_ident()
+    RUNNING[ident] = turn
+    try:
+        try:
+            yield
+        finally:
+            with STOPPING:
+                RUNNING.pop(ident, None)
+        for _ in range(2):  # a stop that was on its way arrives here
+            pass
+    except StopItem:
+        return
+
+
+def stop(turn: str) -> int:
+    """End the items of a pass at their next line of Python, and return in how many threads."""
+    import ctypes
+
+    with STOPPING:
+        idents = [ident for ident, running in RUNNING.items() if running == turn]
+        for ident in idents:
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), ctypes.py_object(StopItem))
+    return len(idents)
