@@ -21,16 +21,14 @@ from typing import Any, Protocol, cast
 
 from concompare import advise, planner, probes, stats
 from concompare.backends.base import Backend
+from concompare.calibrating import Calibrating
+from concompare.costing import Arm, Calibration, Costs, allowed
 from concompare.machine import gil_state
 from concompare.plain import ItemFailed, PlainLoop, Runner
-from concompare.planner import Arm, Calibration, Shape
+from concompare.planner import Shape
 from concompare.records import Comparison, Environment, Message, NativePool, Plan, Probe, Subject, Trial
 from concompare.trials import Bench, Trials, Wishes, in_words
 
-PREFIX = 0.2
-"""Seconds of the growing prefix."""
-STRETCHES = (8, 24)
-"""Items of the stratified probes that follow the prefix, while they stay short."""
 PROBE_ITEMS = 0.25
 """Seconds of items beside the GIL probe."""
 LONGEST_PROBE = 1.0
@@ -206,10 +204,12 @@ class Comparing:
         Raises:
             ItemFailed: An item raised in the plain loop.
         """
-        calibration = self.calibrate()
+        self.tell("timing the first items of the plain loop")
+        gil, usable = self.environment.gil != "off", self.environment.usable
+        calibrating = Calibrating(self.plain, self.wishes, gil, usable, self.spent)
+        calibration = calibrating.calibrate()
         shape = self.prepare(calibration, pools)
-        positions = self.sample(shape)
-        self.plain.run(positions)
+        shape, positions, calibration = calibrating.run_sample(shape, calibration)
         trials = Trials(
             self.plain, self.runner, self.environment, self.wishes, shape, calibration, self.benches, positions, pools,
             self.tell, self.spent,
@@ -234,44 +234,6 @@ class Comparing:
 
     # ---- before the trials
 
-    def calibrate(self) -> Calibration:
-        """Run the plain loop on a growing prefix, then on some items of every stretch of the input."""
-        self.tell("timing the first items of the plain loop")
-        count, plain = len(self.items), self.plain
-        done, step = 0, 1
-        while done < count and self.spent() < PREFIX:
-            plain.run(range(done, min(count, done + step)))
-            done, step = min(count, done + step), step * 2
-        tried: tuple[int, ...] = ()
-        for wanted in STRETCHES:
-            longest = max(plain.seconds.values())
-            affordable = int(min(2 * PREFIX, self.wishes.budget / 20) / max(longest, 1e-9))
-            size = min(wanted, affordable, count - done)
-            if size < 2:
-                break
-            tried = tuple(done + p for p in planner.stratified(count - done, size, self.wishes.seed))
-            plain.run(tried)
-        return self.calibration(tried)
-
-    def calibration(self, tried: Sequence[int]) -> Calibration:
-        """Return the estimate from what the plain loop ran; the very first item, often slow, counts once."""
-        seconds, cpu = self.plain.seconds, self.plain.cpu
-        known = sum(seconds.values())
-        rest = len(self.items) - len(seconds)
-        sample = tried or [p for p in seconds if p > 0] or list(seconds)
-        mean = sum(seconds[p] for p in sample) / len(sample)
-        busy = sum(min(cpu.get(p, 0.0), s) for p, s in seconds.items())
-        blocked = sum(self.plain.blocked.values())
-        return Calibration(
-            items=len(self.items),
-            mean=max(1e-9, (known + rest * mean) / len(self.items)),
-            longest=max(seconds.values()),
-            waits=blocked / (busy + blocked) if busy + blocked > 0 else 0.0,
-            done=len(seconds),
-            spent=self.spent(),
-            gil=self.environment.gil != "off",
-        )
-
     def prepare(self, calibration: Calibration, pools: ExitStack) -> Shape:
         """Choose the arms and the shape of passes, show the plan, and probe the machine."""
         usable, weak = self.environment.usable, self.wishes.scaling == "weak"
@@ -285,16 +247,6 @@ class Comparing:
         if probing and self.machine is not None:
             self.measure_machine(calibration, wanted, self.machine)
         return shape
-
-    def sample(self, shape: Shape) -> tuple[int, ...]:
-        """Return the positions of a pass, of what the plain loop ran already as many as fit.
-
-        With temporaries the last item is among them, whose names are those that the cell ends with.
-        """
-        if shape.size == 1:
-            return (max(self.plain.values),)
-        chosen = planner.stratified(len(self.items), shape.size, self.wishes.seed, self.plain.values)
-        return (*chosen[:-1], len(self.items) - 1) if self.wishes.temporaries else chosen
 
     def able_backends(self) -> list[tuple[str, str, str]]:
         """Return name, label and isolation of the backends that can run here; the others become rows."""
@@ -328,7 +280,7 @@ class Comparing:
         counts = self.counts(wanted)
         needed = (len(counts) + 2) * probes.SPIN + 0.1 if counts and not probes.known(counts) else 0.0
         needed += 3 * probes.CALIBRATE + min(LONGEST_PROBE, max(PROBE_ITEMS, calibration.mean))
-        room = planner.allowed(calibration, self.wishes.budget) - calibration.spent
+        room = allowed(calibration, self.wishes.budget) - calibration.spent
         return needed if self.machine is not None and needed < room / 4 else 0.0
 
     def measure_machine(self, calibration: Calibration, wanted: Sequence[Arm], machine: Machine) -> None:
@@ -358,7 +310,7 @@ class Comparing:
         rest = len(self.items) - max(shape.size, calibration.done)
         if rest <= 0 or shape.mode != "sampled":
             return 0.0
-        costs = planner.Costs(calibration, self.environment.usable)
+        costs = Costs(calibration, self.environment.usable)
         return min(costs.one(arm, rest) for arm in shape.arms)
 
     # ---- after the trials
@@ -371,7 +323,7 @@ class Comparing:
         between = stats.speed_up(two, known[0]) if two is not None else None
         away = [b for b in self.benches if b.arm.isolation not in ("none", "thread")]
         shipped = [message for bench in away for p in bench.passes for message in p.messages]
-        order = sorted(self.plain.seconds)[:MOST_ITEMS_KEPT]
+        order = planner.thinned(sorted(self.plain.seconds), MOST_ITEMS_KEPT)
         if self.environment.free_threaded_build:  # an item may have imported what switches the GIL back on
             self.environment = replace(self.environment, gil=gil_state())
         self.probe = replace(

@@ -8,15 +8,14 @@ from __future__ import annotations
 import math
 import random
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from concompare import stats
+from concompare.costing import HOPELESS, ITEMS_PER_WORKER, SHORT, Arm, Calibration, Costs, allowed
 from concompare.records import Plan
 
-SHORT = 0.020
-"""Seconds of a plain pass below which passes are looped."""
 LOOP_FOR = 0.1
 """Seconds of a looped sample (pyperf's)."""
 MOST_LOOPS = 50
@@ -24,9 +23,6 @@ WAITING_TASK = 0.5
 """Share of the time that items wait, from which on many threads are tried as well."""
 MANY = 4
 """Threads per CPU of that extra trial."""
-QUICK = 10.0
-"""Seconds that deciding may take on any cell; longer cells get `PATIENCE` plain passes, within the budget."""
-PATIENCE = 3.5
 RESERVE = 0.9
 """Share of the allowed time that is planned for; the rest is for a machine slower than it was when asked."""
 PASSES = 4
@@ -34,11 +30,8 @@ PASSES = 4
 LEAST_BLOCKS, MOST_BLOCKS = 3, 9
 DECIDED = 0.05
 """Half-width of the finalists' intervals, relative, at which measuring stops."""
-HOPELESS = 2.0
-"""Times the best, at which a trial is stopped or not repeated."""
 LEAST_SAMPLE = 0.2
 """Seconds of plain work that a sample should hold."""
-ITEMS_PER_WORKER = 4
 FEW_ITEMS = 8
 """Items of a sample that is small because the plain loop takes too long for more."""
 NATIVE = 1.3
@@ -47,67 +40,7 @@ NATIVE_SECONDS = 0.02
 MEMORY_SHARE = 0.8
 """Share of the memory available that the workers of a trial may need."""
 
-OPENING = {
-    "none": (0.0, 0.0, 0.0),
-    "thread": (0.005, 0.001, 0.0),
-    "interpreter": (0.1, 0.02, 0.05),
-    "process": (0.2, 0.02, 0.1),
-    "cluster": (5.0, 0.1, 1.0),
-}
-"""Seconds to open a pool: for the pool, per worker, and per worker of computing that CPUs share."""
-
 Mode = Literal["looped", "full", "sampled"]
-
-
-@dataclass(frozen=True, slots=True)
-class Arm:
-    """A backend at a worker count that may be tried; `native` caps the threads of BLAS and OpenMP pools."""
-
-    backend: str
-    workers: int
-    isolation: str = "thread"
-    label: str = ""
-    native: int | None = None
-
-    @property
-    def key(self) -> tuple[str, int]:
-        """Return what names the arm's trial."""
-        return self.backend, self.workers
-
-    @property
-    def name(self) -> str:
-        """Return the arm as shown."""
-        kind = self.label or self.backend
-        capped = f" ({self.native} native)" if self.native is not None else ""
-        return kind if self.backend == "serial" else f"{kind} × {self.workers}{capped}"
-
-
-@dataclass(frozen=True, slots=True)
-class Calibration:
-    """What the first items of the plain loop told.
-
-    Attributes:
-        items: Number of items of the task.
-        mean: Estimated mean seconds of an item.
-        longest: The longest item seen.
-        waits: Share of the time without a CPU, from 0 to 1.
-        done: Items that ran.
-        spent: Seconds since the comparison began.
-        gil: Whether threads share one GIL.
-    """
-
-    items: int
-    mean: float
-    longest: float
-    waits: float
-    done: int
-    spent: float
-    gil: bool = True
-
-    @property
-    def serial(self) -> float:
-        """Return the estimated seconds of a plain pass over all items."""
-        return self.mean * self.items
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,99 +95,6 @@ def arms_of(
         extra = (MANY * usable,) if asked is None and waits >= WAITING_TASK and isolation in ("thread", "none") else ()
         found += [Arm(name, count, isolation, label) for count in dict.fromkeys((*counts, *extra))]
     return tuple(found)
-
-
-def pass_seconds(arm: Arm, work: float, waits: float, usable: int, gil: bool = True) -> float:
-    """Guess, on the safe side, the seconds an arm needs for `work` plain seconds: threads never overlap computing."""
-    if arm.backend == "serial":
-        return work
-    busy, waiting = work * (1 - waits), work * waits
-    together = 1 if gil and arm.isolation in ("thread", "none", "unknown") else min(arm.workers, usable)
-    return 1.1 * (busy / together + waiting / arm.workers) + 0.002
-
-
-def allowed(calibration: Calibration, budget: float) -> float:
-    """Return the seconds that deciding may take: never above the budget, and no endless search for a short cell."""
-    return min(budget, max(QUICK, PATIENCE * calibration.serial))
-
-
-@dataclass(frozen=True, slots=True)
-class Costs:
-    """What passes of a task will cost, on the safe side.
-
-    Attributes:
-        rounds: Items per worker that a pass has at least, the sample's items again where they do not suffice.
-        weak: Whether every worker gets the whole sample instead.
-        opening: Seconds per worker to open pools of processes, as measured; None before one was opened.
-    """
-
-    calibration: Calibration
-    usable: int
-    rounds: int = 0
-    weak: bool = False
-    opening: float | None = None
-
-    def count(self, arm: Arm, size: int) -> int:
-        """Return the items of a pass of an arm, for a sample of `size`."""
-        if self.weak:
-            return size * arm.workers
-        if arm.backend == "serial":
-            return size
-        return max(size, min(self.calibration.items, self.rounds * arm.workers))
-
-    def one(self, arm: Arm, size: int) -> float:
-        """Return the seconds of one pass of an arm, for a sample of `size`."""
-        calibration = self.calibration
-        work = calibration.mean * self.count(arm, size)
-        guess = pass_seconds(arm, work, calibration.waits, self.usable, calibration.gil)
-        return max(guess, calibration.mean) if size else 0.0
-
-    def block(self, arms: Sequence[Arm], size: int, *, least: float = 0.0, strict: bool = False) -> float:
-        """Return the seconds of a pass of every arm: each looped to at least `least`, or stopped at twice the best."""
-        each = [self.one(arm, size) for arm in arms]
-        if strict and len(each) > 1:
-            limit = HOPELESS * min(each[1:]) + 0.05
-            each = [each[0], *(min(seconds, limit) for seconds in each[1:])]
-        return sum(max(seconds, least) for seconds in each)
-
-    def open(self, arm: Arm) -> float:
-        """Return the seconds until an arm's workers are there and have imported what the function needs."""
-        first, each, importing = OPENING.get(arm.isolation, OPENING["process"])
-        guess = first + each * arm.workers + importing * arm.workers / self.usable
-        if self.opening is not None and arm.isolation == "process":
-            return max(guess, self.opening * arm.workers)
-        return guess
-
-    def short(self, size: int) -> bool:
-        """Say whether passes are looped although only a sample runs: under weak scaling, where that is all there is."""
-        return self.weak and self.calibration.mean * size < SHORT
-
-    def warm(self, arm: Arm, size: int) -> int:
-        """Return the items of a short warm-up pass: threads share what is warm already, others get one or two each.
-
-        There is none where items are so long that a pass has one per worker.
-        """
-        count = self.count(arm, size)
-        if self.rounds == 1:
-            return 0
-        if arm.isolation in ("none", "thread"):
-            return min(2, count)
-        return min(count, max(2, arm.workers * (2 if self.rounds >= ITEMS_PER_WORKER else 1)))
-
-    def start(self, arms: Sequence[Arm], size: int, *, warm_all: bool = False) -> float:
-        """Return the seconds of opening all pools and of their warm-up passes."""
-        total = 0.0
-        for arm in arms:
-            if arm.backend != "serial":
-                warm = self.count(arm, size) if warm_all else self.warm(arm, size)
-                first = max(warm / max(1, self.count(arm, size)) * self.one(arm, size), self.calibration.mean)
-                total += self.open(arm) + (first if warm else 0.0)
-        return total
-
-    def trouble(self, arm: Arm, size: int) -> float:
-        """Return by what arms are left out: the seconds to try one, by a root less for those that promise more."""
-        tried = self.one(arm, size)
-        return (self.open(arm) + tried) * math.sqrt(tried / self.count(arm, size))
 
 
 def shape(
@@ -312,33 +152,49 @@ def sample_shape(costs: Costs, arms: Sequence[Arm], budget: float, spent: float,
                 whole = size >= items and not costs.weak
                 mode: Mode = "full" if whole else "looped" if costs.short(size) else "sampled"
                 return Shape(mode, size, tuple(chosen), blocks, min(budget, spent + seconds), False, strict, rounds)
+        chosen = without_costliest(chosen, replace(costs, rounds=1)) if len(chosen) > 1 else chosen
         if len(chosen) == 1:
-            return Shape("sampled", 1, tuple(chosen), 1, min(budget, spent), strict=True)
-        chosen = without_costliest(chosen, replace(costs, rounds=1))
+            return Shape("sampled", 1, tuple(chosen), 1, spent, strict=True)
 
 
 def sampled(
     costs: Costs, arms: Sequence[Arm], least: int, passes: int, strict: bool, room: float
 ) -> tuple[int, int, float] | None:
     """Return the largest sample that allows so many blocks, its blocks and seconds, or None if `least` does not fit."""
-
-    def seconds(size: int, blocks: int) -> float:
-        """Return the seconds of all: the plain loop's items that did not run yet, pools, warm-ups, blocks."""
-        new = max(0, size - costs.calibration.done) * costs.calibration.mean
-        known = costs.one(arms[0], size) if blocks == 1 else 0.0
-        least = LOOP_FOR if costs.short(size) else 0.0
-        return new + costs.start(arms, size) + blocks * costs.block(arms, size, least=least, strict=strict) - known
-
-    low, high = 0, least if costs.weak else costs.calibration.items
-    while low < high:
-        size = (low + high + 1) // 2
-        low, high = (size, high) if seconds(size, passes) <= room else (low, size - 1)
+    loop = LOOP_FOR if costs.short(least) else 0.0
+    most = least if costs.weak else costs.calibration.items
+    low = largest(most, lambda size: costs.all(arms, size, passes, least=loop, strict=strict) <= room)
     if low < least or low == 0:
         return None
     blocks = passes
-    while blocks < MOST_BLOCKS and seconds(low, blocks + 1) <= room:
+    while blocks < MOST_BLOCKS and costs.all(arms, low, blocks + 1, least=loop, strict=strict) <= room:
         blocks += 1
-    return low, blocks, seconds(low, blocks)
+    return low, blocks, costs.all(arms, low, blocks, least=loop, strict=strict)
+
+
+def largest(most: int, fits: Callable[[int], bool]) -> int:
+    """Return the largest number up to `most` that fits, where all smaller ones do; 0 when none does."""
+    low, high = 0, most
+    while low < high:
+        size = (low + high + 1) // 2
+        low, high = (size, high) if fits(size) else (low, size - 1)
+    return low
+
+
+def fitted(shape: Shape, costs: Costs, room: float) -> Shape:
+    """Return the shape with fewer items per pass where, by what is known of them now, all of them do not fit.
+
+    Args:
+        shape: The shape that was planned; its estimate stays what was promised.
+        costs: What passes cost, by all items that ran.
+        room: Seconds left of the plan.
+    """
+    arms, warm_all = shape.arms, shape.warm_all
+    if costs.all(arms, shape.size, 1, warm_all=warm_all, strict=shape.strict) <= room:
+        return shape
+    tight = replace(costs, rounds=1)
+    size = largest(shape.size, lambda size: tight.all(arms, size, 1, strict=True) <= room)
+    return replace(shape, mode="sampled", size=max(1, size), blocks=1, warm_all=False, strict=True, rounds=1)
 
 
 def without_costliest(arms: Sequence[Arm], costs: Costs) -> list[Arm]:
@@ -369,6 +225,19 @@ def stratified(items: int, size: int, seed: int, keep: Iterable[int] = ()) -> tu
         there = kept[bisect_left(kept, low) : bisect_left(kept, high)]
         chosen.append(chance.choice(there) if there else chance.randrange(low, high))
     return tuple(chosen)
+
+
+def thinned(positions: Sequence[int], most: int) -> list[int]:
+    """Return at most so many positions, evenly from all of them: never the first ones."""
+    step = max(1.0, len(positions) / most)
+    return [positions[int(i * step)] for i in range(min(most, len(positions)))]
+
+
+def shuffled(positions: Sequence[int], seed: int) -> list[int]:
+    """Return positions in a random order that begins with the last one: every part of it is a sample of its own."""
+    order = list(positions[:-1])
+    random.Random(seed).shuffle(order)
+    return [*positions[-1:], *order]
 
 
 def block_order(arms: Sequence[Arm], block: int, seed: int, planned: Mapping[Arm, float] | None = None) -> list[Arm]:

@@ -111,6 +111,8 @@ class Pass:
         wall: Seconds of one pass. Where the pass was repeated `loops` times for one sample, the mean of them.
         cpu: CPU seconds of all workers, native threads included.
         sample: Positions of the items that ran; empty when all of them ran.
+        stands_for: How many items of the task the pass stands for, where it ran a sample whose last items kept fewer
+            workers busy than all items would: by list scheduling of the measured item times. None: as many as ran.
         block: Which randomised block it was part of, from 0; -1 outside the blocks.
         warm_up: True for the first pass of a pool, which no statistic uses.
         stopped: Why the pass was cut short ("capped at 2.1 s"), or None. No statistic uses a stopped pass.
@@ -126,6 +128,7 @@ class Pass:
     block: int = -1
     warm_up: bool = False
     sample: tuple[int, ...] = ()
+    stands_for: float | None = None
     failures: int = 0
     stopped: str | None = None
     bytes_in: int = 0

@@ -36,6 +36,8 @@ BIMODAL_FROM = 15
 """Passes from which on two modes can be told from one."""
 MODES = 4.2
 """Ashman's D of the best split beyond which values have two modes (2.7 for a normal sample, 3.5 for a flat one)."""
+MOST_SCHEDULED = 5000
+"""Items of a simulated schedule; those of more are scaled up from it."""
 BUSY_SHARE = 0.15
 """Share of workers × wall spent waiting for a CPU, with no more workers than CPUs, on a busy machine."""
 
@@ -93,9 +95,14 @@ def cpu_seconds(trial: Trial) -> float | None:
     return median([p.cpu for p in passes]) if passes else None
 
 
+def done(passed: Pass) -> float:
+    """Return how many items of the task a pass stands for."""
+    return passed.stands_for if passed.stands_for is not None else passed.items
+
+
 def per_item(trial: Trial) -> float | None:
     """Return the median wall seconds per item of a pass, or None without passes."""
-    walls = [p.wall / p.items for p in used(trial) if p.items]
+    walls = [p.wall / done(p) for p in used(trial) if p.items]
     return median(walls) if walls else None
 
 
@@ -120,9 +127,9 @@ def interval(values: Sequence[float]) -> Interval:
 
 def paired(trial: Trial, other: Trial) -> list[float]:
     """Return, per block that both ran in, how many times more items per second `trial` did than `other`."""
-    theirs = {p.block: p.wall / p.items for p in other.timed if p.block >= 0 and p.items}
+    theirs = {p.block: p.wall / done(p) for p in other.timed if p.block >= 0 and p.items}
     return [
-        theirs[p.block] / (p.wall / p.items)
+        theirs[p.block] / (p.wall / done(p))
         for p in trial.timed
         if p.block in theirs and p.block >= 0 and p.items and p.wall > 0
     ]
@@ -137,8 +144,8 @@ def speed_up(trial: Trial, serial_trial: Trial) -> Interval | None:
     ratios = paired(trial, serial_trial)
     if ratios:
         return interval(ratios)
-    mine = [p.wall / p.items for p in used(trial) if p.items and p.wall > 0]
-    theirs = [p.wall / p.items for p in used(serial_trial) if p.items and p.wall > 0]
+    mine = [p.wall / done(p) for p in used(trial) if p.items and p.wall > 0]
+    theirs = [p.wall / done(p) for p in used(serial_trial) if p.items and p.wall > 0]
     if not mine or not theirs:
         return None
     return Interval(min(theirs) / max(mine), median(theirs) / median(mine), max(theirs) / min(mine), "range", 1)
@@ -234,23 +241,26 @@ def list_schedule(durations: Sequence[float], workers: int) -> float:
     return max(free, default=0.0)
 
 
-def whole(trial: Trial, comparison: Comparison) -> float | None:
-    """Return the estimated seconds of a pass over all items.
+def standing(sample: Sequence[float], ran: Sequence[float], workers: int, items: int) -> float:
+    """Return how many of a task's items a pass stands for, by list scheduling.
 
-    For sampled items the sample's time is scaled by what list scheduling makes of the measured item times for the
-    sample and for all items, so that a tail of the small sample is not multiplied.
+    The tail of a small sample leaves more workers idle than that of all items, so the pass is taken to be the part of
+    the whole that its schedule is of the schedule of all items: the sample's times, again and again.
+
+    Args:
+        sample: Seconds of the sample's items in the plain loop, in input order.
+        ran: Those of the items of the pass: the sample, or a part of it, or its items several times.
+        workers: Workers of the pass.
+        items: Number of the task's items.
     """
-    time = seconds(trial)
-    items = comparison.subject.items
-    passes = used(trial)
-    if time is None or not passes or not items or passes[-1].items == items or comparison.scaling != "strong":
-        return time
-    done = passes[-1].items
-    measured = comparison.probe.item_seconds
-    if trial.workers <= 1 or not measured:
-        return time * items / done
-    few = [measured[i % len(measured)] for i in range(done)]
-    many = [measured[i % len(measured)] for i in range(min(items, 20_000))]
-    ratio = list_schedule(many, trial.workers) * (items / len(many)) / (list_schedule(few, trial.workers) or 1e-9)
-    most, least = items / done, items / done / trial.workers
-    return time * min(most, max(least, ratio))
+    many = [sample[i % len(sample)] for i in range(min(items, MOST_SCHEDULED))]
+    whole_schedule = list_schedule(many, workers) * items / len(many)
+    return items * list_schedule(ran, workers) / whole_schedule if whole_schedule > 0 else float(len(ran))
+
+
+def whole(trial: Trial, comparison: Comparison) -> float | None:
+    """Return the estimated seconds of a pass over all items, from what its sampled passes stand for."""
+    passes, items = used(trial), comparison.subject.items
+    if not passes or not items or passes[-1].items == items or comparison.scaling != "strong":
+        return seconds(trial)
+    return median([p.wall * items / done(p) for p in passes])

@@ -12,14 +12,17 @@ import threadpoolctl
 
 from concompare import equality, ledger, planner, stats
 from concompare.backends.base import Backend
+from concompare.costing import HOPELESS, Arm, Calibration, Costs, allowed
 from concompare.plain import PlainLoop, Runner
-from concompare.planner import Arm, Calibration, Shape
+from concompare.planner import Shape
 from concompare.records import Environment, Pass, Trial
 
 MOST_MESSAGES = 4000
 """Messages of a pass beyond which they are not kept."""
 COLD = 2.0
 """Seconds that a warm-up pass may take beyond what a pass may take: imports in the workers, caches."""
+STRETCHED = 1.3
+"""Times its plain seconds, from which on an item is slowed by others that run beside it."""
 OVERRUN = 1.05
 """Times the estimate at which nothing further begins."""
 
@@ -90,7 +93,7 @@ class Bench:
     def per_item(self) -> float | None:
         """Return the seconds per item of the last timed pass."""
         timed = [p for p in self.passes if not p.warm_up and p.stopped is None and p.block >= 0 and p.items]
-        return timed[-1].wall / timed[-1].items if timed else None
+        return timed[-1].wall / stats.done(timed[-1]) if timed else None
 
     @property
     def able(self) -> bool:
@@ -146,10 +149,10 @@ class Trials:
         return self.benches[0]
 
     @property
-    def costs(self) -> planner.Costs:
+    def costs(self) -> Costs:
         """Return what passes were planned to cost."""
         weak = self.wishes.scaling == "weak"
-        return planner.Costs(self.calibration, self.environment.usable, self.shape.rounds, weak, self.opening)
+        return Costs(self.calibration, self.environment.usable, self.shape.rounds, weak, self.opening)
 
     def bench_of(self, arm: Arm) -> Bench:
         """Return the arm's bench."""
@@ -221,7 +224,8 @@ class Trials:
         arm, budget = bench.arm, self.wishes.budget
         need = self.costs.open(arm) + self.costs.one(arm, 1)
         bench.problem = planner.too_large(arm, self.per_worker, self.environment.memory_available)
-        if bench.problem is None and self.spent() + need > planner.allowed(self.calibration, budget):
+        limit = min(allowed(self.calibration, budget), OVERRUN * self.shape.estimate)
+        if bench.problem is None and self.spent() + need > limit:
             bench.problem = "not run: the time for deciding was used up"
         if bench.problem is not None:
             return False
@@ -288,11 +292,25 @@ class Trials:
             blocked = {i: self.plain.blocked[p] for i, p in enumerate(positions) if p in self.plain.blocked}
             parts = ledger.ledger_of(unlooped(passed), bench.arm.workers, blocked, bench.arm.isolation)
             passed = replace(passed, ledger=parts)
+        if self.shape.mode == "sampled" and self.wishes.scaling == "strong" and bench is not self.serial:
+            passed = replace(passed, stands_for=self.standing(passed, positions, bench.arm.workers))
         if len(passed.messages) > MOST_MESSAGES or passed.warm_up:
             passed = replace(passed, messages=())
         if passed.peak_memory is not None and bench.arm.isolation == "process":
             self.per_worker = passed.peak_memory / bench.arm.workers
         bench.add(passed)
+
+    def standing(self, passed: Pass, positions: Sequence[int], workers: int) -> float:
+        """Return how many items a pass stands for: by list scheduling where items took as long as in the plain loop.
+
+        Where they took longer, for want of the GIL or of CPUs, workers that idled in the end would not have helped.
+        """
+        plain = self.plain.seconds
+        sample, ran = [plain[p] for p in self.sample], [plain[p] for p in positions]
+        within = sum(message.end - message.start for message in passed.messages)
+        if within <= 0 or within > STRETCHED * sum(ran):
+            return len(sample) * sum(ran) / max(1e-12, sum(sample))
+        return stats.standing(sample, ran, workers, len(self.plain.items))
 
     def check(self, bench: Bench, outcome: Any, positions: Sequence[int], warm_up: bool) -> bool:
         """Compare a pass's results with the plain loop's; say why when it was stopped."""
@@ -302,7 +320,8 @@ class Trials:
         if passed.stopped is not None:
             best = self.best()
             if bench.wall is None:
-                bench.problem = f"stopped: {passed.stopped}, the best took {best * len(positions):.3g} s"
+                needs = f"the best needs {best * len(positions):.3g} s for as many items"
+                bench.problem = f"stopped after {passed.wall:.3g} s: {needs}"
             bench.retire()
             return False
         expected = [self.plain.values[position] for position in positions]
@@ -340,7 +359,7 @@ class Trials:
     def hopeless(self, bench: Bench) -> bool:
         """Say whether an arm took far longer than the best."""
         best = self.best()
-        return bench is not self.serial and (bench.per_item or 0.0) > planner.HOPELESS * best
+        return bench is not self.serial and (bench.per_item or 0.0) > HOPELESS * best
 
     def roomy(self) -> bool:
         """Say whether all pools may stay open at once: few enough worker processes for this machine."""

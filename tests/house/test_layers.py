@@ -19,6 +19,8 @@ LAYERS = (
         "trials",
         "plain",
         "planner",
+        "calibrating",
+        "costing",
         "probes",
         "ledger",
         "equality",

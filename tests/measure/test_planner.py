@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from concompare import planner, stats
-from concompare.planner import Arm, Calibration
+from concompare import costing, planner, stats
+from concompare.costing import Arm, Calibration, Costs
 
 BACKENDS = (("serial", "plain loop", "none"), ("threads", "threads", "thread"), ("processes", "processes", "process"))
 
@@ -39,7 +39,7 @@ def test_the_plan_never_exceeds_the_budget(serial: float, budget: float, usable:
     known = calibration(serial)
     shape = planner.shape(known, arms(usable), budget, usable, probing=0.9)
     assert shape.estimate <= budget
-    assert shape.estimate <= max(planner.QUICK, planner.PATIENCE * serial) + 1
+    assert shape.estimate <= max(costing.QUICK, costing.PATIENCE * serial) + 1
     assert shape.arms[0].backend == "serial"
     plan = planner.plan_of(shape, known.items, budget, seed=7)
     assert plan.estimate == shape.estimate
@@ -51,7 +51,7 @@ def test_short_cells_are_looped_and_long_ones_sampled() -> None:
     assert planner.shape(calibration(0.3), arms(), 30, 2).mode == "full"
     long = planner.shape(calibration(60.0), arms(), 30, 2)
     assert (long.mode, long.blocks >= planner.LEAST_BLOCKS) == ("sampled", True)
-    assert planner.ITEMS_PER_WORKER * 2 <= long.size < 1000
+    assert costing.ITEMS_PER_WORKER * 2 <= long.size < 1000
 
 
 def test_a_short_pass_is_looped_for_a_tenth_of_a_second() -> None:
@@ -65,18 +65,18 @@ def test_items_longer_than_the_budget_allows_are_run_by_every_worker() -> None:
     shape = planner.shape(known, arms(), 30, 2)
     assert (shape.size, shape.blocks) == (1, 1)
     assert Arm("processes", 2, "process", "processes") in shape.arms
-    costs = planner.Costs(known, 2, shape.rounds)
+    costs = Costs(known, 2, shape.rounds)
     assert costs.count(Arm("processes", 2, "process"), 1) == 2
 
 
 def test_a_pass_never_has_more_items_than_the_task() -> None:
-    costs = planner.Costs(calibration(10.0, items=5), 64, rounds=4)
+    costs = Costs(calibration(10.0, items=5), 64, rounds=4)
     assert costs.count(Arm("processes", 64, "process"), 3) == 5
     assert costs.count(Arm("serial", 1, "none"), 3) == 3
 
 
 def test_the_arm_left_out_first_costs_much_and_promises_little() -> None:
-    costs = planner.Costs(calibration(1000.0), 16, rounds=1)
+    costs = Costs(calibration(1000.0), 16, rounds=1)
     rest = planner.without_costliest(arms(16), costs)
     gone = set(arms(16)) - set(rest)
     assert [arm.backend for arm in gone] == [

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -132,15 +133,28 @@ def test_list_scheduling_gives_the_tail_its_time() -> None:
     assert stats.list_schedule([1, 1], 8) == 1
 
 
-def test_a_sample_is_scaled_by_list_scheduling_and_not_its_tail_multiplied() -> None:
-    times = (1.0, 1.0, 1.0, 1.0, 4.0)
+def test_a_pass_stands_for_the_part_of_the_whole_that_its_schedule_is() -> None:
+    even = (1.0,) * 8
+    assert stats.standing(even, even, 4, 800) == 8
+    assert stats.standing(even, even[:3], 4, 800) == 4  # three items keep four workers from more for as long
+    uneven = (1.0, 1.0, 1.0, 1.0, 4.0)  # 5 s on four workers; 500 of them 200 s and a tail of at most 3 s
+    assert 12.3 <= stats.standing(uneven, uneven, 4, 500) <= 12.5
+    assert stats.standing(uneven, uneven, 1, 500) == 5
+    assert stats.standing(uneven, uneven * 2, 1, 500) == 10
+    assert stats.standing((0.0,), (0.0,), 4, 10) == 1
+
+
+def test_a_sample_is_scaled_by_what_it_stands_for_and_not_its_tail_multiplied() -> None:
     plain = serial([8.0], items=5)
     four = trial("processes", 4, [5.0], items=5)
-    known = comparison(plain, four, items=500, probe=Probe(item_seconds=times))
+    four = replace(four, passes=(replace(four.passes[0], stands_for=12.5),))
+    known = comparison(plain, four, items=500)
     assert stats.whole(plain, known) == 800.0
-    scaled = stats.whole(four, known)
-    assert scaled is not None
-    assert 200 <= scaled < 220  # 500 = 5 s × 100 would multiply the tail a hundred times
+    assert stats.whole(four, known) == 200.0
+    between = stats.speed_up(four, plain)
+    assert between is not None
+    assert between.mid == pytest.approx(4.0)
+    assert stats.per_item(four) == pytest.approx(0.4)
 
 
 def test_all_items_need_no_scaling() -> None:
