@@ -110,15 +110,14 @@ def drawn(before: dict[str, bytes], after: dict[str, bytes]) -> tuple[tuple[str,
 class Seeded:
     """Calls a function with the random sources set anew for each item, from the seed and the item's position alone."""
 
-    def __init__(self, function: Callable[[Any], Any], seed: int, first: int) -> None:
+    def __init__(self, function: Callable[[Any], Any], seed: int, positions: Iterator[int]) -> None:
         self.function = function
         self.seed = seed
-        self.position = first
+        self.positions = positions
 
     def __call__(self, item: Any) -> Any:
         """Call the function for the next item."""
-        sow(self.seed, self.position)
-        self.position += 1
+        sow(self.seed, next(self.positions))
         return self.function(item)
 
 

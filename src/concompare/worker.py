@@ -43,7 +43,8 @@ class Request(NamedTuple):
     """One chunk of items to compute.
 
     `blob` is the pickled function, its path, or None if the worker has it. `turn` names the pass: each begins with the
-    function as it was sent, whatever an earlier one did to what it captured.
+    function as it was sent, whatever an earlier one did to what it captured. `places` are the items' positions among
+    all items, which seeds are made of, where they do not just follow `first`.
     """
 
     key: str
@@ -56,6 +57,7 @@ class Request(NamedTuple):
     room: tuple[str, int, int] | None = None
     turn: str = ""
     seed: int | None = None
+    places: tuple[int, ...] | None = None
 
 
 class Answer(NamedTuple):
@@ -393,25 +395,6 @@ def sendable(printed: tuple[int, str, Any]) -> tuple[int, str, Any]:
         return offset, kind, pack(what)
     except Exception:
         return offset, "stdout", "".join(f"{shown!r}\n" for shown in what[0])
-
-
-def record(function: Callable[[Any], Any], items: Any, done: Computed, request: Request) -> None:
-    """Compute with this process's output recorded."""
-    streams = sys.stdout, sys.stderr
-    LISTENING.out = sys.stdout, sys.stderr = Recorder("stdout", done, streams[0]), Recorder("stderr", done, streams[1])
-    try:
-        compute(
-            function,
-            items,
-            done,
-            first=request.first,
-            each=request.each,
-            keep_going=request.keep_going,
-            temporaries=request.temporaries,
-        )
-    finally:
-        sys.stdout, sys.stderr = streams
-        del LISTENING.out
 
 
 def pack_values(done: Computed, room: tuple[str, int, int] | None) -> tuple[Parcel, int]:

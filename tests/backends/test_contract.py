@@ -7,6 +7,8 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -422,6 +424,8 @@ def test_a_seed_gives_every_item_its_own_stream_the_same_everywhere(pool: engine
     with engine.lease(backends.find("serial"), 1) as serial:
         assert values == engine.run_pass(define(source), range(7), serial, engine.PassOptions(seed=5)).values
         other = engine.run_pass(define(source), range(7), serial, engine.PassOptions(seed=6)).values
+    sample = engine.PassOptions(seed=5, chunk=2, places=[6, 1, 3])
+    assert engine.run_pass(define(source), [6, 1, 3], pool, sample).values == [values[6], values[1], values[3]]
     assert len({a for a, _, _ in values}) == len({b for _, b, _ in values}) == 7
     assert not {a for a, _, _ in values} & {a for a, _, _ in other}
 
@@ -486,6 +490,29 @@ def test_display_arrives_with_its_item(backend: Any, monkeypatch: pytest.MonkeyP
     with engine.lease(backend, 2, fresh=True) as pool:
         engine.run_pass(define("def f(x): display({'item': x})"), range(5), pool)
     assert shown == [{"item": x} for x in range(5)]
+
+
+def test_an_error_in_a_sample_names_the_items_place_among_all(pool: engine.Pool) -> None:
+    options = engine.PassOptions(places=[40, 7, 12])
+    with pytest.raises(ZeroDivisionError) as caught:
+        engine.run_pass(define("def f(x): return 1 // x"), [1, 0, 2], pool, options)
+    assert any("item 7" in note for note in caught.value.__notes__)
+    kept = engine.run_pass(define("def f(x): return 1 // x"), [1, 0, 2], pool, replace(options, on_error="keep"))
+    assert [failure.index for failure in kept.failures] == [7]
+
+
+def test_what_is_run_again_draws_the_numbers_of_its_own_place(pool: engine.Pool, tmp_path: Path) -> None:
+    source = f"""
+import os, random
+def f(x):
+    if x == 2 and not os.path.exists({str(tmp_path / "there")!r}):
+        raise OSError(x)
+    return random.random()
+"""
+    outcome = engine.run_pass(define(source), range(4), pool, engine.PassOptions(on_error="keep", seed=3))
+    (tmp_path / "there").touch()
+    outcome.retry()
+    assert outcome.values == engine.run_pass(define(source), range(4), pool, engine.PassOptions(seed=3)).values
 
 
 @pytest.mark.parametrize("name", ["processes", "spawn", "loky"])

@@ -96,9 +96,9 @@ class Inquest:
                 again.append(chunk)
                 continue
             for single in split(chunk):
-                index = single.first
+                index, place = single.first, self.options.place(single.first)
                 if index in self.timed_out:
-                    verdicts.append((single, index, late(index, single.items[0], self.options.timeout)))
+                    verdicts.append((single, index, late(place, single.items[0], self.options.timeout)))
                     continue
                 if index in suspects or chunk.alone or not board:
                     self.tries[index] = self.tries.get(index, 0) + 1
@@ -107,7 +107,7 @@ class Inquest:
                     pid = board.get(index)
                     code = codes.get(pid) if pid is not None else next(iter(codes.values()), None)
                     peak = self.peaks.get(pid or 0)
-                    verdicts.append((single, index, death(index, short_repr(single.items[0]), code, peak)))
+                    verdicts.append((single, index, death(place, short_repr(single.items[0]), code, peak)))
                 else:
                     again.append(single)
         return verdicts, again

@@ -107,7 +107,7 @@ class Order:
     def failure(self, index: int, settled: Settled, offset: int) -> Failure:
         """Return what stands in a failed item's place, or raise its error."""
         item, error = settled.items[offset], settled.errors[offset]
-        failure = Failure(index, short_repr(item), error)
+        failure = Failure(self.options.place(index), short_repr(item), error)
         self.outcome.failed_items[index] = item
         self.outcome.failures = (*self.outcome.failures, failure)
         if self.options.on_error == "stop":

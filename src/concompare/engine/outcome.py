@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -26,6 +26,7 @@ class PassOptions:
         timeline: Whether to record when each worker was on a CPU (where the system tells).
         keep_values: Whether the outcome holds the values (a tail that was given them all may not need them again).
         first: Position of the first item; those before it were run already.
+        places: Of a sample, the position of each item among all items: errors name it, seeds are made of it.
     """
 
     on_error: Literal["stop", "keep"] = "stop"
@@ -40,6 +41,15 @@ class PassOptions:
     seed: int | None = None
     timeline: bool = False
     first: int = 0
+    places: Sequence[int] | None = None
+
+    def place(self, position: int) -> int:
+        """Return the position among all items of the item at this position of the pass."""
+        return position if self.places is None else self.places[position - self.first]
+
+    def positions(self, first: int, count: int) -> Iterator[int]:
+        """Yield the positions among all items of some items in a row."""
+        return map(self.place, range(first, first + count))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +101,7 @@ class Outcome:
     hidden_state: tuple[str, ...] = ()
     shared_random: str | None = None
     failed_items: dict[int, Any] = field(default_factory=dict)
-    again: Callable[[list[Any]], Outcome] | None = None
+    again: Callable[[dict[int, Any]], Outcome] | None = None
 
     def retry(self) -> list[Any]:
         """Run the items that failed once more, in the same way, and return all values.
@@ -104,11 +114,10 @@ class Outcome:
         if not self.failures or self.again is None:
             raise LookupError("no item of the last pass failed: there is nothing to run again")
         positions = [failure.index for failure in self.failures]
-        new = self.again([self.failed_items[position] for position in positions])
+        new = self.again({position: self.failed_items[position] for position in positions})
         failures = []
         for position, value in zip(positions, new.values, strict=True):
             if isinstance(value, Failure):
-                value = Failure(position, value.item, value.error)
                 failures.append(value)
             self.values[position : position + 1] = [value]  # a pass that stopped there ends just before it
         self.failures = tuple(failures)

@@ -244,7 +244,7 @@ class PassRun:
         """Return the function for a chunk that is computed in this process."""
         if self.options.seed is None:
             return self.function
-        return SeededHere(self.function, self.options.seed).at(chunk.first)
+        return SeededHere(self.function, self.options.seed).at(self.options.positions(chunk.first, len(chunk.items)))
 
     # -------------------------------------------------------------------------------------------------------- receiving
 
@@ -297,7 +297,7 @@ class PassRun:
             errors = {offset: rebuild(packed) for offset, packed in answer.errors}
         items = {offset: chunk.items[offset] for offset in errors}
         for offset, error in errors.items():
-            with_item(error, chunk.first + offset, short_repr(items[offset]))
+            with_item(error, self.options.place(chunk.first + offset), short_repr(items[offset]))
         return Settled(values, errors, names, answer.output, items)
 
     def resend(self, chunk: Chunk, answer: Answer) -> None:
@@ -485,13 +485,13 @@ def run_pass(
         CannotShip: The function, an item or a result cannot be sent.
         BaseException: The first failing item's own exception, in input order, with `on_error="stop"`.
     """
-    backend, workers = pool.backend, pool.workers
 
-    def again(failed: list[Any]) -> Outcome:
-        with lease(backend, workers) as fresh:
-            return run_pass(function, failed, fresh, replace(options, on_error="keep"))
+    def again(failed: dict[int, Any]) -> Outcome:
+        wanted = replace(options, on_error="keep", first=0, places=list(failed))
+        with lease(pool.backend, pool.workers) as fresh:
+            return run_pass(function, list(failed.values()), fresh, wanted)
 
-    if backend.isolation == "none":
+    if pool.backend.isolation == "none":
         from concompare.engine.plain import run_plain
 
         return run_plain(function, items, options, count, on_value, clock, again)

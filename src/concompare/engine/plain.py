@@ -28,7 +28,7 @@ def run_plain(
     count: int | None,
     on_value: Callable[[int, Any], Any] | None,
     clock: Callable[[], float],
-    again: Callable[[list[Any]], Outcome],
+    again: Callable[[dict[int, Any]], Outcome],
 ) -> Outcome:
     """Run the plain loop; see `run_pass`."""
     if count is None and isinstance(items, Sized):
@@ -79,6 +79,10 @@ class PlainLoop:
         """Return what lasts as long as the loop where items have streams of their own."""
         return contextlib.nullcontext() if self.seeded is None else seeded_modules(self.function)
 
+    def function_for(self, count: int) -> Callable[[Any], Any]:
+        """Return the function for the next items."""
+        return self.function if self.seeded is None else self.seeded.at(self.options.positions(self.place, count))
+
     def run(self, items: Iterator[Any], count: int | None) -> None:
         """Take items chunk by chunk, which costs little even for tiny ones; a tail runs after each all the same."""
         chunker = Chunker(1, count, self.options.chunk)
@@ -100,7 +104,7 @@ class PlainLoop:
     def take_turns(self, chunk: list[Any]) -> float:
         """Compute each item and hand its value on before the next; return the seconds the calls took."""
         first, seconds, clock = self.place, [], time.perf_counter
-        call = plain(self.function if self.seeded is None else self.seeded.at(first))
+        call = plain(self.function_for(len(chunk)))
         if self.options.temporaries:
             call = naming(call, self.outcome.names)
         meter = Meter()
@@ -142,7 +146,7 @@ class PlainLoop:
         meter = Meter()
         with self.listening(done):
             compute(
-                self.function if self.seeded is None else self.seeded.at(self.place),
+                self.function_for(len(chunk)),
                 chunk,
                 done,
                 each=each,
@@ -186,7 +190,8 @@ class PlainLoop:
                 raise error
             error.__traceback__ = user_part(error.__traceback__)
             item = short_repr(chunk[offset])
-            failure = Failure(first + offset, item, with_item(error, first + offset, item))
+            place = self.options.place(first + offset)
+            failure = Failure(place, item, with_item(error, place, item))
             self.outcome.failed_items[first + offset] = chunk[offset]
             self.outcome.failures = (*self.outcome.failures, failure)
             if offset < len(done.values):

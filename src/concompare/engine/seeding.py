@@ -30,9 +30,8 @@ class SeededHere:
         self.function = function
         self.seed = seed
 
-    def at(self, first: int) -> Callable[[Any], Any]:
-        """Return the function for items from a position on, in order."""
-        positions = iter(range(first, sys.maxsize))
+    def at(self, positions: Iterator[int]) -> Callable[[Any], Any]:
+        """Return the function for the items at these positions, in order."""
 
         def call(item: Any) -> Any:
             OWN.sources = sources_for(self.seed, next(positions))

@@ -148,6 +148,7 @@ class Transport:
             room,
             self.turn,
             options.seed,
+            tuple(options.positions(chunk.first, len(chunk.items))) if options.places is not None else None,
         )
 
     def pack_items(self, chunk: Chunk) -> Parcel:
