@@ -359,6 +359,13 @@ def test_a_capped_pass_stops_and_says_so() -> None:
     assert outcome.record.stopped == "stopped after 0.2 s"
 
 
+def test_a_pass_looks_up_when_its_cap_is_reached_and_not_a_quarter_of_a_second_later() -> None:
+    assert PassOptions(cap=0.3).pause(0.25, longest=0.25) == pytest.approx(0.05)
+    assert PassOptions(cap=9.0).pause(0.25, longest=0.25) == 0.25
+    assert PassOptions().pause(0.25, longest=0.25) == 0.25
+    assert 0 < PassOptions(cap=0.3).pause(0.4, longest=0.25) < 0.01
+
+
 # ---------------------------------------------------------------------------------------------------- shared memory
 
 

@@ -479,3 +479,29 @@ def test_the_budget_holds_where_every_guess_was_too_low() -> None:
     comparison, took = deciding(World(lambda x: Cost(0.02), spawn=8.0, cpus=8), range(200))
     assert took < 2.5  # the first pool takes 8 s to open
     assert any("used up" in (t.problem or "") for t in comparison.trials)
+
+
+TWIN = FakeBackend("loky", "loky", "process")
+
+
+def same_twice(seed: int, drift: float, *, together: bool) -> stats.Interval | None:
+    """Compare the same workers under two names, in one comparison or in one after the other."""
+    world = World(lambda x: Cost(0.05), noise=0.03, drift=drift, seed=seed)
+
+    def compared(*backends: FakeBackend) -> Comparison:
+        return run(world, range(20), backends=(SERIAL, *backends), workers=(2,), seed=seed)[0]
+
+    if together:
+        comparison = compared(PROCESSES, TWIN)
+        return stats.speed_up(of(comparison, "processes", 2), of(comparison, "loky", 2))
+    first, second = compared(PROCESSES), compared(TWIN)
+    return stats.speed_up(of(first, "processes", 2), of(second, "loky", 2))
+
+
+@pytest.mark.parametrize(("drift", "together", "least", "most"), [(0.0, 1, 0, 4), (0.02, 1, 0, 4), (0.02, 0, 51, 100)])
+def test_the_same_twice_is_a_tie_unless_measured_one_after_the_other(
+    drift: float, together: bool, least: int, most: int
+) -> None:
+    found = [same_twice(seed, drift, together=together) for seed in range(100)]
+    assert None not in found
+    assert least <= sum(stats.verdict(between) != "tie" for between in found if between is not None) <= most

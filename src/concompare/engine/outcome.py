@@ -41,6 +41,11 @@ class PassOptions:
     seed: int | None = None
     timeline: bool = False
     first: int = 0
+
+    def pause(self, passed: float, longest: float) -> float:
+        """Return how long to wait for an answer, `passed` seconds after the beginning: until the cap, if that is near."""
+        return longest if self.cap is None else min(longest, max(0.001, self.cap - passed))
+
     places: Sequence[int] | None = None
 
     def place(self, position: int) -> int:

@@ -144,7 +144,7 @@ class PassRun:
             if self.halt and self.done_before_error():
                 break
             try:
-                arrival = self.arrivals.get(timeout=PROGRESS)
+                arrival = self.arrivals.get(timeout=self.options.pause(self.clock() - self.began, PROGRESS))
             except queue.Empty:
                 arrival = None
             guard.check()

@@ -15,7 +15,7 @@ class StopThread(BaseException):
     """Raised inside a worker thread that is to end; a BaseException, so that `except Exception` lets it through."""
 
 
-GRACE = 0.2
+GRACE = 0.15
 """Seconds that threads get to end."""
 
 
