@@ -9,6 +9,7 @@ import math
 import multiprocessing
 import os
 import platform
+import re
 import sys
 import sysconfig
 from collections.abc import Callable, Iterator, Mapping
@@ -37,6 +38,8 @@ THREAD_VARIABLES = (
 OURS = ("concompare", "cloudpickle", "loky", "ipython", "ipykernel")
 IMPORTED = ("numpy", "scipy", "pandas", "polars", "numba", "torch", "jax", "tensorflow", "scikit-learn", "dask", "ray")
 MODULES = {"scikit-learn": "sklearn"}
+GIL_WARNING = re.compile(r"\(GIL\) has been enabled to load module '([^']+)'")
+"""What CPython warns of when an extension that needs the GIL is imported without it (Python/import.c)."""
 NO_LIMIT = 1 << 60
 """cgroup v1 writes "no memory limit" as a number about this large."""
 
@@ -230,6 +233,22 @@ def gil_state() -> str:
     if not enabled:
         return "off"
     return "re-enabled" if free_threaded() else "on"
+
+
+def gil_enabled_by(modules: Mapping[str, object] | None = None) -> str | None:
+    """Return the module whose import switched the GIL of a free-threaded Python back on, or None if it left no trace.
+
+    CPython warns of it, once, and notes the warning where the import came from: in some module's `__warningregistry__`.
+
+    Args:
+        modules: The modules to look through; those that are imported now by default.
+    """
+    for module in list((sys.modules if modules is None else modules).values()):
+        for key in list(getattr(module, "__warningregistry__", None) or ()):
+            found = GIL_WARNING.search(str(key[0])) if isinstance(key, tuple) and key else None
+            if found is not None:
+                return found[1]
+    return None
 
 
 def safe_start_method() -> str:

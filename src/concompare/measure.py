@@ -23,7 +23,7 @@ from concompare import advise, planner, probes, stats
 from concompare.backends.base import Backend
 from concompare.calibrating import Calibrating
 from concompare.costing import Arm, Calibration, Costs, allowed
-from concompare.machine import gil_state
+from concompare.machine import gil_enabled_by, gil_state
 from concompare.plain import ItemFailed, PlainLoop, Runner
 from concompare.planner import Shape
 from concompare.records import Comparison, Environment, Message, NativePool, Plan, Probe, Subject, Trial
@@ -95,6 +95,7 @@ def compare(
     chunk: int | None = None,
     timeout: float | None = None,
     timeline: bool = False,
+    streams: int | None = None,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> tuple[Comparison, Kept]:
     """Compare backends and worker counts on a task, within a budget.
@@ -120,6 +121,7 @@ def compare(
         chunk: Items per message; None: the engine measures.
         timeout: Seconds per item.
         timeline: Whether to record when each worker was on a CPU, in the first pass of its pool.
+        streams: Seed of one random stream for each item, the same in every pass; None: items draw as they do.
         progress: Called with the items finished and their number during the confirming run.
 
     Raises:
@@ -128,7 +130,7 @@ def compare(
     if seed is None:
         seed = time.time_ns() % 10_000
     counts = tuple(workers) if workers is not None else None
-    wishes = Wishes(counts, budget, scaling, seed, chunk, timeout, tuple(temporaries), timeline)
+    wishes = Wishes(counts, budget, scaling, seed, chunk, timeout, tuple(temporaries), timeline, streams)
     if runner is None:
         from concompare import engine
 
@@ -189,7 +191,8 @@ class Comparing:
         """Measure, and return the comparison and what is kept for the user."""
         with ExitStack() as pools:
             pool = pools.enter_context(self.runner.lease(self.backends[0], 1))
-            self.plain = PlainLoop(self.function, self.items, pool, self.runner, self.wishes.temporaries)
+            wishes = self.wishes
+            self.plain = PlainLoop(self.function, self.items, pool, self.runner, wishes.temporaries, wishes.streams)
             try:
                 if len(self.items):
                     self.measure(pools)
@@ -326,6 +329,7 @@ class Comparing:
         order = planner.thinned(sorted(self.plain.seconds), MOST_ITEMS_KEPT)
         if self.environment.free_threaded_build:  # an item may have imported what switches the GIL back on
             self.environment = replace(self.environment, gil=gil_state())
+        enabled_by = gil_enabled_by() if self.environment.gil == "re-enabled" else None
         self.probe = replace(
             self.probe,
             item_seconds=tuple(self.plain.seconds[p] for p in order),
@@ -336,6 +340,7 @@ class Comparing:
             executions=trials.runs,
             hidden_state=trials.hidden_state,
             shared_random=trials.shared_random,
+            gil_enabled_by=enabled_by,
         )
 
     def confirm(self) -> None:

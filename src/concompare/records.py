@@ -119,6 +119,7 @@ class Pass:
         peak_memory: Highest memory of all workers together (PSS on Linux, else USS), or None where not measured.
         messages: Kept for one pass of a trial, to bound what is stored; empty for the others.
         tracks: When each worker was on a CPU, where that was recorded.
+        gil: On a free-threaded build, the state of the notebook's GIL before and after; empty elsewhere.
     """
 
     items: int
@@ -138,6 +139,7 @@ class Pass:
     ledger: Ledger | None = None
     messages: tuple[Message, ...] = ()
     tracks: tuple[Track, ...] = ()
+    gil: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,6 +287,7 @@ class Probe:
         bytes_in: Bytes of an item as sent, median; bytes_out of a result.
         native_pools: Native thread pools seen in a worker.
         executions: How often each item was run, at most, in the whole comparison.
+        gil_enabled_by: The module whose import switched the GIL of a free-threaded Python back on, where that is known.
     """
 
     item_seconds: tuple[float, ...] = ()

@@ -13,6 +13,7 @@ import threadpoolctl
 from concompare import equality, ledger, planner, stats
 from concompare.backends.base import Backend
 from concompare.costing import HOPELESS, Arm, Calibration, Costs, allowed
+from concompare.machine import gil_state
 from concompare.plain import PlainLoop, Runner
 from concompare.planner import Shape
 from concompare.records import Environment, Pass, Trial
@@ -35,6 +36,7 @@ class Wishes:
         workers: Worker counts, or None for the default ladder.
         chunk: Items per message, or None for measured.
         timeout: Seconds per item, or None.
+        streams: Seed of one random stream for each item, or None for none.
         timeline: Whether to record when each worker ran, in the first pass of each.
         temporaries: Names that the function gives back beside its value.
     """
@@ -47,6 +49,7 @@ class Wishes:
     timeout: float | None = None
     temporaries: tuple[str, ...] = ()
     timeline: bool = False
+    streams: int | None = None
 
 
 @dataclass
@@ -261,11 +264,14 @@ class Trials:
             output="drop",
             temporaries=self.wishes.temporaries,
             chunk=self.wishes.chunk,
-            timeout=self.wishes.timeout,
+            timeout=self.wishes.timeout if bench is not self.serial else None,
+            seed=self.wishes.streams,
+            places=positions,
             cap=self.cap_of(bench, len(positions), warm_up),
             memory=not bench.passes,  # watching costs some time: in the first pass, which is mostly the warm-up
         )
         records: list[Pass] = []
+        before = gil_state()
         try:
             with threadpoolctl.threadpool_limits(bench.arm.native):
                 for _ in range(1 if warm_up else bench.loops):
@@ -276,7 +282,8 @@ class Trials:
             bench.retire()
             return False
         self.runs += len(records)
-        self.note(bench, merged(records, block, warm_up, self.named(positions)))
+        gil = (before, gil_state()) if self.environment.free_threaded_build else ()
+        self.note(bench, replace(merged(records, block, warm_up, self.named(positions)), gil=gil))
         return self.check(bench, outcome, positions, warm_up)
 
     def named(self, positions: Sequence[int]) -> tuple[int, ...]:

@@ -6,6 +6,7 @@ import os
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -208,3 +209,13 @@ def test_a_tracer_is_a_hazard() -> None:
         assert any("coverage tool is active" in hazard for hazard in machine.with_hazards(CALM).hazards)
     finally:
         sys.settrace(None)
+
+
+def test_the_module_that_switched_the_gil_on_is_read_from_the_warning_python_left() -> None:
+    importer, other = ModuleType("importer"), ModuleType("other")
+    text = "The global interpreter lock (GIL) has been enabled to load module 'a.b', which has not declared that it can"
+    importer.__warningregistry__ = {"version": 3, (text, RuntimeWarning, 488): True}  # type: ignore[attr-defined]
+    other.__warningregistry__ = {("old is deprecated", DeprecationWarning, 1): True}  # type: ignore[attr-defined]
+    assert machine.gil_enabled_by({"other": other, "importer": importer}) == "a.b"
+    assert machine.gil_enabled_by({"other": other}) is None
+    assert machine.gil_enabled_by({"json": None}) is None

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import random
 import re
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from types import ModuleType
 from typing import Any
 
 import pytest
 import threadpoolctl
 
-from concompare import advise, diagnose, measure, stats
+from concompare import advise, diagnose, measure, stats, trials
 from concompare.diagnose import evidence
 from concompare.errors import Interrupted, WorkerDied
 from concompare.measure import Kept, Progress
@@ -369,12 +371,35 @@ def test_items_with_native_threads_are_tried_with_those_capped() -> None:
     assert not [t for t in run(World(lambda x: Cost(0.1)), range(12))[0].trials if t.native_threads]
 
 
-def test_an_item_that_switches_the_gil_back_on_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measure, "gil_state", lambda: "re-enabled")
-    world = World(lambda x: Cost(0.003))
+def test_an_item_that_switches_the_gil_back_on_is_noticed_and_its_module_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    state = ["off"]
+    loader = ModuleType("loader")
+    monkeypatch.setitem(sys.modules, "loader", loader)
+
+    def before(name: str, workers: int, number: int) -> None:
+        if name == "threads" and workers == 2 and state == ["off"]:
+            state[:] = ["re-enabled"]
+            text = (
+                "The global interpreter lock (GIL) has been enabled to load module 'old.fast', which has not declared"
+            )
+            loader.__warningregistry__ = {(text, RuntimeWarning, 1): True}  # type: ignore[attr-defined]
+
+    for room in (measure, trials):
+        monkeypatch.setattr(room, "gil_state", lambda: state[0])
+    world = World(lambda x: Cost(0.003), before=before)
     off = replace(world.environment(), free_threaded_build=True, gil="off")
     comparison, _ = run(world, range(100), environment=off)
-    assert "gil-re-enabled" in [finding.code for finding in diagnose.find(comparison)]
+    finding = next(f for f in diagnose.find(comparison) if f.code == "gil-re-enabled")
+    assert "importing old.fast switched it back on while threads × 2 ran" in finding.summary
+    assert (comparison.environment.gil, comparison.probe.gil_enabled_by) == ("re-enabled", "old.fast")
+    states = [p.gil for t in comparison.trials for p in t.passes if p.gil]
+    assert states.count(("off", "re-enabled")) == 1
+    assert {("off", "off"), ("re-enabled", "re-enabled")} < set(states)
+
+
+def test_builds_with_a_gil_record_no_state_of_it() -> None:
+    comparison, _ = run(World(lambda x: Cost(0.003)), range(100))
+    assert {p.gil for t in comparison.trials for p in t.passes} == {()}
 
 
 def test_memory_is_watched_in_one_pass_of_a_trial() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from concompare import formats, stats
+from concompare import advise, formats, stats
 from concompare.diagnose import evidence
 from concompare.records import Comparison, Finding, Trial
 
@@ -22,10 +22,13 @@ def gil_re_enabled(comparison: Comparison) -> Finding | None:
     if module is None and comparison.environment.gil != "re-enabled":
         return None
     who = f"importing {module}" if module else "an imported module"
+    switched = next(((t, p) for t in comparison.trials for p in t.passes if p.gil == ("off", "re-enabled")), None)
+    when = f" while {advise.name_of(switched[0])} ran" if switched is not None else ""
     return Finding(
         "gil-re-enabled",
-        f"This free-threaded Python runs with the GIL on: {who} switched it back on.",
+        f"This free-threaded Python runs with the GIL on: {who} switched it back on{when}.",
         f"Use a version of {module or 'that module'} made for free-threaded Python, or start Python with -X gil=0.",
+        trial=(switched[0].backend, switched[0].workers) if switched is not None else None,
     )
 
 

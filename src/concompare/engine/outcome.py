@@ -43,7 +43,7 @@ class PassOptions:
     first: int = 0
 
     def pause(self, passed: float, longest: float) -> float:
-        """Return how long to wait for an answer, `passed` seconds after the beginning: until the cap, if that is near."""
+        """Return how long to wait for an answer, `passed` seconds after the beginning: at most until the cap."""
         return longest if self.cap is None else min(longest, max(0.001, self.cap - passed))
 
     places: Sequence[int] | None = None
