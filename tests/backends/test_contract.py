@@ -85,13 +85,13 @@ def test_the_first_failing_item_raises_itself_and_earlier_values_are_kept(pool: 
 
 
 def test_with_keep_failures_stand_in_their_places(pool: engine.Pool) -> None:
-    function = define("def f(x):\n    return 10 // x")
+    function = define("def f(x):\n    if x == 0: raise ZeroDivisionError('no')\n    return 10 // x")
     outcome = engine.run_pass(function, [5, 0, 2, 0], pool, engine.PassOptions(on_error="keep"))
     assert [outcome.values[0], outcome.values[2]] == [2, 5]
     assert [failure.index for failure in outcome.failures] == [1, 3]
     assert outcome.values[1] is outcome.failures[0]
     assert isinstance(outcome.failures[0].error, ZeroDivisionError)
-    assert repr(outcome.values[3]) == "<Failure: item 3 (0): ZeroDivisionError: integer division or modulo by zero>"
+    assert repr(outcome.values[3]) == "<Failure: item 3 (0): ZeroDivisionError: no>"
 
 
 def test_the_traceback_ends_on_the_users_line_and_holds_no_line_of_ours(pool: engine.Pool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import gc
+import math
 import sys
 import types
 from collections.abc import Iterable, Mapping
@@ -13,8 +14,6 @@ from concompare.cells import known
 
 MOST = 200_000
 """Objects looked at before the answer is: cannot be told."""
-HOLDERS = 5
-"""References to a container that only one name holds: the name, two lists of ours, the argument, the count's own."""
 
 
 class TooMany(Exception):
@@ -86,8 +85,8 @@ class Reach:
         return found
 
 
-def is_held_once(thing: Any) -> bool:
-    """Tell whether nothing but one name of the notebook holds a container (and our caller's list, and this call)."""
+def holders(thing: Any) -> float:
+    """Return the references to a container, those that the way here takes included; infinity for other objects."""
     plain = type(thing) in (
         list,
         dict,
@@ -97,7 +96,19 @@ def is_held_once(thing: Any) -> bool:
         collections.defaultdict,
         collections.OrderedDict,
     )
-    return plain and sys.getrefcount(thing) <= HOLDERS
+    return sys.getrefcount(thing) if plain else math.inf
+
+
+def holders_of_one() -> float:
+    """Return what `holders` says, asked as below, where one name and one list of ours hold a container."""
+    notebook: dict[str, Any] = {"name": []}
+    shallow = [notebook["name"]]
+    (count,) = [holders(thing) for thing in shallow]
+    return count
+
+
+HELD_ONCE = holders_of_one()
+"""Counted, not written down: Python 3.14 borrows references where earlier versions take them."""
 
 
 def themselves(things: Iterable[Any]) -> set[int]:
@@ -120,7 +131,7 @@ def overlap(shallow: list[Any], deep: list[Any], read: Iterable[Any], namespace:
         namespace: The notebook's names.
     """
     reach = Reach(namespace)
-    left = [thing for thing in shallow if not is_held_once(thing)]
+    left = [thing for thing in shallow if holders(thing) > HELD_ONCE]
     read = list(read)
     if not (left or deep) or not read:
         return False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from concompare.cells import known, names
 from concompare.cells.loops import RESULT, located
@@ -104,6 +105,7 @@ class Pull(ast.Pass):
     """The start of a turn of an inner loop of the tail: takes what the head computed for this turn."""
 
     _fields = ("made",)
+    _field_types: ClassVar = {"made": ast.stmt}  # asked for by Python 3.13
 
     def __init__(self, turn: str, carried: list[str], place: ast.AST) -> None:
         super().__init__()
@@ -168,7 +170,7 @@ def reason_of(effect: Effect, world: World, *, seeded: bool = False, printed: bo
         if seeded or world.assume_pure:
             world.hazards[f"line {effect.line}: {where}{effect.text}"] = None
             return None
-        remedy = "Make a generator inside the loop, seeded by the item, as np.random.default_rng([seed, i])"
+        remedy = "Use --seed N, which gives each item a stream of its own, or make a generator inside the loop"
         return Reason(effect.line, f"{where}{effect.text}, so the results depend on the order", remedy)
     if effect.kind in ("opaque", "calls"):
         text = effect.text if effect.kind == "opaque" else f"it cannot be seen what `{effect.text}` calls"
