@@ -36,6 +36,8 @@ def map(
     workers: int | str | None = None,
     on_error: str = "stop",
     chunk: int | None = None,
+    timeout: float | None = None,
+    seed: int | None = None,
     progress: bool = False,
 ) -> list[Value]:
     """Return `[function(item) for item in items]`, computed by several workers.
@@ -48,13 +50,16 @@ def map(
         on_error: "stop" raises the exception of the first failing item, with its index and repr as a note; "keep"
             leaves a `Failure` in its place.
         chunk: Items per message to a worker; by default from the measured time of an item.
+        timeout: Seconds that an item may take; its worker is ended then, which is why it needs processes.
+        seed: Gives every item a random stream of its own (`random`, numpy, torch), the same on every backend.
         progress: Whether to show a progress bar on runs longer than a second.
 
     Raises:
         ConcompareError: An option, a backend or the function cannot be used.
     """
     task = task_of(function, items)
-    request = request_of([backend], workers, on_error=on_error, chunk=chunk, progress=sys.stderr if progress else None)
+    shown = sys.stderr if progress else None
+    request = request_of([backend], workers, on_error=on_error, chunk=chunk, timeout=timeout, seed=seed, progress=shown)
     try:
         values: list[Value] = running.run(task, request).value
     except ConcompareError:
@@ -73,6 +78,9 @@ def compare(
     workers: int | str | Sequence[int] | None = None,
     budget: float = BUDGET,
     seed: int | None = None,
+    timeout: float | None = None,
+    scaling: str = "strong",
+    timeline: bool = False,
 ) -> Report:
     """Measure in which kind of workers, and in how many, `[function(item) for item in items]` is fastest, and why.
 
@@ -82,13 +90,17 @@ def compare(
         backends: Names of backends, or executors of yours; by default the plain loop, threads and processes.
         workers: Worker counts to try ([1, 2, 4], "1-8", "max"); by default 1, 2, 4, … up to the usable CPUs.
         budget: Seconds for the whole comparison.
-        seed: Seed of the randomised order; the same seed gives the same order.
+        seed: Gives every item a random stream of its own, and the same order of the passes every time.
+        timeout: Seconds that an item may take where its worker can be ended.
+        scaling: "strong": the same items for every number of workers. "weak": the same number of items for each worker.
+        timeline: Whether to record when each worker was on a CPU.
 
     Raises:
         ConcompareError: An option or a backend cannot be used.
     """
     task = task_of(function, list(items))
-    return running.measure(task, request_of(backends or COMPARED, workers, budget=budget, seed=seed))
+    options: dict[str, Any] = {"budget": budget, "seed": seed, "timeout": timeout, "scaling": scaling, "timeline": timeline}
+    return running.measure(task, request_of(backends or COMPARED, workers, **options))
 
 
 def load(path: str | PathLike[str]) -> Report:
@@ -127,6 +139,10 @@ def request_of(
         raise BadOption(f"chunk is {chunk}: use 1 or more items per message")
     if options.get("budget", BUDGET) <= 0:
         raise BadOption(f"budget is {options['budget']:g}: use a number of seconds above 0")
+    if (timeout := options.get("timeout")) is not None and timeout <= 0:
+        raise BadOption(f"timeout is {timeout:g}: use a number of seconds above 0 for one item")
+    if options.get("scaling") not in (None, "strong", "weak"):
+        raise BadOption(f"scaling is {options['scaling']!r}: use 'strong' or 'weak'")
     found = tuple(find(name, namespace or {}) for name in dict.fromkeys(names))
     return Request(found, worker_counts(workers), **options)
 

@@ -24,6 +24,8 @@ from concompare.errors import BadOption, BadSyntax
 from concompare.options import blank_lines, check_target, ends_with_semicolon, split_options
 
 if TYPE_CHECKING:
+    from concompare.cells.functions import LiftedFunction
+    from concompare.cells.lifting import Lifted
     from concompare.cells.task import Task
     from concompare.measure import Progress
     from concompare.report import Report
@@ -45,11 +47,21 @@ COMMON = (
         help="stop: the first failing item raises, earlier results are kept; keep: failures become values",
     ),
     argument("--chunk", type=int, metavar="N", help="items per message; default: from the measured time of an item"),
+    argument("--timeout", type=float, metavar="S", help="seconds an item may take before its worker is ended"),
+    argument("--seed", type=int, metavar="N", help="a random stream for each item, the same on every kind of workers"),
+    argument("--assume-pure", action="store_true", help="accept calls that cannot be seen to be independent"),
+    argument("--timeline", action="store_true", help="draw when each worker was on a CPU, waited or was blocked"),
+    argument("--explain", action="store_true", help="say what would run where, and run nothing"),
     argument("--quiet", action="store_true", help="no progress, summary or table"),
     argument("--no-plot", action="store_true", help="no plots"),
     argument("--save", metavar="PATH", help="write the report: .json, .html, .csv, .png, .svg or .txt"),
     argument("--info", action="store_true", help="line forms: show CPUs, quota, GIL, native threads, hazards, pools"),
     argument("--close", action="store_true", help="line forms: close the open pools"),
+)
+SCALING = argument(
+    "--scaling",
+    choices=("strong", "weak"),
+    help="strong: the same items for any number of workers; weak: the same number of items for each worker",
 )
 BUDGET = argument("--budget", type=float, default=30.0, metavar="S", help="seconds for the comparison; default 30")
 
@@ -105,6 +117,8 @@ class ConcompareMagics(Magics):
             return self.look_after(args)
         source = self.source_of("parallel", line, cell, code)
         request = self.request_of(args, ("auto",))
+        if args.explain:
+            return self.explain(args, source)
         task = self.task_of(args, source, local_ns)
         with user_traceback(self.shell, source):
             ran = run(task, request)
@@ -112,7 +126,7 @@ class ConcompareMagics(Magics):
         return None if source.silent else ran.value
 
     @no_var_expand
-    @options(*COMMON, BUDGET)
+    @options(*COMMON, BUDGET, SCALING)
     @line_cell_magic
     @needs_local_scope
     def concompare(self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None) -> Any:
@@ -127,7 +141,9 @@ class ConcompareMagics(Magics):
         if args.info or args.close:
             return self.look_after(args)
         source = self.source_of("concompare", line, cell, code)
-        request = self.request_of(args, None, budget=args.budget)
+        request = self.request_of(args, None, budget=args.budget, scaling=args.scaling)
+        if args.explain:
+            return self.explain(args, source)
         task = self.task_of(args, source, local_ns)
         with user_traceback(self.shell, source):
             return compare(task, request, args, notebook=hasattr(self.shell, "kernel"))
@@ -144,27 +160,40 @@ class ConcompareMagics(Magics):
             namespace=self.shell.user_ns,
             on_error=args.on_error,
             chunk=args.chunk,
+            timeout=args.timeout,
+            seed=args.seed,
+            timeline=args.timeline,
             progress=None if args.quiet else Place() if hasattr(self.shell, "kernel") else sys.stderr,
             **more,
         )
 
-    def task_of(self, args: Namespace, source: Source, local_ns: dict[str, Any] | None) -> Task:
-        """Return the task of the code under a magic; the statements before its loop have run then."""
+    def lifted(self, args: Namespace, source: Source) -> Lifted | LiftedFunction:
+        """Return what of the code under a magic can run in parallel, without running anything."""
         from concompare import cells
 
-        namespace = self.shell.user_ns
-        if local_ns is not None and local_ns is not namespace:
-            raise BadOption("a magic inside a function cannot see its names: use concompare.map(function, items) there")
         with plain_syntax_error(self.shell):
-            lifted = cells.lift(
+            return cells.lift(
                 source.text,
-                namespace,
+                self.shell.user_ns,
                 over=args.over,
                 function=args.function,
                 line=args.line,
                 first_line=source.first_line,
                 filename=source.filename,
+                assume_pure=args.assume_pure,
+                seeded=args.seed is not None,
             )
+
+    def explain(self, args: Namespace, source: Source) -> None:
+        """Print what would run where; a cell that cannot be lifted is refused as it would be without `--explain`."""
+        print(self.lifted(args, source).explanation(self.shell.user_ns))  # noqa: T201
+
+    def task_of(self, args: Namespace, source: Source, local_ns: dict[str, Any] | None) -> Task:
+        """Return the task of the code under a magic; the statements before its loop have run then."""
+        namespace = self.shell.user_ns
+        if local_ns is not None and local_ns is not namespace:
+            raise BadOption("a magic inside a function cannot see its names: use concompare.map(function, items) there")
+        lifted = self.lifted(args, source)
         if not args.quiet:
             for sentence in (*lifted.notes, *lifted.hazards):
                 print(sentence)  # noqa: T201
@@ -271,7 +300,8 @@ def show_run(ran: Ran, args: Namespace) -> None:
     if not args.quiet:
         from concompare.render.summary import summary_of
 
-        display(Runs(report) if len(ran.comparison.trials) > 1 else summary_of(ran.comparison, ran.note))
+        one = len(ran.comparison.trials) == 1
+        display(summary_of(ran.comparison, ran.note, timeline=args.timeline) if one else Runs(report))
 
 
 @dataclass(frozen=True, slots=True)

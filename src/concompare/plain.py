@@ -67,6 +67,7 @@ class PlainLoop:
     Attributes:
         function: One item to its value, or to a pair of value and names when there are temporaries.
         pool: The serial backend's pool.
+        streams: Seed of one random stream for each item, or None for none.
         told: Whether the system tells waiting for a CPU from being blocked.
     """
 
@@ -75,6 +76,7 @@ class PlainLoop:
     pool: Pool
     runner: Runner
     temporaries: tuple[str, ...] = ()
+    streams: int | None = None
     values: dict[int, Any] = field(default_factory=dict)
     names: dict[int, Mapping[str, Any]] = field(default_factory=dict)
     output: list[tuple[int, str, str]] = field(default_factory=list)
@@ -100,7 +102,7 @@ class PlainLoop:
             self.keep(fresh[index], value)
             return False
 
-        options = self.runner.PassOptions(output="keep")
+        options = self.runner.PassOptions(output="keep", places=fresh, seed=self.streams)
         chosen = [self.items[position] for position in fresh]
         try:
             outcome = self.runner.run_pass(self.function, chosen, self.pool, options, count=len(chosen), on_value=keep)

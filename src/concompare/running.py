@@ -42,7 +42,10 @@ class Request:
         on_error: "stop": the first failing item raises. "keep": failures become values.
         chunk: Items per message, or None: from the measured time of an item.
         budget: Seconds for a whole comparison.
-        seed: Seed of the order of a comparison's blocks, or None for a new one.
+        seed: Seed of one random stream for each item, and of the order of a comparison's blocks; None for none.
+        timeout: Seconds that an item may take where its worker can be ended, or None.
+        timeline: Whether to record when each worker was on a CPU.
+        scaling: "strong" or "weak" for a comparison, or None for what suits the task.
         progress: Where runs longer than a second show how far they are, or None for nowhere.
     """
 
@@ -53,6 +56,9 @@ class Request:
     budget: float = BUDGET
     seed: int | None = None
     progress: TextIO | None = None
+    timeout: float | None = None
+    timeline: bool = False
+    scaling: Literal["strong", "weak"] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +75,10 @@ def run(task: Task, request: Request) -> Ran:
     began = time.perf_counter()
     note = ""
     plan = [(backend, count) for backend in request.backends for count in counts_for(backend, request.workers)]
-    if plan == [(AUTO, count) for _, count in plan[:1]]:
+    if request.timeout is not None and [backend for backend, _ in plan] == [AUTO]:
+        plan = [(backends.find("processes"), plan[0][1])]
+        note = "auto: processes, since only there a time limit per item can be kept"
+    if [backend for backend, _ in plan] == [AUTO]:
         trial, value, note = run_auto(task, request)
         trials = [trial]
     elif len(plan) == 1:
@@ -215,6 +224,9 @@ def one_pass(
             output=output,
             progress=progress,
             first=first,
+            seed=request.seed,
+            timeout=request.timeout,
+            timeline=request.timeline,
         )
         outcome = engine.run_pass(task.function, task.items, pool, options, count=task.count, on_value=on_value)
         record = outcome.record
@@ -294,8 +306,11 @@ def measure(task: Task, request: Request, show: Callable[[Progress], None] | Non
             workers=request.workers,
             budget=request.budget,
             subject=subject_of(task),
-            scaling="weak" if task.kind == "call" else "strong",  # one call is one call for every worker
+            scaling=request.scaling or ("weak" if task.kind == "call" else "strong"),  # one call for every worker
             seed=request.seed,
+            streams=request.seed,
+            timeout=request.timeout,
+            timeline=request.timeline,
             show=show,
             temporaries=task.temporaries,
             chunk=request.chunk,

@@ -22,6 +22,8 @@ MOST_MESSAGES = 4000
 """Messages of a pass beyond which they are not kept."""
 COLD = 2.0
 """Seconds that a warm-up pass may take beyond what a pass may take: imports in the workers, caches."""
+WATCHED = 2
+"""Passes of a trial whose memory is looked up: the warm-up and the first that runs enough items."""
 STRETCHED = 1.3
 """Times its plain seconds, from which on an item is slowed by others that run beside it."""
 OVERRUN = 1.05
@@ -268,7 +270,7 @@ class Trials:
             seed=self.wishes.streams,
             places=positions,
             cap=self.cap_of(bench, len(positions), warm_up),
-            memory=not bench.passes,  # watching costs some time: in the first pass, which is mostly the warm-up
+            memory=len(bench.passes) < WATCHED,
         )
         records: list[Pass] = []
         before = gil_state()

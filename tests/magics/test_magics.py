@@ -12,6 +12,7 @@ import pytest
 
 import concompare
 from concompare import Report
+from concompare.engine.sampling import can_sample
 from concompare.errors import BadOption, BadSyntax, CellRefused
 from tests.magics.conftest import Shell
 
@@ -303,3 +304,72 @@ def test_unloading_takes_the_magics_away(shell: Shell) -> None:
     finally:
         shell.run("%load_ext concompare")
     assert shell.run("%parallel -b serial [abs(n) for n in range(2)]").value == [0, 1]
+
+
+DRAW = "import random\ndef draw(n):\n    return n, random.random()"
+
+
+def test_a_seed_gives_the_same_numbers_with_both_magics_on_every_backend(shell: Shell) -> None:
+    shell.run(DRAW)
+    numbers = []
+    for how in ("%%parallel -b serial", "%%parallel -b threads -w 2", "%%parallel -b processes -w 2", "%%parallel"):
+        shell.run(f"{how} --seed 3 --quiet\nr = [draw(n) for n in range(9)]")
+        numbers.append(shell.names["r"])
+    shell.run("%%concompare -b threads,processes -w 2 --budget 2 --seed 3 --quiet\nr = [draw(n) for n in range(9)]")
+    assert all(same == numbers[0] for same in [*numbers, shell.names["r"]])
+    assert len({number for _, number in numbers[0]}) == 9
+    trials = shell.run("_.comparison.trials").value
+    assert {trial.same for trial in trials if trial.backend != "serial"} == {True}
+
+
+def test_without_a_seed_shared_random_numbers_are_refused(shell: Shell) -> None:
+    shell.run(DRAW)
+    assert "--seed" in str(shell.fails("%%parallel\nr = [draw(n) for n in range(9)]").error)
+
+
+def test_an_item_over_its_time_is_ended_where_that_can_be_done(shell: Shell) -> None:
+    shell.run("import time\ndef late(n):\n    time.sleep(30 if n == 2 else 0)\n    return n")
+    shell.run("%%parallel -w 2 --timeout 0.5 --on-error keep --quiet\nr = [late(n) for n in range(4)]")
+    kept = shell.names["r"]
+    assert [kept[0], kept[1], kept[3]] == [0, 1, 3]
+    assert "0.5" in str(kept[2].error)
+    refused = shell.fails("%%parallel -b threads --timeout 0.5\nr = [late(n) for n in range(4)]")
+    assert "nothing can stop a call in a thread from outside. Use processes" in str(refused.error)
+
+
+def test_explain_says_what_would_run_and_runs_nothing(shell: Shell) -> None:
+    shell.run("def square(n):\n    1 / 0")
+    for magic in ("parallel", "concompare"):
+        ran = shell.run(f"%%{magic} --explain\nmade = []\nfor n in range(4):\n    made.append(square(n))")
+        assert "return square(n)" in ran.stdout
+        assert "made.append(value)" in ran.stdout
+        assert ran.value is None
+    assert "made" not in shell.names
+
+
+def test_pure_can_be_promised_for_what_cannot_be_seen(shell: Shell) -> None:
+    shell.run("found = {'f': abs}\nxs = [-1, 2]")
+    cell = "r = []\nfor x in xs:\n    r.append(found.get('f')(x))"
+    assert "--assume-pure" in str(shell.fails(f"%%parallel -b threads\n{cell}").error)
+    shell.run(f"%%parallel -b threads --assume-pure --quiet\n{cell}")
+    assert shell.names["r"] == [1, 2]
+
+
+@pytest.mark.skipif(not can_sample(), reason="this system does not tell when a thread was on a CPU")
+def test_a_timeline_is_drawn_where_it_is_asked_for(shell: Shell) -> None:
+    shell.run("def work(n):\n    return sum(range(200_000 + n))")
+    cell = "r = [work(n) for n in range(12)]"
+    drawn = [shell.run(f"%%parallel -b processes -w 2{more}\n{cell}").displays[-1] for more in (" --timeline", "")]
+    assert ["<img" in shown["text/html"] for shown in drawn] == [True, False]
+    shell.run("report = %concompare -b processes -w 2 --budget 1 --timeline [work(n) for n in range(12)]")
+    assert any(run.tracks for trial in shell.names["report"].comparison.trials for run in trial.passes)
+
+
+def test_scaling_can_be_weak_for_a_loop(shell: Shell) -> None:
+    shell.run("def work(n):\n    return sum(range(20_000 + n))")
+    shell.run("%%concompare -b threads -w 2 --budget 1 --scaling weak --quiet\nr = [work(n) for n in range(6)]")
+    comparison = shell.run("_.comparison").value
+    assert comparison.scaling == "weak"
+    items = {trial.backend: trial.passes[-1].items for trial in comparison.trials if trial.passes}
+    assert items["threads"] == 2 * items["serial"]
+    assert shell.names["r"] == [sum(range(20_000 + n)) for n in range(6)]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from concompare.engine.outcome import Failure, Outcome, PassOptions, last
 from concompare.engine.output import show
-from concompare.engine.passes import run_pass
 from concompare.engine.pooling import Pool, close_pools, lease, pools
+from concompare.engine.running import run_pass
 from concompare.engine.shipping import Shipment, ship
 
 __all__ = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 TINY = 10e-6
 """Seconds; items below this are timed by the chunk, not one by one."""
@@ -20,8 +21,26 @@ GROWTH = 16
 LARGEST_MESSAGE = 8 * 2**20
 """Bytes aimed at, at the most, for the items of one message and their results."""
 
+COSTS, COSTS_AT_THE_END = 20, 3
+"""How many times the cost of a message its work should be where that is known: so much, and so much at the end."""
+
 FIRST_BULK = 16
 """Items of the very first messages when there are plenty."""
+
+
+@dataclass(slots=True)
+class Chunk:
+    """Items that go to a worker together."""
+
+    first: int
+    items: list[Any]
+    each: bool
+    sent: float = 0.0
+    packing: float = 0.0
+    bytes_in: int = 0
+    attempts: int = 0
+    alone: bool = False
+    room: Any = None
 
 
 @dataclass
@@ -32,11 +51,13 @@ class Chunker:
         workers: Number of workers.
         count: Number of items, or None when not known.
         fixed: Items per message where the user or the backend says so.
+        cost: Seconds that a message costs by itself, where that was measured.
     """
 
     workers: int
     count: int | None
     fixed: int | None = None
+    cost: float = 0.0
     taken: int = 0
     largest: int = 0
     measured: int = 0
@@ -81,10 +102,11 @@ class Chunker:
             plenty = self.count is None or self.count > 256 * self.workers
             return FIRST_BULK if plenty else 1
         mean = max(mean, 1e-9)
-        size = TARGET / mean
+        size = max(TARGET, COSTS * self.cost) / mean
         if self.count is not None:
             share = (self.count - self.taken) / (2 * self.workers)
             size = max(share, FLOOR / mean) if mean < TINY else min(size, share)
+            size = max(size, COSTS_AT_THE_END * self.cost / mean)
         size = min(size, GROWTH * max(self.largest, 1))
         if self.item_bytes > 0:
             size = min(size, LARGEST_MESSAGE / self.item_bytes)

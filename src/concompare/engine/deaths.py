@@ -7,6 +7,7 @@ items the dead were computing, new workers are opened, and only lost items run a
 from __future__ import annotations
 
 import contextlib
+import math
 import signal
 import threading
 from collections.abc import Callable
@@ -19,7 +20,7 @@ from concompare.engine.pooling import Pool
 from concompare.errors import ItemTimeout, WorkerDied
 
 if TYPE_CHECKING:
-    from concompare.engine.passes import Chunk
+    from concompare.engine.chunks import Chunk
 
 TRIES = 2
 """How often an item is run whose worker died: the second time alone."""
@@ -85,6 +86,8 @@ class Inquest:
         An item is found guilty when its time was up, when it was alone with its dead worker, or when its worker died
         for the second time.
         """
+        if self.pool.lasting:
+            return self.judge_apart(lost)
         codes = self.exit_codes(error)
         board = {item: pid for pid, item, _ in self.pool.board() if pid and item >= 0}
         suspects = {item for item, pid in board.items() if codes.get(pid, 0) not in (0, None)}
@@ -110,6 +113,25 @@ class Inquest:
                     verdicts.append((single, index, death(place, short_repr(single.items[0]), code, peak)))
                 else:
                     again.append(single)
+        return verdicts, again
+
+    def judge_apart(self, lost: list[Chunk]) -> tuple[list[tuple[Chunk, int, BaseException]], list[Chunk]]:
+        """Return the verdicts where it is known which message a lost worker had begun, but not at which item it was.
+
+        The message runs again in pieces, then item by item; one whose worker is lost twice while it is alone is guilty.
+        """
+        verdicts: list[tuple[Chunk, int, BaseException]] = []
+        again: list[Chunk] = []
+        for chunk in lost:
+            if len(chunk.items) > 1:
+                again += pieces(chunk)
+                continue
+            self.tries[chunk.first] = self.tries.get(chunk.first, 0) + 1
+            if self.tries[chunk.first] < TRIES:
+                again.append(chunk)
+                continue
+            error = death(self.options.place(chunk.first), short_repr(chunk.items[0]), None, None)
+            verdicts.append((chunk, chunk.first, error))
         return verdicts, again
 
     def exit_codes(self, error: Exception | None) -> dict[int, int | None]:
@@ -150,6 +172,21 @@ def split(chunk: Chunk) -> list[Chunk]:
     kind = type(chunk)
     return [
         kind(chunk.first + offset, [item], True, attempts=chunk.attempts) for offset, item in enumerate(chunk.items)
+    ]
+
+
+FEW = 16
+"""Items up to which a lost message runs again item by item at once."""
+
+
+def pieces(chunk: Chunk) -> list[Chunk]:
+    """Return a chunk as chunks of one item where it has few, else as about as many chunks as each has items."""
+    if len(chunk.items) <= FEW:
+        return split(chunk)
+    size = math.isqrt(len(chunk.items))
+    return [
+        type(chunk)(chunk.first + at, chunk.items[at : at + size], chunk.each, attempts=chunk.attempts)
+        for at in range(0, len(chunk.items), size)
     ]
 
 

@@ -10,22 +10,20 @@ Everything happens in the calling thread; workers' answers wake it by a queue. A
 from __future__ import annotations
 
 import queue
-import time
 from collections.abc import Callable, Iterable, Sized
 from concurrent.futures import Future, wait
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
 from concompare.engine import output
-from concompare.engine.chunks import Chunker
+from concompare.engine.chunks import Chunk, Chunker
 from concompare.engine.deaths import Inquest, is_death
 from concompare.engine.failures import rebuild, short_repr, user_part, with_item
 from concompare.engine.interrupt import Guard, guarded
 from concompare.engine.order import Order, Settled
 from concompare.engine.outcome import LAST, Outcome, PassOptions
-from concompare.engine.pooling import Pool, lease
+from concompare.engine.pooling import Pool
 from concompare.engine.sampling import Sampler, can_sample
 from concompare.engine.seeding import SeededHere, seeded_modules
 from concompare.engine.stopping import stop_threads
@@ -43,21 +41,6 @@ PATIENCE = 0.1
 
 PROGRESS = 0.25
 """Seconds between two looks at progress, deadlines and the workers' health."""
-
-
-@dataclass(slots=True)
-class Chunk:
-    """Items that go to a worker together."""
-
-    first: int
-    items: list[Any]
-    each: bool
-    sent: float = 0.0
-    packing: float = 0.0
-    bytes_in: int = 0
-    attempts: int = 0
-    alone: bool = False
-    room: Any = None
 
 
 class PassRun:
@@ -78,7 +61,7 @@ class PassRun:
         if count is None and isinstance(items, Sized):
             count = len(items)
         self.count = count
-        self.chunker = Chunker(pool.workers, count, options.chunk or pool.backend.chunk)
+        self.chunker = Chunker(pool.workers, count, options.chunk or pool.backend.chunk, pool.cost)
         self.transport = Transport(pool, function) if not pool.shares_objects else None
         self.inquest = Inquest(pool, options, clock)
         self.arrivals: queue.SimpleQueue[tuple[Future[Any], Chunk] | None] = queue.SimpleQueue()
@@ -95,7 +78,6 @@ class PassRun:
         self.halt = self.abandoned = False
         self.first_error: int | None = None
         self.looked = self.began = 0.0
-        self.peak = 0
         self.stopped: str | None = None
 
     # ------------------------------------------------------------------------------------------------------ the pass
@@ -283,6 +265,8 @@ class PassRun:
 
     def in_words(self, error: Exception) -> Exception:
         """Return an executor's own error as one of ours where the executor is to blame."""
+        if isinstance(error, BackendUnavailable):
+            return error
         return BackendUnavailable(f"{self.pool.backend.name}: {type(error).__name__}: {error}")
 
     def opened(self, chunk: Chunk, answer: Answer) -> Settled:
@@ -350,22 +334,23 @@ class PassRun:
         self.looked = now
         if self.options.progress is not None:
             self.options.progress(self.finished, self.count)
-        if self.options.memory and self.pool.processes:
-            self.peak = max(self.peak, self.pool.memory())
         if self.inquest.watch():
             self.recover([], None)
 
     def recover(self, lost: list[Chunk], error: Exception | None) -> None:
-        """Open new workers after one died, and send what was lost again, suspects alone."""
-        finished = [entry for entry in self.flying if entry.done() and entry.exception() is None]
-        lost += [chunk for future, chunk in self.flying.items() if future not in finished]
-        self.flying = {future: self.flying[future] for future in finished}
+        """Open new workers after one died, where the others cannot go on without it, and send what was lost again."""
+        lasting = self.pool.lasting
+        if not lasting:
+            finished = [entry for entry in self.flying if entry.done() and entry.exception() is None]
+            lost += [chunk for future, chunk in self.flying.items() if future not in finished]
+            self.flying = {future: self.flying[future] for future in finished}
         verdicts, again = self.inquest.judge(lost, error)
         if self.transport is not None:
             for chunk in lost:
                 self.transport.forget(chunk)
-        self.inquest.reopen()
-        if self.transport is not None:
+        if not lasting:
+            self.inquest.reopen()
+        if self.transport is not None and not lasting:
             self.transport = Transport(self.pool, self.function)
         for chunk, index, death in verdicts:
             self.settled_by_death(chunk, index, death)
@@ -445,56 +430,10 @@ class PassRun:
             bytes_in=sum(message.bytes_in for message in messages),
             bytes_out=sum(message.bytes_out for message in messages),
             packing=sum(message.packing for message in messages),
-            peak_memory=self.peak or None,
+            peak_memory=self.pool.peak_memory() if self.options.memory and not self.abandoned else None,
             messages=messages,
             tracks=self.sampler.stop(self.began, self.busy()) if self.sampler is not None else (),
         )
         self.sampler = None
         if self.transport is not None:
             self.transport.close()
-
-
-def run_pass(
-    function: Callable[[Any], Any],
-    items: Iterable[Any],
-    pool: Pool,
-    options: PassOptions = PassOptions(),  # noqa: B008 - frozen
-    *,
-    count: int | None = None,
-    on_value: Callable[[int, Any], Any] | None = None,
-    clock: Callable[[], float] = time.perf_counter,
-) -> Outcome:
-    """Compute the function for every item once, on the pool's workers.
-
-    Args:
-        function: Takes an item and returns its value; a pair (value, names) where `options.temporaries` are asked for.
-        items: Any iterable, consumed as needed.
-        pool: From `lease()`.
-        options: How.
-        count: Number of items, where `items` has no length.
-        on_value: Called with (position, value) in item order, in the calling thread, as results arrive; a true return
-            value ends the pass. If it has an attribute `many`, runs of results may be handed to that instead, as
-            (first position, values).
-        clock: Seconds, as `time.perf_counter`.
-
-    Returns:
-        Values in input order, and what it took.
-
-    Raises:
-        Interrupted: The user interrupted the kernel.
-        CannotShip: The function, an item or a result cannot be sent.
-        BaseException: The first failing item's own exception, in input order, with `on_error="stop"`.
-    """
-
-    def again(failed: dict[int, Any]) -> Outcome:
-        wanted = replace(options, on_error="keep", first=0, places=list(failed))
-        with lease(pool.backend, pool.workers) as fresh:
-            return run_pass(function, list(failed.values()), fresh, wanted)
-
-    if pool.backend.isolation == "none":
-        from concompare.engine.plain import run_plain
-
-        return run_plain(function, items, options, count, on_value, clock, again)
-    running = PassRun(function, items, pool, options, count, on_value, clock)
-    running.outcome.again = again
-    return running.go()

@@ -6,6 +6,7 @@ import atexit
 import contextlib
 import os
 import shutil
+import sys
 import tempfile
 import threading
 import time
@@ -20,6 +21,7 @@ from concompare.backends.processes import starting
 from concompare.engine.interrupt import guarded
 from concompare.engine.shipping import surroundings
 from concompare.errors import BackendUnavailable
+from concompare.outpost import nothing
 from concompare.workplace import BOARD, THREAD_VARIABLES, begin, linger, meet
 
 IDLE = 300.0
@@ -40,6 +42,7 @@ class Pool:
         workers: How many were asked for; `got`: how many distinct ones answered (None where that is not asked).
         start_up: Seconds from opening until all answered.
         fresh_now: Whether this lease opened it.
+        cost: Seconds that a message costs by itself, where the workers may be far away.
         folder: Files shared with worker processes of this machine, or None.
     """
 
@@ -49,6 +52,7 @@ class Pool:
         self.native_threads = native_threads
         self.got: int | None = None
         self.start_up = 0.0
+        self.cost = 0.0
         self.fresh_now = True
         self.keep = False
         self.folder: Path | None = None
@@ -68,10 +72,28 @@ class Pool:
         """Return whether the workers are processes of this machine that we start."""
         return self.backend.isolation == "process" and not self.borrowed
 
+    def refuse_limit(self, seconds: float) -> None:
+        """Raise where an item cannot be ended when its time is up."""
+        if self.near:
+            return
+        what = "workers that are not ours" if self.isolated else "a thread"
+        text = f"a time limit of {seconds:g} s per item cannot be kept: nothing can stop a call in {what} from outside"
+        raise BackendUnavailable(f"{text}. Use processes, or leave the limit out.")
+
+    @property
+    def isolated(self) -> bool:
+        """Return whether the workers are outside of this process."""
+        return self.backend.isolation not in ("none", "thread")
+
     @property
     def borrowed(self) -> bool:
         """Return whether the workers are the user's own."""
         return hasattr(self.backend, "executor")
+
+    @property
+    def lasting(self) -> bool:
+        """Return whether the others go on when a worker is lost, as those of a cluster do."""
+        return bool(getattr(self.executor, "lasting", False))
 
     @property
     def shares_objects(self) -> bool:
@@ -115,13 +137,18 @@ class Pool:
         """Return what each worker process runs first."""
         threads = self.native_threads or max(1, usable_cpus() // self.workers)
         variables = dict.fromkeys(THREAD_VARIABLES, str(threads))
-        return Start(begin, (str(self.folder), os.getpid(), dict(os.environ), variables), variables)
+        return Start(begin, (str(self.folder), os.getpid(), dict(os.environ), variables), variables, self.state)
 
     def rendezvous(self) -> None:
         """Let every worker answer at the same time, so that all of them have really started."""
         assert self.executor is not None
         near = self.folder is not None
         with guarded() as guard:
+            if self.backend.isolation in ("cluster", "unknown"):
+                self.cost = self.cost_of_a_message(guard.check)
+            if self.lasting:  # its workers have been asked one by one
+                self.got, self.pids = self.executor.slots, self.executor.pids  # type: ignore[attr-defined]
+                return
             folder = None
             call: tuple[Any, ...] = (linger, 0.1)
             if near or self.backend.isolation == "thread":
@@ -138,6 +165,15 @@ class Pool:
         self.idents = tuple(sorted({answer[:2] for answer in answers}))
         self.pids = tuple(sorted({answer[0] for answer in answers}))
 
+    def cost_of_a_message(self, check: Callable[[], None]) -> float:
+        """Return the seconds that a call takes which does nothing: the least of a few, or of one that takes long."""
+        costs: list[float] = []
+        while len(costs) < 5 and sum(costs) < 0.1:
+            began = time.perf_counter()
+            answers_of([self.greet(nothing)], check)
+            costs.append(time.perf_counter() - began)
+        return min(costs)
+
     def greet(self, call: Callable[..., Any], *arguments: object) -> Future[Any]:
         """Submit a first call; an executor that takes none, such as one shut down, is not available."""
         assert self.executor is not None
@@ -148,14 +184,16 @@ class Pool:
 
     def memory(self) -> int:
         """Return the bytes that the worker processes take (PSS where the system tells, else USS, else RSS)."""
-        import psutil
+        return sum(taken(process.pid)[0] for process in self.processes)
 
-        total = 0
-        for process in self.processes:
-            with contextlib.suppress(psutil.Error):
-                full = psutil.Process(process.pid).memory_full_info()
-                total += getattr(full, "pss", 0) or getattr(full, "uss", 0) or full.rss
-        return total
+    def peak_memory(self) -> int | None:
+        """Return the most bytes that the worker processes took so far, each at its highest; None without any.
+
+        Linux keeps the highest resident size of a process (VmHWM) but not its highest PSS: what was freed since then
+        was the process's own, so it is added to the PSS of now.
+        """
+        found = [size for process in self.processes if (size := highest(process.pid)) is not None]
+        return sum(found) if found else None
 
     def idle_seconds(self) -> float:
         """Return the seconds since the pool was last used."""
@@ -163,7 +201,8 @@ class Pool:
 
     def alive(self) -> bool:
         """Return whether every worker is there."""
-        return not self.broken and all(process.exitcode is None for process in self.processes)
+        whole = not self.lasting or self.executor.whole  # type: ignore[union-attr]
+        return not self.broken and whole and all(process.exitcode is None for process in self.processes)
 
     def close(self) -> None:
         """Let the workers go, and make sure they have gone."""
@@ -344,7 +383,7 @@ def take(backend: Backend, workers: int, native_threads: int | None, state: str)
     """Take a fitting pool off the warm ones; close those that no longer fit the notebook's surroundings."""
     found = None
     for pool in list(WARM):
-        if pool.near and (pool.state != state or not pool.alive()):
+        if (pool.near or pool.lasting) and (pool.state != state or not pool.alive()):
             pool.close()
         elif found is None and (pool.backend, pool.workers, pool.native_threads) == (backend, workers, native_threads):
             WARM.remove(pool)
@@ -396,9 +435,12 @@ def pools() -> tuple[Pool, ...]:
 
 
 def close_pools() -> None:
-    """Close every open pool."""
+    """Close every open pool, and the clusters that they were on."""
     for pool in pools():
         pool.close()
+    connected = sys.modules.get("concompare.backends.clusters")
+    if connected is not None:
+        connected.close_clusters()
 
 
 def forget_all() -> None:
@@ -419,3 +461,23 @@ def usable_cpus() -> int:
     from concompare.machine import usable_cpus as count
 
     return count()
+
+
+def taken(pid: int) -> tuple[int, int]:
+    """Return the bytes of memory that a process takes (PSS, else USS, else RSS) and its RSS; zeros when it is gone."""
+    import psutil
+
+    with contextlib.suppress(psutil.Error):
+        full = psutil.Process(pid).memory_full_info()
+        return getattr(full, "pss", 0) or getattr(full, "uss", 0) or full.rss, full.rss
+    return 0, 0
+
+
+def highest(pid: int) -> int | None:
+    """Return the most bytes that a process took so far, as far as the system tells; None when it is gone."""
+    now, resident = taken(pid)
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace").splitlines()
+        peak = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
+        return now + max(0, peak - resident) if now else None
+    return now or None

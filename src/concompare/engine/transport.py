@@ -23,7 +23,7 @@ from concompare.parcels import SEGMENTS, Parcel, pack, put, segment
 from concompare.worker import Answer, Request
 
 if TYPE_CHECKING:
-    from concompare.engine.passes import Chunk
+    from concompare.engine.chunks import Chunk
 
 SMALLEST_SLOT = 2**18
 """Bytes of the smallest slot; slots are powers of two."""
@@ -124,7 +124,7 @@ class Transport:
         """Return what a message carries of the function: nothing once every worker is known to have it."""
         if self.path is not None:
             return self.path
-        if self.always or self.pool.backend.ephemeral or len(self.known) < self.pool.workers:
+        if self.always or self.pool.backend.ephemeral or self.pool.lasting or len(self.known) < self.pool.workers:
             return self.shipment.blob
         return None
 

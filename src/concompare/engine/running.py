@@ -1,0 +1,59 @@
+"""The one way into a pass: in the calling thread for the plain loop, over a pool's workers for all else."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+from concompare.engine.outcome import Outcome, PassOptions
+from concompare.engine.passes import PassRun
+from concompare.engine.plain import run_plain
+from concompare.engine.pooling import Pool, lease
+
+
+def run_pass(
+    function: Callable[[Any], Any],
+    items: Iterable[Any],
+    pool: Pool,
+    options: PassOptions = PassOptions(),  # noqa: B008 - frozen
+    *,
+    count: int | None = None,
+    on_value: Callable[[int, Any], Any] | None = None,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Outcome:
+    """Compute the function for every item once, on the pool's workers.
+
+    Args:
+        function: Takes an item and returns its value; a pair (value, names) where `options.temporaries` are asked for.
+        items: Any iterable, consumed as needed.
+        pool: From `lease()`.
+        options: How.
+        count: Number of items, where `items` has no length.
+        on_value: Called with (position, value) in item order, in the calling thread, as results arrive; a true return
+            value ends the pass. If it has an attribute `many`, runs of results may be handed to that instead, as
+            (first position, values).
+        clock: Seconds, as `time.perf_counter`.
+
+    Returns:
+        Values in input order, and what it took.
+
+    Raises:
+        Interrupted: The user interrupted the kernel.
+        CannotShip: The function, an item or a result cannot be sent.
+        BaseException: The first failing item's own exception, in input order, with `on_error="stop"`.
+    """
+    if options.timeout is not None:
+        pool.refuse_limit(options.timeout)
+
+    def again(failed: dict[int, Any]) -> Outcome:
+        wanted = replace(options, on_error="keep", first=0, places=list(failed))
+        with lease(pool.backend, pool.workers) as fresh:
+            return run_pass(function, list(failed.values()), fresh, wanted)
+
+    if pool.backend.isolation == "none":
+        return run_plain(function, items, options, count, on_value, clock, again)
+    running = PassRun(function, items, pool, options, count, on_value, clock)
+    running.outcome.again = again
+    return running.go()
