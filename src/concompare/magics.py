@@ -63,6 +63,8 @@ SCALING = argument(
     choices=("strong", "weak"),
     help="strong: the same items for any number of workers; weak: the same number of items for each worker",
 )
+NOTHING: dict[str, str] = {}
+"""A display without a form takes no room in a front end; one with an empty text leaves an empty line."""
 BUDGET = argument("--budget", type=float, default=30.0, metavar="S", help="seconds for the comparison; default 30")
 
 
@@ -330,7 +332,7 @@ class Place(io.StringIO):
 
     def write(self, text: str) -> int:
         """Show the text instead of what was shown before."""
-        bundle = {"text/plain": text.strip()}
+        bundle = {"text/plain": text.strip()} if text.strip() else NOTHING
         if self.handle is not None:
             self.handle.update(bundle, raw=True)
         elif text.strip():
@@ -385,7 +387,7 @@ class Live:
     def close(self) -> None:
         """Leave nothing behind."""
         if self.handle is not None:
-            self.handle.update({"text/plain": ""}, raw=True)
+            self.handle.update(NOTHING, raw=True)
         if self.bar is not None:
             self.bar.close()
 
