@@ -5,6 +5,7 @@ Not named `environment`: that is the public function, and an imported module of 
 
 from __future__ import annotations
 
+import functools
 import math
 import multiprocessing
 import os
@@ -52,7 +53,7 @@ def environment(root: Path = ROOT, variables: Mapping[str, str] = os.environ) ->
         variables: The environment variables to go by.
     """
     memory = psutil.virtual_memory()
-    affinity, quota, limit = affinity_cpus(), cpu_quota(root), memory_limit(root)
+    affinity, quota, limit, used = affinity_cpus(), cpu_quota(root), memory_limit(root), memory_used(root)
     facts = Environment(
         python=platform.python_version(),
         implementation=platform.python_implementation(),
@@ -65,7 +66,7 @@ def environment(root: Path = ROOT, variables: Mapping[str, str] = os.environ) ->
         physical=psutil.cpu_count(logical=False),
         processor=processor(root),
         memory=memory.total,
-        memory_available=memory.available if limit is None else min(memory.available, limit),
+        memory_available=memory.available if limit is None else max(0, min(memory.available, limit - used)),
         memory_limit=limit,
         load=load_average(),
         gil=gil_state(),
@@ -158,6 +159,14 @@ def memory_limit(root: Path = ROOT) -> int | None:
     return None if least is None or least >= NO_LIMIT else int(least)
 
 
+def memory_used(root: Path = ROOT) -> int:
+    """Return the bytes that the container uses of its limit, but for files that the system would give up; 0 if unknown.
+
+    The most of all groups above this process counts, since a limit may be set on any of them.
+    """
+    return int(max(limits_of(root, "memory", used_v1, used_v2), default=0))
+
+
 Reader = Callable[[Path], float | None]
 
 
@@ -193,6 +202,22 @@ def memory_v2(folder: Path) -> float | None:
     """Return the memory limit of a version 2 group."""
     limit = (folder / "memory.max").read_text().strip()
     return None if limit == "max" else int(limit)
+
+
+def used_v1(folder: Path) -> float | None:
+    """Return the memory in use of a version 1 group."""
+    return int((folder / "memory.usage_in_bytes").read_text()) - idle_files(folder, "total_inactive_file")
+
+
+def used_v2(folder: Path) -> float | None:
+    """Return the memory in use of a version 2 group."""
+    return int((folder / "memory.current").read_text()) - idle_files(folder, "inactive_file")
+
+
+def idle_files(folder: Path, name: str) -> int:
+    """Return the bytes of files kept in memory that nobody uses: counted as in use, but given up when needed."""
+    words = dict(line.split(" ", 1) for line in lines_of(folder / "memory.stat") if " " in line)
+    return int(words.get(name, 0))
 
 
 def lines_of(path: Path) -> list[str]:
@@ -276,10 +301,16 @@ def packages() -> tuple[tuple[str, str], ...]:
     found = []
     for name in names:
         try:
-            found.append((name, version(name)))
+            found.append((name, version_of(name)))
         except PackageNotFoundError:
             continue
     return tuple(found)
+
+
+@functools.cache
+def version_of(package: str) -> str:
+    """Return a package's version; reading it takes a millisecond."""
+    return version(package)
 
 
 def with_hazards(facts: Environment) -> Environment:

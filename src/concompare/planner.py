@@ -338,7 +338,9 @@ def too_large(arm: Arm, per_worker: float | None, available: int | None) -> str 
     need = per_worker * arm.workers
     if need <= MEMORY_SHARE * available:
         return None
-    return f"would need about {need / 2**30:.1f} GB of memory; {available / 2**30:.1f} GB are available"
+    most = f"{MEMORY_SHARE:.0%} of the {available / 2**30:.1f} GB available"
+    each = f"{per_worker / 2**30:.2g} GB each"
+    return f"not run: {arm.workers} workers would need about {need / 2**30:.1f} GB of memory ({each}), over {most}"
 
 
 def plan_of(shape: Shape, items: int, budget: float, seed: int, confirming: float = 0.0, weak: bool = False) -> Plan:

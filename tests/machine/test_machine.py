@@ -219,3 +219,26 @@ def test_the_module_that_switched_the_gil_on_is_read_from_the_warning_python_lef
     assert machine.gil_enabled_by({"other": other, "importer": importer}) == "a.b"
     assert machine.gil_enabled_by({"other": other}) is None
     assert machine.gil_enabled_by({"json": None}) is None
+
+
+def test_what_the_container_uses_already_is_not_available(tmp_path: Path) -> None:
+    files = {
+        "sys/fs/cgroup/memory.max": str(4 << 30),
+        "sys/fs/cgroup/memory.current": str(3 << 30),
+        "sys/fs/cgroup/memory.stat": f"anon 1\ninactive_file {1 << 30}\nactive_file 5\n",
+    }
+    root = system(tmp_path, V2, "0::/", files)
+    assert machine.memory_used(root) == 2 << 30
+    assert machine.environment(root, {}).memory_available == 2 << 30
+    (root / "sys/fs/cgroup/memory.max").write_text("max")
+    assert machine.environment(root, {}).memory_available is not None
+
+
+def test_what_an_old_container_uses_is_read_too(tmp_path: Path) -> None:
+    files = {
+        "sys/fs/cgroup/memory/docker/abc/memory.limit_in_bytes": str(4 << 30),
+        "sys/fs/cgroup/memory/docker/abc/memory.usage_in_bytes": str(3 << 30),
+        "sys/fs/cgroup/memory/docker/abc/memory.stat": f"inactive_file 7\ntotal_inactive_file {2 << 30}\n",
+    }
+    assert machine.memory_used(system(tmp_path, V1, "4:memory:/docker/abc", files)) == 1 << 30
+    assert machine.memory_used(system(tmp_path / "bare", V1, "1:name=systemd:/", {})) == 0

@@ -142,7 +142,11 @@ def test_measuring_stops_when_the_intervals_are_narrow() -> None:
 def test_workers_that_would_not_fit_into_memory_are_not_started() -> None:
     arm = Arm("processes", 8, "process")
     said = planner.too_large(arm, per_worker=2 * 2**30, available=16 * 2**30)
-    assert said == "would need about 16.0 GB of memory; 16.0 GB are available"
+    assert (
+        said == "not run: 8 workers would need about 16.0 GB of memory (2 GB each), over 80% of the 16.0 GB available"
+    )
+    assert planner.too_large(arm, 1.59 * 2**30, 16 * 2**30) is None
+    assert planner.too_large(arm, 1.61 * 2**30, 16 * 2**30) is not None
     assert planner.too_large(arm, 1 * 2**30, 16 * 2**30) is None
     assert planner.too_large(Arm("threads", 8), 9 * 2**30, 16 * 2**30) is None
     assert planner.too_large(arm, None, 16 * 2**30) is None

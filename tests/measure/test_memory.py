@@ -1,0 +1,38 @@
+"""What workers need of memory: measured for real, and counted before more of them are started."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import pytest
+
+from concompare import backends, engine
+from concompare.engine.pooling import highest
+from concompare.records import Pass
+
+
+def burst(megabytes: int) -> int:
+    """Take memory and give it back."""
+    return len(b"x" * (megabytes << 20))
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems keep no highest size")
+def test_memory_that_was_given_back_counts_for_the_worker_that_took_it() -> None:
+    records: list[Pass | None] = []
+    with engine.lease(backends.find("processes"), 2, fresh=True) as pool:
+        for size in (1, 100, 1):
+            options = engine.PassOptions(memory=True, chunk=1)
+            records.append(engine.run_pass(burst, [size] * 4, pool, options, count=4).record)
+        unwatched = engine.run_pass(burst, [1], pool, engine.PassOptions(), count=1).record
+    before, at, after = (record.peak_memory or 0 for record in records if record is not None)
+    assert before > 1 << 20
+    assert at - before >= 95 << 20
+    assert after >= at - (5 << 20)
+    assert unwatched is not None
+    assert unwatched.peak_memory is None
+
+
+def test_a_process_that_is_gone_took_nothing() -> None:
+    assert highest(2**22 + 1) is None
+    assert (highest(os.getpid()) or 0) > 1 << 20
