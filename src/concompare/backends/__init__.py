@@ -24,6 +24,7 @@ FAMILIES = {
     "process-per-item": "classic",
     "mp-threads": "classic",
     "mp-pool": "classic",
+    "dask": "dask",
 }
 """The backends' names and the module of this package that has each; to add one is one line here."""
 

@@ -13,11 +13,19 @@ Isolation = Literal["none", "thread", "interpreter", "process", "cluster", "unkn
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What every worker process runs before its first item; `variables` is its thread-count environment."""
+    """What every worker process runs before its first item.
+
+    Attributes:
+        initializer: Called with `initargs`.
+        initargs: Its arguments.
+        variables: The thread-count environment.
+        state: A digest of the notebook's surroundings, which workers took over when they started.
+    """
 
     initializer: Callable[..., None]
     initargs: tuple[Any, ...]
     variables: dict[str, str] = field(default_factory=dict)
+    state: str = ""
 
 
 class Backend(Protocol):

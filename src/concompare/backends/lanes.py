@@ -17,10 +17,19 @@ from concurrent.futures import BrokenExecutor, Executor, Future
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from concompare.errors import BackendUnavailable
 from concompare.worker import FUNCTIONS_KEPT, Answer, Request
 
 SHORT_CALL = 0.05
 """Seconds of a call up to which its worker is sent the next one ahead, so that it does not wait for the wire."""
+
+
+Settle = Callable[[Any, BaseException | None], None]
+"""Takes a call's result, or None and its error."""
+
+
+MOVES = 2
+"""How often a call may move from a lost worker to another before it is suspected itself."""
 
 
 class WorkerLost(BrokenExecutor):
@@ -46,13 +55,14 @@ class Greeting:
 
 @dataclass(slots=True, eq=False)
 class Call:
-    """A submitted call, and what the wire keeps of it while it runs."""
+    """A submitted call, what the wire holds of it while it runs, and how often it moved away from a lost worker."""
 
     future: Future[Any]
     function: Callable[..., Any]
     arguments: tuple[Any, ...]
     sent: float = 0.0
     held: Any = None
+    moved: int = 0
 
 
 @dataclass(slots=True, eq=False)
@@ -84,11 +94,17 @@ class Lane:
 class Wire(Protocol):
     """How one kind of cluster is talked to."""
 
-    def start(self, lane: Lane, call: Call, settle: Callable[[Any, BaseException | None], None]) -> None:
-        """Send a call to a worker; `settle` is called once with its result or error, in any thread."""
+    def start(self, lane: Lane, call: Call, arguments: tuple[Any, ...], settle: Settle) -> None:
+        """Send a call to a worker with these arguments; `settle` gets its result or error, in any thread."""
+
+    def drop(self, call: Call) -> None:
+        """Give a call up: nobody waits for it any more."""
 
     def stop(self, lanes: list[Lane]) -> None:
         """End what these workers compute as far as that is possible, and return at once."""
+
+    def usable(self) -> bool:
+        """Return whether the cluster still answers."""
 
     def leave(self, executor: LaneExecutor) -> None:
         """Take notice that an executor has been shut down."""
@@ -140,10 +156,15 @@ class LaneExecutor(Executor):
             lane = self.lanes.pop(name, None)
             if lane is None:
                 return
-            begun, waiting = lane.calls[: lane.slots], lane.calls[lane.slots :]
+            calls, lane.calls = lane.calls, []
+            begun = [call for place, call in enumerate(calls) if place < lane.slots or call.moved >= MOVES]
+            waiting = [call for call in calls if call not in begun]
+            for call in waiting:
+                call.moved += 1
             self.queue.extendleft(reversed(waiting))
+        for call in calls:
+            self.wire.drop(call)
         for call in begun:
-            call.held = None
             call.future.set_exception(WorkerLost(f"worker {name} is gone"))
         self.feed()
 
@@ -155,7 +176,17 @@ class LaneExecutor(Executor):
             self.forsaken = reason
             calls, self.queue = list(self.queue), deque()
         for call in calls:
-            call.future.set_exception(WorkerLost(reason))
+            call.future.set_exception(BackendUnavailable(reason))
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """Return the process ids of the workers, each on its own machine."""
+        return tuple(sorted(lane.greeting.pid for lane in self.lanes.values()))
+
+    @property
+    def whole(self) -> bool:
+        """Return whether as many workers are there as were asked for, and the cluster still answers."""
+        return self.slots == self.wanted and self.wire.usable()
 
     # --------------------------------------------------------------------------------------------------------- calls
 
@@ -167,7 +198,7 @@ class LaneExecutor(Executor):
             if self.closed:
                 raise RuntimeError("cannot schedule new futures after shutdown")
             if self.forsaken is not None:
-                raise WorkerLost(self.forsaken)
+                raise BackendUnavailable(self.forsaken)
             call.future.set_running_or_notify_cancel()
             self.queue.append(call)
         self.feed()
@@ -184,14 +215,13 @@ class LaneExecutor(Executor):
                 call = self.queue.popleft()
                 lane.calls.append(call)
                 call.sent = time.perf_counter()
-                dressed = Call(call.future, call.function, arguments_for(lane, call.arguments))
+                arguments = arguments_for(lane, call.arguments)
             try:
-                self.wire.start(lane, dressed, self.settler(lane, call))
-                call.held = dressed
+                self.wire.start(lane, call, arguments, self.settler(lane, call))
             except Exception as error:
                 self.settle(lane, call, None, error)
 
-    def settler(self, lane: Lane, call: Call) -> Callable[[Any, BaseException | None], None]:
+    def settler(self, lane: Lane, call: Call) -> Settle:
         """Return what takes the end of a call that a lane has been sent."""
         return lambda result, error: self.settle(lane, call, result, error)
 
