@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from concompare import advise, backends, engine, machine
+from concompare import backends, engine, machine
 from concompare.errors import CannotShip
 from concompare.machine import gil_state
 
@@ -59,6 +59,8 @@ def key_of(task: Task) -> tuple[str, str]:
 
 def remember(task: Task, comparison: Comparison) -> None:
     """Keep a comparison; the oldest is given up."""
+    from concompare import advise
+
     COMPARISONS.pop(key_of(task), None)
     COMPARISONS[key_of(task)] = Compared(comparison, advise.pick(comparison).backend)
     for oldest in list(COMPARISONS)[:-REMEMBERED]:
@@ -70,6 +72,8 @@ def chosen_before(task: Task) -> Choice | None:
     before = COMPARISONS.get(key_of(task))
     if before is None or before.pick not in backends.names():
         return None
+    from concompare import advise
+
     return advise.choose(advise.Known((), (), task.count, machine.usable_cpus()), before.comparison)
 
 
@@ -90,6 +94,8 @@ def choose(task: Task, messages: tuple[Message, ...], left: int | None) -> Choic
         messages: What the first items took in the plain loop.
         left: How many items are left, or None if that is not known.
     """
+    from concompare import advise
+
     blob = 0
     can: tuple[str, ...] = ("threads", "processes")
     try:

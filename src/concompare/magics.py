@@ -296,14 +296,15 @@ def show_run(ran: Ran, args: Namespace) -> None:
 
     if args.quiet and not args.save:
         return
-    report = Report(ran.comparison, findings=(), plots=not args.no_plot)
+    comparison = ran.comparison
+    report = Report(comparison, findings=(), plots=not args.no_plot)
     if args.save:
         report.save(Path(args.save).expanduser())
     if not args.quiet:
         from concompare.render.summary import summary_of
 
-        one = len(ran.comparison.trials) == 1
-        display(summary_of(ran.comparison, ran.note, timeline=args.timeline) if one else Runs(report))
+        one = len(comparison.trials) == 1
+        display(summary_of(comparison, ran.note, timeline=args.timeline) if one else Runs(report))
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,11 +63,32 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """A task that ran: the value of its cell, what was measured on the way, and what was chosen for it."""
+    """A task that ran: the value of its cell, what was measured on the way, and what was chosen for it.
+
+    Attributes:
+        value: Of the cell.
+        task: What ran.
+        trials: What was measured.
+        seconds: From the beginning to the end.
+        note: What `auto` chose, and why.
+    """
 
     value: Any
-    comparison: Comparison
+    task: Task
+    trials: tuple[Trial, ...]
+    seconds: float
     note: str = ""
+
+    @property
+    def comparison(self) -> Comparison:
+        """The trials with the environment, which takes longer to look at than many a task to run."""
+        return Comparison(
+            subject=subject_of(self.task, blob=False),
+            environment=machine.environment(),
+            trials=self.trials,
+            seconds=self.seconds,
+            created=now(),
+        )
 
 
 def run(task: Task, request: Request) -> Ran:
@@ -86,14 +107,7 @@ def run(task: Task, request: Request) -> Ran:
         trials = [trial]
     else:
         trials, value = run_each(task, plan, request)
-    comparison = Comparison(
-        subject=subject_of(task, blob=False),
-        environment=machine.environment(),
-        trials=tuple(trials),
-        seconds=time.perf_counter() - began,
-        created=now(),
-    )
-    return Ran(value, comparison, note)
+    return Ran(value, task, tuple(trials), time.perf_counter() - began, note)
 
 
 def counts_for(backend: Backend, asked: tuple[int, ...] | None) -> tuple[int, ...]:
