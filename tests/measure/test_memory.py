@@ -10,8 +10,10 @@ import pytest
 from concompare import backends, engine
 from concompare.engine.pooling import highest
 from concompare.records import Pass
+from tests.measure.records import of_the_notebook
 
 
+@of_the_notebook
 def burst(megabytes: int) -> int:
     """Take memory and give it back."""
     return len(b"x" * (megabytes << 20))

@@ -14,11 +14,13 @@ import pytest
 from concompare import advise, backends, diagnose, machine, measure, stats
 from concompare.measure import Kept
 from concompare.records import Comparison, Subject
+from tests.measure.records import of_the_notebook
 
 pytestmark = [pytest.mark.slow, pytest.mark.alone]
 BLOCK = bytes(1_000_000)
 
 
+@of_the_notebook
 def count(steps: int) -> int:
     total = 0
     for i in range(steps):
@@ -26,15 +28,18 @@ def count(steps: int) -> int:
     return total
 
 
+@of_the_notebook
 def nap(x: int) -> int:
     time.sleep(0.005)
     return x
 
 
+@of_the_notebook
 def digest(x: int) -> str:
     return hashlib.sha256(BLOCK + bytes([x % 256])).hexdigest()
 
 
+@of_the_notebook
 def negate(x: int) -> int:
     return -x
 
@@ -65,6 +70,8 @@ def test_known_work_gets_its_finding(
     assert right & codes or "machine-busy" in codes, codes
     assert not wrong & codes, codes
     assert all(trial.same for trial in comparison.trials if trial.problem is None)
+    problems = [trial.problem for trial in comparison.trials if trial.problem is not None]
+    assert not [problem for problem in problems if not problem.startswith("stopped after")], problems
 
 
 def test_the_ledgers_of_real_passes_leave_little_unexplained() -> None:
