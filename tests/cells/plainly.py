@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import copy
+import functools
 import io
 import linecache
 import pickle
@@ -279,8 +280,22 @@ def same_object(a: Any, b: Any) -> bool:
         return same(vars(a), vars(b))
     if type(a).__name__ in ("list_iterator", "tuple_iterator", "range_iterator"):
         return same(list(copy.copy(a)), list(copy.copy(b)))
-    if type(a).__name__ in ("Random", "RandomState"):
+    if type(a).__name__ in ("Random", "RandomState", "Generator"):
         return pickle.dumps(a) == pickle.dumps(b)
+    if type(a).__name__ == "generator":
+        return (a.gi_frame is None) == (b.gi_frame is None) and same(
+            a.gi_frame and a.gi_frame.f_locals, b.gi_frame and b.gi_frame.f_locals
+        )
+    if type(a).__name__ == "StringIO":
+        return (a.getvalue(), a.tell()) == (b.getvalue(), b.tell())
+    if isinstance(a, functools.partial):
+        return same([a.func, a.args, a.keywords], [b.func, b.args, b.keywords])
+    if type(a).__name__ in ("count", "SimpleNamespace"):
+        return repr(a) == repr(b)
+    if type(a).__name__ == "DataFrame":
+        return list(a.columns) == list(b.columns) and all(same(a[name], b[name]) for name in a.columns)
+    if type(a).__name__ == "Series":
+        return bool(a.dtype == b.dtype) and same(a.tolist(), b.tolist()) and same(a.index.tolist(), b.index.tolist())
     plain_identity: Any = object.__eq__
     return type(a).__eq__ is plain_identity or bool(a == b)
 

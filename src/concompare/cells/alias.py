@@ -117,7 +117,8 @@ def themselves(things: Iterable[Any]) -> set[int]:
     for thing in things:
         while thing is not None:
             found.add(id(thing))
-            thing = getattr(thing, "base", None) if type(thing).__module__ == "numpy" else None
+            owner = getattr(thing, "__self__", None) if isinstance(thing, known.CALLABLES) else None
+            thing = getattr(thing, "base", None) if type(thing).__module__ == "numpy" else owner
     return found
 
 

@@ -9,8 +9,8 @@ import inspect
 import types
 from typing import TYPE_CHECKING, Any
 
-from concompare.cells import known, library, names, summaries
-from concompare.cells.values import NOTHING, Value, extracted, joined
+from concompare.cells import callbacks, known, library, names, summaries
+from concompare.cells.values import NOTHING, Value, extracted, joined, unwound
 from concompare.cells.world import MISSING, is_iterator, is_user_module, qualified
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class Arguments:
         self.named = {part.arg or "**": analyzer.value(part.value) for part in node.keywords}
         self.keywords = {part.arg or "**": part.value for part in node.keywords}
         self.spread = any(isinstance(part, ast.Starred) for part in node.args) or "**" in self.named
-        self.all = joined([*self.positional, *self.named.values()])
+        self.all = unwound(joined([*self.positional, *self.named.values()]))
 
     def expressions(self) -> list[ast.expr]:
         """Return the expressions of all arguments."""
@@ -55,6 +55,16 @@ def resolve(an: Analyzer, node: ast.AST) -> Any:
     return MISSING
 
 
+def module_part(an: Analyzer, node: ast.Attribute, thing: Any) -> str | None:
+    """Return the root of an object that a module holds, such as `sys.path`, or None."""
+    module = resolve(an, node.value)
+    if not isinstance(module, types.ModuleType) or thing is MISSING or callable(thing) or inspect.ismodule(thing):
+        return None
+    root = f"{module.__name__}.{node.attr}"
+    an.world.hidden[root] = thing
+    return root
+
+
 def is_trusted(an: Analyzer, thing: Any) -> bool:
     """Tell whether a thing is a function or class of an installed module."""
     return isinstance(thing, known.CALLABLES) and not an.world.is_user(thing)
@@ -64,6 +74,9 @@ def dotted(an: Analyzer, node: ast.AST) -> str | None:
     """Return the full name of something in a module that the cell itself imports or that loads its parts late."""
     if isinstance(node, ast.Attribute):
         base = dotted(an, node.value)
+        held = resolve(an, node.value)
+        if held is not MISSING and not isinstance(held, (types.ModuleType, type)):
+            return None
         return None if base is None else f"{base}.{node.attr}"
     if isinstance(node, ast.Name) and node.id not in an.local:
         thing = an.object(node.id)
@@ -296,6 +309,8 @@ def call_object(an: Analyzer, thing: Any, node: ast.Call, given: Arguments) -> V
         return follow(an, method, node, [an.value(node.func), *given.positional])
     if thing is getattr(builtins, getattr(thing, "__name__", ""), MISSING):
         return library.call_builtin(an, thing.__name__, node, given)
+    if known.is_bound(thing):
+        return call_bound(an, thing, node, given)
     return library.call_installed(an, qualified(thing), node, given, thing)
 
 
@@ -329,55 +344,6 @@ def call_class(an: Analyzer, kind: type, node: ast.Call, given: Arguments) -> Va
     return Value(inside=given.all.all)
 
 
-def apply_callables(an: Analyzer, node: ast.AST, given: Arguments) -> None:
-    """Take every function among the arguments as called with the others."""
-    everything = given.all
-    parts = Value(everything.all, everything.all)
-    for part in given.expressions():
-        if isinstance(part, ast.Lambda):
-            summaries.inline_any(an, part, node, parts)
-        elif isinstance(part, ast.Name) and part.id in an.functions:
-            summaries.inline_any(an, an.functions[part.id], node, parts)
-        elif isinstance(part, (ast.Name, ast.Attribute)):
-            apply_callable(an, part, node, parts)
-
-
-def apply_callable(an: Analyzer, part: ast.Name | ast.Attribute, node: ast.AST, parts: Value) -> None:
-    """Take what a name stands for as called, if it is the user's own."""
-    thing = resolve(an, part)
-    if thing is MISSING:
-        apply_missing(an, part, node, parts)
-    elif isinstance(thing, types.FunctionType) and an.world.is_user(thing):
-        summaries.follow_any(an, thing, node, parts)
-    elif isinstance(thing, types.MethodType) and an.world.is_user(thing.__func__):
-        summaries.follow_any(an, thing.__func__, node, joined([parts, an.value(part)]))
-    elif isinstance(thing, (functools.partial, CACHE)):
-        call_callable(an, thing, node, [parts], joined([parts, an.value(part)]))
-    elif isinstance(thing, types.BuiltinMethodType) and thing.__name__ in known.MUTATORS and thing.__self__ is not None:
-        an.effect("change", node, f"calls `.{thing.__name__}` of {{}}", an.value(part).all or {ast.unparse(part)})
-    elif not isinstance(thing, type) and not isinstance(thing, known.CALLABLES) and an.world.is_user(type(thing)):
-        method = inspect.getattr_static(type(thing), "__call__", MISSING)
-        if method is not MISSING:
-            follow(an, method, node, [an.value(part), parts, parts])
-
-
-def apply_missing(an: Analyzer, part: ast.Name | ast.Attribute, node: ast.AST, parts: Value) -> None:
-    """Take a method, a parameter or a function of the cell as called."""
-    if isinstance(part, ast.Attribute):
-        base = an.value(part.value)
-        for method in an.world.methods(part.attr):
-            follow(an, method, node, [base, parts, parts, parts])
-        if part.attr in known.MUTATORS:
-            an.change(base.own, node, f"calls `.{part.attr}` of {{}}")
-    elif part.id in an.local:
-        if an.place and any(root.startswith("param:") for root in an.local[part.id].own):
-            an.effect("maybe-calls", node, part.id, parts.all)
-    else:
-        definition = an.world.definitions.get(part.id)
-        if isinstance(definition, names.FUNCTIONS):
-            summaries.follow_any(an, definition, node, parts)
-
-
 def call_method(an: Analyzer, node: ast.Call, func: ast.Attribute, holder: Value, given: Arguments) -> Value:
     """Follow a method call, by the type of the object where it is known, else by the method's name."""
     kind = kind_of(an, func.value)
@@ -387,19 +353,44 @@ def call_method(an: Analyzer, node: ast.Call, func: ast.Attribute, holder: Value
     own = an.world.methods(name) if kind is MISSING else []
     results = [follow(an, method, node, [holder, *given.positional]) for method in own]
     if kind in known.ATOMS:
-        apply_callables(an, node, given)
+        callbacks.apply_callables(an, node, given)
         if name in known.FILE_METHODS:
             an.effect("file", node, "writes files")
         return Value(inside=given.all.all) if name not in known.STRING_METHODS else NOTHING
-    library.effects_of_method(an, node, func, kind, holder, given, followed=bool(own))
+    return joined([*results, installed_method(an, node, func, kind, holder, given, followed=bool(own))])
+
+
+def installed_method(
+    an: Analyzer, node: ast.Call, func: ast.Attribute, kind: Any, holder: Value, given: Arguments, *, followed: bool
+) -> Value:
+    """Follow a method that is not the user's own, by its name and what it is called on."""
+    name = func.attr
+    library.effects_of_method(an, node, func, kind, holder, given, followed=followed)
     if "out" in given.named:
         an.change(given.named["out"].own, node, "writes into {}")
-    apply_callables(an, node, given)
+    callbacks.apply_callables(an, node, given)
     if name in known.STRING_METHODS:
-        return joined(results)
+        return NOTHING
     if name in known.COPYING_METHODS:
-        return joined([*results, Value(inside=holder.all | given.all.all)])
-    return joined([*results, extracted(joined([holder, given.all]))])
+        return Value(inside=holder.all | given.all.all)
+    return extracted(joined([holder, given.all]))
+
+
+def call_bound(an: Analyzer, thing: Any, node: ast.Call, given: Arguments) -> Value:
+    """Follow a call of a method that was taken from an installed object before: `push = out.append; push(x)`."""
+    holder = an.value(node.func)
+    if library.is_shared_source(thing.__self__):
+        library.draw(an, node)
+        if thing.__name__ == "shuffle":
+            an.change(given.all.own, node, "shuffles {}")
+        return extracted(given.all)
+    if not holder.own:
+        root = f"what `.{thing.__name__}` belongs to"
+        an.world.hidden.setdefault(root, []).append(thing.__self__)
+        holder = Value(frozenset({root}), frozenset({root}))
+    an.reading.roots |= holder.all
+    func = ast.copy_location(ast.Attribute(node.func, thing.__name__, ast.Load()), node)
+    return installed_method(an, node, func, type(thing.__self__), holder, given, followed=False)
 
 
 def call_user_method(

@@ -7,7 +7,7 @@ from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from concompare.cells import known, names
+from concompare.cells import known, names, walking
 from concompare.cells.bind import run
 from concompare.cells.parts import Reason, reason_of
 from concompare.cells.purity import Analyzer
@@ -57,7 +57,7 @@ class LiftedFunction:
         def finish(found: Mapping[str, Any]) -> list[Any]:
             return values
 
-        count = len(items) if hasattr(type(items), "__len__") else None
+        count = walking.count_of(self.world, items)
         return Task(
             function=function,
             items=items,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from concompare.cells import names
 from concompare.cells.loops import located
 from concompare.cells.parts import WORTH, Reason, assigned, is_still, loaded, works
-from concompare.cells.values import FUNCTION
+from concompare.cells.values import FUNCTION, LAZY
 
 if TYPE_CHECKING:
     from concompare.cells.split import Splitter
@@ -59,8 +59,8 @@ class Hoister:
                 self.lost = Reason(node.lineno, MAKES, "Define it before the loop")
             return node
         reason = self.splitter.reason(node)
-        if self.holds_function(node) and reason is None:
-            reason = Reason(node.lineno, MAKES, "Define it before the loop")
+        if reason is None:
+            reason = self.reason_to_keep(node)
         display = isinstance(
             node,
             (
@@ -90,10 +90,18 @@ class Hoister:
         self.unsettle(True)
         return made
 
-    def holds_function(self, node: ast.expr) -> bool:
-        """Tell whether the value holds a function made in the loop."""
+    def reason_to_keep(self, node: ast.expr) -> Reason | None:
+        """Return why a value must not leave the iteration: it holds a function made in the loop, or an iterator."""
         with self.splitter.an.fresh():
-            return FUNCTION in self.splitter.an.value(node).all
+            found = self.splitter.an.value(node).all
+        if FUNCTION in found:
+            return Reason(node.lineno, MAKES, "Define it before the loop")
+        if LAZY in found:
+            what = ast.unparse(node)
+            what = what if len(what) < 40 else f"{what[:36]} ..."
+            text = f"`{what}` gives an iterator, which cannot come back from a worker"
+            return Reason(node.lineno, text, "Make a list of it: list(...)")
+        return None
 
     def take(self, node: ast.expr) -> ast.expr:
         """Let the head compute an expression."""

@@ -9,7 +9,7 @@ from concompare.cells import elementwise, known, names
 from concompare.cells.loops import RESULT, Loop
 from concompare.cells.parts import MOVE, PURE, Reason, flattened, reason_of, shown
 from concompare.cells.purity import Analyzer
-from concompare.cells.values import FUNCTION, ITEM, LOCAL, NOTHING, Reading, Value
+from concompare.cells.values import ITEM, LOCAL, MARKS, NOTHING, Reading, Value
 from concompare.cells.world import World
 
 
@@ -137,7 +137,7 @@ class Judge:
         for root in sorted(reading.roots & self.altered):
             name = root.removeprefix(LOCAL)
             return Reason(line, f"needs '{name}' as a statement that stays in the notebook changes it", MOVE, name)
-        roots = {root for root in reading.roots if not root.startswith(LOCAL)} - {FUNCTION, RESULT}
+        roots = {root for root in reading.roots if not root.startswith(LOCAL)} - MARKS - {RESULT}
         if "*" in self.changed and roots - {"the class"}:
             return self.opaque_reason(line)
         for root in sorted(roots & self.changed):

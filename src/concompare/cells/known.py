@@ -9,6 +9,7 @@ import fractions
 import functools
 import pathlib
 import re
+import sys
 import types
 from typing import Any
 
@@ -229,6 +230,23 @@ SHARED_ITERATORS: tuple[type, ...] = (
     types.GeneratorType, type(iter([])), type(iter(())), map, filter, zip, enumerate, reversed, type(iter(set())),
     type(iter({})), type(iter({}.items())), type(iter({}.values())), type(iter(range(0))),
 )  # fmt: skip
+
+
+def shared_random() -> list[Any]:
+    """Return the objects behind the functions of `random` and `numpy.random`."""
+    numpy_own = getattr(sys.modules.get("numpy.random"), "mtrand", None)
+    found = [getattr(sys.modules.get("random"), "_inst", None), getattr(numpy_own, "_rand", None)]
+    return [part for part in found if part is not None]
+
+
+def is_bound(thing: Any) -> bool:
+    """Tell whether a callable is a method of some object, or holds arguments: calling it reaches what it holds."""
+    owner = getattr(thing, "__self__", None)
+    if owner is not None and any(owner is shared for shared in shared_random()):
+        return False
+    if isinstance(thing, functools.partial):
+        return not (is_atom(thing.args) and not thing.keywords) or is_bound(thing.func)
+    return owner is not None and not isinstance(owner, (type, *ATOMS))
 
 
 def is_atom(value: Any, depth: int = 3) -> bool:

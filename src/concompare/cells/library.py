@@ -5,11 +5,12 @@ from __future__ import annotations
 import ast
 import logging
 import random
+import sys
 import types
 from typing import TYPE_CHECKING, Any
 
-from concompare.cells import calls, known, names
-from concompare.cells.values import NOTHING, Value, extracted
+from concompare.cells import callbacks, calls, known, names
+from concompare.cells.values import LAZY, NOTHING, Value, extracted
 from concompare.cells.world import MISSING
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from concompare.cells.purity import Analyzer
 
 
+LAZY_OWN = frozenset({LAZY})
+LAZY_BUILTINS = frozenset({"enumerate", "filter", "iter", "map", "reversed", "zip"})
 LOGGING = frozenset(
     known.words("""
     info debug warning error exception critical log
@@ -42,9 +45,11 @@ def call_builtin(an: Analyzer, name: str, node: ast.Call, given: Arguments) -> V
         )
     if name == "type" and len(node.args) == 1:
         return Value(frozenset({"the class"}), frozenset({"the class"}))
-    calls.apply_callables(an, node, given)
-    for part, value in zip(given.nodes, given.positional, strict=True):
+    callbacks.apply_callables(an, node, given)
+    for part, value in zip(given.nodes, given.positional, strict=False):
         an.consume(part, value)
+    if name in LAZY_BUILTINS:
+        return Value(LAZY_OWN | (given.all.own if name == "iter" else frozenset()), given.all.all)
     if name in known.ATOMIC_BUILTINS:
         return NOTHING
     return Value(inside=given.all.all) if name in known.FRESH_BUILTINS else extracted(given.all)
@@ -59,7 +64,7 @@ def call_open(an: Analyzer, node: ast.Call, given: Arguments) -> Value:
         same = isinstance(node.args[0], ast.Constant) if node.args else True
         kind = "append" if same or not isinstance(text, str) or "a" in text or not path else "file"
         an.effect(kind, node, "opens a file for writing")
-    return NOTHING
+    return Value(LAZY_OWN)
 
 
 def call_installed(an: Analyzer, name: str, node: ast.Call, given: Arguments, thing: Any = None) -> Value:
@@ -71,12 +76,12 @@ def call_installed(an: Analyzer, name: str, node: ast.Call, given: Arguments, th
     owner = getattr(thing, "__self__", None)
     effects_by_name(an, name, node, owner)
     changes_by_name(an, name, node, given, thing)
-    calls.apply_callables(an, node, given)
+    callbacks.apply_callables(an, node, given)
     root = name.partition(".")[0].lstrip("_")
     if name in ("copy.deepcopy", "operator.index") or (module.lstrip("_") in known.FRESH_MODULES):
         return NOTHING
     if root in ("collections", "itertools", "functools", "operator") or name == "copy.copy":
-        return Value(inside=given.all.all)
+        return Value(LAZY_OWN if root == "itertools" else frozenset(), given.all.all)
     if root == "numpy" and short not in known.ALIASING_NUMPY:
         return Value(inside=given.all.all)
     return extracted(given.all)
@@ -87,6 +92,19 @@ def is_random(owner: Any) -> bool:
     return isinstance(owner, random.Random) or (
         type(owner).__name__ in ("RandomState", "Generator") and "numpy" in type(owner).__module__
     )
+
+
+def is_shared_source(owner: Any) -> bool:
+    """Tell whether an object is the one that the functions of `random` or `numpy.random` draw from."""
+    shared = [random.random.__self__]  # type: ignore[attr-defined]
+    if (module := sys.modules.get("numpy.random.mtrand")) is not None:
+        shared.append(module._rand)
+    return any(owner is source for source in shared)
+
+
+def draw(an: Analyzer, node: ast.Call) -> None:
+    """Record a draw from a source of random numbers that a module holds for all."""
+    an.effect("random", node, f"`{ast.unparse(node.func)}` draws from random numbers that all items share")
 
 
 def is_reader(kind: Any) -> bool:
@@ -164,19 +182,14 @@ def changes_by_name(an: Analyzer, name: str, node: ast.Call, given: Arguments, t
     for position in known.CHANGING_FUNCTIONS.get(name, ()):
         if position < len(given.positional):
             an.change(given.positional[position].own, node, f"`{name}` changes {{}}")
-            an.embed(given.nodes[position], given.all)
+            if position < len(given.nodes):
+                an.embed(given.nodes[position], given.all)
     if "out" in given.named:
         an.change(given.named["out"].own, node, "writes into {}")
-    if isinstance(owner, (list, dict, set)) or isinstance(
-        thing, (types.MethodDescriptorType, types.WrapperDescriptorType)
-    ):
-        if short in known.MUTATORS and given.positional:
-            an.change(
-                given.positional[0].own | (an.value(node.func).own if owner is not None else frozenset()),
-                node,
-                "changes {}",
-            )
-        elif short in known.MUTATORS:
-            an.effect("change", node, f"calls `.{short}` of an outer object", {ast.unparse(node.func)})
+    described = isinstance(thing, (types.MethodDescriptorType, types.WrapperDescriptorType))
+    if described and short in known.MUTATORS and given.positional:
+        an.change(given.positional[0].own, node, "changes {}")
+        if given.nodes:
+            an.embed(given.nodes[0], given.all)
     if short == "at" and owner is not None and given.positional:
         an.change(given.positional[0].own, node, "changes {}")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from concompare.cells import alias, elementwise, functions, known, names, sources, walking
+from concompare.cells.before import settle
 from concompare.cells.bind import PLACE, Items, Program, Replay, run
 from concompare.cells.collect import Collect, replaced
 from concompare.cells.explain import readable
@@ -68,7 +69,7 @@ class Lifted:
         run(program.before, namespace, program.filename)
         items, bar = evaluated(program, namespace)
         check_objects(self, namespace, items)
-        count = len(items) if hasattr(type(items), "__len__") else None
+        count = walking.count_of(self.world, items)
         handed = Items(items if type(items) in SEVERAL_TIMES else iter(items))
         function = program.function(namespace)
         side: Replay | Collect
@@ -250,6 +251,7 @@ def attempt(
     before, statement, after = tree.body[: loop.position], tree.body[loop.position], tree.body[loop.position + 1 :]
     world = World(namespace, before, assume_pure=wishes.assume_pure)
     try:
+        settle(world, before)
         parts = split(world, loop, wishes)
     except CellRefused as refusal:
         if refusal.line is None:
@@ -288,6 +290,7 @@ def split(world: World, loop: Loop, wishes: Wishes) -> Parts:
         raise CellRefused("what the loop walks binds the loop's own name.", loop.line)
     if loop.collects and loop.kind != "call" and names.writes(*loop.body):
         raise CellRefused("`:=` inside a comprehension binds a name of the notebook. Use a `for` loop.", loop.line)
+    walking.refuse_reuse(world, loop, loop.items)
     reading = Analyzer(world).look(*loop.items)
     for part in loop.items:
         if isinstance(part, ast.Name) and is_iterator(world.object(part.id)):

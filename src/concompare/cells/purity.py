@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from concompare.cells import calls, known, names
-from concompare.cells.values import FUNCTION, LOCAL, NOTHING, Effect, Reading, Value, extracted, joined
+from concompare.cells.values import FUNCTION, LAZY, LOCAL, MARKS, NOTHING, Effect, Reading, Value, extracted, joined
 from concompare.cells.world import MISSING, World, is_iterator
 
 MAGIC_BY_NODE: dict[type[ast.AST], tuple[str, ...]] = {
@@ -18,6 +18,7 @@ MAGIC_BY_NODE: dict[type[ast.AST], tuple[str, ...]] = {
 }  # fmt: skip
 """Operators that the user's own classes may define with effects."""
 
+LAZY_OWN = frozenset({LAZY})
 BLOCKS = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.Try, ast.TryStar, ast.With, ast.AsyncWith, ast.Match)
 """Statements whose bodies may run in part, so that an assignment in them does not end what the name was before."""
 
@@ -76,7 +77,7 @@ class Analyzer:
 
     def change(self, roots: Iterable[str], node: ast.AST, text: str, holder: ast.AST | None = None) -> None:
         """Record that objects may change: those reached from the roots, or just what the holder names."""
-        roots = frozenset(roots) - {FUNCTION}
+        roots = frozenset(roots) - MARKS
         if roots:
             own = {root for root in roots if not root.startswith(LOCAL)}
             direct = isinstance(holder, ast.Name) and own == {holder.id} and not self.place
@@ -96,11 +97,12 @@ class Analyzer:
             return self.local[name]
         thing = self.object(name)
         if thing is not MISSING:
-            if known.is_atom(thing) or (
-                callable(thing) and isinstance(thing, known.CALLABLES) and not self.world.is_user(thing)
-            ):
+            trusted = callable(thing) and isinstance(thing, known.CALLABLES) and not self.world.is_user(thing)
+            if known.is_atom(thing) or (trusted and not known.is_bound(thing)):
                 return NOTHING
         elif self.world.imports(name) is not None or isinstance(self.world.definitions.get(name), ast.Constant):
+            return NOTHING
+        if name.startswith("·"):
             return NOTHING
         name = self.objects_root(name)
         return Value(frozenset({name}), frozenset({name}))
@@ -139,6 +141,10 @@ class Analyzer:
     def _on_Attribute(self, node: ast.Attribute) -> Value:
         base = self.value(node.value)
         thing = calls.resolve(self, node)
+        if (part := calls.module_part(self, node, thing)) is not None:
+            self.reading.roots.add(part)
+            if not known.is_atom(thing) and not calls.is_trusted(self, thing) and not callable(thing):
+                return Value(frozenset({part}), frozenset({part}))
         if thing is not MISSING and (known.is_atom(thing) or calls.is_trusted(self, thing)):
             return NOTHING
         return joined([extracted(base), calls.follow_properties(self, node, base)])
@@ -199,13 +205,11 @@ class Analyzer:
             self.effect("forbidden", node, "`await` needs the notebook's own event loop")
         return extracted(self.value(node.value))
 
-    def _on_Yield(self, node: ast.Yield) -> Value:
-        self.returned = joined([self.returned, Value(inside=self.value(node.value).all)])
+    def _on_Yield(self, node: ast.Yield | ast.YieldFrom) -> Value:
+        self.returned = joined([self.returned, Value(LAZY_OWN, self.value(node.value).all)])
         return NOTHING
 
-    def _on_YieldFrom(self, node: ast.YieldFrom) -> Value:
-        self.returned = joined([self.returned, Value(inside=self.value(node.value).all)])
-        return NOTHING
+    _on_YieldFrom = _on_Yield
 
     def comprehension(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp) -> Value:
         """Follow a comprehension, whose targets are its own."""
@@ -227,7 +231,7 @@ class Analyzer:
             if name in kept:
                 self.local[name] = kept[name]
         self.types = types
-        return Value(inside=inside)
+        return Value(LAZY_OWN if isinstance(node, ast.GeneratorExp) else frozenset(), inside)
 
     _on_ListComp = _on_SetComp = _on_GeneratorExp = _on_DictComp = comprehension
 
@@ -297,6 +301,9 @@ class Analyzer:
             self.magic("__setitem__", target, base, value)
             self.change(base.own, target, "stores into {}", target.value)
         else:
+            if calls.dotted(self, target.value) is not None:
+                text = f"`{ast.unparse(target)}` is set, which everything else may read"
+                self.effect("forbidden", target, text)
             self.magic("__setattr__", target, base, value)
             calls.follow_properties(self, target, base)
             self.change(base.own, target, "sets an attribute of {}", target.value)

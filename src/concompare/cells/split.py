@@ -31,7 +31,7 @@ from concompare.cells.parts import (
     stepped,
     works,
 )
-from concompare.cells.values import FUNCTION, LOCAL, NOTHING, Reading, Value
+from concompare.cells.values import FUNCTION, LAZY, LOCAL, MARKS, NOTHING, Reading, Value
 from concompare.cells.world import World
 from concompare.errors import CellRefused
 
@@ -225,7 +225,7 @@ class Splitter(Judge):
         """Tell whether a name is given, once, to a part of something that exists outside."""
         written = names.writes(statement)
         roots = {root for name in written for root in self.an.local.get(name, NOTHING).own}
-        outer = {root for root in roots if not root.startswith(LOCAL)}
+        outer = {root for root in roots - MARKS if not root.startswith(LOCAL)}
         return bool(outer) and all(self.stores.count(name) == 1 for name in written)
 
     def step(self, place: ast.stmt) -> ast.stmt:
@@ -365,13 +365,14 @@ class Splitter(Judge):
         carried = sorted((needed & written) - repeated - {STEP}, key=order)
         held = {name for name in written if self.an.local.get(name, NOTHING).all & self.altered}
         carried = sorted({*carried, *held}, key=order)
+        self.refuse_lazy(carried, head)
         stays = {name for name in written if not name.startswith(MADE)}
         parts = Parts(head, tail, carried)
         parts.unsure = {name for name in carried if name not in flow.sure or self.leaves}
         parts.kept = sorted(stays - self.flow.deleted) if not self.loop.collects else []
         parts.sure = set() if self.leaves else set(parts.kept) & flow.sure
         parts.leaves, parts.stepped = self.leaves, self.stepped
-        parts.changed, parts.read = self.changed - {RESULT}, self.read - {RESULT, FUNCTION}
+        parts.changed, parts.read = self.changed - {RESULT}, self.read - MARKS - {RESULT}
         parts.dead = self.flow.deleted & written
         parts.needed = needed
         parts.step_of, parts.replayed = self.step_of, (self.replayed & names.writes(*tail)) | repeated
@@ -382,6 +383,14 @@ class Splitter(Judge):
         parts.apart = {root: index for root, index in self.apart.items() if root in self.read}
         parts.stops = any(isinstance(part, ast.Break) for part in plain_tail)
         return parts
+
+    def refuse_lazy(self, carried: Sequence[str], head: Statements) -> None:
+        """Refuse where the tail would need an iterator from the head: it could not come back from a process."""
+        for name in carried:
+            if LAZY in self.an.local.get(name, NOTHING).all:
+                line = next((part.lineno for part in head if name in names.writes(part)), self.loop.line)
+                text = f"'{name}' is or holds an iterator or an open file, which cannot come back from a worker"
+                raise Reason(line, text, "Make a list of it, or use it up before the first store").refusal()
 
     def refuse_leftovers(self, tail: list[ast.stmt]) -> None:
         """Refuse a comprehension of which more than looking up names would be left to the notebook."""

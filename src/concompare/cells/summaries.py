@@ -101,7 +101,7 @@ def arrange(
 
 def apply(an: Analyzer, summary: Summary, node: ast.AST, bound: dict[str, Value], nodes: dict[str, ast.expr]) -> Value:
     """Make the effects of a followed function effects of the calling code."""
-    from concompare.cells import calls
+    from concompare.cells import callbacks, calls
 
     an.reading.roots |= translated(summary.roots, bound)
     an.reading.names |= summary.names
@@ -122,7 +122,7 @@ def apply(an: Analyzer, summary: Summary, node: ast.AST, bound: dict[str, Value]
                 calls.resolve(an, part) is not MISSING
                 or (isinstance(part, ast.Name) and part.id in an.world.definitions)
             ):
-                calls.apply_callable(an, part, node, value)
+                callbacks.apply_callable(an, part, node, value, sure=effect.kind == "calls")
             elif effect.kind == "calls" and not an.world.assume_pure:
                 text = f"it cannot be seen what `{effect.place}` calls as `{effect.text}`"
                 an.effect("opaque", line, text, roots | {"*"})

@@ -8,6 +8,12 @@ from dataclasses import dataclass, field
 FUNCTION = "·function"
 """Root of a function made in the loop: it sees the loop's own names, so it must not leave the iteration."""
 
+LAZY = "·lazy"
+"""Root of a generator, iterator or open file made in the loop: a process cannot give it back."""
+
+MARKS = frozenset({FUNCTION, LAZY})
+"""Roots that say what a value is, not where it comes from."""
+
 LOCAL = "local:"
 """How the root begins of an object that the iteration itself made and gave a name."""
 
@@ -84,6 +90,12 @@ def joined(values: Iterable[Value]) -> Value:
     return Value(own, inside)
 
 
+def unwound(value: Value) -> Value:
+    """Return a value as what a call makes of it: a generator that was handed over is taken as walked."""
+    return Value(value.own - {LAZY}, value.inside) if LAZY in value.own else value
+
+
 def extracted(value: Value) -> Value:
     """Return what may be found inside a value: an element, an attribute, the result of a method."""
-    return Value(value.all, value.all)
+    found = (value.own - {LAZY}) | value.inside
+    return Value(found, found)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import ast
+import types
 from typing import Any
 
-from concompare.cells import known, names
+from concompare.cells import calls, known, names
 from concompare.cells.loops import Loop
 from concompare.cells.purity import Analyzer
-from concompare.cells.world import MISSING, World, is_iterator
+from concompare.cells.values import Value
+from concompare.cells.world import MISSING, World, is_iterator, qualified
+from concompare.errors import CellRefused
+
+ITEMS = Value(frozenset({"the items"}), frozenset({"the items"}))
 
 
 def walked_roots(world: World, loop: Loop) -> frozenset[str]:
@@ -91,6 +96,79 @@ def is_lazy(world: World, node: ast.expr) -> bool:
     return False
 
 
+def refuse_reuse(world: World, loop: Loop, nodes: list[ast.expr]) -> None:
+    """Refuse items that change when the next one is made: all are made before the last tail is replayed."""
+    for node in nodes:
+        for part in ast.walk(node):
+            if isinstance(part, ast.Call) and called(world, part.func) == "itertools.groupby":
+                text = "a group of `groupby` is gone once the next one is taken"
+                remedy = "Walk [(k, list(g)) for k, g in groupby(...)]"
+                raise CellRefused(f"{text}. {remedy}.", getattr(part, "lineno", loop.line))
+            name = part.func.id if isinstance(part, ast.Call) and isinstance(part.func, ast.Name) else ""
+            definition = world.definitions.get(name) if name in world.definitions else world.object(name)
+            if isinstance(definition, types.FunctionType) and world.is_user(definition):
+                definition = world.source(definition)
+            if isinstance(definition, ast.FunctionDef) and (again := given_again(definition)) is not None:
+                text = f"`{name}` gives the same object `{again}` again and again, changed. Let it give a copy."
+                raise CellRefused(text, getattr(part, "lineno", loop.line))
+
+
+def called(world: World, func: ast.expr) -> str:
+    """Return the dotted name of an installed function that a call names, or nothing."""
+    if isinstance(func, ast.Name) and (imported := world.imports(func.id)) is not None:
+        return imported
+    thing = world.part(func)
+    return qualified(thing) if thing is not MISSING else ast.unparse(func)
+
+
+def given_again(definition: ast.FunctionDef) -> str | None:
+    """Return the name of an object that a generator gives more than once while changing it, or None."""
+    changed = {root for part in ast.walk(definition) for root in [changed_name(part)] if root is not None}
+    loops = [part for part in ast.walk(definition) if isinstance(part, (ast.For, ast.While))]
+    gives = [part for part in ast.walk(definition) if isinstance(part, ast.Yield) and isinstance(part.value, ast.Name)]
+    for part in gives:
+        assert isinstance(part.value, ast.Name)
+        name = part.value.id
+        if name not in changed:
+            continue
+        inside = [loop for loop in loops if any(inner is part for inner in ast.walk(loop))]
+        if inside and name not in names.writes(
+            *inside[-1].body, *([inside[-1].target] if isinstance(inside[-1], ast.For) else [])
+        ):
+            return name
+        if not inside and sum(isinstance(other.value, ast.Name) and other.value.id == name for other in gives) > 1:
+            return name
+    return None
+
+
+def changed_name(node: ast.AST) -> str | None:
+    """Return the name of the object that a node changes, or None."""
+    held: ast.AST | None = None
+    if isinstance(node, (ast.Subscript, ast.Attribute)) and isinstance(node.ctx, ast.Store):
+        held = node.value
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr not in known.READERS:
+        held = node.func.value
+    elif isinstance(node, ast.AugAssign):
+        held = node.target
+    while isinstance(held, (ast.Subscript, ast.Attribute)):
+        held = held.value
+    return held.id if isinstance(held, ast.Name) else None
+
+
+def count_of(world: World, items: Any) -> int | None:
+    """Return the number of items, where it is known and asking for it does nothing else."""
+    method = getattr(type(items), "__len__", None)
+    if method is None:
+        return None
+    if isinstance(method, types.FunctionType) and world.is_user(method):
+        analyzer = Analyzer(world)
+        with analyzer.fresh() as reading:
+            calls.follow(analyzer, method, ast.Constant(None, lineno=1, col_offset=0), [ITEMS])
+        if reading.effects:
+            return None
+    return len(items)
+
+
 def walks_atoms(world: World, loop: Loop) -> bool:
     """Tell whether no item can be changed by anybody."""
     return all(gives_atoms(world, part) for part in loop.items)
@@ -102,6 +180,8 @@ def gives_atoms(world: World, node: ast.expr) -> bool:
         return all(isinstance(part, ast.Constant) for part in node.elts)
     if isinstance(node, ast.Name):
         thing = world.object(node.id)
+        if not world.steady and not known.is_atom(thing):
+            return False
         if thing is not MISSING:
             return known.all_atoms(thing)
         definition = world.definitions.get(node.id)

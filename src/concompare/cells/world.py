@@ -55,6 +55,14 @@ def is_user_module(name: str) -> bool:
     return path is not None and not is_installed_file(path)
 
 
+class Standing(ast.AST):
+    """A function or class of the notebook to which the cell gives another name."""
+
+    def __init__(self, thing: Any) -> None:
+        super().__init__()
+        self.thing = thing
+
+
 class World:
     """The notebook's names and the definitions of the cell, as the analysis looks them up.
 
@@ -74,6 +82,7 @@ class World:
         self.hazards: dict[str, None] = {}
         self.summaries: dict[Any, Any] = {}
         self.by_name: dict[str, list[Any]] = {}
+        self.steady = True
         for statement in before:
             self.define(statement)
 
@@ -94,11 +103,31 @@ class World:
         for name in names.writes(statement):
             self.definitions[name] = None
         if isinstance(statement, ast.Assign):
+            value = self.meant(statement.value)
             for target in statement.targets:
                 if isinstance(target, ast.Name):
-                    self.definitions[target.id] = statement.value
+                    self.definitions[target.id] = value
         elif isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
             self.definitions[statement.target.id] = statement.value
+
+    def meant(self, node: ast.expr) -> ast.AST | None:
+        """Return what an expression of the cell stands for: for the name of a function or class, what that is."""
+        if not isinstance(node, (ast.Name, ast.Attribute)):
+            return node
+        if isinstance(node, ast.Name) and node.id in self.definitions:
+            return self.definitions[node.id]
+        thing = self.object(node.id) if isinstance(node, ast.Name) else self.part(node)
+        return Standing(thing) if isinstance(thing, known.CALLABLES) else node
+
+    def part(self, node: ast.expr) -> Any:
+        """Return the object that a dotted name stands for, looking into modules and classes only, or MISSING."""
+        if isinstance(node, ast.Name):
+            return self.object(node.id)
+        base = self.part(node.value) if isinstance(node, ast.Attribute) else MISSING
+        if not isinstance(node, ast.Attribute) or not isinstance(base, (types.ModuleType, type)):
+            return MISSING
+        found = vars(base).get(node.attr, MISSING)
+        return found.__func__ if isinstance(found, (staticmethod, classmethod)) else found
 
     def object(self, name: str) -> Any:
         """Return the object that a global name stands for when the loop starts, or MISSING if that cannot be told."""
@@ -109,7 +138,9 @@ class World:
         return getattr(builtins, name, MISSING)
 
     def imported(self, definition: ast.AST | None) -> Any:
-        """Return what an import statement of the cell binds, if it is loaded already."""
+        """Return what an import statement of the cell binds, if it is loaded already, or what a name was given."""
+        if isinstance(definition, Standing):
+            return definition.thing
         if isinstance(definition, ast.Import):
             alias = definition.names[0]
             return sys.modules.get(alias.name if alias.asname else alias.name.split(".")[0], MISSING)
