@@ -51,6 +51,7 @@ def execute(notebook: Any, folder: Path, *, show: bool) -> None:
     """Run a notebook's cells in order, each shown as it ends."""
 
     def shown(cell: Any, cell_index: int, execute_reply: Any) -> None:
+        cell.outputs = [output for output in cell.outputs if output.get("data") != {}]  # where a live display stood
         if show and cell.cell_type == "code":
             print(text_of(cell), flush=True)
 

@@ -363,12 +363,9 @@ class Live:
 
     def show_table(self, progress: Progress) -> None:
         """Show the plan and the rows so far, in the place where they were before."""
-        from concompare.render.html import html_of
-        from concompare.render.text import text_of
-        from concompare.render.view import view_of
+        from concompare.render.live import bundle_of
 
-        view = view_of(progress.comparison, doing=progress.doing or "measuring", fraction=progress.fraction)
-        bundle = {"text/plain": text_of(view, details=False), "text/html": html_of(view)}
+        bundle = bundle_of(progress)
         if self.handle is None:
             self.handle = display(bundle, raw=True, display_id=True)
         else:
@@ -378,10 +375,12 @@ class Live:
         """Show a line with the part that is done."""
         from tqdm import tqdm
 
+        from concompare.render.live import doing_of
+
         if self.bar is None:
             looks = "{percentage:3.0f}%|{bar:20}| {desc}"
             self.bar = tqdm(total=100, leave=False, dynamic_ncols=True, bar_format=looks)
-        self.bar.set_description_str(progress.doing, refresh=False)
+        self.bar.set_description_str(doing_of(progress), refresh=False)
         self.bar.update(round(100 * progress.fraction) - self.bar.n)
         self.bar.refresh()
 

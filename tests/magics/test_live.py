@@ -7,16 +7,16 @@ import pytest
 from concompare import machine
 from concompare.magics import Live
 from concompare.measure import Progress
-from concompare.records import Comparison, Subject
+from concompare.records import Comparison, Plan, Subject
 
 
 def test_a_terminal_shows_one_line_that_is_gone_at_the_end(capsys: pytest.CaptureFixture[str]) -> None:
     comparison = Comparison(Subject("score"), machine.environment(), ())
     live = Live(notebook=False)
-    live(Progress(None, comparison, "timing threads × 2", 0.5))
+    live(Progress(Plan(30.0, 20.0, 1), comparison, "timing threads × 2", 0.5))
     shown = capsys.readouterr()
     assert "50%" in shown.err
-    assert "timing threads × 2" in shown.err
+    assert "timing threads × 2, about 10 s left" in shown.err
     assert shown.out == ""
     live.close()
     assert capsys.readouterr().err.endswith("\r")

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from concompare.measure import Progress
-from concompare.records import Pass, Trial
-from concompare.render.live import bundle_of, line_of
+from concompare.records import Message, Pass, Trial
+from concompare.render.live import bundle_of
 from concompare.render.summary import summary_of
 from tests.render import worlds
 
@@ -62,10 +62,6 @@ def test_what_is_foreign_is_harmless_while_it_runs() -> None:
     assert "\x1b" not in bundle["text/plain"]
 
 
-def test_one_line_for_plain_terminals() -> None:
-    assert line_of(progress(1)) == "40 %  block 2 of 5: threads × 4, about 15 s left"
-
-
 def run(**changes: object) -> Trial:
     one = Pass(100, 2.0, 7.4, bytes_in=4_000, bytes_out=1_000_000, messages=worlds.stripes(4, 1.9, 0.1, 0.95))
     changed = replace(one, **changes)  # type: ignore[arg-type]
@@ -82,11 +78,40 @@ def test_a_run_is_summed_up_in_a_line_and_a_small_table() -> None:
     assert " ".join(row.split()) == "processes 4 100 2.00 s 130 ms 109 ms 7.4 s 92 % 4.00 kB 1.00 MB"
 
 
+def threads(cpu: float, gil: str = "on") -> str:
+    """Two threads at work for 2 s, an item a message, which got `cpu` of the CPU seconds of all that time."""
+    messages = tuple(Message(n, 1, n % 2, 0.0, 0.0, 0.0, 2.0, 2.0, 2.0, cpu=2.0 * cpu) for n in range(2))
+    trial = Trial("threads", 2, "threads", passes=(Pass(2, 2.0, 4.0 * cpu, messages=messages),), got=2)
+    world = worlds.mocked()
+    world = replace(world, trials=(trial,), environment=replace(world.environment, gil=gil))
+    return repr(summary_of(world))
+
+
+def test_threads_that_may_have_waited_for_the_gil_get_no_clear_speed_up() -> None:
+    shown = threads(0.5)  # 2 s of CPU time in 2 s: one thread could have done it
+    assert "1.00 to 2.00× the work done in a row, workers 100 % busy" in shown
+    assert "may have waited for the GIL within items: %%concompare tells." in shown
+
+
+def test_threads_that_cannot_have_waited_for_the_gil_get_one_number() -> None:
+    assert "on threads × 2, 2.00× the work" in threads(0.01)  # for 0.04 s at most
+    assert "on threads × 2, 2.00× the work" in threads(0.98)
+    assert "on threads × 2, 2.00× the work" in threads(0.5, gil="off")
+    assert "may have waited" not in threads(0.01)
+
+
+def test_waiting_for_a_cpu_is_no_work_done() -> None:
+    messages = tuple(Message(n, 1, n, 0.0, 0.0, 0.0, 2.0, 2.0, 2.0, cpu=1.0, waited=1.0) for n in range(4))
+    shown = repr(summary_of(replace(worlds.mocked(), trials=(run(messages=messages),))))
+    assert "2.00 to 4.00× the work done in a row" in shown
+    assert "may have waited for a CPU" in shown
+
+
 def test_a_plain_run_needs_no_busy_workers() -> None:
     trial = Trial("serial", 1, "plain loop", passes=(Pass(10, 0.5, 0.5),))
     assert (
         repr(summary_of(replace(worlds.mocked(), trials=(trial,)))).splitlines()[0]
-        == "10 items in 500 ms   on plain loop"
+        == "10 items in 500 ms   in the plain loop"
     )
 
 

@@ -12,18 +12,11 @@ from concompare.render.view import view_of
 if TYPE_CHECKING:
     from concompare.measure import Progress
 
-WIDTH = 100
-
 
 def bundle_of(progress: Progress) -> dict[str, str]:
     """Return what a front end shows in place of the last state, as text and as HTML."""
     view = view_of(progress.comparison, doing=doing_of(progress), fraction=progress.fraction)
-    return {"text/plain": text_of(view, WIDTH), "text/html": html_of(view)}
-
-
-def line_of(progress: Progress) -> str:
-    """Return the state in one line, for a terminal that cannot show things in place."""
-    return f"{formats.percent(progress.fraction)}  {doing_of(progress)}"
+    return {"text/plain": text_of(view, details=False), "text/html": html_of(view)}
 
 
 def doing_of(progress: Progress) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from concompare import formats
+from concompare.advise import THREADS
 from concompare.render.html import html_of
 from concompare.render.parts import Column, Row, Table, View
 from concompare.render.pictured import pictures_of
@@ -15,6 +16,8 @@ from concompare.render.text import text_of
 if TYPE_CHECKING:
     from concompare.records import Comparison, Pass, Trial
 
+CLEAR = 1.15
+"""Times the least, up to which the most and the least of the work done are one number."""
 COLUMNS = (
     Column("backend", "", "kind of worker", numbers=False),
     Column("workers", "workers", "workers at work at once"),
@@ -61,8 +64,8 @@ def summary_of(comparison: Comparison, note: str = "", *, timeline: bool = False
         View(
             headline=f"{formats.count(run.items, 'item')} in {formats.seconds(run.wall)}",
             interval="",
-            change=", ".join(filter(None, (f"on {configuration(trial)}", gain_words(trial, run)))),
-            because=" ".join(filter(None, (formats.one_line(note, 300), *problems(trial, run)))),
+            change=", ".join(filter(None, (where_words(trial), gain_words(trial, run, comparison)))),
+            because=" ".join(filter(None, (formats.one_line(note, 300), *problems(trial, run, comparison)))),
             line="",
             table=table_of(trial, run),
             pictures=type(pictures)(timeline=pictures.timeline if timeline else None),
@@ -79,18 +82,50 @@ def computing(run: Pass) -> float | None:
     return None
 
 
-def gain_words(trial: Trial, run: Pass) -> str:
+def where_words(trial: Trial) -> str:
+    """Return where it ran."""
+    return "in the plain loop" if trial.backend == "serial" else f"on {configuration(trial)}"
+
+
+def gain_words(trial: Trial, run: Pass, comparison: Comparison) -> str:
     """Return how much faster than the same work in a row it was, and how busy the workers were."""
-    work = computing(run)
-    if work is None or run.wall <= 0 or trial.backend == "serial":
+    work, least = computing(run), least_work(trial, run, comparison)
+    if work is None or least is None or run.wall <= 0 or trial.backend == "serial":
         return ""
     busy = formats.percent(min(1.0, work / run.wall / trial.workers))
-    return f"{formats.times(work / run.wall)} the work done in a row, workers {busy} busy"
+    most = formats.times(work / run.wall)
+    gain = most if is_clear(least, work) else f"{formats.times(least / run.wall).rstrip('×')} to {most}"
+    return f"{gain} the work done in a row, workers {busy} busy"
 
 
-def problems(trial: Trial, run: Pass) -> list[str]:
-    """Return what did not go as asked, one sentence each."""
+def least_work(trial: Trial, run: Pass, comparison: Comparison) -> float | None:
+    """Return the seconds of work done, without what may have been waiting for a CPU or for the GIL.
+
+    A thread waits for the GIL while another one computes, so that all of them wait no longer than (workers − 1) × CPU
+    seconds; which part of the time that they are blocked for it is, one run does not tell.
+    """
+    work = computing(run)
+    if work is None or not run.messages:
+        return work
+    work -= sum(message.waited or 0.0 for message in run.messages)
+    if trial.backend not in THREADS or comparison.environment.gil == "off":
+        return work
+    computed = min(work, sum(message.cpu + message.native_cpu for message in run.messages))
+    return max(computed, work - (trial.workers - 1) * computed)
+
+
+def is_clear(least: float, most: float) -> bool:
+    """Say whether the work done is known well enough for one number."""
+    return most <= CLEAR * least
+
+
+def problems(trial: Trial, run: Pass, comparison: Comparison) -> list[str]:
+    """Return what did not go as asked, and what one run cannot tell, one sentence each."""
     said = []
+    work, least = computing(run), least_work(trial, run, comparison)
+    if trial.backend != "serial" and work is not None and least is not None and not is_clear(least, work):
+        what = "the GIL" if trial.backend in THREADS else "a CPU"
+        said.append(f"Workers may have waited for {what} within items: %%concompare tells.")
     if run.failures:
         said.append(f"{formats.count(run.failures, 'item')} failed.")
     if run.stopped:
