@@ -8,7 +8,6 @@ measure ───────────── a comparison; the tail is replay
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -348,7 +347,7 @@ def with_output(kept: Kept) -> Iterator[tuple[int, Any]]:
         printed.setdefault(position, []).append((stream, text))
     for position, value in enumerate(kept.values):
         for stream, text in printed.get(position, ()):
-            (sys.stderr if stream == "stderr" else sys.stdout).write(text)
+            engine.show(stream, text)
         yield position, value
 
 

@@ -306,6 +306,16 @@ def test_unloading_takes_the_magics_away(shell: Shell) -> None:
     assert shell.run("%parallel -b serial [abs(n) for n in range(2)]").value == [0, 1]
 
 
+@pytest.mark.parametrize("backend", ["serial", "threads", "processes"])
+@pytest.mark.parametrize("word", ["display", "IPython.display.display"])
+def test_what_items_display_is_shown_once_in_item_order(word: str, backend: str, shell: Shell) -> None:
+    shell.run(f"import IPython\ndef show(n):\n    {word}('shown', n)\n    return n")
+    for magic in ("%%parallel --quiet", "%%concompare --quiet --budget 1"):
+        ran = shell.run(f"{magic} -b {backend} -w 2\nr = [show(n) for n in range(4)]\nNone;")
+        shown = [display["text/plain"] for display in ran.displays if "concompare" not in display["text/plain"]]
+        assert shown[:8] == [word for n in range(4) for word in ("'shown'", str(n))], magic
+
+
 DRAW = "import random\ndef draw(n):\n    return n, random.random()"
 
 

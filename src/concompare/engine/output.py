@@ -14,6 +14,8 @@ from concompare import streams
 from concompare.streams import LISTENING
 
 LOCK = threading.RLock()
+DISPLAY = "IPython.core.display_functions"
+"""The module in which every `display` ends."""
 
 
 class Route:
@@ -54,6 +56,10 @@ def routed() -> Iterator[None]:
         display = getattr(builtins, "display", None)
         if display is not None:
             builtins.display = displaying = display_by(display)  # type: ignore[attr-defined]
+        shell = sys.modules.get(DISPLAY)
+        if shell is not None:
+            publish = shell.publish_display_data
+            shell.publish_display_data = publishing = publish_by(publish)  # type: ignore[attr-defined]
     try:
         yield
     finally:
@@ -64,6 +70,8 @@ def routed() -> Iterator[None]:
                 sys.stderr = before[1]
             if display is not None and builtins.display is displaying:  # type: ignore[attr-defined]
                 builtins.display = display  # type: ignore[attr-defined]
+            if shell is not None and shell.publish_display_data is publishing:
+                shell.publish_display_data = publish  # type: ignore[attr-defined]
 
 
 def display_by(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -76,10 +84,26 @@ def display_by(original: Callable[..., Any]) -> Callable[..., Any]:
     return route
 
 
+def publish_by(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Return what every `display` of IPython ends in, however it was imported: recorded where an item is computed."""
+
+    def route(*arguments: Any, **options: Any) -> Any:
+        recorders = getattr(LISTENING, "out", None)
+        if recorders is None:
+            return original(*arguments, **options)
+        return recorders[0].keep("published", (arguments, options))
+
+    return route
+
+
 def show(stream: str, text: Any) -> None:
     """Write recorded text to the notebook's stream of that name, or display what an item displayed."""
     if stream == "display":
         objects, options = pickle.loads(text) if isinstance(text, bytes) else text
         getattr(builtins, "display", streams.display)(*objects, **options)
+        return
+    if stream == "published":
+        arguments, options = text
+        sys.modules[DISPLAY].publish_display_data(*arguments, **options)
         return
     (sys.stderr if stream == "stderr" else sys.stdout).write(text)

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sized
 from itertools import islice
 from typing import Any
 
+from concompare.clocks import Meter
 from concompare.engine.chunks import Chunker
 from concompare.engine.failures import short_repr, user_part, with_item
 from concompare.engine.interrupt import guarded
 from concompare.engine.outcome import LAST, Failure, Outcome, PassOptions
+from concompare.engine.output import routed
 from concompare.engine.seeding import SeededHere, seeded_modules
 from concompare.errors import Interrupted
 from concompare.formats import count as count_of
 from concompare.records import Message, Pass
-from concompare.streams import Recorder
-from concompare.worker import Computed, Meter, compute, names_of_head, naming, plain
+from concompare.streams import recording
+from concompare.worker import Computed, compute, names_of_head, naming, plain
 
 
 def run_plain(
@@ -172,12 +173,10 @@ class PlainLoop:
         if self.options.output == "show":
             yield
             return
-        before = sys.stdout, sys.stderr
-        sys.stdout, sys.stderr = Recorder("stdout", done, before[0]), Recorder("stderr", done, before[1])
         try:
-            yield
+            with routed(), recording(done):
+                yield
         finally:
-            sys.stdout, sys.stderr = before
             if self.options.output == "keep":
                 self.printed.extend((self.place + offset, stream, text) for offset, stream, text in done.output)
                 self.outcome.output = tuple(self.printed)
