@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 NOTEBOOKS := $(wildcard demo_notebooks/*.ipynb)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check rest lint types notebooks refresh-notebooks browser docs lab oldest by-hand clean
+.PHONY: help demo test check rest lint types notebooks refresh-notebooks browser docs lab oldest stress by-hand clean
 
 help:
 	@echo "make demo      run the quickstart notebook, print its report, write build/demo.html"
@@ -16,6 +16,7 @@ help:
 	@echo "make docs      build the documentation: build/docs/index.html"
 	@echo "make lab       open JupyterLab on the demo notebooks"
 	@echo "make oldest    run the tests with the oldest versions of everything"
+	@echo "make stress    interrupt, kill and restart kernels at random moments for ten minutes (SECONDS=600)"
 	@echo "make by-hand   compare our numbers with a timing written by hand"
 
 demo: $(VENV)/test.stamp
@@ -58,6 +59,10 @@ lab: $(VENV)/lab.stamp
 
 oldest: .venv-oldest/test.stamp
 	.venv-oldest/bin/python -m pytest $(or $(TESTS),tests/api tests/machine tests/magics tests/kernel)
+
+SECONDS ?= 600
+stress: $(VENV)/test.stamp
+	$(BIN)/python -m tests.stress.stress --seconds $(SECONDS)
 
 by-hand: $(VENV)/test.stamp
 	$(BIN)/python benchmarks/by_hand.py

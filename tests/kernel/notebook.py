@@ -83,6 +83,14 @@ class Notebook:
         cell.seconds = time.monotonic() - began
         return cell
 
+    def wait_for_start(self, request: str, timeout: float = 20) -> None:
+        """Return when the kernel has begun a cell; what it gave until then is dropped."""
+        deadline = time.monotonic() + timeout
+        while True:
+            message = self.client.get_iopub_msg(timeout=max(0.01, deadline - time.monotonic()))
+            if message["parent_header"].get("msg_id") == request and message["msg_type"] == "execute_input":
+                return
+
     def reply(self, request: str, deadline: float) -> dict[str, Any]:
         """Return the kernel's answer to a request."""
         while True:
