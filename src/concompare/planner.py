@@ -132,19 +132,9 @@ def sample_shape(costs: Costs, arms: Sequence[Arm], budget: float, spent: float,
     enough = math.ceil(LEAST_SAMPLE / costs.calibration.mean)
     chosen = list(arms)
     while True:
-        most = max(arm.workers for arm in chosen)
-        good = min(items, enough if costs.weak else max(enough, ITEMS_PER_WORKER * most))
+        good = min(items, max(enough, ITEMS_PER_WORKER * max(arm.workers for arm in chosen)))
         small = min(items, max(enough, FEW_ITEMS))
-        for rounds, least, passes, strict in (
-            (ITEMS_PER_WORKER, good, PASSES + 1, False),
-            (ITEMS_PER_WORKER, good, LEAST_BLOCKS, False),
-            (ITEMS_PER_WORKER, small, PASSES, False),
-            (ITEMS_PER_WORKER, small, PASSES, True),
-            (ITEMS_PER_WORKER, small, 2, True),
-            (2, min(items, 2), 2, True),
-            (2, 1, 1, True),
-            (1, 1, 1, True),
-        ):
+        for rounds, least, passes, strict in ways_weak(min(items, enough)) if costs.weak else ways(good, small):
             tried = replace(costs, rounds=rounds)
             found = sampled(tried, chosen, least, passes, strict, room)
             if found is not None:
@@ -155,6 +145,27 @@ def sample_shape(costs: Costs, arms: Sequence[Arm], budget: float, spent: float,
         chosen = without_costliest(chosen, replace(costs, rounds=1)) if len(chosen) > 1 else chosen
         if len(chosen) == 1:
             return Shape("sampled", 1, tuple(chosen), 1, spent, strict=True)
+
+
+def ways(good: int, small: int) -> tuple[tuple[int, int, int, bool], ...]:
+    """Return the ways to sample, the best first: rounds, least items, blocks, and whether hopeless arms are stopped."""
+    return (
+        (ITEMS_PER_WORKER, good, PASSES + 1, False),
+        (ITEMS_PER_WORKER, good, LEAST_BLOCKS, False),
+        (ITEMS_PER_WORKER, small, PASSES, False),
+        (ITEMS_PER_WORKER, small, 2, False),
+        (ITEMS_PER_WORKER, small, PASSES, True),
+        (ITEMS_PER_WORKER, small, 2, True),
+        (2, min(small, 2), 2, True),
+        (2, 1, 1, True),
+        (1, 1, 1, True),
+    )
+
+
+def ways_weak(good: int) -> tuple[tuple[int, int, int, bool], ...]:
+    """Return the same for weak scaling, where the rows of slow arms are what one wants to see."""
+    several = ((1, good, PASSES + 1, False), (1, good, LEAST_BLOCKS, False), (1, good, 2, False), (1, good, 1, False))
+    return (*several, (1, min(good, 2), 1, False), (1, 1, 1, False), (1, 1, 1, True))
 
 
 def sampled(

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import threadpoolctl
 
-from concompare import advise, diagnose, measure, stats, trials
+from concompare import advise, diagnose, measure, scaling, stats, trials
 from concompare.diagnose import evidence
 from concompare.errors import Interrupted, WorkerDied
 from concompare.measure import Kept, Progress
@@ -422,6 +422,28 @@ def test_weak_scaling_gives_every_worker_the_same_work() -> None:
     assert stats.seconds(processes) == pytest.approx(0.3, rel=0.01)
     assert kept.values == [10]
     assert comparison.scaling == "weak"
+
+
+def test_weak_scaling_of_several_items_gives_every_worker_as_many() -> None:
+    world = World(lambda x: Cost(0.02), cpus=4)
+    comparison, kept = run(world, range(50), scaling="weak")
+    assert kept.values == [2 * x for x in range(50)]
+    each = of(comparison, "serial", 1).timed[-1].items
+    assert each == 10  # a fifth of a second
+    for trial in comparison.trials:
+        assert trial.problem is None
+        assert {p.items for p in trial.timed} == {trial.workers * each}
+    curves = {curve.backend: curve for curve in scaling.curves(comparison)}
+    at_four = {name: curve.at(4) for name, curve in curves.items()}
+    assert at_four["threads"] is not None
+    assert at_four["threads"].mid == pytest.approx(1.0, rel=0.05)  # the work of four, one after the other
+    assert at_four["processes"] is not None
+    assert at_four["processes"].mid == pytest.approx(4.0, rel=0.05)
+
+
+def test_slow_rows_are_measured_under_weak_scaling_as_long_as_they_fit() -> None:
+    comparison, _ = run(World(lambda x: Cost(0.3), cpus=4), range(5), scaling="weak")
+    assert [t.problem for t in comparison.trials] == [None] * 7
 
 
 def test_a_short_call_is_looped_under_weak_scaling() -> None:
