@@ -164,8 +164,8 @@ def ways(good: int, small: int) -> tuple[tuple[int, int, int, bool], ...]:
 
 def ways_weak(good: int) -> tuple[tuple[int, int, int, bool], ...]:
     """Return the same for weak scaling, where the rows of slow arms are what one wants to see."""
-    several = ((1, good, PASSES + 1, False), (1, good, LEAST_BLOCKS, False), (1, good, 2, False), (1, good, 1, False))
-    return (*several, (1, min(good, 2), 1, False), (1, 1, 1, False), (1, 1, 1, True))
+    several = [(ITEMS_PER_WORKER, good, blocks, False) for blocks in (PASSES + 1, LEAST_BLOCKS, 2, 1)]
+    return (*several, (2, min(good, 2), 1, False), (1, 1, 1, False), (1, 1, 1, True))
 
 
 def sampled(

@@ -432,7 +432,7 @@ def test_weak_scaling_of_several_items_gives_every_worker_as_many() -> None:
     assert each == 10  # a fifth of a second
     for trial in comparison.trials:
         assert trial.problem is None
-        assert {p.items for p in trial.timed} == {trial.workers * each}
+        assert {p.items for p in stats.used(trial)} == {trial.workers * each}
     curves = {curve.backend: curve for curve in scaling.curves(comparison)}
     at_four = {name: curve.at(4) for name, curve in curves.items()}
     assert at_four["threads"] is not None
