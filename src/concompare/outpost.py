@@ -17,7 +17,7 @@ from typing import Any
 
 from concompare import streams, worker
 
-MODULES = ("streams", "workplace", "parcels", "guards", "worker", "outpost")
+MODULES = ("streams", "workplace", "parcels", "guards", "clocks", "awaiting", "worker", "outpost")
 """The modules of ours that a worker needs, each after those that it imports."""
 
 LARGE = 2**20

@@ -18,9 +18,12 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from concompare.awaiting import called, is_coroutine_function
+from concompare.clocks import LOCAL, Meter
 from concompare.guards import Seeded, Watch, drawn
 from concompare.parcels import (
     Parcel,
@@ -44,7 +47,8 @@ class Request(NamedTuple):
 
     `blob` is the pickled function, its path, or None if the worker has it. `turn` names the pass: each begins with the
     function as it was sent, whatever an earlier one did to what it captured. `places` are the items' positions among
-    all items, which seeds are made of, where they do not just follow `first`.
+    all items, which seeds are made of, where they do not just follow `first`. After `limit` seconds the worker gives
+    back the items that it has not begun.
     """
 
     key: str
@@ -58,6 +62,7 @@ class Request(NamedTuple):
     turn: str = ""
     seed: int | None = None
     places: tuple[int, ...] | None = None
+    limit: float | None = None
 
 
 class Answer(NamedTuple):
@@ -106,22 +111,7 @@ class Known(threading.local):
             self.turn = turn
 
 
-class Held:
-    """Something that is closed with the thread that holds it."""
-
-    def __init__(self, thing: Any, close: Callable[[Any], object]) -> None:
-        self.thing = thing
-        self.close = close
-
-    def __del__(self) -> None:
-        try:
-            self.close(self.thing)
-        except (OSError, AttributeError, TypeError):  # the interpreter may be half gone, contextlib with it
-            return
-
-
 FUNCTIONS: OrderedDict[str, Known] = OrderedDict()
-LOCAL = threading.local()
 
 
 def forget_parent() -> None:
@@ -132,7 +122,6 @@ def forget_parent() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=forget_parent)
-CO_COROUTINE = 0x80
 
 
 # ------------------------------------------------------------------------------------------------------- computing
@@ -176,9 +165,7 @@ def compute(
             if each:
                 call_each(call, iterator, done, first, stopped)
             else:
-                append = done.values.append
-                for item in iterator:
-                    append(call(item))
+                call_in_blocks(call, iterator, done, stopped)
         except BaseException as error:
             done.errors.append((len(done.values), error))
             if temporaries:
@@ -190,6 +177,27 @@ def compute(
             break
     if PLACE:
         PLACE[0].mark(-1)
+
+
+BLOCK = 64
+"""Items computed between two looks at whether to stop, where items are not timed one by one."""
+
+
+def call_in_blocks(
+    call: Callable[[Any], Any], iterator: Iterator[Any], done: Computed, stopped: Callable[[], bool] | None
+) -> None:
+    """Call the function on all items in one loop, or in several where it may have to stop."""
+    append = done.values.append
+    if stopped is None:
+        for item in iterator:
+            append(call(item))
+        return
+    while not stopped():
+        before = len(done.values)
+        for item in islice(iterator, BLOCK):
+            append(call(item))
+        if len(done.values) == before:
+            return
 
 
 def call_each(
@@ -216,26 +224,8 @@ def call_each(
 
 
 def plain(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Return a function that may be called: a coroutine function through this thread's own event loop."""
-    code = getattr(getattr(function, "func", function), "__code__", None)
-    if code is None or not code.co_flags & CO_COROUTINE:
-        return function
-    import asyncio
-    from concurrent.futures import ThreadPoolExecutor
-
-    def call(item: Any) -> Any:
-        held: Held | None = getattr(LOCAL, "loop", None)
-        if held is None:
-            loop = asyncio.new_event_loop()
-            held = LOCAL.loop = Held(loop, lambda loop: loop.close())
-        return held.thing.run_until_complete(function(item))
-
-    def call_beside(item: Any) -> Any:
-        """Call in a thread of its own, where this thread's loop is running already, as in a notebook."""
-        with ThreadPoolExecutor(1) as beside:
-            return beside.submit(asyncio.run, function(item)).result()
-
-    return call if asyncio._get_running_loop() is None else call_beside
+    """Return a function that may be called: a coroutine function through an event loop."""
+    return called(function) if is_coroutine_function(function) else function
 
 
 def naming(function: Callable[[Any], Any], names: dict[str, Any]) -> Callable[[Any], Any]:
@@ -267,7 +257,7 @@ def load(request: Request) -> tuple[str, Any] | Known:
         if request.blob is None:
             return ("need function", None)
         if isinstance(request.blob, bytes):
-            show_displays(request.blob)
+            record_displays(request.blob)
         known = FUNCTIONS[request.key] = Known(request.blob)
         while len(FUNCTIONS) > FUNCTIONS_KEPT:
             FUNCTIONS.popitem(last=False)
@@ -280,11 +270,17 @@ def load(request: Request) -> tuple[str, Any] | Known:
     return known
 
 
-def show_displays(blob: bytes) -> None:
-    """Let `display`, imported from IPython, be recorded where the function to come uses it."""
-    if b"IPython.core.display_functions" in blob:
+DISPLAYING = ("IPython.core.display_functions", "IPython.display")
+
+
+def record_displays(blob: bytes = b"") -> None:
+    """Let `display`, taken from IPython, be recorded: where it is loaded, or the function to come refers to it."""
+    if DISPLAYING[0].encode() in blob:
         with contextlib.suppress(ImportError):
-            vars(importlib.import_module("IPython.core.display_functions"))["display"] = display
+            importlib.import_module(DISPLAYING[0])
+    for name in DISPLAYING:
+        if (module := sys.modules.get(name)) is not None:
+            vars(module)["display"] = display
 
 
 def run(request: Request) -> Answer:
@@ -304,7 +300,8 @@ def run(request: Request) -> Answer:
     states = watch.states() if watch is not None and request.seed is None else {}
     function = known.function
     if request.seed is not None:
-        function = Seeded(function, request.seed, iter(request.places or range(request.first, sys.maxsize)))
+        function = Seeded(plain(function), request.seed, iter(request.places or range(request.first, sys.maxsize)))
+    record_displays()
     meter = Meter()
     with recording(done), stoppable(request.turn):
         compute(
@@ -315,6 +312,7 @@ def run(request: Request) -> Answer:
             each=request.each,
             keep_going=request.keep_going,
             temporaries=request.temporaries,
+            stopped=None if request.limit is None else after(request.limit),
         )
     start, end, cpu, native_cpu, waited = meter.read()
     del items, function
@@ -339,6 +337,12 @@ def run(request: Request) -> Answer:
     done.__init__()  # type: ignore[misc]
     held = not given_back(lent)
     return answer._replace(held=held, returned=time.perf_counter())
+
+
+def after(seconds: float) -> Callable[[], bool]:
+    """Return what tells whether so many seconds have passed from now."""
+    end = time.perf_counter() + seconds
+    return lambda: time.perf_counter() > end
 
 
 def run_here(
@@ -442,43 +446,3 @@ def pack_names(names: dict[str, Any]) -> Parcel:
             with contextlib.suppress(Exception):
                 kept[name] = pickle.loads(pack(value))
         return Parcel(pack(kept))
-
-
-# ---------------------------------------------------------------------------------------------------------- the clocks
-
-
-def run_queue() -> float | None:
-    """Return the seconds this thread has been ready to run without a CPU, where Linux counts them; else None."""
-    held: Held | None = getattr(LOCAL, "schedstat", None)
-    if held is None:
-        try:
-            descriptor = os.open("/proc/thread-self/schedstat", os.O_RDONLY)
-        except OSError:
-            descriptor = -1
-        held = LOCAL.schedstat = Held(descriptor, os.close if descriptor >= 0 else lambda _: None)
-    if held.thing < 0:
-        return None
-    try:
-        return int(os.pread(held.thing, 64, 0).split()[1]) / 1e9
-    except (OSError, IndexError, ValueError):
-        LOCAL.schedstat = Held(-1, lambda _: None)
-        return None
-
-
-class Meter:
-    """Clocks of this thread and its process between two moments."""
-
-    def __init__(self) -> None:
-        self.waited = run_queue()
-        self.process = time.process_time()
-        self.thread = time.thread_time()
-        self.start = time.perf_counter()
-
-    def read(self) -> tuple[float, float, float, float, float | None]:
-        """Return start and end, the thread's CPU seconds, the other threads' CPU seconds, and the wait for a CPU."""
-        end = time.perf_counter()
-        thread = time.thread_time() - self.thread
-        native = max(0.0, time.process_time() - self.process - thread)
-        after = run_queue()
-        waited = None if after is None or self.waited is None else after - self.waited
-        return self.start, end, thread, native, waited

@@ -14,13 +14,12 @@ from typing import Any
 import pytest
 
 from concompare import backends, engine
-from concompare.engine.chunks import FIRST_BULK, GROWTH, LARGEST_MESSAGE, TARGET, TINY, Chunker
+from concompare.engine.chunks import FIRST_BULK, GROWTH, LARGEST_MESSAGE, TARGET, TINY, Chunk, Chunker
 from concompare.engine.deaths import Inquest
 from concompare.engine.failures import death, rebuild, short_repr
 from concompare.engine.interrupt import guarded
 from concompare.engine.order import Order, Settled
 from concompare.engine.outcome import Outcome, PassOptions
-from concompare.engine.passes import Chunk
 from concompare.engine.sampling import can_sample, slices_of, within
 from concompare.errors import Interrupted, ItemTimeout, RemoteError, WorkerDied
 from concompare.parcels import Parcel, given_back, lend, pack, pack_error, put, unpack
@@ -194,7 +193,7 @@ def test_a_death_names_the_signal_the_item_and_the_memory() -> None:
 
 def inquest(board: list[tuple[int, int, float]], codes: dict[int, int | None], **options: Any) -> Inquest:
     processes = [SimpleNamespace(pid=pid, exitcode=code, join=lambda _: None) for pid, code in codes.items()]
-    pool = SimpleNamespace(board=lambda: board, processes=processes, executor=None)
+    pool = SimpleNamespace(board=lambda: board, processes=processes, executor=None, lasting=False)
     return Inquest(pool, PassOptions(**options), clock=lambda: 100.0)  # type: ignore[arg-type]
 
 

@@ -11,7 +11,7 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "src" / "concompare"
 LAYERS = (
     {"records", "errors", "formats"},
-    {"machine", "stats", "worker", "parcels", "streams", "workplace", "guards", "sampler", "outpost"},
+    {"machine", "stats", "worker", "parcels", "streams", "workplace", "guards", "sampler", "outpost", "clocks", "awaiting"},
     {"backends", "cells"},
     {"engine"},
     {

@@ -288,9 +288,9 @@ class Cluster:
         """End items at their next line of Python, and the processes of workers of ours that still compute then."""
         turns = {call.arguments[0].turn for lane in lanes for call in lane.calls if is_chunk(call.arguments)}
         for turn in turns:
-            call, _ = call_as_bytes(stop, (turn,))
+            message, _ = call_as_bytes(stop, (turn,))
             with contextlib.suppress(Exception):
-                self.ask([lane.name for lane in lanes], pickle.loads, call)
+                self.ask([lane.name for lane in lanes], pickle.loads, message)
         for lane in lanes:
             for call in lane.calls[lane.slots :]:
                 self.drop(call)
@@ -362,13 +362,12 @@ def must_match(answer: dict[str, Any], who: str) -> None:
     }
     if answer["cloudpickle"] is None:
         raise BackendUnavailable(f"{who} has no cloudpickle: pip install cloudpickle=={mine['cloudpickle']} there")
-    pairs = (
-        ("implementation", "Python", lambda text: text),
-        ("python", "Python", lambda text: text.split(".")[:2]),
-        ("cloudpickle", "cloudpickle", lambda text: text.split(".")[:1]),
-    )
-    for key, name, part in pairs:
-        if part(answer[key]) != part(mine[key]):
+    for key, name, parts in (
+        ("implementation", "Python", 1),
+        ("python", "Python", 2),
+        ("cloudpickle", "cloudpickle", 1),
+    ):
+        if answer[key].split(".")[:parts] != mine[key].split(".")[:parts]:
             raise BackendUnavailable(
                 f"{who} has {name} {answer[key]} and this notebook has {mine[key]}: "
                 f"functions cannot cross; use the same {name} on both sides"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib.util
 import pickle
 import uuid
@@ -22,6 +23,9 @@ from concompare.worker import Request
 KEPT = 4
 """Large functions whose bytes are kept on the cluster."""
 
+COLLECTING = 0.001
+"""Seconds for which the client collects messages before it sends them."""
+
 ASKING = 30.0
 """Seconds that workers get to answer what is asked beside their tasks."""
 
@@ -39,6 +43,8 @@ class DaskCluster(Cluster):
             self.client = Client(address, set_as_default=False, name="concompare", timeout=10, security=security)
         except (OSError, ValueError, TypeError) as error:
             raise BackendUnavailable(f"there is no dask scheduler at {address}: {error}") from error
+        with contextlib.suppress(AttributeError):  # it collects what is sent for 10 ms, which tiny items feel
+            self.client.scheduler_comm.interval = COLLECTING
         self.scattered: OrderedDict[str, Any] = OrderedDict()
 
     def members(self) -> dict[Any, int]:
@@ -94,8 +100,10 @@ class DaskCluster(Cluster):
         try:
             buffers = []
             for part in beside:
-                of_function = request is not None and part is request.blob
-                buffers.append(await (self.function(request) if of_function else self.scatter(part, [worker])))
+                if request is not None and part is request.blob:
+                    buffers.append(await self.function(request.key, part))
+                else:
+                    buffers.append(await self.scatter(part, [worker]))
             future = self.client.submit(
                 pickle.loads,
                 await self.scatter(message, [worker]) if len(message) >= LARGE else message,
@@ -120,12 +128,11 @@ class DaskCluster(Cluster):
             data, workers=workers, broadcast=workers is None, hash=False, asynchronous=True
         )
 
-    async def function(self, request: Request) -> Any:
+    async def function(self, key: str, blob: bytes) -> Any:
         """Return the future of a large function, sent to all workers the first time."""
-        found = self.scattered.get(request.key)
+        found = self.scattered.get(key)
         if found is None:
-            assert isinstance(request.blob, bytes)
-            found = self.scattered[request.key] = asyncio.ensure_future(self.scatter(request.blob, None))
+            found = self.scattered[key] = asyncio.ensure_future(self.scatter(blob, None))
         while len(self.scattered) > KEPT:
             self.scattered.popitem(last=False)
         return await found

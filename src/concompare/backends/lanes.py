@@ -20,7 +20,7 @@ from typing import Any, Protocol
 from concompare.errors import BackendUnavailable
 from concompare.worker import FUNCTIONS_KEPT, Answer, Request
 
-SHORT_CALL = 0.05
+SHORT_CALL = 0.5
 """Seconds of a call up to which its worker is sent the next one ahead, so that it does not wait for the wire."""
 
 

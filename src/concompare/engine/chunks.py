@@ -21,8 +21,11 @@ GROWTH = 16
 LARGEST_MESSAGE = 8 * 2**20
 """Bytes aimed at, at the most, for the items of one message and their results."""
 
-COSTS, COSTS_AT_THE_END = 20, 3
+COSTS, COSTS_AT_THE_END = 10, 3
 """How many times the cost of a message its work should be where that is known: so much, and so much at the end."""
+
+PLENTY = 256
+"""Items per worker from which there are plenty."""
 
 FIRST_BULK = 16
 """Items of the very first messages when there are plenty."""
@@ -65,6 +68,11 @@ class Chunker:
     item_bytes: float = 0.0
 
     @property
+    def weighed(self) -> bool:
+        """Return whether the bytes of an item are known while messages are dear: then the first may be large."""
+        return bool(self.cost and self.item_bytes)
+
+    @property
     def item_seconds(self) -> float | None:
         """Return the mean time of an item so far, recent ones counting more; None before the first answer."""
         return self.seconds / self.measured if self.measured else None
@@ -99,7 +107,9 @@ class Chunker:
         """Return the size that the measurements so far call for."""
         mean = self.item_seconds
         if mean is None:
-            plenty = self.count is None or self.count > 256 * self.workers
+            plenty = self.count is None or self.count > PLENTY * self.workers
+            if plenty and self.count is not None and self.weighed:
+                return max(FIRST_BULK, int(min(self.count / (2 * self.workers), LARGEST_MESSAGE / self.item_bytes)))
             return FIRST_BULK if plenty else 1
         mean = max(mean, 1e-9)
         size = max(TARGET, COSTS * self.cost) / mean
@@ -107,7 +117,8 @@ class Chunker:
             share = (self.count - self.taken) / (2 * self.workers)
             size = max(share, FLOOR / mean) if mean < TINY else min(size, share)
             size = max(size, COSTS_AT_THE_END * self.cost / mean)
-        size = min(size, GROWTH * max(self.largest, 1))
+        if not self.cost:  # else a worker gives back what takes too long
+            size = min(size, GROWTH * max(self.largest, 1))
         if self.item_bytes > 0:
             size = min(size, LARGEST_MESSAGE / self.item_bytes)
         return max(1, math.floor(size))

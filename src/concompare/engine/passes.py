@@ -10,14 +10,14 @@ Everything happens in the calling thread; workers' answers wake it by a queue. A
 from __future__ import annotations
 
 import queue
-from collections.abc import Callable, Iterable, Sized
+from collections.abc import Callable, Iterable, Iterator, Sized
 from concurrent.futures import Future, wait
-from contextlib import ExitStack
-from itertools import islice
+from contextlib import ExitStack, suppress
+from itertools import chain, islice
 from typing import Any
 
 from concompare.engine import output
-from concompare.engine.chunks import Chunk, Chunker
+from concompare.engine.chunks import FIRST_BULK, Chunk, Chunker
 from concompare.engine.deaths import Inquest, is_death
 from concompare.engine.failures import rebuild, short_repr, user_part, with_item
 from concompare.engine.interrupt import Guard, guarded
@@ -30,6 +30,7 @@ from concompare.engine.stopping import stop_threads
 from concompare.engine.transport import Transport
 from concompare.errors import BackendUnavailable, CannotShip, Interrupted
 from concompare.formats import count as count_of
+from concompare.parcels import pack
 from concompare.records import Message, Pass
 from concompare.worker import Answer, run, run_here
 
@@ -57,7 +58,7 @@ class PassRun:
         clock: Callable[[], float],
     ) -> None:
         self.function, self.pool, self.options, self.clock = function, pool, options, clock
-        self.items = iter(items)
+        self.items: Iterator[Any] = iter(items)
         if count is None and isinstance(items, Sized):
             count = len(items)
         self.count = count
@@ -116,6 +117,8 @@ class PassRun:
 
     def loop(self, guard: Guard) -> None:
         """Send, receive and release until all is done."""
+        if self.pool.cost:
+            self.weigh(guard)
         while True:
             if not self.halt:
                 self.fill(guard)
@@ -142,6 +145,14 @@ class PassRun:
                 self.abandon(0.0 if self.stopped else PATIENCE)
                 break
 
+    def weigh(self, guard: Guard) -> None:
+        """Look at how large the first items are, where messages are dear and the first ones should hold many."""
+        with guard.user_code():
+            items = list(islice(self.items, FIRST_BULK))
+        self.items = chain(items, self.items)
+        with suppress(Exception):  # said where it is sent
+            self.chunker.item_bytes = len(pack(items)) / max(len(items), 1)
+
     def is_beyond_error(self, chunk: Chunk) -> bool:
         """Return whether a chunk's results are of no use any more, because an earlier item has failed."""
         return self.first_error is not None and chunk.first > self.first_error
@@ -167,7 +178,7 @@ class PassRun:
         if self.again:
             if any(chunk.alone for chunk in self.flying.values()) or (self.again[0].alone and self.flying):
                 return None
-            return self.again.pop(0)
+            return self.first_again()
         if self.exhausted or any(chunk.alone for chunk in self.flying.values()):
             return None
         if self.count is None and self.next_item - self.order.released > WINDOW * self.pool.workers * max(
@@ -184,6 +195,15 @@ class PassRun:
         chunk = Chunk(self.next_item, items, each or self.options.timeout is not None)
         self.next_item += len(items)
         return chunk
+
+    def first_again(self) -> Chunk:
+        """Return the first of the chunks to be sent again; of one that was given back not more than fits now."""
+        chunk = self.again[0]
+        size = self.chunker.measured_size()
+        if not self.pool.cost or len(chunk.items) <= 2 * size:
+            return self.again.pop(0)
+        self.again[0] = Chunk(chunk.first + size, chunk.items[size:], chunk.each)
+        return Chunk(chunk.first, chunk.items[:size], chunk.each)
 
     def send(self, chunk: Chunk) -> None:
         """Send one chunk to whichever worker is free first."""
@@ -246,6 +266,7 @@ class PassRun:
             return
         before = self.clock()
         settled = self.opened(chunk, answer)
+        self.take_back(chunk, settled)
         self.note(chunk, answer, before)
         self.notice(answer)
         self.order.settled[chunk.first] = settled
@@ -254,6 +275,14 @@ class PassRun:
             first = chunk.first + min(settled.errors)
             self.first_error = first if self.first_error is None else min(self.first_error, first)
             self.halt = True
+
+    def take_back(self, chunk: Chunk, settled: Settled) -> None:
+        """Send what a worker gave back, because its time was up, to whichever is free."""
+        begun = max(len(settled.values), max(settled.errors, default=-1) + 1)
+        given_back = begun < len(chunk.items) and (not settled.errors or self.options.on_error == "keep")
+        if self.transport is not None and self.transport.limit is not None and given_back:
+            self.again.insert(0, Chunk(chunk.first + begun, chunk.items[begun:], chunk.each))
+            chunk.items = chunk.items[:begun]
 
     def notice(self, answer: Answer) -> None:
         """Take in what the worker noticed: captured objects it changed, random numbers another one drew too."""

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from concompare.engine.chunks import COSTS
 from concompare.engine.outcome import PassOptions
 from concompare.engine.pooling import Pool
 from concompare.engine.shipping import LARGE_BLOB, refusal, ship
@@ -33,6 +34,9 @@ SHARE_OF_FREE = 0.5
 
 MOST = 4 * 2**30
 """Bytes that slots may take together at the very most."""
+
+LONG = 0.25
+"""Seconds after which a worker far away gives back what it has not begun: another one may be free."""
 
 Slot = tuple[str, int, int]
 
@@ -116,6 +120,11 @@ class Transport:
                 path.write_bytes(self.shipment.blob)
                 self.path = str(path)
 
+    @property
+    def limit(self) -> float | None:
+        """Return the seconds after which a worker gives back what it has not begun; None where messages are cheap."""
+        return max(LONG, COSTS * self.pool.cost) if self.pool.cost else None
+
     def must_send(self) -> None:
         """Send the function with every message from now on: a worker did not have it."""
         self.always = True
@@ -149,6 +158,7 @@ class Transport:
             self.turn,
             options.seed,
             tuple(options.positions(chunk.first, len(chunk.items))) if options.places is not None else None,
+            self.limit,
         )
 
     def pack_items(self, chunk: Chunk) -> Parcel:
