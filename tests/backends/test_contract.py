@@ -19,7 +19,8 @@ import pytest
 from concompare import backends, engine
 from concompare.errors import CannotShip, UnknownBackend, WorkerDied
 
-ALL = backends.names()
+CLUSTERS = ("dask",)
+ALL = [name for name in backends.names() if name not in CLUSTERS]
 POOLED = [name for name in ALL if name != "serial"]
 FAR = [name for name in ALL if backends.find(name).isolation == "process"]
 NEAR = [name for name in ALL if backends.find(name).isolation == "thread"]
