@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from concompare import backends, engine, machine, running
 from concompare.auto import AUTO
+from concompare.backends import Addressed
 from concompare.cells.task import task_of
 from concompare.engine.failures import user_part
 from concompare.errors import BadOption, ConcompareError
@@ -38,6 +39,7 @@ def map(
     chunk: int | None = None,
     timeout: float | None = None,
     seed: int | None = None,
+    address: str | None = None,
     progress: bool = False,
 ) -> list[Value]:
     """Return `[function(item) for item in items]`, computed by several workers.
@@ -52,6 +54,7 @@ def map(
         chunk: Items per message to a worker; by default from the measured time of an item.
         timeout: Seconds that an item may take; its worker is ended then, which is why it needs processes.
         seed: Gives every item a random stream of its own (`random`, numpy, torch), the same on every backend.
+        address: Of an existing cluster, for backends such as "dask" that have one.
         progress: Whether to show a progress bar on runs longer than a second.
 
     Raises:
@@ -59,7 +62,8 @@ def map(
     """
     task = task_of(function, items)
     shown = sys.stderr if progress else None
-    request = request_of([backend], workers, on_error=on_error, chunk=chunk, timeout=timeout, seed=seed, progress=shown)
+    options: dict[str, Any] = {"on_error": on_error, "chunk": chunk, "timeout": timeout, "seed": seed}
+    request = request_of([backend], workers, address=address, progress=shown, **options)
     try:
         values: list[Value] = running.run(task, request).value
     except ConcompareError:
@@ -81,6 +85,7 @@ def compare(
     timeout: float | None = None,
     scaling: str = "strong",
     timeline: bool = False,
+    address: str | None = None,
 ) -> Report:
     """Measure in which kind of workers, and in how many, `[function(item) for item in items]` is fastest, and why.
 
@@ -94,13 +99,20 @@ def compare(
         timeout: Seconds that an item may take where its worker can be ended.
         scaling: "strong": the same items for every number of workers. "weak": the same number of items for each worker.
         timeline: Whether to record when each worker was on a CPU.
+        address: Of an existing cluster, for backends such as "dask" that have one.
 
     Raises:
         ConcompareError: An option or a backend cannot be used.
     """
     task = task_of(function, list(items))
-    options: dict[str, Any] = {"budget": budget, "seed": seed, "timeout": timeout, "scaling": scaling, "timeline": timeline}
-    return running.measure(task, request_of(backends or COMPARED, workers, **options))
+    options: dict[str, Any] = {
+        "budget": budget,
+        "seed": seed,
+        "timeout": timeout,
+        "scaling": scaling,
+        "timeline": timeline,
+    }
+    return running.measure(task, request_of(backends or COMPARED, workers, address=address, **options))
 
 
 def load(path: str | PathLike[str]) -> Report:
@@ -143,15 +155,18 @@ def request_of(
         raise BadOption(f"timeout is {timeout:g}: use a number of seconds above 0 for one item")
     if options.get("scaling") not in (None, "strong", "weak"):
         raise BadOption(f"scaling is {options['scaling']!r}: use 'strong' or 'weak'")
-    found = tuple(find(name, namespace or {}) for name in dict.fromkeys(names))
+    address = options.pop("address", None)
+    found = tuple(find(name, namespace or {}, address) for name in dict.fromkeys(names))
+    if address is not None and not any(isinstance(backend, Addressed) for backend in found):
+        raise BadOption(f"address is {address!r}: name a kind of cluster for it, such as -b dask")
     return Request(found, worker_counts(workers), **options)
 
 
-def find(name: str | Executor, namespace: Mapping[str, Any]) -> Backend:
+def find(name: str | Executor, namespace: Mapping[str, Any], address: str | None = None) -> Backend:
     """Return the backend of that name, or the one around an executor."""
     if not isinstance(name, str):
         return backends.find("executor", {"executor": name})
-    return AUTO if name == "auto" else backends.find(name, namespace)
+    return AUTO if name == "auto" else backends.find(name, namespace, address)
 
 
 def worker_counts(asked: int | str | Sequence[int] | None) -> tuple[int, ...] | None:

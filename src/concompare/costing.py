@@ -20,7 +20,7 @@ OPENING = {
     "thread": (0.005, 0.001, 0.0),
     "interpreter": (0.1, 0.02, 0.05),
     "process": (0.2, 0.02, 0.1),
-    "cluster": (5.0, 0.1, 1.0),
+    "cluster": (2.0, 0.1, 0.5),  # of one that is there already a tenth of it
 }
 """Seconds to open a pool: for the pool, per worker, and per worker of computing that CPUs share."""
 

@@ -37,6 +37,7 @@ OURS = (str(Path(__file__).parent), contextmanager.__code__.co_filename, futures
 COMMON = (
     argument("-b", "--backend", metavar="NAME[,NAME…]", help="kinds of workers, or a name that holds an Executor"),
     argument("-w", "--workers", metavar="N[,N…]", help="how many: 4, 1,2,4, 1-8, max (usable CPUs) or 2x (twice that)"),
+    argument("--address", metavar="URL", help="an existing cluster, for backends such as dask that have one"),
     argument("--over", metavar="EXPR", help="the items, when the cell only defines a function"),
     argument("--function", metavar="NAME", help="which function to run, when the cell has several"),
     argument("--line", type=int, metavar="N", help="the line of the loop to run, when the cell has several"),
@@ -163,6 +164,7 @@ class ConcompareMagics(Magics):
             on_error=args.on_error,
             chunk=args.chunk,
             timeout=args.timeout,
+            address=args.address,
             seed=args.seed,
             timeline=args.timeline,
             progress=None if args.quiet else Place() if hasattr(self.shell, "kernel") else sys.stderr,
@@ -223,7 +225,7 @@ class ConcompareMagics(Magics):
 
     def look_after(self, args: Namespace) -> Any:
         """Close the pools, or return the card of this machine and the open pools."""
-        from concompare import engine
+        from concompare import backends, engine
 
         if args.close:
             engine.close_pools()
@@ -232,7 +234,7 @@ class ConcompareMagics(Magics):
         from concompare.machine import environment
         from concompare.render.card import card_of
 
-        return card_of(environment(), engine.pools())
+        return card_of(environment(), engine.pools(), backends.cluster_words())
 
 
 # ---- options in ----

@@ -110,8 +110,8 @@ def run(task: Task, request: Request) -> Ran:
 
 
 def counts_for(backend: Backend, asked: tuple[int, ...] | None) -> tuple[int, ...]:
-    """Return the worker counts to run a backend with; the plain loop has one."""
-    return (1,) if backend.name == "serial" else asked or (machine.usable_cpus(),)
+    """Return the worker counts to run a backend with; the plain loop has one, a cluster all of its own."""
+    return (1,) if backend.name == "serial" else asked or (getattr(backend, "capacity", machine.usable_cpus)(),)
 
 
 def run_once(task: Task, backend: Backend, workers: int, request: Request) -> tuple[Trial, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 Isolation = Literal["none", "thread", "interpreter", "process", "cluster", "unknown"]
 """What a worker shares with the notebook: everything ("none" runs in its very thread, "thread"), or nothing."""
@@ -61,6 +61,14 @@ class Backend(Protocol):
 
     def kill(self, executor: Executor) -> None:
         """End the workers at once, whatever they compute; threads only get nothing new to do."""
+
+
+@runtime_checkable
+class Addressed(Protocol):
+    """A backend that can use a cluster that is there already."""
+
+    def at(self, address: str | None, client: Any = None) -> Backend:
+        """Return the backend for the cluster at an address, or for that of a client that the notebook has."""
 
 
 def kill_processes(processes: list[Any]) -> None:

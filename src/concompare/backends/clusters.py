@@ -21,9 +21,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from concompare.backends.base import Start, kill_processes
+from concompare.backends.base import kill_processes
 from concompare.backends.lanes import Call, Greeting, Lane, LaneExecutor, Settle
 from concompare.errors import BackendUnavailable
+from concompare.formats import count
 from concompare.outpost import TAKE, WHO, arrive, call_as_bytes, expression, fingerprint, sources
 from concompare.worker import Request
 from concompare.workplace import stop
@@ -330,8 +331,10 @@ class Cluster:
 
     def words(self) -> str:
         """Return the cluster in words, for `--info`."""
-        whose = "started here" if self.keeper is not None else "not ours"
-        return f"{self.kind} at {self.place}: {self.capacity} workers, {whose}"
+        whose = "not ours"
+        if self.keeper is not None:
+            whose = ", ".join(["started here", *self.keeper.told[1:2]])
+        return f"{self.kind} at {self.place}: {count(self.capacity, 'worker')}, {whose}"
 
 
 class ProcessAt:
@@ -390,24 +393,27 @@ OPEN: dict[tuple[Any, ...], Cluster] = {}
 LOCK = threading.RLock()
 
 
-def executor_on(key: tuple[Any, ...], workers: int, start: Start, connect: Callable[[], Cluster]) -> Executor:
-    """Return an executor on the cluster of that key, connected now or before.
+def cluster_on(key: tuple[Any, ...], state: str, connect: Callable[[], Cluster]) -> Cluster:
+    """Return the cluster of that key, connected now or before.
 
     Args:
         key: What tells it from others: its backend, and its address or client; None stands for a local one.
-        workers: How many.
-        start: With the notebook's surroundings: where they have changed, a local cluster is started anew.
+        state: Of the notebook's surroundings: where they have changed, a local cluster is started anew.
         connect: Finds or starts the cluster.
     """
     with LOCK:
         cluster = OPEN.get(key)
-        if cluster is not None and (not cluster.usable() or (cluster.keeper and cluster.state != start.state)):
+        if cluster is not None and (not cluster.usable() or (cluster.keeper and cluster.state != state)):
             cluster.close()
             cluster = None
         if cluster is None:
-            cluster = connect()
-            cluster.state = start.state
-            OPEN[key] = cluster
+            cluster = OPEN[key] = connect()
+            cluster.state = state
+        return cluster
+
+
+def executor_on(cluster: Cluster, workers: int) -> Executor:
+    """Return an executor of so many workers on a cluster, which is closed if it turns out to be of no use."""
     try:
         return cluster.open(workers)
     except BaseException:

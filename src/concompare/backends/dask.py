@@ -14,9 +14,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from concompare.backends.base import Isolation, Start
-from concompare.backends.clusters import Cluster, Keeper, executor_on, is_chunk
+from concompare.backends.clusters import Cluster, Keeper, cluster_on, executor_on, is_chunk
 from concompare.backends.lanes import Call, Lane, LaneExecutor, Settle
 from concompare.errors import BackendUnavailable
+from concompare.machine import usable_cpus
 from concompare.outpost import LARGE, call_as_bytes
 from concompare.worker import Request
 
@@ -170,15 +171,26 @@ class Dask:
 
     def open(self, workers: int, start: Start) -> Executor:
         """Return an executor on the cluster."""
-        return executor_on(("dask", self.address, self.client), workers, start, lambda: self.connect(workers, start))
+        return executor_on(self.cluster(workers, start.state, start.variables), workers)
 
-    def connect(self, workers: int, start: Start) -> DaskCluster:
+    def capacity(self) -> int:
+        """Return the workers that an existing cluster has, else how many CPUs there are for a local one."""
+        if self.address is None and self.client is None:
+            return usable_cpus()
+        cluster = self.cluster(0, "", {})
+        return max(1, sum(cluster.members().values()))
+
+    def cluster(self, workers: int, state: str, variables: dict[str, str]) -> Cluster:
+        """Return the cluster, connected now or before."""
+        return cluster_on(("dask", self.address, self.client), state, lambda: self.connect(workers, variables))
+
+    def connect(self, workers: int, variables: dict[str, str]) -> DaskCluster:
         """Return the cluster, started here where there is no other."""
         if self.client is not None:
             return DaskCluster(self.client.scheduler.address, security=self.client.security)
         if self.address is not None:
             return DaskCluster(self.address)
-        keeper = Keeper("concompare.backends.dask_local", workers, start.variables)
+        keeper = Keeper("concompare.backends.dask_local", workers, variables)
         try:
             keeper.wait()
             return DaskCluster(keeper.told[0], keeper)

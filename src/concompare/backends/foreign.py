@@ -60,6 +60,16 @@ class Foreign:
         """Leave the workers alone: they are the user's."""
 
 
+CLIENTS = {"distributed.client": "dask", "ipyparallel.client.client": "ipyparallel"}
+"""The modules of clusters' clients, which only look like executors, and the backends for them."""
+
+
+def kind_of_client(value: object) -> str | None:
+    """Return the backend for the cluster that a value is a client of, or None."""
+    kinds = (CLIENTS.get(kind.__module__) for kind in type(value).__mro__ if kind.__name__ == "Client")
+    return next(filter(None, kinds), None)
+
+
 def is_executor(value: object) -> bool:
     """Return whether a value can be used as an executor."""
     return isinstance(value, Executor) or (callable(getattr(value, "submit", None)) and hasattr(value, "shutdown"))

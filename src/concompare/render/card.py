@@ -39,8 +39,8 @@ class Card:
         return f"<table><caption>Running in parallel, here</caption><tbody>{''.join(cells)}</tbody></table>"
 
 
-def card_of(environment: Environment, pools: Iterable[Pool] = ()) -> Card:
-    """Return the card of a machine, and of the pools that are open on it."""
+def card_of(environment: Environment, pools: Iterable[Pool] = (), clusters: tuple[str, ...] = ()) -> Card:
+    """Return the card of a machine, of the pools that are open on it, and of the clusters that are connected."""
     rows = [
         ("Python", f"{environment.implementation} {environment.python}, {gil_words(environment)}"),
         ("system", ", ".join(filter(None, (environment.platform, environment.machine, environment.processor)))),
@@ -52,6 +52,7 @@ def card_of(environment: Environment, pools: Iterable[Pool] = ()) -> Card:
         *several("variables", (f"{name}={value}" for name, value in environment.variables)),
         ("packages", ", ".join(f"{name} {version}" for name, version in environment.packages)),
         *several("open pools", pool_words(pools)),
+        *([*several("clusters", clusters)] if clusters else []),
         *several("hazards", environment.hazards),
     ]
     return Card(tuple((name, formats.one_line(value, 300)) for name, value in rows))
