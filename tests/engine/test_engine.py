@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import multiprocessing
 import os
 import signal
+import struct
 import sys
 import threading
 import traceback
@@ -20,6 +23,7 @@ from concompare.engine.failures import death, rebuild, short_repr
 from concompare.engine.interrupt import guarded
 from concompare.engine.order import Order, Settled
 from concompare.engine.outcome import Outcome, PassOptions
+from concompare.engine.pooling import end
 from concompare.engine.sampling import can_sample, slices_of, within
 from concompare.errors import Interrupted, ItemTimeout, RemoteError, WorkerDied
 from concompare.parcels import Parcel, given_back, lend, pack, pack_error, put, unpack
@@ -453,3 +457,20 @@ def test_a_timeline_has_a_track_for_every_worker_that_adds_up_to_its_cpu_time(na
     seen = sum((piece.end - piece.start) * piece.computing for track in record.tracks for piece in track.slices)
     assert seen == pytest.approx(record.cpu, rel=0.25)
     engine.close_pools()
+
+
+def test_a_worker_killed_in_the_middle_of_its_answer_leaves_no_thread_waiting() -> None:
+    reader, writer = multiprocessing.Pipe(duplex=False)
+    os.write(writer.fileno(), struct.pack("!i", 1000) + b"half of it")
+
+    def wait_for_the_rest() -> None:
+        with contextlib.suppress(EOFError, OSError):
+            reader.recv_bytes()
+
+    manager = threading.Thread(target=wait_for_the_rest, daemon=True)
+    manager.start()
+    executor: Any = SimpleNamespace(_executor_manager_thread=manager, _result_queue=SimpleNamespace(_writer=writer))
+    backend: Any = SimpleNamespace(kill=lambda executor: None)
+    end(backend, executor, [])
+    assert not manager.is_alive()
+    reader.close()

@@ -16,7 +16,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import context, spawn, util
+from multiprocessing import context, resource_tracker, spawn, util
 from typing import Any
 
 from concompare.backends.base import Isolation, Start, kill_processes
@@ -83,7 +83,10 @@ class WorkerMixin:
     """A process whose start is shielded; `multiprocessing` starts it as it starts its own."""
 
     def start(self) -> None:
-        """Start the process."""
+        """Start the process; multiprocessing's tracker first, since its start lifts the block of SIGINT."""
+        if self._start_method != "fork":  # type: ignore[attr-defined]
+            with starting():
+                resource_tracker.ensure_running()
         with starting():
             super().start()  # type: ignore[misc]
 

@@ -275,12 +275,25 @@ def answers_of(calls: list[Future[Any]], check: Any) -> list[tuple[int, int, flo
     return [call.result() for call in calls]
 
 
+HALF_SENT = 0.1
+"""Seconds after which a thread that should have ended is taken to wait for the rest of an answer."""
+
+
 def end(backend: Backend, executor: Executor, processes: list[Any]) -> None:
-    """End workers at once and wait until they and the executor's own thread are gone; told to go, they go quickly."""
+    """End workers at once and wait until they and the executor's own thread are gone; told to go, they go quickly.
+
+    A worker that is killed in the middle of a large answer leaves that thread waiting for the rest of it, for ever,
+    since this process holds the pipe's writing end too.
+    """
     manager = getattr(executor, "_executor_manager_thread", None)
+    answers = getattr(getattr(executor, "_result_queue", None), "_writer", None)
     backend.kill(executor)
     late = time.monotonic() + 2.0
     if isinstance(manager, threading.Thread):
+        manager.join(HALF_SENT)
+        if manager.is_alive() and answers is not None:
+            with contextlib.suppress(OSError):
+                answers.close()
         manager.join(max(0.0, late - time.monotonic()))
     for process in processes:
         with contextlib.suppress(AssertionError, ValueError, OSError):
