@@ -182,7 +182,7 @@ class Subject:
     Attributes:
         name: What the table's caption calls it ("score", "the loop at line 3").
         kind: "loop", "comprehension", "map", "function" or "call".
-        source: The cell as written.
+        source: The cell as written; `statement` says which of its statements, from 0, holds what ran in workers.
         head: Source of the function that ran in workers.
         tail: Source of what was replayed in the notebook; empty when there is none.
         items: Number of items.
@@ -198,6 +198,7 @@ class Subject:
     items: int = 0
     blob: int | None = None
     captured: tuple[tuple[str, int], ...] = ()
+    statement: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

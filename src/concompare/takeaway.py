@@ -1,7 +1,7 @@
 """The pick as plain `concurrent.futures` source that runs as a script without concompare.
 
-The cell is taken apart again as an AST: what its loop or comprehension computes per item becomes a function, what is
-left of it stays as written. A cell for which the simple rules here do not hold gets no code rather than wrong code.
+What the loop or comprehension computes per item becomes a function, the rest of the cell stays as written. A cell for
+which the simple rules here do not hold gets the reason in a comment, rather than wrong code.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
+from concompare.cells import names
 from concompare.records import Comparison, Subject
 
 PLACE = "# Put here what the cell uses of other cells: imports, functions, constants"
@@ -57,23 +58,41 @@ class Rewrite:
     items: ast.expr | None = None
 
 
+class NoShortForm(Exception):
+    """Raised where a cell has no short form: with the reason, as the rest of a sentence."""
+
+
 def takeaway(comparison: Comparison, backend: str, workers: int) -> str:
-    """Return the source that runs the cell on this backend without concompare; empty where there is none.
+    """Return the source that runs the cell on this backend without concompare; a comment where there is none.
 
     The plain loop's is the cell as written.
     """
     subject = comparison.subject
     if backend == "serial":
         return subject.source.strip()
+    try:
+        return script(comparison, backend, workers)
+    except NoShortForm as reason:
+        return f"# No script for this cell: {reason}.\n# Run it with: %%parallel -b {backend} -w {workers}\n"
+
+
+def script(comparison: Comparison, backend: str, workers: int) -> str:
+    """Return the source, or raise why there is none."""
+    subject = comparison.subject
+    if comparison.scaling != "strong":
+        raise NoShortForm("every worker did the same work, so there is none to share out")
     pool = pool_code(comparison, backend, workers)
-    if pool is None or comparison.scaling != "strong":
-        return ""
+    if pool is None:
+        raise NoShortForm(f"{backend} has no short form in plain Python")
     try:
         tree = ast.parse(subject.source)
     except SyntaxError:
-        return ""
-    found = rewrite(tree, subject, pool)
-    return source_of(found, subject, pool) if found is not None else ""
+        raise NoShortForm("its source is not plain Python") from None
+    if any(isinstance(node, ast.Name) and node.id == "get_ipython" for node in ast.walk(tree)):
+        raise NoShortForm("it uses IPython's own syntax")
+    if any(isinstance(node, ast.Await | ast.AsyncFor | ast.AsyncWith) for node in ast.walk(tree)):
+        raise NoShortForm("it awaits")
+    return source_of(rewrite(tree, subject, pool), subject, pool)
 
 
 def pool_code(comparison: Comparison, backend: str, workers: int) -> PoolCode | None:
@@ -110,26 +129,26 @@ def chunk_of(comparison: Comparison, backend: str, workers: int) -> int:
 # ---- taking the cell apart
 
 
-def rewrite(tree: ast.Module, subject: Subject, pool: PoolCode) -> Rewrite | None:
-    """Take the cell apart by its kind, or return None where the simple rules do not hold."""
-    taken = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    taken |= {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+def rewrite(tree: ast.Module, subject: Subject, pool: PoolCode) -> Rewrite:
+    """Take the cell apart by its kind."""
+    taken = {name for source in (subject.head, subject.tail) for name in names_in(ast.parse(source))} | names_in(tree)
     fresh = Fresh(taken)
     if subject.kind == "function":
         return over_a_function(tree, subject, pool, fresh)
-    for at, statement in enumerate(tree.body):
-        before, after = tree.body[:at], tree.body[at + 1 :]
-        found = None
-        if subject.kind == "loop" and isinstance(statement, ast.For):
-            found = loop(statement, subject, pool, fresh)
-        elif subject.kind == "comprehension":
-            found = comprehension(statement, subject, pool, fresh)
-        elif subject.kind == "map":
-            found = mapping(statement, pool, fresh)
-        if found is not None:
-            found.before, found.after = before, after
-            return found
-    return None
+    place = 0 if subject.statement is None and len(tree.body) == 1 else subject.statement
+    if place is None or not 0 <= place < len(tree.body):
+        raise NoShortForm("its source was not kept")
+    before, statement, after = tree.body[:place], tree.body[place], tree.body[place + 1 :]
+    if subject.kind == "loop" and isinstance(statement, ast.For):
+        found = loop(statement, after, subject, pool, fresh, names_in(tree))
+    elif subject.kind == "comprehension":
+        found = comprehension(statement, subject, pool, fresh)
+    elif subject.kind == "map":
+        found = mapping(statement, pool, fresh)
+    else:
+        raise NoShortForm("it has no loop")
+    found.before, found.after = before, after
+    return found
 
 
 class Fresh:
@@ -146,35 +165,86 @@ class Fresh:
         return found
 
 
-def loop(statement: ast.For, subject: Subject, pool: PoolCode, fresh: Fresh) -> Rewrite | None:
-    """Split a loop where its tail begins, the expressions that do the work moved into the function."""
-    if statement.orelse or any(isinstance(n, ast.Continue | ast.Break | ast.Await) for n in ast.walk(statement)):
-        return None
-    tail = ast.parse(subject.tail).body
-    if len(tail) > len(statement.body):
-        return None
-    cut = len(statement.body) - len(tail)
-    head, written = statement.body[:cut], statement.body[cut:]
-    hoisted = Hoisted(frozenset(fresh.taken))
-    if not all(matches(old, new, hoisted) for old, new in zip(written, tail, strict=True)):
-        return None
-    new_names = {name: fresh.name("value") for name in sorted(hoisted.found)}
-    tail = [Renamed(new_names).visit(part) for part in tail]
-    assigned = [n for n in stored(head) if n in loaded(tail)]
-    outputs = [*assigned, *new_names.values()]
-    results: list[ast.expr] = [*(load(n) for n in assigned), *(hoisted.found[name] for name in sorted(hoisted.found))]
-    function = function_of(fresh.name("compute"), statement.target, [*head, *returning(results)], fresh)
+def loop(
+    statement: ast.For, after: list[ast.stmt], subject: Subject, pool: PoolCode, fresh: Fresh, cell: set[str]
+) -> Rewrite:
+    """Put the loop's head into a function and leave its tail in the loop, both as they were split for the workers.
+
+    What the tail reads beyond the names of the cell (`cell`) stands for what the head gives back.
+    """
+    head, tail = ast.parse(subject.head).body, ast.parse(subject.tail).body
+    if len(head) != 1 or not isinstance(head[0], ast.FunctionDef):
+        raise NoShortForm("the function that ran in the workers was not kept")
+    function, after = head[0], [*statement.orelse, *after]
+    own, targets = names.writes(*function.body), names.writes(statement.target)
+    taken_apart = targets if isinstance(statement.target, ast.Tuple) else set()
+    changed = names.writes(*function.body[1 if taken_apart else 0 :])
+    given = sorted(name for name in names.reads(*tail) if name not in cell and name not in own)
+    if len(given) > 1:
+        raise NoShortForm("what its workers give back has no names")
+    outputs = sorted((own - (targets - changed)) & names.reads(*tail, *after)) + given
+    seldom = [name for name in outputs if name not in {*given, *targets, *always(function.body)}]
+    if lost := [name for name in seldom if name in names.reads(*after)]:
+        raise NoShortForm(f"`{lost[0]}` is read after the loop and assigned for some items only")
+    GivingBack(outputs, given).visit(function)
+    function.body[:0] = [ast.Assign([store(name)], ast.Constant(None), lineno=0) for name in seldom]
+    function.name = fresh.name("compute")
     items = fresh.name("items")
-    target = packed([statement.target, *([packed([store(n) for n in outputs])] if outputs else [])])
     each = mapped(pool, function.name, load(items))
-    over = call("zip", load(items), each) if outputs else each
-    if not outputs:
-        target = store(fresh.name("done"))
-    turn = ast.For(target=target, iter=over, body=tail or [ast.Pass()], orelse=[], lineno=0)
+    if outputs:
+        target = packed([statement.target, packed([store(n) for n in outputs])])
+        over = call("zip", load(items), each)
+    else:
+        target, over = packed([statement.target, store(fresh.name("done"))]), call("zip", load(items), each)
+    turn = ast.For(target=target, iter=over, body=tail or [ast.Pass()], orelse=statement.orelse, lineno=0)
     return Rewrite(function, [], [turn], items=statement.iter)
 
 
-def comprehension(statement: ast.stmt, subject: Subject, pool: PoolCode, fresh: Fresh) -> Rewrite | None:
+def always(body: Sequence[ast.stmt]) -> set[str]:
+    """Return the names that are assigned for sure wherever a function of these statements returns."""
+    leaves = [any(isinstance(node, ast.Return) for node in ast.walk(statement)) for statement in body]
+    return set(names.flow_of(body[: leaves.index(True)] if True in leaves else body).sure)
+
+
+class GivingBack(ast.NodeTransformer):
+    """Makes a head return its outputs, in order, instead of what it returned to the notebook."""
+
+    def __init__(self, outputs: list[str], given: list[str]) -> None:
+        self.outputs, self.given = outputs, given
+
+    def visit_Return(self, node: ast.Return) -> list[ast.stmt]:
+        """Replace one return."""
+        value = node.value
+        if isinstance(value, ast.Tuple) and len(value.elts) == 2 and names_alone(value.elts[1]):
+            value = value.elts[0]  # the other half are the names that the cell leaves behind
+        found: list[ast.stmt] = returning([load(name) for name in self.outputs]) or [ast.Return(None)]
+        if self.given and value is not None:
+            if self.outputs == self.given:
+                return [ast.Return(value)]
+            found.insert(0, ast.Assign([store(self.given[0])], value, lineno=0))
+        return found
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
+        """Leave the returns of functions inside alone."""
+        if not hasattr(self, "outermost"):
+            self.outermost = node
+            self.generic_visit(node)
+        return node
+
+    def visit_Lambda(self, node: ast.Lambda) -> ast.Lambda:
+        """Leave lambdas alone."""
+        return node
+
+
+def names_alone(node: ast.expr) -> bool:
+    """Say whether a dict is of names under their own names: {'y': y}."""
+    return isinstance(node, ast.Dict) and all(
+        isinstance(key, ast.Constant) and isinstance(value, ast.Name) and key.value == value.id
+        for key, value in zip(node.keys, node.values, strict=True)
+    )
+
+
+def comprehension(statement: ast.stmt, subject: Subject, pool: PoolCode, fresh: Fresh) -> Rewrite:
     """Replace the comprehension whose element the workers compute by a map over its items."""
     for node in ast.walk(statement):
         if not isinstance(node, Comprehension) or any(g.is_async for g in node.generators):
@@ -193,10 +263,10 @@ def comprehension(statement: ast.stmt, subject: Subject, pool: PoolCode, fresh: 
         consumer = CONSUMERS[type(node)]
         replaced = put(node, call(consumer, each) if consumer else each, statement)
         return Rewrite(function, [], [replaced])
-    return None
+    raise NoShortForm("its comprehension calls nothing")
 
 
-def mapping(statement: ast.stmt, pool: PoolCode, fresh: Fresh) -> Rewrite | None:
+def mapping(statement: ast.stmt, pool: PoolCode, fresh: Fresh) -> Rewrite:
     """Replace a `map` or `starmap` by the pool's."""
     for node in ast.walk(statement):
         if not isinstance(node, ast.Call) or len(node.args) < 2 or node.keywords:
@@ -211,7 +281,7 @@ def mapping(statement: ast.stmt, pool: PoolCode, fresh: Fresh) -> Rewrite | None
             starred = ast.Call(node.args[0], [ast.Starred(load(given), ast.Load())], [])
             function = function_of(fresh.name("compute"), store(given), [ast.Return(starred)], fresh)
             return Rewrite(function, [], [put(node, mapped(pool, function.name, node.args[1]), statement)])
-    return None
+    raise NoShortForm("its map is called in another way")
 
 
 def lambda_named(function: ast.expr, fresh: Fresh) -> ast.FunctionDef | None:
@@ -222,64 +292,15 @@ def lambda_named(function: ast.expr, fresh: Fresh) -> ast.FunctionDef | None:
     return ast.FunctionDef(fresh.name("compute"), function.args, body, [], lineno=0, type_params=[])  # type: ignore[call-arg,unused-ignore]
 
 
-def over_a_function(tree: ast.Module, subject: Subject, pool: PoolCode, fresh: Fresh) -> Rewrite | None:
+def over_a_function(tree: ast.Module, subject: Subject, pool: PoolCode, fresh: Fresh) -> Rewrite:
     """Map a function of the cell over items that the user has to fill in: their source is not in the cell."""
     if not any(isinstance(s, ast.FunctionDef) and s.name == subject.name for s in tree.body):
-        return None
+        raise NoShortForm("its function is not defined in the cell")
     items = fresh.name("items")
     results = ast.Assign(
         [store(fresh.name("results"))], call("list", mapped(pool, subject.name, load(items))), lineno=0
     )
     return Rewrite(None, tree.body, [results], items=ast.List([], ast.Load()))
-
-
-@dataclass(frozen=True, slots=True)
-class Hoisted:
-    """Expressions that moved out of the tail, by the names that stand for them there: names the cell does not use.
-
-    Attributes:
-        taken: The names of the cell.
-        found: The expressions, by name.
-    """
-
-    taken: frozenset[str]
-    found: dict[str, ast.expr] = field(default_factory=dict)
-
-
-def matches(old: ast.AST, new: ast.AST, hoisted: Hoisted) -> bool:
-    """Say whether a statement of the tail is one as written, but for the hoisted expressions, which are collected."""
-    if isinstance(new, ast.Name) and new.id not in hoisted.taken and isinstance(old, ast.expr):
-        return ast.dump(hoisted.found.setdefault(new.id, old)) == ast.dump(old)
-    if type(old) is not type(new):
-        return False
-    for name in old._fields:
-        mine, theirs = getattr(old, name, None), getattr(new, name, None)
-        if isinstance(mine, list) and isinstance(theirs, list):
-            if len(mine) != len(theirs):
-                return False
-            if not all(same(a, b, hoisted) for a, b in zip(mine, theirs, strict=True)):
-                return False
-        elif not same(mine, theirs, hoisted):
-            return False
-    return True
-
-
-def same(one: object, other: object, hoisted: Hoisted) -> bool:
-    """Say whether two parts of statements match."""
-    if isinstance(one, ast.AST) and isinstance(other, ast.AST):
-        return matches(one, other, hoisted)
-    return one == other
-
-
-class Renamed(ast.NodeTransformer):
-    """Gives names other names."""
-
-    def __init__(self, names: dict[str, str]) -> None:
-        self.names = names
-
-    def visit_Name(self, node: ast.Name) -> ast.Name:
-        """Rename one."""
-        return ast.Name(self.names.get(node.id, node.id), node.ctx)
 
 
 class Replaced(ast.NodeTransformer):
@@ -354,6 +375,13 @@ def stored_in(nodes: Iterable[ast.AST]) -> list[str]:
     """Return the names assigned in these nodes, in order."""
     names = (n for node in nodes for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
     return list(dict.fromkeys(n.id for n in names))
+
+
+def names_in(tree: ast.AST) -> set[str]:
+    """Return all names of a piece of source, those of functions and their arguments too."""
+    found = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    found |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
+    return found | {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
 
 
 def stored(statements: Sequence[ast.stmt]) -> list[str]:

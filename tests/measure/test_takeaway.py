@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from concompare import advise, cells, takeaway
+from concompare import advise, cells, running, takeaway
 from concompare.advise import Pick
 from concompare.records import Comparison, Message, Subject
 from tests.measure.records import ENVIRONMENT, comparison, serial, trial
@@ -36,6 +36,18 @@ CELLS = {
     "map": "out = list(map(score, papers, papers))",
     "lambda": "out = list(map(lambda p: score(p, 2), papers))",
     "starmap": "out = list(itertools.starmap(score, [(1, 2), (3, 4)]))",
+    "around the loop": "out = []\nk = 2\nfor p in papers:\n    out.append(score(p, k))\nprint(out)\nlast = out[-1] + k",
+    "two loops": "out = []\nfor q in range(3):\n    out.append(q)\nfor p in papers:\n    out.append(score(p))",
+    "tuple": "out = []\nfor i, p in enumerate(papers):\n    p = p + 1\n    out.append((i, p, score(p, i)))",
+    "only when": "out = {}\nfor p in papers:\n    if p > 1:\n        out[p] = score(p) // (p - 1)",
+    "goes on": "out = []\nfor p in papers:\n    s = score(p)\n    if s > 40:\n        continue\n    out.append(s)",
+    "goes on early": "out = []\nfor p in papers:\n    if p == 1:\n        continue\n    out.append(score(p) / (p - 1))",
+    "stops": "out = []\nfor p in papers:\n    s = score(p)\n    if s < 20:\n        break\n    out.append(s)",
+    "stops or else": "for p in papers:\n    s = score(p)\n    if s < 0:\n        break\nelse:\n    none = s",
+    "after": "for p in papers:\n    s = score(p)\n    t = s + 1\nsum_of_last = s + t",
+    "inner": "out = []\nfor p in papers:\n    y = [score(q) for q in range(p)]\n    for j in y:\n        out.append(j)",
+    "tries": "out = []\nfor p in papers:\n    try:\n        y = 10 // (score(p) - 11)\n    except ZeroDivisionError:\n"
+    "        y = 0\n    out.append(y)",
     "values of the cell": "factor = 7\nout = [score(p, factor) for p in papers]\nlast = out[-1]",
 }
 
@@ -54,8 +66,8 @@ def compared(source: str, tmp_path: Path) -> Comparison:
     (tmp_path / "prelude.py").write_text(PRELUDE)
     names: dict[str, Any] = {}
     exec(compile(PRELUDE, str(tmp_path / "prelude.py"), "exec"), names)
-    lifted = cells.lift(source, names, assume_pure=True)
-    subject = Subject(lifted.name, lifted.kind, source, lifted.head_source, lifted.tail_source, 4)
+    task = cells.lift(source, names, assume_pure=True).bind(names)
+    subject = replace(running.subject_of(task, blob=False), items=4)
     known = comparison(serial(items=4), trial("processes", 2, [0.5], items=4), items=4)
     return replace(known, subject=subject, environment=replace(ENVIRONMENT, start_method="forkserver"))
 
@@ -128,12 +140,34 @@ def test_a_function_over_items_leaves_the_items_to_the_user() -> None:
     assert "results = list(pool.map(f, items))" in code
 
 
-@pytest.mark.parametrize("backend", ["dask", "mine"])
-def test_no_code_is_better_than_wrong_code(backend: str, tmp_path: Path) -> None:
-    assert advise.takeaway(compared(CELLS["append"], tmp_path), Pick(backend, 2)) == ""
-    broken = replace(comparison(), subject=Subject("f", "loop", "for x in"))
-    assert advise.takeaway(broken, Pick("threads", 2)) == ""
-    stops = Subject(
-        "f", "loop", "for x in xs:\n    if g(x):\n        continue\n    out.append(h(x))", tail="out.append(y)"
+@pytest.mark.parametrize(
+    ("change", "backend", "reason"),
+    [
+        ({}, "dask", "dask has no short form in plain Python"),
+        ({"source": "for x in"}, "threads", "its source is not plain Python"),
+        ({"source": "out = []\nget_ipython().run_line_magic('time', '')"}, "threads", "it uses IPython's own syntax"),
+        ({"source": "async def f():\n    await g()"}, "threads", "it awaits"),
+        ({"statement": None}, "threads", "its source was not kept"),
+        ({"kind": "call"}, "threads", "it has no loop"),
+    ],
+)
+def test_no_code_is_better_than_wrong_code_and_says_why(
+    change: dict[str, Any], backend: str, reason: str, tmp_path: Path
+) -> None:
+    known = compared(CELLS["append"], tmp_path)
+    code = advise.takeaway(replace(known, subject=replace(known.subject, **change)), Pick(backend, 2))
+    assert code == f"# No script for this cell: {reason}.\n# Run it with: %%parallel -b {backend} -w 2\n"
+    compile(code, "code", "exec")
+
+
+def test_a_name_that_only_some_items_leave_behind_gets_no_code(tmp_path: Path) -> None:
+    source = (
+        "out = []\nfor p in papers:\n    s = score(p)\n    if s > 20:\n        t = 2 * s\n    out.append(s)\nlast = t"
     )
-    assert advise.takeaway(replace(comparison(), subject=stops), Pick("threads", 2)) == ""
+    code = advise.takeaway(compared(source, tmp_path), Pick("threads", 2))
+    assert "`t` is read after the loop and assigned for some items only" in code
+
+
+def test_the_same_work_for_every_worker_has_no_script(tmp_path: Path) -> None:
+    weak = replace(compared(CELLS["append"], tmp_path), scaling="weak")
+    assert "there is none to share out" in advise.takeaway(weak, Pick("threads", 2))

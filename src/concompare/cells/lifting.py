@@ -93,6 +93,7 @@ class Lifted:
             apply=side.apply,
             finish=side.finish,
             fail=side.fail,
+            statement=len(program.before),
         )
 
     def explanation(self, namespace: MutableMapping[str, Any]) -> str:
@@ -261,15 +262,12 @@ def attempt(
         after = [replaced(statement, loop.node, PLACE), *after]
     last = after[-1].value if after and isinstance(after[-1], ast.Expr) else None
     program = Program(wishes.filename, loop, parts, before, after[:-1] if last is not None else after, last)
-    text = "\n".join(
-        source.splitlines()[loop.line - wishes.first_line : (statement.end_lineno or loop.line) - wishes.first_line + 1]
-    )
     head_source, tail_source = readable(program)
     return Lifted(
         kind=loop.kind,
         name=label(loop),
         line=loop.line,
-        source=text,
+        source=source,
         head_source=head_source,
         tail_source=tail_source,
         notes=tuple(world.notes),

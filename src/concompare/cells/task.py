@@ -19,6 +19,7 @@ class Task:
         function: The head: one item to its value (or to `(value, names)` where there are temporaries).
         items: The items; a list where their number is known, else consumed as they are needed.
         count: The number of items, if known.
+        source: The cell; `statement` is the place in it of the statement that runs in parallel, from 0, if it has one.
         temporaries: Names that the head gives back for the notebook, because the plain loop would leave them there.
         apply: `(position, value)`: replay the tail of that item, in item order. True: the loop stopped here.
         finish: After the last item: bind the temporaries, run what follows; returns the cell's value.
@@ -38,6 +39,7 @@ class Task:
     apply: Callable[[int, Any], bool]
     finish: Callable[[Mapping[str, Any]], Any]
     fail: Callable[[Mapping[str, Any]], None] = forget
+    statement: int | None = None
 
 
 class Collector:
