@@ -24,7 +24,16 @@ LARGE_PICKLE = 131_072
 SEGMENTS: dict[str, mmap.mmap] = {}
 """Shared files that this process has mapped, by path."""
 
-OURS = frozenset({"concompare.worker", "asyncio.base_events", "asyncio.futures", "asyncio.tasks"})
+OURS = frozenset(
+    {
+        "concompare.worker",
+        "concompare.awaiting",
+        "concompare.backends.loop",
+        "asyncio.base_events",
+        "asyncio.futures",
+        "asyncio.tasks",
+    }
+)
 """Modules whose frames stand between a worker and the user's function."""
 
 

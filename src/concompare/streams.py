@@ -7,9 +7,30 @@ import io
 import sys
 import threading
 from collections.abc import Iterator
+from contextvars import ContextVar
 from typing import Any, Protocol, cast
 
-LISTENING = threading.local()
+
+class TaskLocal:
+    """Attributes of which every thread has its own, as those of `threading.local`, and every task of an event loop."""
+
+    def __init__(self, *names: str) -> None:
+        vars(self)["variables"] = {name: ContextVar[Any](name, default=None) for name in names}
+
+    def __getattr__(self, name: str) -> Any:
+        variable = vars(self)["variables"].get(name)
+        if variable is None or variable.get() is None:
+            raise AttributeError(name)
+        return variable.get()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        vars(self)["variables"][name].set(value)
+
+    def __delattr__(self, name: str) -> None:
+        vars(self)["variables"][name].set(None)
+
+
+LISTENING = TaskLocal("out")
 """`.out`: the two Recorders (stdout, stderr) of the chunk that this thread computes, while it does."""
 
 

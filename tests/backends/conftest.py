@@ -1,18 +1,21 @@
 from __future__ import annotations
 
+import ast
 import gc
 import glob
 import os
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import loky  # noqa: F401 - gives this process's semaphores names that tell whose they are
 import psutil
 import pytest
 
 from concompare import engine
+from concompare.awaiting import is_coroutine_function
 
 
 def helpers_of_python(process: psutil.Process) -> bool:
@@ -59,3 +62,39 @@ def no_leaks() -> Iterator[None]:
     assert busy_threads() == set()
     assert shared_files() - before[0] == set()
     assert semaphores() - before[1] == set()
+
+
+def with_async(source: str, name: str) -> str:
+    """Return source in which the function of that name is a coroutine function that lets others run first."""
+    tree = ast.parse(source)
+    pause = ast.parse("async def pause():\n    await __import__('asyncio').sleep(0)").body[0].body  # type: ignore[attr-defined]
+    for place, node in enumerate(tree.body):
+        if isinstance(node, ast.FunctionDef) and node.name == name:
+            parts = {field: getattr(node, field) for field in node._fields}
+            tree.body[place] = ast.AsyncFunctionDef(**{**parts, "body": [*pause, *node.body]})
+    return ast.unparse(ast.fix_missing_locations(tree))
+
+
+def awaited(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return a function as a coroutine function."""
+    if is_coroutine_function(function):
+        return function
+
+    async def call(item: Any) -> Any:
+        return function(item)
+
+    return call
+
+
+@pytest.fixture
+def coroutines(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Switches a test to functions written with async def, for a backend that runs no others."""
+
+    def switch() -> None:
+        define, run_pass = request.module.define, engine.run_pass
+        monkeypatch.setattr(request.module, "define", lambda source, name="f": define(with_async(source, name), name))
+        monkeypatch.setattr(
+            engine, "run_pass", lambda function, *rest, **how: run_pass(awaited(function), *rest, **how)
+        )
+
+    return switch

@@ -10,17 +10,18 @@ from __future__ import annotations
 import contextlib
 import random
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from types import BuiltinMethodType, FunctionType, MethodType, ModuleType
 from typing import Any
 
+from concompare.awaiting import is_coroutine_function
 from concompare.errors import BadOption
 from concompare.guards import captured, word_of
 from concompare.parcels import function_parts
+from concompare.streams import TaskLocal
 
-OWN = threading.local()
-"""`.sources`: the calling thread's own source for each seeded module, while it computes an item."""
+OWN = TaskLocal("sources")
+"""`.sources`: the calling thread's, or task's, own source for each seeded module, while it computes an item."""
 
 
 class SeededHere:
@@ -40,7 +41,11 @@ class SeededHere:
             finally:
                 del OWN.sources
 
-        return call
+        async def awaited(item: Any) -> Any:
+            OWN.sources = sources_for(self.seed, next(positions))
+            return await self.function(item)
+
+        return awaited if is_coroutine_function(self.function) else call
 
 
 def sources_for(seed: int, position: int) -> dict[str, Any]:

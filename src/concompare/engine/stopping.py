@@ -8,6 +8,7 @@ import threading
 import time
 from types import FrameType
 
+from concompare.awaiting import wake
 from concompare.engine.pooling import Pool
 
 
@@ -33,6 +34,7 @@ def stop_threads(pool: Pool) -> tuple[str, ...]:
     for thread in busy:
         if thread.ident is not None:
             ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(StopThread))
+            wake(thread.ident)
     while busy and time.monotonic() < end:
         busy[0].join(0.01)
         busy = [thread for thread in busy if thread.is_alive() and is_busy(thread)]
@@ -51,7 +53,8 @@ def user_frame(frame: FrameType | None) -> FrameType | None:
     """Return the innermost frame that belongs to the user's call, or None where the thread computes nothing."""
     inner = frame
     while frame is not None:
-        if frame.f_globals.get("__name__") == "concompare.worker" and frame.f_code.co_name in ("compute", "call_each"):
+        room, name = frame.f_globals.get("__name__"), frame.f_code.co_name
+        if room in ("concompare.worker", "concompare.backends.loop") and name in ("compute", "call_each"):
             return inner
         frame = frame.f_back
     return None
