@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -35,11 +35,13 @@ def define(source: str, name: str = "f") -> Any:
 
 
 @pytest.fixture(params=ALL)
-def backend(request: pytest.FixtureRequest, no_leaks: None) -> Any:
+def backend(request: pytest.FixtureRequest, no_leaks: None, coroutines: Callable[[], None]) -> Any:
     found = backends.find(request.param)
     reason = found.unavailable()
     if reason is not None:
         pytest.skip(reason)
+    if found.name == "asyncio":
+        coroutines()
     return found
 
 
