@@ -30,10 +30,11 @@ def split_for(splitter: Splitter, node: ast.For) -> Split | None:
     turn = splitter.placeholder(node)
     steps = splitter.steps
     outer, splitter.started = splitter.started, []
+    splitter.loose, splitter.turn = False, True
     effects = [effect for part in node.body for effect in splitter.look(part).effects]
     splitter.touched |= {root for effect in effects if effect.kind in ("change", "opaque") for root in effect.roots}
     head, tail = splitter.emit(node.body)
-    splitter.started = outer
+    splitter.started, splitter.turn = outer, kept.turn
     written = names.writes(*head)
     needed = splitter.names_for(tail) & written
     unsure = {name for name in needed if name not in names.flow_of(head).sure}
@@ -149,13 +150,14 @@ def split_try(splitter: Splitter, node: ast.Try) -> Split | None:
     kept = splitter.save()
     way = splitter.placeholder(node)
     steps, blocked = splitter.steps, splitter.blocked
+    splitter.turn = True
     body_head, body_tail = splitter.emit(node.body)
     calm = splitter.steps == steps and all(cannot_raise(splitter, part) for part in body_tail)
     del splitter.started[kept.started :]
     else_head, else_tail = splitter.emit(node.orelse)
     del splitter.started[kept.started :]
     handlers = [split_handler(splitter, handler, way, number, node) for number, handler in enumerate(node.handlers, 1)]
-    splitter.blocked = splitter.blocked or blocked
+    splitter.blocked, splitter.turn = splitter.blocked or blocked, kept.turn
     if not calm or not body_head or has_alias([*body_tail, *else_tail]) or None in handlers or splitter.steps != steps:
         splitter.restore(kept)
         return None
@@ -264,7 +266,9 @@ def split_with(splitter: Splitter, node: ast.With) -> Split | None:
     bound = {name for item in node.items if item.optional_vars is not None for name in names.stored(item.optional_vars)}
     kept = splitter.save()
     steps = splitter.steps
+    splitter.turn = True
     head, tail = splitter.emit(node.body)
+    splitter.turn = kept.turn
     if (
         not head
         or splitter.steps != steps

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -258,15 +258,32 @@ def works(node: ast.AST) -> bool:
     return False
 
 
-PREFIX = 1
-
-"""The step at which the head has done what comes before the first statement of the tail."""
-
-
 def stepped(step: int, place: ast.AST) -> ast.stmt:
     """Return a statement that says which step the head has done."""
     target = located(ast.Name(STEP, ast.Store()), place)
     return located(ast.Assign([target], located(ast.Constant(step), place)), place)
+
+
+def is_real(part: ast.stmt) -> bool:
+    """Tell whether a statement of the tail is more than a place holder."""
+    if isinstance(part, ast.If):
+        return any(map(is_real, [*part.body, *part.orelse]))
+    return type(part) is not ast.Pass
+
+
+def without(statements: Sequence[ast.stmt], unwanted: Callable[[ast.stmt], bool]) -> Statements:
+    """Return statements without some, inside the branches of an `if` too."""
+    made: Statements = []
+    for part in statements:
+        if unwanted(part):
+            continue
+        if isinstance(part, ast.If) and any(
+            isinstance(inner, ast.stmt) and unwanted(inner) for inner in ast.walk(part)
+        ):
+            body, orelse = without(part.body, unwanted), without(part.orelse, unwanted)
+            part = located(ast.If(part.test, body or [located(ast.Pass(), part)], orelse), part)
+        made.append(part)
+    return made
 
 
 def is_step(statement: ast.stmt) -> bool:

@@ -12,7 +12,6 @@ from concompare.cells.judge import Judge
 from concompare.cells.loops import RESULT, Loop, located
 from concompare.cells.parts import (
     MADE,
-    PREFIX,
     SIMPLE,
     STEP,
     Alias,
@@ -24,11 +23,13 @@ from concompare.cells.parts import (
     escapes,
     flattened,
     is_alias,
+    is_real,
     is_result,
     is_step,
     loaded,
     order,
     stepped,
+    without,
     works,
 )
 from concompare.cells.values import FUNCTION, LAZY, LOCAL, MARKS, NOTHING, Reading, Value
@@ -55,6 +56,8 @@ class Saved:
     given: set[str]
     step_of: dict[str, int]
     altered: set[str]
+    loose: bool
+    turn: bool
 
 
 class Splitter(Judge):
@@ -72,8 +75,8 @@ class Splitter(Judge):
         self.altered: set[str] = set()
         while True:
             before = set(self.in_tail) | self.altered
-            self.lost, self.count, self.steps, self.leaves, self.stepped = [], 0, PREFIX, False, False
-            self.level = 0
+            self.lost, self.count, self.steps, self.leaves, self.stepped = [], 0, 0, False, False
+            self.loose = self.turn = False
             self.printed, self.touched = False, set[str]()
             self.blocked: Reason | None = None
             self.read: set[str] = set()
@@ -101,7 +104,7 @@ class Splitter(Judge):
         return Saved(
             *(self.count, self.steps, self.stepped, self.leaves, self.printed, set(self.touched), self.blocked),
             *(set(self.read), self.did_work, len(self.started), len(self.lost), set(self.replayed), set(self.given)),
-            *(dict(self.step_of), set(self.altered)),
+            *(dict(self.step_of), set(self.altered), self.loose, self.turn),
         )
 
     def restore(self, saved: Saved) -> None:
@@ -110,6 +113,7 @@ class Splitter(Judge):
         self.printed, self.touched, self.blocked, self.read = saved.printed, saved.touched, saved.blocked, saved.read
         self.did_work, self.replayed = saved.did_work, saved.replayed
         self.given, self.step_of, self.altered = saved.given, saved.step_of, saved.altered
+        self.loose, self.turn = saved.loose, saved.turn
         del self.started[saved.started :]
         del self.lost[saved.lost :]
 
@@ -122,47 +126,73 @@ class Splitter(Judge):
         for statement in statements:
             if isinstance(statement, ast.Pass):
                 continue
-            if (
-                isinstance(statement, ast.AnnAssign)
-                and statement.value is not None
-                and isinstance(statement.target, ast.Name)
-            ):
-                target, value = statement.target, statement.value
-                bare = located(ast.AnnAssign(target, statement.annotation, None, 1), statement)
-                first, second = self.one(located(ast.Assign([target], value), statement))
-                if self.started and first:
-                    first, second = self.stepwise(statement, first, second)
-                head += first
-                tail += [*second, bare]
-                self.note([*second, bare])
-                continue
             if isinstance(statement, (ast.Break, ast.Continue)):
+                first, second = self.marked(statement, self.reserved(), [], [statement])
                 if self.blocked is None:
-                    head.append(located(ast.Return(None), statement))
+                    first.append(located(ast.Return(None), statement))
                     self.leaves = True
-                tail.append(statement)
-                break
-            begun = bool(self.started)
-            self.level += 1
-            first, second = self.one(statement)
-            self.level -= 1
-            if begun and first:
-                first, second = self.stepwise(statement, first, second)
-            elif not begun and not self.level and head and any(not isinstance(part, Alias) for part in second):
-                head.append(stepped(PREFIX, statement))
-                second = [Check(PREFIX), *second]
+            else:
+                first, second = self.placed(statement)
             head += first
             tail += second
             self.note(second)
+            if isinstance(statement, (ast.Break, ast.Continue, ast.Raise)):
+                break
         return head, tail
 
-    def stepwise(self, statement: ast.stmt, first: Statements, second: Statements) -> tuple[Statements, Statements]:
-        """Let the tail see the names that the head gives only from the place where the plain loop would."""
-        bound = {name for name in names.writes(*first) if not name.startswith(MADE)} - self.replayed - set(self.step_of)
-        if not bound and first != [statement]:
+    def placed(self, statement: ast.stmt) -> tuple[Statements, Statements]:
+        """Split one statement; its tail is marked with how far the head must have come for it to be replayed."""
+        if isinstance(statement, ast.AnnAssign) and statement.value is not None:
+            target, value = statement.target, statement.value
+            if isinstance(target, ast.Name):
+                bare = located(ast.AnnAssign(target, statement.annotation, None, 1), statement)
+                first, second = self.placed(located(ast.Assign([target], value), statement))
+                return self.marked(statement, self.reserved(), first, [*second, bare], late=True)
+        begun, loose, number = bool(self.started), self.loose, self.reserved()
+        self.loose = loose and not number
+        first, second = self.one(statement)
+        if not any(map(is_real, second)):
+            self.loose = loose or bool(first)
+            return self.stepwise(statement, first, second) if begun and first else (first, second)
+        if first and (isinstance(statement, (ast.Try, ast.With)) or all(isinstance(part, Alias) for part in second)):
+            return self.stepwise(statement, first, second, always=True)
+        self.loose = isinstance(statement, ast.If) and self.loose
+        return self.marked(statement, number, first, second)
+
+    def reserved(self) -> int:
+        """Return the number of a new step where the head has done something since the last one, else 0."""
+        if not self.loose or self.turn:
+            return 0
+        self.steps += 1
+        return self.steps
+
+    def marked(
+        self, statement: ast.stmt, number: int, first: Statements, second: Statements, *, late: bool = False
+    ) -> tuple[Statements, Statements]:
+        """Put a step before what the head does (`late`: after it), and its check before the tail."""
+        if not number:
             return first, second
-        first = [*first, self.step(statement)]
-        self.step_of |= dict.fromkeys(bound, self.steps)
+        self.stepped = self.stepped or bool(self.started)
+        step = stepped(number, statement)
+        return [*first, step] if late else [step, *first], [Check(number), *second]
+
+    def stepwise(
+        self, statement: ast.stmt, first: Statements, second: Statements, *, always: bool = False
+    ) -> tuple[Statements, Statements]:
+        """Let the tail go on, and see the names that the head gives, only where the head has done this statement."""
+        begun = bool(self.started)
+        bound = {name for name in names.writes(*first) if not name.startswith(MADE)} - self.replayed - set(self.step_of)
+        if not always and not bound and first != [statement]:
+            return first, second
+        if self.turn and not begun:
+            self.loose = True
+            return first, second
+        self.loose = False
+        self.steps += 1
+        self.stepped = self.stepped or begun
+        first = [*first, stepped(self.steps, statement)]
+        if begun:
+            self.step_of |= dict.fromkeys(bound, self.steps)
         return first, [Check(self.steps), *second]
 
     def one(self, statement: ast.stmt) -> tuple[list[ast.stmt], list[ast.stmt]]:
@@ -296,13 +326,15 @@ class Splitter(Judge):
         self.take(self.look(node.test))
         self.did_work = self.did_work or works(node.test)
         before = len(self.started)
+        test = [self.step(node)] if self.started else []
+        self.loose, loose = False, self.loose
         head_body, tail_body = self.emit(node.body)
+        self.loose, loose = False, loose or self.loose
         head_else, tail_else = self.emit(node.orelse)
+        self.loose = self.loose or loose
         del self.started[before:]
         placeholder = self.placeholder(node.test)
-        first: list[ast.stmt] = [assigned(placeholder, node.test)]
-        if self.started:
-            first.append(self.step(node))
+        first: list[ast.stmt] = [assigned(placeholder, node.test), *test]
         if head_body or head_else:
             passed: list[ast.stmt] = [located(ast.Pass(), node)]
             first.append(located(ast.If(loaded(placeholder, node.test), head_body or passed, head_else), node))
@@ -376,9 +408,9 @@ class Splitter(Judge):
         parts.dead = self.flow.deleted & written
         parts.needed = needed
         parts.step_of, parts.replayed = self.step_of, (self.replayed & names.writes(*tail)) | repeated
-        if not self.stepped:
-            parts.head = [part for part in head if not is_step(part)]
-            parts.tail = [part for part in tail if not isinstance(part, Check)]
+        if not self.stepped or self.loop.collects:
+            parts.head = without(head, is_step)
+            parts.tail = without(tail, lambda part: isinstance(part, Check))
         parts.shallow = self.shallow - {RESULT}
         parts.apart = {root: index for root, index in self.apart.items() if root in self.read}
         parts.stops = any(isinstance(part, ast.Break) for part in plain_tail)
