@@ -354,7 +354,8 @@ def with_output(kept: Kept) -> Iterator[tuple[int, Any]]:
 def subject_of(task: Task, *, blob: bool = True) -> Subject:
     """Return the task as data; with `blob`, its size as shipped too, where it can be shipped."""
     items = task.count if task.count is not None else 0
-    subject = Subject(task.name, task.kind, task.source, task.head_source, task.tail_source, items)
+    sources = (task.source, task.head_source, task.tail_source)
+    subject = Subject(task.name, task.kind, *sources, items, statement=task.statement)
     if not blob:
         return subject
     try:
