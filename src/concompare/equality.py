@@ -11,6 +11,11 @@ from typing import Any
 DEEP = 50
 """Levels of nesting that are followed before pickles are compared."""
 
+LAST_DIGITS = 1e-10
+"""Relative difference of floating-point numbers up to which it is taken for rounding."""
+ROUNDING = "rounding"
+"""Last word of what is said of results that differ in their last digits only."""
+
 _ATOMS = (str, bytes, bytearray, int, bool, complex, type(None), range)
 
 
@@ -58,11 +63,45 @@ def difference(
     for value, expected, position in zip(values, reference, positions, strict=False):
         same = equal(value, expected)
         if same is False:
-            return False, f"item {position}: {_short(value)} instead of {_short(expected)}"
+            said = f"item {position}: {_short(value)} instead of {_short(expected)}"
+            off = rounding(value, expected)
+            return False, said if off is None or off > LAST_DIGITS else f"{said}, {off:.0e} of it: {ROUNDING}"
         unsure = unsure or same is None
     if len(values) != len(reference):
         return False, f"{len(values)} results instead of {len(reference)}"
     return (None, None) if unsure else (True, None)
+
+
+def rounding(one: Any, other: Any) -> float | None:
+    """Return by how much of their size two results differ, where only their floating-point numbers do; None else.
+
+    Sums that native libraries make with another number of threads are added in another order.
+    """
+    if _kind(one) != _kind(other):
+        return None
+    if isinstance(one, float | complex):
+        size = max(abs(one), abs(other))
+        return 0.0 if one == other else abs(one - other) / size if 0 < size < math.inf else None
+    if _is_array(one):
+        return _rounded_arrays(one, other)
+    if isinstance(one, list | tuple | Mapping):
+        if len(one) != len(other) or (isinstance(one, Mapping) and one.keys() != other.keys()):
+            return None
+        pairs = [(one[k], other[k]) for k in (one if isinstance(one, Mapping) else range(len(one)))]
+        found = [rounding(a, b) for a, b in pairs]
+        return None if None in found else max((f for f in found if f is not None), default=0.0)
+    return 0.0 if equal(one, other) else None
+
+
+def _rounded_arrays(one: Any, other: Any) -> float | None:
+    import numpy as np
+
+    if not isinstance(one, np.ndarray) or one.shape != other.shape or one.dtype != other.dtype:
+        return None
+    if one.dtype.kind not in "fc" or not one.size or not (np.isfinite(one).all() and np.isfinite(other).all()):
+        return 0.0 if equal(one, other) else None
+    size = float(np.abs(one).max())
+    return float(np.abs(one - other).max()) / size if size else None
 
 
 def _short(value: Any) -> str:

@@ -262,3 +262,15 @@ def test_a_quota_is_no_busy_machine() -> None:
     two = trial("processes", 2, times(1.4), shares={"waiting": 0.25})
     found = comparison(plain, two, probe=COMPUTING, environment=environment)
     assert "machine-busy" not in {finding.code for finding in diagnose.find(found)}
+
+
+def test_results_that_differ_by_rounding_get_another_next_step() -> None:
+    by_rounding = trial(
+        "processes", 4, [0.3] * 5, same=False, difference="item 0: 1.0 instead of 2.0, 2e-16 of it: rounding"
+    )
+    by_more = trial("processes", 2, [0.3] * 5, same=False, difference="item 0: 1.0 instead of 2.0")
+    (finding,) = [f for f in diagnose.find(comparison(serial(), by_rounding)) if f.code == "results-differ"]
+    assert "last digits" in finding.summary
+    assert "OMP_NUM_THREADS" in finding.advice
+    (finding,) = [f for f in diagnose.find(comparison(serial(), by_rounding, by_more)) if f.code == "results-differ"]
+    assert "last digits" not in finding.summary

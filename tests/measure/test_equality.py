@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from concompare import equality
 from concompare.equality import difference, equal
 
 NAN = float("nan")
@@ -112,3 +113,30 @@ def test_the_difference_names_the_first_item() -> None:
     assert difference([1], [1, 2], [0, 1]) == (False, "1 results instead of 2")
     assert difference([1, Rude()], [1, Rude()], [0, 1]) == (None, None)
     assert len(difference(["x" * 1000], ["y" * 1000], [0])[1] or "") < 120
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "off"),
+    [
+        (1.0, 1.0 + 2**-52, 2**-52),
+        ([1.0, {"a": 2.0}], [1.0, {"a": 2.0 * (1 + 2**-52)}], 2**-52),
+        (np.array([4.0, 1.0]), np.array([4.0, 1.0 + 2**-50]), 2**-52),
+        ((1, "a", 1.5), (1, "a", 1.5), 0.0),
+        ((1, "a"), (1, "b"), None),
+        ([1.0], [1.0, 2.0], None),
+        ({"a": 1.0}, {"b": 1.0}, None),
+        (1.0, 1, None),
+        (math.nan, 1.0, None),
+        (np.array([1, 2]), np.array([1, 3]), None),
+        (np.array([1.0, math.nan]), np.array([1.0, 2.0]), None),
+        (np.array([1.0]), np.array([1.0, 2.0]), None),
+    ],
+)
+def test_rounding_is_told_from_a_difference(one: object, other: object, off: float | None) -> None:
+    assert equality.rounding(one, other) == (None if off is None else pytest.approx(off, rel=1e-6))
+
+
+def test_what_differs_by_rounding_differs_and_says_so() -> None:
+    same, said = equality.difference([0.1 + 0.2], [0.3], [5])
+    assert (same, said) == (False, "item 5: 0.30000000000000004 instead of 0.3, 2e-16 of it: rounding")
+    assert equality.difference([0.31], [0.3], [5]) == (False, "item 5: 0.31 instead of 0.3")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from concompare import formats, stats
+from concompare import equality, formats, stats
 from concompare.diagnose import evidence
 from concompare.records import Comparison, Finding
 
@@ -18,6 +18,16 @@ def results_differ(comparison: Comparison) -> Finding | None:
     first = wrong[0]
     rows = ", ".join(f"{t.label or t.backend} × {t.workers}" for t in wrong)
     how = f": {first.difference}" if first.difference else ""
+    if all((trial.difference or "").endswith(f": {equality.ROUNDING}") for trial in wrong):
+        return Finding(
+            "results-differ",
+            f"{rows} gave results that differ from the plain loop's in their last digits{how}.",
+            "BLAS and OpenMP add in another order with another number of threads, and workers have fewer each. Where"
+            " the last digits do not matter, name the backend yourself; for the same bits everywhere, set"
+            " OMP_NUM_THREADS=1 before numpy is imported.",
+            (("trials that differ", float(len(wrong))),),
+            (first.backend, first.workers),
+        )
     return Finding(
         "results-differ",
         f"{rows} gave results other than the plain loop's{how}.",
