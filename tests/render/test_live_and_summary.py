@@ -72,7 +72,7 @@ def test_a_run_is_summed_up_in_a_line_and_a_small_table() -> None:
     summary = summary_of(replace(worlds.mocked(), trials=(run(),)), "auto: processes × 4")
     lines = repr(summary).splitlines()
     assert lines[0] == "100 items in 2.00 s   on processes × 4, 3.69× the work done in a row, workers 92 % busy"
-    assert lines[1] == "auto: processes × 4"
+    assert lines[1] == "auto: processes × 4."
     heading, row = lines[3], lines[4]
     assert heading.split() == ["workers", "items", "time", "start-up", "per", "item", "CPU", "busy", "sent", "returned"]
     assert " ".join(row.split()) == "processes 4 100 2.00 s 130 ms 109 ms 7.4 s 92 % 4.00 kB 1.00 MB"
@@ -100,11 +100,13 @@ def test_threads_that_cannot_have_waited_for_the_gil_get_one_number() -> None:
     assert "may have waited" not in threads(0.01)
 
 
-def test_waiting_for_a_cpu_is_no_work_done() -> None:
+def test_waiting_for_a_cpu_of_another_worker_is_no_work_done() -> None:
     messages = tuple(Message(n, 1, n, 0.0, 0.0, 0.0, 2.0, 2.0, 2.0, cpu=1.0, waited=1.0) for n in range(4))
-    shown = repr(summary_of(replace(worlds.mocked(), trials=(run(messages=messages),))))
-    assert "2.00 to 4.00× the work done in a row" in shown
-    assert "may have waited for a CPU" in shown
+    world = replace(worlds.mocked(), trials=(run(messages=messages),))
+    on_two = repr(summary_of(replace(world, environment=replace(world.environment, usable=2))))
+    assert "2.00 to 4.00× the work done in a row" in on_two
+    assert "may have waited for a CPU" in on_two
+    assert "× 4, 4.00× the work done in a row" in repr(summary_of(world))  # with a CPU for each, others had it
 
 
 def test_a_plain_run_needs_no_busy_workers() -> None:

@@ -57,6 +57,24 @@ def test_a_faster_one_that_is_not_worth_it() -> None:
     assert says == "Keep the plain loop: what is faster is not worth it"
 
 
+def test_a_faster_one_with_other_results_is_not_worth_anything() -> None:
+    comparison = replace(worlds.tie(), trials=(trial("serial", 1, 1.0), trial("processes", 2, 0.6, same=False)))
+    says, _ = verdict.headline(comparison, pick_of(comparison, "serial", 1))
+    assert says == "Keep the plain loop: what is faster gives other results"
+
+
+def test_one_worker_that_looks_faster_is_noise() -> None:
+    comparison = replace(worlds.tie(), trials=(trial("serial", 1, 1.0), trial("threads", 1, 0.6)))
+    says, _ = verdict.headline(comparison, pick_of(comparison, "serial", 1))
+    assert says == "Keep the plain loop: nothing else is faster"
+
+
+def test_a_speed_up_of_one_block_says_so() -> None:
+    trials = (trial("serial", 1, 1.0), trial("processes", 2, 0.5, passes=1))
+    comparison = replace(worlds.tie(), trials=trials)
+    assert verdict.headline(comparison, pick_of(comparison, "processes", 2))[1] == "(timed once)"
+
+
 def test_one_that_may_be_faster() -> None:
     comparison = replace(worlds.tie(), trials=(trial("serial", 1, 1.0), trial("processes", 2, 0.9, wobble=0.4)))
     says, _ = verdict.headline(comparison, pick_of(comparison, "serial", 1))

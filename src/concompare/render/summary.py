@@ -65,7 +65,7 @@ def summary_of(comparison: Comparison, note: str = "", *, timeline: bool = False
             headline=f"{formats.count(run.items, 'item')} in {formats.seconds(run.wall)}",
             interval="",
             change=", ".join(filter(None, (where_words(trial), gain_words(trial, run, comparison)))),
-            because=" ".join(filter(None, (formats.one_line(note, 300), *problems(trial, run, comparison)))),
+            because=" ".join(filter(None, (sentence(note), *problems(trial, run, comparison)))),
             line="",
             table=table_of(trial, run),
             pictures=type(pictures)(timeline=pictures.timeline if timeline else None),
@@ -80,6 +80,12 @@ def computing(run: Pass) -> float | None:
     if run.ledger is not None:
         return run.ledger.total - run.ledger.idle - run.ledger.sending
     return None
+
+
+def sentence(note: str) -> str:
+    """Return a note on one line with its full stop."""
+    line = formats.one_line(note, 300)
+    return f"{line}." if line and not line.endswith((".", "…")) else line
 
 
 def where_words(trial: Trial) -> str:
@@ -101,13 +107,15 @@ def gain_words(trial: Trial, run: Pass, comparison: Comparison) -> str:
 def least_work(trial: Trial, run: Pass, comparison: Comparison) -> float | None:
     """Return the seconds of work done, without what may have been waiting for a CPU or for the GIL.
 
-    A thread waits for the GIL while another one computes, so that all of them wait no longer than (workers − 1) × CPU
-    seconds; which part of the time that they are blocked for it is, one run does not tell.
+    Workers wait for one another's CPUs only where they are more than these; for other programs' the plain loop would
+    have waited too. A thread waits for the GIL while another one computes, so that all of them wait no longer than
+    (workers − 1) × CPU seconds; which part of the time that they are blocked for it is, one run does not tell.
     """
     work = computing(run)
     if work is None or not run.messages:
         return work
-    work -= sum(message.waited or 0.0 for message in run.messages)
+    if trial.workers > comparison.environment.usable:
+        work -= sum(message.waited or 0.0 for message in run.messages)
     if trial.backend not in THREADS or comparison.environment.gil == "off":
         return work
     computed = min(work, sum(message.cpu + message.native_cpu for message in run.messages))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from concompare import formats, stats
+from concompare import advise, formats, stats
 from concompare.render.rows import is_picked, is_sampled, name_of
 
 if TYPE_CHECKING:
@@ -62,25 +62,30 @@ def headline(comparison: Comparison, pick: Pick | None) -> tuple[str, str]:
     if trial is None or pick is None:
         return "No way to run it can be recommended", ""
     if trial.backend == "serial":
-        return plain_headline([t for t in timed if t.backend != "serial"], trial), ""
+        return plain_headline(comparison, trial), ""
     who = workers_in_words(trial)
     if pick.speed_up is None:
         times = [stats.per_item(t) or 0.0 for t in timed]
         fastest = (stats.per_item(trial) or 0.0) <= min(times)
         return f"{who}: {'the fastest of those measured' if fastest else 'nothing else is clearly faster'}", ""
     between = pick.speed_up
-    bounds = formats.between(between.low, between.high) if between.n != 1 else ""
+    bounds = formats.between(between.low, between.high) if between.n != 1 else "(timed once)"
     word = "faster" if between.mid >= 1 else "as fast as the plain loop"
     return f"{who}: {formats.times(between.mid)} {word}", bounds
 
 
-def plain_headline(others: list[Trial], serial: Trial) -> str:
+def plain_headline(comparison: Comparison, serial: Trial) -> str:
     """Return the verdict where the plain loop is recommended."""
+    others = [t for t in comparison.trials if t is not serial and t.problem is None and stats.used(t)]
     if not others:
         return "The plain loop: nothing else was measured"
-    ratios = [between for other in others if (between := stats.speed_up(other, serial)) is not None]
+    able = [trial for trial in advise.candidates(comparison) if trial is not serial]
+    ratios = [between for other in able if (between := stats.speed_up(other, serial)) is not None]
     if any(stats.verdict(between) == "faster" for between in ratios):
         return "Keep the plain loop: what is faster is not worth it"
+    wrong = [between for t in others if t.same is False and (between := stats.speed_up(t, serial)) is not None]
+    if any(stats.verdict(between) == "faster" for between in wrong):
+        return "Keep the plain loop: what is faster gives other results"
     if any(between.mid > 1 + stats.NOISE for between in ratios):
         return "Keep the plain loop: nothing else is clearly faster"
     return "Keep the plain loop: nothing else is faster"
