@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -13,6 +14,7 @@ import threadpoolctl
 from concompare import equality, ledger, planner, stats
 from concompare.backends.base import Backend
 from concompare.costing import HOPELESS, Arm, Calibration, Costs, allowed
+from concompare.errors import ConcompareError
 from concompare.machine import gil_state
 from concompare.plain import PlainLoop, Runner
 from concompare.planner import Shape
@@ -280,7 +282,7 @@ class Trials:
                     outcome = self.runner.run_pass(self.plain.function, chosen, pool, options, count=len(chosen))
                     records.append(outcome.record)
         except Exception as error:
-            bench.problem = in_words(error)
+            bench.problem = f"{item_of(error)}{in_words(error)}"
             bench.retire()
             return False
         self.runs += len(records)
@@ -405,3 +407,10 @@ def in_words(error: BaseException) -> str:
     first = text[0] if text else ""
     ours = type(error).__module__.startswith("concompare.")
     return first if ours and first else f"{type(error).__name__}: {first}" if first else type(error).__name__
+
+
+def item_of(error: BaseException) -> str:
+    """Return which item raised an exception, as the beginning of a sentence; empty where it is not noted."""
+    notes = getattr(error, "__notes__", ())
+    found = next((match for note in notes if (match := re.match(r"concompare: raised by (item \d+)", note))), None)
+    return f"{found[1]} raised " if found is not None and not isinstance(error, ConcompareError) else ""

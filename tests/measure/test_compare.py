@@ -15,6 +15,7 @@ import threadpoolctl
 
 from concompare import advise, diagnose, measure, scaling, stats, trials
 from concompare.diagnose import evidence
+from concompare.engine.failures import with_item
 from concompare.errors import Interrupted, WorkerDied
 from concompare.measure import Kept, Progress
 from concompare.records import Comparison, Subject, Trial
@@ -252,6 +253,8 @@ def test_a_plain_loop_that_differs_from_itself_makes_nothing_wrong() -> None:
         (WorkerDied("a worker was killed by SIGSEGV at item 3"), "a worker was killed by SIGSEGV at item 3"),
         (ValueError("bad\nmore"), "ValueError: bad"),
         (KeyError(), "KeyError"),
+        (with_item(ValueError("bad"), 57, "'x'"), "item 57 raised ValueError: bad"),
+        (with_item(WorkerDied("gone at item 3"), 3, "3"), "gone at item 3"),
     ],
 )
 def test_a_backend_that_cannot_run_is_a_row_that_says_why(error: Exception, said: str) -> None:
