@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 NOTEBOOKS := $(wildcard demo_notebooks/*.ipynb)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check rest lint types notebooks refresh-notebooks browser docs lab oldest stress by-hand clean
+.PHONY: help demo test check rest lint types notebooks refresh-notebooks browser docs picture lab oldest stress by-hand clean
 
 help:
 	@echo "make demo      run the quickstart notebook, print its report, write build/demo.html"
@@ -52,6 +52,10 @@ browser: $(VENV)/browser.stamp
 docs: $(VENV)/docs.stamp
 	$(BIN)/python -m sphinx -q -W --keep-going -b html -d build/doctrees docs build/docs
 	@echo "wrote build/docs/index.html"
+
+# The README's picture, of the report in the committed quickstart notebook: after refresh-notebooks.
+picture: $(VENV)/browser.stamp
+	$(BIN)/python docs/picture.py
 
 # The root is this folder, so that the findings' links lead to their pages.
 lab: $(VENV)/lab.stamp

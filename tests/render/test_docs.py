@@ -1,0 +1,73 @@
+"""What is written for readers agrees with what the program has."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from concompare import backends, diagnose
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+FINDINGS = ROOT / "docs" / "findings"
+WRITTEN = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+WRITTEN += sorted(FINDINGS.glob("*.md"))
+CODES = sorted(path.stem for path in FINDINGS.glob("*.md") if path.stem != "index")
+
+
+def test_every_test_that_the_readme_names_is_there() -> None:
+    named = re.findall(r"`(test_\w+)`", README)
+    there = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    assert len(named) > 10
+    assert [name for name in named if f"def {name}(" not in there] == []
+
+
+@pytest.mark.parametrize("path", WRITTEN, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_between_files_lead_somewhere(path: Path) -> None:
+    targets = re.findall(r"\]\(([^)#]+)\)", path.read_text(encoding="utf-8"))
+    local = [target for target in targets if "://" not in target]
+    assert [target for target in local if not (path.parent / target).is_file()] == []
+
+
+def test_the_findings_that_can_be_made_are_those_that_have_pages() -> None:
+    made = "\n".join(path.read_text(encoding="utf-8") for path in Path(diagnose.__file__).parent.glob("*.py"))
+    assert set(re.findall(r'Finding\(\s*"([a-z-]+)"', made)) == set(CODES)
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_a_finding_s_page_says_what_how_and_what_to_do_and_shows_it(code: str) -> None:
+    page = (FINDINGS / f"{code}.md").read_text(encoding="utf-8")
+    headings = re.findall(r"^#+ (.*)$", re.sub(r"```.*?```", "", page, flags=re.S), re.M)
+    assert headings == [code, "What it means", "How we know", "What to do", "A cell that shows it"]
+    for cell in re.findall(r"```python\n(.*?)```", page, re.S):
+        compile(re.sub(r"^%%.*$", "", cell, flags=re.M), code, "exec")
+    assert f"[{code}]({code}.md)" in (FINDINGS / "index.md").read_text(encoding="utf-8")
+    assert f"`{code}`" in (ROOT / "demo_notebooks" / "04_why_not_faster.ipynb").read_text(encoding="utf-8")
+
+
+def test_every_backend_is_on_its_page() -> None:
+    page = (ROOT / "docs" / "backends.md").read_text(encoding="utf-8")
+    rows = "".join(line.split("|")[1] for line in page.splitlines() if line.startswith("|"))
+    assert [name for name in (*backends.FAMILIES, *backends.CLUSTERS) if f"`{name}`" not in rows] == []
+
+
+def test_the_page_of_options_has_every_option_with_what_it_does() -> None:
+    spec = importlib.util.spec_from_file_location("tables", ROOT / "docs" / "tables.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module: Any = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    made = module.option_tables()
+    page = (ROOT / "docs" / "options.md").read_text(encoding="utf-8")
+    for name, table in made.items():
+        assert f"{{include}} made/{name}.md" in page
+        for line in table.splitlines()[2:]:
+            option, does = line.strip("| ").split(" | ", 1)
+            assert re.fullmatch(r"`(-\w, )?--[a-z-]+( \S+)?`", option), line
+            assert len(does) > 5, line
+    assert "`--budget S`" in made["concompare"]
+    assert "`-b, --backend" in made["both"]
