@@ -20,6 +20,10 @@ Item = TypeVar("Item")
 
 PROBE = 0.05
 """Seconds for which first items run in the plain loop before there is a choice; the item that passes it is the last."""
+ALIKE = 2.0
+"""Times as many or as large, up to which items are like those of the last comparison."""
+FEW = 16
+"""Items whose size is looked at."""
 REMEMBERED = 64
 """How many comparisons are kept."""
 
@@ -41,11 +45,55 @@ AUTO: Any = Auto()
 
 
 @dataclass(frozen=True, slots=True)
+class Sizes:
+    """How many items there are, of which types, and how large a few of them are together.
+
+    Of an iterator only the number is known, if that: its items cannot be looked at without using them up.
+    """
+
+    count: int | None
+    types: frozenset[str] = frozenset()
+    total: float = 0.0
+
+    def like(self, other: Sizes) -> bool:
+        """Say whether other items are about as many and, where both are known, about as large, of the same types."""
+        if self.count is None or other.count is None or not near(self.count, other.count):
+            return False
+        return not (self.types and other.types) or (self.types == other.types and near(self.total, other.total))
+
+
+def near(one: float, other: float) -> bool:
+    """Say whether two numbers differ by no more than `ALIKE` times."""
+    return one <= ALIKE * other and other <= ALIKE * one
+
+
+def sizes_of(task: Task) -> Sizes:
+    """Return the sizes of a task's items."""
+    items = task.items
+    if not isinstance(items, (list, tuple, range)):
+        return Sizes(task.count)
+    few = items[:: max(1, len(items) // FEW)]
+    return Sizes(len(items), frozenset(type(item).__qualname__ for item in few), sum(map(size_of, few)))
+
+
+def size_of(item: object) -> float:
+    """Return what tells a large item from a small one: bytes of an array, length, a number itself; else 1."""
+    try:
+        if isinstance(item, (int, float)):
+            return abs(item)
+        size = getattr(item, "nbytes", None)
+        return float(size if isinstance(size, int) else len(item))  # type: ignore[arg-type]
+    except Exception:
+        return 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class Compared:
     """A comparison of this session, and the backend that it recommends."""
 
     comparison: Comparison
     pick: str
+    sizes: Sizes
 
 
 COMPARISONS: dict[tuple[str, str], Compared] = {}
@@ -62,15 +110,17 @@ def remember(task: Task, comparison: Comparison) -> None:
     from concompare import advise
 
     COMPARISONS.pop(key_of(task), None)
-    COMPARISONS[key_of(task)] = Compared(comparison, advise.pick(comparison).backend)
+    COMPARISONS[key_of(task)] = Compared(comparison, advise.pick(comparison).backend, sizes_of(task))
     for oldest in list(COMPARISONS)[:-REMEMBERED]:
         del COMPARISONS[oldest]
 
 
 def chosen_before(task: Task) -> Choice | None:
-    """Return what the last comparison of the same task recommends, or None."""
+    """Return what the last comparison of the same task recommends, if its items were like these; else None."""
     before = COMPARISONS.get(key_of(task))
-    if before is None or before.pick not in backends.names():
+    if before is None or before.pick not in backends.names() or before.comparison.scaling != "strong":
+        return None
+    if not sizes_of(task).like(before.sizes):
         return None
     from concompare import advise
 

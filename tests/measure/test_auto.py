@@ -1,0 +1,94 @@
+"""What `auto` remembers of comparisons, and when it takes it for another cell."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from concompare import auto
+from concompare.cells.task import Task, task_of
+from tests.measure.records import comparison, serial, trial
+
+
+@pytest.fixture(autouse=True)
+def nothing_compared_yet() -> Iterator[None]:
+    before = dict(auto.COMPARISONS)
+    auto.COMPARISONS.clear()
+    yield
+    auto.COMPARISONS.clear()
+    auto.COMPARISONS.update(before)
+
+
+def task(items: Any, name: str = "score") -> Task:
+    return task_of(math.sqrt, items, name=name)
+
+
+def remembered(items: Any, **more: Any) -> None:
+    fast = trial("processes", 4, [0.3] * 5, start_up=0.2)
+    auto.remember(task(items), comparison(serial(), fast, items=100, **more))
+
+
+def test_the_same_task_takes_what_its_last_comparison_picked() -> None:
+    remembered(list(range(1, 101)))
+    choice = auto.chosen_before(task(list(range(1, 101))))
+    assert choice is not None
+    assert (choice.backend, choice.workers) == ("processes", 4)
+    assert auto.chosen_before(task(list(range(1, 101)), name="other")) is None
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "taken"),
+    [
+        ([5] * 100, [5] * 150, True),
+        ([5] * 100, [5] * 300, False),  # three times as many
+        ([5] * 100, [5] * 30, False),
+        ([5] * 100, [50] * 100, False),  # ten times as large
+        ([5] * 100, [7] * 100, True),
+        ([5] * 100, ["5"] * 100, False),
+        (["ab"] * 9, ["ab" * 100] * 9, False),
+        ([np.zeros(10)] * 9, [np.zeros(15)] * 9, True),
+        ([np.zeros(10)] * 9, [np.zeros(1000)] * 9, False),
+        ([object()] * 9, [object()] * 9, True),
+        (range(100), range(100), True),
+        (range(100), iter(range(100)), False),  # cannot be looked at without using it up
+        (iter(range(100)), range(100), False),
+        ([], [], True),
+    ],
+)
+def test_other_items_are_probed_again(before: Any, now: Any, taken: bool) -> None:
+    remembered(before)
+    assert (auto.chosen_before(task(now)) is not None) is taken
+
+
+@pytest.mark.parametrize(("count", "taken"), [(120, True), (300, False), (None, False)])
+def test_of_an_iterator_only_the_number_is_asked(count: int | None, taken: bool) -> None:
+    remembered([(0, "a")] * 100)
+    unseen = iter([(0, "a")])
+    assert (auto.chosen_before(task_of(math.sqrt, unseen, count, name="score")) is not None) is taken
+    assert len(list(unseen)) == 1
+
+
+def test_a_comparison_of_the_same_work_for_every_worker_chooses_nothing() -> None:
+    remembered(range(100), scaling="weak")
+    assert auto.chosen_before(task(range(100))) is None
+
+
+def test_an_item_that_breaks_when_asked_for_its_length_is_an_item_like_others() -> None:
+    class Broken:
+        def __len__(self) -> int:
+            raise RuntimeError
+
+    assert auto.size_of(Broken()) == 1.0
+    assert auto.size_of(math.inf) == math.inf
+    assert auto.size_of(None) == 1.0
+
+
+def test_the_oldest_comparisons_are_given_up() -> None:
+    for number in range(auto.REMEMBERED + 3):
+        auto.remember(task([1], name=f"f{number}"), comparison(serial()))
+    assert len(auto.COMPARISONS) == auto.REMEMBERED
+    assert auto.COMPARISONS.get(auto.key_of(task([1], name="f0"))) is None
