@@ -79,9 +79,11 @@ def candidates(comparison: Comparison) -> list[Trial]:
     """Return the trials that may be picked: they ran, their results are not different ones, and they can be faster.
 
     A single worker does what the plain loop does and has to be handed its items as well: where it looks faster, the
-    machine was noisy. It is a candidate only where the plain loop is none.
+    machine was noisy. It is a candidate only where the plain loop is none. Native threads are capped by the user, not by
+    a magic, so a trial with those capped is told of by a finding instead.
     """
-    able = [t for t in comparison.trials if t.problem is None and t.same is not False and stats.used(t)]
+    known = [t for t in comparison.trials if t.native_threads is None]
+    able = [t for t in known if t.problem is None and t.same is not False and stats.used(t)]
     plain = any(t.backend == "serial" for t in able)
     return [t for t in able if t.workers > 1 or t.backend == "serial" or not plain]
 
@@ -153,9 +155,8 @@ def pick(comparison: Comparison) -> Pick:
         return Pick("serial", 1, None, seconds, reason_for_plain(comparison), others)
     between = stats.speed_up(chosen, serial) if serial is not None else None
     runs = break_even(chosen, serial, comparison) if serial is not None else None
-    native = f" ({chosen.native_threads} native threads each)" if chosen.native_threads else ""
     much = f"{between.mid:.3g}× as fast as the plain loop" if between is not None else "the fastest that ran"
-    reason = f"{name_of(chosen)}{native} is {much}."
+    reason = f"{name_of(chosen)} is {much}."
     line = f"%%parallel -b {chosen.backend} -w {chosen.workers}"
     return Pick(chosen.backend, chosen.workers, between, seconds, reason, others, runs, line)
 
@@ -194,6 +195,8 @@ def why_not(trial: Trial, chosen: Trial, comparison: Comparison) -> str:
         return "not timed"
     if stats.verdict(between) == "faster":
         return f"takes {between.mid:.2f}× as long as the pick"
+    if stats.verdict(between) == "slower" and trial.native_threads is not None:
+        return f"{1 / between.mid:.2f}× as fast as the pick, with native threads limited before it"
     serial = stats.serial_of(comparison)
     if stats.verdict(between) == "slower" and chosen is serial and trial.workers > 1:
         return f"saves {1000 * gain(trial, chosen, comparison):.3g} ms a run, less than it costs"

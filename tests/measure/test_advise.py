@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from concompare import advise
+from concompare import advise, diagnose
 from concompare.advise import Known
-from concompare.records import Comparison, Probe, Trial
+from concompare.records import Comparison, NativePool, Probe, Trial
 from tests.measure.records import ENVIRONMENT, comparison, serial, trial
 
 
@@ -139,3 +139,19 @@ def test_auto_takes_what_the_last_comparison_of_the_cell_picked() -> None:
     found = advise.choose(known(0.05, busy=0.02), last)
     assert (found.backend, found.workers) == ("processes", 4)
     assert "last comparison" in found.reason
+
+
+def test_a_trial_with_native_threads_capped_is_told_of_and_not_picked() -> None:
+    probe = Probe(item_seconds=(0.01,) * 10, item_cpu=(0.035,) * 10, native_pools=(NativePool("blas", "openblas", 4),))
+    crowded = trial("threads", 4, [1.2] * 5)
+    capped = trial("threads", 4, [0.5] * 5, native_threads=1)
+    known = comparison(serial(), crowded, capped, probe=probe)
+    best = advise.pick(known)
+    assert (best.backend, best.line) == ("serial", "")
+    assert (
+        dict(best.others)["threads × 4 (1 native)"]
+        == "2.00× as fast as the pick, with native threads limited before it"
+    )
+    (finding,) = [f for f in diagnose.find(known) if f.code == "oversubscribed"]
+    assert "with one native thread each they were 2.40× as fast" in finding.summary
+    assert "threadpool_limits(1)` in a cell before, then use -b threads -w 4: 2.00× as fast" in finding.advice

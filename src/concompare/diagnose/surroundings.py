@@ -49,11 +49,18 @@ def oversubscribed(comparison: Comparison) -> Finding | None:
         capped = next((t for t in trials if t.native_threads is not None), None)
         between = stats.speed_up(capped, worst) if capped is not None else None
         gave = f"; with one native thread each they were {formats.times(between.mid)} as fast" if between else ""
+        advice = "The plain loop uses the CPUs already; for workers set OMP_NUM_THREADS=1 before numpy is imported."
+        over_plain = evidence.speed(capped, comparison) if capped is not None else None
+        if capped is not None and over_plain is not None and stats.verdict(over_plain) == "faster":
+            advice = (
+                f"Run `import threadpoolctl; threadpoolctl.threadpool_limits(1)` in a cell before, then use -b"
+                f" {capped.backend} -w {capped.workers}: {formats.times(over_plain.mid)} as fast as the plain loop."
+            )
         return Finding(
             "oversubscribed",
             f"Items use {native} native threads (BLAS or OpenMP) each: {worst.workers} workers make"
             f" {worst.workers * native} for {formats.count(usable, 'CPU')}{gave}.",
-            "The plain loop uses the CPUs already; for workers set OMP_NUM_THREADS=1 before numpy is imported.",
+            advice,
             (("native threads", float(native)), ("threads in all", float(worst.workers * native))),
             (worst.backend, worst.workers),
         )
