@@ -64,8 +64,11 @@ SCALING = argument(
     choices=("strong", "weak"),
     help="strong: the same items for any number of workers; weak: the same number of items for each worker",
 )
-NOTHING: dict[str, str] = {}
-"""A display without a form takes no room in a front end; one with an empty text leaves an empty line."""
+NOTHING = {
+    "text/plain": "",
+    "text/html": "<style>.jp-OutputArea-child:has(.concompare-gone){display:none}</style><i class=concompare-gone></i>",
+}
+"""What takes no room: an empty text alone leaves an empty line, and of no form at all nbconvert complains."""
 BUDGET = argument("--budget", type=float, default=30.0, metavar="S", help="seconds for the comparison; default 30")
 
 
@@ -400,8 +403,11 @@ class Live:
 @contextmanager
 def plain_syntax_error(shell: Any) -> Iterator[None]:
     """Show a syntax error as a plain cell would: the line and the place in it, and no frames."""
+    from concompare.engine import unswallowed
+
     try:
-        yield
+        with unswallowed():
+            yield
     except SyntaxError as error:
         lines = shell.SyntaxTB.structured_traceback(type(error), error, [])
         raise BadSyntax(f"{error.msg} (line {error.lineno})", tuple(lines)) from None
@@ -413,8 +419,11 @@ def user_traceback(shell: Any, source: Source) -> Iterator[None]:
 
     IPython asks an exception for `_render_traceback_` before it formats one; ours and an interrupt have their own.
     """
+    from concompare.engine import unswallowed
+
     try:
-        yield
+        with unswallowed():
+            yield
     except Exception as error:
         if not hasattr(error, "_render_traceback_"):
             frames = user_frames(error.__traceback__, source.filename)

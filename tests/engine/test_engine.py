@@ -252,6 +252,29 @@ def test_an_interrupt_in_the_users_own_code_comes_at_once() -> None:
         press()
 
 
+def test_an_interrupt_after_the_last_look_at_it_is_not_lost() -> None:
+    with pytest.raises(KeyboardInterrupt), guarded():
+        press()
+    with guarded() as outer:
+        with pytest.raises(KeyboardInterrupt), guarded():
+            press()
+        assert not outer.interrupted
+
+
+def test_an_interrupt_that_python_swallows_comes_again() -> None:
+    class Last:
+        def __del__(self) -> None:
+            press()
+
+    def lose_the_last() -> None:
+        last: Any = Last()
+        del last
+        threading.Event().wait(10)
+
+    with pytest.raises(KeyboardInterrupt), guarded() as found, found.user_code():
+        lose_the_last()
+
+
 def test_the_handler_before_is_put_back() -> None:
     before = signal.getsignal(signal.SIGINT)
     with guarded():

@@ -137,7 +137,7 @@ class PoolExecutor(Executor):
         if cancel_futures:
             ending = threading.Thread(target=self.pool.terminate, daemon=True)
             ending.start()
-            ending.join(1.0)  # it would never end if somebody had killed a worker that waits with the queue's lock
+            ending.join(0.4)  # it would never end if somebody had killed a worker that waits with the queue's lock
         else:
             self.pool.close()
             if wait:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concompare.engine.interrupt import unswallowed
 from concompare.engine.outcome import Failure, Outcome, PassOptions, last
 from concompare.engine.output import show
 from concompare.engine.pooling import Pool, close_pools, lease, pools
@@ -21,4 +22,5 @@ __all__ = [
     "run_pass",
     "ship",
     "show",
+    "unswallowed",
 ]

@@ -6,8 +6,10 @@ KeyboardInterrupt on the spot where the user's own code runs in the notebook's t
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
@@ -21,6 +23,7 @@ class Guard:
 
     def __init__(self) -> None:
         self.interrupted = False
+        self.told = False
         self.in_user_code = 0
         self.wake: Callable[[], None] = lambda: None
 
@@ -36,8 +39,7 @@ class Guard:
         """Let an interrupt be raised on the spot: the notebook's own code runs here."""
         self.in_user_code += 1
         try:
-            if self.interrupted:
-                raise KeyboardInterrupt
+            self.check()
             yield
         finally:
             self.in_user_code -= 1
@@ -45,12 +47,38 @@ class Guard:
     def check(self) -> None:
         """Raise KeyboardInterrupt if the user has interrupted."""
         if self.interrupted:
+            self.told = True
             raise KeyboardInterrupt
 
 
 @contextlib.contextmanager
+def unswallowed() -> Iterator[None]:
+    """Send an interrupt again that Python raised where it can raise nothing: in a `__del__` or a weakref's callback.
+
+    Python would print "Exception ignored in …" and go on, and the user would have to interrupt twice.
+    """
+    before = sys.unraisablehook
+
+    def hook(unraisable: Any) -> None:
+        if unraisable.exc_type is KeyboardInterrupt:
+            threading.Timer(0.01, _thread.interrupt_main).start()
+        else:
+            before(unraisable)
+
+    sys.unraisablehook = hook
+    try:
+        yield
+    finally:
+        if sys.unraisablehook is hook:
+            sys.unraisablehook = before
+
+
+@contextlib.contextmanager
 def guarded() -> Iterator[Guard]:
-    """Take interrupts for the time of a pass; in other threads than the main one there are none to take."""
+    """Take interrupts for the time of a pass; in other threads than the main one there are none to take.
+
+    An interrupt that comes after the last look at it is raised at the end: none is lost.
+    """
     guard = Guard()
     if threading.current_thread() is not threading.main_thread():
         yield guard
@@ -65,6 +93,9 @@ def guarded() -> Iterator[Guard]:
         guard.interrupted = outer.interrupted and not outer_before
     signal.signal(signal.SIGINT, guard.handle)
     try:
-        yield guard
+        with unswallowed():
+            yield guard
     finally:
         signal.signal(signal.SIGINT, before)
+    if guard.interrupted and not guard.told:
+        raise KeyboardInterrupt

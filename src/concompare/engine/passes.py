@@ -413,7 +413,7 @@ class PassRun:
         self.order.keep_the_rest()
         if self.flying:
             self.pool.broken = True
-            if self.pool.shares_objects:
+            if self.pool.shares_objects or self.pool.backend.isolation == "interpreter":
                 self.unstoppable = stop_threads(self.pool)
             else:
                 self.pool.kill()

@@ -151,7 +151,7 @@ class Pool:
                 return
             folder = None
             call: tuple[Any, ...] = (linger, 0.1)
-            if near or self.backend.isolation == "thread":
+            if near or self.backend.isolation in ("thread", "interpreter"):
                 folder = self.folder or Path(tempfile.mkdtemp(prefix=f"concompare-{os.getpid()}-"))
                 call = (meet, str(folder), self.workers, PATIENCE)
             with starting():

@@ -28,6 +28,7 @@ def stop_threads(pool: Pool) -> tuple[str, ...]:
     """
     executor = pool.executor
     threads = threads_of(executor)
+    inside: set[threading.Thread] = getattr(executor, "threads", set())
     pool.kill()
     end = time.monotonic() + GRACE
     busy = [thread for thread in threads if is_busy(thread)]
@@ -38,7 +39,10 @@ def stop_threads(pool: Pool) -> tuple[str, ...]:
     while busy and time.monotonic() < end:
         busy[0].join(0.01)
         busy = [thread for thread in busy if thread.is_alive() and is_busy(thread)]
-    return tuple(dict.fromkeys(call_of(thread) for thread in busy))
+    for thread in inside:  # their interpreters have been told; they are gone as soon as that is done
+        thread.join(max(0.0, end - time.monotonic()))
+    calls = [call_of(thread) for thread in busy]
+    return tuple(dict.fromkeys([*calls, *("a sub-interpreter" for thread in inside if thread.is_alive())]))
 
 
 def threads_of(executor: object) -> list[threading.Thread]:
