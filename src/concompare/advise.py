@@ -79,8 +79,8 @@ def candidates(comparison: Comparison) -> list[Trial]:
     """Return the trials that may be picked: they ran, their results are not different ones, and they can be faster.
 
     A single worker does what the plain loop does and has to be handed its items as well: where it looks faster, the
-    machine was noisy. It is a candidate only where the plain loop is none. Native threads are capped by the user, not by
-    a magic, so a trial with those capped is told of by a finding instead.
+    machine was noisy. It is a candidate only where the plain loop is none. Native threads are capped by the user and by
+    no magic, so a trial with those capped is told of by a finding instead.
     """
     known = [t for t in comparison.trials if t.native_threads is None]
     able = [t for t in known if t.problem is None and t.same is not False and stats.used(t)]
