@@ -51,7 +51,7 @@ def execute(notebook: Any, folder: Path, *, show: bool) -> None:
     """Run a notebook's cells in order, each shown as it ends."""
 
     def shown(cell: Any, cell_index: int, execute_reply: Any) -> None:
-        cell.outputs = [output for output in cell.outputs if output.get("data") != {}]  # where a live display stood
+        cell.outputs = [output for output in cell.outputs if not is_gone(output)]
         if show and cell.cell_type == "code":
             print(text_of(cell), flush=True)
 
@@ -65,6 +65,11 @@ def execute(notebook: Any, folder: Path, *, show: bool) -> None:
     )
     client.execute()
     notebook.metadata = {"kernelspec": notebook.metadata["kernelspec"], "language_info": {"name": "python"}}
+
+
+def is_gone(output: Any) -> bool:
+    """Say whether all that an output shows is where a bar or a live table stood."""
+    return output.get("data", {}).get("text/plain") == ""
 
 
 def text_of(cell: Any) -> str:

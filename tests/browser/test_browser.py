@@ -92,6 +92,15 @@ def check_report(report: Locator) -> None:
     assert report.evaluate("report => report.scrollWidth <= report.clientWidth")
 
 
+def check_no_empty_room(sheet: Sheet, number: int) -> None:
+    """Where a bar or a live table stood there is no room left."""
+    found = sheet.outputs(number)
+    places = [found.nth(place) for place in range(found.count())]
+    heights = [place.evaluate("output => output.getBoundingClientRect().height") for place in places]
+    assert 0 in heights
+    assert [height for height, place in zip(heights, places, strict=True) if height and not place.inner_text()] == []
+
+
 def check_watched(states: list[list[float]]) -> None:
     """The live table stood in one place, filled up, and changed at most four times a second."""
     assert len(states) >= 4
@@ -119,6 +128,7 @@ def test_a_comparison_fills_its_table_and_ends_in_one_report(lab: Lab, page: Pag
     report = sheet.report(2)
     expect(page.locator("progress")).to_have_count(0)
     assert report.count() == 1
+    check_no_empty_room(sheet, 2)
     check_watched(page.evaluate("seen"))
     check_report(report)
     check_pictures(report, dark=False)
@@ -201,6 +211,7 @@ def test_a_run_shows_its_progress_and_then_its_summary(lab: Lab, page: Page) -> 
     assert "50 items in " in sheet.text(2)
     assert re.findall(r"at \d+", sheet.text(2)) == ["at 0", "at 20", "at 40"]
     expect(bar).to_have_count(0)
+    check_no_empty_room(sheet, 2)
     sheet.take("summary", 2)
     sheet.run(3)
     assert "True" in sheet.text(3)
@@ -227,6 +238,7 @@ def test_the_interrupt_button_frees_the_cell(magic: str, lab: Lab, page: Page) -
     expect(sheet.outputs(2).filter(has_text="KeyboardInterrupt")).to_be_visible()
     assert "Traceback" not in sheet.text(2)
     expect(page.locator("progress")).to_have_count(0)
+    check_no_empty_room(sheet, 2)
     sheet.take(f"interrupted-{name}", 2)
     sheet.run(3)
     assert "42" in sheet.text(3)

@@ -164,7 +164,8 @@ def test_a_comparison_shows_how_far_it_is_in_one_place_and_clears_it(notebook: N
     cell = notebook.run("%%concompare -b serial,threads -w 2 --budget 3\nresults = [work(n) for n in range(40)]")
     assert len(cell.displays) == 1
     assert "Comparing" in cell.shown
-    assert cell.updates[-1] == {}
+    assert cell.updates[-1]["text/plain"] == ""
+    assert "concompare-gone" in cell.updates[-1]["text/html"]
     assert "Traceback" not in cell.stderr
 
 
@@ -199,7 +200,8 @@ def test_a_long_run_shows_its_progress_and_takes_it_away(notebook: Notebook) -> 
     notebook.run("def wait(n):\n    time.sleep(0.25)\n    return n")
     cell = notebook.run("%%parallel -b threads -w 2\nresults = [wait(n) for n in range(12)]")
     assert re.search(r"wait: .* \d+/12 ", cell.displays[0]["text/plain"])
-    assert cell.updates[-1] == {}
+    assert cell.updates[-1]["text/plain"] == ""
+    assert "concompare-gone" in cell.updates[-1]["text/html"]
     assert "12 items" in cell.displays[-1]["text/plain"]
     assert cell.stderr == ""
     short = notebook.run("%%parallel -b threads -w 2\nresults = [wait(n) for n in range(2)]")
