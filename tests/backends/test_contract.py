@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
 import threading
@@ -42,6 +43,8 @@ def backend(request: pytest.FixtureRequest, no_leaks: None, coroutines: Callable
         pytest.skip(reason)
     if found.name == "asyncio":
         coroutines()
+    if found.isolation == "interpreter" and "np." in inspect.getsource(request.function):
+        pytest.skip("numpy does not support sub-interpreters")
     return found
 
 

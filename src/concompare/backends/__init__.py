@@ -22,6 +22,7 @@ FAMILIES = {
     "forkserver": "processes",
     "spawn": "processes",
     "loky": "loky",
+    "interpreters": "interpreters",
     "asyncio": "loop",
     "thread-per-item": "classic",
     "process-per-item": "classic",

@@ -233,8 +233,8 @@ class Pool:
             shutil.rmtree(self.folder, ignore_errors=True)
             self.folder = None
 
-    def board(self) -> list[tuple[int, int, float]]:
-        """Return for each worker: process id, the item it computes (−1: none), and since when."""
+    def board(self) -> list[tuple[int, int, float, int]]:
+        """Return for each worker: process id, the item it computes (−1: none), since when, its peak in bytes."""
         if self.folder is None:
             return []
         try:
