@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
+import os
 import pickle
 import sys
+import time
 from collections.abc import Callable, Iterator
 from types import BuiltinFunctionType, FunctionType, ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
-from concompare.parcels import function_parts
+from concompare.parcels import function_parts, pack
 
 LARGEST = 100_000
 """Bytes of a captured object's pickle up to which it is watched."""
@@ -137,3 +140,180 @@ def sow(seed: int, position: int) -> None:
         numpy.random.seed(list(memoryview(word).cast("I")))
     if "torch" in sys.modules:
         sys.modules["torch"].manual_seed(int.from_bytes(word[:8], "little") >> 1)
+
+
+# ------------------------------------------------------------------- what a few items do, seen in a throw-away process
+
+
+class Deed(NamedTuple):
+    """Something that an item was about to do outside its process.
+
+    Attributes:
+        kind: "write", "delete", "program" or "connection".
+        what: The file, program or host.
+        item: Its place among the items that were tried.
+        places: (file, line) of the code that did it, from the outermost call to the innermost.
+    """
+
+    kind: str
+    what: str
+    item: int
+    places: tuple[tuple[str, int], ...]
+
+
+class Tried(NamedTuple):
+    """What trying a few items showed.
+
+    Attributes:
+        values: Their packed results, in order; None where there is none or it is large.
+        again: Their packed results when they ran the other way round, in the order of the items.
+        deeds: What was stopped.
+        changed: Captured objects that differ afterwards; `drawn`: sources of random numbers that were drawn from.
+        seconds: What it took.
+    """
+
+    values: tuple[bytes | None, ...]
+    again: tuple[bytes | None, ...]
+    deeds: tuple[Deed, ...]
+    changed: tuple[str, ...]
+    drawn: tuple[str, ...]
+    seconds: float
+
+
+class Stopped(BaseException):
+    """Raised in a throw-away process in the place of what an item was about to do."""
+
+
+WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+DEEDS = {
+    **dict.fromkeys(("os.remove", "os.rmdir", "shutil.rmtree"), "delete"),
+    **dict.fromkeys(
+        ("os.rename", "os.mkdir", "os.truncate", "os.chmod", "os.chown", "os.link", "os.symlink", "shutil.move"),
+        "write",
+    ),
+    **dict.fromkeys(
+        ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "os.forkpty", "os.kill"),
+        "program",
+    ),
+    **dict.fromkeys(("socket.connect", "socket.sendto", "socket.sendmsg", "sqlite3.connect"), "connection"),
+}
+"""Audit events that reach beyond the process, and what they are called; opening for writing is looked at apart."""
+
+
+RELATIVE = frozenset({"os.remove", "os.rmdir", "os.mkdir"})
+"""Events whose path may be relative to an open folder, their last argument."""
+
+
+def within(path: Any, folder: Any) -> Any:
+    """Return a path with the open folder that it is relative to, where that can be told."""
+    if not isinstance(folder, int) or folder < 0:
+        return path
+    try:
+        return os.path.join(os.readlink(f"/proc/self/fd/{folder}"), words_of(path))
+    except OSError:
+        return path
+
+
+class Auditor:
+    """Stops everything that reaches beyond the process, while an item runs. A hook stays until its process ends."""
+
+    def __init__(self) -> None:
+        self.item = -1
+        self.deeds: list[Deed] = []
+        self.own: list[str] = [os.devnull]
+        sys.addaudithook(self.hear)
+
+    def hear(self, event: str, arguments: tuple[Any, ...]) -> None:
+        """Stop an event of the item that runs now, if it reaches beyond the process."""
+        if self.item < 0:
+            return
+        if event == "open":
+            path, mode, flags = arguments
+            writes = any(letter in "wxa+" for letter in mode or "") or (mode is None and bool(flags & WRITING))
+            if writes and not isinstance(path, int):
+                self.stop("write", path)
+        elif event in ("tempfile.mkstemp", "tempfile.mkdtemp"):
+            self.own.append(os.fspath(arguments[0]))  # what it makes there is gone or nobody else's
+        elif event in DEEDS:
+            what = arguments[1] if event.startswith("socket.") else arguments[0]
+            self.stop(DEEDS[event], within(what, arguments[-1]) if event in RELATIVE else what)
+
+    def stop(self, kind: str, what: Any) -> None:
+        """Record a deed and stop it, but for what Python writes when it imports, and temporary files."""
+        name = words_of(what)
+        if "__pycache__" in name or name == ":memory:" or name.startswith(("/proc/self/", "/dev/tty")):
+            return
+        if any(name.startswith(own) for own in self.own if os.sep in own):
+            return
+        places = []
+        frame = sys._getframe(2)
+        while frame is not None:
+            if frame.f_code.co_filename.startswith("<frozen importlib"):
+                return
+            places.append((frame.f_code.co_filename, frame.f_lineno))
+            frame = frame.f_back  # type: ignore[assignment]
+        self.deeds.append(Deed(kind, name, self.item, tuple(reversed(places))))
+        raise Stopped
+
+
+def words_of(what: Any) -> str:
+    """Return a path, command or address as text."""
+    if isinstance(what, bytes):
+        return os.fsdecode(what)
+    if isinstance(what, (str, os.PathLike)):
+        return os.fspath(what)
+    if isinstance(what, tuple):
+        return ":".join(map(str, what[:2]))
+    return str(what)
+
+
+def try_items(blob: bytes, items: tuple[bytes, ...], seconds: float) -> Tried:
+    """Run a few items, then the same the other way round, and say what they did; for a process that ends after it.
+
+    Args:
+        blob: The function, pickled with what it captures.
+        items: The pickled items.
+        seconds: Time after which no further item of an order is begun.
+    """
+    import tempfile
+
+    began = time.perf_counter()
+    tempfile.gettempdir()  # which tries to write when it is first asked
+    sys.stdout = sys.stderr = io.StringIO()
+    function = pickle.loads(blob)
+    watch = Watch(function)
+    states = watch.states()
+    auditor = Auditor()
+    values = run_audited(auditor, function, items, list(range(len(items))), began + seconds)
+    changed, drew = watch.changed(), tuple(name for name, _ in drawn(states, watch.states()))
+    again: tuple[bytes | None, ...] = ()
+    if not auditor.deeds and None not in values:
+        order = list(reversed(range(len(items))))
+        again = run_audited(auditor, pickle.loads(blob), items, order, began + 2 * seconds)
+    return Tried(values, again, tuple(auditor.deeds), changed, drew, time.perf_counter() - began)
+
+
+def run_audited(
+    auditor: Auditor, function: Callable[[Any], Any], items: tuple[bytes, ...], order: list[int], end: float
+) -> tuple[bytes | None, ...]:
+    """Run items in an order and return their pickled results in the order of the items; errors are results too."""
+    found: list[bytes | None] = [None] * len(items)
+    for place in order:
+        if time.perf_counter() > end:
+            break
+        item = pickle.loads(items[place])
+        auditor.item = place
+        try:
+            value = function(item)
+        except Stopped:
+            break
+        except Exception as error:
+            value = (type(error).__name__, str(error))
+        finally:
+            auditor.item = -1
+        try:
+            data = pack(value)
+        except Exception:
+            break
+        found[place] = data if len(data) <= LARGEST else None
+    return tuple(found)

@@ -81,6 +81,11 @@ def gen(n):
     for k in range(int(n) % 4):
         yield k + 1
 
+def gen_fails(n):
+    yield 1
+    yield fails(n)
+    yield 2
+
 def loud(n):
     for k in range(2):
         print("making", k)
@@ -282,7 +287,12 @@ CALLS = [
     "pure",
     "pure",
     "pure",
+    "pure",
+    "pure",
     "halve",
+    "fails",
+    "fails",
+    "fails",
     "fails",
     "tell",
     "remember",
@@ -361,6 +371,9 @@ ITERABLES = [
     "made",
     "sorted([{e}, {e}])",
     "(pure(n) for n in [{v}, 1])",
+    "(fails(n) for n in [{v}, 1, {v}])",
+    "map(fails, [1, {v}])",
+    "gen_fails({v})",
     "map(pure, [{v}, 2])",
     "reversed(xs[:2])",
     "drain(1)",

@@ -17,6 +17,7 @@ LAYERS = (
     {
         "measure",
         "trials",
+        "audit",
         "plain",
         "planner",
         "calibrating",
@@ -32,7 +33,7 @@ LAYERS = (
     {"render"},
     {"report"},
     {"auto", "running"},
-    {"api", "options"},
+    {"api", "options", "testing"},
     {"magics"},
 )
 RANK = {room: rank for rank, rooms in enumerate(LAYERS) for room in rooms}

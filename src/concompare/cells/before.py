@@ -42,7 +42,7 @@ def refuse_patches(world: World, statement: ast.stmt) -> None:
         if isinstance(holder, (ast.Name, ast.Attribute)) and is_patched(world, holder):
             what = ast.unparse(holder)
             text = f"changes `{what}` just before the loop, so it cannot be seen what it does there"
-            raise CellRefused(f"{text}. Put that into a cell of its own.", node.lineno)
+            raise CellRefused(f"{text}. Put that into a cell of its own.", holder.lineno)
 
 
 def is_patched(world: World, holder: ast.expr) -> bool:

@@ -153,6 +153,8 @@ def check(world: World, name: str, line: int, atoms: bool, wishes: Wishes) -> No
     for effect in Analyzer(world, {CALLED: item}).look(call).effects:
         if effect.kind == "forbidden":
             raise CellRefused(f"`{effect.place}`: {effect.text}, so the items cannot run in parallel.", line)
+        if effect.kind == "file":
+            world.outside[(line, f"`{effect.place or name}` {effect.text}")] = None
         reason = reason_of(effect, world, seeded=wishes.seeded)
         if reason is not None:
             raise Reason(line, reason.text, reason.remedy).refusal()

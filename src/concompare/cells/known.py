@@ -119,7 +119,9 @@ READERS = frozenset(
 
 FILE_METHODS = frozenset(
     words("""
-    write_text write_bytes unlink mkdir rmdir rename replace_ touch symlink_to chmod
+    write_text write_bytes unlink mkdir rmdir replace_ touch symlink_to chmod to_csv to_parquet to_excel
+    to_pickle to_hdf to_feather to_sql to_stata savefig imsave save_model save_pretrained write_image
+    write_html
     """)
 )
 
@@ -171,6 +173,20 @@ FRESH_MODULES = frozenset(
 )
 """Modules whose functions return nothing that they were given, or only what nobody can change."""
 
+DOUBTFUL = frozenset(
+    words("""
+    asyncio concurrent ctypes dbm ftplib http imaplib importlib mailbox mmap multiprocessing nntplib os
+    poplib pty runpy shelve shutil signal smtplib socket socketserver sqlite3 ssl subprocess telnetlib
+    tempfile threading urllib webbrowser xmlrpc
+    """)
+)
+"""Modules of the standard library whose functions may reach beyond the process."""
+
+SURE = frozenset(sys.stdlib_module_names) - DOUBTFUL | frozenset(
+    words("builtins posixpath ntpath numpy scipy pandas tqdm")
+)
+"""Packages whose functions are taken as known: they change nothing but what is listed here."""
+
 ALIASING_NUMPY = frozenset(
     words("""
     asarray asanyarray ascontiguousarray ravel reshape squeeze transpose swapaxes moveaxis rollaxis atleast_1d
@@ -185,6 +201,20 @@ RANDOM_MAKERS = frozenset(
     """)
 )
 EFFECT_FUNCTIONS = {
+    "numpy.save": "writes files",
+    "numpy.savez": "writes files",
+    "numpy.savez_compressed": "writes files",
+    "numpy.savetxt": "writes files",
+    "joblib.dump": "writes files",
+    "torch.save": "writes files",
+    "cv2.imwrite": "writes files",
+    "imageio.imwrite": "writes files",
+    "os.symlink": "makes links",
+    "os.link": "makes links",
+    "os.kill": "ends programs",
+    "shutil.copytree": "writes files",
+    "shutil.make_archive": "writes files",
+    "urllib.request.urlretrieve": "writes files",
     "os.remove": "deletes files",
     "os.unlink": "deletes files",
     "os.rename": "renames files",

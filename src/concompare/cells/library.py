@@ -74,10 +74,12 @@ def call_installed(an: Analyzer, name: str, node: ast.Call, given: Arguments, th
         name = written
     module, _, short = name.rpartition(".")
     owner = getattr(thing, "__self__", None)
+    if root_of(name) not in known.SURE and name not in known.NAMED:
+        an.world.trusted[name] = None
     effects_by_name(an, name, node, owner)
     changes_by_name(an, name, node, given, thing)
     callbacks.apply_callables(an, node, given)
-    root = name.partition(".")[0].lstrip("_")
+    root = root_of(name)
     if name in ("copy.deepcopy", "operator.index") or (module.lstrip("_") in known.FRESH_MODULES):
         return NOTHING
     if root in ("collections", "itertools", "functools", "operator") or name == "copy.copy":
@@ -85,6 +87,11 @@ def call_installed(an: Analyzer, name: str, node: ast.Call, given: Arguments, th
     if root == "numpy" and short not in known.ALIASING_NUMPY:
         return Value(inside=given.all.all)
     return extracted(given.all)
+
+
+def root_of(name: str) -> str:
+    """Return the package of a dotted name."""
+    return name.partition(".")[0].lstrip("_")
 
 
 def is_random(owner: Any) -> bool:
@@ -132,6 +139,8 @@ def effects_of_method(
 ) -> None:
     """Record what a method does, by the type of its object where that is known, else by the method's name."""
     name, known_kind = func.attr, kind is not MISSING
+    if not followed and name not in known.READERS | known.MUTATORS | known.FILE_METHODS and not is_reader(kind):
+        an.world.trusted[f".{name}"] = None
     logs = known_kind and issubclass(kind, logging.Logger)
     if logs or (name in LOGGING and "log" in ast.unparse(func.value).lower()):
         an.effect("print", node, "logs")

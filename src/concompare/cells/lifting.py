@@ -123,7 +123,8 @@ def evaluated(program: Program, namespace: dict[str, Any]) -> tuple[Any, Any]:
     if isinstance(items, (dict, set, frozenset)) or type(items).__name__ in ("dict_items", "dict_keys", "dict_values"):
         items = list(items)
     stops = loop.stops is not None or program.parts.stops
-    if stops and isinstance(loop.items[0], ast.Name) and iter(items) is items:
+    shared = any(is_iterator(namespace.get(name)) for name in names.reads(*loop.items)) if stops else False
+    if shared or (stops and isinstance(loop.items[0], ast.Name) and iter(items) is items):
         text = "stopping early leaves the iterator where the plain loop would not. Make it a list first."
         raise CellRefused(text, loop.line)
     return items, bar
@@ -326,6 +327,9 @@ def split(world: World, loop: Loop, wishes: Wishes) -> Parts:
             f"the loop gives `{name}` a new value while the items depend on it. Make them a list first.", loop.line
         )
     parts = splitter.split()
+    for effect in [effect for part in parts.head for effect in splitter.look(part).effects if effect.kind == "file"]:
+        where = f"`{effect.place}` " if effect.place and effect.place != "·inner" else ""
+        world.outside[(effect.line, f"{where}{effect.text}")] = None
     parts.walked = set(walked) - same_place - (set() if lazy else walking.copied_roots(world, loop))
     return parts
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import copy
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -362,3 +363,12 @@ def may_swallow(node: ast.AST) -> bool:
 
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+
+
+def as_read(target: ast.expr) -> ast.expr:
+    """Return an assignment target as the expression that reads it."""
+    made = copy.deepcopy(target)
+    for part in ast.walk(made):
+        if isinstance(part, (ast.Name, ast.Tuple, ast.List, ast.Starred, ast.Subscript, ast.Attribute)):
+            part.ctx = ast.Load()
+    return made

@@ -6,10 +6,11 @@ import ast
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from concompare.cells import calls, known, names
+from concompare.cells import calls, known, names, walking
 from concompare.cells.loops import located
 from concompare.cells.parts import MADE, Alias, Check, Pull, Statements, assigned, escapes, is_still, loaded, works
-from concompare.cells.values import NOTHING
+from concompare.cells.values import LAZY, NOTHING
+from concompare.errors import CellRefused
 
 if TYPE_CHECKING:
     from concompare.cells.split import Splitter
@@ -22,9 +23,7 @@ def split_for(splitter: Splitter, node: ast.For) -> Split | None:
     if node.orelse or any(escapes(part) for part in node.body) or splitter.reason(node.iter) is not None:
         return None
     inner_names = names.stored(node.target)
-    if inner_names & (splitter.loop.bound | set(splitter.carried)) or inner_names & names.writes(*node.body):
-        return None
-    if any(splitter.an.local.get(name, NOTHING).own & splitter.changed for name in inner_names):
+    if not can_split(splitter, node, inner_names):
         return None
     kept = splitter.save()
     turn = splitter.placeholder(node)
@@ -52,37 +51,66 @@ def split_for(splitter: Splitter, node: ast.For) -> Split | None:
         return None
     splitter.take(splitter.look(node.iter))
     splitter.did_work = splitter.did_work or works(node.iter)
-    again = can_walk_again(splitter, node.iter)
-    items = node.iter
-    first: Statements = []
-    if not again:
-        name = splitter.placeholder(node)
-        spread = located(ast.Starred(node.iter, ast.Load()), node.iter)
-        first.append(assigned(name, located(ast.List([spread], ast.Load()), node.iter)))
-        items = loaded(name, node.iter)
+    lazy = is_lazy(splitter, node.iter)
+    first, items, walked, note = items_of_turns(splitter, node, lazy)
     carried = sorted(needed)
     start: Statements = [assigned(name, located(ast.Constant(None), node)) for name in sorted(ours)]
     method = located(ast.Attribute(loaded(turn, node), "append", ast.Load()), node)
     values = located(ast.Tuple([loaded(name, node) for name in carried], ast.Load()), node)
     collect = located(ast.Expr(located(ast.Call(method, [values], []), node)), node)
     first.append(assigned(turn, located(ast.List([], ast.Load()), node)))
-    first.append(located(ast.For(node.target, items, [*start, *head, collect], []), node))
+    first.append(located(ast.For(node.target, items, [*note, *start, *head, collect], []), node))
     splitter.stepped = True
     splitter.replayed |= inner_names | {name for name in written if not name.startswith(MADE)}
-    if splitter.started:
-        first.append(splitter.step(node))
     flip = located(ast.Attribute(loaded(turn, node), "reverse", ast.Load()), node)
     second: Statements = [
         located(ast.Expr(located(ast.Call(flip, [], []), node)), node),
-        located(ast.For(node.target, items, [Pull(turn, carried, node), *tail], []), node),
+        located(ast.For(node.target, walked, [Pull(turn, carried, node), *tail], []), node),
     ]
+    if lazy or splitter.started:
+        first.append(splitter.step(node))
+    if lazy:  # it may have raised after a turn that was whole
+        second.append(Check(splitter.steps))
     return first, second
+
+
+def items_of_turns(splitter: Splitter, node: ast.For, lazy: bool) -> tuple[Statements, ast.expr, ast.expr, Statements]:
+    """Return what an inner loop needs first, what head and tail walk, and what each turn of the head notes."""
+    if not lazy and can_walk_again(splitter, node.iter):
+        return [], node.iter, node.iter, []
+    name = splitter.placeholder(node)
+    again = loaded(name, node.iter)
+    if not lazy:
+        spread = located(ast.Starred(node.iter, ast.Load()), node.iter)
+        return [assigned(name, located(ast.List([spread], ast.Load()), node.iter))], again, again, []
+    method = located(ast.Attribute(again, "append", ast.Load()), node)
+    call = located(ast.Call(method, [names.as_read(node.target)], []), node)
+    start = assigned(name, located(ast.List([], ast.Load()), node.iter))
+    return [start], node.iter, again, [located(ast.Expr(call), node)]
+
+
+def can_split(splitter: Splitter, node: ast.For, inner_names: set[str]) -> bool:
+    """Tell whether an inner loop's own names and items are such that its turns can be computed beforehand."""
+    if inner_names & (splitter.loop.bound | set(splitter.carried)) or inner_names & names.writes(*node.body):
+        return False
+    if any(splitter.an.local.get(name, NOTHING).own & splitter.changed for name in inner_names):
+        return False
+    return not prints(splitter, [node.iter]) and not reused(splitter, node.iter)
+
+
+def is_lazy(splitter: Splitter, node: ast.expr) -> bool:
+    """Tell whether what an inner loop walks is made turn by turn, so that it may raise between two turns."""
+    with splitter.an.fresh():
+        return LAZY in splitter.an.value(node).own
 
 
 def split_walk(splitter: Splitter, node: ast.For) -> Split | None:
     """Let the head compute what an inner loop walks, where the loop itself has to stay in the tail."""
     if splitter.reason(node.iter) is not None or not works(node.iter) or node.orelse or any(map(works, node.body)):
         return None
+    if prints(splitter, [node.iter]) or reused(splitter, node.iter):
+        return None
+    lazy = is_lazy(splitter, node.iter)
     if any(splitter.an.local.get(name, NOTHING).own & splitter.changed for name in names.stored(node.target)):
         return None
     if any(escapes(part) for part in node.body):
@@ -90,14 +118,25 @@ def split_walk(splitter: Splitter, node: ast.For) -> Split | None:
     splitter.take(splitter.look(node.iter))
     splitter.did_work = True
     name = splitter.placeholder(node)
-    spread = located(ast.Starred(node.iter, ast.Load()), node.iter)
-    first: Statements = [assigned(name, located(ast.List([spread], ast.Load()), node.iter))]
-    if splitter.started:
+    first: Statements = [assigned(name, located(ast.List([], ast.Load()), node.iter))]
+    method = located(ast.Attribute(loaded(name, node.iter), "extend", ast.Load()), node.iter)
+    first.append(located(ast.Expr(located(ast.Call(method, [node.iter], []), node.iter)), node.iter))
+    if lazy or splitter.started:
         first.append(splitter.step(node))
-    return first, [located(ast.For(node.target, loaded(name, node.iter), node.body, []), node)]
+    second: Statements = [located(ast.For(node.target, loaded(name, node.iter), node.body, []), node)]
+    return first, [*second, Check(splitter.steps)] if lazy else second
 
 
-def prints(splitter: Splitter, head: Sequence[ast.stmt]) -> bool:
+def reused(splitter: Splitter, node: ast.expr) -> bool:
+    """Tell whether what is walked gives one object several times, changed in between."""
+    try:
+        walking.refuse_reuse(splitter.world, splitter.loop, [node])
+    except CellRefused:
+        return True
+    return False
+
+
+def prints(splitter: Splitter, head: Sequence[ast.AST]) -> bool:
     """Tell whether the head of an inner loop prints, which the plain loop would do between the turns of the tail."""
     return any(effect.kind == "print" for part in head for effect in splitter.look(part).effects)
 

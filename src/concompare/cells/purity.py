@@ -373,7 +373,7 @@ class Analyzer:
             return
         self.operators(node, found)
         assert isinstance(node.target, (ast.Subscript, ast.Attribute))
-        self.value(loading(node.target))
+        self.value(names.as_read(node.target))
         self.store(node.target, found)
 
     def _do_For(self, node: ast.For | ast.AsyncFor) -> None:
@@ -493,13 +493,3 @@ class Analyzer:
         for name in node.names:
             self.effect("rebind", node, f"changes the closure variable `{name}`", {self.tags.get(name, name)})
         self.declared |= set(node.names)
-
-
-def loading(target: ast.Subscript | ast.Attribute) -> ast.expr:
-    """Return a store target as the expression that reads it."""
-    made: ast.expr
-    if isinstance(target, ast.Subscript):
-        made = ast.Subscript(target.value, target.slice, ast.Load())
-    else:
-        made = ast.Attribute(target.value, target.attr, ast.Load())
-    return ast.copy_location(made, target)

@@ -137,6 +137,9 @@ class Splitter(Judge):
             tail += second
             self.note(second)
             if isinstance(statement, (ast.Break, ast.Continue, ast.Raise)):
+                left = [*statements][[*statements].index(statement) + 1 :]
+                if any(isinstance(part, ast.AnnAssign) for part in flattened(left)):
+                    raise Reason(left[0].lineno, "annotates a name where nothing ever comes").refusal()
                 break
         return head, tail
 

@@ -70,6 +70,11 @@ class World:
         namespace: The notebook's names.
         before: The statements of the cell that run before the loop.
         assume_pure: Take every call that cannot be seen as one that changes nothing.
+
+    Attributes:
+        steady: Nothing before the loop changes what the notebook's objects hold.
+        trusted: Installed functions of which nothing is known, taken as changing nothing.
+        outside: What the workers do beyond their process, as far as the source shows: line and predicate.
     """
 
     def __init__(self, namespace: Mapping[str, Any], before: list[ast.stmt], *, assume_pure: bool = False) -> None:
@@ -83,6 +88,8 @@ class World:
         self.summaries: dict[Any, Any] = {}
         self.by_name: dict[str, list[Any]] = {}
         self.steady = True
+        self.trusted: dict[str, None] = {}
+        self.outside: dict[tuple[int, str], None] = {}
         for statement in before:
             self.define(statement)
 
