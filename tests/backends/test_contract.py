@@ -22,7 +22,7 @@ from concompare.errors import CannotShip, UnknownBackend, WorkerDied
 
 CLUSTERS = ("dask",)
 ALL = [name for name in backends.names() if name not in CLUSTERS]
-POOLED = [name for name in ALL if name != "serial"]
+POOLED = [name for name in ALL if name != "serial" and backends.find(name).unavailable() is None]
 FAR = [name for name in ALL if backends.find(name).isolation == "process"]
 NEAR = [name for name in ALL if backends.find(name).isolation == "thread"]
 NOTEBOOK: dict[str, Any] = {"__name__": "__main__", "__builtins__": __builtins__}
