@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from concompare import auto
+from concompare import api, auto, probes, running
 from concompare.cells.task import Task, task_of
 from tests.measure.records import comparison, serial, trial
 
@@ -92,3 +92,21 @@ def test_the_oldest_comparisons_are_given_up() -> None:
         auto.remember(task([1], name=f"f{number}"), comparison(serial()))
     assert len(auto.COMPARISONS) == auto.REMEMBERED
     assert auto.COMPARISONS.get(auto.key_of(task([1], name="f0"))) is None
+
+
+def test_the_probe_ends_with_the_item_that_passes_its_time_however_many_there_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[int] = []
+
+    def slow(x: int) -> int:
+        probes.spin(2 * auto.PROBE)
+        seen.append(x)
+        return x
+
+    def stop(task: Task, messages: Any, left: int | None) -> Any:
+        raise LookupError(f"{left} left after {len(seen)}")
+
+    monkeypatch.setattr(auto, "choose", stop)
+    with pytest.raises(LookupError, match="999 left after 1"):
+        running.run(task_of(slow, range(1000)), api.request_of(("auto",), None))

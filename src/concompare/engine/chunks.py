@@ -55,12 +55,14 @@ class Chunker:
         count: Number of items, or None when not known.
         fixed: Items per message where the user or the backend says so.
         cost: Seconds that a message costs by itself, where that was measured.
+        bulk: Items of the very first messages when there are plenty.
     """
 
     workers: int
     count: int | None
     fixed: int | None = None
     cost: float = 0.0
+    bulk: int = FIRST_BULK
     taken: int = 0
     largest: int = 0
     measured: int = 0
@@ -109,8 +111,8 @@ class Chunker:
         if mean is None:
             plenty = self.count is None or self.count > PLENTY * self.workers
             if plenty and self.count is not None and self.weighed:
-                return max(FIRST_BULK, int(min(self.count / (2 * self.workers), LARGEST_MESSAGE / self.item_bytes)))
-            return FIRST_BULK if plenty else 1
+                return max(self.bulk, int(min(self.count / (2 * self.workers), LARGEST_MESSAGE / self.item_bytes)))
+            return self.bulk if plenty else 1
         mean = max(mean, 1e-9)
         size = max(TARGET, COSTS * self.cost) / mean
         if self.count is not None:

@@ -86,7 +86,7 @@ class PlainLoop:
 
     def run(self, items: Iterator[Any], count: int | None) -> None:
         """Take items chunk by chunk, which costs little even for tiny ones; a tail runs after each all the same."""
-        chunker = Chunker(1, count, self.options.chunk)
+        chunker = Chunker(1, count, self.options.chunk, bulk=1)  # nothing waits for the first items: look after one
         in_turns = self.on_value is not None and self.many is None and self.options.output == "show"
         while not self.outcome.stopped:
             each, size = chunker.each, chunker.next()
