@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 
-PROBE = 0.05
+PROBE = 0.03
 """Seconds for which first items run in the plain loop before there is a choice; the item that passes it is the last."""
 ALIKE = 2.0
 """Times as many or as large, up to which items are like those of the last comparison."""
