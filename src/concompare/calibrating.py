@@ -44,7 +44,7 @@ class Calibrating:
         """Run the plain loop on a growing prefix, then on some items of every stretch of the input."""
         plain, count, budget = self.plain, len(self.plain.items), self.wishes.budget
         done, step = 0, 1
-        while done < count and self.spent() < PREFIX:
+        while done < count and (done == 0 or self.spent() < PREFIX):
             plain.run(range(done, min(count, done + step)))
             done, step = min(count, done + step), step * 2
         for wanted in STRETCHES:
