@@ -69,7 +69,7 @@ def execute(notebook: Any, folder: Path, *, show: bool) -> None:
 
 def is_gone(output: Any) -> bool:
     """Say whether all that an output shows is where a bar or a live table stood."""
-    return output.get("data", {}).get("text/plain") == ""
+    return bool(output.get("data", {}).get("text/plain") == "")
 
 
 def text_of(cell: Any) -> str:

@@ -134,6 +134,34 @@ def test_without_the_style_sheet_each_picture_is_there_once_and_on_white() -> No
     assert {image["style"] for image in images} == {"background:#fff"}
 
 
+KEPT = {"src", "width", "height", "alt", "title", "scope", "align", "colspan", "max", "value", "href"}
+
+
+def sanitised(html: str) -> str:
+    """Return what is left where style sheets, classes, styles and addresses with data are taken away, as on GitHub."""
+    bare = re.sub(r"<style>.*?</style>", "", html, flags=re.S)
+    return re.sub(r' ([a-z]+)="[^"]*"', lambda found: found[0] if found[1] in KEPT else "", bare)
+
+
+def test_without_styles_and_classes_a_report_is_still_readable() -> None:
+    bare = sanitised(html_of(view("mocked")))
+    assert "class=" not in bare
+    assert "style" not in bare
+    page = Page(bare)
+    words = " ".join("".join(page.text).split())
+    said = view("mocked")
+    assert words.startswith(
+        f"{said.headline} {said.interval} {said.change} {said.because} Run it that way: {said.line}"
+    )
+    first = said.table.rows[0]
+    assert "".join([first.cells[0], " ← pick", *first.cells[1:]]) in re.sub(r"\s+", " ", "".join(page.text))
+    assert all(row.cells[0] in words and row.note in words for row in said.table.rows)
+    assert all(f"{remark.code} {remark.summary} {remark.advice}" in words for remark in said.remarks)
+    assert [summary for summary in page.all("summary")] == [{}] * len(said.folds)
+    assert {cell.get("align") for cell in page.all("th") if cell.get("scope") == "row"} == {"left"}
+    assert all(image["alt"] and image["width"] and image["height"] for image in page.all("img"))
+
+
 def test_each_theme_has_its_own_picture() -> None:
     page = Page(html_of(view("mocked")))
     dark = re.findall(r"--cc-d\d:url\((.*?)\)", page.css)
