@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from concompare.formats import clean
+
 
 class ConcompareError(Exception):
     """Base of every error that concompare raises."""
 
     def _render_traceback_(self) -> list[str]:
         """Show one line in a notebook, where a traceback through our frames would say nothing."""
-        return [f"{type(self).__name__}: {self}"]
+        return [f"{type(self).__name__}: {clean(str(self))}"]
 
 
 class BadOption(ConcompareError, ValueError):

@@ -10,7 +10,7 @@ from types import CodeType, TracebackType
 from typing import Any
 
 from concompare.errors import CannotShip, RemoteError, WorkerDied
-from concompare.formats import size
+from concompare.formats import one_line, size
 
 SHORT = reprlib.Repr()
 SHORT.maxstring = SHORT.maxother = 60
@@ -22,8 +22,7 @@ def short_repr(item: Any) -> str:
         text = SHORT.repr(item)
     except Exception:
         text = f"<{type(item).__name__}>"
-    text = " ".join(text.split())
-    return text if len(text) <= 80 else text[:77] + "…"
+    return one_line(text, 78)
 
 
 def rebuild(packed: dict[str, Any]) -> BaseException:

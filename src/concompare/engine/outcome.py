@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from concompare.formats import clean
 from concompare.records import Pass
 
 
@@ -76,7 +77,7 @@ class Failure:
         return False
 
     def __repr__(self) -> str:
-        return f"<Failure: item {self.index} ({self.item}): {type(self.error).__name__}: {self.error}>"
+        return clean(f"<Failure: item {self.index} ({self.item}): {type(self.error).__name__}: {self.error}>")
 
 
 @dataclass(slots=True)
