@@ -1,10 +1,11 @@
 """How far the pick of a comparison is from the best there is, on known work.
 
-    python benchmarks/regret.py [--only python,sleep,…] [--blocks 3] [--budget 30] [--json FILE]
+    python benchmarks/regret.py [--only python,sleep,…] [--blocks 3] [--budget 30] [--words] [--json FILE]
 
 For each workload one comparison decides; then every way that it tried runs the whole work again in the same run,
-interleaved, which is the truth. Regret is the pick's time over the best one's, less 1. Printed too: whether the pick is
-slower than the plain loop, how long deciding took, and which findings there were against the one expected.
+interleaved, which is the truth. Regret is the pick's time over the best one's, less 1; ways with other results than the
+plain loop's do not count. Printed too: whether the pick is slower than the plain loop, how long deciding took and how
+much of the plan that was, and which findings there were against those expected. With `--words` all that they say.
 """
 
 from __future__ import annotations
@@ -78,7 +79,8 @@ def workloads(folder: Path, port: int) -> Iterator[Workload]:
     """Yield the workloads; `folder` is for their files, `port` that of the server."""
     yield Workload("python", count, [60_000] * 300, ("scales-well", "gil-bound"), ("waits", "releases-gil"))
     yield Workload("tiny", lambda x: x * x, list(range(50_000)), ("too-small",), ("gil-bound", "waits"))
-    yield Workload("skewed", count, [500 * i for i in range(240)], (), ("waits", "releases-gil"))
+    skewed = [500 * i for i in range(240)]
+    yield Workload("skewed", count, skewed, ("gil-bound", "scales-well"), ("waits", "releases-gil"))
 
     def sleep(x: int) -> int:
         time.sleep(0.01)
@@ -99,7 +101,7 @@ def workloads(folder: Path, port: int) -> Iterator[Workload]:
     def read(path: str) -> int:
         return len(words.findall(Path(path).read_text(encoding="utf-8", errors="replace")))
 
-    yield Workload("files", read, paths, (), ("waits", "releases-gil"))
+    yield Workload("files", read, paths, ("gil-bound", "startup-bound", "too-small"), ("waits", "releases-gil"))
 
     def waves(seed: int) -> float:
         x = np.random.default_rng(seed).random(400_000)
@@ -111,7 +113,7 @@ def workloads(folder: Path, port: int) -> Iterator[Workload]:
         a = np.random.default_rng(seed).random((500, 500))
         return float((a @ a).trace())
 
-    yield Workload("blas", multiply, list(range(60)), (), ("gil-bound", "waits"))
+    yield Workload("blas", multiply, list(range(60)), ("oversubscribed", "results-differ"), ("gil-bound", "waits"))
     data = os.urandom(1_500_000)
     yield Workload(
         "hashing",
@@ -126,8 +128,9 @@ def workloads(folder: Path, port: int) -> Iterator[Workload]:
     pattern = re.compile(r"(\w+)\s+(\d+)\s+(\w+)")
     yield Workload("regex", lambda x: len(pattern.findall(text)) + x, list(range(250)), ("gil-bound",), ("waits",))
     arrays = [np.full(400_000, float(i)) for i in range(80)]
-    yield Workload("big arguments", lambda a: float(np.sqrt(a).sum()), arrays, (), ("gil-bound", "waits"))
-    yield Workload("big results", lambda i: np.full(400_000, float(i)) ** 1.5, list(range(80)), (), ("waits",))
+    large = ("transfer-bound", "releases-gil", "scales-well")
+    yield Workload("big arguments", lambda a: float(np.sqrt(a).sum()), arrays, large, ("gil-bound", "waits"))
+    yield Workload("big results", lambda i: np.full(400_000, float(i)) ** 1.5, list(range(80)), large, ("waits",))
 
     path = str(folder / "numbers.sqlite")
     with contextlib.closing(sqlite3.connect(path)) as base, base:
@@ -138,20 +141,21 @@ def workloads(folder: Path, port: int) -> Iterator[Workload]:
         with contextlib.closing(sqlite3.connect(path)) as own:
             return float(own.execute("select sum(v) from numbers where k = ?", (k,)).fetchone()[0])
 
-    yield Workload("sqlite", query, list(range(97)) * 3, (), ("waits",))
+    yield Workload("sqlite", query, list(range(97)) * 3, ("releases-gil", "scales-well"), ("waits", "gil-bound"))
 
     def mixed(x: int) -> int:
         time.sleep(0.004)
         return count(40_000) + x
 
-    yield Workload("mixed", mixed, list(range(150)), (), ())
+    yield Workload("mixed", mixed, list(range(150)), ("waits", "scales-well", "releases-gil"), ())
     yield Workload("few items", count, [5_000_000] * 3, ("too-few-items", "scales-well"), ("waits",))
     table = {i: float(i) for i in range(400_000)}
 
     def look_up(x: int) -> float:
         return sum(table[(x * 7919 + i) % 400_000] for i in range(40_000))
 
-    yield Workload("big captured", look_up, list(range(250)), (), ("waits", "releases-gil"))
+    captured = ("gil-bound", "scales-well", "startup-bound")
+    yield Workload("big captured", look_up, list(range(250)), captured, ("waits", "releases-gil"))
 
 
 @dataclass
@@ -166,9 +170,11 @@ class Row:
     over_plain: float
     plain: float
     deciding: float
+    planned: float
     expected: bool
     absurd: tuple[str, ...]
     findings: tuple[str, ...]
+    words: tuple[str, ...]
 
 
 def decide(work: Workload, budget: float) -> tuple[Comparison, float]:
@@ -220,11 +226,13 @@ def judge(work: Workload, budget: float, blocks: int, folder: Path | None = None
     if folder is not None:
         record(comparison, folder)
     pick = advise.pick(comparison)
-    arms = [(t.backend, t.workers) for t in comparison.trials if t.problem is None or t.problem.startswith("stopped")]
+    ran = [t for t in comparison.trials if t.problem is None or t.problem.startswith("stopped")]
+    arms = list(dict.fromkeys((t.backend, t.workers) for t in ran if t.same is not False and t.native_threads is None))
     known = truth(work, arms, blocks)
     best = min(known, key=lambda arm: known[arm])
     mine, plain = known[pick.backend, pick.workers], known["serial", 1]
-    codes = tuple(finding.code for finding in diagnose.find(comparison))
+    findings = diagnose.find(comparison)
+    codes = tuple(finding.code for finding in findings)
     return Row(
         name=work.name,
         pick=f"{pick.backend} × {pick.workers}",
@@ -234,28 +242,31 @@ def judge(work: Workload, budget: float, blocks: int, folder: Path | None = None
         over_plain=mine / plain - 1,
         plain=plain,
         deciding=deciding,
+        planned=comparison.plan.estimate if comparison.plan is not None else 0.0,
         expected=not work.expected or bool(set(work.expected) & set(codes)) or "machine-busy" in codes,
         absurd=tuple(code for code in codes if code in work.absurd),
         findings=codes,
+        words=(pick.reason, *(f"{finding.code}: {finding.summary} {finding.advice}" for finding in findings)),
     )
 
 
 def show(rows: Sequence[Row]) -> None:
     """Print the table and what it comes to."""
-    print(f"{'work':14} {'plain':>8} {'decided':>8}  {'pick':14} {'best':14} {'regret':>7} {'vs plain':>8}  findings")
+    named = f"{'work':14} {'plain':>8} {'decided':>8} {'of plan':>7}  {'pick':14} {'best':14}"
+    print(f"{named} {'regret':>7} {'vs plain':>8}  findings")
     for row in rows:
         mark = "" if row.expected else " MISSING"
         absurd = f" ABSURD: {', '.join(row.absurd)}" if row.absurd else ""
-        print(
-            f"{row.name:14} {row.plain:7.2f}s {row.deciding:7.1f}s  {row.pick:14} {row.best:14} {row.regret:7.0%}"
-            f" {row.over_plain:+8.0%}  {', '.join(row.findings)}{mark}{absurd}"
-        )
+        times = f"{row.plain:7.2f}s {row.deciding:7.1f}s {row.deciding / row.planned:7.0%}"
+        ways = f"{row.pick:14} {row.best:14} {row.regret:7.0%} {row.over_plain:+8.0%}"
+        print(f"{row.name:14} {times}  {ways}  {', '.join(row.findings)}{mark}{absurd}")
     regrets = [row.regret if row.missed >= advise.LEAST_GAIN else 0.0 for row in rows]
     late = [r.name for r in rows if r.deciding > 30 or (r.plain > 3 and r.deciding > 4 * r.plain)]
     print(f"\nmean regret {statistics.mean(regrets):.1%}, worst {max(regrets):.0%}", end="")
     print(f" (what misses less than {1000 * advise.LEAST_GAIN:.0f} ms counts as none)")
     print(f"more than 10 % slower than the plain loop: {[r.name for r in rows if r.over_plain > 0.1] or 'none'}")
     print(f"decided too late: {late or 'none'}")
+    print(f"more than 10 % over the plan: {[r.name for r in rows if r.deciding > 1.1 * r.planned] or 'none'}")
     print(f"expected finding missing: {[r.name for r in rows if not r.expected] or 'none'}")
     print(f"absurd finding: {[r.name for r in rows if r.absurd] or 'none'}")
 
@@ -267,6 +278,7 @@ def main() -> None:
     parser.add_argument("--blocks", type=int, default=3, help="timed runs of every way for the truth")
     parser.add_argument("--budget", type=float, default=30.0)
     parser.add_argument("--json", help="write the rows there")
+    parser.add_argument("--words", action="store_true", help="print what the findings say")
     parser.add_argument("--record", type=Path, help="write the comparisons into this folder, for the tests")
     options = parser.parse_args()
     chosen = [name for name in options.only.split(",") if name]
@@ -284,6 +296,8 @@ def main() -> None:
             server.communicate()
     print(file=sys.stderr)
     show(rows)
+    for row in rows if options.words else ():
+        print(f"\n{row.name}", *row.words, sep="\n  ")
     if options.json:
         Path(options.json).write_text(json.dumps([row.__dict__ for row in rows], indent=1), encoding="utf-8")
 
