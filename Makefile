@@ -7,12 +7,13 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 NOTEBOOKS := $(wildcard demo_notebooks/*.ipynb)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check rest lint types notebooks refresh-notebooks browser docs picture lab oldest stress by-hand clean
+.PHONY: help demo test generated check rest lint types notebooks refresh-notebooks browser docs picture lab oldest stress by-hand clean
 
 help:
 	@echo "make demo      run the quickstart notebook, print its report, write build/demo.html"
 	@echo "make test      run the tests"
 	@echo "make check     ruff, mypy, the tests, JupyterLab in a real browser, the notebooks and the docs"
+	@echo "make generated lift 20,000 generated cells and compare what they leave with plain execution"
 	@echo "make docs      build the documentation: build/docs/index.html"
 	@echo "make lab       open JupyterLab on the demo notebooks"
 	@echo "make oldest    run the tests with the oldest versions of everything"
@@ -25,6 +26,10 @@ demo: $(VENV)/test.stamp
 
 test: $(VENV)/test.stamp
 	$(BIN)/python -m pytest $(or $(TESTS),--ignore=tests/browser)
+
+# 20,000 cells take some 10 minutes. CELLS=... for another number, SEED=... to draw the same ones again.
+generated: $(VENV)/test.stamp
+	CONCOMPARE_CELLS=$(or $(CELLS),20000) $(if $(SEED),CONCOMPARE_SEED=$(SEED)) $(BIN)/python -m pytest tests/cells/test_generated.py --numprocesses=0
 
 check: lint types test browser notebooks docs
 

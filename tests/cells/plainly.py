@@ -59,12 +59,18 @@ class Tally:
         return f"cells: {len(self.wrong)} wrong results, {needless}{drawn}"
 
 
+@functools.cache
+def compiled(setup: str) -> types.CodeType:
+    """Compile some setup as a cell whose source can be found."""
+    filename = f"<setup {next(COUNTER)}>"
+    linecache.cache[filename] = (len(setup), None, setup.splitlines(keepends=True), filename)
+    return compile(setup, filename, "exec", dont_inherit=True)
+
+
 def fresh(setup: str) -> dict[str, Any]:
     """Return a notebook's names after some setup, run as cells of their own."""
     namespace: dict[str, Any] = {"__name__": "__main__", "__builtins__": __builtins__}
-    filename = f"<setup {next(COUNTER)}>"
-    linecache.cache[filename] = (len(setup), None, setup.splitlines(keepends=True), filename)
-    exec(compile(setup, filename, "exec", dont_inherit=True), namespace)
+    exec(compiled(setup), namespace)
     return namespace
 
 

@@ -21,7 +21,7 @@ def cells_in(name: str) -> list[tuple[str, str]]:
     return list(zip(parts[1::2], (cell.rstrip("\n") for cell in parts[2::2]), strict=True))
 
 
-LIFTED = cells_in("lift_loops.txt") + cells_in("lift_expressions.txt")
+LIFTED = cells_in("lift_loops.txt") + cells_in("lift_expressions.txt") + cells_in("lift_errors.txt")
 REFUSED = cells_in("refuse.txt")
 COULD = cells_in("could.txt")
 

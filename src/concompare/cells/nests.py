@@ -228,10 +228,12 @@ def split_handler(
         name = splitter.placeholder(handler)
         first.append(assigned(name, loaded(handler.name, handler)))
         gone = located(ast.Delete([located(ast.Name(handler.name, ast.Del()), handler)]), handler)
-        tail = [assigned(handler.name, loaded(name, handler)), *tail, gone]
-        splitter.replayed.add(handler.name)
+        end = tail[-1:] if isinstance(tail[-1], (ast.Continue, ast.Break)) else []
+        tail = tail[: len(tail) - len(end)]
         if any(escapes(part) for part in tail):
             return None
+        tail = [assigned(handler.name, loaded(name, handler)), *tail, gone, *end]
+        splitter.replayed.add(handler.name)
     made = located(ast.ExceptHandler(handler.type, handler.name, [*first, *head]), handler)
     return made, tail
 
