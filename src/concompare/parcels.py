@@ -106,6 +106,13 @@ def segment(path: str) -> mmap.mmap:
     return found
 
 
+def let_go(folder: str) -> None:
+    """Close the mapped files of a folder: its pool is gone."""
+    for path in [path for path in SEGMENTS if path.startswith(folder)]:
+        with contextlib.suppress(BufferError):  # something still reads it: it goes with its last reader
+            SEGMENTS.pop(path).close()
+
+
 def unpack(parcel: Parcel, lent: list[Any] | None = None) -> Any:
     """Rebuild what pack() made, on the shared memory itself; what was lent to the values is collected in `lent`."""
     buffers = [lend(*place) for place in parcel.places]

@@ -13,12 +13,19 @@ import mmap
 import os
 import signal
 import struct
+import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
 from concompare.streams import display
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
 
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -31,8 +38,8 @@ THREAD_VARIABLES = (
 )
 """Environment variables by which native libraries size their thread pools, read when they are loaded."""
 
-BOARD = struct.Struct("<qqd")
-"""A worker's line on the board: its process id, the item it computes (from 0, −1 for none), and since when."""
+BOARD = struct.Struct("<qqdq")
+"""A worker's line on the board: process id, the item it computes (from 0, −1: none), since when, its peak in bytes."""
 
 
 class Place:
@@ -46,8 +53,18 @@ class Place:
         self.mark(-1)
 
     def mark(self, item: int) -> None:
-        """Say which item is being computed now (−1: none)."""
-        BOARD.pack_into(self.map, self.offset, os.getpid(), item, time.perf_counter())
+        """Say which item is being computed now (−1: none); between items also how much memory it took so far."""
+        if item < 0:
+            self.peak = peak_memory()
+        BOARD.pack_into(self.map, self.offset, os.getpid(), item, time.perf_counter(), self.peak)
+
+
+def peak_memory() -> int:
+    """Return the most bytes that this process had in memory so far; 0 where the system does not tell."""
+    if resource is None:
+        return 0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(peak if sys.platform == "darwin" else peak * 1024)
 
 
 PLACE: list[Place] = []
@@ -169,6 +186,9 @@ class StopItem(BaseException):
 RUNNING: dict[int, str] = {}
 """The threads of this process that compute items, and for which pass."""
 
+STOPPED: deque[str] = deque(maxlen=64)
+"""The passes that have been stopped last: what arrives of them later is not computed."""
+
 STOPPING = threading.Lock()
 
 
@@ -194,6 +214,7 @@ def stop(turn: str) -> int:
     import ctypes
 
     with STOPPING:
+        STOPPED.append(turn)
         idents = [ident for ident, running in RUNNING.items() if running == turn]
         for ident in idents:
             ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), ctypes.py_object(StopItem))

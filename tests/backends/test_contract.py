@@ -521,6 +521,16 @@ def f(x):
     assert outcome.values == engine.run_pass(define(source), range(4), pool, engine.PassOptions(seed=3)).values
 
 
+def test_threads_leave_the_warm_processes_alone(no_leaks: None) -> None:
+    processes, threads = backends.find("processes"), backends.find("threads")
+    with engine.lease(processes, 2) as first:
+        engine.run_pass(abs, range(4), first)
+    with engine.lease(threads, 2) as between:
+        engine.run_pass(abs, range(4), between)
+    with engine.lease(processes, 2) as second:
+        assert second is first
+
+
 @pytest.mark.parametrize("name", ["processes", "spawn", "loky"])
 def test_an_item_may_use_workers_of_its_own(name: str, no_leaks: None) -> None:
     source = """

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import re
 import signal
+import threading
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -119,19 +121,27 @@ def test_a_warm_worker_never_runs_old_code(backend: str, notebook: Notebook) -> 
     assert notebook.value("results") == [n * 3 + 100 for n in range(10)]
 
 
-BUSY = "def job(n):\n    print('go', flush=True) if n == 0 else None\n    x = 0\n    while True:\n        x += 1"
-SLEEPING = "def job(n):\n    time.sleep(0.01 if n == 0 else 600)\n    return n"
+BUSY = (
+    "def job(n):\n    pathlib.Path(place, str(n)).touch()\n    end = time.time() + 6\n    while time.time() < end: pass"
+)
+SLEEPING = "def job(n):\n    pathlib.Path(place, str(n)).touch()\n    time.sleep(0.01 if n == 0 else 600)\n    return n"
+
+
+def wait_for(path: Path) -> None:
+    """Return when an item has made its file, so that it runs."""
+    end = time.monotonic() + 20
+    while not path.exists():
+        assert time.monotonic() < end, f"{path.name} did not begin"
+        threading.Event().wait(0.02)
 
 
 @pytest.mark.parametrize("backend", [*BOTH_KINDS, "loky", "mp-pool", "process-per-item"])
 @pytest.mark.parametrize("kind", ["busy", "sleeping"])
-def test_an_interrupt_frees_the_cell(kind: str, backend: str, own_notebook: Notebook) -> None:
-    own_notebook.run(BUSY.replace("while True", "while x < 3_000_000_000") if kind == "busy" else SLEEPING)
-    if backend == "threads" and kind == "busy":
-        own_notebook.run("def job(n):\n    end = time.time() + 6\n    while time.time() < end: pass")
+def test_an_interrupt_frees_the_cell(kind: str, backend: str, own_notebook: Notebook, tmp_path: Path) -> None:
+    own_notebook.run(f"import pathlib\nplace = {str(tmp_path)!r}\n{BUSY if kind == 'busy' else SLEEPING}")
     own_notebook.run(f"%%parallel -b {backend} -w 2 --quiet\nwarm = [str(n) for n in range(4)]", check=False)
     request = own_notebook.start(f"%%parallel -b {backend} -w 2\nresults = [job(n) for n in range(50)]")
-    time.sleep(1.5)
+    wait_for(tmp_path / "1")
     began = time.monotonic()
     own_notebook.interrupt()
     cell = own_notebook.finish(request, 20)
@@ -145,10 +155,11 @@ def test_an_interrupt_frees_the_cell(kind: str, backend: str, own_notebook: Note
     assert own_notebook.value("results") == [str(n) for n in range(6)]
 
 
-def test_an_interrupted_comparison_frees_the_cell(own_notebook: Notebook) -> None:
-    own_notebook.run("def job(n):\n    time.sleep(0.3)\n    return n")
+def test_an_interrupted_comparison_frees_the_cell(own_notebook: Notebook, tmp_path: Path) -> None:
+    place = f"import pathlib\nplace = {str(tmp_path)!r}\n"
+    own_notebook.run(place + "def job(n):\n    pathlib.Path(place, str(n)).touch()\n    time.sleep(0.3)\n    return n")
     request = own_notebook.start("%%concompare --budget 60\nresults = [job(n) for n in range(100)]")
-    time.sleep(2.5)
+    wait_for(tmp_path / "2")
     began = time.monotonic()
     own_notebook.interrupt()
     cell = own_notebook.finish(request, 20)

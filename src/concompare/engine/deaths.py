@@ -67,7 +67,7 @@ class Inquest:
         from concompare.backends.base import kill_processes
 
         now = self.clock()
-        for pid, item, since in self.pool.board():
+        for pid, item, since, _ in self.pool.board():
             if pid and item >= 0 and now - since > limit:
                 self.timed_out[item] = now - since
                 kill_processes([process for process in self.processes() if process.pid == pid])
@@ -89,7 +89,9 @@ class Inquest:
         if self.pool.lasting:
             return self.judge_apart(lost)
         codes = self.exit_codes(error)
-        board = {item: pid for pid, item, _ in self.pool.board() if pid and item >= 0}
+        lines = self.pool.board()
+        board = {item: pid for pid, item, _, _ in lines if pid and item >= 0}
+        self.peaks.update({pid: max(peak, self.peaks.get(pid, 0)) for pid, _, _, peak in lines if pid and peak})
         suspects = {item for item, pid in board.items() if codes.get(pid, 0) not in (0, None)}
         verdicts: list[tuple[Chunk, int, BaseException]] = []
         again: list[Chunk] = []

@@ -22,6 +22,7 @@ from concompare.engine.interrupt import guarded
 from concompare.engine.shipping import surroundings
 from concompare.errors import BackendUnavailable
 from concompare.outpost import nothing
+from concompare.parcels import let_go
 from concompare.workplace import BOARD, THREAD_VARIABLES, begin, linger, meet
 
 IDLE = 300.0
@@ -230,6 +231,7 @@ class Pool:
         self.processes = []
         if self.folder is not None:
             release_alive(self.folder)
+            let_go(str(self.folder))
             shutil.rmtree(self.folder, ignore_errors=True)
             self.folder = None
 
@@ -396,7 +398,9 @@ def take(backend: Backend, workers: int, native_threads: int | None, state: str)
     """Take a fitting pool off the warm ones; close those that no longer fit the notebook's surroundings."""
     found = None
     for pool in list(WARM):
-        if (pool.near or pool.lasting) and (pool.state != state or not pool.alive()):
+        # Threads need no surroundings, so to ask for them says nothing about the others'.
+        outdated = state != "" and pool.state != state
+        if (pool.near or pool.lasting) and (outdated or not pool.alive()):
             pool.close()
         elif found is None and (pool.backend, pool.workers, pool.native_threads) == (backend, workers, native_threads):
             WARM.remove(pool)
