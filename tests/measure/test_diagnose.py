@@ -274,3 +274,30 @@ def test_results_that_differ_by_rounding_get_another_next_step() -> None:
     assert "OMP_NUM_THREADS" in finding.advice
     (finding,) = [f for f in diagnose.find(comparison(serial(), by_rounding, by_more)) if f.code == "results-differ"]
     assert "last digits" not in finding.summary
+
+
+def advice(known: Comparison, code: str) -> str:
+    return next(f.advice for f in diagnose.find(known) if f.code == code)
+
+
+def test_no_advice_contradicts_another() -> None:
+    assert "use threads" not in advice(sending(), "transfer-bound")
+    assert "processes, once less is sent to them" in advice(sending(), "gil-bound")
+    assert "use threads" not in advice(starting(), "startup-bound")
+    assert advice(gil(), "gil-bound").startswith("Use processes for this")
+    copying = replace(sending(), trials=(serial(), threads(1.5), processes(1.1, sending=0.6, computing=0.275)))
+    assert "or use threads, which copy nothing" in advice(copying, "transfer-bound")
+
+
+def test_fewer_workers_are_advised_where_they_take_as_long() -> None:
+    assert advice(few(), "too-few-items").endswith("(at least 16), or use -w 3, which take as long.")
+    odd = trial("processes", 2, [0.67] * 5, items=3, shares={"idle": 0.25})
+    plain = trial("serial", 1, [1.0] * 5, items=3, shares={})
+    three = replace(COMPUTING, item_seconds=(0.33,) * 3, item_cpu=(0.33,) * 3)
+    assert advice(comparison(plain, odd, items=3, probe=three), "too-few-items").endswith("(at least 8).")
+
+
+def test_threads_on_a_busy_machine_are_not_said_to_scale() -> None:
+    plain = trial("serial", 1, times(1.0), shares={"waiting": 0.4})
+    crowd = comparison(plain, threads(3.6, waiting=0.3), probe=COMPUTING)
+    assert {f.code for f in diagnose.find(crowd)} == {"machine-busy"}

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 from concompare import formats, stats
-from concompare.diagnose import evidence
+from concompare.diagnose import evidence, gil
 from concompare.records import Comparison, Finding, Trial
 
-SENDING = 0.25
-"""Share of workers × wall spent sending and packing from which on it is what holds processes back."""
-LARGE = 50_000
-"""Bytes per item, there and back, from which on sending is about their size and not about their number."""
 TINY = 0.0005
 """Seconds of an item below which handing it over costs about as much as computing it."""
 SHORT = 0.05
@@ -53,22 +51,17 @@ def too_small(comparison: Comparison) -> Finding | None:
 
 def transfer_bound(comparison: Comparison) -> Finding | None:
     """Processes spend their time on sending and packing large items or results."""
-    probe = comparison.probe
-    moved = (probe.bytes_in or 0) + (probe.bytes_out or 0)
-    trials = evidence.ran(comparison, evidence.PROCESSES, least=2)
-    best = evidence.fastest(trials, comparison) or evidence.fastest(
-        evidence.ran(comparison, evidence.PROCESSES), comparison
-    )
-    sending = evidence.share(best, "sending")
-    if best is None or sending is None or sending < SENDING or moved < LARGE:
+    found, probe = evidence.transferring(comparison), comparison.probe
+    if found is None:
         return None
+    best, sending, moved = found
     most = "items" if (probe.bytes_in or 0) >= (probe.bytes_out or 0) else "results"
     instead = "a path or an index and load it in the worker" if most == "items" else "back only what is needed of it"
     return Finding(
         "transfer-bound",
         f"{best.label or best.backend} × {best.workers} spend {formats.percent(sending)} of their time on sending and"
-        f" packing (from {formats.percent(SENDING)}): {formats.size(moved)} per item, most of it {most}.",
-        f"Send {instead}, or use threads, which copy nothing.",
+        f" packing (from {formats.percent(evidence.SENDING)}): {formats.size(moved)} per item, most of it {most}.",
+        f"Send {instead}." if gil.held_up(comparison) else f"Send {instead}, or use threads, which copy nothing.",
         (("sending share", sending), ("bytes per item", float(moved))),
         (best.backend, best.workers),
     )
@@ -85,13 +78,14 @@ def startup_bound(comparison: Comparison) -> Finding | None:
     saved = pass_seconds * (1 - 1 / between.mid)
     if stats.verdict(between) != "faster" or best.start_up < STARTING * pass_seconds or saved >= best.start_up:
         return None
-    runs = best.start_up / saved
+    runs = math.ceil(best.start_up / saved)
+    once = "keep the plain loop" if gil.held_up(comparison) else "keep the plain loop or use threads"
     return Finding(
         "startup-bound",
         f"Starting {best.workers} {best.label or best.backend} takes {formats.seconds(best.start_up)}, and a run saves"
-        f" {formats.seconds(saved)}: it pays back after {runs:.0f} runs while the workers stay warm.",
-        "Worth it for a cell that is run again and again; for a single run keep the plain loop or use threads.",
-        (("start-up", best.start_up), ("saved per run", saved), ("runs", runs)),
+        f" {formats.seconds(saved)}: it pays back after {formats.count(runs, 'run')} while the workers stay warm.",
+        f"Worth it for a cell that is run again and again; for a single run {once}.",
+        (("start-up", best.start_up), ("saved per run", saved), ("runs", float(runs))),
         (best.backend, best.workers),
     )
 
@@ -102,12 +96,14 @@ def too_few_items(comparison: Comparison) -> Finding | None:
     items = comparison.subject.items
     if best is None or idle is None or items >= ROUNDS * best.workers or unevenness(comparison) >= UNEVEN:
         return None
+    rounds = math.ceil(items / best.workers)
+    enough = math.ceil(items / rounds)  # workers that need as many rounds
+    fewer = f", or use -w {enough}, which take as long" if 1 < enough < best.workers else ""
     return Finding(
         "too-few-items",
         f"{formats.count(items, 'item')} for {best.workers} workers: they have nothing to run"
         f" {formats.percent(idle)} of the time (from {formats.percent(IDLE)}).",
-        f"Split the work into more, smaller items (at least {ROUNDS * best.workers}), or use a worker count that"
-        f" divides {items}.",
+        f"Split the work into more, smaller items (at least {ROUNDS * best.workers}){fewer}.",
         (("items", float(items)), ("idle share", idle)),
         (best.backend, best.workers),
     )

@@ -14,6 +14,10 @@ BUSY = 0.15
 """Share of the time ready but without a CPU, with no more workers than CPUs, on a machine that is busy."""
 CAPACITY = 0.65
 """CPUs' worth per spinning process, up to the physical cores, below which the machine is busy (or shared)."""
+SENDING = 0.25
+"""Share of workers × wall spent sending and packing from which on it is what holds processes back."""
+LARGE = 50_000
+"""Bytes per item, there and back, from which on sending is about their size and not about their number."""
 NATIVE = 1.3
 """CPU seconds per second of the plain loop from which on it uses native threads."""
 NATIVE_SECONDS = 0.02
@@ -44,6 +48,17 @@ def ran(comparison: Comparison, backends: tuple[str, ...] | None = None, least: 
         and trial.workers >= least
         and (backends is None or trial.backend in backends)
     ]
+
+
+def transferring(comparison: Comparison) -> tuple[Trial, float, int] | None:
+    """Return the processes that spend much of their time on sending large items or results, with share and bytes."""
+    probe = comparison.probe
+    moved = (probe.bytes_in or 0) + (probe.bytes_out or 0)
+    best = fastest(ran(comparison, PROCESSES, least=2), comparison) or fastest(ran(comparison, PROCESSES), comparison)
+    sending = share(best, "sending")
+    if best is None or sending is None or sending < SENDING or moved < LARGE:
+        return None
+    return best, sending, moved
 
 
 def speed(trial: Trial, comparison: Comparison) -> stats.Interval | None:

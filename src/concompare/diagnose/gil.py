@@ -57,11 +57,12 @@ def gil_bound(comparison: Comparison) -> Finding | None:
     if probe is not None:
         numbers.append(("GIL share", probe))
         held += f"; the plain loop holds the GIL about {formats.percent(probe)} of the time"
+    away = "processes, once less is sent to them" if evidence.transferring(comparison) else "processes for this"
     return Finding(
         "gil-bound",
         f"Threads take turns: {trial.workers} of them are {formats.times(between.mid)} as fast as the plain loop"
         f" (below {formats.times(GAIN)}){held}.",
-        "Use processes for this, or functions that release the GIL (numpy on large arrays, hashing, compression).",
+        f"Use {away}, or functions that release the GIL (numpy on large arrays, hashing, compression).",
         tuple(numbers),
         (trial.backend, trial.workers),
     )

@@ -44,7 +44,7 @@ def hidden_state(comparison: Comparison) -> Finding | None:
         return None
     return Finding(
         "hidden-state",
-        f"Workers changed their own copy of {', '.join(found)}: those changes are lost.",
+        f"Workers changed their own copy of {', '.join(f'`{name}`' for name in found)}: those changes are lost.",
         "Return what changed as part of the result, and put it together in the loop.",
         (("objects changed", float(len(found))),),
     )
@@ -57,7 +57,7 @@ def shared_random(comparison: Comparison) -> Finding | None:
         return None
     return Finding(
         "shared-random",
-        f"Workers drew the same random numbers ({found}): their results are not independent.",
+        f"Workers drew the same random numbers (`{found}`): their results are not independent.",
         "Use --seed N, which gives every item its own stream, the same on every backend.",
     )
 
@@ -69,6 +69,8 @@ def scales_well(comparison: Comparison) -> Finding | None:
     if best is None or between is None or best.workers < 2 or stats.verdict(between) != "faster":
         return None
     waiting = evidence.waiting_task(comparison)
+    if best.backend in evidence.THREADS and not waiting and evidence.is_busy(comparison):
+        return None  # more threads get more of a busy machine's CPUs, whoever holds the GIL
     possible = float(best.workers) if waiting else evidence.capacity_at(comparison, best.workers)
     if possible < 1.2 or between.mid < WELL * possible:
         return None

@@ -22,8 +22,8 @@ def machine_busy(comparison: Comparison) -> Finding | None:
     said, numbers = [], []
     if waiting is not None and waiting > evidence.BUSY:
         said.append(
-            f"workers, no more than the CPUs, were ready but without a CPU up to {formats.percent(waiting)} of the time"
-            f" (from {formats.percent(evidence.BUSY)})"
+            f"workers, though no more than there are CPUs, were ready to run but got none up to"
+            f" {formats.percent(waiting)} of the time (from {formats.percent(evidence.BUSY)})"
         )
         numbers.append(("waiting share", waiting))
     if poor is not None:
