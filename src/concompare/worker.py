@@ -36,7 +36,7 @@ from concompare.parcels import (
     way_to_unpicklable,
 )
 from concompare.streams import LISTENING, Recorder, display, recording
-from concompare.workplace import PLACE, StopItem, stoppable
+from concompare.workplace import PLACE, STOPPED, StopItem, stoppable
 
 FUNCTIONS_KEPT = 4
 """Functions that a worker remembers; the least recently used goes first."""
@@ -287,7 +287,7 @@ def run(request: Request) -> Answer:
     """Compute one chunk that arrived as bytes; never raises."""
     received = time.perf_counter()
     ident = (os.getpid(), threading.get_native_id())
-    known = load(request)
+    known = load(request) if request.turn not in STOPPED else ("items", None)
     if isinstance(known, tuple):
         return Answer(ident, received, problem=known)
     lent: list[Any] = []

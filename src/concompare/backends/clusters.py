@@ -41,6 +41,9 @@ LOOKING = 20.0
 GRACE = 0.3
 """Seconds that items get to end before the process of a worker of ours is killed."""
 
+ENDING = 2.0
+"""Seconds that stopping items may take before others are sent."""
+
 LOOPBACK = "127.0.0.1"
 """Where everything of a local cluster listens: no other machine can reach it."""
 
@@ -139,6 +142,9 @@ class Cluster:
         self.lock = threading.RLock()
         self.came = threading.Condition(self.lock)
         self.timer: threading.Timer | None = None
+        self.stopping: list[threading.Thread] = []
+        self.dying: set[Any] = set()
+        self.most = 0
         self.closed = False
 
     # ---- what a kind fills in
@@ -190,17 +196,14 @@ class Cluster:
         """
         if self.timer is not None:
             self.timer.cancel()
+        for thread in self.stopping:
+            thread.join(ENDING)
         self.greet(self.members())
-        if self.keeper is not None and self.capacity < workers:
-            self.scale(workers)
-            end = time.monotonic() + PATIENCE
-            while self.capacity < workers and time.monotonic() < end:
-                with self.came:
-                    self.came.wait(0.1)
-                self.greet(self.members())
+        if self.capacity < workers:
+            self.wait_for(workers)
         if self.capacity < workers:
             raise BackendUnavailable(
-                f"the {self.kind} cluster at {self.place} has {self.capacity} workers, not {workers}: "
+                f"the {self.kind} cluster at {self.place} has {count(self.capacity, 'worker')}, not {workers}: "
                 f"use -w {max(self.capacity, 1)}"
             )
         executor = LaneExecutor(self, workers)
@@ -208,6 +211,18 @@ class Cluster:
             self.executors.append(executor)
             self.fill(executor)
         return executor
+
+    def wait_for(self, workers: int) -> None:
+        """Wait for workers that may be expected: those of a local cluster, and those that were there a moment ago."""
+        if self.keeper is not None:
+            self.scale(workers)
+        elif workers > self.most:
+            return
+        end = time.monotonic() + (LOOKING if self.keeper is None else PATIENCE)
+        while self.capacity < workers and time.monotonic() < end:
+            with self.came:
+                self.came.wait(0.1)
+            self.greet(self.members())
 
     def fill(self, executor: LaneExecutor) -> None:
         """Give an executor workers, a call at a time in each before a second one in any."""
@@ -223,11 +238,15 @@ class Cluster:
             BackendUnavailable: One of them has another Python, cloudpickle or concompare.
         """
         with self.lock:
-            new = [name for name in members if name not in self.greetings]
-            for name in [name for name in self.greetings if name not in members]:
-                del self.greetings[name]
+            self.dying &= members.keys()
+            new = [name for name in members if name not in self.greetings and name not in self.dying]
+            away = [name for name in self.greetings if name not in members]
+        for name in away:
+            self.gone(name)
         if not new:
             return
+        for name in new:
+            self.watch(name)
         answers = self.ask(new, eval, expression(WHO, "who"))
         for name, answer in answers.items():
             must_match(answer, f"the {self.kind} worker {name}")
@@ -244,8 +263,12 @@ class Cluster:
                 )
         with self.lock:
             for name, answer in answers.items():
-                self.watch(name)
                 self.greetings[name] = Greeting(answer["host"], answer["pid"], members[name])
+        there = self.members()
+        for name in [name for name in answers if name not in there]:
+            self.gone(name)  # meanwhile, and perhaps unheard
+        with self.lock:
+            self.most = max(self.most, self.capacity)
             self.came.notify_all()
 
     # ---- workers that come and go
@@ -253,12 +276,11 @@ class Cluster:
     def gone(self, name: Any) -> None:
         """Take notice that a worker is gone, and look for others in its place."""
         with self.lock:
-            if self.greetings.pop(name, None) is None:
-                return
-            executors = list(self.executors)
+            self.greetings.pop(name, None)
+            executors = [executor for executor in self.executors if name in executor.lanes]
         for executor in executors:
             executor.lose(name)
-        if any(not executor.whole for executor in executors):
+        if executors:
             threading.Thread(target=self.look, name="concompare-cluster", daemon=True).start()
 
     def look(self) -> None:
@@ -283,7 +305,9 @@ class Cluster:
 
     def stop(self, lanes: list[Lane]) -> None:
         """End what these workers compute, without waiting for it."""
-        threading.Thread(target=self.stop_items, args=(lanes,), daemon=True).start()
+        thread = threading.Thread(target=self.stop_items, args=(lanes,), daemon=True)
+        self.stopping = [*(other for other in self.stopping if other.is_alive()), thread]
+        thread.start()
 
     def stop_items(self, lanes: list[Lane]) -> None:
         """End items at their next line of Python, and the processes of workers of ours that still compute then."""
@@ -299,10 +323,15 @@ class Cluster:
         end = time.monotonic() + GRACE
         while any(lane.calls for lane in lanes) and time.monotonic() < end:
             time.sleep(0.01)
-        for call in [call for lane in lanes for call in lane.calls]:
+        busy = [lane for lane in lanes if lane.calls]
+        for call in [call for lane in busy for call in lane.calls]:
             self.drop(call)
         if self.keeper is not None and not self.closed:
-            kill_processes([ProcessAt(lane.greeting.pid) for lane in lanes if lane.calls])
+            with self.lock:
+                for lane in busy:
+                    self.dying.add(lane.name)
+                    self.greetings.pop(lane.name, None)
+            kill_processes([ProcessAt(lane.greeting.pid) for lane in busy])
 
     def leave(self, executor: LaneExecutor) -> None:
         """Take notice that an executor has been shut down; close the cluster when nobody has used it for long."""

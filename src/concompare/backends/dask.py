@@ -31,6 +31,17 @@ ASKING = 30.0
 """Seconds that workers get to answer what is asked beside their tasks."""
 
 
+@dataclass(slots=True)
+class Sent:
+    """A call as bytes (the message, and what is large beside it), its request where it computes items, and its task."""
+
+    message: bytes
+    beside: list[bytes]
+    request: Request | None
+    future: Any = None
+    dropped: bool = False
+
+
 class DaskCluster(Cluster):
     """A scheduler and its workers, through a client of our own."""
 
@@ -86,36 +97,34 @@ class DaskCluster(Cluster):
         """Submit a call as a task for one worker."""
         message, beside = call_as_bytes(call.function, arguments)
         function = arguments[0] if is_chunk(arguments) else None
-        call.held = self.on_loop(self.run(lane.name, message, beside, function, settle))
+        call.held = Sent(message, beside, function)
+        self.on_loop(self.run(lane.name, call.held, settle))
 
     def drop(self, call: Call) -> None:
-        """Release a call's task: what has not begun never does."""
-        held, call.held = call.held, None
-        if held is not None:
-            held.cancel()
+        """Cancel a call's task: what has not begun never does."""
+        sent: Sent | None = call.held
+        if sent is not None:
+            sent.dropped = True
+            if sent.future is not None:
+                self.on_loop(self.client.cancel([sent.future], asynchronous=True))
 
-    async def run(
-        self, worker: str, message: bytes, beside: list[bytes], request: Request | None, settle: Settle
-    ) -> None:
+    async def run(self, worker: str, sent: Sent, settle: Settle) -> None:
         """Run a call as a task, its large parts scattered before: items to its worker, a function to all once."""
         try:
             buffers = []
-            for part in beside:
-                if request is not None and part is request.blob:
-                    buffers.append(await self.function(request.key, part))
+            for part in sent.beside:
+                if sent.request is not None and part is sent.request.blob:
+                    buffers.append(await self.function(sent.request.key, part))
                 else:
                     buffers.append(await self.scatter(part, [worker]))
-            future = self.client.submit(
-                pickle.loads,
-                await self.scatter(message, [worker]) if len(message) >= LARGE else message,
-                buffers=buffers,
-                key=f"concompare-{uuid.uuid4().hex}",
-                workers=[worker],
-                allow_other_workers=False,
-                retries=0,
-            )
+            message = await self.scatter(sent.message, [worker]) if len(sent.message) >= LARGE else sent.message
+            if sent.dropped:
+                return
+            key = f"concompare-{uuid.uuid4().hex}"
+            there: dict[str, Any] = {"workers": [worker], "allow_other_workers": False, "retries": 0}
+            sent.future = self.client.submit(pickle.loads, message, buffers=buffers, key=key, **there)
             direct = True if self.keeper is not None else None
-            (result,) = await self.client.gather([future], direct=direct, asynchronous=True)
+            (result,) = await self.client.gather([sent.future], direct=direct, asynchronous=True)
         except BaseException as error:
             settle(None, error if isinstance(error, Exception) else RuntimeError(f"{type(error).__name__}: {error}"))
             if isinstance(error, GeneratorExit | asyncio.CancelledError):

@@ -10,7 +10,6 @@ A lost worker fails only the calls that it had begun; those that waited behind t
 from __future__ import annotations
 
 import threading
-import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future
@@ -60,7 +59,6 @@ class Call:
     future: Future[Any]
     function: Callable[..., Any]
     arguments: tuple[Any, ...]
-    sent: float = 0.0
     held: Any = None
     moved: int = 0
 
@@ -75,6 +73,7 @@ class Lane:
         slots: Calls that may run there at a time.
         calls: Those that are there now, in the order in which they were sent.
         knows: Keys of the functions that it has, as the worker itself keeps them.
+        mean: Seconds that its chunks have taken of late.
     """
 
     name: Any
@@ -82,12 +81,12 @@ class Lane:
     slots: int = 1
     calls: list[Call] = field(default_factory=list)
     knows: OrderedDict[str, None] = field(default_factory=OrderedDict)
-    mean: float = 1.0
+    mean: float | None = None
 
     @property
     def depth(self) -> int:
         """Return how many calls may be sent there: as many again ahead where they are short and must queue."""
-        ahead = self.mean < SHORT_CALL and self.slots == self.greeting.threads
+        ahead = self.mean is not None and self.mean < SHORT_CALL and self.slots == self.greeting.threads
         return 2 * self.slots if ahead else self.slots
 
 
@@ -214,7 +213,6 @@ class LaneExecutor(Executor):
                 lane = min(free, key=lambda lane: len(lane.calls) / lane.slots)
                 call = self.queue.popleft()
                 lane.calls.append(call)
-                call.sent = time.perf_counter()
                 arguments = arguments_for(lane, call.arguments)
             try:
                 self.wire.start(lane, call, arguments, self.settler(lane, call))
@@ -231,13 +229,11 @@ class LaneExecutor(Executor):
             if call not in lane.calls or self.lanes.get(lane.name) is not lane:
                 return
             lane.calls.remove(call)
-            call.held = None
-            took = time.perf_counter() - call.sent
             if isinstance(result, Answer):
                 took = result.end - result.start
-                if result.problem is not None and isinstance(call.arguments[0], Request):
+                lane.mean = took if lane.mean is None else 0.5 * (lane.mean + took)
+                if result.problem is not None:
                     lane.knows.pop(call.arguments[0].key, None)
-            lane.mean = took if lane.mean == 1.0 else 0.5 * (lane.mean + took)
         if error is not None:
             call.future.set_exception(error)
         else:

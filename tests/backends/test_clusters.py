@@ -1,0 +1,209 @@
+"""Clusters: real schedulers, workers and engines, as processes of their own, talked to over TCP."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import psutil
+import pytest
+
+from concompare import api, backends, engine
+from concompare.errors import BackendUnavailable, Interrupted, WorkerDied
+from concompare.testing import FarContract, define
+
+pytestmark = [
+    # What these packages themselves leave to the collector, or warn of.
+    pytest.mark.filterwarnings("ignore"),
+    pytest.mark.timeout(20),
+]
+
+
+def missing(package: str, extra: str) -> pytest.MarkDecorator:
+    there = importlib.util.find_spec(package) is not None
+    return pytest.mark.skipif(not there, reason=f"NO {extra.upper()} TESTS: pip install 'concompare[{extra}]'")
+
+
+def end(process: subprocess.Popen[Any]) -> None:
+    family = [*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)]
+    for member in family:
+        member.kill()
+    psutil.wait_procs(family, timeout=5)
+    process.wait()
+
+
+KILLER = "import os, signal\ndef f(x):\n    if x == 7: os.kill(os.getpid(), signal.SIGKILL)\n    return x"
+
+
+class Press:
+    """Interrupts this process after a while, as the notebook's stop button does."""
+
+    def __init__(self, seconds: float) -> None:
+        self.moment = 0.0
+        self.timer = threading.Timer(seconds, self.press)
+        self.timer.start()
+
+    def press(self) -> None:
+        self.moment = time.monotonic()
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+class ClusterContract(FarContract):
+    """What holds besides for workers that are lost one by one."""
+
+    def test_the_function_goes_to_each_worker_once(self, pool: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        wire, sent = pool.executor.wire, []
+        start = wire.start
+
+        def watched(lane: Any, call: Any, arguments: Any, settle: Any) -> None:
+            sent.append((lane.name, arguments[0].blob is not None))
+            start(lane, call, arguments, settle)
+
+        monkeypatch.setattr(wire, "start", watched)
+        function = define("import time\ndef f(x):\n    time.sleep(0.002)\n    return x")
+        for _ in range(2):
+            engine.run_pass(function, range(20), pool, engine.PassOptions(chunk=1))
+        assert len(sent) == 40
+        with_function = [name for name, has in sent if has]
+        assert sorted(with_function) == sorted({name for name, _ in sent})
+
+    def test_a_dead_worker_costs_one_item(self, pool: engine.Pool) -> None:
+        outcome = engine.run_pass(define(KILLER), range(40), pool, engine.PassOptions(on_error="keep"))
+        assert [failure.index for failure in outcome.failures] == [7]
+        assert isinstance(outcome.failures[0].error, WorkerDied)
+        assert "while computing item 7" in str(outcome.failures[0].error)
+        assert [value for value in outcome.values if value is not outcome.failures[0]] == [
+            x for x in range(40) if x != 7
+        ]
+
+    def test_a_worker_that_is_killed_in_mid_run_costs_nothing(self, pool: engine.Pool) -> None:
+        kill = threading.Timer(0.3, os.kill, (pool.pids[0], signal.SIGKILL))
+        kill.start()
+        function = define("import time\ndef f(x):\n    time.sleep(0.02)\n    return x * 2")
+        outcome = engine.run_pass(function, range(60), pool)
+        kill.join()
+        assert outcome.values == [x * 2 for x in range(60)]
+
+    def test_an_interrupt_frees_the_cell_and_the_workers(self, kind: Any) -> None:
+        with engine.lease(kind, 2) as pool:
+            press = Press(0.5)
+            with pytest.raises(Interrupted, match="interrupted after 0 items of 8"):
+                engine.run_pass(define("def f(x):\n    while True: pass"), range(8), pool)
+            assert time.monotonic() - press.moment < 2
+        with engine.lease(kind, 2) as pool:
+            assert engine.run_pass(define("def f(x): return x"), range(4), pool).values == [0, 1, 2, 3]
+
+
+# ------------------------------------------------------------------------------------------------------------- dask
+
+
+@pytest.fixture(scope="session")
+def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A dask scheduler and two workers, started as on a command line."""
+    folder = tmp_path_factory.mktemp("dask")
+    file, log = folder / "scheduler.json", (folder / "log").open("wb")
+    run = [sys.executable, "-m"]
+    there = ["--scheduler-file", str(file), "--host", "127.0.0.1"]
+    commands = (
+        [*run, "distributed.cli.dask_scheduler", *there, "--port", "0", "--no-dashboard"],
+        [*run, "distributed.cli.dask_worker", *there, "--nworkers", "2", "--nthreads", "1", "--no-dashboard",
+         "--local-directory", str(folder)],
+    )  # fmt: skip
+    processes = [
+        subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
+        for command in commands
+    ]
+    import json
+
+    limit = time.monotonic() + 60
+    while not file.exists() or not file.read_text():
+        assert time.monotonic() < limit, (folder / "log").read_text()
+        time.sleep(0.02)
+    address = json.loads(file.read_text())["address"]
+    from distributed import Client
+
+    with Client(address, set_as_default=False) as client:
+        client.wait_for_workers(2, timeout=60)
+    yield address
+    engine.close_pools()
+    for process in reversed(processes):
+        end(process)
+    log.close()
+
+
+@pytest.fixture
+def dask(scheduler: str) -> Any:
+    return backends.find("dask", address=scheduler)
+
+
+@missing("distributed", "dask")
+class TestDask(ClusterContract):
+    @pytest.fixture
+    def kind(self, dask: Any) -> Any:
+        return dask
+
+    def test_more_workers_than_there_are_is_one_line(self, dask: Any) -> None:
+        with pytest.raises(BackendUnavailable, match=r"the dask cluster at tcp://\S+ has 2 workers, not 5: use -w 2"):
+            engine.lease(dask, 5)
+
+    def test_all_workers_of_a_cluster_are_used_when_nothing_is_said(self, scheduler: str) -> None:
+        pids = api.map(define("import os, time\ndef f(x):\n    time.sleep(0.02)\n    return os.getpid()"),
+                       range(20), backend="dask", address=scheduler)  # fmt: skip
+        assert len(set(pids)) == 2
+
+    def test_a_client_of_the_notebook_is_a_backend_by_its_name(self, scheduler: str) -> None:
+        from distributed import Client
+
+        with Client(scheduler, set_as_default=False) as client:
+            found = backends.find("client", {"client": client})
+            with engine.lease(found, 2) as pool:
+                assert engine.run_pass(define("K = 4\ndef f(x): return x * K"), range(5), pool).values == [
+                    0,
+                    4,
+                    8,
+                    12,
+                    16,
+                ]
+                pool.close()
+            assert client.submit(abs, -1).result() == 1
+
+    def test_the_executor_of_a_client_is_one_like_any_other(self, scheduler: str) -> None:
+        from distributed import Client
+
+        with (
+            Client(scheduler, set_as_default=False) as client,
+            client.get_executor() as theirs,
+            engine.lease(backends.find("theirs", {"theirs": theirs}), 2) as pool,
+        ):
+            values = engine.run_pass(define("K = 4\ndef f(x): return x * K"), range(50), pool).values
+        assert values == [4 * x for x in range(50)]
+
+    def test_a_local_cluster_is_started_once_and_listens_on_loopback_only(self) -> None:
+        kind = backends.find("dask")
+        with engine.lease(kind, 1, fresh=True) as pool:
+            first = pool.pids
+        with engine.lease(kind, 2) as pool:
+            assert set(first) < set(pool.pids)
+            (words,) = [words for words in backends.cluster_words() if "started here" in words]
+            assert "2 workers" in words
+            keeper = pool.executor.wire.keeper.process  # type: ignore[union-attr]
+            family = [psutil.Process(keeper.pid), *psutil.Process(keeper.pid).children(recursive=True)]
+            heard = [c.laddr.ip for p in family for c in p.net_connections("inet") if c.status == "LISTEN"]
+            assert len(heard) >= 3
+            assert set(heard) == {"127.0.0.1"}
+            press = Press(0.5)
+            with pytest.raises(Interrupted):
+                engine.run_pass(define("import time\ndef f(x): time.sleep(60)"), range(8), pool)
+            assert time.monotonic() - press.moment < 2
+        with engine.lease(kind, 2) as pool:
+            assert engine.run_pass(define("def f(x): return x"), range(4), pool).values == [0, 1, 2, 3]
+        engine.close_pools()
+        assert psutil.wait_procs(family, timeout=5)[1] == []
+        assert backends.cluster_words() == ()
