@@ -13,6 +13,7 @@ from rich.text import Text
 
 from concompare import formats
 from concompare.render.shape import shape_of
+from concompare.render.strips import strips_of
 
 if TYPE_CHECKING:
     from concompare.render.parts import Fold, Table, View
@@ -35,7 +36,7 @@ def text_of(
         width: Columns of the terminal; fewer than 60 count as 60.
         styled: Whether to use terminal colours and weights.
         head: Whether to begin with the verdict.
-        plot: Whether to plot time against workers.
+        plot: Whether to plot time against workers, and what every worker did when.
         details: Whether to write out what is folded away elsewhere.
     """
     out = Console(
@@ -53,6 +54,9 @@ def text_of(
     if head:
         write_verdict(out, view)
     if plot and (lines := shape_of(view.pictures, out.width)):
+        out.print()
+        write_lines(out, lines)
+    if plot and (lines := strips_of(view.pictures.timeline, out.width)):
         out.print()
         write_lines(out, lines)
     if view.table.rows:
