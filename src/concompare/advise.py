@@ -14,6 +14,8 @@ REACH = 0.07
 """A tie that is further from the best than this is not taken for being cheaper."""
 PLAIN_REACH = 0.10
 """The same for the plain loop, which costs nothing to keep."""
+PROMISING = 1.1
+"""Speed-up that would be a difference, were it not for the noise."""
 LEAST_GAIN = 0.010
 """Seconds per run below which nobody should change a cell."""
 MOST_RUNS = 50
@@ -179,9 +181,10 @@ def reason_for_plain(comparison: Comparison) -> str:
             f"{name_of(best)} would save {1000 * saved:.3g} ms a run (worth it from {1000 * LEAST_GAIN:.0f} ms), "
             f"and its workers take {1000 * (best.start_up or 0):.3g} ms to start: too small to gain."
         )
-    if stats.verdict(found) == "tie":
-        return f"{name_of(best)}, the best of the others, is {found.mid:.2f}× as fast: a tie, so take the cheaper."
-    return f"{name_of(best)}, the best of the others, is {found.mid:.2f}× as fast: slower."
+    if found.mid >= PROMISING:
+        return f"{name_of(best)} looks {found.mid:.2f}× as fast, but that is within the noise: so take the cheaper."
+    what = f"{name_of(best)}, the best of the others, is {found.mid:.2f}× as fast"
+    return f"{what}: slower." if stats.verdict(found) == "slower" else f"{what}: no gain, so take the cheaper."
 
 
 def why_not(trial: Trial, chosen: Trial, comparison: Comparison) -> str:

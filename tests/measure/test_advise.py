@@ -40,9 +40,12 @@ def test_a_tie_goes_to_the_cheaper() -> None:
 def test_the_plain_loop_is_a_full_answer() -> None:
     best = advise.pick(comparison(serial(), at("threads", 2, 1.02), at("processes", 2, 0.8)))
     assert (best.backend, best.workers, best.line, best.break_even) == ("serial", 1, "", None)
-    assert best.reason == "threads × 2, the best of the others, is 1.02× as fast: a tie, so take the cheaper."
+    assert best.reason == "threads × 2, the best of the others, is 1.02× as fast: no gain, so take the cheaper."
     slower = advise.pick(comparison(serial(), at("processes", 2, 0.8)))
     assert slower.reason == "processes × 2, the best of the others, is 0.80× as fast: slower."
+    wild = trial("processes", 4, [0.4, 1.4, 0.7, 1.3, 0.6])
+    unsure = advise.pick(comparison(serial(), wild))
+    assert unsure.reason == "processes × 4 looks 1.43× as fast, but that is within the noise: so take the cheaper."
 
 
 def test_a_gain_of_milliseconds_is_not_worth_a_pool() -> None:

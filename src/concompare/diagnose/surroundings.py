@@ -10,8 +10,6 @@ GROWN = 1.3
 """CPU seconds per item, over those of one worker and beyond what capacity explains, of a memory-bound task."""
 CROWDED = 0.3
 """Share of the time without a CPU, with more workers than CPUs, of an oversubscribed trial."""
-PROMISING = 1.1
-"""Speed-up that would be a difference, were it not for the noise."""
 
 
 def machine_busy(comparison: Comparison) -> Finding | None:
@@ -124,7 +122,7 @@ def too_noisy(comparison: Comparison) -> Finding | None:
     picked = advise.best_of(comparison)
     if serial is None or best is None or between is None or picked is None or picked.backend != "serial":
         return None
-    if between.mid < PROMISING or stats.verdict(between) != "tie":
+    if between.mid < advise.PROMISING or stats.verdict(between) != "tie":
         return None
     return Finding(
         "too-noisy",
