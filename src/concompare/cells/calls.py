@@ -156,6 +156,12 @@ def without_partial(an: Analyzer, node: ast.Call) -> ast.Call | None:
     return ast.copy_location(ast.Call(func.args[0], [*func.args[1:], *node.args], list(named.values())), node)
 
 
+def is_library_call(an: Analyzer, node: ast.Call) -> bool:
+    """Tell whether a call is surely of a builtin or an installed function or class."""
+    thing = resolve(an, node.func)
+    return thing is not MISSING and is_trusted(an, thing)
+
+
 def is_unknown_installed(an: Analyzer, node: ast.Call) -> bool:
     """Tell whether a call is of an installed function of which nothing is known."""
     if isinstance(node.func, ast.Name) and node.func.id in an.local:

@@ -43,8 +43,9 @@ def explanation(lifted: Lifted | LiftedFunction, namespace: Mapping[str, Any]) -
 
 def readable(program: Program) -> tuple[str, str]:
     """Return head and tail as the user could have written them: our names in words, our counting left out."""
-    head, tail = copy.deepcopy(program.head), copy.deepcopy(program.tail())
-    texts = [source_without_steps([Returned().visit(head)]), source_without_steps(tail)]
+    head, tail = copy.copy(program.head), program.tail()
+    head.body = [returned(part) for part in head.body]
+    texts = [source_without_steps([head]), source_without_steps(tail)]
     numbers = list(dict.fromkeys(re.findall(rf"{MADE}(\d+)", "\n".join(texts))))
     taken = {part.id for node in (head, *tail) for part in ast.walk(node) if isinstance(part, ast.Name)}
     word = next(
@@ -62,25 +63,32 @@ def source_without_steps(statements: Sequence[ast.AST]) -> str:
     return "\n".join(kept).replace(RESULT, "results")
 
 
-class Returned(ast.NodeTransformer):
-    """Writes what a head gives back as plainly as it can be read: `return value, {'w': w}`."""
+def returned(statement: ast.stmt) -> ast.stmt:
+    """Return a statement of a head with what it gives back written plainly: `return value, {'w': w}`."""
+    if isinstance(statement, ast.Return):
+        value = statement.value
+        parts = [named_choice(part) for part in (value.elts if isinstance(value, ast.Tuple) else [value]) if part]
+        if len(parts) > 1 and isinstance(last := parts[-1], ast.Dict) and not last.keys:
+            parts = parts[:-1]
+        made = ast.Tuple(parts, ast.Load()) if isinstance(value, ast.Tuple) and len(parts) > 1 else None
+        return ast.Return(made or (parts[0] if parts else None))
+    if not isinstance(statement, (ast.If, ast.For, ast.While, ast.With, ast.Try)):
+        return statement
+    made_block = copy.copy(statement)
+    for field in ("body", "orelse", "finalbody"):
+        if hasattr(made_block, field):
+            setattr(made_block, field, [returned(part) for part in getattr(made_block, field)])
+    return made_block
 
-    def visit_DictComp(self, node: ast.DictComp) -> ast.expr:
-        """Replace our choice from `locals()` by the names it takes."""
-        if ast.unparse(node.generators[0].iter) != "locals().items()":
-            return node
-        chosen = node.generators[0].ifs[0]
-        assert isinstance(chosen, ast.Compare)
-        words = ast.literal_eval(chosen.comparators[0])
-        return ast.Dict([ast.Constant(word) for word in words], [ast.Name(word, ast.Load()) for word in words])
 
-    def visit_Return(self, node: ast.Return) -> ast.Return:
-        """Leave out an empty choice of names."""
-        self.generic_visit(node)
-        value = node.value
-        if isinstance(value, ast.Tuple) and isinstance(last := value.elts[-1], ast.Dict) and not last.keys:
-            node.value = value.elts[0] if len(value.elts) == 2 else ast.Tuple(value.elts[:-1], ast.Load())
+def named_choice(node: ast.expr) -> ast.expr:
+    """Return our choice from `locals()` as a dict of the names it takes."""
+    if not isinstance(node, ast.DictComp) or ast.unparse(node.generators[0].iter) != "locals().items()":
         return node
+    chosen = node.generators[0].ifs[0]
+    assert isinstance(chosen, ast.Compare)
+    words = ast.literal_eval(chosen.comparators[0])
+    return ast.Dict([ast.Constant(word) for word in words], [ast.Name(word, ast.Load()) for word in words])
 
 
 def indented(text: str) -> str:

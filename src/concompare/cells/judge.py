@@ -24,6 +24,7 @@ class Judge:
 
     Attributes:
         in_tail: Names that the tail gives values; `altered`: objects of the iteration itself that it changes.
+        passed_names: Names, and `passed_roots`: objects, that code uses which was judged fit for workers.
         started: The statements of the tail so far; `touched`: what they change; `printed`: whether they print.
     """
 
@@ -62,13 +63,15 @@ class Judge:
         deep = {root for effect in self.whole.effects for root in effect.roots if not effect.direct}
         self.shallow = self.changed - deep
         self.apart = elementwise.apart(self)
-        self.held = {root for root in self.changed if only_holds(root, self.nodes)} - self.reached()
+        self.held = self.changed - used_otherwise(self.nodes) - self.reached()
         self.rebound = {root for effect in self.whole.effects if effect.kind == "rebind" for root in effect.roots}
         self.in_tail: dict[str, int] = {}
         self.altered: set[str] = set()
         self.touched: set[str] = set()
         self.started: list[ast.stmt] = []
         self.printed = False
+        self.passed_names: set[str] = set()
+        self.passed_roots: set[str] = set()
 
     def reached(self) -> set[str]:
         """Return the changed objects that are read by other ways than their own names."""
@@ -96,7 +99,11 @@ class Judge:
         if found is not None and found.name and found.name in names.writes(node) and found.name not in self.carried:
             found = self.reason_of_effects(reading) or found
         if found is None:
-            return self.reason_of_effects(reading) or self.reason_of_objects(reading, line, every=True)
+            found = self.reason_of_effects(reading) or self.reason_of_objects(reading, line, every=True)
+            if found is None:
+                self.passed_names |= reading.names | names.writes(node)
+                self.passed_roots |= reading.roots
+            return found
         effects = self.reason_of_effects(reading)
         hidden = effects is not None and (
             effects.text.startswith("`") or " draws " in effects.text or " next of " in effects.text
@@ -173,8 +180,8 @@ def annotated(node: ast.AST) -> int | None:
     return next((part.lineno for part in inside), None)
 
 
-def only_holds(root: str, nodes: Sequence[ast.AST]) -> bool:
-    """Tell whether a name is used in the body for nothing but storing into it or adding to it."""
+def used_otherwise(nodes: Sequence[ast.AST]) -> set[str]:
+    """Return the names that the body uses for more than storing into what they stand for or adding to it."""
     holding: set[int] = set()
     for node in nodes:
         if (
@@ -185,4 +192,4 @@ def only_holds(root: str, nodes: Sequence[ast.AST]) -> bool:
             holding.add(id(node.func.value))
         elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
             holding.add(id(node.value))
-    return all(id(node) in holding for node in nodes if isinstance(node, ast.Name) and node.id == root)
+    return {node.id for node in nodes if isinstance(node, ast.Name) and id(node) not in holding}

@@ -19,7 +19,7 @@ class Flow:
         exposed: Names that may be read before this code writes them, with the line of the first such read.
         written: Names that may be written, with the line of the first write.
         sure: Names that are written on every path to the end.
-        deleted: Names that may be deleted.
+        deleted: Names that may be deleted; `again`: those of them that may be written after that.
         ended: No path reaches the end.
     """
 
@@ -27,6 +27,7 @@ class Flow:
     written: dict[str, int] = field(default_factory=dict)
     sure: set[str] = field(default_factory=set)
     deleted: set[str] = field(default_factory=set)
+    again: set[str] = field(default_factory=set)
     ended: bool = False
 
 
@@ -45,6 +46,8 @@ class Walk:
         """Note that a name is written."""
         self.flow.written.setdefault(name, line)
         self.flow.sure.add(name)
+        if name in self.flow.deleted:
+            self.flow.again.add(name)
 
     def branch(self, *parts: Sequence[ast.AST]) -> list[set[str]]:
         """Walk alternatives from the same start; returns what each surely wrote, leaving out those that end."""

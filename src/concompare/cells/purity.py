@@ -406,8 +406,9 @@ class Analyzer:
             found = self.value(item.context_expr)
             if not isinstance(item.context_expr, ast.Call):
                 self.change(found.own, node, "enters {}")
-            self.magic("__enter__", node, found)
-            self.magic("__exit__", node, found)
+            if not (isinstance(item.context_expr, ast.Call) and calls.is_library_call(self, item.context_expr)):
+                self.magic("__enter__", node, found)
+                self.magic("__exit__", node, found)
             if item.optional_vars is not None:
                 self.bind(item.optional_vars, found, None)
         self.block(node.body)

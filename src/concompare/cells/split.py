@@ -85,9 +85,12 @@ class Splitter(Judge):
             self.given: set[str] = set()
             self.step_of: dict[str, int] = {}
             self.started: list[ast.stmt] = []
+            self.passed_names, self.passed_roots = set(), set()
             head, tail = self.emit(self.loop.body)
             if set(self.in_tail) | self.altered == before:
                 break
+            if not (self.passed_names & set(self.in_tail) or self.passed_roots & self.altered):
+                break  # nothing that was judged fit for workers would be judged otherwise now
         return self.finished(head, tail)
 
     def refuse_forbidden(self) -> None:
@@ -404,11 +407,15 @@ class Splitter(Judge):
         stays = {name for name in written if not name.startswith(MADE)}
         parts = Parts(head, tail, carried)
         parts.unsure = {name for name in carried if name not in flow.sure or self.leaves}
-        parts.kept = sorted(stays - self.flow.deleted) if not self.loop.collects else []
+        gone = self.flow.deleted - (self.flow.again & self.flow.sure)
+        if unsure := gone & self.flow.again & written:
+            text = f"'{sorted(unsure)[0]}' is deleted and perhaps given a value again"
+            raise Reason(self.loop.line, text, "Leave the `del` out").refusal()
+        parts.kept = sorted(stays - gone) if not self.loop.collects else []
         parts.sure = set() if self.leaves else set(parts.kept) & flow.sure
         parts.leaves, parts.stepped = self.leaves, self.stepped
         parts.changed, parts.read = self.changed - {RESULT}, self.read - MARKS - {RESULT}
-        parts.dead = self.flow.deleted & written
+        parts.dead = gone & written
         parts.needed = needed
         parts.step_of, parts.replayed = self.step_of, (self.replayed & names.writes(*tail)) | repeated
         if not self.stepped or self.loop.collects:
