@@ -8,7 +8,6 @@ backend = "mine"
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -319,10 +318,6 @@ class FarContract(BackendContract):
         options = engine.PassOptions(chunk=4)
         first = engine.run_pass(function, range(4), pool, options).values
         assert engine.run_pass(function, range(4), pool, options).values == first == [1, 2, 3, 4]
-
-    def test_workers_are_other_processes(self, pool: engine.Pool) -> None:
-        values = engine.run_pass(define("import os\ndef f(x): return os.getpid()"), range(4), pool).values
-        assert os.getpid() not in values
 
     def test_a_large_captured_value_goes_beside_the_messages(self, pool: engine.Pool) -> None:
         namespace = dict(NOTEBOOK)

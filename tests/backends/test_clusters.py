@@ -74,6 +74,10 @@ class ClusterContract(FarContract):
         with_function = [name for name, has in sent if has]
         assert sorted(with_function) == sorted({name for name, _ in sent})
 
+    def test_workers_are_other_processes(self, pool: engine.Pool) -> None:
+        values = engine.run_pass(define("import os\ndef f(x): return os.getpid()"), range(4), pool).values
+        assert os.getpid() not in values
+
     def test_a_dead_worker_costs_one_item(self, pool: engine.Pool) -> None:
         outcome = engine.run_pass(define(KILLER), range(40), pool, engine.PassOptions(on_error="keep"))
         assert [failure.index for failure in outcome.failures] == [7]

@@ -118,7 +118,7 @@ def from_package(entry: EntryPoint) -> Backend:
     whose = f"backend {entry.name!r} of {entry.dist.name if entry.dist is not None else entry.value}"
     try:
         loaded = entry.load()
-        backend: Backend = loaded() if isinstance(loaded, type) or not hasattr(loaded, "open") else loaded
+        backend: Backend = loaded() if callable(loaded) else loaded
     except Exception as error:
         raise UnknownBackend(f"{whose} cannot be loaded: {type(error).__name__}: {error}") from error
     missing = [part for part in PARTS if not hasattr(backend, part)]
