@@ -240,6 +240,8 @@ def one_pass(
             seed=request.seed,
             timeout=request.timeout,
             timeline=request.timeline,
+            # The tail had them; of an endless iterator there may be more than there is memory for.
+            keep_values=task.count is not None or task.kind != "loop",
         )
         outcome = engine.run_pass(task.function, task.items, pool, options, count=task.count, on_value=on_value)
         record = outcome.record

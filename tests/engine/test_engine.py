@@ -10,6 +10,7 @@ import struct
 import sys
 import threading
 import traceback
+from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor
 from types import SimpleNamespace
 from typing import Any
@@ -17,7 +18,16 @@ from typing import Any
 import pytest
 
 from concompare import backends, engine
-from concompare.engine.chunks import FIRST_BULK, GROWTH, LARGEST_MESSAGE, TARGET, TINY, Chunk, Chunker
+from concompare.engine.chunks import (
+    FIRST_BULK,
+    GROWTH,
+    LARGEST_MESSAGE,
+    MOST_UNCOUNTED,
+    TARGET,
+    TINY,
+    Chunk,
+    Chunker,
+)
 from concompare.engine.deaths import Inquest
 from concompare.engine.failures import death, rebuild, short_repr
 from concompare.engine.interrupt import guarded
@@ -497,3 +507,25 @@ def test_a_worker_killed_in_the_middle_of_its_answer_leaves_no_thread_waiting() 
     end(backend, executor, [])
     assert not manager.is_alive()
     reader.close()
+
+
+@pytest.mark.parametrize("name", ["serial", "threads"])
+def test_of_an_endless_iterator_little_is_in_memory(name: str) -> None:
+    given, ahead = [0], [0]
+
+    def items() -> Iterator[int]:
+        for item in range(300_000):
+            given[0] += 1
+            yield item
+
+    def take(position: int, value: int) -> bool:
+        ahead[0] = max(ahead[0], given[0] - position)
+        return False
+
+    with engine.lease(backends.find(name), 2) as pool:
+        outcome = engine.run_pass(abs, items(), pool, PassOptions(keep_values=False), on_value=take)
+    assert given == [300_000]
+    assert ahead[0] <= 5 * MOST_UNCOUNTED  # two messages for each of two workers, and one on its way
+    assert outcome.values == []
+    assert outcome.record is not None
+    assert sum(len(message.seconds) for message in outcome.record.messages) < 30_000  # tiny items are not timed singly

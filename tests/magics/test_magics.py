@@ -383,3 +383,12 @@ def test_scaling_can_be_weak_for_a_loop(shell: Shell) -> None:
     items = {trial.backend: trial.passes[-1].items for trial in comparison.trials if trial.passes}
     assert items["threads"] == 2 * items["serial"]
     assert shell.names["r"] == [sum(range(20_000 + n)) for n in range(6)]
+
+
+def test_values_of_a_loop_over_an_iterator_are_not_kept_twice(shell: Shell) -> None:
+    shell.run("total = 0\ndef f(x): return x + 1")
+    shell.run("%%parallel -b threads -w 2 --quiet\nfor x in (n for n in range(100)):\n    total += f(x)")
+    assert shell.names["total"] == 5050
+    assert concompare.last().values == []
+    shell.run("%%parallel -b threads -w 2 --quiet\nfor x in range(100):\n    total += f(x)")
+    assert concompare.last().values == list(range(1, 101))

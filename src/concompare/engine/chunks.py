@@ -24,6 +24,9 @@ LARGEST_MESSAGE = 8 * 2**20
 COSTS, COSTS_AT_THE_END = 10, 3
 """How many times the cost of a message its work should be where that is known: so much, and so much at the end."""
 
+MOST_UNCOUNTED = 20_000
+"""Items of a message, at the most, where nobody knows how many there are: those under way are all in memory."""
+
 PLENTY = 256
 """Items per worker from which there are plenty."""
 
@@ -115,7 +118,9 @@ class Chunker:
             return self.bulk if plenty else 1
         mean = max(mean, 1e-9)
         size = max(TARGET, COSTS * self.cost) / mean
-        if self.count is not None:
+        if self.count is None:
+            size = min(size, MOST_UNCOUNTED)
+        else:
             share = (self.count - self.taken) / (2 * self.workers)
             size = max(share, FLOOR / mean) if mean < TINY else min(size, share)
             size = max(size, COSTS_AT_THE_END * self.cost / mean)

@@ -37,6 +37,9 @@ from concompare.worker import Answer, run, run_here
 WINDOW = 64
 """Chunks per worker that may be finished ahead of the oldest unfinished one, when the items' number is unknown."""
 
+WINDOW_ITEMS = 200_000
+"""Items that this may come to, at the most."""
+
 PATIENCE = 0.1
 """Seconds that calls get to end after an item has failed, before their workers are ended."""
 
@@ -181,9 +184,8 @@ class PassRun:
             return self.first_again()
         if self.exhausted or any(chunk.alone for chunk in self.flying.values()):
             return None
-        if self.count is None and self.next_item - self.order.released > WINDOW * self.pool.workers * max(
-            self.chunker.largest, 1
-        ):
+        ahead = min(WINDOW * self.pool.workers * max(self.chunker.largest, 1), WINDOW_ITEMS)
+        if self.count is None and self.flying and self.next_item - self.order.released > ahead:
             return None
         each, size = self.chunker.each, self.chunker.next()
         with guard.user_code():

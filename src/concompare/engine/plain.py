@@ -94,7 +94,7 @@ class PlainLoop:
             if not chunk:
                 return
             if in_turns:
-                seconds = self.take_turns(chunk)
+                seconds = self.take_turns(chunk, each)
             elif self.on_value is not None and self.many is None:
                 seconds = sum(self.compute([item], each=True) for item in chunk if not self.outcome.stopped)
             else:
@@ -102,7 +102,7 @@ class PlainLoop:
             chunker.learn(len(chunk), seconds, 0)
             self.look(count)
 
-    def take_turns(self, chunk: list[Any]) -> float:
+    def take_turns(self, chunk: list[Any], each: bool) -> float:
         """Compute each item and hand its value on before the next; return the seconds the calls took."""
         first, seconds, clock = self.place, [], time.perf_counter
         call = plain(self.function_for(len(chunk)))
@@ -129,7 +129,7 @@ class PlainLoop:
         took, since = sum(seconds), start - self.began
         moments = (since, since, since, since + took, since + took, since + took)
         usage = (min(cpu, took), native, waited)
-        self.messages.append(Message(first, len(seconds), 0, *moments, *usage, seconds=tuple(seconds)))
+        self.messages.append(Message(first, len(seconds), 0, *moments, *usage, seconds=tuple(seconds) if each else ()))
         return took
 
     def failed(self, error: BaseException) -> Computed:
