@@ -5,7 +5,8 @@
 For each workload one comparison decides; then every way that it tried runs the whole work again in the same run,
 interleaved, which is the truth. Regret is the pick's time over the best one's, less 1; ways with other results than the
 plain loop's do not count. Printed too: whether the pick is slower than the plain loop, how long deciding took and how
-much of the plan that was, and which findings there were against those expected. With `--words` all that they say.
+much of the plan that was, what ledgers leave unexplained, and which findings there were against those expected. With
+`--words` all that they say.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from typing import Any
 
 import numpy as np
 
-from concompare import advise, backends, diagnose, engine, measure
+from concompare import advise, backends, diagnose, engine, measure, stats
 from concompare.measure import Progress
 from concompare.records import Comparison, Subject, to_data
 
@@ -171,6 +172,7 @@ class Row:
     plain: float
     deciding: float
     planned: float
+    unexplained: float
     expected: bool
     absurd: tuple[str, ...]
     findings: tuple[str, ...]
@@ -208,6 +210,14 @@ def truth(work: Workload, arms: Sequence[tuple[str, int]], blocks: int) -> dict[
     return {arm: statistics.median(found) for arm, found in walls.items()}
 
 
+def unexplained(comparison: Comparison) -> float:
+    """Return the largest share of workers × wall of a pass that its ledger leaves unexplained."""
+    ledgers = [
+        p.ledger for t in comparison.trials for p in stats.used(t) if p.ledger is not None and p.ledger.total > 0
+    ]
+    return max((abs(found.unexplained) / found.total for found in ledgers), default=0.0)
+
+
 def record(comparison: Comparison, folder: Path) -> None:
     """Write a comparison for the tests of the findings: as it is, but for the messages."""
     trials = tuple(replace(t, passes=tuple(replace(p, messages=()) for p in t.passes)) for t in comparison.trials)
@@ -243,6 +253,7 @@ def judge(work: Workload, budget: float, blocks: int, folder: Path | None = None
         plain=plain,
         deciding=deciding,
         planned=comparison.plan.estimate if comparison.plan is not None else 0.0,
+        unexplained=unexplained(comparison),
         expected=not work.expected or bool(set(work.expected) & set(codes)) or "machine-busy" in codes,
         absurd=tuple(code for code in codes if code in work.absurd),
         findings=codes,
@@ -267,6 +278,7 @@ def show(rows: Sequence[Row]) -> None:
     print(f"more than 10 % slower than the plain loop: {[r.name for r in rows if r.over_plain > 0.1] or 'none'}")
     print(f"decided too late: {late or 'none'}")
     print(f"more than 10 % over the plan: {[r.name for r in rows if r.deciding > 1.1 * r.planned] or 'none'}")
+    print(f"more than 5 % unexplained: {[r.name for r in rows if r.unexplained > 0.05] or 'none'}")
     print(f"expected finding missing: {[r.name for r in rows if not r.expected] or 'none'}")
     print(f"absurd finding: {[r.name for r in rows if r.absurd] or 'none'}")
 

@@ -231,7 +231,9 @@ class Trials:
         arm, budget = bench.arm, self.wishes.budget
         need = self.costs.open(arm) + self.costs.one(arm, 1)
         bench.problem = planner.too_large(arm, self.per_worker, self.environment.memory_available)
-        limit = min(allowed(self.calibration, budget), OVERRUN * self.shape.estimate)
+        limit = allowed(self.calibration, budget)
+        if arm.key not in planner.scouting([b.arm for b in self.benches]):  # one of each backend runs in any case
+            limit = min(limit, OVERRUN * self.shape.estimate)
         if bench.problem is None and self.spent() + need > limit:
             bench.problem = "not run: the time for deciding was used up"
         if bench.problem is not None:

@@ -152,6 +152,20 @@ def test_items_slowed_by_the_gil_stand_for_themselves_only() -> None:
         assert passed.wall / stats.done(passed) > 0.9 * 2.0  # no faster than the plain loop
 
 
+def test_one_arm_of_each_backend_runs_even_where_the_probes_took_the_time() -> None:
+    class Slow(World):
+        def capacity(self, counts: Sequence[int]) -> tuple[tuple[int, float], ...]:
+            self.now += 6.0
+            return super().capacity(counts)
+
+    world = Slow(lambda x: Cost(0.00001))
+    comparison, took = deciding(world, range(1000))
+    assert took > 1.1
+    ran = {t.backend for t in comparison.trials if t.problem is None}
+    assert ran == {"serial", "threads", "processes"}
+    assert any("used up" in (t.problem or "") for t in comparison.trials)
+
+
 def test_a_sample_ends_early_where_its_items_are_longer_than_thought() -> None:
     world = World(lambda x: Cost(0.25 if x < 3 else 2.5))
     _, took = deciding(world, range(60))
