@@ -12,6 +12,7 @@ import io
 import os
 import pickle
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from types import BuiltinFunctionType, FunctionType, ModuleType
@@ -120,8 +121,13 @@ class Seeded:
 
     def __call__(self, item: Any) -> Any:
         """Call the function for the next item."""
-        sow(self.seed, next(self.positions))
-        return self.function(item)
+        with SOWN:
+            sow(self.seed, next(self.positions))
+            return self.function(item)
+
+
+SOWN = threading.RLock()
+"""Held while an item is computed whose random sources were set: they are those of the whole process."""
 
 
 def word_of(seed: int, position: int) -> bytes:

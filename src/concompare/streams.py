@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import io
 import sys
@@ -97,6 +98,8 @@ RECORDED = [0]
 @contextlib.contextmanager
 def recording(done: Recorded) -> Iterator[None]:
     """Record what this thread prints, and what threads that it starts print, for the time of a chunk."""
+    if not hasattr(builtins, "display"):  # in a worker that is not ours
+        builtins.display = display  # type: ignore[attr-defined]
     with LOCK:
         if not RECORDED[0]:
             REPLACED[:] = sys.stdout, sys.stderr
