@@ -186,6 +186,7 @@ class Comparing:
         self.problems: list[Trial] = []
         self.plan: Plan | None = None
         self.probe = Probe()
+        self.probed = 0
 
     def run(self) -> tuple[Comparison, Kept]:
         """Measure, and return the comparison and what is kept for the user."""
@@ -307,6 +308,7 @@ class Comparing:
         end = self.clock() + PROBE_ITEMS
         while self.clock() < end:
             self.runner.run_pass(self.function, chosen, self.plain.pool, options, count=len(chosen))
+            self.probed += 1
 
     def confirming_seconds(self, calibration: Calibration, shape: Shape) -> float:
         """Guess how long the items that the sample leaves out will take with the pick."""
@@ -321,7 +323,7 @@ class Comparing:
     def learn(self, trials: Trials) -> None:
         """Add what the passes told about the task to the probe."""
         known = [bench.trial() for bench in self.benches]
-        threads = {b.arm.key for b in self.benches if b.arm.isolation == "thread" and b.arm.workers == 2}
+        threads = {b.arm.key for b in self.benches if b.arm.backend in advise.THREADS and b.arm.workers == 2}
         two = next((trial for trial in known if (trial.backend, trial.workers) in threads), None)
         between = stats.speed_up(two, known[0]) if two is not None else None
         away = [b for b in self.benches if b.arm.isolation not in ("none", "thread")]
@@ -337,7 +339,7 @@ class Comparing:
             two_threads=between.mid if between is not None else None,
             bytes_in=_bytes(shipped, "bytes_in"),
             bytes_out=_bytes(shipped, "bytes_out"),
-            executions=trials.runs,
+            executions=trials.runs + self.probed,
             hidden_state=trials.hidden_state,
             shared_random=trials.shared_random,
             gil_enabled_by=enabled_by,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -287,9 +288,9 @@ class Trials:
             bench.problem = f"{item_of(error)}{in_words(error)}"
             bench.retire()
             return False
-        self.runs += len(records)
+        self.runs += len(records) * math.ceil(len(positions) / len(self.sample))
         gil = (before, gil_state()) if self.environment.free_threaded_build else ()
-        self.note(bench, replace(merged(records, block, warm_up, self.named(positions)), gil=gil))
+        self.note(bench, replace(merged(records, block, warm_up, self.named(positions)), gil=records[-1].gil or gil))
         return self.check(bench, outcome, positions, warm_up)
 
     def named(self, positions: Sequence[int]) -> tuple[int, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from types import ModuleType
@@ -506,11 +507,15 @@ def test_messages_are_kept_for_one_pass_of_a_trial() -> None:
         assert [bool(p.messages) for p in trial.passes] == [False] * (len(trial.passes) - 1) + [True]
 
 
-def test_executions_are_counted() -> None:
-    world = World(lambda x: Cost(0.003))
-    comparison, _ = run(world, range(100))
-    most = max(world.executions.count((name, 0)) for name in ("serial", "threads", "processes"))
-    assert most <= comparison.probe.executions <= len(world.order) + 2
+@pytest.mark.parametrize(
+    ("cost", "items", "more"),
+    [(0.003, 100, {}), (0.00001, 50, {}), (0.3, 200, {}), (8.0, 20, {}), (0.02, 50, {"scaling": "weak"})],
+)
+def test_executions_are_counted(cost: float, items: int, more: dict[str, Any]) -> None:
+    world = World(lambda x: Cost(cost), cpus=4)
+    comparison, _ = run(world, range(items), **more)
+    most = max(Counter(item for _, item in world.executions).values())
+    assert most <= comparison.probe.executions <= 1.5 * most + 2
 
 
 def regret_in_a_world(seed: int) -> tuple[float, float, float]:
