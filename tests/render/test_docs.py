@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from concompare import backends, diagnose
+from concompare.render import pages
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -47,6 +48,30 @@ def test_a_finding_s_page_says_what_how_and_what_to_do_and_shows_it(code: str) -
         compile(re.sub(r"^%%.*$", "", cell, flags=re.M), code, "exec")
     assert f"[{code}]({code}.md)" in (FINDINGS / "index.md").read_text(encoding="utf-8")
     assert f"`{code}`" in (ROOT / "demo_notebooks" / "04_why_not_faster.ipynb").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_a_report_says_what_its_findings_mean(code: str) -> None:
+    meaning = pages.meaning_of(code)
+    assert 80 < len(meaning) < 500
+    assert meaning.endswith(".")
+    assert "#" not in meaning
+    assert pages.address_of(code) == f"../docs/findings/{code}.md"
+
+
+def test_an_installed_package_has_the_meanings_and_no_links_to_nowhere(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(pages, "FOLDERS", (FINDINGS, tmp_path))
+    assert pages.page_of("waits") == FINDINGS / "waits.md"
+    assert pages.address_of("waits") == ""
+    wheel = (ROOT / "pyproject.toml").read_text(encoding="utf-8").partition("[tool.hatch.build.targets.wheel]")[2]
+    assert '"docs/findings" = "concompare/findings"' in wheel.partition("\n[")[0]
+
+
+@pytest.mark.parametrize("code", ["index", "../security", "Waits", "no-such", "", "a/b"])
+def test_what_is_no_code_has_no_page(code: str) -> None:
+    assert pages.address_of(code) == pages.meaning_of(code) == ""
 
 
 def test_every_backend_is_on_its_page() -> None:

@@ -17,6 +17,8 @@ from tests.render.views import view
 from tests.render.worlds import WORLDS
 
 STORED = Path(__file__).parents[1] / "data" / "reports"
+OWN_CLASS = re.compile(r"\bcc-[0-9a-f]{10}\b")
+"""The class that keeps a report's style to itself: a digest of all it says."""
 DATA_URL = re.compile(r"data:image/png;base64,[A-Za-z0-9+/=]+")
 
 
@@ -41,7 +43,7 @@ def test_the_text_report_fits_the_terminal(width: int) -> None:
 @pytest.mark.parametrize("name", WORLDS)
 def test_the_html_report_is_the_stored_one(name: str) -> None:
     html = DATA_URL.sub("data:image/png;base64,…", html_of(view(name)))
-    compare(html, f"{name}.html")
+    compare(OWN_CLASS.sub("cc-own", html), f"{name}.html")
 
 
 @pytest.mark.parametrize("name", WORLDS)

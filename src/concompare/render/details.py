@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from concompare import formats, stats
+from concompare.render.pages import meaning_of
 from concompare.render.parts import LEDGER_PARTS, Column, Fold, Row, Table
 from concompare.render.pictured import trial_shares
 from concompare.render.rows import configuration, is_picked, ordered
@@ -17,11 +18,12 @@ if TYPE_CHECKING:
 LONGEST_SOURCE = 20_000
 
 
-def folds_of(comparison: Comparison, pick: Pick | None, takeaway: str) -> tuple[Fold, ...]:
+def folds_of(comparison: Comparison, pick: Pick | None, takeaway: str, codes: tuple[str, ...] = ()) -> tuple[Fold, ...]:
     """Return the details that have something to say, in the order they are shown."""
     picked = None if pick is None else (pick.backend, pick.workers)
     found = (
         takeaway_fold(takeaway),
+        meanings_fold(codes),
         others_fold(pick),
         warnings_fold(comparison),
         ledger_fold(comparison, picked),
@@ -34,6 +36,12 @@ def folds_of(comparison: Comparison, pick: Pick | None, takeaway: str) -> tuple[
 def takeaway_fold(takeaway: str) -> Fold | None:
     """Return the code that runs the pick without concompare."""
     return Fold("Take-away code: the pick without concompare", code=formats.clean(takeaway)) if takeaway else None
+
+
+def meanings_fold(codes: tuple[str, ...]) -> Fold | None:
+    """Return what the findings mean, for who meets them first."""
+    lines = tuple(f"{code}: {meaning}" for code in codes if (meaning := meaning_of(code)))
+    return Fold("What the findings mean", lines) if lines else None
 
 
 def others_fold(pick: Pick | None) -> Fold | None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -19,6 +18,7 @@ from markupsafe import Markup
 
 from concompare import formats
 from concompare.render.alt import alt_of
+from concompare.render.pages import address_of
 from concompare.render.palette import INKS, look_of
 
 if TYPE_CHECKING:
@@ -44,10 +44,6 @@ PLAIN_PAGE = (
 """A page that says nothing of a theme: the reader's own preference counts, and we bring the background too."""
 
 
-PAGES = "../docs/findings/"
-"""Where the findings' pages are, seen from `demo_notebooks/` and `build/`; a page that is not there leads nowhere."""
-
-
 @dataclass(frozen=True, slots=True)
 class Picture:
     """A panel in both themes, as data URLs, with the size it is shown in and what it says."""
@@ -66,13 +62,8 @@ def templates() -> Environment:
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, auto_reload=False
     )
     found.globals["percent"] = formats.percent
-    found.globals["page"] = page_of_finding
+    found.globals["page"] = address_of
     return found
-
-
-def page_of_finding(code: str) -> str:
-    """Return the address of a finding's page, or nothing for what is not the code of one."""
-    return f"{PAGES}{code}.md" if re.fullmatch(r"[a-z]+(-[a-z]+)*", code) else ""
 
 
 def html_of(view: View, *, plots: bool = True) -> str:

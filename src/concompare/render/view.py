@@ -43,6 +43,7 @@ def view_of(
     picked = None if trial is None else (trial.backend, trial.workers)
     says, interval = verdict.headline(comparison, pick)
     because = " ".join(filter(None, (verdict.because(comparison, pick), verdict.break_even(pick))))
+    found = tuple(findings)
     code = "" if trial is None or trial.backend == "serial" else advise.takeaway(comparison, pick)
     return View(
         headline=says,
@@ -51,8 +52,8 @@ def view_of(
         because=because,
         line=formats.one_line(pick.line, 300) if trial is not None else "",
         table=table_of(comparison, picked),
-        remarks=tuple(remark_of(finding) for finding in findings),
-        folds=folds_of(comparison, pick, code),
+        remarks=tuple(remark_of(finding) for finding in found),
+        folds=folds_of(comparison, pick, code, tuple(finding.code for finding in found)),
         pictures=pictures_of(comparison, picked),
     )
 
