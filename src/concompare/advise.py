@@ -77,6 +77,11 @@ def cost_of(trial: Trial) -> tuple[int, int]:
     return rank, trial.workers
 
 
+def elsewhere(trial: Trial) -> bool:
+    """Return whether a trial ran on another Python, which no pick can switch to."""
+    return " @ " in trial.backend
+
+
 def candidates(comparison: Comparison) -> list[Trial]:
     """Return the trials that may be picked: they ran, their results are not different ones, and they can be faster.
 
@@ -86,6 +91,7 @@ def candidates(comparison: Comparison) -> list[Trial]:
     """
     known = [t for t in comparison.trials if t.native_threads is None]
     able = [t for t in known if t.problem is None and t.same is not False and stats.used(t)]
+    able = [t for t in able if not elsewhere(t)]
     plain = any(t.backend == "serial" for t in able)
     return [t for t in able if t.workers > 1 or t.backend == "serial" or not plain]
 

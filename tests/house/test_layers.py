@@ -11,7 +11,20 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "src" / "concompare"
 LAYERS = (
     {"records", "errors", "formats"},
-    {"machine", "stats", "worker", "parcels", "streams", "workplace", "guards", "sampler", "outpost", "clocks", "awaiting"},
+    {
+        "machine",
+        "stats",
+        "worker",
+        "parcels",
+        "streams",
+        "workplace",
+        "guards",
+        "sampler",
+        "outpost",
+        "clocks",
+        "awaiting",
+        "guest",
+    },
     {"backends", "cells"},
     {"engine"},
     {
@@ -29,6 +42,8 @@ LAYERS = (
         "scaling",
         "takeaway",
         "advise",
+        "recipes",
+        "elsewhere",
     },
     {"render"},
     {"report"},

@@ -7,6 +7,7 @@ import contextlib
 import io
 import sys
 import types
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +20,9 @@ ITEM_NAME = MADE + "item"
 PLACE = MADE + "value"
 ONCE = MADE + "once"
 STOPPED = MADE + "stopped"
+
+HEADS: weakref.WeakKeyDictionary[types.FunctionType, ast.FunctionDef] = weakref.WeakKeyDictionary()
+"""The definitions of the heads that are in use, for those who need their source."""
 
 
 @dataclass
@@ -108,7 +112,9 @@ class Program:
         """Compile the head over the notebook's names."""
         code = compile(ast.Module([self.head], []), self.filename, "exec", dont_inherit=True)
         inner = next(part for part in code.co_consts if isinstance(part, types.CodeType))
-        return types.FunctionType(inner.replace(co_name="<module>", co_qualname="<module>"), namespace, "head")
+        made = types.FunctionType(inner.replace(co_name="<module>", co_qualname="<module>"), namespace, "head")
+        HEADS[made] = self.head
+        return made
 
     def tail(self, checked: bool = False) -> list[ast.stmt]:
         """Return the statements to replay; `checked` ones stop where the head of a failing item did."""
