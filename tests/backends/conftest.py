@@ -14,7 +14,7 @@ import loky  # noqa: F401 - gives this process's semaphores names that tell whos
 import psutil
 import pytest
 
-from concompare import engine
+from concompare import engine, testing
 from concompare.awaiting import is_coroutine_function
 
 
@@ -91,8 +91,9 @@ def coroutines(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
     """Switches a test to functions written with async def, for a backend that runs no others."""
 
     def switch() -> None:
-        define, run_pass = request.module.define, engine.run_pass
-        monkeypatch.setattr(request.module, "define", lambda source, name="f": define(with_async(source, name), name))
+        define, run_pass = testing.define, engine.run_pass
+        for module in (request.module, testing):
+            monkeypatch.setattr(module, "define", lambda source, name="f": define(with_async(source, name), name))
         monkeypatch.setattr(
             engine, "run_pass", lambda function, *rest, **how: run_pass(awaited(function), *rest, **how)
         )

@@ -119,7 +119,7 @@ class LikeExecutorlib(LikeMpi):
 
 @pytest.mark.usefixtures("no_leaks")
 class TestExecutorLikeMpi(FarContract):
-    test_display_arrives_with_its_item = None  # in threads of this process, `display` is the notebook's
+    test_display_arrives_with_its_item = None  # type: ignore[assignment]  # in threads of this process, `display` is the notebook's
 
     @pytest.fixture
     def kind(self) -> Iterator[Any]:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import replace
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,221 +16,25 @@ import pytest
 
 from concompare import backends, engine
 from concompare.errors import CannotShip, UnknownBackend, WorkerDied
+from concompare.testing import NOTEBOOK, BackendContract, define
 
 CLUSTERS = ("dask",)
 ALL = [name for name in backends.names() if name not in CLUSTERS]
 POOLED = [name for name in ALL if name != "serial" and backends.find(name).unavailable() is None]
 FAR = [name for name in ALL if backends.find(name).isolation == "process"]
 NEAR = [name for name in ALL if backends.find(name).isolation == "thread"]
-NOTEBOOK: dict[str, Any] = {"__name__": "__main__", "__builtins__": __builtins__}
 
 
-def define(source: str, name: str = "f") -> Any:
-    """Define a function as a notebook cell does: in `__main__`, with no file to import it from."""
-    namespace = dict(NOTEBOOK)
-    exec(source, namespace)
-    return namespace[name]
-
-
-@pytest.fixture(params=ALL)
-def backend(request: pytest.FixtureRequest, no_leaks: None, coroutines: Callable[[], None]) -> Any:
-    found = backends.find(request.param)
-    reason = found.unavailable()
-    if reason is not None:
-        pytest.skip(reason)
-    if found.name == "asyncio":
-        coroutines()
-    if found.isolation == "interpreter" and "np." in inspect.getsource(request.function):
-        pytest.skip("numpy does not support sub-interpreters")
-    return found
-
-
-@pytest.fixture
-def pool(backend: Any) -> Iterator[engine.Pool]:
-    with engine.lease(backend, 2) as opened:
-        yield opened
-
-
-def test_results_come_in_input_order(pool: engine.Pool) -> None:
-    function = define("import time\ndef f(x):\n    time.sleep(0.002 * (x % 3 == 0))\n    return x, -x")
-    assert engine.run_pass(function, range(12), pool).values == [(x, -x) for x in range(12)]
-
-
-def test_a_function_from_a_cell_takes_its_globals_and_imports_along(pool: engine.Pool) -> None:
-    function = define("import math\nK = 3\ndef g(x):\n    return math.floor(x) * K\nf = lambda x: g(x) + 1")
-    assert engine.run_pass(function, [1.5, 2.5], pool).values == [4, 7]
-
-
-def test_no_items_give_no_results(pool: engine.Pool) -> None:
-    assert engine.run_pass(abs, [], pool).values == []
-
-
-def test_a_generator_is_consumed_once_and_in_the_calling_thread(pool: engine.Pool) -> None:
-    threads = set()
-
-    def items() -> Iterator[int]:
-        for x in range(30):
-            threads.add(threading.get_ident())
-            yield x
-
-    assert engine.run_pass(define("def f(x): return x + 1"), items(), pool).values == list(range(1, 31))
-    assert threads == {threading.get_ident()}
-
-
-def test_the_first_failing_item_raises_itself_and_earlier_values_are_kept(pool: engine.Pool) -> None:
-    function = define("def f(x):\n    if x in (5, 9):\n        raise ValueError(f'bad {x}')\n    return x")
-    seen: list[Any] = []
-    with pytest.raises(ValueError, match="bad 5") as caught:
-        engine.run_pass(function, range(12), pool, on_value=lambda i, value: seen.append(value))
-    assert seen == [0, 1, 2, 3, 4]
-    assert engine.last().values == [0, 1, 2, 3, 4]
-    assert caught.value.__notes__ == ["concompare: raised by item 5: 5"]
-
-
-def test_with_keep_failures_stand_in_their_places(pool: engine.Pool) -> None:
-    function = define("def f(x):\n    if x == 0: raise ZeroDivisionError('no')\n    return 10 // x")
-    outcome = engine.run_pass(function, [5, 0, 2, 0], pool, engine.PassOptions(on_error="keep"))
-    assert [outcome.values[0], outcome.values[2]] == [2, 5]
-    assert [failure.index for failure in outcome.failures] == [1, 3]
-    assert outcome.values[1] is outcome.failures[0]
-    assert isinstance(outcome.failures[0].error, ZeroDivisionError)
-    assert repr(outcome.values[3]) == "<Failure: item 3 (0): ZeroDivisionError: no>"
-
-
-def test_the_traceback_ends_on_the_users_line_and_holds_no_line_of_ours(pool: engine.Pool) -> None:
-    source = "def inner(x):\n    return 1 // x\n\ndef f(x):\n    return inner(x)\n"
-    namespace = dict(NOTEBOOK)
-    exec(compile(source, "<cell 7>", "exec"), namespace)
-    with pytest.raises(ZeroDivisionError) as caught:
-        engine.run_pass(namespace["f"], [0], pool)
-    places = [
-        (entry.path.name if hasattr(entry.path, "name") else entry.path, entry.lineno + 1) for entry in caught.traceback
-    ]
-    mine = [place for place in places if place[0] == "<cell 7>"]
-    assert mine == [("<cell 7>", 5), ("<cell 7>", 2)]
-    assert places[-2:] == mine
-    assert not any("worker.py" in str(place[0]) for place in places)
-
-
-def test_prints_are_whole_once_and_in_item_order(pool: engine.Pool, capsys: pytest.CaptureFixture[str]) -> None:
-    source = """
-import sys
-def f(x):
-    print("item", x, end="")
-    print("!")
-    if x == 2:
-        print("error", file=sys.stderr)
-    return x
-"""
-    engine.run_pass(define(source), range(20), pool)
-    out, err = capsys.readouterr()
-    assert out == "".join(f"item {x}!\n" for x in range(20))
-    assert err == "error\n"
-
-
-def test_prints_can_be_dropped_or_kept(pool: engine.Pool, capsys: pytest.CaptureFixture[str]) -> None:
-    function = define("def f(x): print(x)")
-    engine.run_pass(function, range(3), pool, engine.PassOptions(output="drop"))
-    outcome = engine.run_pass(function, range(3), pool, engine.PassOptions(output="keep"))
-    assert capsys.readouterr() == ("", "")
-    assert outcome.output == ((0, "stdout", "0\n"), (1, "stdout", "1\n"), (2, "stdout", "2\n"))
-
-
-def test_a_true_answer_to_a_value_ends_the_pass(pool: engine.Pool) -> None:
-    seen: list[Any] = []
-
-    def take(position: int, value: Any) -> bool:
-        seen.append(value)
-        return bool(value == 3)
-
-    outcome = engine.run_pass(define("def f(x): return x"), range(1000), pool, on_value=take)
-    assert seen == [0, 1, 2, 3]
-    assert outcome.stopped
-
-
-def test_names_assigned_come_back_with_their_last_values(pool: engine.Pool) -> None:
-    source = "def f(x):\n    names = {'t': x * 2}\n    if x == 1:\n        names['once'] = x\n    return x, names"
-    outcome = engine.run_pass(define(source), range(4), pool, engine.PassOptions(temporaries=("t", "once")))
-    assert outcome.values == [0, 1, 2, 3]
-    assert outcome.names == {"t": 6, "once": 1}
-
-
-def test_names_after_a_failure_are_those_of_the_plain_loop(pool: engine.Pool) -> None:
-    source = "def f(x):\n    a = x\n    b = 6 // (3 - x)\n    return b, {'a': a, 'b': b}"
-    with pytest.raises(ZeroDivisionError):
-        engine.run_pass(define(source), range(6), pool, engine.PassOptions(temporaries=("a", "b")))
-    assert engine.last().names == {"a": 3, "b": 6}
-
-
-def test_an_exception_that_cannot_be_rebuilt_arrives_by_its_parts(pool: engine.Pool) -> None:
-    source = """
-class Odd(Exception):
-    def __init__(self, a, b):
-        super().__init__(f"{a} and {b}")
-        self.pair = a, b
-def f(x):
-    raise Odd(x, 2)
-"""
-    with pytest.raises(Exception, match="1 and 2") as caught:
-        engine.run_pass(define(source), [1], pool)
-    assert type(caught.value).__name__ == "Odd"
-    assert caught.value.pair == (1, 2)  # type: ignore[attr-defined]
-
-
-def test_causes_and_groups_arrive(pool: engine.Pool) -> None:
-    source = """
-def f(x):
-    try:
-        1 // x
-    except ZeroDivisionError as error:
-        raise ExceptionGroup("several", [KeyError("k")]) from error
-"""
-    with pytest.raises(ExceptionGroup) as caught:
-        engine.run_pass(define(source), [0], pool)
-    assert isinstance(caught.value.__cause__, ZeroDivisionError)
-    assert isinstance(caught.value.exceptions[0], KeyError)
-
-
-@pytest.mark.parametrize(
-    "raised", ["SystemExit(3)", "RecursionError('deep')", "MemoryError('full')", "GeneratorExit()"]
-)
-def test_whatever_an_item_raises_is_the_items(pool: engine.Pool, raised: str) -> None:
-    outcome = engine.run_pass(
-        define(f"def f(x):\n    if x == 1: raise {raised}\n    return x"),
-        range(3),
-        pool,
-        engine.PassOptions(on_error="keep"),
-    )
-    assert type(outcome.failures[0].error).__name__ == raised.partition("(")[0]
-    assert [outcome.values[0], outcome.values[2]] == [0, 2]
-
-
-def test_numpy_arrays_cross_unchanged_and_can_be_written(pool: engine.Pool) -> None:
-    arrays = [np.arange(50_000, dtype=float) + x for x in range(5)]
-    outcome = engine.run_pass(define("def f(a): return a * 2"), arrays, pool)
-    for array, result in zip(arrays, outcome.values, strict=True):
-        np.testing.assert_array_equal(result, array * 2)
-        result[0] = 1.0
-
-
-def test_coroutine_functions_run_in_a_loop_of_the_worker(pool: engine.Pool) -> None:
-    function = define("import asyncio\nasync def f(x):\n    await asyncio.sleep(0)\n    return x + 1")
-    assert engine.run_pass(function, [1, 2, 3], pool).values == [2, 3, 4]
-
-
-def test_a_pass_records_what_it_took(pool: engine.Pool) -> None:
-    function = define("def f(x):\n    s = 0\n    for i in range(20_000): s += i\n    return s")
-    record = engine.run_pass(function, range(10), pool).record
-    assert record is not None
-    assert record.items == 10
-    assert sum(message.count for message in record.messages) == 10
-    assert record.cpu > 0
-    for message in record.messages:
-        moments = (message.sent, message.received, message.start, message.end, message.returned, message.done)
-        assert list(moments) == sorted(moments)
-        assert 0 <= message.worker < 2
-        assert len(message.seconds) == message.count
-    assert max(message.done for message in record.messages) <= record.wall
+class TestEveryBackend(BackendContract):
+    @pytest.fixture(params=ALL)
+    def kind(self, request: pytest.FixtureRequest, no_leaks: None, coroutines: Callable[[], None]) -> Any:
+        found = backends.find(request.param)
+        reason = found.unavailable()
+        if reason is not None:
+            pytest.skip(reason)
+        if found.name == "asyncio":
+            coroutines()
+        return found
 
 
 # ------------------------------------------------------------------------------------------------- pools and workers
@@ -423,19 +224,6 @@ def test_unknown_backends_say_what_there_is() -> None:
 # ------------------------------------------------------------------------------ what workers notice, and random numbers
 
 
-def test_a_seed_gives_every_item_its_own_stream_the_same_everywhere(pool: engine.Pool) -> None:
-    source = "import random\nimport numpy as np\ndef f(x): return random.random(), float(np.random.rand()), x"
-    options = engine.PassOptions(seed=5, chunk=3)
-    values = engine.run_pass(define(source), range(7), pool, options).values
-    with engine.lease(backends.find("serial"), 1) as serial:
-        assert values == engine.run_pass(define(source), range(7), serial, engine.PassOptions(seed=5)).values
-        other = engine.run_pass(define(source), range(7), serial, engine.PassOptions(seed=6)).values
-    sample = engine.PassOptions(seed=5, chunk=2, places=[6, 1, 3])
-    assert engine.run_pass(define(source), [6, 1, 3], pool, sample).values == [values[6], values[1], values[3]]
-    assert len({a for a, _, _ in values}) == len({b for _, b, _ in values}) == 7
-    assert not {a for a, _, _ in values} & {a for a, _, _ in other}
-
-
 def test_a_seeded_pass_leaves_the_notebooks_own_stream_alone_on_threads(no_leaks: None) -> None:
     import random
 
@@ -472,53 +260,6 @@ def test_every_pass_begins_with_what_the_notebook_captured(name: str, no_leaks: 
     with engine.lease(backends.find(name), 1) as pool:
         first = engine.run_pass(function, range(5), pool).values
         assert engine.run_pass(function, range(5), pool).values == first == [1, 2, 3, 4, 5]
-
-
-def test_what_failed_can_be_run_once_more(pool: engine.Pool, tmp_path: Any) -> None:
-    source = "import os\ndef f(x):\n    if x % 3 == 1 and not os.path.exists(path): raise OSError(x)\n    return x"
-    namespace = {**NOTEBOOK, "path": str(tmp_path / "there")}
-    exec(source, namespace)
-    outcome = engine.run_pass(namespace["f"], range(6), pool, engine.PassOptions(on_error="keep"))
-    assert [failure.index for failure in outcome.failures] == [1, 4]
-    assert engine.last().retry() == outcome.values
-    assert [failure.index for failure in outcome.failures] == [1, 4]
-    (tmp_path / "there").touch()
-    assert engine.last().retry() == [0, 1, 2, 3, 4, 5]
-    with pytest.raises(LookupError, match="nothing to run again"):
-        engine.last().retry()
-
-
-def test_display_arrives_with_its_item(backend: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    import builtins
-
-    shown: list[Any] = []
-    monkeypatch.setattr(builtins, "display", lambda *objects, **options: shown.extend(objects), raising=False)
-    with engine.lease(backend, 2, fresh=True) as pool:
-        engine.run_pass(define("def f(x): display({'item': x})"), range(5), pool)
-    assert shown == [{"item": x} for x in range(5)]
-
-
-def test_an_error_in_a_sample_names_the_items_place_among_all(pool: engine.Pool) -> None:
-    options = engine.PassOptions(places=[40, 7, 12])
-    with pytest.raises(ZeroDivisionError) as caught:
-        engine.run_pass(define("def f(x): return 1 // x"), [1, 0, 2], pool, options)
-    assert any("item 7" in note for note in caught.value.__notes__)
-    kept = engine.run_pass(define("def f(x): return 1 // x"), [1, 0, 2], pool, replace(options, on_error="keep"))
-    assert [failure.index for failure in kept.failures] == [7]
-
-
-def test_what_is_run_again_draws_the_numbers_of_its_own_place(pool: engine.Pool, tmp_path: Path) -> None:
-    source = f"""
-import os, random
-def f(x):
-    if x == 2 and not os.path.exists({str(tmp_path / "there")!r}):
-        raise OSError(x)
-    return random.random()
-"""
-    outcome = engine.run_pass(define(source), range(4), pool, engine.PassOptions(on_error="keep", seed=3))
-    (tmp_path / "there").touch()
-    outcome.retry()
-    assert outcome.values == engine.run_pass(define(source), range(4), pool, engine.PassOptions(seed=3)).values
 
 
 def test_threads_leave_the_warm_processes_alone(no_leaks: None) -> None:
