@@ -7,7 +7,7 @@ import pytest
 
 from concompare.render.html import DARK_PLACES, html_of, page_of
 from concompare.render.palette import INKS, contrast
-from tests.render.views import view
+from tests.render.views import html, view
 from tests.render.worlds import NASTY, WORLDS
 
 LARGEST = 300_000
@@ -25,13 +25,13 @@ VOID = {"img"}
 class Page(HTMLParser):
     """What is in a page: tags, attributes, text outside the style sheet; fails where tags do not match."""
 
-    def __init__(self, html: str) -> None:
+    def __init__(self, text: str) -> None:
         super().__init__()
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.open: list[str] = []
         self.text: list[str] = []
         self.css = ""
-        self.feed(html)
+        self.feed(text)
         self.close()
         assert not self.open
 
@@ -55,44 +55,40 @@ class Page(HTMLParser):
 
 @pytest.mark.parametrize("name", WORLDS)
 def test_the_fragment_is_plain_and_well_formed(name: str) -> None:
-    page = Page(html_of(view(name)))
+    text = html(name)
+    page = Page(text)
     assert {tag for tag, _ in page.tags} <= TAGS
     assert {name for _, attrs in page.tags for name in attrs} <= ATTRIBUTES
+    check_nothing_is_loaded(text, page)
+    assert len(text.encode()) < LARGEST
 
 
-@pytest.mark.parametrize("name", WORLDS)
-def test_nothing_is_loaded_from_elsewhere(name: str) -> None:
-    html = html_of(view(name))
-    page = Page(html)
+def check_nothing_is_loaded(text: str, page: Page) -> None:
+    """Nothing is loaded from elsewhere."""
     assert all((image["src"] or "").startswith("data:image/png;base64,") for image in page.all("img"))
     assert set(re.findall(r"url\((.{0,15})", page.css)) <= {"data:image/png;"}
     assert "@import" not in page.css
-    assert not re.search(r"https?://", html)
-
-
-@pytest.mark.parametrize("name", WORLDS)
-def test_a_report_is_small(name: str) -> None:
-    assert len(html_of(view(name)).encode()) < LARGEST
+    assert not re.search(r"https?://", text)
 
 
 def test_every_finding_links_to_its_page_and_nothing_else_links() -> None:
-    links = [link["href"] for link in Page(html_of(view("mocked"))).all("a")]
+    links = [link["href"] for link in Page(html("mocked")).all("a")]
     assert links == [f"../docs/findings/{remark.code}.md" for remark in view("mocked").remarks]
     assert links
-    hostile = [link["href"] or "" for link in Page(html_of(view("hostile"))).all("a")]
+    hostile = [link["href"] or "" for link in Page(html("hostile")).all("a")]
     assert all(re.fullmatch(r"\.\./docs/findings/[a-z-]+\.md", link) for link in hostile)
 
 
 def test_everything_foreign_is_shown_as_text() -> None:
-    html = html_of(view("hostile"))
-    page = Page(html)
+    text = html("hostile")
+    page = Page(text)
     shown = "".join(page.text)
     assert "<script>alert(1)</script>[bold red]x[/]" in shown
     assert "{{ 7*7 }}" in shown
     assert "\\x1b[31mred\\x07 \\u202eabc" in shown
     for sign in ("\x1b", "\x07", "\u202e"):
-        assert sign not in html
-    assert NASTY not in html
+        assert sign not in text
+    assert NASTY not in text
     assert "script" not in page.css
 
 
@@ -105,7 +101,7 @@ def test_a_saved_page_is_complete_and_runs_nothing() -> None:
 
 
 def test_tables_have_captions_and_headers() -> None:
-    page = Page(html_of(view("mocked")))
+    page = Page(html("mocked"))
     assert len(page.all("caption")) == len(page.all("table")) == 2
     scopes = [attrs.get("scope") for attrs in page.all("th")]
     assert set(scopes) == {"col", "row"}
@@ -113,7 +109,7 @@ def test_tables_have_captions_and_headers() -> None:
 
 
 def test_pictures_say_their_result() -> None:
-    alts = [image["alt"] or "" for image in Page(html_of(view("mocked"))).all("img")]
+    alts = [image["alt"] or "" for image in Page(html("mocked")).all("img")]
     assert len(alts) == 4
     assert "processes: 8.40 s with 1, 2.28 s with 4 (the pick), 2.21 s with 8" in alts[0]
     assert "processes: 0.99× with 1, 3.62× with 4 (the pick)" in alts[1]
@@ -122,13 +118,13 @@ def test_pictures_say_their_result() -> None:
 
 
 def test_the_pick_and_the_failed_are_told_by_words_too() -> None:
-    text = " ".join("".join(Page(html_of(view("mocked"))).text).split())
+    text = " ".join("".join(Page(html("mocked")).text).split())
     assert "processes ← pick" in text
     assert "not possible here: numpy 2.5.5 does not load in sub-interpreters" in text
 
 
 def test_without_the_style_sheet_each_picture_is_there_once_and_on_white() -> None:
-    page = Page(html_of(view("mocked")))
+    page = Page(html("mocked"))
     images = page.all("img")
     assert len(images) == len({image["src"] for image in images}) == 4
     assert {image["style"] for image in images} == {"background:#fff"}
@@ -137,14 +133,14 @@ def test_without_the_style_sheet_each_picture_is_there_once_and_on_white() -> No
 KEPT = {"src", "width", "height", "alt", "title", "scope", "align", "colspan", "max", "value", "href"}
 
 
-def sanitised(html: str) -> str:
+def sanitised(text: str) -> str:
     """Return what is left where style sheets, classes, styles and addresses with data are taken away, as on GitHub."""
-    bare = re.sub(r"<style>.*?</style>", "", html, flags=re.S)
+    bare = re.sub(r"<style>.*?</style>", "", text, flags=re.S)
     return re.sub(r' ([a-z]+)="[^"]*"', lambda found: found[0] if found[1] in KEPT else "", bare)
 
 
 def test_without_styles_and_classes_a_report_is_still_readable() -> None:
-    bare = sanitised(html_of(view("mocked")))
+    bare = sanitised(html("mocked"))
     assert "class=" not in bare
     assert "style" not in bare
     page = Page(bare)
@@ -163,7 +159,7 @@ def test_without_styles_and_classes_a_report_is_still_readable() -> None:
 
 
 def test_each_theme_has_its_own_picture() -> None:
-    page = Page(html_of(view("mocked")))
+    page = Page(html("mocked"))
     dark = re.findall(r"--cc-d\d:url\((.*?)\)", page.css)
     assert len(dark) == 4
     assert not {image["src"] for image in page.all("img")} & set(dark)
@@ -174,7 +170,7 @@ def test_each_theme_has_its_own_picture() -> None:
 
 @pytest.mark.parametrize(("theme", "page"), [("light", "#ffffff"), ("dark", "#111827")])
 def test_the_style_sheets_colours_are_readable(theme: str, page: str) -> None:
-    css = Page(html_of(view("mocked"))).css
+    css = Page(html("mocked")).css
     rules = css.split("}")
     light = next(rule for rule in rules if "--cc-show:1" in rule)
     dark = next(rule for rule in rules if "--cc-show:0" in rule)
@@ -187,7 +183,7 @@ def test_the_style_sheets_colours_are_readable(theme: str, page: str) -> None:
 
 
 def test_two_reports_on_a_page_do_not_share_their_pictures() -> None:
-    one, other = (Page(html_of(view(name))).all("div")[0]["class"] or "" for name in ("mocked", "tie"))
+    one, other = (Page(html(name)).all("div")[0]["class"] or "" for name in ("mocked", "tie"))
     assert one.split()[1] != other.split()[1]
 
 

@@ -11,9 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from concompare.render.html import html_of
 from concompare.render.text import text_of
-from tests.render.views import view
+from tests.render.views import html, view
 from tests.render.worlds import WORLDS
 
 STORED = Path(__file__).parents[1] / "data" / "reports"
@@ -42,8 +41,8 @@ def test_the_text_report_fits_the_terminal(width: int) -> None:
 
 @pytest.mark.parametrize("name", WORLDS)
 def test_the_html_report_is_the_stored_one(name: str) -> None:
-    html = DATA_URL.sub("data:image/png;base64,…", html_of(view(name)))
-    compare(OWN_CLASS.sub("cc-own", html), f"{name}.html")
+    found = DATA_URL.sub("data:image/png;base64,…", html(name))
+    compare(OWN_CLASS.sub("cc-own", found), f"{name}.html")
 
 
 @pytest.mark.parametrize("name", WORLDS)

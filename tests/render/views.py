@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache
 from unittest import mock
 
 from concompare import advise, stats
 from concompare.records import Comparison
+from concompare.render.html import html_of
 from concompare.render.parts import View
 from concompare.render.view import view_of
 from tests.render import worlds
@@ -54,3 +56,9 @@ def view(name: str) -> View:
     findings = worlds.NASTY_FINDINGS if name == "hostile" else worlds.FINDINGS
     with mock.patch.object(advise, "takeaway", create=True, return_value=CODE):
         return view_of(comparison, findings, pick_of(comparison, *PICKS[name]))
+
+
+@cache
+def html(name: str) -> str:
+    """The view as a fragment, drawn once for all tests of a process."""
+    return html_of(view(name))
