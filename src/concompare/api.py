@@ -86,13 +86,15 @@ def compare(
     scaling: str = "strong",
     timeline: bool = False,
     address: str | None = None,
+    pythons: Sequence[str] = (),
 ) -> Report:
     """Measure in which kind of workers, and in how many, `[function(item) for item in items]` is fastest, and why.
 
     Args:
         function: Called once per item. Its results must not depend on other items.
         items: The items; an iterator is read to its end first.
-        backends: Names of backends, or executors of yours; by default the plain loop, threads and processes.
+        backends: Names of backends, or executors of yours; by default the plain loop, threads and
+            processes, and sub-interpreters and an event loop where they can run the function.
         workers: Worker counts to try ([1, 2, 4], "1-8", "max"); by default 1, 2, 4, … up to the usable CPUs.
         budget: Seconds for the whole comparison.
         seed: Gives every item a random stream of its own, and the same order of the passes every time.
@@ -100,6 +102,7 @@ def compare(
         scaling: "strong": the same items for every number of workers. "weak": the same number of items for each worker.
         timeline: Whether to record when each worker was on a CPU.
         address: Of an existing cluster, for backends such as "dask" that have one.
+        pythons: Other installed Pythons to compare with: paths, or names such as "3.14t".
 
     Raises:
         ConcompareError: An option or a backend cannot be used.
@@ -112,7 +115,7 @@ def compare(
         "scaling": scaling,
         "timeline": timeline,
     }
-    return running.measure(task, request_of(backends or COMPARED, workers, address=address, **options))
+    return running.measure(task, request_of(backends, workers, address=address, pythons=pythons, **options))
 
 
 def load(path: str | PathLike[str]) -> Report:
@@ -132,13 +135,15 @@ def last() -> Any:
 
 
 def request_of(
-    names: Sequence[str | Executor],
+    names: Sequence[str | Executor] | None,
     workers: int | str | Sequence[int] | None,
     *,
     namespace: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> Request:
     """Return the request for these backends and worker counts, everything found and checked before anything runs.
+
+    Without names those that are usually compared are meant.
 
     Raises:
         BadOption: A value that cannot be used.
@@ -156,10 +161,14 @@ def request_of(
     if options.get("scaling") not in (None, "strong", "weak"):
         raise BadOption(f"scaling is {options['scaling']!r}: use 'strong' or 'weak'")
     address = options.pop("address", None)
-    found = tuple(find(name, namespace or {}, address) for name in dict.fromkeys(names))
+    if pythons := options.pop("pythons", None):
+        from concompare import elsewhere
+
+        options["pythons"] = elsewhere.find_all(pythons)
+    found = tuple(find(name, namespace or {}, address) for name in dict.fromkeys(names or COMPARED))
     if address is not None and not any(isinstance(backend, Addressed) for backend in found):
         raise BadOption(f"address is {address!r}: name a kind of cluster for it, such as -b dask")
-    return Request(found, worker_counts(workers), **options)
+    return Request(found, worker_counts(workers), usual=not names, **options)
 
 
 def find(name: str | Executor, namespace: Mapping[str, Any], address: str | None = None) -> Backend:

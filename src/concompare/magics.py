@@ -69,6 +69,9 @@ NOTHING = {
     "text/html": "<style>.jp-OutputArea-child:has(.concompare-gone){display:none}</style><i class=concompare-gone></i>",
 }
 """What takes no room: an empty text alone leaves an empty line, and of no form at all nbconvert complains."""
+PYTHON = argument(
+    "--python", action="append", metavar="PATH", help="another Python to compare with, e.g. 3.14t; may be repeated"
+)
 BUDGET = argument("--budget", type=float, default=30.0, metavar="S", help="seconds for the comparison; default 30")
 
 
@@ -132,7 +135,7 @@ class ConcompareMagics(Magics):
         return None if source.silent else ran.value
 
     @no_var_expand
-    @options(*COMMON, BUDGET, SCALING)
+    @options(*COMMON, BUDGET, SCALING, PYTHON)
     @line_cell_magic
     @needs_local_scope
     def concompare(self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None) -> Any:
@@ -147,7 +150,7 @@ class ConcompareMagics(Magics):
         if args.info or args.close:
             return self.look_after(args)
         source = self.source_of("concompare", line, cell, code)
-        request = self.request_of(args, None, budget=args.budget, scaling=args.scaling)
+        request = self.request_of(args, None, budget=args.budget, scaling=args.scaling, pythons=args.python)
         if args.explain:
             return self.explain(args, source)
         task = self.task_of(args, source, local_ns)
@@ -159,7 +162,7 @@ class ConcompareMagics(Magics):
         from concompare import api
 
         check_target(args.save)
-        names = tuple(name.strip() for name in args.backend.split(",")) if args.backend else default or api.COMPARED
+        names = tuple(name.strip() for name in args.backend.split(",")) if args.backend else default
         return api.request_of(
             names,
             args.workers,

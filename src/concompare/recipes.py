@@ -213,8 +213,8 @@ def matching(tree: ast.Module, code: CodeType) -> list[Definition]:
 
 def first_line(node: ast.AST) -> int:
     """Return the line in which a statement or lambda begins, its decorators included."""
-    lines = [part.lineno for part in getattr(node, "decorator_list", ())]
-    return min([int(getattr(node, "lineno", 0)), *lines])
+    lines: list[int] = [part.lineno for part in getattr(node, "decorator_list", ())]
+    return min([*lines, getattr(node, "lineno", 0)])
 
 
 def without_magic(text: str) -> str:

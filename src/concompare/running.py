@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from concompare import auto, backends, engine, machine
 from concompare.auto import AUTO
+from concompare.awaiting import is_coroutine_function
 from concompare.engine import Outcome
 from concompare.errors import BackendUnavailable, CannotShip, ConcompareError, Interrupted
 from concompare.records import Comparison, Pass, Subject, Trial
@@ -24,6 +25,7 @@ from concompare.records import Comparison, Pass, Subject, Trial
 if TYPE_CHECKING:
     from concompare.backends import Backend
     from concompare.cells.task import Task
+    from concompare.elsewhere import OtherPython
     from concompare.measure import Kept, Progress
     from concompare.report import Report
 
@@ -46,6 +48,8 @@ class Request:
         timeline: Whether to record when each worker was on a CPU.
         scaling: "strong" or "weak" for a comparison, or None for what suits the task.
         progress: Where runs longer than a second show how far they are, or None for nowhere.
+        pythons: Other Pythons to compare with.
+        usual: Whether no backend was named, so that those which suit the task are compared as well.
     """
 
     backends: tuple[Backend, ...]
@@ -58,6 +62,8 @@ class Request:
     timeout: float | None = None
     timeline: bool = False
     scaling: Literal["strong", "weak"] | None = None
+    pythons: tuple[OtherPython, ...] = ()
+    usual: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,6 +314,7 @@ def replay(task: Task, values: Iterable[tuple[int, Any]]) -> bool:
 
 def measure(task: Task, request: Request, show: Callable[[Progress], None] | None = None) -> Report:
     """Compare the ways to run a task, bind its results once, and return the report."""
+    from concompare import elsewhere
     from concompare.measure import compare
     from concompare.report import Report
 
@@ -317,7 +324,8 @@ def measure(task: Task, request: Request, show: Callable[[Progress], None] | Non
         comparison, kept = compare(
             task.function,
             items,
-            backends=request.backends,
+            backends=(*request.backends, *(suiting(task) if request.usual else ()), *request.pythons),
+            runner=elsewhere.Runner() if request.pythons else None,
             workers=request.workers,
             budget=request.budget,
             subject=subject_of(task),
@@ -340,6 +348,15 @@ def measure(task: Task, request: Request, show: Callable[[Progress], None] | Non
         raise kept.error
     task.finish(kept.names)
     return Report(comparison, results=kept.values)
+
+
+def suiting(task: Task) -> Iterator[Backend]:
+    """Yield the backends that are compared besides the usual ones where they can run the task."""
+    if is_coroutine_function(task.function):
+        yield backends.find("asyncio")
+    interpreters = backends.find("interpreters")
+    if interpreters.unavailable() is None and interpreters.can_run(task.function):  # type: ignore[attr-defined]
+        yield interpreters
 
 
 def with_output(kept: Kept) -> Iterator[tuple[int, Any]]:

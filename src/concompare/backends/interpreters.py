@@ -29,7 +29,7 @@ from typing import Any, cast
 from concompare.awaiting import wake
 from concompare.backends.base import Isolation, Start
 from concompare.errors import BackendUnavailable
-from concompare.parcels import function_parts
+from concompare.parcels import function_parts, pack
 from concompare.streams import display
 from concompare.worker import Answer, Request
 from concompare.workplace import RUNNING, stop
@@ -297,6 +297,13 @@ class Interpreters:
         if hasattr(concurrent.futures, "InterpreterPoolExecutor"):
             return None
         return f"sub-interpreters need Python 3.14 or newer, and this is {platform.python_version()}"
+
+    def can_run(self, function: Callable[[Any], Any]) -> bool:
+        """Return whether a function can be loaded there, with what it imports."""
+        try:
+            return not tried(pack(function))
+        except Exception:
+            return False
 
     def open(self, workers: int, start: Start) -> Executor:
         """Return an executor of interpreters."""
