@@ -27,6 +27,9 @@ html_theme_options = {
     "description": "Threads or processes? How many workers? Why is it not faster?",
     "page_width": "1180px",
     "show_powered_by": False,
+    "font_family": "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif",
+    "head_font_family": "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif",
+    "font_size": "15px",
 }
 html_show_copyright = False
 html_static_path = ["static"]
