@@ -6,8 +6,9 @@ import ast
 import types
 from collections.abc import Sequence
 
-from concompare.cells import names
+from concompare.cells import calls, names
 from concompare.cells.purity import Analyzer
+from concompare.cells.values import LAZY
 from concompare.cells.world import World
 from concompare.errors import CellRefused
 
@@ -24,6 +25,9 @@ def settle(world: World, before: Sequence[ast.stmt]) -> None:
     running = [statement for statement in before if not isinstance(statement, DEFINITIONS)]
     for statement in running:
         refuse_patches(world, statement)
+        if isinstance(statement, ast.Assign) and LAZY in Analyzer(world).value(statement.value).own:
+            parts = [part for part in statement.targets if isinstance(part, (ast.Attribute, ast.Subscript))]
+            world.lazy_parts |= {calls.held_part(part) for part in parts}
     for effect in Analyzer(world).look(*running).effects:
         if effect.kind in ("change", "opaque", "calls", "forbidden"):
             world.steady = False

@@ -10,7 +10,7 @@ import types
 from typing import TYPE_CHECKING, Any
 
 from concompare.cells import callbacks, known, library, names, summaries
-from concompare.cells.values import NOTHING, Value, extracted, joined, unwound
+from concompare.cells.values import LAZY, NOTHING, Value, extracted, joined, unwound
 from concompare.cells.world import MISSING, is_iterator, is_user_module, qualified
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def call(an: Analyzer, node: ast.Call) -> Value:
         an.value(func)
     given = Arguments(an, node)
     for part, value in zip(given.nodes, given.positional, strict=True):
-        an.consume(part, value) if iterates(an, part) else None
+        an.consume(part, value) if is_used_up(an, part) else None
     here = an.functions.get(func.id) if isinstance(func, ast.Name) else func
     if isinstance(here, names.FUNCTIONS):
         return summaries.inline(an, here, node, given)
@@ -175,10 +175,38 @@ def is_unknown_installed(an: Analyzer, node: ast.Call) -> bool:
     return qualified(thing) not in known.NAMED and getattr(thing, "__name__", "") not in known.QUIET
 
 
-def iterates(an: Analyzer, node: ast.AST) -> bool:
-    """Tell whether an argument is an iterator of the notebook, which a call may use up."""
-    thing = an.object(node.id) if isinstance(node, ast.Name) else MISSING
-    return thing is not MISSING and is_iterator(thing)
+def held_part(node: ast.expr) -> str:
+    """Return the attribute that an expression names, or "[]" for an element."""
+    return node.attr if isinstance(node, ast.Attribute) else "[]"
+
+
+def part_of(an: Analyzer, node: ast.Attribute | ast.Subscript) -> Any:
+    """Return the attribute or element of a notebook's object that an expression names, or MISSING."""
+    holder = an.object(node.value.id) if isinstance(node.value, ast.Name) else MISSING
+    if isinstance(node, ast.Attribute):
+        return getattr(holder, "__dict__", {}).get(node.attr, MISSING)
+    key = node.slice.value if isinstance(node.slice, ast.Constant) else MISSING
+    if type(holder) is dict:
+        return holder.get(key, MISSING)
+    return holder[key] if type(holder) is list and type(key) is int and -1 < key < len(holder) else MISSING
+
+
+def is_used_up(an: Analyzer, node: ast.AST) -> bool:
+    """Tell whether an expression is an iterator that exists outside, which walking over it uses up."""
+    if isinstance(node, (ast.Attribute, ast.Subscript)):
+        return held_part(node) in an.world.lazy_parts or is_iterator(part_of(an, node))
+    if not isinstance(node, ast.Name):
+        return False
+    thing = an.object(node.id)
+    if thing is not MISSING:
+        return is_iterator(thing)
+    definition = an.world.definitions.get(node.id)
+    if node.id in an.local or not isinstance(definition, ast.expr):
+        return False
+    if node.id not in an.world.lazy:
+        an.world.lazy[node.id] = True  # as in `xs = iter(xs)`
+        an.world.lazy[node.id] = LAZY in type(an)(an.world).value(definition).own
+    return an.world.lazy[node.id]
 
 
 def call_unknown(an: Analyzer, node: ast.Call, given: Arguments) -> Value:

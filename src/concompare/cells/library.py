@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 
 LAZY_OWN = frozenset({LAZY})
 LAZY_BUILTINS = frozenset({"enumerate", "filter", "iter", "map", "reversed", "zip"})
+LAZY_FUNCTIONS = frozenset(
+    known.words("""
+    csv.reader csv.DictReader os.scandir os.walk glob.iglob re.finditer gzip.open bz2.open lzma.open io.open
+    """)
+)
 LOGGING = frozenset(
     known.words("""
     info debug warning error exception critical log
@@ -80,6 +85,8 @@ def call_installed(an: Analyzer, name: str, node: ast.Call, given: Arguments, th
     changes_by_name(an, name, node, given, thing)
     callbacks.apply_callables(an, node, given)
     root = root_of(name)
+    if name.lstrip("_") in LAZY_FUNCTIONS:
+        return Value(LAZY_OWN, given.all.all)
     if name in ("copy.deepcopy", "operator.index") or (module.lstrip("_") in known.FRESH_MODULES):
         return NOTHING
     if root in ("collections", "itertools", "functools", "operator") or name == "copy.copy":

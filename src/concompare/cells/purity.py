@@ -9,7 +9,7 @@ from typing import Any
 
 from concompare.cells import calls, known, names
 from concompare.cells.values import FUNCTION, LAZY, LOCAL, MARKS, NOTHING, Effect, Reading, Value, extracted, joined
-from concompare.cells.world import MISSING, World, is_iterator
+from concompare.cells.world import MISSING, World
 
 MAGIC_BY_NODE: dict[type[ast.AST], tuple[str, ...]] = {
     ast.BinOp: tuple(f"__{word}__" for word in known.words("add radd sub mul rmul truediv matmul mod or and")),
@@ -246,10 +246,8 @@ class Analyzer:
 
     def consume(self, node: ast.AST, value: Value) -> None:
         """Record that walking over a value uses up an iterator that exists outside."""
-        if isinstance(node, ast.Name):
-            thing = self.object(node.id)
-            if thing is not MISSING and is_iterator(thing):
-                self.change(value.own, node, "uses up {}")
+        if calls.is_used_up(self, node):
+            self.change(value.own, node, "uses up {}")
         for magic in ("__iter__", "__next__"):
             for method in self.world.methods(magic):
                 calls.follow(self, method, node, [value])

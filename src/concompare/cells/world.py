@@ -88,6 +88,8 @@ class World:
         self.summaries: dict[Any, Any] = {}
         self.by_name: dict[str, list[Any]] = {}
         self.steady = True
+        self.lazy: dict[str, bool] = {}
+        self.lazy_parts: set[str] = set()
         self.trusted: dict[str, None] = {}
         self.outside: dict[tuple[int, str], None] = {}
         for statement in before:
