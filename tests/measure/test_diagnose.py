@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from concompare import diagnose
+from concompare import advise, diagnose
 from concompare.records import Comparison, Environment, NativePool, Probe
 from tests.measure.records import ENVIRONMENT, comparison, serial, trial
 
@@ -132,6 +133,18 @@ def random_numbers() -> Comparison:
     return comparison(serial(), processes(3.6), probe=replace(COMPUTING, shared_random="numpy.random"))
 
 
+def elsewhere() -> Comparison:
+    free = trial("threads @ 3.14t", 4, times(2.0), shares={})
+    return comparison(serial(), processes(3.6), free, probe=COMPUTING)
+
+
+def faster_elsewhere() -> Comparison:
+    free = trial("threads @ 3.14t", 4, times(7.2), shares={})
+    return comparison(
+        serial(), processes(3.6), trial("threads @ 3.14t", 1, times(0.9), shares={}), free, probe=COMPUTING
+    )
+
+
 CASES: tuple[tuple[Callable[[], Comparison], set[str]], ...] = (
     (gil, {"gil-bound", "scales-well"}),
     (gil_without_ledger, {"gil-bound", "scales-well"}),
@@ -154,6 +167,8 @@ CASES: tuple[tuple[Callable[[], Comparison], set[str]], ...] = (
     (switched_on, {"gil-re-enabled"}),
     (changed, {"hidden-state", "scales-well"}),
     (random_numbers, {"shared-random", "scales-well"}),
+    (elsewhere, {"scales-well", "other-python"}),
+    (faster_elsewhere, {"scales-well", "other-python"}),
 )
 
 
@@ -211,6 +226,7 @@ NEAR_MISSES: tuple[tuple[str, Callable[[], Comparison]], ...] = (
     ("too-noisy", well),
     ("results-differ", lambda: comparison(serial(), replace(processes(3.6), same=None), probe=COMPUTING)),
     ("scales-well", lambda: comparison(serial(), processes(2.2), probe=COMPUTING)),
+    ("other-python", lambda: comparison(serial(), processes(2.2), trial("mine", 2, times(3.0)), probe=COMPUTING)),
     ("scales-well", lambda: comparison(sleeping().trials[0], processes(3.6, 16), probe=SLEEPING)),
 )  # fmt: skip
 
@@ -224,7 +240,7 @@ def test_every_finding_of_the_design_is_guarded() -> None:
     promised = {
         "gil-bound", "releases-gil", "waits", "transfer-bound", "startup-bound", "too-small", "too-few-items",
         "uneven-items", "memory-bound", "oversubscribed", "machine-busy", "results-differ", "hidden-state",
-        "shared-random", "too-noisy", "scales-well", "gil-re-enabled",
+        "shared-random", "too-noisy", "scales-well", "gil-re-enabled", "other-python",
     }  # fmt: skip
     assert {code for _, codes in CASES for code in codes} == promised
     assert len(diagnose.CHECKS) == len(promised)
@@ -301,3 +317,18 @@ def test_threads_on_a_busy_machine_are_not_said_to_scale() -> None:
     plain = trial("serial", 1, times(1.0), shares={"waiting": 0.4})
     crowd = comparison(plain, threads(3.6, waiting=0.3), probe=COMPUTING)
     assert {f.code for f in diagnose.find(crowd)} == {"machine-busy"}
+
+
+def test_another_python_is_judged_in_seconds_and_never_picked() -> None:
+    found = {finding.code: finding for finding in diagnose.find(faster_elsewhere())}["other-python"]
+    assert found.evidence[0] == ("speed-up", pytest.approx(7.2 / 3.6, rel=0.02))
+    assert re.fullmatch(
+        r"Python 3\.14t needs 1\d\d ms with 4 threads, and the best here, processes × 4, 2\d\d ms: 2\.\d\d× as fast .*",
+        found.summary,
+    )
+    assert found.summary.endswith("a gain.")
+    assert "python3.14t -m ipykernel install" in found.advice
+    assert advise.pick(faster_elsewhere()).backend == "processes"
+    found = {finding.code: finding for finding in diagnose.find(elsewhere())}["other-python"]
+    assert found.summary.endswith("a loss.")
+    assert found.advice == "Stay with this Python for this cell."

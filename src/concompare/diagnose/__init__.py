@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from concompare.diagnose import costs, gil, results, surroundings
+from concompare.diagnose import costs, gil, pythons, results, surroundings
 from concompare.records import Comparison, Finding
 
 CHECKS: tuple[Callable[[Comparison], Finding | None], ...] = (
@@ -29,6 +29,7 @@ CHECKS: tuple[Callable[[Comparison], Finding | None], ...] = (
     surroundings.oversubscribed,
     surroundings.memory_bound,
     results.scales_well,
+    pythons.other_python,
 )
 """All checks, in the order in which their findings are shown."""
 

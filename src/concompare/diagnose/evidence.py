@@ -44,6 +44,7 @@ def ran(comparison: Comparison, backends: tuple[str, ...] | None = None, least: 
         for trial in comparison.trials
         if trial.problem is None
         and trial.backend != "serial"
+        and not advise.elsewhere(trial)
         and stats.used(trial)
         and trial.workers >= least
         and (backends is None or trial.backend in backends)
