@@ -239,7 +239,7 @@ def wrapped(node: Definition, free: tuple[str, ...]) -> ast.Module:
     else:
         inner = type(node)(name=node.name, args=arguments, body=node.body, decorator_list=[])
     outer = ast.parse(f"def {OUTER}({', '.join(free)}): pass")
-    body = [ast.copy_location(inner, node)]
+    body: list[ast.stmt] = [ast.copy_location(inner, node)]
     if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef) and inner.name not in free:
         body.insert(0, ast.Global([inner.name]))  # it may call itself by that name
     outer.body[0].body = body  # type: ignore[attr-defined]
