@@ -18,8 +18,11 @@ Verdict = Literal["faster", "tie", "slower"]
 
 NOISE = 0.05
 """A difference below this is called a tie, whatever its interval."""
+NOISE_OF_SOME = 0.10
+"""The same for fewer than `ENOUGH` pairs of passes. Of passes that spread by 6 %, three pairs look different by more
+than 5 % in 15 of 100 comparisons of the same thing, and by more than 10 % in 4."""
 NOISE_OF_FEW = 0.25
-"""The same for fewer than `FEW` pairs of passes, whose range says little."""
+"""The same for fewer than `FEW` pairs, whose range says little."""
 FEW = 3
 ENOUGH = 5
 """From this many pairs on an interval is bootstrapped; below, the range is shown."""
@@ -153,7 +156,7 @@ def speed_up(trial: Trial, serial_trial: Trial) -> Interval | None:
 
 def verdict(between: Interval) -> Verdict:
     """Say whether a speed-up is a difference: beyond its interval and beyond the noise threshold, else a tie."""
-    noise = NOISE if between.n >= FEW else NOISE_OF_FEW
+    noise = NOISE if between.n >= ENOUGH else NOISE_OF_SOME if between.n >= FEW else NOISE_OF_FEW
     if between.low > 1 and between.mid > 1 + noise:
         return "faster"
     if between.high < 1 and between.mid < 1 / (1 + noise):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field, replace
 from itertools import cycle, islice
 from typing import Any
@@ -280,7 +280,7 @@ class Trials:
         records: list[Pass] = []
         before = gil_state()
         try:
-            with threadpoolctl.threadpool_limits(bench.arm.native):
+            with native_limits(bench.arm.native):
                 for _ in range(1 if warm_up else bench.loops):
                     outcome = self.runner.run_pass(self.plain.function, chosen, pool, options, count=len(chosen))
                     records.append(outcome.record)
@@ -402,6 +402,11 @@ def unlooped(passed: Pass) -> Pass:
     if passed.loops == 1:
         return passed
     return replace(passed, wall=max((m.done for m in passed.messages), default=passed.wall))
+
+
+def native_limits(threads: int | None) -> AbstractContextManager[object]:
+    """Return what caps the threads of BLAS and OpenMP pools; nothing is looked for where they are not to be capped."""
+    return nullcontext() if threads is None else threadpoolctl.threadpool_limits(threads)
 
 
 def in_words(error: BaseException) -> str:

@@ -559,10 +559,10 @@ TWIN = FakeBackend("loky", "loky", "process")
 
 def same_twice(seed: int, drift: float, *, together: bool) -> stats.Interval | None:
     """Compare the same workers under two names, in one comparison or in one after the other."""
-    world = World(lambda x: Cost(0.05), noise=0.03, drift=drift, seed=seed)
+    world = World(lambda x: Cost(0.1), noise=0.03, drift=drift, seed=seed)
 
     def compared(*backends: FakeBackend) -> Comparison:
-        return run(world, range(20), backends=(SERIAL, *backends), workers=(2,), seed=seed)[0]
+        return run(world, range(8), backends=(SERIAL, *backends), workers=(2,), seed=seed)[0]
 
     if together:
         comparison = compared(PROCESSES, TWIN)

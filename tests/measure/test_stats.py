@@ -67,6 +67,9 @@ def test_weak_scaling_counts_items_per_second() -> None:
         (0.9, 1.3, 1.7, 5, "tie"),  # beyond the threshold, within its interval
         (0.5, 0.6, 0.7, 5, "slower"),
         (0.96, 0.97, 0.98, 5, "tie"),
+        (1.02, 1.08, 1.1, 4, "tie"),  # the range of few pairs excludes 1 now and then
+        (1.02, 1.12, 1.2, 3, "faster"),
+        (0.85, 0.92, 0.98, 3, "tie"),
         (1.2, 1.2, 1.2, 1, "tie"),  # a single pair says little
         (1.5, 1.5, 1.5, 1, "faster"),
     ],
