@@ -24,6 +24,9 @@ from concompare.backends.base import Isolation, Start, kill_processes
 OPENING = threading.local()
 """`.yes` is true in a thread that starts one of our workers just now."""
 
+METHODS = ("fork", "spawn", "forkserver")
+"""The start methods that every Python knows, where the system has them."""
+
 get_preparation_data = spawn.get_preparation_data
 
 
@@ -34,7 +37,7 @@ def without_main(name: str) -> dict[str, Any]:
     if getattr(OPENING, "yes", False):
         told.pop("init_main_from_path", None)
         told.pop("init_main_from_name", None)
-        if told.get("start_method") not in multiprocessing.get_all_start_methods():  # inside a worker of loky's
+        if told.get("start_method") not in METHODS:  # inside a worker of loky's, which adds its own
             told.pop("start_method", None)
     return told
 
