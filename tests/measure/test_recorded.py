@@ -20,6 +20,9 @@ FINDINGS: dict[str, tuple[set[str], str]] = {
     "json": ({"machine-busy"}, "%%parallel -b processes -w 2"),
     "big-arguments": ({"machine-busy", "too-noisy", "transfer-bound"}, ""),
     "few-items": ({"machine-busy"}, ""),
+    "wrong": ({"machine-busy", "results-differ"}, "%%parallel -b threads -w 2"),
+    "changed": ({"hidden-state", "machine-busy", "too-noisy"}, ""),
+    "drawn": ({"machine-busy", "shared-random"}, ""),
 }
 
 
