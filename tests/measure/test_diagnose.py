@@ -133,6 +133,13 @@ def random_numbers() -> Comparison:
     return comparison(serial(), processes(3.6), probe=replace(COMPUTING, shared_random="numpy.random"))
 
 
+FREE = replace(ENVIRONMENT, gil="off", free_threaded_build=True)
+
+
+def sharing() -> Comparison:
+    return comparison(serial(), threads(0.4), probe=COMPUTING, environment=FREE)
+
+
 def elsewhere() -> Comparison:
     free = trial("threads @ 3.14t", 4, times(2.0), shares={})
     return comparison(serial(), processes(3.6), free, probe=COMPUTING)
@@ -167,6 +174,7 @@ CASES: tuple[tuple[Callable[[], Comparison], set[str]], ...] = (
     (switched_on, {"gil-re-enabled"}),
     (changed, {"hidden-state", "scales-well"}),
     (random_numbers, {"shared-random", "scales-well"}),
+    (sharing, {"contention"}),
     (elsewhere, {"scales-well", "other-python"}),
     (faster_elsewhere, {"scales-well", "other-python"}),
 )
@@ -226,6 +234,10 @@ NEAR_MISSES: tuple[tuple[str, Callable[[], Comparison]], ...] = (
     ("too-noisy", well),
     ("results-differ", lambda: comparison(serial(), replace(processes(3.6), same=None), probe=COMPUTING)),
     ("scales-well", lambda: comparison(serial(), processes(2.2), probe=COMPUTING)),
+    ("contention", lambda: comparison(serial(), threads(0.4), probe=COMPUTING)),
+    ("contention", lambda: comparison(serial(), threads(1.02), probe=COMPUTING, environment=FREE)),
+    ("contention", lambda: comparison(serial(), threads(0.4, waiting=0.3), probe=COMPUTING, environment=FREE)),
+    ("contention", lambda: comparison(serial(), threads(0.4, 16), probe=COMPUTING, environment=FREE)),
     ("other-python", lambda: comparison(serial(), processes(2.2), trial("mine", 2, times(3.0)), probe=COMPUTING)),
     ("scales-well", lambda: comparison(sleeping().trials[0], processes(3.6, 16), probe=SLEEPING)),
 )  # fmt: skip
@@ -240,7 +252,7 @@ def test_every_finding_of_the_design_is_guarded() -> None:
     promised = {
         "gil-bound", "releases-gil", "waits", "transfer-bound", "startup-bound", "too-small", "too-few-items",
         "uneven-items", "memory-bound", "oversubscribed", "machine-busy", "results-differ", "hidden-state",
-        "shared-random", "too-noisy", "scales-well", "gil-re-enabled", "other-python",
+        "shared-random", "too-noisy", "scales-well", "gil-re-enabled", "other-python", "contention",
     }  # fmt: skip
     assert {code for _, codes in CASES for code in codes} == promised
     assert len(diagnose.CHECKS) == len(promised)

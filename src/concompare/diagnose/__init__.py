@@ -16,6 +16,7 @@ CHECKS: tuple[Callable[[Comparison], Finding | None], ...] = (
     results.hidden_state,
     results.shared_random,
     gil.gil_re_enabled,
+    gil.contention,
     surroundings.machine_busy,
     surroundings.too_noisy,
     costs.too_small,

@@ -10,6 +10,10 @@ GAIN = 1.3
 """Speed-up on threads below which they do not help."""
 LOCKED = 0.5
 """Share of what a full lock would block, (workers − 1) ÷ workers, from which on threads take turns."""
+STARVED = 0.15
+"""Share of the time without a CPU from which on that explains slow threads."""
+LONG_ENOUGH = 0.0005
+"""Seconds of an item from which on handing it over does not explain slow threads."""
 HELD = 0.6
 """Share of the time the plain loop holds the GIL that explains it where the ledger cannot tell."""
 RELEASED = 1.4
@@ -29,6 +33,33 @@ def gil_re_enabled(comparison: Comparison) -> Finding | None:
         f"This free-threaded Python runs with the GIL on: {who} switched it back on{when}.",
         f"Use a version of {module or 'that module'} made for free-threaded Python, or start Python with -X gil=0.",
         trial=(switched[0].backend, switched[0].workers) if switched is not None else None,
+    )
+
+
+def contention(comparison: Comparison) -> Finding | None:
+    """Without a GIL threads are slower than the plain loop, and neither CPUs nor waiting are to blame."""
+    if comparison.environment.gil != "off" or evidence.is_busy(comparison) or evidence.waiting_task(comparison):
+        return None
+    usable = comparison.environment.usable
+    trials = [t for t in evidence.ran(comparison, advise.THREADS, least=2) if t.workers <= usable]
+    trial = evidence.fastest(trials, comparison)
+    between = evidence.speed(trial, comparison) if trial is not None else None
+    if trial is None or between is None or stats.verdict(between) != "slower":
+        return None
+    waiting, mean = evidence.share(trial, "waiting"), evidence.item_mean(comparison)
+    if (waiting or 0.0) > STARVED or mean is None or mean < LONG_ENOUGH:
+        return None
+    lock = evidence.share(trial, "lock") or 0.0
+    how = f", blocked by each other {formats.percent(lock)} of the time" if lock >= LOCKED / 2 else ""
+    return Finding(
+        "contention",
+        f"There is no GIL, and yet {trial.label or trial.backend} × {trial.workers} are only"
+        f" {formats.times(between.mid)} as fast as the plain loop{how}: they share objects that only one can"
+        " use at a time.",
+        "Give each item its own copy of what all of them read and write (a dict, a list, a lock, an instance), or use"
+        " -b processes.",
+        (("speed-up", between.mid), ("lock share", lock)),
+        (trial.backend, trial.workers),
     )
 
 
