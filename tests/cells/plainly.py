@@ -237,6 +237,9 @@ def difference(plain: Left, other: Left) -> str | None:
     if different_files:  # the notes say so: a closed file cannot be sent, and no item runs again for it
         left = {name for name in left if type(plain.names[name]).__name__ != "TextIOWrapper"}
         right = {name for name in right if type(other.names[name]).__name__ != "TextIOWrapper"}
+    if plain.error is not None:  # the notes say so: no item runs again for a generator that an error left behind
+        left = {name for name in left if type(plain.names[name]).__name__ != "generator"}
+        right &= left | (right - set(plain.names))
     if left != right:
         return f"names only plainly: {sorted(left - right)}, only in parallel: {sorted(right - left)}"
     for name in sorted(left):

@@ -248,6 +248,9 @@ class Splitter(Judge):
             if isinstance(part, ast.withitem) and isinstance(part.optional_vars, ast.Name):
                 text = f"`{part.optional_vars.id}` is a file of the workers: processes do not give it back"
                 self.world.notes |= {text: None} if names.is_open(part.context_expr) else {}
+            elif isinstance(part, ast.Assign) and isinstance(part.value, ast.GeneratorExp):
+                words = " and ".join(f"`{name}`" for name in sorted(names.writes(part)))
+                self.world.notes[f"{words} is a generator of the workers: processes do not give it back"] = None
         head = [statement]
         if is_alias(statement) and self.alias_matters(statement):
             return head, [Alias(statement)]
