@@ -11,12 +11,12 @@ from typing import Any
 
 import matplotlib
 import pytest
-from matplotlib.colors import to_hex
+from matplotlib.colors import to_hex, to_rgba_array
 from matplotlib.text import Text
 from PIL import Image
 
 from concompare.render import figures
-from concompare.render.palette import THEMES, Theme, look_of
+from concompare.render.palette import PART_COLOURS, PART_HATCHES, THEMES, Theme, look_of
 from concompare.render.parts import Curve, Point, Span, Strip
 from concompare.render.timeline import add_spans
 from tests.render.views import view
@@ -211,3 +211,14 @@ def test_the_shares_of_a_span_lie_on_each_other() -> None:
     add_spans(found, strip, 0.0, 1.0)
     assert [y for _, y in found["computing"][0]] == [1.0, 1.0, 0.75, 0.75]
     assert [y for _, y in found["lock"][0]] == [0.75, 0.75, 0.0, 0.0]
+
+
+@pytest.mark.parametrize("panel", ["ledger", "timeline"])
+def test_the_gil_and_waiting_are_hatched_so_that_no_colour_is_needed(panel: str) -> None:
+    figure: Any = figures.draw_one(view("mocked").pictures, panel)
+    shapes = [*figure.axes[0].patches, *figure.axes[0].collections]
+    hatches = {to_hex(to_rgba_array(shape.get_facecolor())[0]): shape.get_hatch() for shape in shapes}
+    for part, colour in PART_COLOURS.items():
+        if to_hex(colour) in hatches:
+            assert hatches[to_hex(colour)] == PART_HATCHES.get(part)
+    assert hatches[to_hex(PART_COLOURS["lock"])]

@@ -8,7 +8,7 @@ from matplotlib.patches import Rectangle
 
 from concompare import formats
 from concompare.render import canvas
-from concompare.render.palette import INKS, PART_COLOURS, PART_HATCHES, Theme, ink_on, look_of
+from concompare.render.palette import HATCHING, INKS, PART_COLOURS, PART_HATCHES, Theme, ink_on, look_of
 from concompare.render.parts import LEDGER_PARTS
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def patch(key: str, x: float, y: float, width: float, height: float) -> Rectangl
         width,
         height,
         facecolor=PART_COLOURS[key],
-        edgecolor="#00000055" if key in PART_HATCHES else "none",
+        edgecolor=HATCHING if key in PART_HATCHES else "none",
         hatch=PART_HATCHES.get(key),
         linewidth=0,
     )

@@ -89,6 +89,7 @@ PART_COLOURS = {
 
 PART_HATCHES = {"waiting": "////", "lock": "\\\\\\\\", "unexplained": "...."}
 """What tells the parts apart where colours do not."""
+HATCHING = "#00000055"
 
 
 def look_of(backend: str) -> Look:

@@ -9,7 +9,7 @@ from matplotlib.collections import PolyCollection
 from concompare import formats
 from concompare.render import bars, canvas
 from concompare.render.lines import linear_ticks
-from concompare.render.palette import INKS, PART_COLOURS, Theme, look_of
+from concompare.render.palette import HATCHING, INKS, PART_COLOURS, PART_HATCHES, Theme, look_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -98,9 +98,16 @@ def draw_groups(axes: Axes, timeline: Timeline, theme: Theme, width: float) -> N
             add_spans(found, strip, y + STEP * (1 - THICK) / 2, STEP * THICK)
             y += STEP
     for key, shapes in found.items():
-        axes.add_collection(
-            PolyCollection(shapes, facecolors=PART_COLOURS[key], edgecolors="none", zorder=2), autolim=False
+        hatch = PART_HATCHES.get(key)
+        parts = PolyCollection(
+            shapes,
+            facecolors=PART_COLOURS[key],
+            edgecolors=HATCHING if hatch else "none",
+            linewidth=0,
+            hatch=hatch,
+            zorder=2,
         )
+        axes.add_collection(parts, autolim=False)
 
 
 def add_spans(found: dict[str, list[list[tuple[float, float]]]], strip: Strip, top: float, thick: float) -> None:
