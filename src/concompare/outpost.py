@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from concompare import streams, worker
+from concompare.workplace import stop_when_interrupted
 
 MODULES = ("streams", "workplace", "parcels", "guards", "clocks", "awaiting", "worker", "outpost")
 """The modules of ours that a worker needs, each after those that it imports."""
@@ -71,17 +72,20 @@ def fingerprint() -> str:
     return hashlib.blake2b(repr(sources()).encode(), digest_size=8).hexdigest()
 
 
-def arrive(path: list[str] | None) -> str:
+def arrive(path: list[str] | None, interruptible: bool = False) -> str:
     """Make this process ready for calls.
 
     Args:
         path: The notebook's module search path, for workers that were started for it; None leaves theirs.
+        interruptible: Whether an interrupt ends the items of the pass that is computed, all of them.
 
     Returns:
         The fingerprint of the code that it has.
     """
     if path is not None:
         sys.path[:] = path
+    if interruptible:
+        stop_when_interrupted()
     original = getattr(builtins, "display", None)
     if not getattr(original, "concompare", False):
         builtins.display = displaying(original)  # type: ignore[attr-defined]

@@ -19,6 +19,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from concompare.streams import display
 
@@ -219,3 +220,22 @@ def stop(turn: str) -> int:
         for ident in idents:
             ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), ctypes.py_object(StopItem))
     return len(idents)
+
+
+def stop_when_interrupted() -> None:
+    """Let SIGINT stop the pass that this process's main thread computes, and do what it did at other times."""
+    before = signal.getsignal(signal.SIGINT)
+    if getattr(before, "concompare", False):
+        return
+
+    def handle(number: int, frame: Any) -> None:
+        turn = RUNNING.get(threading.get_ident())
+        if turn is not None:
+            STOPPED.append(turn)
+            raise StopItem
+        if callable(before):
+            before(number, frame)
+
+    handle.concompare = True  # type: ignore[attr-defined]
+    with contextlib.suppress(ValueError):  # not the main thread of its process
+        signal.signal(signal.SIGINT, handle)

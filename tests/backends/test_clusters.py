@@ -55,6 +55,18 @@ class Press:
         os.kill(os.getpid(), signal.SIGINT)
 
 
+@pytest.fixture(scope="session")
+def closing() -> Iterator[None]:
+    yield
+    engine.close_pools()
+
+
+@pytest.fixture
+def local(closing: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a local cluster last from test to test: pytest changes the environment for each."""
+    monkeypatch.setattr("concompare.engine.pooling.surroundings", lambda: "the same")
+
+
 class ClusterContract(FarContract):
     """What holds besides for workers that are lost one by one."""
 
@@ -211,3 +223,38 @@ class TestDask(ClusterContract):
         engine.close_pools()
         assert psutil.wait_procs(family, timeout=5)[1] == []
         assert backends.cluster_words() == ()
+
+
+# ------------------------------------------------------------------------------------------------------ ipyparallel
+
+
+@missing("ipyparallel", "ipyparallel")
+class TestIpyparallel(ClusterContract):
+    """On a local cluster, which stays for all of them: a controller takes longer to start than these tests."""
+
+    @pytest.fixture
+    def kind(self, local: None) -> Any:
+        return backends.find("ipyparallel")
+
+    def test_a_client_of_the_notebook_is_a_backend_by_its_name(self, kind: Any) -> None:
+        import ipyparallel
+
+        with engine.lease(kind, 2) as pool:
+            connection = pool.executor.wire.place  # type: ignore[union-attr]
+        with ipyparallel.Client(connection) as rc:
+            with engine.lease(backends.find("rc", {"rc": rc}), 2) as pool:
+                assert engine.run_pass(define("K = 4\ndef f(x): return x * K"), range(3), pool).values == [0, 4, 8]
+            pool.close()
+            values = api.map(define("def f(x): return x"), range(3), backend="ipyparallel", address=connection)
+            assert values == [0, 1, 2]
+            assert rc[0].apply_sync(abs, -1) == 1
+
+    def test_everything_of_a_local_cluster_listens_on_loopback_and_goes_with_it(self, kind: Any) -> None:
+        with engine.lease(kind, 2) as pool:
+            keeper = pool.executor.wire.keeper.process  # type: ignore[union-attr]
+        family = [psutil.Process(keeper.pid), *psutil.Process(keeper.pid).children(recursive=True)]
+        heard = [c.laddr.ip for p in family for c in p.net_connections("inet") if c.status == "LISTEN"]
+        assert len(heard) >= 3
+        assert set(heard) == {"127.0.0.1"}
+        engine.close_pools()
+        assert psutil.wait_procs(family, timeout=5)[1] == []

@@ -33,6 +33,7 @@ FAMILIES = {
 
 CLUSTERS = {
     "dask": "dask",
+    "ipyparallel": "ipyparallel",
 }
 """The same for those whose workers may be on other machines; each needs a package, and takes an address."""
 

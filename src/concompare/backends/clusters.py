@@ -35,6 +35,9 @@ PATIENCE = 60.0
 IDLE = 300.0
 """Seconds after which a cluster that nobody uses is closed."""
 
+ASKING = 30.0
+"""Seconds that workers get to answer what is asked beside the items."""
+
 LOOKING = 20.0
 """Seconds for which workers are looked for in the place of lost ones."""
 
@@ -128,12 +131,14 @@ class Cluster:
 
     Attributes:
         kind: Name of its backend.
+        interruptible: Whether SIGINT ends what a worker computes.
         place: Its address, for messages.
         keeper: What keeps it alive, where it was started here.
         greetings: What its workers said of themselves, by name; only these are used.
     """
 
     kind = ""
+    interruptible = False
 
     def __init__(self, place: str, keeper: Keeper | None, state: str = "") -> None:
         self.place, self.keeper, self.state = place, keeper, state
@@ -254,7 +259,7 @@ class Cluster:
         if bare:
             self.ask(bare, eval, expression(TAKE, "take", sources()))
         path = list(sys.path) if self.keeper is not None else None
-        call, _ = call_as_bytes(arrive, (path,))
+        call, _ = call_as_bytes(arrive, (path, self.interruptible))
         for name, code in self.ask(list(answers), pickle.loads, call).items():
             if code not in ("", fingerprint()):
                 raise BackendUnavailable(
@@ -291,6 +296,8 @@ class Cluster:
                 short = [executor for executor in self.executors if not executor.whole]
             if not short or self.closed:
                 return
+            if self.keeper is not None:
+                self.scale(max(executor.wanted for executor in short))
             with contextlib.suppress(Exception):  # gone again, or not usable: nobody waits for just this one
                 self.greet(self.members())
             for executor in short:
@@ -312,10 +319,8 @@ class Cluster:
     def stop_items(self, lanes: list[Lane]) -> None:
         """End items at their next line of Python, and the processes of workers of ours that still compute then."""
         turns = {call.arguments[0].turn for lane in lanes for call in lane.calls if is_chunk(call.arguments)}
-        for turn in turns:
-            message, _ = call_as_bytes(stop, (turn,))
-            with contextlib.suppress(Exception):
-                self.ask([lane.name for lane in lanes], pickle.loads, message)
+        with contextlib.suppress(Exception):
+            self.halt(lanes, turns)
         for lane in lanes:
             for call in lane.calls[lane.slots :]:
                 self.drop(call)
@@ -332,6 +337,12 @@ class Cluster:
                     self.dying.add(lane.name)
                     self.greetings.pop(lane.name, None)
             kill_processes([ProcessAt(lane.greeting.pid) for lane in busy])
+
+    def halt(self, lanes: list[Lane], turns: set[str]) -> None:
+        """Let workers end their items of these passes at the next line of Python."""
+        for turn in turns:
+            message, _ = call_as_bytes(stop, (turn,))
+            self.ask([lane.name for lane in lanes], pickle.loads, message)
 
     def leave(self, executor: LaneExecutor) -> None:
         """Take notice that an executor has been shut down; close the cluster when nobody has used it for long."""

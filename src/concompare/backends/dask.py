@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from concompare.backends.base import Isolation, Start
-from concompare.backends.clusters import Cluster, Keeper, cluster_on, executor_on, is_chunk
+from concompare.backends.clusters import ASKING, Cluster, Keeper, cluster_on, executor_on, is_chunk
 from concompare.backends.lanes import Call, Lane, LaneExecutor, Settle
 from concompare.errors import BackendUnavailable
 from concompare.machine import usable_cpus
@@ -26,9 +26,6 @@ KEPT = 4
 
 COLLECTING = 0.001
 """Seconds for which the client collects messages before it sends them."""
-
-ASKING = 30.0
-"""Seconds that workers get to answer what is asked beside their tasks."""
 
 
 @dataclass(slots=True)
