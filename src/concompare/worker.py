@@ -186,17 +186,18 @@ BLOCK = 64
 def call_in_blocks(
     call: Callable[[Any], Any], iterator: Iterator[Any], done: Computed, stopped: Callable[[], bool] | None
 ) -> None:
-    """Call the function on all items in one loop, or in several where it may have to stop."""
-    append = done.values.append
+    """Call the function on all items in one loop, or in several where it may have to stop.
+
+    The list grows item by item, also while `extend` runs: prints and errors find their item by its length.
+    """
+    values = done.values
     if stopped is None:
-        for item in iterator:
-            append(call(item))
+        values.extend(map(call, iterator))
         return
     while not stopped():
-        before = len(done.values)
-        for item in islice(iterator, BLOCK):
-            append(call(item))
-        if len(done.values) == before:
+        before = len(values)
+        values.extend(map(call, islice(iterator, BLOCK)))
+        if len(values) == before:
             return
 
 

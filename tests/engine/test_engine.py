@@ -22,6 +22,7 @@ from concompare.engine.chunks import (
     FIRST_BULK,
     GROWTH,
     LARGEST_MESSAGE,
+    MOST_AT_FIRST,
     MOST_UNCOUNTED,
     TARGET,
     TINY,
@@ -38,13 +39,17 @@ from concompare.engine.sampling import can_sample, slices_of, within
 from concompare.errors import Interrupted, ItemTimeout, RemoteError, WorkerDied
 from concompare.parcels import Parcel, given_back, lend, pack, pack_error, put, unpack
 from concompare.records import Slice
+from concompare.streams import recording
+from concompare.worker import Computed, compute
 
 # -------------------------------------------------------------------------------------------------------- chunk sizes
 
 
 def test_few_items_start_one_by_one_and_many_in_small_bulk() -> None:
     assert Chunker(2, 100).next() == 1
-    assert Chunker(2, 100_000).next() == FIRST_BULK
+    assert Chunker(2, 2000).next() == FIRST_BULK
+    assert Chunker(2, 51_200).next() == 100  # one in 256 of a worker's share
+    assert Chunker(2, 10**7).next() == MOST_AT_FIRST
     assert Chunker(2, None).next() == FIRST_BULK
 
 
@@ -530,3 +535,20 @@ def test_of_an_endless_iterator_little_is_in_memory(name: str) -> None:
     assert outcome.values == []
     assert outcome.record is not None
     assert sum(len(message.seconds) for message in outcome.record.messages) < 30_000  # tiny items are not timed singly
+
+
+@pytest.mark.parametrize("stopped", [None, lambda: False])
+def test_in_bulk_too_prints_and_errors_find_their_item(stopped: Any) -> None:
+    done = Computed()
+
+    def work(x: int) -> int:
+        if x % 50 == 0:
+            print(f"at {x}")
+        return 100 // (x - 130)
+
+    with recording(done):
+        compute(work, range(200), done, each=False, keep_going=True, stopped=stopped)
+    assert done.output == [(x, "stdout", f"at {x}\n") for x in (0, 50, 100, 150)]
+    assert [offset for offset, _ in done.errors] == [130]
+    assert len(done.values) == 200
+    assert done.values[129:132] == [-100, None, 100]

@@ -33,6 +33,9 @@ PLENTY = 256
 FIRST_BULK = 16
 """Items of the very first messages when there are plenty."""
 
+MOST_AT_FIRST = 256
+"""They are more, up to so many, where there are so many items that it is a small share of them all the same."""
+
 
 @dataclass(slots=True)
 class Chunk:
@@ -115,6 +118,8 @@ class Chunker:
             plenty = self.count is None or self.count > PLENTY * self.workers
             if plenty and self.count is not None and self.weighed:
                 return max(self.bulk, int(min(self.count / (2 * self.workers), LARGEST_MESSAGE / self.item_bytes)))
+            if plenty and self.count is not None and self.bulk > 1:
+                return max(self.bulk, min(MOST_AT_FIRST, self.count // (PLENTY * self.workers)))
             return self.bulk if plenty else 1
         mean = max(mean, 1e-9)
         size = max(TARGET, COSTS * self.cost) / mean
@@ -122,7 +127,8 @@ class Chunker:
             size = min(size, MOST_UNCOUNTED)
         else:
             share = (self.count - self.taken) / (2 * self.workers)
-            size = max(share, FLOOR / mean) if mean < TINY else min(size, share)
+            least = min(FLOOR / mean, self.count / (2 * self.workers))
+            size = max(share, least) if mean < TINY else min(size, share)
             size = max(size, COSTS_AT_THE_END * self.cost / mean)
         if not self.cost:  # else a worker gives back what takes too long
             size = min(size, GROWTH * max(self.largest, 1))

@@ -167,8 +167,8 @@ class PassRun:
     # ---------------------------------------------------------------------------------------------------------- sending
 
     def fill(self, guard: Guard) -> None:
-        """Send chunks until every worker has one to do and one to do next."""
-        limit = 2 * self.pool.workers
+        """Send chunks until every worker has one to do and one to do next, or just one while nothing is known."""
+        limit = self.pool.workers * (2 if self.chunker.measured or self.chunker.largest == 1 else 1)
         while len(self.flying) < limit and not self.halt:
             chunk = self.next_chunk(guard)
             if chunk is None:
