@@ -344,3 +344,7 @@ def test_another_python_is_judged_in_seconds_and_never_picked() -> None:
     found = {finding.code: finding for finding in diagnose.find(elsewhere())}["other-python"]
     assert found.summary.endswith("a loss.")
     assert found.advice == "Stay with this Python for this cell."
+    as_fast = comparison(serial(), processes(3.6), trial("threads @ 3.14", 4, times(3.6), shares={}), probe=COMPUTING)
+    found = {finding.code: finding for finding in diagnose.find(as_fast)}["other-python"]
+    assert re.search(r"ms: a tie \[.*\]\.$", found.summary)
+    assert found.advice == "Stay with this Python for this cell."

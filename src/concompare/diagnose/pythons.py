@@ -5,7 +5,7 @@ from __future__ import annotations
 from concompare import advise, formats, stats
 from concompare.records import Comparison, Finding
 
-WORDS = {"faster": "a gain", "slower": "a loss", "tie": "a tie"}
+WORDS = {"faster": "a gain", "slower": "a loss"}
 """What a speed-up means, by its verdict."""
 
 
@@ -26,11 +26,14 @@ def other_python(comparison: Comparison) -> Finding | None:
     numbers = (
         f"{formats.seconds(theirs)} with {threads}, and the best here, {advise.name_of(here)}, {formats.seconds(ours)}"
     )
-    ratio = f"{formats.times(between.mid)} as fast {formats.between(between.low, between.high)}"
+    spread = formats.between(between.low, between.high)
+    ratio = (
+        f"a tie {spread}" if verdict == "tie" else f"{formats.times(between.mid)} as fast {spread}, {WORDS[verdict]}"
+    )
     gil = " An import there switched its GIL back on." if any("re-enabled" in p.gil for p in trial.passes) else ""
     return Finding(
         "other-python",
-        f"Python {version} needs {numbers}: {ratio}, {WORDS[verdict]}.{gil}",
+        f"Python {version} needs {numbers}: {ratio}.{gil}",
         f"Make a kernel of it to use it: python{version} -m ipykernel install --user, and choose it in the notebook."
         if verdict == "faster"
         else "Stay with this Python for this cell.",
