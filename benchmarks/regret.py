@@ -1,12 +1,17 @@
 """How far the pick of a comparison is from the best there is, on known work.
 
     python benchmarks/regret.py [--only python,sleep,…] [--blocks 3] [--budget 30] [--words] [--json FILE]
+    python benchmarks/regret.py --causes FOLDER [--only wrong,changed,…] [--budget 6]
 
 For each workload one comparison decides; then every way that it tried runs the whole work again in the same run,
 interleaved, which is the truth. Regret is the pick's time over the best one's, less 1; ways with other results than the
 plain loop's do not count. Printed too: whether the pick is slower than the plain loop, how long deciding took and how
 much of the plan that was, what ledgers leave unexplained, and which findings there were against those expected. With
 `--words` all that they say.
+
+With `--causes`, work that is made to cause one finding each is compared and written into the folder, the guards of the
+findings (`tests/data/recorded`), and what `tests/measure/test_recorded.py` expects of it is printed. That needs a quiet
+machine: on a busy one most findings give way to `machine-busy`.
 """
 
 from __future__ import annotations
@@ -159,6 +164,43 @@ def workloads(folder: Path, port: int) -> Iterator[Workload]:
     yield Workload("big captured", look_up, list(range(250)), captured, ("waits", "releases-gil"))
 
 
+def causes() -> Iterator[tuple[Workload, Sequence[int] | None]]:
+    """Yield work that causes the finding it expects, with the worker counts to try, None for the usual ones."""
+    yield Workload("gil", count, [60_000] * 200, ("gil-bound",)), None
+    data = os.urandom(1_000_000)
+    yield Workload("released", lambda x: hashlib.sha256(data + b"%d" % x).digest(), range(300), ("releases-gil",)), None
+    yield Workload("started", count, [200_000] * 24, ("startup-bound",)), None
+    yield Workload("uneven", count, [100_000] * 30 + [9_000_000], ("uneven-items",)), None
+    yield Workload("crowded", count, [60_000] * 200, ("oversubscribed",)), (2, 16)
+    yield Workload("wrong", lambda x: (x, count(40_000), os.getpid()), range(60), ("results-differ",)), None
+    seen: list[int] = []
+
+    def changing(x: int) -> int:
+        seen.append(x)
+        return count(40_000) + x
+
+    yield Workload("changed", changing, range(60), ("hidden-state",)), None
+    stream = random.Random(1)
+    yield Workload("drawn", lambda x: (count(40_000), stream.random()), range(60), ("shared-random",)), None
+    table = np.ones(30_000_000)
+    yield Workload("bandwidth", lambda x: float((table[x:] * 2.0).sum()), range(12), ("memory-bound",)), None
+
+
+def record_causes(folder: Path, chosen: Sequence[str], budget: float) -> None:
+    """Compare the work that causes findings, write what did, and print what the tests expect of it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for work, workers in causes():
+        if chosen and work.name not in chosen:
+            continue
+        comparison, _ = decide(work, budget, workers)
+        codes = sorted({finding.code for finding in diagnose.find(comparison)})
+        missing = "" if set(work.expected) & set(codes) else f"  # not written: no {', '.join(work.expected)}"
+        if not missing:
+            record(comparison, folder)
+        found = ", ".join(f'"{code}"' for code in codes)
+        print(f'    "{work.name}": ({{{found}}}, "{advise.pick(comparison).line}"),{missing}', flush=True)
+
+
 @dataclass
 class Row:
     """What came out for one workload."""
@@ -179,7 +221,7 @@ class Row:
     words: tuple[str, ...]
 
 
-def decide(work: Workload, budget: float) -> tuple[Comparison, float]:
+def decide(work: Workload, budget: float, workers: Sequence[int] | None = None) -> tuple[Comparison, float]:
     """Run the comparison; return it and the seconds until it was decided."""
     began = time.perf_counter()
     marks: list[float] = []
@@ -191,7 +233,7 @@ def decide(work: Workload, budget: float) -> tuple[Comparison, float]:
     found = [backends.find(name) for name in NAMES]
     subject = Subject(work.name)
     comparison, _ = measure.compare(
-        work.function, work.items, backends=found, subject=subject, budget=budget, show=show
+        work.function, work.items, backends=found, subject=subject, budget=budget, workers=workers, show=show
     )
     return comparison, marks[0]
 
@@ -288,12 +330,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default="", help="names of workloads, separated by commas")
     parser.add_argument("--blocks", type=int, default=3, help="timed runs of every way for the truth")
-    parser.add_argument("--budget", type=float, default=30.0)
+    parser.add_argument("--budget", type=float, help="seconds for a comparison; default 30, with --causes 6")
+    parser.add_argument("--causes", type=Path, help="compare work that causes findings, and write it into this folder")
     parser.add_argument("--json", help="write the rows there")
     parser.add_argument("--words", action="store_true", help="print what the findings say")
     parser.add_argument("--record", type=Path, help="write the comparisons into this folder, for the tests")
     options = parser.parse_args()
     chosen = [name for name in options.only.split(",") if name]
+    if options.causes:
+        record_causes(options.causes, chosen, options.budget or 6.0)
+        return
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         server = subprocess.Popen([sys.executable, "-c", SERVER], stdout=subprocess.PIPE, text=True)
@@ -301,7 +347,7 @@ def main() -> None:
             assert server.stdout is not None
             for work in workloads(Path(folder), int(server.stdout.readline())):
                 if not chosen or work.name in chosen:
-                    rows.append(judge(work, options.budget, options.blocks, options.record))
+                    rows.append(judge(work, options.budget or 30.0, options.blocks, options.record))
                     print(".", end="", flush=True, file=sys.stderr)
         finally:
             server.kill()
