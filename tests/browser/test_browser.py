@@ -20,6 +20,7 @@ else:
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(150)]
 
+WIDTHS = (600, 1600)
 SET_UP = "%load_ext concompare\nimport concompare, time"
 WORK = "def work(n):\n    return sum(i * i for i in range(20_000 + n))"
 COMPARE = "%%concompare -b serial,threads,processes -w 2 --budget 5\nresults = [work(n) for n in range(120)]"
@@ -162,17 +163,24 @@ def check_saved(path: Path, page: Page) -> None:
     while "cc-verdict" not in path.read_text():
         assert time.monotonic() < deadline, "the notebook was not saved"
         page.wait_for_timeout(100)
-    exporter: Any = HTMLExporter()
-    body, _ = exporter.from_notebook_node(nbformat.read(path, as_version=4))  # type: ignore[no-untyped-call, unused-ignore]
-    saved = path.with_suffix(".html")
-    saved.write_text(body, encoding="utf-8")
-    context = page.context.browser.new_context(java_script_enabled=False, viewport={"width": 1300, "height": 900})
+    notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call, unused-ignore]
+    browser = page.context.browser
+    assert browser is not None
+    context = browser.new_context(java_script_enabled=False)
     plain = context.new_page()
-    plain.goto(saved.as_uri(), wait_until="domcontentloaded")
-    report = plain.locator(".concompare")
-    check_report(report)
-    check_pictures(report, dark=False)
-    report.screenshot(path=PICTURES / "nbconvert.png")
+    for theme in ("light", "dark"):
+        exporter: Any = HTMLExporter(theme=theme)
+        body, _ = exporter.from_notebook_node(notebook)
+        saved = path.with_suffix(f".{theme}.html")
+        saved.write_text(body, encoding="utf-8")
+        plain.goto(saved.as_uri(), wait_until="domcontentloaded")
+        report = plain.locator(".concompare")
+        check_pictures(report, dark=theme == "dark")
+        assert least_contrast(report) >= 4.5
+        for width in WIDTHS:
+            plain.set_viewport_size({"width": width, "height": 900})
+            check_report(report)
+            report.screenshot(path=PICTURES / f"nbconvert-{theme}-{width}.png")
     context.close()
 
 
@@ -189,6 +197,10 @@ def test_a_saved_page_follows_the_reader_s_preference_without_scripts(
     report = page.locator(".concompare")
     check_pictures(report, dark=scheme == "dark")
     assert least_contrast(report) >= 4.5
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert report.evaluate("report => report.scrollWidth <= report.clientWidth")
     assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
     PICTURES.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=PICTURES / f"saved-{scheme}.png", full_page=True)

@@ -130,6 +130,15 @@ def test_missing_workers_are_said() -> None:
     assert "Only 3 of 4 workers answered." in repr(summary_of(replace(worlds.mocked(), trials=(trial,))))
 
 
+def test_without_a_plain_loop_strips_do_not_say_what_blocked_a_worker() -> None:
+    comparison = replace(worlds.mocked(), trials=(run(),))
+    timeline = summary_of(comparison, timeline=True).view.pictures.timeline
+    assert timeline is not None
+    (group,) = timeline.groups
+    parts = {part for strip in group.strips for span in strip.spans for part, _ in span.shares}
+    assert parts == {"computing", "blocked", "sending"}
+
+
 def test_the_timeline_is_drawn_on_request_only() -> None:
     comparison = replace(worlds.mocked(), trials=(run(),))
     assert "<img" not in summary_of(comparison)._repr_mimebundle_()["text/html"]

@@ -17,7 +17,7 @@ from concompare.render.palette import (
     ink_on,
     look_of,
 )
-from concompare.render.parts import LEDGER_PARTS
+from concompare.render.parts import STRIP_PARTS
 
 READABLE = 4.5
 
@@ -66,5 +66,5 @@ def test_a_foreign_backend_always_looks_the_same() -> None:
 
 
 def test_every_part_of_the_ledger_has_one_colour() -> None:
-    assert set(PART_COLOURS) == {key for key, _ in LEDGER_PARTS}
+    assert set(PART_COLOURS) == {key for key, _ in STRIP_PARTS}
     assert len(set(PART_COLOURS.values())) == len(PART_COLOURS)

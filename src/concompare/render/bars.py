@@ -9,7 +9,7 @@ from matplotlib.patches import Rectangle
 from concompare import formats
 from concompare.render import canvas
 from concompare.render.palette import HATCHING, INKS, PART_COLOURS, PART_HATCHES, Theme, ink_on, look_of
-from concompare.render.parts import LEDGER_PARTS
+from concompare.render.parts import STRIP_PARTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -137,7 +137,7 @@ def write_legend(
         The height of its last line.
     """
     width, tall = size
-    used = [(key, word) for key, word in LEDGER_PARTS if key in set(keys)]
+    used = [(key, word) for key, word in STRIP_PARTS if key in set(keys)]
     axes = part.add_axes((0, 0, 1, 1))
     axes.set_axis_off()
     axes.set_xlim(0, width)

@@ -84,10 +84,11 @@ PART_COLOURS = {
     "sending": "#885abf",
     "idle": "#c6cbd3",
     "unexplained": "#8b919b",
+    "blocked": "#b4637a",
 }
-"""One colour for each part of the ledger, the same in both themes."""
+"""One colour for each part of the ledger and of the strips, the same in both themes."""
 
-PART_HATCHES = {"waiting": "////", "lock": "\\\\\\\\", "unexplained": "...."}
+PART_HATCHES = {"waiting": "////", "lock": "\\\\\\\\", "unexplained": "....", "blocked": "xxxx"}
 """What tells the parts apart where colours do not."""
 HATCHING = "#00000055"
 

@@ -14,6 +14,9 @@ LEDGER_PARTS = (
     ("unexplained", "unexplained"),
 )
 """The parts of the ledger in the order they are shown, and the one word for each."""
+BLOCKED = ("blocked", "GIL, lock or I/O")
+"""What strips show where no plain loop was measured that could tell a lock from I/O."""
+STRIP_PARTS = (*LEDGER_PARTS, BLOCKED)
 
 
 @dataclass(frozen=True, slots=True)

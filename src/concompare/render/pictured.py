@@ -186,31 +186,33 @@ def tracked_strips_of(trial: Trial, until: float) -> Strips:
     return Strips(trial.backend, configuration(trial), strips, max(0, len(tracks) - MOST_STRIPS))
 
 
-def span_of(piece: Slice, until: float, lock: float) -> Span:
+def span_of(piece: Slice, until: float, lock: float | None) -> Span:
     """Return a slice of a track as a span."""
     blocked = max(0.0, 1.0 - piece.computing - piece.waiting)
-    shares = (
-        ("computing", piece.computing),
-        ("waiting", piece.waiting),
-        ("lock", blocked * lock),
-        ("io", blocked * (1 - lock)),
-    )
+    shares = (("computing", piece.computing), ("waiting", piece.waiting), *divided(blocked, lock))
     return Span(piece.start, min(piece.end, until), tuple(s for s in shares if s[1] > 0.005))
 
 
-def lock_share(trial: Trial) -> float:
-    """Return the share of a trial's blocked time that is a lock's; the rest is input and output."""
+def divided(blocked: float, lock: float | None) -> tuple[tuple[str, float], ...]:
+    """Return time blocked as the lock's part and the rest, or undivided where nobody knows."""
+    return (("blocked", blocked),) if lock is None else (("lock", blocked * lock), ("io", blocked * (1 - lock)))
+
+
+def lock_share(trial: Trial) -> float | None:
+    """Return the share of a trial's blocked time that is a lock's; None where there is no ledger to tell."""
     blocked = trial_shares(trial)
+    if not blocked:
+        return None
     return blocked.get("lock", 0.0) / ((blocked.get("lock", 0.0) + blocked.get("io", 0.0)) or 1.0)
 
 
-def spans_of(message: Message, until: float, lock: float) -> list[Span]:
+def spans_of(message: Message, until: float, lock: float | None) -> list[Span]:
     """Return a message as spans: unpacking, the items (divided as its CPU time says), packing.
 
     Args:
         message: The message.
         until: Where the axis ends.
-        lock: Share of blocked time that is a lock's; the rest is input and output.
+        lock: Share of blocked time that is a lock's, the rest is input and output; None where nobody knows.
     """
     length = message.end - message.start
     spans = []
@@ -218,12 +220,7 @@ def spans_of(message: Message, until: float, lock: float) -> list[Span]:
         computing = min(1.0, (message.cpu + message.native_cpu) / length)
         waiting = min(1.0 - computing, (message.waited or 0.0) / length)
         blocked = 1.0 - computing - waiting
-        shares = (
-            ("computing", computing),
-            ("waiting", waiting),
-            ("lock", blocked * lock),
-            ("io", blocked * (1 - lock)),
-        )
+        shares = (("computing", computing), ("waiting", waiting), *divided(blocked, lock))
         spans.append(Span(message.start, message.end, tuple(s for s in shares if s[1] > 0.005)))
     for start, end in ((message.received, message.start), (message.end, message.returned)):
         if end > start:
