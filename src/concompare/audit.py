@@ -1,6 +1,6 @@
 """What analysis cannot see: a few items are tried in a process of their own before the task runs.
 
-check ── seen in the source ──── files written, programs started: refused where items run several times
+check ── refuse_repeats ──────── seen in the source: what should be done once, where items run several times
       ├─ nothing left to doubt ─ every call is the user's own, Python's or numpy's: nothing is tried
       ├─ tried before ────────── the same source and functions in this notebook: what was found then
       └─ try ─────────────────── a fresh process runs up to four items forwards and backwards
@@ -73,6 +73,7 @@ def check(
     assume_pure: bool = False,
     repeat_ok: bool = False,
     seeded: bool = False,
+    started: bool = True,
 ) -> tuple[str, ...]:
     """Return what the user should know of a task before it runs.
 
@@ -83,18 +84,36 @@ def check(
         assume_pure: Results that depend on the order are only noted.
         repeat_ok: What reaches beyond the process may be done several times.
         seeded: Each item draws from random numbers of its own.
+        started: Processes will be started anyway; without, and without a fork server, nothing is tried.
 
     Raises:
         CellRefused: The items would do several times what should be done once, or depend on their order.
     """
-    world = lifted.world
-    if repeated and not repeat_ok and world.outside:
-        line, text = next(iter(world.outside))
-        raise CellRefused(several_times(text), line)
-    if not world.trusted:
+    if repeated:
+        refuse_repeats(lifted, repeat_ok=repeat_ok)
+    if not lifted.world.trusted or not (repeated or started or is_warm()):
         return ()
     evidence = evidence_of(task, repeated=repeated)
     return judged(evidence, task, lifted, repeated=repeated, pure=assume_pure, repeat_ok=repeat_ok, seeded=seeded)
+
+
+def refuse_repeats(lifted: Lifted | LiftedFunction, *, repeat_ok: bool = False) -> None:
+    """Refuse to do several times what the source shows should be done once; nothing has run then.
+
+    Raises:
+        CellRefused: The items write or delete files, start programs or send data.
+    """
+    if lifted.world.outside and not repeat_ok:
+        line, text = next(iter(lifted.world.outside))
+        raise CellRefused(several_times(text), line)
+
+
+def is_warm() -> bool:
+    """Tell whether a process can be started quickly: the fork server runs."""
+    from multiprocessing import forkserver
+
+    server: Any = forkserver._forkserver
+    return server._forkserver_pid is not None
 
 
 def several_times(what: str) -> str:

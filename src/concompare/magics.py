@@ -72,6 +72,9 @@ NOTHING = {
 PYTHON = argument(
     "--python", action="append", metavar="PATH", help="another Python to compare with, e.g. 3.14t; may be repeated"
 )
+REPEAT_OK = argument(
+    "--repeat-ok", action="store_true", help="the items write files, delete or start programs: run them several times"
+)
 BUDGET = argument("--budget", type=float, default=30.0, metavar="S", help="seconds for the comparison; default 30")
 
 
@@ -128,14 +131,14 @@ class ConcompareMagics(Magics):
         request = self.request_of(args, ("auto",))
         if args.explain:
             return self.explain(args, source)
-        task = self.task_of(args, source, local_ns)
+        task = self.task_of(args, source, local_ns, request)
         with user_traceback(self.shell, source):
             ran = run(task, request)
         show_run(ran, args)
         return None if source.silent else ran.value
 
     @no_var_expand
-    @options(*COMMON, BUDGET, SCALING, PYTHON)
+    @options(*COMMON, BUDGET, SCALING, REPEAT_OK, PYTHON)
     @line_cell_magic
     @needs_local_scope
     def concompare(self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None) -> Any:
@@ -153,7 +156,7 @@ class ConcompareMagics(Magics):
         request = self.request_of(args, None, budget=args.budget, scaling=args.scaling, pythons=args.python)
         if args.explain:
             return self.explain(args, source)
-        task = self.task_of(args, source, local_ns)
+        task = self.task_of(args, source, local_ns, request, repeated=True)
         with user_traceback(self.shell, source):
             return compare(task, request, args, notebook=hasattr(self.shell, "kernel"))
 
@@ -198,18 +201,42 @@ class ConcompareMagics(Magics):
         """Print what would run where; a cell that cannot be lifted is refused as it would be without `--explain`."""
         print(self.lifted(args, source).explanation(self.shell.user_ns))  # noqa: T201
 
-    def task_of(self, args: Namespace, source: Source, local_ns: dict[str, Any] | None) -> Task:
-        """Return the task of the code under a magic; the statements before its loop have run then."""
+    def task_of(
+        self,
+        args: Namespace,
+        source: Source,
+        local_ns: dict[str, Any] | None,
+        request: Request,
+        *,
+        repeated: bool = False,
+    ) -> Task:
+        """Return the task of the code under a magic; the statements before its loop have run then.
+
+        What only running can show is looked at as well; `repeated`: its items will run several times.
+        """
+        from concompare import audit
+
         namespace = self.shell.user_ns
         if local_ns is not None and local_ns is not namespace:
             raise BadOption("a magic inside a function cannot see its names: use concompare.map(function, items) there")
         lifted = self.lifted(args, source)
-        if not args.quiet:
-            for sentence in (*lifted.notes, *lifted.hazards):
-                print(sentence)  # noqa: T201
+        allowed = {"assume_pure": args.assume_pure, "repeat_ok": getattr(args, "repeat_ok", False)}
+        if repeated:
+            audit.refuse_repeats(lifted, repeat_ok=allowed["repeat_ok"])
+        say(args, *lifted.notes, *lifted.hazards)
         with user_traceback(self.shell, source):
             task: Task = lifted.bind(namespace)
-            return task
+            kinds = {backend.isolation for backend in request.backends if backend.name != "auto"}
+            found = audit.check(
+                task,
+                lifted,
+                repeated=repeated,
+                seeded=args.seed is not None,
+                started=bool(kinds - {"none", "thread"}),
+                **allowed,
+            )
+        say(args, *found)
+        return task
 
     def source_of(self, name: str, line: str, cell: str | None, code: str) -> Source:
         """Return the code under a magic, registered so that tracebacks show the cell's own lines."""
@@ -241,6 +268,12 @@ class ConcompareMagics(Magics):
         from concompare.render.card import card_of
 
         return card_of(environment(), engine.pools(), backends.cluster_words())
+
+
+def say(args: Namespace, *sentences: str) -> None:
+    """Print what the user should know, unless it is to be quiet."""
+    for sentence in sentences if not args.quiet else ():
+        print(sentence)  # noqa: T201
 
 
 # ---- options in ----

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from concompare.cells import calls, names
 from concompare.cells.purity import Analyzer
-from concompare.cells.values import LAZY
+from concompare.cells.values import WALKED_ONCE
 from concompare.cells.world import World
 from concompare.errors import CellRefused
 
@@ -25,7 +25,7 @@ def settle(world: World, before: Sequence[ast.stmt]) -> None:
     running = [statement for statement in before if not isinstance(statement, DEFINITIONS)]
     for statement in running:
         refuse_patches(world, statement)
-        if isinstance(statement, ast.Assign) and LAZY in Analyzer(world).value(statement.value).own:
+        if isinstance(statement, ast.Assign) and WALKED_ONCE & Analyzer(world).value(statement.value).own:
             parts = [part for part in statement.targets if isinstance(part, (ast.Attribute, ast.Subscript))]
             world.lazy_parts |= {calls.held_part(part) for part in parts}
     for effect in Analyzer(world).look(*running).effects:

@@ -10,7 +10,7 @@ import types
 from typing import TYPE_CHECKING, Any
 
 from concompare.cells import callbacks, known, library, names, summaries
-from concompare.cells.values import LAZY, NOTHING, Value, extracted, joined, unwound
+from concompare.cells.values import NOTHING, WALKED_ONCE, Value, extracted, joined, unwound
 from concompare.cells.world import MISSING, is_iterator, is_user_module, qualified
 
 if TYPE_CHECKING:
@@ -205,7 +205,7 @@ def is_used_up(an: Analyzer, node: ast.AST) -> bool:
         return False
     if node.id not in an.world.lazy:
         an.world.lazy[node.id] = True  # as in `xs = iter(xs)`
-        an.world.lazy[node.id] = LAZY in type(an)(an.world).value(definition).own
+        an.world.lazy[node.id] = bool(WALKED_ONCE & type(an)(an.world).value(definition).own)
     return an.world.lazy[node.id]
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from concompare.cells import names
 from concompare.cells.loops import located
 from concompare.cells.parts import WORTH, Reason, assigned, is_still, loaded, works
-from concompare.cells.values import FUNCTION, LAZY
+from concompare.cells.values import FUNCTION, WALKED_ONCE
 
 if TYPE_CHECKING:
     from concompare.cells.split import Splitter
@@ -96,7 +96,7 @@ class Hoister:
             found = self.splitter.an.value(node).all
         if FUNCTION in found:
             return Reason(node.lineno, MAKES, "Define it before the loop")
-        if LAZY in found:
+        if WALKED_ONCE & found:
             what = ast.unparse(node)
             what = what if len(what) < 40 else f"{what[:36]} ..."
             text = f"`{what}` gives an iterator, which cannot come back from a worker"

@@ -175,12 +175,20 @@ FRESH_MODULES = frozenset(
 
 DOUBTFUL = frozenset(
     words("""
-    asyncio concurrent ctypes dbm ftplib http imaplib importlib mailbox mmap multiprocessing nntplib os
+    posix nt asyncio concurrent ctypes dbm ftplib http imaplib importlib mailbox mmap multiprocessing nntplib os
     poplib pty runpy shelve shutil signal smtplib socket socketserver sqlite3 ssl subprocess telnetlib
     tempfile threading urllib webbrowser xmlrpc
     """)
 )
 """Modules of the standard library whose functions may reach beyond the process."""
+
+READING = frozenset(
+    words("""
+    getpid listdir stat lstat getcwd scandir urandom cpu_count getenv fspath access readlink get_terminal_size
+    sched_getaffinity getloadavg fsencode fsdecode walk times uname getppid
+    """)
+)
+"""Functions of `os` that change nothing."""
 
 SURE = frozenset(sys.stdlib_module_names) - DOUBTFUL | frozenset(
     words("builtins posixpath ntpath numpy scipy pandas tqdm")

@@ -10,7 +10,7 @@ import types
 from typing import TYPE_CHECKING, Any
 
 from concompare.cells import callbacks, calls, known, names
-from concompare.cells.values import LAZY, NOTHING, Value, extracted
+from concompare.cells.values import FILE, LAZY, NOTHING, Value, extracted
 from concompare.cells.world import MISSING
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def call_open(an: Analyzer, node: ast.Call, given: Arguments) -> Value:
         same = isinstance(node.args[0], ast.Constant) if node.args else True
         kind = "append" if same or not isinstance(text, str) or "a" in text or not path else "file"
         an.effect(kind, node, "opens a file for writing")
-    return Value(LAZY_OWN)
+    return Value(frozenset({FILE}))
 
 
 def call_installed(an: Analyzer, name: str, node: ast.Call, given: Arguments, thing: Any = None) -> Value:
@@ -79,7 +79,8 @@ def call_installed(an: Analyzer, name: str, node: ast.Call, given: Arguments, th
         name = written
     module, _, short = name.rpartition(".")
     owner = getattr(thing, "__self__", None)
-    if root_of(name) not in known.SURE and name not in known.NAMED:
+    reads = root_of(name) in ("posix", "nt", "os") and short in known.READING
+    if root_of(name) not in known.SURE and name not in known.NAMED and not reads:
         an.world.trusted[name] = None
     effects_by_name(an, name, node, owner)
     changes_by_name(an, name, node, given, thing)

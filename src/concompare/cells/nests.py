@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from concompare.cells import calls, known, names, walking
 from concompare.cells.loops import located
 from concompare.cells.parts import MADE, Alias, Check, Pull, Statements, assigned, escapes, is_still, loaded, works
-from concompare.cells.values import LAZY, NOTHING
+from concompare.cells.values import NOTHING, WALKED_ONCE
 from concompare.errors import CellRefused
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def can_split(splitter: Splitter, node: ast.For, inner_names: set[str]) -> bool:
 def is_lazy(splitter: Splitter, node: ast.expr) -> bool:
     """Tell whether what an inner loop walks is made turn by turn, so that it may raise between two turns."""
     with splitter.an.fresh():
-        return LAZY in splitter.an.value(node).own
+        return bool(WALKED_ONCE & splitter.an.value(node).own)
 
 
 def split_walk(splitter: Splitter, node: ast.For) -> Split | None:

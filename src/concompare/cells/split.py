@@ -32,7 +32,7 @@ from concompare.cells.parts import (
     without,
     works,
 )
-from concompare.cells.values import FUNCTION, LAZY, LOCAL, MARKS, NOTHING, Reading, Value
+from concompare.cells.values import FUNCTION, LAZY, LOCAL, MARKS, NOTHING, WALKED_ONCE, Reading, Value
 from concompare.cells.world import World
 from concompare.errors import CellRefused
 
@@ -406,8 +406,9 @@ class Splitter(Judge):
         carried = sorted((needed & written) - repeated - {STEP}, key=order)
         held = {name for name in written if self.an.local.get(name, NOTHING).all & self.altered}
         carried = sorted({*carried, *held}, key=order)
-        self.refuse_lazy(carried, head)
         stays = {name for name in written if not name.startswith(MADE)}
+        left = stays if self.leaves else stays - flow.sure
+        self.refuse_lazy(carried, set() if self.loop.collects else left - self.flow.deleted, head)
         parts = Parts(head, tail, carried)
         parts.unsure = {name for name in carried if name not in flow.sure or self.leaves}
         gone = self.flow.deleted - (self.flow.again & self.flow.sure)
@@ -429,10 +430,17 @@ class Splitter(Judge):
         parts.stops = any(isinstance(part, ast.Break) for part in plain_tail)
         return parts
 
-    def refuse_lazy(self, carried: Sequence[str], head: Statements) -> None:
-        """Refuse where the tail would need an iterator from the head: it could not come back from a process."""
-        for name in carried:
-            if LAZY in self.an.local.get(name, NOTHING).all:
+    def refuse_lazy(self, carried: Sequence[str], left: set[str], head: Statements) -> None:
+        """Refuse where the notebook would need an iterator from the head: it could not come back from a process.
+
+        Args:
+            carried: Names that the tail needs.
+            left: Names that the last item may leave behind, or an item long before it.
+            head: Where they are given.
+        """
+        for name in [*carried, *sorted(left)]:
+            marks = WALKED_ONCE if name in carried else {LAZY}
+            if marks & self.an.local.get(name, NOTHING).all:
                 line = next((part.lineno for part in head if name in names.writes(part)), self.loop.line)
                 text = f"'{name}' is or holds an iterator or an open file, which cannot come back from a worker"
                 raise Reason(line, text, "Make a list of it, or use it up before the first store").refusal()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from concompare.cells import known, names
-from concompare.cells.values import LAZY, NOTHING, Effect, Value, extracted, joined
+from concompare.cells.values import NOTHING, WALKED_ONCE, Effect, Value, extracted, joined
 from concompare.cells.world import MISSING, closure_of, default_of
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def apply(an: Analyzer, summary: Summary, node: ast.AST, bound: dict[str, Value]
         if roots or effect.kind != "change":
             an.reading.effects.append(Effect(effect.kind, roots, line, effect.text, effect.place))
     returned = summary.returned
-    return Value(translated(returned.own, bound), translated(returned.all - {LAZY}, bound))
+    return Value(translated(returned.own, bound), translated(returned.all - WALKED_ONCE, bound))
 
 
 def translated(roots: Any, bound: dict[str, Value]) -> frozenset[str]:

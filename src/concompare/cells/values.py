@@ -9,9 +9,11 @@ FUNCTION = "·function"
 """Root of a function made in the loop: it sees the loop's own names, so it must not leave the iteration."""
 
 LAZY = "·lazy"
-"""Root of a generator, iterator or open file made in the loop: a process cannot give it back."""
+"""Root of a generator or iterator made in the loop, and FILE of an open file: a process cannot give it back."""
 
-MARKS = frozenset({FUNCTION, LAZY})
+FILE = "·file"
+WALKED_ONCE = frozenset({LAZY, FILE})
+MARKS = frozenset({FUNCTION, LAZY, FILE})
 """Roots that say what a value is, not where it comes from."""
 
 LOCAL = "local:"
@@ -92,10 +94,10 @@ def joined(values: Iterable[Value]) -> Value:
 
 def unwound(value: Value) -> Value:
     """Return a value as what a call makes of it: a generator that was handed over is taken as walked."""
-    return Value(value.own - {LAZY}, value.inside) if LAZY in value.own else value
+    return Value(value.own - WALKED_ONCE, value.inside) if WALKED_ONCE & value.own else value
 
 
 def extracted(value: Value) -> Value:
     """Return what may be found inside a value: an element, an attribute, the result of a method."""
-    found = (value.own - {LAZY}) | value.inside
+    found = (value.own - WALKED_ONCE) | value.inside
     return Value(found, found)
