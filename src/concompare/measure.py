@@ -216,7 +216,7 @@ class Comparing:
         shape, positions, calibration = calibrating.run_sample(shape, calibration)
         trials = Trials(
             self.plain, self.runner, self.environment, self.wishes, shape, calibration, self.benches, positions, pools,
-            self.tell, self.spent,
+            self.tell, self.spent, calibrating.tried,
         )  # fmt: skip
         trials.first_block()
         trials.more_blocks(self.plan.estimate if self.plan is not None else 0.0)
@@ -328,7 +328,7 @@ class Comparing:
         between = stats.speed_up(two, known[0]) if two is not None else None
         away = [b for b in self.benches if b.arm.isolation not in ("none", "thread")]
         shipped = [message for bench in away for p in bench.passes for message in p.messages]
-        order = planner.thinned(sorted(self.plain.seconds), MOST_ITEMS_KEPT)
+        order = planner.thinned(sorted({*trials.sample, *trials.tried}), MOST_ITEMS_KEPT)  # not the prefix as such
         if self.environment.free_threaded_build:  # an item may have imported what switches the GIL back on
             self.environment = replace(self.environment, gil=gil_state())
         enabled_by = gil_enabled_by() if self.environment.gil == "re-enabled" else None

@@ -131,6 +131,7 @@ class Trials:
         hints: Hidden state and shared random numbers that workers noticed.
         tell: Called with what begins.
         spent: Returns the seconds since the comparison began.
+        tried: Positions of other items of all stretches that the plain loop ran.
     """
 
     plain: PlainLoop
@@ -144,6 +145,7 @@ class Trials:
     pools: ExitStack
     tell: Callable[[str], None]
     spent: Callable[[], float]
+    tried: tuple[int, ...] = ()
     runs: int = 0
     plain_differs: bool = False
     per_worker: float | None = None

@@ -578,3 +578,21 @@ def test_the_same_twice_is_a_tie_unless_measured_one_after_the_other(
     found = [same_twice(seed, drift, together=together) for seed in range(100)]
     assert None not in found
     assert least <= sum(stats.verdict(between) != "tie" for between in found if between is not None) <= most
+
+
+def test_the_items_that_are_told_of_are_those_of_all_stretches_and_not_the_first() -> None:
+    world = World(lambda x: Cost(wait=0.02 + 0.02 * x))
+    comparison, _ = run(world, range(60))
+    seconds = comparison.probe.item_seconds
+    assert len(seconds) >= 3
+    assert sum(seconds) / len(seconds) == pytest.approx(0.02 + 0.02 * 29.5, rel=0.35)
+    assert "uneven-items" not in [
+        finding.code for finding in diagnose.find(comparison)
+    ]  # the longest is twice the mean
+
+
+def test_too_few_items_are_seen_where_the_sample_filled_the_workers() -> None:
+    comparison, _ = run(World(lambda x: Cost(wait=2.0)), range(12), workers=(8,), backends=(SERIAL, THREADS))
+    (finding,) = [f for f in diagnose.find(comparison) if f.code == "too-few-items"]
+    assert "12 items for 8 workers: they have nothing to run 25 % of the time" in finding.summary
+    assert finding.advice.endswith("or use -w 6, which take as long.")

@@ -16,6 +16,8 @@ STARTING = 0.5
 """Start-up, in plain passes, from which on it decides whether switching pays."""
 IDLE = 0.15
 """Share of workers × wall without an item to run from which on items are too few or too uneven."""
+HELD = 0.2
+"""Share of workers × wall waiting for a lock or a CPU from which on items hold each other up."""
 ROUNDS = 4
 """Items per worker from which on a rest left over at the end matters little."""
 UNEVEN = 3.0
@@ -137,7 +139,8 @@ def unevenness(comparison: Comparison) -> float:
 def idling(comparison: Comparison) -> tuple[Trial | None, float | None]:
     """Return the fastest trial with several workers and its idle share in a pass over all items, if it idles much.
 
-    Where a sample ran, its tail is longer than that of all items: then list scheduling of the item times tells.
+    Where a sample ran, its tail is not that of all items: then list scheduling of the item times tells, but for items
+    that hold each other up, whose idle workers would not have helped.
     """
     best = evidence.fastest(evidence.ran(comparison, least=2), comparison)
     seconds, items = comparison.probe.item_seconds, comparison.subject.items
@@ -149,6 +152,7 @@ def idling(comparison: Comparison) -> tuple[Trial | None, float | None]:
         many = [seconds[i % len(seconds)] for i in range(min(items, 20_000))]
         wall = stats.list_schedule(many, best.workers)
         scheduled = 1 - sum(many) / (best.workers * wall) if wall > 0 else 0.0
-        measured = min(scheduled, measured) if measured is not None else scheduled
+        held = (evidence.share(best, "lock") or 0.0) + (evidence.share(best, "waiting") or 0.0)
+        measured = min(scheduled, measured) if measured is not None and held > HELD else scheduled
     mean = evidence.item_mean(comparison) or 0.0
     return (best, measured) if measured >= IDLE and mean >= TINY else (None, None)
