@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from concompare import streams, worker
-from concompare.workplace import stop_when_interrupted
+from concompare.workplace import INTERRUPTIBLE
 
 MODULES = ("streams", "workplace", "parcels", "guards", "clocks", "awaiting", "worker", "outpost")
 """The modules of ours that a worker needs, each after those that it imports."""
@@ -84,8 +84,7 @@ def arrive(path: list[str] | None, interruptible: bool = False) -> str:
     """
     if path is not None:
         sys.path[:] = path
-    if interruptible:
-        stop_when_interrupted()
+    INTERRUPTIBLE[:] = [True] if interruptible else []
     original = getattr(builtins, "display", None)
     if not getattr(original, "concompare", False):
         builtins.display = displaying(original)  # type: ignore[attr-defined]

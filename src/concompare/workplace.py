@@ -200,7 +200,8 @@ def stoppable(turn: str) -> Iterator[None]:
     RUNNING[ident] = turn
     try:
         try:
-            yield
+            with interruptible(turn):
+                yield
         finally:
             with STOPPING:
                 RUNNING.pop(ident, None)
@@ -222,20 +223,23 @@ def stop(turn: str) -> int:
     return len(idents)
 
 
-def stop_when_interrupted() -> None:
-    """Let SIGINT stop the pass that this process's main thread computes, and do what it did at other times."""
-    before = signal.getsignal(signal.SIGINT)
-    if getattr(before, "concompare", False):
+INTERRUPTIBLE: list[bool] = []
+"""True once an interrupt of this process is to stop the pass that it computes."""
+
+
+@contextlib.contextmanager
+def interruptible(turn: str) -> Iterator[None]:
+    """Let SIGINT stop the pass, in the main thread of a worker that was made so."""
+    if not INTERRUPTIBLE or threading.current_thread() is not threading.main_thread():
+        yield
         return
 
     def handle(number: int, frame: Any) -> None:
-        turn = RUNNING.get(threading.get_ident())
-        if turn is not None:
-            STOPPED.append(turn)
-            raise StopItem
-        if callable(before):
-            before(number, frame)
+        STOPPED.append(turn)
+        raise StopItem
 
-    handle.concompare = True  # type: ignore[attr-defined]
-    with contextlib.suppress(ValueError):  # not the main thread of its process
-        signal.signal(signal.SIGINT, handle)
+    before = signal.signal(signal.SIGINT, handle)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

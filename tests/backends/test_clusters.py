@@ -22,7 +22,7 @@ from concompare.testing import FarContract, define
 pytestmark = [
     # What these packages themselves leave to the collector, or warn of.
     pytest.mark.filterwarnings("ignore"),
-    pytest.mark.timeout(20),
+    pytest.mark.timeout(100),
 ]
 
 
@@ -247,7 +247,7 @@ class TestIpyparallel(ClusterContract):
             pool.close()
             values = api.map(define("def f(x): return x"), range(3), backend="ipyparallel", address=connection)
             assert values == [0, 1, 2]
-            assert rc[0].apply_sync(abs, -1) == 1
+            assert rc[rc.ids[0]].apply_sync(abs, -1) == 1
 
     def test_everything_of_a_local_cluster_listens_on_loopback_and_goes_with_it(self, kind: Any) -> None:
         with engine.lease(kind, 2) as pool:

@@ -10,6 +10,7 @@ import os
 import pickle
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -41,7 +42,7 @@ ASKING = 30.0
 LOOKING = 20.0
 """Seconds for which workers are looked for in the place of lost ones."""
 
-GRACE = 0.3
+GRACE = 0.5
 """Seconds that items get to end before the process of a worker of ours is killed."""
 
 ENDING = 2.0
@@ -110,6 +111,12 @@ class Keeper:
                 stream.close()  # type: ignore[union-attr]
         self.process.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def unmask() -> None:
+    """Let interrupts through: they are blocked where a pool starts processes, and what is started takes that over."""
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def keep(folder: str, obey: Callable[[str], object]) -> None:
@@ -336,13 +343,17 @@ class Cluster:
                 for lane in busy:
                     self.dying.add(lane.name)
                     self.greetings.pop(lane.name, None)
-            kill_processes([ProcessAt(lane.greeting.pid) for lane in busy])
+            self.kill(busy)
 
     def halt(self, lanes: list[Lane], turns: set[str]) -> None:
         """Let workers end their items of these passes at the next line of Python."""
         for turn in turns:
             message, _ = call_as_bytes(stop, (turn,))
             self.ask([lane.name for lane in lanes], pickle.loads, message)
+
+    def kill(self, lanes: list[Lane]) -> None:
+        """Kill the processes of workers that were started here, and what they started."""
+        kill_processes([ProcessAt(lane.greeting.pid) for lane in lanes])
 
     def leave(self, executor: LaneExecutor) -> None:
         """Take notice that an executor has been shut down; close the cluster when nobody has used it for long."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 import warnings
 
-from concompare.backends.clusters import LOOPBACK, keep
+from concompare.backends.clusters import LOOPBACK, keep, unmask
 
 
 def main(folder: str, workers: int) -> None:
@@ -16,6 +16,7 @@ def main(folder: str, workers: int) -> None:
     import dask
     from distributed import LocalCluster
 
+    unmask()
     dask.config.set({"distributed.worker.memory.terminate": False, "distributed.comm.timeouts.connect": "10s"})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import os
 import pickle
 import signal
 import threading
@@ -103,6 +104,12 @@ class IpyparallelCluster(Cluster):
     def halt(self, lanes: list[Lane], turns: set[str]) -> None:
         """Interrupt what engines compute, through their nannies."""
         self.client.send_signal(signal.SIGINT, targets=[lane.name for lane in lanes], block=False)
+
+    def kill(self, lanes: list[Lane]) -> None:
+        """Kill engines, but not what they started: one of that is the nanny, which tells the controller."""
+        for lane in lanes:
+            with contextlib.suppress(OSError):
+                os.kill(lane.greeting.pid, signal.SIGKILL)
 
     def usable(self) -> bool:
         """Return whether the client is connected."""

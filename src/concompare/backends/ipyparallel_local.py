@@ -9,13 +9,14 @@ import sys
 import time
 from pathlib import Path
 
-from concompare.backends.clusters import LOOPBACK, keep
+from concompare.backends.clusters import LOOPBACK, keep, unmask
 
 
 def main(folder: str, workers: int) -> None:
     """Start the cluster and keep it until the notebook is gone."""
     import ipyparallel
 
+    unmask()
     cluster = ipyparallel.Cluster(
         n=workers, controller_ip=LOOPBACK, profile_dir=str(Path(folder, "profile")), cluster_id="", log_level=40
     )
