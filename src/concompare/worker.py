@@ -244,7 +244,8 @@ def names_of_head(error: BaseException, temporaries: tuple[str, ...]) -> dict[st
     """Return what the head had assigned when it raised."""
     for entry in frames_of_user(error):
         local = entry.tb_frame.f_locals
-        return {name: local[name] for name in temporaries if name in local}
+        found = {name: local[name] for name in temporaries if name in local}
+        return {**found, "_concompare_own": tuple(found)}
     return {}
 
 

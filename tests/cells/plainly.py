@@ -149,7 +149,8 @@ def locals_of(error: BaseException, temporaries: tuple[str, ...]) -> dict[str, A
         trace = trace.tb_next
     if trace is None:
         return {}
-    return {name: value for name, value in trace.tb_frame.f_locals.items() if name in temporaries}
+    found = {name: value for name, value in trace.tb_frame.f_locals.items() if name in temporaries}
+    return {**found, "_concompare_own": tuple(found)}
 
 
 def shuffled(count: int, seed: int) -> list[int]:

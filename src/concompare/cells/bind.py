@@ -20,6 +20,8 @@ ITEM_NAME = MADE + "item"
 PLACE = MADE + "value"
 ONCE = MADE + "once"
 STOPPED = MADE + "stopped"
+OWN = MADE + "own"
+"""What a worker names the names that a failing head had assigned itself, among those of the items before it."""
 
 HEADS: weakref.WeakKeyDictionary[types.FunctionType, ast.FunctionDef] = weakref.WeakKeyDictionary()
 """The definitions of the heads that are in use, for those who need their source."""
@@ -330,7 +332,11 @@ class Replay:
             with contextlib.suppress(Exception):
                 self.bind_target(item)
             steps = self.program.parts.step_of
+            own = found.get(OWN, found)
             given = {name: found[name] for name in self.program.temporaries if name in found}
+            given = {name: value for name, value in given.items() if name in own or name not in self.names}
+            if self.program.parts.stepped:
+                given = {name: value for name, value in given.items() if name not in self.program.parts.replayed}
             self.namespace.update({name: value for name, value in given.items() if name not in steps})
             self.given = {name: value for name, value in given.items() if name in steps}
             if self.program.parts.stepped:

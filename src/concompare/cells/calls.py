@@ -293,6 +293,11 @@ def follow_properties(an: Analyzer, node: ast.Attribute, base: Value) -> Value:
                 found = joined([found, Value(frozenset({root}), frozenset({root}))])
         else:
             found = joined([found, in_class_body(an, kind, node, base)])
+    thing = part_of(an, node)
+    if thing is MISSING and resolve(an, node) is MISSING:
+        for magic in ("__getattr__", "__getattribute__") if isinstance(node.ctx, ast.Load) else ():
+            for method in an.world.methods(magic):
+                found = joined([found, follow(an, method, node, [base])])
     if node.attr == "__class__":
         found = joined([found, Value(frozenset({"the class"}), frozenset({"the class"}))])
     return found

@@ -282,7 +282,7 @@ class Splitter(Judge):
                 isinstance(part, ast.Name) and part.id in self.loop.bound for part in statement.targets
             ):
                 return Reason(statement.lineno, f"deletes the loop's '{name}'")
-            if name in self.world.namespace or name in self.world.definitions or not self.loop_level(statement, name):
+            if name in self.world.namespace or name in self.world.definitions or not self.loop_level(name):
                 return Reason(statement.lineno, f"deletes '{name}', which exists outside the loop")
         earlier = names.reads(*self.started) | names.writes(*self.started)
         again = sorted(written & self.given) if self.started else []
@@ -299,7 +299,7 @@ class Splitter(Judge):
             return Reason(statement.lineno, MAKES, "Define it before the loop")
         return None
 
-    def loop_level(self, statement: ast.stmt, name: str) -> bool:
+    def loop_level(self, name: str) -> bool:
         """Tell whether every deletion of a name is a statement of the body itself, or the end of an `except ... as`."""
         deletes = [part for part in self.nodes if isinstance(part, ast.Delete)]
         deletes = [part for part in deletes if name in names.writes(part)]
@@ -411,6 +411,10 @@ class Splitter(Judge):
         self.refuse_lazy(carried, set() if self.loop.collects else left - self.flow.deleted, head)
         parts = Parts(head, tail, carried)
         parts.unsure = {name for name in carried if name not in flow.sure or self.leaves}
+        for name in sorted(self.flow.deleted & written):
+            if not self.loop_level(name):
+                text = f"'{name}' is deleted on some ways through the loop only"
+                raise Reason(self.loop.line, text, "Leave the `del` out").refusal()
         gone = self.flow.deleted - (self.flow.again & self.flow.sure)
         if unsure := gone & self.flow.again & written:
             text = f"'{sorted(unsure)[0]}' is deleted and perhaps given a value again"
