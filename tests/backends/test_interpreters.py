@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import platform
+import subprocess
+import sys
 import threading
 from typing import Any
 
@@ -117,3 +119,10 @@ def test_an_executor_that_is_shut_down_finishes_what_it_has() -> None:
     executor.shutdown()
     assert future.result(0) == 3
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("concompare-interpreter")]
+
+
+@needed
+def test_python_ends_while_interpreters_are_kept_warm() -> None:
+    source = "import concompare\nprint(concompare.map(abs, [-1, -2], backend='interpreters', workers=2))"
+    ran = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, timeout=40, check=False)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "[1, 2]\n", "")

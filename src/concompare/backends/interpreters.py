@@ -9,7 +9,7 @@ Many extension modules cannot be loaded there. What a function needs is tried on
 from __future__ import annotations
 
 import builtins
-import concurrent.futures
+import concurrent.futures.thread
 import contextlib
 import importlib
 import os
@@ -279,6 +279,7 @@ def close_all() -> None:
         executor.shutdown(wait=False, cancel_futures=True)
 
 
+# Called in reverse order of registration, so before that of `concurrent.futures.thread`, which waits for the threads.
 threading._register_atexit(close_all)  # type: ignore[attr-defined]
 
 
