@@ -264,6 +264,6 @@ def standing(sample: Sequence[float], ran: Sequence[float], workers: int, items:
 def whole(trial: Trial, comparison: Comparison) -> float | None:
     """Return the estimated seconds of a pass over all items, from what its sampled passes stand for."""
     passes, items = used(trial), comparison.subject.items
-    if not passes or not items or passes[-1].items == items or comparison.scaling != "strong":
+    if not passes or not items or done(passes[-1]) == items or comparison.scaling != "strong":
         return seconds(trial)
     return median([p.wall * items / done(p) for p in passes])

@@ -158,6 +158,8 @@ def test_a_sample_is_scaled_by_what_it_stands_for_and_not_its_tail_multiplied() 
     assert between is not None
     assert between.mid == pytest.approx(4.0)
     assert stats.per_item(four) == pytest.approx(0.4)
+    again = replace(known, subject=replace(known.subject, items=5))  # as many items as all, but some of them again
+    assert stats.whole(four, again) == 2.0
 
 
 def test_all_items_need_no_scaling() -> None:
