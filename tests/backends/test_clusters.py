@@ -258,3 +258,24 @@ class TestIpyparallel(ClusterContract):
         assert set(heard) == {"127.0.0.1"}
         engine.close_pools()
         assert psutil.wait_procs(family, timeout=5)[1] == []
+
+
+# -------------------------------------------------------------------------------------------------------------- ray
+
+
+@missing("ray", "ray")
+class TestRay(ClusterContract):
+    """On a local cluster, which stays for all of them: ray takes longer to start than these tests."""
+
+    @pytest.fixture
+    def kind(self, local: None) -> Any:
+        return backends.find("ray")
+
+    def test_closing_ends_ray(self, kind: Any) -> None:
+        import ray
+
+        with engine.lease(kind, 2):
+            assert ray.is_initialized()
+        engine.close_pools()
+        assert not ray.is_initialized()
+        assert backends.cluster_words() == ()

@@ -34,6 +34,7 @@ FAMILIES = {
 CLUSTERS = {
     "dask": "dask",
     "ipyparallel": "ipyparallel",
+    "ray": "ray",
 }
 """The same for those whose workers may be on other machines; each needs a package, and takes an address."""
 

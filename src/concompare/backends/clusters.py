@@ -140,7 +140,8 @@ class Cluster:
         kind: Name of its backend.
         interruptible: Whether SIGINT ends what a worker computes.
         place: Its address, for messages.
-        keeper: What keeps it alive, where it was started here.
+        keeper: What keeps it alive, where that is a process of its own.
+        ours: Whether it was started here; `growing`: whether it can be asked for more workers.
         greetings: What its workers said of themselves, by name; only these are used.
     """
 
@@ -149,6 +150,7 @@ class Cluster:
 
     def __init__(self, place: str, keeper: Keeper | None, state: str = "") -> None:
         self.place, self.keeper, self.state = place, keeper, state
+        self.ours = self.growing = keeper is not None
         self.greetings: dict[Any, Greeting] = {}
         self.executors: list[LaneExecutor] = []
         self.lock = threading.RLock()
@@ -226,11 +228,11 @@ class Cluster:
 
     def wait_for(self, workers: int) -> None:
         """Wait for workers that may be expected: those of a local cluster, and those that were there a moment ago."""
-        if self.keeper is not None:
+        if self.growing:
             self.scale(workers)
         elif workers > self.most:
             return
-        end = time.monotonic() + (LOOKING if self.keeper is None else PATIENCE)
+        end = time.monotonic() + (PATIENCE if self.growing else LOOKING)
         while self.capacity < workers and time.monotonic() < end:
             with self.came:
                 self.came.wait(0.1)
@@ -265,7 +267,7 @@ class Cluster:
         bare = [name for name, answer in answers.items() if not answer["concompare"]]
         if bare:
             self.ask(bare, eval, expression(TAKE, "take", sources()))
-        path = list(sys.path) if self.keeper is not None else None
+        path = list(sys.path) if self.ours else None
         call, _ = call_as_bytes(arrive, (path, self.interruptible))
         for name, code in self.ask(list(answers), pickle.loads, call).items():
             if code not in ("", fingerprint()):
@@ -303,7 +305,7 @@ class Cluster:
                 short = [executor for executor in self.executors if not executor.whole]
             if not short or self.closed:
                 return
-            if self.keeper is not None:
+            if self.growing:
                 self.scale(max(executor.wanted for executor in short))
             with contextlib.suppress(Exception):  # gone again, or not usable: nobody waits for just this one
                 self.greet(self.members())
@@ -383,8 +385,8 @@ class Cluster:
     def words(self) -> str:
         """Return the cluster in words, for `--info`."""
         whose = "not ours"
-        if self.keeper is not None:
-            whose = ", ".join(["started here", *self.keeper.told[1:2]])
+        if self.ours:
+            whose = ", ".join(["started here", *(self.keeper.told[1:2] if self.keeper is not None else ())])
         return f"{self.kind} at {self.place}: {count(self.capacity, 'worker')}, {whose}"
 
 
@@ -454,7 +456,7 @@ def cluster_on(key: tuple[Any, ...], state: str, connect: Callable[[], Cluster])
     """
     with LOCK:
         cluster = OPEN.get(key)
-        if cluster is not None and (not cluster.usable() or (cluster.keeper and cluster.state != state)):
+        if cluster is not None and (not cluster.usable() or (cluster.ours and cluster.state != state)):
             cluster.close()
             cluster = None
         if cluster is None:
