@@ -187,6 +187,8 @@ def loop(
     if lost := [name for name in seldom if name in names.reads(*after)]:
         raise NoShortForm(f"`{lost[0]}` is read after the loop and assigned for some items only")
     GivingBack(outputs, given).visit(function)
+    if outputs and not isinstance(function.body[-1], ast.Return):
+        function.body += returning([load(name) for name in outputs])
     function.body[:0] = [ast.Assign([store(name)], ast.Constant(None), lineno=0) for name in seldom]
     function.name = fresh.name("compute")
     items = fresh.name("items")
