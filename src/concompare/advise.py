@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from concompare import stats
+from concompare import formats, stats
 from concompare import takeaway as written
 from concompare.records import Comparison, Trial
 
@@ -31,6 +31,8 @@ AUTO_GAIN = 1.10
 """Times faster that a pool must promise, with `AUTO_SECONDS` saved, before `auto` leaves the plain loop."""
 AUTO_SECONDS = 0.050
 AUTO_THREADS = 32
+OPENING, OPENING_EACH = 0.1, 0.04
+"""Seconds to start worker processes by forkserver, where there are none yet, and more for each."""
 WAITING = 0.5
 NATIVE = 1.3
 """CPU seconds per wall second of the plain loop from which items are taken to use native threads."""
@@ -181,6 +183,10 @@ def reason_for_plain(comparison: Comparison) -> str:
     found = between[id(best)]
     if found is None:
         return "Nothing else was timed."
+    if best.backend in THREADS and pays(best, serial, comparison):
+        held = formats.percent(comparison.probe.gil_share)
+        looks = f"{name_of(best)} looks {formats.times(found.mid)} as fast"
+        return f"{looks}, but threads that hold the GIL {held} of the time cannot be: that is noise."
     if stats.verdict(found) == "faster":
         saved = gain(best, serial, comparison)
         return (
@@ -299,7 +305,9 @@ def promised(known: Known, left: int) -> list[tuple[float, str, int, str]]:
     if "processes" in known.can:
         workers = max(1, min(left, known.usable))
         sending = HAND_OVER["processes"] * min(1.0, mean / 0.001) + known.bytes_per_item / BYTES_PER_SECOND
-        opening = known.start_up.get("processes", 0.3 + 0.12 * workers) + known.blob * workers / BYTES_PER_SECOND
+        opening = (
+            known.start_up.get("processes", OPENING + OPENING_EACH * workers) + known.blob * workers / BYTES_PER_SECOND
+        )
         seconds = opening + left * (mean / workers + sending)
         options.append((seconds, "processes", workers, f"items compute {busy:.0%} of the time"))
     return options

@@ -100,6 +100,14 @@ def test_threads_are_not_believed_to_be_faster_than_the_gil_allows() -> None:
     assert key(replace(held, environment=replace(ENVIRONMENT, gil="off"))) == ("threads", 2)
 
 
+def test_threads_that_are_not_believed_are_said_to_be_noise() -> None:
+    pick = advise.pick(comparison(serial(), at("threads", 2, 2.3), probe=Probe(gil_share=1.0)))
+    assert pick.backend == "serial"
+    assert pick.reason == (
+        "threads × 2 looks 2.30× as fast, but threads that hold the GIL 100 % of the time cannot be: that is noise."
+    )
+
+
 def test_nothing_measured_is_the_plain_loop() -> None:
     assert advise.pick(comparison()).reason == "Nothing was measured."
     assert advise.pick(comparison(serial())).reason == "Nothing else was tried."

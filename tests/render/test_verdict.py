@@ -52,9 +52,16 @@ def test_nothing_at_all_was_measured() -> None:
 
 
 def test_a_faster_one_that_is_not_worth_it() -> None:
-    comparison = replace(worlds.tie(), trials=(trial("serial", 1, 1.0), trial("processes", 2, 0.6)))
+    comparison = replace(worlds.tie(), trials=(trial("serial", 1, 0.01), trial("processes", 2, 0.006)))
     says, _ = verdict.headline(comparison, pick_of(comparison, "serial", 1))
     assert says == "Keep the plain loop: what is faster is not worth it"
+
+
+def test_threads_that_the_gil_rules_out_are_not_faster() -> None:
+    trials = (trial("serial", 1, 1.0), trial("threads", 2, 0.5))
+    comparison = replace(worlds.tie(), trials=trials, probe=Probe(gil_share=1.0))
+    says, _ = verdict.headline(comparison, pick_of(comparison, "serial", 1))
+    assert says == "Keep the plain loop: nothing else is clearly faster"
 
 
 def test_a_faster_one_with_other_results_is_not_worth_anything() -> None:

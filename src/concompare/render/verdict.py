@@ -81,7 +81,8 @@ def plain_headline(comparison: Comparison, serial: Trial) -> str:
         return "The plain loop: nothing else was measured"
     able = [trial for trial in advise.candidates(comparison) if trial is not serial]
     ratios = [between for other in able if (between := stats.speed_up(other, serial)) is not None]
-    if any(stats.verdict(between) == "faster" for between in ratios):
+    faster = [t for t in able if (found := stats.speed_up(t, serial)) is not None and stats.verdict(found) == "faster"]
+    if faster and not any(advise.pays(trial, serial, comparison) for trial in faster):
         return "Keep the plain loop: what is faster is not worth it"
     wrong = [between for t in others if t.same is False and (between := stats.speed_up(t, serial)) is not None]
     if any(stats.verdict(between) == "faster" for between in wrong):
