@@ -294,7 +294,7 @@ def same_object(a: Any, b: Any) -> bool:
         return pickle.dumps(a) == pickle.dumps(b)
     if type(a).__name__ == "generator":
         return (a.gi_frame is None) == (b.gi_frame is None) and same(
-            a.gi_frame and a.gi_frame.f_locals, b.gi_frame and b.gi_frame.f_locals
+            a.gi_frame and dict(a.gi_frame.f_locals), b.gi_frame and dict(b.gi_frame.f_locals)
         )
     if type(a).__name__ == "StringIO":
         return (a.getvalue(), a.tell()) == (b.getvalue(), b.tell())

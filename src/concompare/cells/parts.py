@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
 
 from concompare.cells import known, names
 from concompare.cells.loops import RESULT, located
@@ -105,13 +104,12 @@ class Pull(ast.Pass):
     """The start of a turn of an inner loop of the tail: takes what the head computed for this turn."""
 
     _fields = ("made",)
-    _field_types: ClassVar = {"made": ast.stmt}  # asked for by Python 3.13
 
     def __init__(self, turn: str, carried: list[str], place: ast.AST) -> None:
-        super().__init__()
         self.turn, self.carried, self.place = turn, carried, place
+        # Python 3.13 asks for all fields at once.
+        super().__init__(made=self.statement(checked=False))  # type: ignore[call-arg]
         located(self, place)
-        self.made = self.statement(checked=False)
 
     def statement(self, checked: bool) -> ast.stmt:
         """Return it as a statement; a checked one stops where the head did."""
