@@ -40,11 +40,13 @@ class CellRefused(ConcompareError):
 
     Attributes:
         line: The line of the cell that stands in the way, as the notebook numbers it, or None.
+        reasons: Everything that stands in the way, one sentence each, this one included.
     """
 
     def __init__(self, message: str, line: int | None = None) -> None:
         super().__init__(f"line {line}: {message}" if line is not None else message)
         self.line = line
+        self.reasons: tuple[str, ...] = (str(self),)
 
 
 class UnknownBackend(ConcompareError):

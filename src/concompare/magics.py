@@ -20,7 +20,7 @@ from IPython.core.magic import Magics, line_cell_magic, magics_class, needs_loca
 from IPython.core.magic_arguments import MagicArgumentParser, argument, magic_arguments
 from IPython.display import display
 
-from concompare.errors import BadOption, BadSyntax
+from concompare.errors import BadOption, BadSyntax, CellRefused
 from concompare.options import blank_lines, check_target, ends_with_semicolon, split_options
 
 if TYPE_CHECKING:
@@ -198,8 +198,13 @@ class ConcompareMagics(Magics):
             )
 
     def explain(self, args: Namespace, source: Source) -> None:
-        """Print what would run where; a cell that cannot be lifted is refused as it would be without `--explain`."""
-        print(self.lifted(args, source).explanation(self.shell.user_ns))  # noqa: T201
+        """Print what would run where; a cell that cannot be lifted is refused, every reason with its line."""
+        try:
+            print(self.lifted(args, source).explanation(self.shell.user_ns))  # noqa: T201
+        except CellRefused as refusal:
+            for reason in refusal.reasons[1:]:
+                print(reason)  # noqa: T201
+            raise
 
     def task_of(
         self,

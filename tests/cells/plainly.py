@@ -298,6 +298,8 @@ def same_object(a: Any, b: Any) -> bool:
         )
     if type(a).__name__ == "StringIO":
         return (a.getvalue(), a.tell()) == (b.getvalue(), b.tell())
+    if isinstance(a, types.MethodType):
+        return same([a.__func__, a.__self__], [b.__func__, b.__self__])
     if isinstance(a, functools.partial):
         return same([a.func, a.args, a.keywords], [b.func, b.args, b.keywords])
     if type(a).__name__ in ("count", "SimpleNamespace"):

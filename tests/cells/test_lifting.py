@@ -7,7 +7,7 @@ import pytest
 from concompare import cells
 from concompare.errors import BadOption, CellRefused
 from tests.cells import plainly
-from tests.cells.test_golden import SETUP
+from tests.cells.test_golden import LIFTED, SETUP
 
 
 def lift(cell: str, **options: Any) -> Any:
@@ -89,6 +89,53 @@ def test_the_explanation_says_what_would_happen_and_runs_nothing() -> None:
     assert "items: xs (6 items)" in text
     assert "scale: function" in text
     assert namespace["out"] == []
+
+
+def explained(cell: str, **options: Any) -> str:
+    namespace = plainly.fresh(SETUP)
+    text: str = cells.lift(cell, namespace, filename="<cell>", **options).explanation(namespace)
+    return text
+
+
+@pytest.mark.parametrize(("name", "cell"), LIFTED, ids=[name for name, _ in LIFTED])
+def test_no_explanation_shows_a_name_that_we_made_up(name: str, cell: str) -> None:
+    text = explained(cell)
+    assert "_concompare" not in text
+    assert "locals()" not in text
+
+
+def test_an_explanation_reads_as_the_user_would_write_it() -> None:
+    assert explained("results = []\nfor x in xs:\n    y = f(x)\n    results.append(y)\n    print(x)") == (
+        "the loop at line 2: f\n\nruns in workers, for every item:\n    def head(x):\n        y = f(x)\n"
+        "        return y\n\nis replayed in the notebook, in item order:\n    results.append(y)\n    print(x)\n\n"
+        "items: xs (6 items)\n\ntaken along from the notebook:\n    f: function"
+    )
+
+
+def test_the_explanation_of_a_comprehension_says_what_becomes_of_the_values() -> None:
+    assert "in item order:\n    r.append(value)\n\nitems" in explained("r = [f(x) for x in xs]")
+    text = explained("total = sum(f(x) for x in xs)")
+    assert "    results.append(value)\n\nthen, in the notebook:\n    total = sum(results)\n" in text
+    assert "then, in the notebook:\n    r = dict(results)\n" in explained("r = {x: f(x) for x in xs}")
+
+
+def test_the_explanation_of_a_call_has_no_items() -> None:
+    text = explained("r = fib(12)")
+    assert "runs in a worker:\n    def head():\n        return fib(12)\n\nthen, in the notebook:\n    r = value" in text
+    assert "items" not in text
+
+
+def test_the_explanation_says_what_the_last_item_leaves() -> None:
+    text = explained("for x in xs:\n    y = f(x)\n    z = y + 1\n    out.append(z)")
+    assert "the last item leaves in the notebook, as the plain loop does: y\n" in text
+
+
+def test_a_refusal_has_every_reason_with_its_line() -> None:
+    cell = "for x in xs:\n    prev = f(prev) + x\n    log.append(read_log(x))\n    out.append(random.random())"
+    with pytest.raises(CellRefused) as caught:
+        lift(cell)
+    assert [reason.partition(":")[0] for reason in caught.value.reasons] == ["line 2", "line 3", "line 4"]
+    assert caught.value.reasons[0] == str(caught.value)
 
 
 def test_a_cached_function_is_lifted_and_says_that_its_cache_stays_behind() -> None:

@@ -135,12 +135,27 @@ def call_missing(an: Analyzer, node: ast.Call, holder: Value, given: Arguments) 
         definition = an.world.definitions.get(func.id)
         if isinstance(definition, (*names.FUNCTIONS, ast.ClassDef)):
             return follow_definition(an, definition, node, given)
+        if (method := called_method(an, definition)) is not None:
+            return summaries.follow(an, method, node, [an.value(func), *given.positional], given)
     name = dotted(an, func)
     if name is not None:
         return call_unloaded(an, name, node, given)
     if isinstance(func, ast.Attribute):
         return call_method(an, node, func, holder, given)
     return call_unknown(an, node, given)
+
+
+def called_method(an: Analyzer, definition: ast.AST | None) -> Any:
+    """Return what calling an object of the cell runs, where the cell makes it from a class of the user's, or None."""
+    if not isinstance(definition, ast.Call) or not isinstance(definition.func, ast.Name):
+        return None
+    kind = an.world.definitions.get(definition.func.id)
+    if isinstance(kind, ast.ClassDef) and not kind.decorator_list and not kind.bases and not kind.keywords:
+        return next((part for part in kind.body if getattr(part, "name", "") == "__call__"), None)
+    thing = an.world.object(definition.func.id)
+    found = inspect.getattr_static(thing, "__call__", MISSING) if isinstance(thing, type) else MISSING
+    plain = isinstance(thing, type) and type(thing) is type and an.world.is_user(thing) and "__new__" not in vars(thing)
+    return found if plain and isinstance(found, types.FunctionType) else None
 
 
 def without_partial(an: Analyzer, node: ast.Call) -> ast.Call | None:

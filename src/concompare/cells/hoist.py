@@ -99,8 +99,8 @@ class Hoister:
         if WALKED_ONCE & found:
             what = ast.unparse(node)
             what = what if len(what) < 40 else f"{what[:36]} ..."
-            text = f"`{what}` gives an iterator, which cannot come back from a worker"
-            return Reason(node.lineno, text, "Make a list of it: list(...)")
+            text = f"`{what}` gives an iterator or a coroutine, which cannot come back from a worker"
+            return Reason(node.lineno, text, "Make a list of it, or give the items of an `async def` with --over")
         return None
 
     def take(self, node: ast.expr) -> ast.expr:

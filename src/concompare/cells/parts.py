@@ -262,6 +262,14 @@ def stepped(step: int, place: ast.AST) -> ast.stmt:
     return located(ast.Assign([target], located(ast.Constant(step), place)), place)
 
 
+def only_leaves(part: ast.stmt) -> bool:
+    """Tell whether a statement of the tail does no more than go on with the next item, or end the loop."""
+    if isinstance(part, ast.If):
+        ours = isinstance(part.test, ast.Name) and part.test.id.startswith(MADE)
+        return ours and all(only_leaves(inner) for inner in [*part.body, *part.orelse])
+    return isinstance(part, (ast.Continue, ast.Break, ast.Pass))
+
+
 def is_real(part: ast.stmt) -> bool:
     """Tell whether a statement of the tail is more than a place holder."""
     if isinstance(part, ast.If):

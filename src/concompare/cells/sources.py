@@ -37,9 +37,11 @@ def parsed(source: str, filename: str, first_line: int) -> ast.Module:
     for statement in tree.body:
         if not isinstance(statement, (*names.FUNCTIONS, ast.ClassDef)):
             for node in outside_functions(statement):
-                if isinstance(node, (ast.Await, ast.AsyncFor, ast.AsyncWith)):
+                walks = isinstance(node, ast.comprehension) and node.is_async
+                if walks or isinstance(node, (ast.Await, ast.AsyncFor, ast.AsyncWith)):
                     text = "`await` at the top of the cell needs the notebook's own event loop"
-                    raise CellRefused(f"{text}. Define an `async def` and give the items with --over.", node.lineno)
+                    line = getattr(node, "lineno", statement.lineno)
+                    raise CellRefused(f"{text}. Define an `async def` and give the items with --over.", line)
     return tree
 
 

@@ -27,6 +27,7 @@ from concompare.cells.parts import (
     is_result,
     is_step,
     loaded,
+    only_leaves,
     order,
     stepped,
     without,
@@ -95,12 +96,18 @@ class Splitter(Judge):
 
     def refuse_forbidden(self) -> None:
         """Refuse what cannot be split wherever it stands."""
-        for effect in self.whole.effects:
-            if effect.kind == "forbidden":
-                where = f"`{effect.place}`: " if effect.place else ""
-                raise CellRefused(
-                    f"{where}{effect.text}, so the items cannot run in parallel. Take it out of the loop.", effect.line
-                )
+        found = [
+            CellRefused(
+                f"{f'`{effect.place}`: ' if effect.place else ''}{effect.text}, "
+                "so the items cannot run in parallel. Take it out of the loop.",
+                effect.line,
+            )
+            for effect in self.whole.effects
+            if effect.kind == "forbidden"
+        ]
+        if found:
+            found[0].reasons = tuple(dict.fromkeys(map(str, found)))
+            raise found[0]
 
     def save(self) -> Saved:
         """Remember where the splitting stands."""
@@ -310,6 +317,8 @@ class Splitter(Judge):
         for statement in tail:
             if isinstance(statement, (Alias, Check)):
                 continue
+            if only_leaves(statement):
+                continue
             self.started.append(statement)
             for effect in self.look(statement).effects:
                 self.printed = self.printed or effect.kind in ("print", "opaque")
@@ -472,7 +481,9 @@ class Splitter(Judge):
     def refusal(self, tail: list[ast.stmt]) -> CellRefused:
         """Return the most telling reason why nothing can run in workers."""
         if self.lost:
-            return self.lost[0].refusal()
+            found = self.lost[0].refusal()
+            found.reasons = tuple(dict.fromkeys(str(reason.refusal()) for reason in self.lost))
+            return found
         return CellRefused(
             "nothing is computed that a worker could take: the loop only moves things about.", self.loop.line
         )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from concompare.cells import known, names
-from concompare.cells.values import NOTHING, WALKED_ONCE, Effect, Value, extracted, joined
+from concompare.cells.values import LAZY, NOTHING, WALKED_ONCE, Effect, Value, extracted, joined
 from concompare.cells.world import MISSING, closure_of, default_of
 
 if TYPE_CHECKING:
@@ -199,7 +199,7 @@ def walk(an: Analyzer, function: Any, definition: names.FunctionNode, summary: S
     elif not isinstance(definition, ast.Lambda):
         for decorator in definition.decorator_list:
             if not is_known_decorator(decorator):
-                child.effect("opaque", decorator, f"`{name}` is decorated by something that cannot be followed", {"*"})
+                child.effect("opaque", decorator, "is decorated by something that cannot be followed", {"*"})
     initial = dict(child.local)
     child.captured = {
         name
@@ -215,7 +215,8 @@ def walk(an: Analyzer, function: Any, definition: names.FunctionNode, summary: S
     summary.effects = list(dict.fromkeys([*summary.effects, *child.reading.effects, *reading.effects]))
     summary.roots |= {root for root in reading.roots if not root.startswith("·")}
     summary.names |= reading.names
-    summary.returned = joined([summary.returned, child.returned])
+    made = Value(frozenset({LAZY})) if isinstance(definition, ast.AsyncFunctionDef) else NOTHING
+    summary.returned = joined([summary.returned, child.returned, made])
 
 
 def parameter_value(child: Analyzer, function: Any, definition: names.FunctionNode, name: str) -> Value:

@@ -126,6 +126,8 @@ class World:
         if isinstance(node, ast.Name) and node.id in self.definitions:
             return self.definitions[node.id]
         thing = self.object(node.id) if isinstance(node, ast.Name) else self.part(node)
+        if thing is MISSING and isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            thing = bound_method(self.object(node.value.id), node.attr)
         return Standing(thing) if isinstance(thing, known.CALLABLES) else node
 
     def part(self, node: ast.expr) -> Any:
@@ -286,6 +288,16 @@ def attributes_of(node: ast.AST) -> set[str]:
         elif isinstance(part, (ast.Global, ast.Nonlocal)):
             found |= set(part.names)
     return found
+
+
+def bound_method(holder: Any, name: str) -> Any:
+    """Return the method of an object, without running anything, or MISSING."""
+    if holder is MISSING or isinstance(holder, (types.ModuleType, type)) or name in getattr(holder, "__dict__", {}):
+        return MISSING
+    found = inspect.getattr_static(type(holder), name, MISSING)
+    if isinstance(found, types.FunctionType):
+        return types.MethodType(found, holder)
+    return getattr(holder, name) if isinstance(found, types.MethodDescriptorType) else MISSING
 
 
 def closure_of(function: types.FunctionType) -> dict[str, Any]:
