@@ -94,6 +94,20 @@ def check_report(report: Locator) -> None:
         assert part.evaluate("part => part.scrollWidth <= part.clientWidth")
 
 
+def check_click_selects(report: Locator, page: Page) -> None:
+    """One click selects the line to paste, or all of the take-away code, to be copied."""
+    line = report.locator(".cc-line")
+    line.click()
+    assert page.evaluate("String(getSelection())") == line.inner_text()
+    fold = report.locator("details", has_text="Take-away code")
+    fold.locator("summary").click()
+    code = fold.locator("pre")
+    code.click()
+    assert page.evaluate("String(getSelection())").split() == code.inner_text().split()
+    assert "import" in code.inner_text()
+    fold.locator("summary").click()
+
+
 def check_no_empty_room(sheet: Sheet, number: int) -> None:
     """Where a bar or a live table stood there is no room left."""
     found = sheet.outputs(number)
@@ -198,6 +212,7 @@ def test_a_saved_page_follows_the_reader_s_preference_without_scripts(
     report = page.locator(".concompare")
     check_pictures(report, dark=scheme == "dark")
     assert least_contrast(report) >= 4.5
+    check_click_selects(report, page)
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 900})
         assert page.evaluate("document.documentElement.scrollWidth") <= width
