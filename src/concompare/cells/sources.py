@@ -40,8 +40,8 @@ def parsed(source: str, filename: str, first_line: int) -> ast.Module:
                 walks = isinstance(node, ast.comprehension) and node.is_async
                 if walks or isinstance(node, (ast.Await, ast.AsyncFor, ast.AsyncWith)):
                     text = "`await` at the top of the cell needs the notebook's own event loop"
-                    line = getattr(node, "lineno", statement.lineno)
-                    raise CellRefused(f"{text}. Define an `async def` and give the items with --over.", line)
+                    place: int = getattr(node, "lineno", statement.lineno)
+                    raise CellRefused(f"{text}. Define an `async def` and give the items with --over.", place)
     return tree
 
 
