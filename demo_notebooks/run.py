@@ -6,6 +6,7 @@ python demo_notebooks/run.py NOTEBOOK… [--show] [--html PATH] [--folder PATH] 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import sys
 import time
 from pathlib import Path
@@ -31,6 +32,10 @@ def main(arguments: list[str] | None = None) -> int:
     for path in args.notebooks:
         began = time.perf_counter()
         notebook: Any = nbformat.read(path, as_version=4)
+        if missing := missing_for(notebook):
+            what = f"{', '.join(missing)} is not installed: pip install 'concompare[clusters]'"
+            print(f"{path}: NOTEBOOK NOT RUN, {what}", file=sys.stderr)
+            continue
         try:
             execute(notebook, path.parent, show=args.show)
         except CellExecutionError as error:
@@ -45,6 +50,12 @@ def main(arguments: list[str] | None = None) -> int:
         if args.in_place and not failed:
             nbformat.write(notebook, path)
     return failed
+
+
+def missing_for(notebook: Any) -> list[str]:
+    """Return the packages that a notebook says it needs and that are not installed."""
+    needs = notebook.metadata.get("concompare", {}).get("needs", [])
+    return [package for package in needs if importlib.util.find_spec(package) is None]
 
 
 def execute(notebook: Any, folder: Path, *, show: bool) -> None:
@@ -64,7 +75,8 @@ def execute(notebook: Any, folder: Path, *, show: bool) -> None:
         on_cell_executed=shown,
     )
     client.execute()
-    notebook.metadata = {"kernelspec": notebook.metadata["kernelspec"], "language_info": {"name": "python"}}
+    kept = {name: notebook.metadata[name] for name in ("kernelspec", "concompare") if name in notebook.metadata}
+    notebook.metadata = {**kept, "language_info": {"name": "python"}}
 
 
 def is_gone(output: Any) -> bool:

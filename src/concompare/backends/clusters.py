@@ -30,8 +30,8 @@ from concompare.outpost import TAKE, WHO, arrive, call_as_bytes, expression, fin
 from concompare.worker import Request
 from concompare.workplace import stop
 
-PATIENCE = 60.0
-"""Seconds that the workers of a cluster may take to come."""
+PATIENCE, PATIENCE_EACH = 60.0, 3.0
+"""Seconds that the workers of a cluster may take to come, and for each of them besides."""
 
 IDLE = 300.0
 """Seconds after which a cluster that nobody uses is closed."""
@@ -232,7 +232,7 @@ class Cluster:
             self.scale(workers)
         elif workers > self.most:
             return
-        end = time.monotonic() + (PATIENCE if self.growing else LOOKING)
+        end = time.monotonic() + (PATIENCE + PATIENCE_EACH * workers if self.growing else LOOKING)
         while self.capacity < workers and time.monotonic() < end:
             with self.came:
                 self.came.wait(0.1)

@@ -14,7 +14,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from concompare.backends.base import Isolation, Start
-from concompare.backends.clusters import ASKING, Cluster, Keeper, cluster_on, executor_on, is_chunk
+from concompare.backends.clusters import (
+    ASKING,
+    PATIENCE,
+    PATIENCE_EACH,
+    Cluster,
+    Keeper,
+    cluster_on,
+    executor_on,
+    is_chunk,
+)
 from concompare.backends.lanes import Call, Lane, LaneExecutor, Settle
 from concompare.errors import BackendUnavailable
 from concompare.machine import usable_cpus
@@ -198,7 +207,7 @@ class Dask:
             return DaskCluster(self.address)
         keeper = Keeper("concompare.backends.dask_local", workers, variables)
         try:
-            keeper.wait()
+            keeper.wait(PATIENCE + PATIENCE_EACH * workers)
             return DaskCluster(keeper.told[0], keeper)
         except BaseException:
             keeper.close()

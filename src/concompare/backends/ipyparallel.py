@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from concompare.backends.base import Isolation, Start
-from concompare.backends.clusters import ASKING, Cluster, Keeper, cluster_on, executor_on
+from concompare.backends.clusters import ASKING, PATIENCE, PATIENCE_EACH, Cluster, Keeper, cluster_on, executor_on
 from concompare.backends.lanes import Call, Lane, LaneExecutor, Settle
 from concompare.errors import BackendUnavailable
 from concompare.machine import usable_cpus
@@ -166,7 +166,7 @@ class Ipyparallel:
             return IpyparallelCluster(self.address)
         keeper = Keeper("concompare.backends.ipyparallel_local", workers, variables)
         try:
-            keeper.wait()
+            keeper.wait(PATIENCE + PATIENCE_EACH * workers)
             return IpyparallelCluster(keeper.told[0], keeper, workers)
         except BaseException:
             keeper.close()
