@@ -375,13 +375,23 @@ class Comparing:
             return False
 
         options = self.runner.PassOptions(
-            output="keep", temporaries=() if each else wanted, chunk=self.wishes.chunk, progress=self.progress
+            output="keep",
+            temporaries=() if each else wanted,
+            chunk=self.wishes.chunk,
+            progress=self.progress,
+            places=missing,
+            seed=self.wishes.streams,
         )
         chosen = [self.items[position] for position in missing]
         try:
             with self.runner.lease(bench.backend, bench.arm.workers) as pool:
                 outcome = self.runner.run_pass(self.function, chosen, pool, options, count=len(chosen), on_value=keep)
         except Exception:
+            before = self.runner.last() if hasattr(self.runner, "last") else None
+            printed = [
+                (missing[i], stream, text) for i, stream, text in getattr(before, "output", ()) if i < len(missing)
+            ]
+            plain.output += [line for line in printed if line[0] in plain.values]
             return
         plain.output += [(missing[index], stream, text) for index, stream, text in outcome.output]
         if after and wanted:
@@ -396,6 +406,7 @@ class Comparing:
                 self.plain.run(missing)
             except ItemFailed as earlier:
                 position, error = earlier.position, earlier.error
+        self.plain.find_names(position)
         names = self.plain.names_until(position) | self.plain.locals_at(error)
         values = [self.plain.values[p] for p in range(position)]
         output = tuple(o for o in self.printed() if o[0] <= position)

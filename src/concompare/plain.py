@@ -137,6 +137,21 @@ class PlainLoop:
         """Return the positions that have no value yet, in order."""
         return [position for position in range(len(self.items)) if position not in self.values]
 
+    def find_names(self, end: int) -> None:
+        """Run items before `end` again whose names are not known, the last first, until all names have their values.
+
+        Items that ran in workers gave back the names of their whole run, which an item that fails cuts short.
+        """
+        wanted, printed = set(self.temporaries), len(self.output)
+        for position in reversed(range(end)):
+            if not wanted:
+                break
+            if position not in self.names:
+                self.values.pop(position, None)
+                self.run((position,))
+                del self.output[printed:]
+            wanted -= set(self.names.get(position, ()))
+
     def names_until(self, end: int) -> dict[str, Any]:
         """Return the names as the plain loop would have left them after the items before `end`."""
         merged: dict[str, Any] = {}

@@ -329,6 +329,29 @@ def test_an_item_that_fails_leaves_what_the_plain_loop_would_have_left(cost: flo
     assert comparison.trials[0].problem == "item 57 raised ValueError: item 57"
 
 
+@pytest.mark.parametrize("fails", [2, 30, 59])
+@pytest.mark.parametrize("every", [1, 7])
+def test_an_item_that_fails_in_the_last_run_leaves_the_names_of_those_before(fails: int, every: int) -> None:
+    def name(x: int) -> tuple[int, dict[str, int]]:
+        if x == fails:
+            raise ValueError("bad")
+        return 2 * x, {"last": x, **({"seldom": x} if x % every == 0 else {})}
+
+    world = World(lambda x: Cost(2.0), prints=True)
+    _, kept = run(world, range(60), function=name, temporaries=("last", "seldom"))
+    assert kept.failed == fails
+    assert kept.values == [2 * x for x in range(fails)]
+    assert kept.names == {"last": fails - 1, "seldom": (fails - 1) // every * every}
+
+
+def test_the_last_run_draws_from_the_streams_of_its_items() -> None:
+    world = World(lambda x: Cost(0.5))
+    comparison, _ = run(world, range(200), streams=7)
+    missing = next(t for t in comparison.trials if t.passes[-1].block == -1).passes[-1].sample
+    last = next(o for o in reversed(world.options) if o.places is not None and len(o.places) == len(missing))
+    assert (tuple(last.places or ()), last.seed) == (missing, 7)
+
+
 @pytest.mark.parametrize("seldom", [1, 37, 58])
 @pytest.mark.parametrize("cost", [0.0001, 0.5, 8.0])
 def test_the_names_are_those_of_the_plain_loop(cost: float, seldom: int) -> None:
