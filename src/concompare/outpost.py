@@ -11,7 +11,6 @@ import hashlib
 import pickle
 import sys
 from collections.abc import Callable
-from importlib import util
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +34,7 @@ def who():
     return {
         "host": socket.gethostname(), "pid": os.getpid(), "implementation": sys.implementation.name,
         "python": platform.python_version(), "cloudpickle": cloudpickle,
-        "concompare": util.find_spec("concompare") is not None,
+        "concompare": getattr(util.find_spec("concompare"), "origin", None) is not None,
     }
 """
 """Asked of a worker before it has anything of ours."""
@@ -43,8 +42,10 @@ def who():
 TAKE = """
 def take(sources):
     import sys, types
+    from importlib.machinery import ModuleSpec
     package = sys.modules["concompare"] = types.ModuleType("concompare")
     package.__path__ = []
+    package.__spec__ = ModuleSpec("concompare", None, is_package=True)
     for name, source in sources:
         module = sys.modules["concompare." + name] = types.ModuleType("concompare." + name)
         setattr(package, name, module)
@@ -67,7 +68,7 @@ def sources() -> tuple[tuple[str, str], ...]:
 
 def fingerprint() -> str:
     """Return a digest of the code that a worker runs, or nothing where it came as source."""
-    if util.find_spec("concompare") is None or not globals().get("__file__"):
+    if not globals().get("__file__"):
         return ""
     return hashlib.blake2b(repr(sources()).encode(), digest_size=8).hexdigest()
 
