@@ -29,7 +29,7 @@ test: $(VENV)/test.stamp
 
 # 20,000 cells take some 10 minutes. CELLS=... for another number, SEED=... to draw the same ones again.
 generated: $(VENV)/test.stamp
-	CONCOMPARE_CELLS=$(or $(CELLS),20000) $(if $(SEED),CONCOMPARE_SEED=$(SEED)) $(BIN)/python -m pytest tests/cells/test_generated.py --numprocesses=0
+	CONCOMPARE_CELLS=$(or $(CELLS),20000) $(if $(SEED),CONCOMPARE_SEED=$(SEED)) $(BIN)/python -m pytest tests/cells/test_generated.py --numprocesses=0 -o faulthandler_timeout=0
 
 check: lint types test browser notebooks docs
 

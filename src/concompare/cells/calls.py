@@ -190,6 +190,20 @@ def is_unknown_installed(an: Analyzer, node: ast.Call) -> bool:
     return qualified(thing) not in known.NAMED and getattr(thing, "__name__", "") not in known.QUIET
 
 
+def is_defaulting(an: Analyzer, node: ast.expr) -> bool:
+    """Tell whether reading a key of what an expression names adds the key, as in a `defaultdict`."""
+    if isinstance(node, (ast.Attribute, ast.Subscript)):
+        return isinstance(part_of(an, node), known.DEFAULTING)
+    if not isinstance(node, ast.Name):
+        return False
+    thing = an.object(node.id)
+    definition = an.world.definitions.get(node.id)
+    if thing is MISSING and node.id not in an.local and isinstance(definition, ast.Call):
+        named = dotted(an, definition.func) == "collections.defaultdict"
+        return named or resolve(an, definition.func) in known.DEFAULTING
+    return isinstance(thing, known.DEFAULTING)
+
+
 def held_part(node: ast.expr) -> str:
     """Return the attribute that an expression names, or "[]" for an element."""
     return node.attr if isinstance(node, ast.Attribute) else "[]"

@@ -17,6 +17,7 @@ from concompare.cells.functions import LiftedFunction
 from concompare.cells.loops import Loop, loops_of
 from concompare.cells.parts import Parts, works
 from concompare.cells.purity import Analyzer
+from concompare.cells.restless import refuse_restless
 from concompare.cells.split import Splitter
 from concompare.cells.task import Task
 from concompare.cells.values import ITEM, NOTHING, Value
@@ -300,6 +301,8 @@ def split(world: World, loop: Loop, wishes: Wishes) -> Parts:
         else Value(frozenset({ITEM}), frozenset({ITEM}))
     )
     splitter = Splitter(world, loop, item, seeded=wishes.seeded)
+    if not wishes.assume_pure:
+        refuse_restless(world, loop, splitter.whole.names | splitter.whole.called | names.reads(*loop.body))
     lazy = any(walking.is_lazy(world, part) for part in loop.items)
     refuse_effects_between(splitter, loop)
     effects = [effect for effect in reading.effects if effect.kind != "file"]

@@ -153,10 +153,8 @@ class Analyzer:
         base = self.value(node.value)
         self.value(node.slice)
         self.operators(node, base)
-        if isinstance(node.value, ast.Name):
-            thing = self.object(node.value.id)
-            if type(thing) in known.DEFAULTING:
-                self.change(base.own, node, "may add a key to {}")
+        if calls.is_defaulting(self, node.value):
+            self.change(base.own, node, "may add a key to {}")
         return extracted(base)
 
     def _on_BinOp(self, node: ast.BinOp) -> Value:
