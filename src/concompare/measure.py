@@ -24,7 +24,7 @@ from concompare.backends.base import Backend
 from concompare.calibrating import Calibrating
 from concompare.costing import Arm, Calibration, Costs, allowed
 from concompare.machine import gil_enabled_by, gil_state
-from concompare.plain import ItemFailed, PlainLoop, Runner
+from concompare.plain import ItemFailed, PlainLoop, Runner, printed_before
 from concompare.planner import Shape
 from concompare.records import Comparison, Environment, Message, NativePool, Plan, Probe, Subject, Trial
 from concompare.trials import Bench, Trials, Wishes, in_words
@@ -387,11 +387,7 @@ class Comparing:
             with self.runner.lease(bench.backend, bench.arm.workers) as pool:
                 outcome = self.runner.run_pass(self.function, chosen, pool, options, count=len(chosen), on_value=keep)
         except Exception:
-            before = self.runner.last() if hasattr(self.runner, "last") else None
-            printed = [
-                (missing[i], stream, text) for i, stream, text in getattr(before, "output", ()) if i < len(missing)
-            ]
-            plain.output += [line for line in printed if line[0] in plain.values]
+            plain.output += [line for line in printed_before(self.runner, missing) if line[0] in plain.values]
             return
         plain.output += [(missing[index], stream, text) for index, stream, text in outcome.output]
         if after and wanted:

@@ -107,6 +107,7 @@ class PlainLoop:
         try:
             outcome = self.runner.run_pass(self.function, chosen, self.pool, options, count=len(chosen), on_value=keep)
         except Exception as error:
+            self.output += printed_before(self.runner, fresh)
             raise ItemFailed(fresh[handed], error) from error
         self.output += [(fresh[index], stream, text) for index, stream, text in outcome.output]
         self.note_times(outcome.record, fresh)
@@ -168,3 +169,10 @@ class PlainLoop:
                 return {n: v for n, v in trace.tb_frame.f_locals.items() if n in self.temporaries}
             trace = trace.tb_next
         return {}
+
+
+def printed_before(runner: Runner, positions: Sequence[int]) -> list[tuple[int, str, str]]:
+    """Return what items of a pass that has just failed had printed, by the positions of its items."""
+    last = getattr(runner, "last", None)
+    lines = last().output if last is not None else ()
+    return [(positions[index], stream, text) for index, stream, text in lines if index < len(positions)]

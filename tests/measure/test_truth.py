@@ -14,7 +14,7 @@ import numpy as np  # noqa: F401 - its BLAS
 import pytest
 import threadpoolctl
 
-from concompare import advise, backends, diagnose, machine, measure, planner, stats
+from concompare import advise, backends, diagnose, machine, measure, planner, probes, stats
 from concompare.costing import Arm
 from concompare.measure import Kept
 from concompare.records import Comparison, Subject
@@ -153,3 +153,17 @@ def test_native_threads_are_capped_within_worker_threads_and_restored(monkeypatc
     assert rows[1].difference is not None
     assert rows[1].difference.endswith(f": 1 instead of {usual}")
     assert seen(0) == usual
+
+
+@pytest.mark.parametrize(("fails", "seconds"), [(5, 0.0005), (50, 0.015)])
+def test_what_the_items_before_a_failing_one_printed_is_kept(fails: int, seconds: float) -> None:
+    def tell(x: int) -> int:
+        probes.spin(seconds)
+        print(x)
+        if x == fails:
+            raise ValueError("bad")
+        return x
+
+    _, kept = measured(tell, list(range(60)), budget=2.0, workers=(2,), machine=None)
+    assert kept.failed == fails
+    assert [(position, text) for position, _, text in kept.output] == [(x, f"{x}\n") for x in range(fails + 1)]
