@@ -57,5 +57,6 @@ def ceiling(pictures: Pictures) -> str:
 def bar_words(bar: Bar) -> str:
     """Return the larger parts of a bar in words."""
     shares = dict(bar.shares)
-    parts = [f"{word} {formats.percent(shares[key])}" for key, word in LEDGER_PARTS if shares.get(key, 0.0) >= 0.05]
+    known = {key: round(shares.get(key, 0.0), 6) for key, _ in LEDGER_PARTS}  # Python 3.12 sums more exactly
+    parts = [f"{word} {formats.percent(shares[key])}" for key, word in LEDGER_PARTS if known[key] >= 0.05]
     return f"{bar.label}: {', '.join(parts)}"
