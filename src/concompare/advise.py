@@ -243,7 +243,7 @@ class Known:
         left: Items still to run, or None when their number is not known.
         usable: CPUs that may be used.
         gil: Whether threads share one GIL.
-        two_threads: Speed-up of items on two threads, where it was tried.
+        two_threads: CPUs that items on two threads had together, where it was tried.
         blob: Bytes of the function as shipped; `bytes_per_item` of an item and its result together.
         start_up: Seconds until a backend's workers are there, 0 for a warm pool; None for the usual ones.
         can: Backends that can run the task.

@@ -1,11 +1,9 @@
-"""What `auto` stands for: chosen by the last comparison of a task, else by what its first items took."""
+"""What `auto` stands for: chosen by a task's last comparison, its earlier runs, or what its first items took."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from concompare import backends, engine, machine
 from concompare.errors import CannotShip
@@ -14,12 +12,21 @@ from concompare.machine import gil_state
 if TYPE_CHECKING:
     from concompare.advise import Choice
     from concompare.cells.task import Task
-    from concompare.records import Comparison, Message
+    from concompare.records import Comparison, Message, Pass
 
-Item = TypeVar("Item")
 
 PROBE = 0.03
-"""Seconds for which first items run in the plain loop before there is a choice; the item that passes it is the last."""
+"""Seconds for which items run in the plain loop before there is a choice; it is looked at again after twice as many."""
+GROWTH = 8
+"""How many times as many items as before run in the plain loop until then."""
+SHORT, LONG = 0.005, 2.0
+"""Seconds of a task, in the plain loop, from and up to which it learns from one run to the next."""
+STARTING = 0.15
+"""Seconds of a task, in the plain loop, from which processes are started to try them."""
+WORTH = 1.1
+"""How many times as fast as the plain loop a backend must have been to be taken."""
+TRYING = 1.25
+"""How many times as fast as the fastest a backend must promise to be for it to be tried."""
 ALIKE = 2.0
 """Times as many or as large, up to which items are like those of the last comparison."""
 FEW = 16
@@ -127,31 +134,79 @@ def chosen_before(task: Task) -> Choice | None:
     return advise.choose(advise.Known((), (), task.count, machine.usable_cpus()), before.comparison)
 
 
-def early(items: Iterator[Item], clock: Callable[[], float] = time.perf_counter) -> Iterator[Item]:
-    """Yield items for as long as the probe lasts, at least one."""
-    end = clock() + PROBE
-    for item in items:
-        yield item
-        if clock() >= end:
-            return
+@dataclass
+class Runs:
+    """What earlier runs of a task took, in seconds per item, by backend."""
+
+    sizes: Sizes
+    seconds: dict[str, float] = field(default_factory=dict)
 
 
-def choose(task: Task, messages: tuple[Message, ...], left: int | None) -> Choice:
+RUNS: dict[tuple[str, str], Runs] = {}
+"""Runs of the tasks of this session, by name and source."""
+
+
+def learn(task: Task, sizes: Sizes, backend: str, record: Pass | None) -> None:
+    """Note what a whole pass took, beside what earlier ones took."""
+    if record is None or record.failures or record.stopped or not record.items:
+        return
+    runs = RUNS.pop(key_of(task), None)
+    if runs is None or not runs.sizes.like(sizes):
+        runs = Runs(sizes)
+    RUNS[key_of(task)] = runs
+    seconds = record.wall / record.items
+    runs.seconds[backend] = (runs.seconds.get(backend, seconds) + seconds) / 2
+    for oldest in list(RUNS)[:-REMEMBERED]:
+        del RUNS[oldest]
+
+
+def learned(task: Task, sizes: Sizes) -> Choice | None:
+    """Return what earlier runs of a short task recommend: what was fastest, or what was not tried and may be faster."""
+    runs = RUNS.get(key_of(task))
+    if runs is None or task.count is None or not runs.sizes.like(sizes) or "serial" not in runs.seconds:
+        return None
+    plain = runs.seconds["serial"] * task.count
+    if plain > LONG:
+        return None
+    from concompare.advise import HAND_OVER, Choice
+
+    usable = machine.usable_cpus()
+    best = min(runs.seconds, key=lambda name: runs.seconds[name])
+    if runs.seconds[best] * WORTH > runs.seconds["serial"]:
+        best = "serial"
+    fastest = runs.seconds[best] * task.count
+    if plain >= SHORT and usable > 1:
+        if "threads" not in runs.seconds:
+            return Choice("threads", usable, "threads, to see whether they run these items together")
+        warm = plain >= STARTING or any(pool.backend.name == "processes" for pool in engine.pools())
+        hoped = task.count * (runs.seconds["serial"] / usable + HAND_OVER["processes"])
+        if warm and "processes" not in runs.seconds and hoped * TRYING < fastest and size_as_shipped(task) is not None:
+            return Choice("processes", usable, "processes, to see whether they are faster on these items")
+    words = "the plain loop" if best == "serial" else best
+    reason = f"{words}, the fastest in earlier runs of this cell"
+    return Choice(best, 1 if best == "serial" else usable, reason, fastest)
+
+
+def size_as_shipped(task: Task) -> int | None:
+    """Return the bytes of a task's function as it would be sent; None where it cannot be."""
+    try:
+        return len(engine.ship(task.function).blob)
+    except CannotShip:
+        return None
+
+
+def choose(task: Task, messages: tuple[Message, ...], left: int | None, two_threads: float | None = None) -> Choice:
     """Return the backend and worker count for the items that are left, and why.
 
     Args:
         task: The task.
-        messages: What the first items took in the plain loop.
+        messages: What the latest items took in the plain loop.
         left: How many items are left, or None if that is not known.
+        two_threads: How many CPUs threads had together, where that was tried.
     """
     from concompare import advise
 
-    blob = 0
-    can: tuple[str, ...] = ("threads", "processes")
-    try:
-        blob = len(engine.ship(task.function).blob)
-    except CannotShip:
-        can = ("threads",)
+    blob = size_as_shipped(task)
     known = advise.Known(
         seconds=tuple(
             (message.end - message.start - (message.waited or 0.0)) / max(1, message.count) for message in messages
@@ -160,8 +215,9 @@ def choose(task: Task, messages: tuple[Message, ...], left: int | None) -> Choic
         left=left,
         usable=machine.usable_cpus(),
         gil=gil_state() != "off",
-        blob=blob,
+        two_threads=two_threads,
+        blob=blob or 0,
         start_up={pool.backend.name: 0.0 for pool in engine.pools()},
-        can=can,
+        can=("threads",) if blob is None else ("threads", "processes"),
     )
     return advise.choose(known)

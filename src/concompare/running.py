@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from concompare import auto, backends, engine, machine
@@ -23,6 +24,7 @@ from concompare.errors import BackendUnavailable, CannotShip, ConcompareError, I
 from concompare.records import Comparison, Pass, Subject, Trial
 
 if TYPE_CHECKING:
+    from concompare.advise import Choice
     from concompare.backends import Backend
     from concompare.cells.task import Task
     from concompare.elsewhere import OtherPython
@@ -128,31 +130,105 @@ def run_once(task: Task, backend: Backend, workers: int, request: Request) -> tu
 
 
 def run_auto(task: Task, request: Request) -> tuple[Trial, Any, str]:
-    """Run the first items in the plain loop, and the others in what promises most by then; no item runs twice."""
-    choice = auto.chosen_before(task)
+    """Run items in the plain loop until it is clear what promises most, and the others in that; no item runs twice."""
+    sizes = auto.sizes_of(task)
+    choice = auto.chosen_before(task) or auto.learned(task, sizes)
     if choice is not None:
         backend = backends.find(choice.backend)
-        trial, value = run_once(task, backend, (request.workers or (choice.workers,))[0], request)
+        trial, value = run_once(task, backend, counts_for(backend, request.workers or (choice.workers,))[0], request)
+        auto.learn(task, sizes, choice.backend, trial.passes[0])
         return trial, value, f"auto: {choice.reason}"
-    items = iter(task.items)
-    plain = backends.find("serial")
-    with failing(task):
-        trial, first = one_pass(replace(task, items=auto.early(items)), plain, 1, request, task.apply)
-    probe = trial.passes[0]
-    left = None if task.count is None else task.count - probe.items
-    if first.stopped or left == 0:
-        return trial, task.finish(first.names), "auto: the plain loop, which was done before anything else could start"
-    choice = auto.choose(task, probe.messages, left)
-    rest = replace(task, items=items, count=left)
-    backend = backends.find(choice.backend)
-    workers = counts_for(backend, request.workers or (choice.workers,))[0]
-    try:
-        with failing(task, first.names):
-            trial, outcome = one_pass(rest, backend, workers, request, task.apply, probe.items)
-    finally:
-        join(first, engine.last())
-    trial = replace(trial, passes=(joined(probe, trial.passes[0]),))
-    return trial, task.finish(first.names | outcome.names), f"auto: {choice.reason}"
+    return Trying(task, request, sizes).run()
+
+
+class Trying:
+    """A task whose first items say how the others run."""
+
+    def __init__(self, task: Task, request: Request, sizes: auto.Sizes) -> None:
+        self.task, self.request, self.sizes = task, request, sizes
+        self.items = iter(task.items)
+        self.outcome: Outcome | None = None
+        self.record: Pass | None = None
+        self.names: dict[str, Any] = {}
+        self.latest: Pass | None = None
+        self.done = 0
+        self.two_threads: float | None = None
+
+    @property
+    def left(self) -> int | None:
+        """The number of items left, where it is known."""
+        return None if self.task.count is None else self.task.count - self.done
+
+    def run(self) -> tuple[Trial, Any, str]:
+        """Run the plain loop for a while, look, and go on with it or with what promises more."""
+        plain, size, until, wall = backends.find("serial"), 1, auto.PROBE, 0.0
+        choice: Choice | None = None
+        trial = self.some(plain, 1, size)
+        while not self.ended:
+            assert self.latest is not None, "some items have run"
+            wall += self.latest.wall
+            if wall >= until:
+                choice = self.choice(wall)
+                if choice.backend != "serial":
+                    return self.rest(choice)
+                until = 2 * wall
+            mean = max(1e-9, self.latest.wall / max(1, self.latest.items))
+            size = max(1, min(auto.GROWTH * size, int((until - wall) / mean) + 1))
+            trial = self.some(plain, 1, size)
+        auto.learn(self.task, self.sizes, "serial", self.record)
+        reason = choice.reason if choice else "the plain loop, which was done before anything else could start"
+        return self.whole(trial), self.finished(), f"auto: {reason}"
+
+    @property
+    def ended(self) -> bool:
+        """Whether there is nothing left to run."""
+        assert self.outcome is not None, "some items have run"
+        assert self.latest is not None
+        return self.outcome.stopped or self.left == 0 or self.latest.items == 0
+
+    def choice(self, wall: float) -> Choice:
+        """Return what the latest items promise, after a look at how threads do where that may matter."""
+        assert self.latest is not None
+        mean, usable = self.latest.wall / max(1, self.latest.items), machine.usable_cpus()
+        messages = self.latest.messages
+        left = self.left or 0
+        if self.two_threads is None and usable > 1 and left > 4 * usable and left * mean > 4 * wall:
+            size = max(usable, int(auto.PROBE * usable / mean))
+            self.some(backends.find("threads"), usable, min(size, left // 4))
+            self.two_threads = self.latest.cpu / max(1e-9, self.latest.wall)  # one GIL lets them have one CPU together
+        return auto.choose(self.task, messages, self.left, self.two_threads)
+
+    def rest(self, choice: Choice) -> tuple[Trial, Any, str]:
+        """Run all other items as chosen."""
+        backend = backends.find(choice.backend)
+        workers = counts_for(backend, self.request.workers or (choice.workers,))[0]
+        trial = self.some(backend, workers, None)
+        return self.whole(trial), self.finished(), f"auto: {choice.reason}"
+
+    def some(self, backend: Backend, workers: int, size: int | None) -> Trial:
+        """Run so many of the items that are left, or all of them."""
+        count = self.left if size is None else self.task.count
+        task = replace(self.task, items=self.items if size is None else islice(self.items, size), count=count)
+        try:
+            with failing(self.task, self.names):
+                trial, outcome = one_pass(task, backend, workers, self.request, self.task.apply, self.done)
+        finally:
+            if self.outcome is not None:
+                join(self.outcome, engine.last())
+        self.names |= outcome.names
+        self.outcome, self.latest = outcome, trial.passes[0]
+        self.done += self.latest.items
+        self.record = self.latest if self.record is None else joined(self.record, self.latest)
+        return trial
+
+    def whole(self, trial: Trial) -> Trial:
+        """Return the trial with the pass over all items."""
+        assert self.record is not None
+        return replace(trial, passes=(self.record,))
+
+    def finished(self) -> Any:
+        """Bind the names; return the cell's value."""
+        return self.task.finish(self.names)
 
 
 def join(first: Outcome, rest: Outcome) -> None:

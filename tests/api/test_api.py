@@ -157,7 +157,7 @@ def test_auto_runs_no_item_twice() -> None:
     trial = ran.comparison.trials[0]
     assert (trial.backend, trial.workers, trial.passes[0].items) == ("threads", 2, 20)
     assert sorted(n for m in trial.passes[0].messages for n in range(m.first, m.first + m.count)) == list(range(20))
-    assert ran.note == "auto: 19 left"
+    assert ran.note == "auto: 17 left"  # one ran in the plain loop, two showed how threads do
 
 
 @pytest.mark.usefixtures("soon_threads")
@@ -259,3 +259,36 @@ def test_a_machine_that_makes_the_first_items_wait_is_not_taken_for_items_that_w
     assert seen[0].seconds == pytest.approx((0.002,))
     assert seen[0].cpu == (0.002,)
     assert seen[0].left == 8
+
+
+@pytest.mark.alone
+def test_auto_learns_from_the_runs_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(auto, "SHORT", 0.0)
+    monkeypatch.setattr(auto, "PROBE", 5.0)
+    monkeypatch.setattr(auto, "RUNS", {})
+    waits = threading.Event()
+
+    def waiting(count: int) -> str:
+        task = task_of(lambda _: waits.wait(0.01), range(count), name="waiting")
+        return running.run(task, request_of(["auto"], 2)).note
+
+    assert waiting(8) == "auto: the plain loop, which was done before anything else could start"
+    assert waiting(8) == "auto: threads, to see whether they run these items together"
+    assert waiting(8) == "auto: threads, the fastest in earlier runs of this cell"
+    assert "done before" in waiting(2)  # far fewer items: nothing is known of those
+
+
+def test_auto_looks_again_where_later_items_take_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[float] = []
+
+    def choose(known: advise.Known, last: object = None) -> advise.Choice:
+        looks.append(known.seconds[-1])
+        return advise.Choice("threads" if known.seconds[-1] > 0.004 else "serial", 2, "as it looks")
+
+    monkeypatch.setattr(auto, "PROBE", 0.004)
+    monkeypatch.setattr(advise, "choose", choose)
+    waits = threading.Event()
+    ran = running.run(task_of(lambda n: waits.wait(n / 5000), range(60), name="growing"), request_of(["auto"], 2))
+    assert [trial.backend for trial in ran.comparison.trials] == ["threads"]
+    assert len(looks) > 1
+    assert ran.comparison.trials[0].passes[0].items == 60

@@ -367,11 +367,11 @@ def test_pure_can_be_promised_for_what_cannot_be_seen(shell: Shell) -> None:
 
 @pytest.mark.skipif(not can_sample(), reason="this system does not tell when a thread was on a CPU")
 def test_a_timeline_is_drawn_where_it_is_asked_for(shell: Shell) -> None:
-    shell.run("def work(n):\n    return sum(range(200_000 + n))")
+    shell.run("def work(n):\n    return sum(range(1_000_000 + n))")
     cell = "r = [work(n) for n in range(12)]"
     drawn = [shell.run(f"%%parallel -b processes -w 2{more}\n{cell}").displays[-1] for more in (" --timeline", "")]
     assert ["<img" in shown["text/html"] for shown in drawn] == [True, False]
-    shell.run("report = %concompare -b processes -w 2 --budget 1 --timeline [work(n) for n in range(12)]")
+    shell.run("report = %concompare -b processes -w 2 --budget 3 --timeline [work(n) for n in range(12)]")
     assert any(run.tracks for trial in shell.names["report"].comparison.trials for run in trial.passes)
 
 

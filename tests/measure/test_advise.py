@@ -134,7 +134,7 @@ def known(seconds: float, busy: float = 1.0, left: int | None = 1000, **more: An
         (known(0.001, bytes_per_item=5_000_000), ("serial", 1)),
         (known(0.05, can=("threads",)), ("serial", 1)),
         (known(0.05, left=None), ("processes", 4)),
-        (known(0.002, left=250), ("serial", 1)),  # 0.5 s of work, 0.8 s to start workers
+        (known(0.002, left=100), ("serial", 1)),  # 0.2 s of work, 0.26 s to start workers
         (known(0.002, left=250, start_up={"processes": 0.0}), ("processes", 4)),  # a warm pool
         (Known((), (), 10, 4), ("serial", 1)),
     ],
