@@ -2,8 +2,8 @@
 
     python benchmarks/auto.py [--blocks 7] [--only work,…]
 
-Pools are warm for both and nothing is remembered of earlier runs, so `auto` probes the first items every time. Wanted: within 2 %
-on passes of over a second, within 50 ms on shorter ones.
+Pools are warm for both and nothing is remembered of earlier runs, so `auto` probes the first items every time. Wanted:
+within 2 % on passes of over a second, within 50 ms on shorter ones.
 """
 
 from __future__ import annotations
