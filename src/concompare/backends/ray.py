@@ -135,6 +135,11 @@ class RayCluster(Cluster):
         """Return whether this process is connected."""
         return bool(self.ray.is_initialized())
 
+    def words(self) -> str:
+        """Return the cluster in words; ray's processes listen on every interface, and nothing tells them not to."""
+        exposed = ", listening on every network interface of this machine" if self.ours else ""
+        return super().words() + exposed
+
     def disconnect(self) -> None:
         """End our actors, and ray where it was started here."""
         for actor in self.actors.values():
