@@ -117,7 +117,7 @@ class Chunker:
         if mean is None:
             plenty = self.count is None or self.count > PLENTY * self.workers
             if plenty and self.count is not None and self.weighed:
-                return max(self.bulk, int(min(self.count / (2 * self.workers), LARGEST_MESSAGE / self.item_bytes)))
+                return max(self.bulk, int(min(-(-self.count // self.workers), LARGEST_MESSAGE / self.item_bytes)))
             if plenty and self.count is not None and self.bulk > 1:
                 return max(self.bulk, min(MOST_AT_FIRST, self.count // (PLENTY * self.workers)))
             return self.bulk if plenty else 1
