@@ -228,6 +228,15 @@ def test_a_local_module_is_followed(tmp_path: Any, monkeypatch: pytest.MonkeyPat
         cells.lift("r = [local_module.work(x) for x in xs]", namespace)
 
 
+def test_a_report_in_the_notebook_is_not_followed() -> None:
+    setup = (
+        "from concompare.report import Report\nkept = Report.__new__(Report)\ndef count(n):\n    return sum(range(n))"
+    )
+    lifted = cells.lift("r = [count(20) for _ in range(4)]", plainly.fresh(setup))
+    assert lifted.notes == ()
+    assert lifted.hazards == ()
+
+
 def test_a_progress_bar_around_the_items_is_the_user_s(capsys: pytest.CaptureFixture[str]) -> None:
     setup = SETUP + "\nfrom tqdm import tqdm\n"
     cell = "for x in tqdm(xs, leave=False):\n    out.append(f(x))"

@@ -19,6 +19,8 @@ from typing import Any
 from concompare.cells import known, names
 
 MISSING: Any = object()
+OURS = "concompare"
+"""The package whose objects are never the user's own, from wherever it is imported."""
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 
@@ -40,7 +42,7 @@ def is_user_module(name: str) -> bool:
     """Tell whether a module is the user's own: the notebook, or a local file."""
     if name == "__main__":
         return True
-    if name.partition(".")[0] in sys.stdlib_module_names:
+    if name.partition(".")[0] in (*sys.stdlib_module_names, OURS):
         return False
     module = sys.modules.get(name)
     path = getattr(module, "__file__", None)
