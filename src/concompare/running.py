@@ -191,8 +191,8 @@ class Trying:
         assert self.latest is not None
         mean, usable = self.latest.wall / max(1, self.latest.items), machine.usable_cpus()
         messages = self.latest.messages
-        left = self.left or 0
-        if self.two_threads is None and usable > 1 and left > 4 * usable and left * mean > 4 * wall:
+        left, computing = self.left or 0, self.latest.cpu > 0.5 * self.latest.wall
+        if self.two_threads is None and computing and usable > 1 and left > 4 * usable and left * mean > 4 * wall:
             size = max(usable, int(auto.PROBE * usable / mean))
             self.some(backends.find("threads"), usable, min(size, left // 4))
             self.two_threads = self.latest.cpu / max(1e-9, self.latest.wall)  # one GIL lets them have one CPU together
