@@ -71,8 +71,8 @@ def split_for(splitter: Splitter, node: ast.For) -> Split | None:
         first.append(splitter.step(node))
         left = {name for name in written if not name.startswith(MADE)} - names.writes(*tail) - set(carried)
         splitter.step_of |= dict.fromkeys(left - set(splitter.step_of), splitter.steps)
-    if lazy:  # it may have raised after a turn that was whole
-        second.append(Check(splitter.steps))
+        if lazy or left:  # what is walked may have raised after a turn that was whole
+            second.append(Check(splitter.steps))
     return first, second
 
 
