@@ -10,7 +10,7 @@ from concompare.cells import calls, known, names
 from concompare.cells.loops import Loop
 from concompare.cells.purity import Analyzer
 from concompare.cells.values import Value
-from concompare.cells.world import MISSING, World, is_iterator, qualified
+from concompare.cells.world import MISSING, World, qualified
 from concompare.errors import CellRefused
 
 ITEMS = Value(frozenset({"the items"}), frozenset({"the items"}))
@@ -83,7 +83,7 @@ def is_lazy(world: World, node: ast.expr) -> bool:
             return True
         if isinstance(part, ast.Name):
             thing = world.object(part.id)
-            if thing is map or thing is filter or (thing is not MISSING and is_iterator(thing)):
+            if thing is map or thing is filter or calls.is_used_up(Analyzer(world), part):
                 return True
             code = getattr(thing, "__code__", None)
             if code is not None and code.co_flags & 0x20:
