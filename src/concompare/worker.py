@@ -276,13 +276,29 @@ DISPLAYING = ("IPython.core.display_functions", "IPython.display")
 
 
 def record_displays(blob: bytes = b"") -> None:
-    """Let `display`, taken from IPython, be recorded: where it is loaded, or the function to come refers to it."""
+    """Let `display`, taken from IPython, be recorded: where it is loaded, or the function to come refers to it.
+
+    An executor of the user's may run this in threads of the notebook: outside of items its `display` stays its own.
+    """
     if DISPLAYING[0].encode() in blob:
         with contextlib.suppress(ImportError):
             importlib.import_module(DISPLAYING[0])
     for name in DISPLAYING:
-        if (module := sys.modules.get(name)) is not None:
-            vars(module)["display"] = display
+        module = sys.modules.get(name)
+        if module is not None and not isinstance(vars(module)["display"], Displayed):
+            vars(module)["display"] = Displayed(vars(module)["display"])
+
+
+class Displayed:
+    """IPython's `display`, but for what items display."""
+
+    def __init__(self, original: Callable[..., Any]) -> None:
+        self.original = original
+
+    def __call__(self, *objects: Any, **options: Any) -> Any:
+        """Record the objects where an item is computed."""
+        here = PLACE or getattr(LISTENING, "out", None) is not None
+        return (display if here else self.original)(*objects, **options)
 
 
 def run(request: Request) -> Answer:
