@@ -395,7 +395,7 @@ def test_values_of_a_loop_over_an_iterator_are_not_kept_twice(shell: Shell) -> N
 
 
 def test_an_executor_of_threads_leaves_the_notebooks_own_display_alone(shell: Shell) -> None:
-    shell.run("import IPython\nfrom concurrent.futures import Executor, ThreadPoolExecutor\nthreads = ThreadPoolExecutor(2)")
+    shell.run("import IPython\nfrom concurrent.futures import Executor, ThreadPoolExecutor as T\nthreads = T(2)")
     shell.run("class Mine(Executor):\n    def submit(self, *call, **more): return threads.submit(*call, **more)")
     shell.run("mine = Mine()\ndef f(x): return x")
     shell.run("%%parallel -b mine -w 2 --quiet\nr = [f(x) for x in range(4)]")
