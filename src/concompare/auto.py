@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -136,18 +137,27 @@ def chosen_before(task: Task) -> Choice | None:
 
 @dataclass
 class Runs:
-    """What earlier runs of a task took, in seconds per item, by backend."""
+    """What earlier runs of a task took, in seconds per item, by backend and number of workers."""
 
     sizes: Sizes
-    seconds: dict[str, float] = field(default_factory=dict)
+    seconds: dict[tuple[str, int], float] = field(default_factory=dict)
 
 
 RUNS: dict[tuple[str, str], Runs] = {}
 """Runs of the tasks of this session, by name and source."""
 
 
-def learn(task: Task, sizes: Sizes, backend: str, record: Pass | None) -> None:
-    """Note what a whole pass took, beside what earlier ones took."""
+PLAIN = ("serial", 1)
+
+
+def learn(
+    task: Task,
+    sizes: Sizes,
+    way: tuple[str, int],
+    record: Pass | None,
+    guesses: Mapping[tuple[str, int], float] | None = None,
+) -> None:
+    """Note what a whole pass took, beside what earlier ones took, and what others would take as far as was seen."""
     if record is None or record.failures or record.stopped or not record.items:
         return
     runs = RUNS.pop(key_of(task), None)
@@ -155,7 +165,9 @@ def learn(task: Task, sizes: Sizes, backend: str, record: Pass | None) -> None:
         runs = Runs(sizes)
     RUNS[key_of(task)] = runs
     seconds = record.wall / record.items
-    runs.seconds[backend] = (runs.seconds.get(backend, seconds) + seconds) / 2
+    runs.seconds[way] = (runs.seconds.get(way, seconds) + seconds) / 2
+    for other, guess in (guesses or {}).items():
+        runs.seconds.setdefault(other, guess)
     for oldest in list(RUNS)[:-REMEMBERED]:
         del RUNS[oldest]
 
@@ -163,28 +175,45 @@ def learn(task: Task, sizes: Sizes, backend: str, record: Pass | None) -> None:
 def learned(task: Task, sizes: Sizes) -> Choice | None:
     """Return what earlier runs of a short task recommend: what was fastest, or what was not tried and may be faster."""
     runs = RUNS.get(key_of(task))
-    if runs is None or task.count is None or not runs.sizes.like(sizes) or "serial" not in runs.seconds:
+    if runs is None or task.count is None or not runs.sizes.like(sizes) or PLAIN not in runs.seconds:
         return None
-    plain = runs.seconds["serial"] * task.count
+    plain = runs.seconds[PLAIN] * task.count
     if plain > LONG:
         return None
-    from concompare.advise import HAND_OVER, Choice
+    from concompare.advise import Choice
+
+    best = min(runs.seconds, key=lambda way: runs.seconds[way])
+    if runs.seconds[best] * WORTH > runs.seconds[PLAIN]:
+        best = PLAIN
+    fastest = runs.seconds[best] * task.count
+    other = untried(task, {name for name, _ in runs.seconds}, plain, fastest)
+    if other is not None:
+        return Choice(other, machine.usable_cpus(), f"{other}, to see whether they are faster on these items")
+    words = "the plain loop" if best == PLAIN else f"{best[0]} × {best[1]}"
+    return Choice(*best, f"{words}, the fastest in earlier runs of this cell", fastest)
+
+
+def untried(task: Task, tried: set[str], plain: float, fastest: float) -> str | None:
+    """Return a backend that was not tried and may be faster, or None.
+
+    Args:
+        task: The task.
+        tried: The backends that were.
+        plain: Seconds in the plain loop.
+        fastest: Seconds in what was fastest so far.
+    """
+    from concompare.advise import HAND_OVER
 
     usable = machine.usable_cpus()
-    best = min(runs.seconds, key=lambda name: runs.seconds[name])
-    if runs.seconds[best] * WORTH > runs.seconds["serial"]:
-        best = "serial"
-    fastest = runs.seconds[best] * task.count
-    if plain >= SHORT and usable > 1:
-        if "threads" not in runs.seconds:
-            return Choice("threads", usable, "threads, to see whether they run these items together")
-        warm = plain >= STARTING or any(pool.backend.name == "processes" for pool in engine.pools())
-        hoped = task.count * (runs.seconds["serial"] / usable + HAND_OVER["processes"])
-        if warm and "processes" not in runs.seconds and hoped * TRYING < fastest and size_as_shipped(task) is not None:
-            return Choice("processes", usable, "processes, to see whether they are faster on these items")
-    words = "the plain loop" if best == "serial" else best
-    reason = f"{words}, the fastest in earlier runs of this cell"
-    return Choice(best, 1 if best == "serial" else usable, reason, fastest)
+    if plain < SHORT or usable < 2:
+        return None
+    if "threads" not in tried:
+        return "threads"
+    ready = plain >= STARTING or any(pool.backend.name == "processes" for pool in engine.pools())
+    hoped = plain / usable + (task.count or 0) * HAND_OVER["processes"]
+    if "processes" in tried or not ready or hoped * TRYING > fastest or size_as_shipped(task) is None:
+        return None
+    return "processes"
 
 
 def size_as_shipped(task: Task) -> int | None:

@@ -136,7 +136,7 @@ def run_auto(task: Task, request: Request) -> tuple[Trial, Any, str]:
     if choice is not None:
         backend = backends.find(choice.backend)
         trial, value = run_once(task, backend, counts_for(backend, request.workers or (choice.workers,))[0], request)
-        auto.learn(task, sizes, choice.backend, trial.passes[0])
+        auto.learn(task, sizes, (choice.backend, trial.workers), trial.passes[0])
         return trial, value, f"auto: {choice.reason}"
     return Trying(task, request, sizes).run()
 
@@ -153,6 +153,7 @@ class Trying:
         self.latest: Pass | None = None
         self.done = 0
         self.two_threads: float | None = None
+        self.mean = 0.0
 
     @property
     def left(self) -> int | None:
@@ -175,7 +176,7 @@ class Trying:
             mean = max(1e-9, self.latest.wall / max(1, self.latest.items))
             size = max(1, min(auto.GROWTH * size, int((until - wall) / mean) + 1))
             trial = self.some(plain, 1, size)
-        auto.learn(self.task, self.sizes, "serial", self.record)
+        auto.learn(self.task, self.sizes, auto.PLAIN, self.record)
         reason = choice.reason if choice else "the plain loop, which was done before anything else could start"
         return self.whole(trial), self.finished(), f"auto: {reason}"
 
@@ -189,7 +190,8 @@ class Trying:
     def choice(self, wall: float) -> Choice:
         """Return what the latest items promise, after a look at how threads do where that may matter."""
         assert self.latest is not None
-        mean, usable = self.latest.wall / max(1, self.latest.items), machine.usable_cpus()
+        self.mean, usable = self.latest.wall / max(1, self.latest.items), machine.usable_cpus()
+        mean = self.mean
         messages = self.latest.messages
         left, computing = self.left or 0, self.latest.cpu > 0.5 * self.latest.wall
         if self.two_threads is None and computing and usable > 1 and left > 4 * usable and left * mean > 4 * wall:
@@ -203,6 +205,10 @@ class Trying:
         backend = backends.find(choice.backend)
         workers = counts_for(backend, self.request.workers or (choice.workers,))[0]
         trial = self.some(backend, workers, None)
+        guesses = {auto.PLAIN: self.mean}
+        if self.two_threads is not None:
+            guesses["threads", machine.usable_cpus()] = self.mean / max(1.0, self.two_threads)
+        auto.learn(self.task, self.sizes, (backend.name, workers), self.latest, guesses)
         return self.whole(trial), self.finished(), f"auto: {choice.reason}"
 
     def some(self, backend: Backend, workers: int, size: int | None) -> Trial:

@@ -273,8 +273,8 @@ def test_auto_learns_from_the_runs_before(monkeypatch: pytest.MonkeyPatch) -> No
         return running.run(task, request_of(["auto"], 2)).note
 
     assert waiting(8) == "auto: the plain loop, which was done before anything else could start"
-    assert waiting(8) == "auto: threads, to see whether they run these items together"
-    assert waiting(8) == "auto: threads, the fastest in earlier runs of this cell"
+    assert waiting(8) == "auto: threads, to see whether they are faster on these items"
+    assert waiting(8) == "auto: threads × 2, the fastest in earlier runs of this cell"
     assert "done before" in waiting(2)  # far fewer items: nothing is known of those
 
 
