@@ -21,6 +21,7 @@ from concompare.errors import BackendNotInstalled, BadOption, ReportDamaged
 from concompare.records import SCHEMA, Comparison, Environment, Pass, Subject, from_data, to_data
 from concompare.report import Report, load
 from tests.render import worlds
+from tests.render.views import view
 from tests.render.worlds import FINDINGS, WORLDS, mocked
 
 
@@ -344,3 +345,10 @@ def test_environments_differ_by_what_stays_not_by_what_passes() -> None:
     busy: Environment = replace(worlds.MACHINE, load=9.0, threads=99, memory_available=1)
     versus = Report(mocked(), ()).against(Report(replace(mocked(), environment=busy), ()))
     assert versus.differences == ()
+
+
+def test_a_fitted_curve_is_told_of_from_three_worker_counts_on() -> None:
+    folds = {fold.title: fold for name in ("many_workers",) for fold in view(name).folds}
+    (title,) = [title for title in folds if title.startswith("More workers")]
+    assert any(line.startswith("threads: with 128 workers ") for line in folds[title].lines)
+    assert not any(fold.title.startswith("More workers") for fold in view("one_row").folds)

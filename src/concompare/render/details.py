@@ -27,6 +27,7 @@ def folds_of(comparison: Comparison, pick: Pick | None, takeaway: str, codes: tu
         others_fold(pick),
         warnings_fold(comparison),
         ledger_fold(comparison, picked),
+        curves_fold(comparison),
         task_fold(comparison),
         environment_fold(comparison),
     )
@@ -83,6 +84,27 @@ def ledger_fold(comparison: Comparison, picked: Configuration | None) -> Fold | 
     )
     table = Table("Share of workers × wall time of one pass; the start of the workers comes on top", columns, rows)
     return Fold("Where the workers' time went, in numbers", table=table)
+
+
+def curves_fold(comparison: Comparison) -> Fold | None:
+    """Return what the fitted scaling curves say of more workers, never beyond twice what was measured."""
+    from concompare import scaling  # which needs numpy, and is rare: three worker counts make a curve
+
+    lines = []
+    for curve in scaling.curves(comparison):
+        there = curve.at(curve.limit)
+        if there is None:
+            continue
+        name = formats.one_line(curve.backend, 60)
+        alone = formats.percent(curve.sigma / max(curve.cost, curve.sigma, 1e-9))
+        gains = f"gains nothing beyond {curve.best}" if curve.best < curve.limit else "still gains there"
+        lines.append(
+            f"{name}: with {curve.limit} workers {formats.times(there.mid)} {formats.between(there.low, there.high)}, "
+            f"where {curve.measured} were the most that ran; {gains}; {alone} of the work does not run in parallel"
+        )
+    return (
+        Fold("More workers: what a fitted curve promises (Universal Scalability Law)", tuple(lines)) if lines else None
+    )
 
 
 def task_fold(comparison: Comparison) -> Fold | None:
