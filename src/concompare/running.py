@@ -169,14 +169,19 @@ class Trying:
             assert self.latest is not None, "some items have run"
             wall += self.latest.wall
             if wall >= until:
-                choice = self.choice(wall)
+                messages = self.latest.messages
+                self.try_threads(wall)
+                if self.ended:
+                    break
+                choice = auto.choose(self.task, messages, self.left, self.two_threads)
                 if choice.backend != "serial":
                     return self.rest(choice)
                 until = 2 * wall
             mean = max(1e-9, self.latest.wall / max(1, self.latest.items))
             size = max(1, min(auto.GROWTH * size, int((until - wall) / mean) + 1))
             trial = self.some(plain, 1, size)
-        auto.learn(self.task, self.sizes, auto.PLAIN, self.record)
+        if self.left == 0:
+            auto.learn(self.task, self.sizes, auto.PLAIN, self.record)
         reason = choice.reason if choice else "the plain loop, which was done before anything else could start"
         return self.whole(trial), self.finished(), f"auto: {reason}"
 
@@ -187,18 +192,15 @@ class Trying:
         assert self.latest is not None
         return self.outcome.stopped or self.left == 0 or self.latest.items == 0
 
-    def choice(self, wall: float) -> Choice:
-        """Return what the latest items promise, after a look at how threads do where that may matter."""
+    def try_threads(self, wall: float) -> None:
+        """Run some items on threads, once, where it may matter how they do."""
         assert self.latest is not None
         self.mean, usable = self.latest.wall / max(1, self.latest.items), machine.usable_cpus()
-        mean = self.mean
-        messages = self.latest.messages
         left, computing = self.left or 0, self.latest.cpu > 0.5 * self.latest.wall
-        if self.two_threads is None and computing and usable > 1 and left > 4 * usable and left * mean > 4 * wall:
-            size = max(usable, int(auto.PROBE * usable / mean))
+        if self.two_threads is None and computing and usable > 1 and left > 4 * usable and left * self.mean > 4 * wall:
+            size = max(usable, int(auto.PROBE * usable / self.mean))
             self.some(backends.find("threads"), usable, min(size, left // 4))
             self.two_threads = self.latest.cpu / max(1e-9, self.latest.wall)  # one GIL lets them have one CPU together
-        return auto.choose(self.task, messages, self.left, self.two_threads)
 
     def rest(self, choice: Choice) -> tuple[Trial, Any, str]:
         """Run all other items as chosen."""

@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -292,3 +293,19 @@ def test_auto_looks_again_where_later_items_take_longer(monkeypatch: pytest.Monk
     assert [trial.backend for trial in ran.comparison.trials] == ["threads"]
     assert len(looks) > 1
     assert ran.comparison.trials[0].passes[0].items == 60
+
+
+@pytest.mark.parametrize("stop", [0, 1, 2])
+def test_auto_runs_nothing_after_the_loop_has_stopped(stop: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    applied: list[int] = []
+
+    def apply(position: int, value: int) -> bool:
+        applied.append(position)
+        return position == stop
+
+    monkeypatch.setattr(auto, "PROBE", 0.0)
+    monkeypatch.setattr(machine, "usable_cpus", lambda: 2)
+    monkeypatch.setattr(auto, "RUNS", {})
+    task = replace(task_of(lambda n: sum(range(100_000 + n)), range(40), name="stopping"), apply=apply)
+    running.run(task, request_of(["auto"], None))
+    assert applied == list(range(stop + 1))
