@@ -10,6 +10,7 @@ import io
 import linecache
 import pickle
 import random
+import signal
 import traceback
 import types
 from collections.abc import Callable, Iterator, Mapping
@@ -21,6 +22,8 @@ from concompare.errors import CellRefused
 
 COUNTER = iter(range(10**9))
 SKIPPED = {"__builtins__", "__warningregistry__"}
+LONGEST = 1.0
+"""Seconds of computing after which a cell is taken as one that never ends; the others take milliseconds."""
 
 
 @dataclass
@@ -32,6 +35,7 @@ class Left:
     printed: str = ""
     error: BaseException | None = None
     lines: list[int] = field(default_factory=list)
+    endless: bool = False
 
 
 @dataclass
@@ -43,6 +47,7 @@ class Tally:
     needless: set[str] = field(default_factory=set)
     generated: int = 0
     generated_lifted: int = 0
+    endless: int = 0
 
     def add(self, other: Mapping[str, Any]) -> None:
         """Add the tally of another process, as data."""
@@ -55,6 +60,7 @@ class Tally:
         could = len(self.lifted | self.needless)
         share = 100 * len(self.needless) / could
         drawn = f"; generated cells: {self.generated}, lifted {self.generated_lifted}" if self.generated else ""
+        drawn += f", {self.endless} never end" if self.endless else ""
         needless = f"{len(self.needless)} needless refusals of {could} ({share:.1f} %)"
         return f"cells: {len(self.wrong)} wrong results, {needless}{drawn}"
 
@@ -82,7 +88,7 @@ def run_plain(cell: str, setup: str) -> Left:
     tree = ast.parse(cell)
     last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
     left = Left(namespace)
-    with printed_by(left):
+    with ended(left):
         try:
             exec(compile(tree, "<cell>", "exec", dont_inherit=True), namespace)
             if isinstance(last, ast.Expr):
@@ -91,6 +97,31 @@ def run_plain(cell: str, setup: str) -> Left:
             left.error = error
             left.lines = lines_of(error)
     return left
+
+
+class Endless(BaseException):
+    """Raised in a cell that has computed for longer than `LONGEST`."""
+
+
+@contextlib.contextmanager
+def ended(left: Left) -> Iterator[None]:
+    """Note what is printed; a cell that walks a list and makes it longer is stopped, and noted as endless."""
+
+    def stop(number: int, frame: types.FrameType | None) -> None:
+        left.endless = True
+        raise Endless
+
+    with printed_by(left), contextlib.suppress(Endless):
+        if not hasattr(signal, "setitimer"):
+            yield
+            return
+        before = signal.signal(signal.SIGVTALRM, stop)
+        signal.setitimer(signal.ITIMER_VIRTUAL, LONGEST, 0.01)  # again and again: the cell may catch every exception
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+            signal.signal(signal.SIGVTALRM, before)
 
 
 @contextlib.contextmanager
@@ -189,7 +220,7 @@ def run_lifted(cell: str, setup: str, how: str, seed: int = 0, **options: Any) -
     namespace = fresh(setup)
     lifted = cells.lift(cell, namespace, filename="<cell>", **options)
     left = Left(namespace)
-    with printed_by(left):
+    with ended(left):
         try:
             task = lifted.bind(namespace)
             done = run_task(task, namespace, how, seed)
