@@ -41,6 +41,9 @@ from concompare.workplace import PLACE, STOPPED, StopItem, stoppable
 FUNCTIONS_KEPT = 4
 """Functions that a worker remembers; the least recently used goes first."""
 
+TINY = 10e-6
+"""Seconds; items below this are timed by the chunk, not one by one."""
+
 
 class Request(NamedTuple):
     """One chunk of items to compute.
@@ -162,8 +165,10 @@ def compute(
     iterator = iter(items)
     while True:
         try:
-            if each:
-                call_each(call, iterator, done, first, stopped)
+            if each and stopped is not None:
+                call_tiny_in_blocks(call, iterator, done, first, stopped)
+            elif each:
+                call_each(call, iterator, done, first, None)
             else:
                 call_in_blocks(call, iterator, done, stopped)
         except BaseException as error:
@@ -179,8 +184,8 @@ def compute(
         PLACE[0].mark(-1)
 
 
-BLOCK = 64
-"""Items computed between two looks at whether to stop, where items are not timed one by one."""
+FEW, BLOCK = 16, 64
+"""Items timed before they may be taken for tiny; those computed between two looks at whether to stop."""
 
 
 def call_in_blocks(
@@ -201,12 +206,33 @@ def call_in_blocks(
             return
 
 
+def call_tiny_in_blocks(
+    call: Callable[[Any], Any], iterator: Iterator[Any], done: Computed, first: int, stopped: Callable[[], bool]
+) -> None:
+    """Time each item, but tiny ones by the block: many may have come before anyone knew how long they take."""
+    clock, values = time.perf_counter, done.values
+    tiny = False
+    while not stopped():
+        before, began, ran = len(values), clock(), 0
+        try:
+            if tiny:
+                values.extend(map(call, islice(iterator, BLOCK)))
+            else:
+                call_each(call, islice(iterator, FEW), done, first, stopped)
+        except BaseException:
+            ran = 1
+            raise
+        finally:
+            took, ran = clock() - began, ran + len(values) - before
+            if tiny and ran:
+                done.seconds.extend([took / ran] * ran)
+        if not ran:
+            return
+        tiny = took < TINY * ran
+
+
 def call_each(
-    call: Callable[[Any], Any],
-    iterator: Iterator[Any],
-    done: Computed,
-    first: int,
-    stopped: Callable[[], bool] | None,
+    call: Callable[[Any], Any], iterator: Iterator[Any], done: Computed, first: int, stopped: Callable[[], bool] | None
 ) -> None:
     """Call the function item by item with the time of each."""
     clock = time.perf_counter
@@ -345,7 +371,7 @@ def run(request: Request) -> Answer:
         waited=waited,
         values=values,
         errors=tuple((offset, pack_error(error)) for offset, error in done.errors),
-        seconds=tuple(done.seconds),
+        seconds=worth_sending(done.seconds),
         names=pack_names(done.names) if request.temporaries else None,
         output=tuple(map(sendable, done.output)),
         wanted=wanted,
@@ -355,6 +381,11 @@ def run(request: Request) -> Answer:
     done.__init__()  # type: ignore[misc]
     held = not given_back(lent)
     return answer._replace(held=held, returned=time.perf_counter())
+
+
+def worth_sending(seconds: list[float]) -> tuple[float, ...]:
+    """Return the times of items, or nothing where they are many and tiny."""
+    return tuple(seconds) if len(seconds) <= 256 or sum(seconds) >= TINY * len(seconds) else ()
 
 
 def after(seconds: float) -> Callable[[], bool]:

@@ -25,7 +25,6 @@ from concompare.engine.chunks import (
     MOST_AT_FIRST,
     MOST_UNCOUNTED,
     TARGET,
-    TINY,
     Chunk,
     Chunker,
 )
@@ -40,7 +39,7 @@ from concompare.errors import Interrupted, ItemTimeout, RemoteError, WorkerDied
 from concompare.parcels import Parcel, given_back, lend, pack, pack_error, put, unpack
 from concompare.records import Slice
 from concompare.streams import recording
-from concompare.worker import Computed, compute
+from concompare.worker import TINY, Computed, compute
 
 # -------------------------------------------------------------------------------------------------------- chunk sizes
 

@@ -6,8 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-TINY = 10e-6
-"""Seconds; items below this are timed by the chunk, not one by one."""
+from concompare.worker import TINY
 
 TARGET = 0.01
 """Seconds of work aimed at per message: a hundred times what a message costs."""
