@@ -22,6 +22,7 @@ LAYERS = (
         "sampler",
         "outpost",
         "clocks",
+        "serving",
         "awaiting",
         "guest",
     },

@@ -20,6 +20,7 @@ class Loky:
     isolation: Isolation = "process"
     chunk: int | None = None
     ephemeral: bool = False
+    direct: bool = True
 
     def unavailable(self) -> str | None:
         """Return None, or that loky is not installed."""

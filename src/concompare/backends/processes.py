@@ -20,6 +20,8 @@ from multiprocessing import context, resource_tracker, spawn, util
 from typing import Any
 
 from concompare.backends.base import Isolation, Start, kill_processes
+from concompare.backends.forking import reason_not_to_fork, reason_to_wait
+from concompare.errors import BackendUnavailable
 
 OPENING = threading.local()
 """`.yes` is true in a thread that starts one of our workers just now."""
@@ -86,8 +88,16 @@ class WorkerMixin:
     """A process whose start is shielded; `multiprocessing` starts it as it starts its own."""
 
     def start(self) -> None:
-        """Start the process; multiprocessing's tracker first, since its start lifts the block of SIGINT."""
-        if self._start_method != "fork":  # type: ignore[attr-defined]
+        """Start the process; multiprocessing's tracker first, since its start lifts the block of SIGINT.
+
+        Raises:
+            BackendUnavailable: It would be a copy of this one, which cannot be made just now.
+        """
+        if self._start_method == "fork":  # type: ignore[attr-defined]
+            reason = reason_to_wait()
+            if reason is not None:
+                raise BackendUnavailable(f"fork: {reason}")
+        else:
             with starting():
                 resource_tracker.ensure_running()
         with starting():
@@ -122,25 +132,6 @@ def safe_start_method() -> str:
     return "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
 
 
-def reason_not_to_fork() -> str | None:
-    """Return why a copy of this process could not work, or None.
-
-    CUDA cannot be used after a fork, and an OpenMP runtime waits for threads that a fork does not copy. (OpenBLAS's own
-    threads are ended and started again around a fork by OpenBLAS itself.)
-    """
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_initialized():
-        return "CUDA is initialised in this process and does not survive a fork; use -b processes"
-    if "threadpoolctl" in sys.modules or "numpy" in sys.modules:
-        import threadpoolctl
-
-        for pool in threadpoolctl.threadpool_info():
-            if pool["user_api"] == "openmp" and pool["num_threads"] > 1:
-                library = pool["prefix"]
-                return f"{library} (OpenMP) is loaded here and its threads do not survive a fork; use -b processes"
-    return None
-
-
 def open_pool(method: str, workers: int, start: Start) -> ProcessPoolExecutor:
     """Return the standard library's process pool with our start."""
     return ProcessPoolExecutor(
@@ -163,6 +154,7 @@ class Processes:
     isolation: Isolation = "process"
     chunk: int | None = None
     ephemeral: bool = False
+    direct: bool = True
 
     def unavailable(self) -> str | None:
         """Return None, or that this platform does not have the start method."""

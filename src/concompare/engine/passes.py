@@ -10,6 +10,7 @@ Everything happens in the calling thread; workers' answers wake it by a queue. A
 from __future__ import annotations
 
 import queue
+import time
 from collections.abc import Callable, Iterable, Iterator, Sized
 from concurrent.futures import Future, wait
 from contextlib import ExitStack, suppress
@@ -21,6 +22,7 @@ from concompare.engine.chunks import FIRST_BULK, Chunk, Chunker
 from concompare.engine.deaths import Inquest, is_death
 from concompare.engine.failures import rebuild, short_repr, user_part, with_item
 from concompare.engine.interrupt import Guard, guarded
+from concompare.engine.lines import Lines
 from concompare.engine.order import Order, Settled
 from concompare.engine.outcome import LAST, Outcome, PassOptions
 from concompare.engine.pooling import Pool
@@ -96,13 +98,15 @@ class PassRun:
         LAST[:] = [self.outcome]
         with ExitStack() as stack:
             guard = stack.enter_context(guarded())
-            guard.wake = lambda: self.arrivals.put(None)
+            guard.wake = self.wake
             if self.pool.shares_objects:
                 stack.enter_context(output.routed())
                 if self.options.seed is not None:
                     stack.enter_context(seeded_modules(self.function))
             if self.options.timeline and self.pool.idents and can_sample():
                 self.sampler = Sampler(self.pool.idents)
+            if self.transport is not None:
+                self.lines = self.pool.direct_lines()
             self.began = self.looked = self.clock()
             try:
                 self.loop(guard)
@@ -131,22 +135,34 @@ class PassRun:
                 break
             if self.halt and self.done_before_error():
                 break
-            try:
-                arrival = self.arrivals.get(timeout=self.options.pause(self.clock() - self.began, PROGRESS))
-            except queue.Empty:
-                arrival = None
+            arrival = self.next_arrival(self.options.pause(self.clock() - self.began, PROGRESS))
             guard.check()
             while arrival is not None:
                 self.settle(*arrival)
-                try:
-                    arrival = self.arrivals.get_nowait()
-                except queue.Empty:
-                    break
+                arrival = self.next_arrival(None)
             self.order.release(guard)
             self.look()
             if self.outcome.stopped:
                 self.abandon(0.0 if self.stopped else PATIENCE)
                 break
+
+    def next_arrival(self, timeout: float | None) -> tuple[Future[Any], Chunk] | None:
+        """Return what has arrived, after a wait of at most that many seconds, or None."""
+        try:
+            if timeout is None:
+                return self.arrivals.get_nowait()
+            if self.lines is None:
+                return self.arrivals.get(timeout=timeout)
+            self.lines.pump(timeout if self.arrivals.empty() else 0.0)
+            return self.arrivals.get_nowait()
+        except queue.Empty:
+            return None
+
+    def wake(self) -> None:
+        """End a wait for arrivals, from a signal handler."""
+        self.arrivals.put(None)
+        if self.lines is not None:
+            self.lines.wake()
 
     def weigh(self, guard: Guard) -> None:
         """Look at how large the first items are, where messages are dear and the first ones should hold many."""
@@ -234,7 +250,7 @@ class PassRun:
                 )
             request = self.transport.request(chunk, self.options)
             chunk.packing = self.clock() - chunk.sent
-            return executor.submit(run, request)
+            return executor.submit(run, request) if self.lines is None else self.lines.submit(run, request)
         except Exception as error:
             if not is_death(error):
                 raise
@@ -383,6 +399,7 @@ class PassRun:
             self.inquest.reopen()
         if self.transport is not None and not lasting:
             self.transport = Transport(self.pool, self.function)
+            self.lines = self.pool.direct_lines()
         for chunk, index, death in verdicts:
             self.settled_by_death(chunk, index, death)
         self.again = sorted([*again, *self.again], key=lambda chunk: (chunk.alone, chunk.first))
@@ -408,7 +425,12 @@ class PassRun:
             patience: Seconds that running calls get to end by themselves, which saves the pool.
         """
         self.halt = self.abandoned = True
-        wait(self.flying, patience)
+        end = time.monotonic() + patience
+        while (
+            self.lines is not None and (left := end - time.monotonic()) > 0 and any(not f.done() for f in self.flying)
+        ):
+            self.lines.pump(left)
+        wait(self.flying, 0.0 if self.lines is not None else patience)
         for future, chunk in list(self.flying.items()):
             if future.done() and future.exception() is None and future.result().problem is None:
                 self.settle(future, chunk)
@@ -430,6 +452,7 @@ class PassRun:
             spans[by_number[message.worker]].append((message.received, message.returned))
         return spans
 
+    lines: Lines | None = None
     unstoppable: tuple[str, ...] = ()
     sampler: Sampler | None = None
 

@@ -18,12 +18,15 @@ from typing import Any
 
 from concompare.backends.base import Backend, Start
 from concompare.backends.processes import starting
+from concompare.engine.folders import ALIVE, make_folder, release_alive
 from concompare.engine.interrupt import guarded
+from concompare.engine.native import limits, refuse_limit, variables_for
+from concompare.engine.lines import Lines, open_lines
 from concompare.engine.shipping import surroundings
 from concompare.errors import BackendUnavailable
 from concompare.outpost import nothing
 from concompare.parcels import let_go
-from concompare.workplace import BOARD, THREAD_VARIABLES, begin, linger, meet
+from concompare.workplace import BOARD, begin, linger, meet
 
 IDLE = 300.0
 """Seconds after which a warm pool that nobody uses is closed."""
@@ -66,6 +69,8 @@ class Pool:
         self.broken = False
         self.processes: list[Any] = []
         self.arena: Any = None
+        self.lines: Lines | None = None
+        self.tried_lines = False
         self.wanted: dict[str, float] = {}
 
     @property
@@ -132,13 +137,26 @@ class Pool:
         self.remove_folder()
         self.knows.clear()
         self.arena = None
+        self.tried_lines = False
         self.open()
+
+    def direct_lines(self) -> Lines | None:
+        """Return the direct lines to the workers, opened for the first pass that asks; None where there are none."""
+        if not self.tried_lines and self.near and getattr(self.backend, "direct", False):
+            assert self.executor is not None
+            assert self.folder is not None
+            self.tried_lines = True
+            with guarded() as guard:
+                name = self.backend.name
+                self.lines = open_lines(self.executor, self.folder, self.workers, name, close_pools, guard.check)
+        return self.lines
 
     def start(self) -> Start:
         """Return what each worker process runs first."""
-        threads = self.native_threads or max(1, usable_cpus() // self.workers)
-        variables = dict.fromkeys(THREAD_VARIABLES, str(threads))
-        return Start(begin, (str(self.folder), os.getpid(), dict(os.environ), variables), variables, self.state)
+        variables = variables_for(self.workers, self.native_threads)
+        environment = {**os.environ, **(variables if self.native_threads else {})}
+        arguments = (str(self.folder), os.getpid(), environment, variables)
+        return Start(begin, arguments, variables, self.state, self.native_threads)
 
     def rendezvous(self) -> None:
         """Let every worker answer at the same time, so that all of them have really started."""
@@ -229,6 +247,9 @@ class Pool:
     def remove_folder(self) -> None:
         """Remove the shared files, and let go of what holds semaphores."""
         self.processes = []
+        if self.lines is not None:
+            self.lines.close()
+            self.lines = None
         if self.folder is not None:
             release_alive(self.folder)
             let_go(str(self.folder))
@@ -302,54 +323,6 @@ def end(backend: Backend, executor: Executor, processes: list[Any]) -> None:
             process.join(max(0.0, late - time.monotonic()))
 
 
-# ---------------------------------------------------------------------------------------------------- shared files
-
-SETTLED = 2.0
-"""Seconds after its last change from which a folder that nobody holds is a dead kernel's."""
-
-ALIVE: dict[Path, Any] = {}
-"""The locked `alive` files of the open pools: the workers' sign that this process lives."""
-
-
-def make_folder(workers: int) -> Path:
-    """Make the folder that a pool's processes share: in memory where the system has such a place."""
-    base = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    sweep(Path(base or tempfile.gettempdir()))
-    prefix = f"concompare-{os.getpid()}-"
-    try:
-        folder = Path(tempfile.mkdtemp(prefix=prefix, dir=base))
-    except OSError:
-        folder = Path(tempfile.mkdtemp(prefix=prefix))
-    Path(folder, "board").write_bytes(bytes(BOARD.size * max(workers * 2, 8)))
-    alive = open(Path(folder, "alive"), "w+b")  # noqa: SIM115 - held as long as the pool
-    with contextlib.suppress(ImportError, OSError):
-        import fcntl
-
-        fcntl.lockf(alive, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    ALIVE[folder] = alive
-    return folder
-
-
-def sweep(base: Path) -> None:
-    """Remove the folders of kernels that were killed with all their workers: nobody holds the lock of such a one."""
-    with contextlib.suppress(ImportError, OSError):
-        import fcntl
-
-        for folder in base.glob("concompare-*-*"):
-            if folder in ALIVE or time.time() - folder.stat().st_mtime < SETTLED:
-                continue
-            with contextlib.suppress(OSError), open(folder / "alive", "r+b") as file:
-                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(folder, ignore_errors=True)
-
-
-def release_alive(folder: Path) -> None:
-    """Give up the lock that tells workers we live."""
-    alive = ALIVE.pop(folder, None)
-    if alive is not None:
-        alive.close()
-
-
 # ------------------------------------------------------------------------------------------------------ warm pools
 
 WARM: list[Pool] = []
@@ -371,7 +344,8 @@ def lease(backend: Backend, workers: int, *, fresh: bool = False, native_threads
         backend: Their kind.
         workers: How many.
         fresh: Always open new ones, and close them at the end of the lease.
-        native_threads: Threads per BLAS or OpenMP pool in a worker; None: the usable CPUs shared out.
+        native_threads: Threads per BLAS or OpenMP pool in a worker; None: as the notebook has them in this process, the
+            usable CPUs shared out among processes.
 
     Returns:
         The pool, to be used in a `with` statement.
@@ -379,6 +353,7 @@ def lease(backend: Backend, workers: int, *, fresh: bool = False, native_threads
     Raises:
         BackendUnavailable: The workers cannot be started here.
     """
+    refuse_limit(backend, native_threads)
     state = surroundings() if backend.isolation not in ("none", "thread") else ""
     with LOCK:
         pool = None if fresh else take(backend, workers, native_threads, state)
@@ -386,7 +361,8 @@ def lease(backend: Backend, workers: int, *, fresh: bool = False, native_threads
         pool = Pool(backend, workers, native_threads)
         pool.state = state
         pool.keep = not fresh and not backend.ephemeral
-        pool.open()
+        with limits(backend, native_threads):
+            pool.open()
     else:
         pool.fresh_now = False
     with LOCK:
@@ -471,13 +447,6 @@ def forget_all() -> None:
 atexit.register(close_pools)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=forget_all)
-
-
-def usable_cpus() -> int:
-    """Return the CPUs that this process may use."""
-    from concompare.machine import usable_cpus as count
-
-    return count()
 
 
 def taken(pid: int) -> tuple[int, int]:
