@@ -20,12 +20,14 @@ class Start:
         initargs: Its arguments.
         variables: The thread-count environment.
         state: A digest of the notebook's surroundings, which workers took over when they started.
+        native_threads: Threads per BLAS or OpenMP pool in a worker, where a number was asked for.
     """
 
     initializer: Callable[..., None]
     initargs: tuple[Any, ...]
     variables: dict[str, str] = field(default_factory=dict)
     state: str = ""
+    native_threads: int | None = None
 
 
 class Backend(Protocol):

@@ -51,8 +51,13 @@ class Threads:
         return None
 
     def open(self, workers: int, start: Start) -> Executor:
-        """Return a thread pool."""
-        return ThreadPoolExecutor(workers, thread_name_prefix="concompare")
+        """Return a thread pool; OpenMP keeps the number of its threads by the thread that calls it."""
+        limit = start.native_threads
+        if limit is None:
+            return ThreadPoolExecutor(workers, "concompare")
+        import threadpoolctl
+
+        return ThreadPoolExecutor(workers, "concompare", threadpoolctl.threadpool_limits, (limit,))
 
     def processes(self, executor: Executor) -> list[Any]:
         """Return none."""

@@ -20,8 +20,8 @@ from concompare.backends.base import Backend, Start
 from concompare.backends.processes import starting
 from concompare.engine.folders import ALIVE, make_folder, release_alive
 from concompare.engine.interrupt import guarded
-from concompare.engine.native import limits, refuse_limit, variables_for
 from concompare.engine.lines import Lines, open_lines
+from concompare.engine.native import limits, refuse_limit, variables_for
 from concompare.engine.shipping import surroundings
 from concompare.errors import BackendUnavailable
 from concompare.outpost import nothing

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
+from concompare.engine.native import limits
 from concompare.engine.outcome import Outcome, PassOptions
 from concompare.engine.passes import PassRun
 from concompare.engine.plain import run_plain
@@ -49,11 +50,12 @@ def run_pass(
 
     def again(failed: dict[int, Any]) -> Outcome:
         wanted = replace(options, on_error="keep", first=0, places=list(failed))
-        with lease(pool.backend, pool.workers) as fresh:
+        with lease(pool.backend, pool.workers, native_threads=pool.native_threads) as fresh:
             return run_pass(function, list(failed.values()), fresh, wanted)
 
-    if pool.backend.isolation == "none":
-        return run_plain(function, items, options, count, on_value, clock, again)
-    running = PassRun(function, items, pool, options, count, on_value, clock)
-    running.outcome.again = again
-    return running.go()
+    with limits(pool.backend, pool.native_threads):
+        if pool.backend.isolation == "none":
+            return run_plain(function, items, options, count, on_value, clock, again)
+        running = PassRun(function, items, pool, options, count, on_value, clock)
+        running.outcome.again = again
+        return running.go()
