@@ -131,7 +131,11 @@ def wait_for_the_end_of(folder: str, parent: int) -> None:
         process = parent_process()
         connection.wait([process.sentinel] if process is not None else [])
         return
-    with open(Path(folder, "alive"), "r+b") as file:
+    try:
+        file = open(Path(folder, "alive"), "r+b")  # noqa: SIM115 - closed below
+    except FileNotFoundError:  # another worker has noticed it before, and removed the folder
+        return
+    with file:
         while True:
             try:
                 fcntl.lockf(file, fcntl.LOCK_EX)
