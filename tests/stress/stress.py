@@ -18,6 +18,7 @@ import random
 import signal
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -52,6 +53,8 @@ SPIN = 0.09
 SLOWEST = 4.0
 """How many times as long the limits get at the most."""
 LATE = "{what} after {took:.2f} s (at most {limit:.2f} s, on a machine {slow:.1f} times as slow)"
+LEFT = 60.0
+"""Seconds that calls of interrupted threads may take to end: so long a fork may be refused."""
 REFUSED = "another thread of this process computes in native code"
 
 
@@ -85,7 +88,9 @@ def where(notebook: Notebook) -> str:
         pid = kernel_pid(notebook)
         os.kill(pid, signal.SIGUSR1)
         time.sleep(0.5)
-        return Path(traces(pid)).read_text(encoding="utf-8")
+        threads = Path(traces(pid)).read_text(encoding="utf-8").split("\n\n")
+        telling = [thread for thread in threads if "Current thread" in thread or "/concompare/" in thread]
+        return "\n\n".join(telling[-6:])
     except (OSError, AttributeError, TypeError):
         return "the kernel is gone"
 
@@ -149,10 +154,14 @@ def interrupted(notebook: Notebook, backend: str, kind: str, after: float) -> fl
     time.sleep(after)
     notebook.manager.interrupt_kernel()
     began = time.monotonic()
+    look = threading.Timer(FREE, os.kill, (kernel_pid(notebook), signal.SIGUSR1))
+    look.start()
     try:
         cell = notebook.finish(request, timeout=20)
     except TimeoutError:
         raise Trouble("the cell did not end within 20 s of the interrupt") from None
+    finally:
+        look.cancel()
     took = time.monotonic() - began
     if cell.status == "ok" or REFUSED in cell.error:
         return 0.0  # it had ended already, or never begun
@@ -173,7 +182,7 @@ def works_again(notebook: Notebook, backend: str) -> None:
     """Run another cell to its end; where it must not be forked yet, as soon as it may."""
     code = PLAIN.format(backend=backend) + "\nafter == [2 * x for x in range(40)]"
     began, cell = time.monotonic(), notebook.run(code, timeout=20, check=False)
-    while REFUSED in cell.error and time.monotonic() - began < 20:
+    while REFUSED in cell.error and time.monotonic() - began < LEFT:
         cell = notebook.run(code, timeout=20, check=False)
     if cell.text != "True":
         raise Trouble(f"the next cell gave {cell.text!r} {cell.error}")
