@@ -53,6 +53,7 @@ class Pick:
         others: For every other trial its label and one sentence.
         break_even: Runs of the cell after which starting the workers has paid, or None for the plain loop.
         line: The magic to write; empty for the plain loop.
+        native_threads: Threads of each BLAS or OpenMP pool in each worker, where they are to be limited.
     """
 
     backend: str
@@ -63,20 +64,21 @@ class Pick:
     others: tuple[tuple[str, str], ...] = ()
     break_even: float | None = None
     line: str = ""
+    native_threads: int | None = None
 
 
 def name_of(trial: Trial) -> str:
     """Return a trial as it is called in sentences: "processes × 4", "the plain loop"."""
     if trial.backend == "serial":
         return "the plain loop"
-    native = f" ({trial.native_threads} native)" if trial.native_threads else ""
+    native = f" ({formats.count(trial.native_threads, 'BLAS thread')} each)" if trial.native_threads else ""
     return f"{trial.label or trial.backend} × {trial.workers}{native}"
 
 
-def cost_of(trial: Trial) -> tuple[int, int]:
+def cost_of(trial: Trial) -> tuple[int, int, bool]:
     """Return what sorts trials from the cheapest to have."""
     rank = CHEAPER.index(trial.backend) if trial.backend in CHEAPER else len(CHEAPER)
-    return rank, trial.workers
+    return rank, trial.workers, trial.native_threads is not None
 
 
 def elsewhere(trial: Trial) -> bool:
@@ -88,11 +90,9 @@ def candidates(comparison: Comparison) -> list[Trial]:
     """Return the trials that may be picked: they ran, their results are not different ones, and they can be faster.
 
     A single worker does what the plain loop does and has to be handed its items as well: where it looks faster, the
-    machine was noisy. It is a candidate only where the plain loop is none. Native threads are capped by the user and by
-    no magic, so a trial with those capped is told of by a finding instead.
+    machine was noisy. It is a candidate only where the plain loop is none.
     """
-    known = [t for t in comparison.trials if t.native_threads is None]
-    able = [t for t in known if t.problem is None and t.same is not False and stats.used(t)]
+    able = [t for t in comparison.trials if t.problem is None and t.same is not False and stats.used(t)]
     able = [t for t in able if not elsewhere(t)]
     plain = any(t.backend == "serial" for t in able)
     return [t for t in able if t.workers > 1 or t.backend == "serial" or not plain]
@@ -161,14 +161,17 @@ def pick(comparison: Comparison) -> Pick:
         return Pick("serial", 1, reason="Nothing was measured.")
     others = tuple((name_of(t), why_not(t, chosen, comparison)) for t in comparison.trials if t is not chosen)
     seconds = stats.whole(chosen, comparison)
+    native = chosen.native_threads
+    limit = f" --native-threads {native}" if native is not None else ""
     if chosen is serial:
-        return Pick("serial", 1, None, seconds, reason_for_plain(comparison), others)
+        line = f"%%parallel -b serial{limit}" if limit else ""
+        return Pick("serial", 1, None, seconds, reason_for_plain(comparison), others, None, line, native)
     between = stats.speed_up(chosen, serial) if serial is not None else None
     runs = break_even(chosen, serial, comparison) if serial is not None else None
     much = f"{between.mid:.3g}× as fast as the plain loop" if between is not None else "the fastest that ran"
     reason = f"{name_of(chosen)} is {much}."
-    line = f"%%parallel -b {chosen.backend} -w {chosen.workers}"
-    return Pick(chosen.backend, chosen.workers, between, seconds, reason, others, runs, line)
+    line = f"%%parallel -b {chosen.backend} -w {chosen.workers}{limit}"
+    return Pick(chosen.backend, chosen.workers, between, seconds, reason, others, runs, line, native)
 
 
 def reason_for_plain(comparison: Comparison) -> str:
@@ -210,8 +213,6 @@ def why_not(trial: Trial, chosen: Trial, comparison: Comparison) -> str:
         return "not timed"
     if stats.verdict(between) == "faster":
         return f"takes {between.mid:.2f}× as long as the pick"
-    if stats.verdict(between) == "slower" and trial.native_threads is not None:
-        return f"{1 / between.mid:.2f}× as fast as the pick, with native threads limited before it"
     serial = stats.serial_of(comparison)
     if stats.verdict(between) == "slower" and chosen is serial and trial.workers > 1:
         return f"saves {1000 * gain(trial, chosen, comparison):.3g} ms a run, less than it costs"
@@ -221,7 +222,7 @@ def why_not(trial: Trial, chosen: Trial, comparison: Comparison) -> str:
 
 def takeaway(comparison: Comparison, pick: Pick) -> str:
     """Return plain source that runs the pick without concompare; empty where there is no short form of it."""
-    return written.takeaway(comparison, pick.backend, pick.workers)
+    return written.takeaway(comparison, pick.backend, pick.workers, pick.native_threads)
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +233,7 @@ class Choice:
     workers: int
     reason: str
     seconds: float | None = None
+    native_threads: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +273,7 @@ def choose(known: Known, last: Comparison | None = None) -> Choice:
     if last is not None:
         best = pick(last)
         reason = f"{best.backend} as in the last comparison of this cell"
-        return Choice(best.backend, best.workers, reason, best.seconds)
+        return Choice(best.backend, best.workers, reason, best.seconds, best.native_threads)
     if not known.seconds:
         return Choice("serial", 1, "the plain loop: nothing is known of the items")
     left = known.left if known.left is not None else 100 * len(known.seconds)

@@ -39,6 +39,7 @@ def map(
     chunk: int | None = None,
     timeout: float | None = None,
     seed: int | None = None,
+    native_threads: int | None = None,
     address: str | None = None,
     progress: bool = False,
 ) -> list[Value]:
@@ -54,6 +55,7 @@ def map(
         chunk: Items per message to a worker; by default from the measured time of an item.
         timeout: Seconds that an item may take; its worker is ended then, which is why it needs processes.
         seed: Gives every item a random stream of its own (`random`, numpy, torch), the same on every backend.
+        native_threads: Threads of BLAS and OpenMP in each worker, in the plain loop, threads and processes.
         address: Of an existing cluster, for backends such as "dask" that have one.
         progress: Whether to show a progress bar on runs longer than a second.
 
@@ -63,7 +65,8 @@ def map(
     task = task_of(function, items)
     shown = sys.stderr if progress else None
     options: dict[str, Any] = {"on_error": on_error, "chunk": chunk, "timeout": timeout, "seed": seed}
-    request = request_of([backend], workers, address=address, progress=shown, **options)
+    options |= {"native_threads": native_threads, "address": address, "progress": shown}
+    request = request_of([backend], workers, **options)
     try:
         values: list[Value] = running.run(task, request).value
     except ConcompareError:
@@ -85,6 +88,7 @@ def compare(
     timeout: float | None = None,
     scaling: str = "strong",
     timeline: bool = False,
+    native_threads: int | None = None,
     address: str | None = None,
     pythons: Sequence[str] = (),
 ) -> Report:
@@ -101,6 +105,7 @@ def compare(
         timeout: Seconds that an item may take where its worker can be ended.
         scaling: "strong": the same items for every number of workers. "weak": the same number of items for each worker.
         timeline: Whether to record when each worker was on a CPU.
+        native_threads: Threads of BLAS and OpenMP in each worker and in the plain loop, the same for all.
         address: Of an existing cluster, for backends such as "dask" that have one.
         pythons: Other installed Pythons to compare with: paths, or names such as "3.14t".
 
@@ -114,6 +119,7 @@ def compare(
         "timeout": timeout,
         "scaling": scaling,
         "timeline": timeline,
+        "native_threads": native_threads,
     }
     return running.measure(task, request_of(backends, workers, address=address, pythons=pythons, **options))
 
@@ -158,6 +164,8 @@ def request_of(
         raise BadOption(f"budget is {options['budget']:g}: use a number of seconds above 0")
     if (timeout := options.get("timeout")) is not None and timeout <= 0:
         raise BadOption(f"timeout is {timeout:g}: use a number of seconds above 0 for one item")
+    if (native := options.get("native_threads")) is not None and native < 1:
+        raise BadOption(f"native_threads is {native}: use 1 or more threads for each worker")
     if options.get("scaling") not in (None, "strong", "weak"):
         raise BadOption(f"scaling is {options['scaling']!r}: use 'strong' or 'weak'")
     address = options.pop("address", None)

@@ -84,6 +84,7 @@ class Calibrating:
             done=len(seconds),
             spent=self.spent(),
             gil=self.gil,
+            native=plain.native_share,
         )
 
     def sample(self, shape: Shape) -> tuple[int, ...]:

@@ -37,14 +37,14 @@ class Arm:
 
     @property
     def key(self) -> tuple[str, int]:
-        """Return what names the arm's trial."""
+        """Return what names the arm's trial, and that of its variant with limited native threads."""
         return self.backend, self.workers
 
     @property
     def name(self) -> str:
         """Return the arm as shown."""
         kind = self.label or self.backend
-        capped = f" ({self.native} native)" if self.native is not None else ""
+        capped = f" ({self.native} native each)" if self.native is not None else ""
         return kind if self.backend == "serial" else f"{kind} × {self.workers}{capped}"
 
 
@@ -60,6 +60,7 @@ class Calibration:
         done: Items that ran.
         spent: Seconds since the comparison began.
         gil: Whether threads share one GIL.
+        native: Share of the CPU seconds that native threads (BLAS, OpenMP) computed.
     """
 
     items: int
@@ -69,6 +70,7 @@ class Calibration:
     done: int
     spent: float
     gil: bool = True
+    native: float = 0.0
 
     @property
     def serial(self) -> float:

@@ -302,6 +302,10 @@ class Runner:
     def lease(self, backend: Backend, workers: int, **options: Any) -> Any:
         """Return open workers; see `engine.lease`."""
         if isinstance(backend, OtherPython):
+            if options.get("native_threads"):
+                raise BackendUnavailable(
+                    f"native threads cannot be limited in {backend.label}: leave --native-threads out"
+                )
             return Guest(backend, workers)
         return engine.lease(backend, workers, **options)
 

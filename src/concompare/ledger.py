@@ -122,3 +122,11 @@ def item_cpu(passed: Pass) -> tuple[float, ...]:
     for message in sorted(passed.messages, key=lambda m: m.first):
         found += [(message.cpu + message.native_cpu) / max(1, message.count)] * message.count
     return tuple(found)
+
+
+def item_native(passed: Pass) -> tuple[float, ...]:
+    """Return the CPU seconds that native threads computed for each item, in the order of the pass."""
+    found: list[float] = []
+    for message in sorted(passed.messages, key=lambda m: m.first):
+        found += [message.native_cpu / max(1, message.count)] * message.count
+    return tuple(found)

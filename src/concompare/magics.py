@@ -48,6 +48,7 @@ COMMON = (
         help="stop: the first failing item raises, earlier results are kept; keep: failures become values",
     ),
     argument("--chunk", type=int, metavar="N", help="items per message; default: from the measured time of an item"),
+    argument("--native-threads", type=int, metavar="N", help="threads of BLAS and OpenMP in each worker"),
     argument("--timeout", type=float, metavar="S", help="seconds an item may take before its worker is ended"),
     argument("--seed", type=int, metavar="N", help="a random stream for each item, the same on every kind of workers"),
     argument("--assume-pure", action="store_true", help="accept calls that cannot be seen to be independent"),
@@ -69,9 +70,7 @@ NOTHING = {
     "text/html": "<style>.jp-OutputArea-child:has(.concompare-gone){display:none}</style><i class=concompare-gone></i>",
 }
 """What takes no room: an empty text alone leaves an empty line, and of no form at all nbconvert complains."""
-PYTHON = argument(
-    "--python", action="append", metavar="PATH", help="another Python to compare with, e.g. 3.14t; may be repeated"
-)
+PYTHON = argument("--python", action="append", metavar="PATH", help="another Python to compare with, e.g. 3.14t")
 REPEAT_OK = argument(
     "--repeat-ok", action="store_true", help="the items write files, delete or start programs: run them several times"
 )
@@ -176,6 +175,7 @@ class ConcompareMagics(Magics):
             address=args.address,
             seed=args.seed,
             timeline=args.timeline,
+            native_threads=args.native_threads,
             progress=None if args.quiet else Place() if hasattr(self.shell, "kernel") else sys.stderr,
             **more,
         )

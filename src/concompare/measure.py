@@ -96,6 +96,7 @@ def compare(
     timeout: float | None = None,
     timeline: bool = False,
     streams: int | None = None,
+    native_threads: int | None = None,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> tuple[Comparison, Kept]:
     """Compare backends and worker counts on a task, within a budget.
@@ -122,6 +123,7 @@ def compare(
         timeout: Seconds per item.
         timeline: Whether to record when each worker was on a CPU, in the first pass of its pool.
         streams: Seed of one random stream for each item, the same in every pass; None: items draw as they do.
+        native_threads: Threads of each BLAS or OpenMP pool, in all workers and the plain loop; None: the usual ones.
         progress: Called with the items finished and their number during the confirming run.
 
     Raises:
@@ -130,7 +132,9 @@ def compare(
     if seed is None:
         seed = time.time_ns() % 10_000
     counts = tuple(workers) if workers is not None else None
-    wishes = Wishes(counts, budget, scaling, seed, chunk, timeout, tuple(temporaries), timeline, streams)
+    wishes = Wishes(
+        counts, budget, scaling, seed, chunk, timeout, tuple(temporaries), timeline, streams, native_threads
+    )
     if runner is None:
         from concompare import engine
 
@@ -191,8 +195,9 @@ class Comparing:
     def run(self) -> tuple[Comparison, Kept]:
         """Measure, and return the comparison and what is kept for the user."""
         with ExitStack() as pools:
-            pool = pools.enter_context(self.runner.lease(self.backends[0], 1))
             wishes = self.wishes
+            plain = self.runner.lease(self.backends[0], 1, native_threads=wishes.native_threads)
+            pool = pools.enter_context(plain)
             self.plain = PlainLoop(self.function, self.items, pool, self.runner, wishes.temporaries, wishes.streams)
             try:
                 if len(self.items):
@@ -241,7 +246,10 @@ class Comparing:
     def prepare(self, calibration: Calibration, pools: ExitStack) -> Shape:
         """Choose the arms and the shape of passes, show the plan, and probe the machine."""
         usable, weak = self.environment.usable, self.wishes.scaling == "weak"
-        wanted = planner.arms_of(self.able_backends(), usable, self.wishes.workers, calibration.waits)
+        native = self.native_threads(calibration)
+        wanted = planner.arms_of(self.able_backends(), usable, self.wishes.workers, calibration.waits, native)
+        if self.wishes.native_threads is not None:
+            wanted = tuple(replace(arm, native=self.wishes.native_threads) for arm in wanted)
         probing = self.probing_seconds(calibration, wanted)
         shape = planner.shape(calibration, wanted, self.wishes.budget, usable, probing, weak)
         confirming = self.confirming_seconds(calibration, shape)
@@ -251,6 +259,12 @@ class Comparing:
         if probing and self.machine is not None:
             self.measure_machine(calibration, wanted, self.machine)
         return shape
+
+    def native_threads(self, calibration: Calibration) -> int:
+        """Return the threads of the largest native pool where items use one that is not limited; else 1."""
+        if self.machine is None or calibration.native < planner.NATIVE or self.wishes.native_threads is not None:
+            return 1
+        return max((pool.threads for pool in self.machine.native_pools()), default=1)
 
     def able_backends(self) -> list[tuple[str, str, str]]:
         """Return name, label and isolation of the backends that can run here; the others become rows."""
@@ -273,7 +287,8 @@ class Comparing:
                 self.benches.append(Bench(arm, by_name[arm.backend], stack))
             else:
                 reason = f"not run: one pass does not fit the budget of {self.wishes.budget:g} s"
-                self.problems.append(Trial(arm.backend, arm.workers, by_name[arm.backend].label, problem=reason))
+                label = by_name[arm.backend].label
+                self.problems.append(Trial(arm.backend, arm.workers, label, problem=reason, native_threads=arm.native))
 
     def counts(self, wanted: Sequence[Arm]) -> list[int]:
         """Return the worker counts for which the machine's capacity matters."""
@@ -323,8 +338,9 @@ class Comparing:
     def learn(self, trials: Trials) -> None:
         """Add what the passes told about the task to the probe."""
         known = [bench.trial() for bench in self.benches]
-        threads = {b.arm.key for b in self.benches if b.arm.backend in advise.THREADS and b.arm.workers == 2}
-        two = next((trial for trial in known if (trial.backend, trial.workers) in threads), None)
+        usual = self.wishes.native_threads
+        pairs = [t for t in known if t.backend in advise.THREADS and t.workers == 2 and t.native_threads == usual]
+        two = pairs[0] if pairs else None
         between = stats.speed_up(two, known[0]) if two is not None else None
         away = [b for b in self.benches if b.arm.isolation not in ("none", "thread")]
         shipped = [message for bench in away for p in bench.passes for message in p.messages]
@@ -343,6 +359,7 @@ class Comparing:
             hidden_state=trials.hidden_state,
             shared_random=trials.shared_random,
             gil_enabled_by=enabled_by,
+            native_share=self.plain.native_share,
         )
 
     def confirm(self) -> None:
@@ -351,7 +368,9 @@ class Comparing:
         if not missing:
             return
         pick = advise.pick(self.comparison())
-        bench = next((b for b in self.benches if b.arm.key == (pick.backend, pick.workers)), self.benches[0])
+        wanted = (pick.backend, pick.workers)
+        found = [b for b in self.benches if b.arm.key == wanted and b.arm.native == pick.native_threads]
+        bench = found[0] if found else self.benches[0]
         self.tell(f"{bench.arm.name}: the other {len(missing)} items, for the results")
         if bench is not self.benches[0]:
             self.confirm_on(bench, missing)
@@ -384,7 +403,8 @@ class Comparing:
         )
         chosen = [self.items[position] for position in missing]
         try:
-            with self.runner.lease(bench.backend, bench.arm.workers) as pool:
+            lease = self.runner.lease(bench.backend, bench.arm.workers, native_threads=bench.arm.native)
+            with lease as pool:
                 outcome = self.runner.run_pass(self.function, chosen, pool, options, count=len(chosen), on_value=keep)
         except Exception:
             plain.output += [line for line in printed_before(self.runner, missing) if line[0] in plain.values]
@@ -424,7 +444,7 @@ class Comparing:
         """Return the comparison as far as it is."""
         order = {backend.name: index for index, backend in enumerate(self.backends)}
         trials = [*(bench.trial() for bench in self.benches), *self.problems]
-        trials.sort(key=lambda trial: (order.get(trial.backend, 99), trial.workers))
+        trials.sort(key=lambda t: (order.get(t.backend, 99), t.workers, t.native_threads or 0))
         return Comparison(
             subject=self.subject,
             environment=self.environment,

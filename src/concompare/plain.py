@@ -10,6 +10,9 @@ from typing import Any, Protocol
 from concompare import ledger
 from concompare.records import Ledger, Pass
 
+LEAST_NATIVE = 0.02
+"""CPU seconds of native threads that clocks which tick coarsely do not make up."""
+
 
 class Pool(Protocol):
     """Workers that are open now."""
@@ -83,6 +86,7 @@ class PlainLoop:
     seconds: dict[int, float] = field(default_factory=dict)
     cpu: dict[int, float] = field(default_factory=dict)
     blocked: dict[int, float] = field(default_factory=dict)
+    native: dict[int, float] = field(default_factory=dict)
     told: bool = True
 
     def run(self, positions: Sequence[int]) -> None:
@@ -123,8 +127,15 @@ class PlainLoop:
         self.told = self.told and all(message.waited is not None for message in record.messages)
         self.seconds.update(zip(positions, ledger.item_seconds(record), strict=False))
         self.cpu.update(zip(positions, ledger.item_cpu(record), strict=False))
+        self.native.update(zip(positions, ledger.item_native(record), strict=False))
         blocked = ledger.blocked_per_item(record)
         self.blocked.update((positions[i], value) for i, value in blocked.items() if i < len(positions))
+
+    @property
+    def native_share(self) -> float:
+        """Return the share of the items' CPU seconds that native threads computed; 0 where they are few."""
+        native, cpu = sum(self.native.values()), sum(self.cpu.values())
+        return native / cpu if native >= LEAST_NATIVE else 0.0
 
     def ledger_of(self, positions: Sequence[int]) -> Ledger:
         """Return the ledger of these items together, as of one pass."""

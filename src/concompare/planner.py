@@ -34,9 +34,8 @@ LEAST_SAMPLE = 0.2
 """Seconds of plain work that a sample should hold."""
 FEW_ITEMS = 8
 """Items of a sample that is small because the plain loop takes too long for more."""
-NATIVE = 1.3
-"""CPU seconds per second of the plain loop, from which on threads are tried with native pools capped as well."""
-NATIVE_SECONDS = 0.02
+NATIVE = 0.25
+"""Share of the CPU seconds that native threads computed, from which on threads are tried with those capped as well."""
 MEMORY_SHARE = 0.8
 """Share of the memory available that the workers of a trial may need."""
 
@@ -76,7 +75,7 @@ def ladder(usable: int, asked: Sequence[int] | None) -> tuple[int, ...]:
 
 
 def arms_of(
-    backends: Iterable[tuple[str, str, str]], usable: int, asked: Sequence[int] | None, waits: float
+    backends: Iterable[tuple[str, str, str]], usable: int, asked: Sequence[int] | None, waits: float, native: int = 1
 ) -> tuple[Arm, ...]:
     """Return the arms, the plain loop first.
 
@@ -85,6 +84,8 @@ def arms_of(
         usable: CPUs that may be used.
         asked: Worker counts asked for, or None for the default ladder.
         waits: Share of the time that items wait; adds a trial with many threads when large.
+        native: Threads of the native pool that items use. Where workers × these are more than the CPUs, threads are
+            tried with the CPUs shared out as well; worker processes get no more than their share anyway.
     """
     counts = ladder(usable, asked)
     found: list[Arm] = []
@@ -94,6 +95,9 @@ def arms_of(
             continue
         extra = (MANY * usable,) if asked is None and waits >= WAITING_TASK and isolation in ("thread", "none") else ()
         found += [Arm(name, count, isolation, label) for count in dict.fromkeys((*counts, *extra))]
+        crowded = [count for count in counts if count > 1 and count * native > usable] if native > 1 else []
+        if name == "threads":
+            found += [Arm(name, count, isolation, label, max(1, usable // count)) for count in crowded]
     return tuple(found)
 
 
@@ -261,19 +265,19 @@ def block_order(arms: Sequence[Arm], block: int, seed: int, planned: Mapping[Arm
     chance.shuffle(order)
     if block == 0:
         scouts = set(scouting(arms))
-        order.sort(key=lambda arm: (arm.key not in scouts, planned[arm] if planned else 0.0))
+        order.sort(key=lambda arm: (arm not in scouts, planned[arm] if planned else 0.0))
     return order
 
 
-def scouting(arms: Sequence[Arm]) -> list[tuple[str, int]]:
-    """Return the keys of the plain loop and of the upper-middle arm of each backend: the first to be tried."""
+def scouting(arms: Sequence[Arm]) -> list[Arm]:
+    """Return the plain loop and the upper-middle arm of each backend: the first to be tried."""
     by_backend: dict[str, list[Arm]] = {}
     for arm in arms:
         by_backend.setdefault(arm.backend, []).append(arm)
     found = []
     for group in by_backend.values():
         ordered = sorted(group, key=lambda arm: arm.workers)
-        found.append(ordered[(2 * len(ordered)) // 3 if len(ordered) > 2 else -1].key)
+        found.append(ordered[(2 * len(ordered)) // 3 if len(ordered) > 2 else -1])
     return found
 
 
@@ -323,17 +327,6 @@ def next_block(
         others = others[: max(2, len(others) * 2 // 3)]
     chosen = (*serial, *others)
     return chosen if others and sum(seconds[arm] for arm in chosen) <= left else ()
-
-
-def capped_arm(arms: Sequence[Arm], seconds: float, cpu: float, usable: int) -> Arm | None:
-    """Return the threads arm to try with one native thread each, where items use native threads; None otherwise.
-
-    `seconds` and `cpu` are those of the items that the plain loop ran. Worker processes get their share of CPUs anyway.
-    """
-    if cpu < NATIVE * seconds or cpu - seconds < NATIVE_SECONDS:
-        return None
-    able = [arm for arm in arms if arm.isolation == "thread" and 1 < arm.workers <= usable]
-    return replace(max(able, key=lambda arm: arm.workers), native=1) if able else None
 
 
 def decided(intervals: Iterable[stats.Interval | None]) -> bool:

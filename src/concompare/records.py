@@ -154,7 +154,7 @@ class Trial:
         same: Whether the results equal the plain loop's; None where they could not be compared.
         problem: Why it could not run, or was stopped, in one sentence; None when it ran.
         difference: What differs, in one sentence, when `same` is False.
-        native_threads: Threads per native pool, where the trial is the capped variant of another; None otherwise.
+        native_threads: Threads per native pool (BLAS, OpenMP) in each worker, where they were limited; None otherwise.
     """
 
     backend: str
@@ -288,6 +288,7 @@ class Probe:
         bytes_in: Bytes of an item as sent, median; bytes_out of a result.
         native_pools: Native thread pools seen in a worker.
         executions: How often each item was run, at most, in the whole comparison.
+        native_share: Share of the CPU seconds that native threads (BLAS, OpenMP) computed; None where not known.
         gil_enabled_by: The module whose import switched the GIL of a free-threaded Python back on, where that is known.
     """
 
@@ -304,6 +305,7 @@ class Probe:
     hidden_state: tuple[str, ...] = ()
     shared_random: str | None = None
     gil_enabled_by: str | None = None
+    native_share: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

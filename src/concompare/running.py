@@ -52,6 +52,7 @@ class Request:
         progress: Where runs longer than a second show how far they are, or None for nowhere.
         pythons: Other Pythons to compare with.
         usual: Whether no backend was named, so that those which suit the task are compared as well.
+        native_threads: Threads of each BLAS or OpenMP pool in each worker, or None for the usual ones.
     """
 
     backends: tuple[Backend, ...]
@@ -66,6 +67,7 @@ class Request:
     scaling: Literal["strong", "weak"] | None = None
     pythons: tuple[OtherPython, ...] = ()
     usual: bool = False
+    native_threads: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +137,10 @@ def run_auto(task: Task, request: Request) -> tuple[Trial, Any, str]:
     choice = auto.chosen_before(task) or auto.learned(task, sizes)
     if choice is not None:
         backend = backends.find(choice.backend)
+        request = replace(request, native_threads=request.native_threads or choice.native_threads)
         trial, value = run_once(task, backend, counts_for(backend, request.workers or (choice.workers,))[0], request)
-        auto.learn(task, sizes, (choice.backend, trial.workers), trial.passes[0])
+        if request.native_threads is None:
+            auto.learn(task, sizes, (choice.backend, trial.workers), trial.passes[0])
         return trial, value, f"auto: {choice.reason}"
     return Trying(task, request, sizes).run()
 
@@ -319,7 +323,9 @@ def one_pass(
     """
     if (reason := backend.unavailable()) is not None:
         raise BackendUnavailable(reason)
-    with engine.lease(backend, workers) as pool, progress_bar(request.progress, task.name) as progress:
+    native = request.native_threads
+    leased = engine.lease(backend, workers, native_threads=native)
+    with leased as pool, progress_bar(request.progress, task.name) as progress:
         options = engine.PassOptions(
             on_error=request.on_error,
             chunk=request.chunk,
@@ -336,7 +342,7 @@ def one_pass(
         outcome = engine.run_pass(task.function, task.items, pool, options, count=task.count, on_value=on_value)
         record = outcome.record
         assert record is not None, "a pass that has ended has its record"
-        trial = Trial(backend.name, workers, label=backend.label, passes=(record,), got=pool.got)
+        trial = Trial(backend.name, workers, label=backend.label, passes=(record,), got=pool.got, native_threads=native)
         if pool.fresh_now:
             trial = replace(trial, start_up=pool.start_up, cold=pool.start_up + record.wall)
         return trial, outcome
@@ -421,6 +427,7 @@ def measure(task: Task, request: Request, show: Callable[[Progress], None] | Non
             show=show,
             temporaries=task.temporaries,
             chunk=request.chunk,
+            native_threads=request.native_threads,
         )
     except KeyboardInterrupt as error:
         when = str(error) if isinstance(error, Interrupted) else "interrupted between two passes"

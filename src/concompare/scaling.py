@@ -120,7 +120,9 @@ def fit(comparison: Comparison, backend: str, law: str = "usl") -> Curve | None:
         law: "usl" or "amdahl".
     """
     serial = stats.serial_of(comparison)
-    trials = [t for t in comparison.trials if t.backend == backend and t.problem is None and t.native_threads is None]
+    native = serial.native_threads if serial is not None else None
+    able = [t for t in comparison.trials if t.backend == backend and t.problem is None]
+    trials = [t for t in able if t.native_threads == native]  # those of a capped variant lie on a curve of their own
     between = {t.workers: i for t in trials if serial is not None and (i := stats.speed_up(t, serial)) is not None}
     if len(between) < LEAST_COUNTS:
         return None

@@ -24,6 +24,12 @@ METHODS = {"fork": "fork", "forkserver": "forkserver", "spawn": "spawn"}
 PROCESSES = {*METHODS, "processes", "mp-pool", "process-per-item"}
 
 
+NATIVE_SHARE = 0.25
+"""Share of the CPU seconds that native threads computed, from which on their number is said."""
+NATIVE = """# Workers read this when they load numpy
+os.environ.update(OMP_NUM_THREADS="{native}", OPENBLAS_NUM_THREADS="{native}", MKL_NUM_THREADS="{native}")"""
+
+
 @dataclass(frozen=True, slots=True)
 class PoolCode:
     """How a pool is opened in source.
@@ -33,12 +39,14 @@ class PoolCode:
         opening: The call, with `{more}` for further arguments.
         processes: Whether workers are processes, which need a main guard, and values sent to them.
         chunk: Items per message; 1 where it does not matter.
+        before: Statements right before the pool is opened.
     """
 
     imports: tuple[str, ...]
     opening: str
     processes: bool
     chunk: int = 1
+    before: str = ""
 
 
 @dataclass
@@ -62,26 +70,27 @@ class NoShortForm(Exception):
     """Raised where a cell has no short form: with the reason, as the rest of a sentence."""
 
 
-def takeaway(comparison: Comparison, backend: str, workers: int) -> str:
+def takeaway(comparison: Comparison, backend: str, workers: int, native: int | None = None) -> str:
     """Return the source that runs the cell on this backend without concompare; a comment where there is none.
 
-    The plain loop's is the cell as written.
+    The plain loop's is the cell as written. `native` limits the threads of BLAS and OpenMP pools in each worker.
     """
     subject = comparison.subject
     if backend == "serial":
         return subject.source.strip()
     try:
-        return script(comparison, backend, workers)
+        return script(comparison, backend, workers, native)
     except NoShortForm as reason:
-        return f"# No script for this cell: {reason}.\n# Run it with: %%parallel -b {backend} -w {workers}\n"
+        limit = f" --native-threads {native}" if native is not None else ""
+        return f"# No script for this cell: {reason}.\n# Run it with: %%parallel -b {backend} -w {workers}{limit}\n"
 
 
-def script(comparison: Comparison, backend: str, workers: int) -> str:
+def script(comparison: Comparison, backend: str, workers: int, native: int | None = None) -> str:
     """Return the source, or raise why there is none."""
     subject = comparison.subject
     if comparison.scaling != "strong":
         raise NoShortForm("every worker did the same work, so there is none to share out")
-    pool = pool_code(comparison, backend, workers)
+    pool = pool_code(comparison, backend, workers, native)
     if pool is None:
         raise NoShortForm(f"{backend} has no short form in plain Python")
     try:
@@ -95,15 +104,28 @@ def script(comparison: Comparison, backend: str, workers: int) -> str:
     return source_of(rewrite(tree, subject, pool), subject, pool)
 
 
-def pool_code(comparison: Comparison, backend: str, workers: int) -> PoolCode | None:
+def pool_code(comparison: Comparison, backend: str, workers: int, native: int | None = None) -> PoolCode | None:
     """Return how the backend's pool is opened, or None for one that has no short form."""
     if backend in THREADS:
         name = "ThreadPoolExecutor"
-        return PoolCode((f"from concurrent.futures import {name}",), f"{name}({workers})", processes=False)
+        imports, opening = [f"from concurrent.futures import {name}"], f"{name}({workers})"
+        if native is not None:  # OpenMP keeps its limit by thread, BLAS by process
+            imports.append("from threadpoolctl import threadpool_limits")
+            limited = f"{name}({workers}, initializer=threadpool_limits, initargs=({native},))"
+            opening = f"threadpool_limits({native}), {limited}"
+        return PoolCode(tuple(imports), opening, processes=False)
+    return of_processes(comparison, backend, workers, native)
+
+
+def of_processes(comparison: Comparison, backend: str, workers: int, native: int | None) -> PoolCode | None:
+    """Return how a pool outside of this process is opened; workers have the native threads they were measured with."""
+    if native is None and evidently_native(comparison):
+        native = max(1, comparison.environment.usable // workers)
+    before = NATIVE.format(native=native) if native is not None else ""
     chunk = chunk_of(comparison, backend, workers)
     if backend == "loky":
         opening = f"get_reusable_executor({workers}{{more}})"
-        return PoolCode(("from loky import get_reusable_executor",), opening, processes=True, chunk=chunk)
+        return PoolCode(("from loky import get_reusable_executor",), opening, True, chunk, before)
     if backend == "interpreters":
         name = "InterpreterPoolExecutor"
         return PoolCode((f"from concurrent.futures import {name}",), f"{name}({workers}{{more}})", True, chunk)
@@ -113,9 +135,15 @@ def pool_code(comparison: Comparison, backend: str, workers: int) -> PoolCode | 
     return PoolCode(
         ("import multiprocessing", "from concurrent.futures import ProcessPoolExecutor"),
         f'ProcessPoolExecutor({workers}, mp_context=multiprocessing.get_context("{method}"){{more}})',
-        processes=True,
-        chunk=chunk,
+        True,
+        chunk,
+        before if method != "fork" else "",
     )
+
+
+def evidently_native(comparison: Comparison) -> bool:
+    """Say whether items use native threads, so that workers need their number said."""
+    return (comparison.probe.native_share or 0.0) >= NATIVE_SHARE
 
 
 def chunk_of(comparison: Comparison, backend: str, workers: int) -> int:
@@ -408,7 +436,12 @@ def source_of(found: Rewrite, subject: Subject, pool: PoolCode) -> str:
     functions = [*(s for s in top if not isinstance(s, ast.Import | ast.ImportFrom)), *filter(None, (found.function,))]
     shared = shared_names(functions, before, subject) if pool.processes else []
     more = f", initializer=begin, initargs=({{{', '.join(f'{n!r}: {n}' for n in shared)}}},)" if shared else ""
-    blocks = ["\n".join([*pool.imports, *(ast.unparse(s) for s in top if isinstance(s, ast.Import | ast.ImportFrom))])]
+    needed = ("import os",) if pool.before else ()
+    blocks = [
+        "\n".join(
+            [*needed, *pool.imports, *(ast.unparse(s) for s in top if isinstance(s, ast.Import | ast.ImportFrom))]
+        )
+    ]
     blocks.append(PLACE + (" (workers import this file)." if pool.processes else "."))
     blocks += [text(function) for function in functions]
     if shared:
@@ -419,6 +452,8 @@ def source_of(found: Rewrite, subject: Subject, pool: PoolCode) -> str:
         empty = isinstance(items, ast.List) and not items.elts
         main.append("items = []  # the items of --over" if empty else f"items = list({text(items)})")
     opening = pool.opening.replace("{more}", more)
+    if pool.before:
+        main.append(pool.before)
     main.append("\n".join([f"with {opening} as pool:", *(indented(text(s)) for s in found.inside)]))
     main += [text(statement) for statement in found.after]
     if pool.processes:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from itertools import cycle, islice
 from typing import Any
-
-import threadpoolctl
 
 from concompare import equality, ledger, planner, stats
 from concompare.backends.base import Backend
@@ -44,6 +42,7 @@ class Wishes:
         streams: Seed of one random stream for each item, or None for none.
         timeline: Whether to record when each worker ran, in the first pass of each.
         temporaries: Names that the function gives back beside its value.
+        native_threads: Threads of each BLAS or OpenMP pool in all workers and the plain loop; None: the usual ones.
     """
 
     workers: tuple[int, ...] | None = None
@@ -55,6 +54,7 @@ class Wishes:
     temporaries: tuple[str, ...] = ()
     timeline: bool = False
     streams: int | None = None
+    native_threads: int | None = None
 
 
 @dataclass
@@ -181,21 +181,7 @@ class Trials:
             self.run(bench, 0)
             if self.hopeless(bench) and not self.roomy():
                 bench.retire()
-        self.try_capped()
         self.judge_results()
-
-    def try_capped(self) -> None:
-        """Where items use native threads, try threads with those capped as well."""
-        seconds, cpu = sum(self.plain.seconds.values()), sum(self.plain.cpu.values())
-        arms = [bench.arm for bench in self.benches]
-        arm = planner.capped_arm(arms, seconds, cpu, self.environment.usable)
-        if arm is None:
-            return
-        like = self.bench_of(replace(arm, native=None))
-        bench = Bench(arm, like.backend, self.pools.enter_context(ExitStack()))
-        self.benches.append(bench)
-        if self.open(bench):
-            self.run(bench, 0)
 
     def add_known(self, only: bool) -> None:
         """Add what the plain loop ran already as its warm-up pass, or as its timed one where there is one block."""
@@ -235,7 +221,7 @@ class Trials:
         need = self.costs.open(arm) + self.costs.one(arm, 1)
         bench.problem = planner.too_large(arm, self.per_worker, self.environment.memory_available)
         limit = allowed(self.calibration, budget)
-        if arm.key not in planner.scouting([b.arm for b in self.benches]):  # one of each backend runs in any case
+        if arm not in planner.scouting([b.arm for b in self.benches]):  # one of each backend runs in any case
             limit = min(limit, OVERRUN * self.shape.estimate)
         if bench.problem is None and self.spent() + need > limit:
             bench.problem = "not run: the time for deciding was used up"
@@ -243,7 +229,8 @@ class Trials:
             return False
         self.tell(f"{arm.name}: opening and first pass")
         try:
-            bench.pool = bench.stack.enter_context(self.runner.lease(bench.backend, arm.workers, fresh=True))
+            lease = self.runner.lease(bench.backend, arm.workers, fresh=True, native_threads=arm.native)
+            bench.pool = bench.stack.enter_context(lease)
         except Exception as error:
             bench.problem = in_words(error)
             return False
@@ -282,10 +269,9 @@ class Trials:
         records: list[Pass] = []
         before = gil_state()
         try:
-            with native_limits(bench.arm.native):
-                for _ in range(1 if warm_up else bench.loops):
-                    outcome = self.runner.run_pass(self.plain.function, chosen, pool, options, count=len(chosen))
-                    records.append(outcome.record)
+            for _ in range(1 if warm_up else bench.loops):
+                outcome = self.runner.run_pass(self.plain.function, chosen, pool, options, count=len(chosen))
+                records.append(outcome.record)
         except Exception as error:
             bench.problem = f"{item_of(error)}{in_words(error)}"
             bench.retire()
@@ -404,11 +390,6 @@ def unlooped(passed: Pass) -> Pass:
     if passed.loops == 1:
         return passed
     return replace(passed, wall=max((m.done for m in passed.messages), default=passed.wall))
-
-
-def native_limits(threads: int | None) -> AbstractContextManager[object]:
-    """Return what caps the threads of BLAS and OpenMP pools; nothing is looked for where they are not to be capped."""
-    return nullcontext() if threads is None else threadpoolctl.threadpool_limits(threads)
 
 
 def in_words(error: BaseException) -> str:

@@ -15,8 +15,8 @@ import cloudpickle
 import numpy as np
 import pytest
 
-from concompare import backends, engine
-from concompare.errors import CannotShip, UnknownBackend, WorkerDied
+from concompare import backends, engine, machine
+from concompare.errors import BackendUnavailable, CannotShip, UnknownBackend, WorkerDied
 from concompare.testing import NOTEBOOK, BackendContract, define
 
 CLUSTERS = ("dask",)
@@ -79,11 +79,19 @@ def test_changed_surroundings_mean_new_workers(name: str, no_leaks: None, monkey
 
 @pytest.mark.parametrize("name", FAR)
 def test_workers_have_thread_counts_set_before_numpy_loads(name: str, no_leaks: None) -> None:
-    with engine.lease(backends.find(name), 64 if name == "none" else 2, native_threads=1) as pool:
+    asked = None if name == "fork" else 3  # a copy of the notebook has loaded its libraries
+    with engine.lease(backends.find(name), 2, native_threads=asked) as pool:
         values = engine.run_pass(
             define("import os\ndef f(x): return os.environ.get(x)"), ["OMP_NUM_THREADS"], pool
         ).values
-    assert values == [os.environ.get("OMP_NUM_THREADS", "1")]
+    shared = os.environ.get("OMP_NUM_THREADS", str(max(1, machine.usable_cpus() // 2)))
+    assert values == [shared if asked is None else "3"]
+
+
+@pytest.mark.parametrize("name", ["fork", "mp-threads"])
+def test_a_limit_of_native_threads_that_could_not_be_kept_is_refused(name: str) -> None:
+    with pytest.raises(BackendUnavailable, match=f"native threads cannot be limited to 1 in {name}: use"):
+        engine.lease(backends.find(name), 2, native_threads=1)
 
 
 @pytest.mark.parametrize("name", FAR)

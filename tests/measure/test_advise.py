@@ -152,17 +152,31 @@ def test_auto_takes_what_the_last_comparison_of_the_cell_picked() -> None:
     assert "last comparison" in found.reason
 
 
-def test_a_trial_with_native_threads_capped_is_told_of_and_not_picked() -> None:
+def test_a_trial_with_native_threads_capped_is_picked_and_its_line_says_so() -> None:
     probe = Probe(item_seconds=(0.01,) * 10, item_cpu=(0.035,) * 10, native_pools=(NativePool("blas", "openblas", 4),))
     crowded = trial("threads", 4, [1.2] * 5)
     capped = trial("threads", 4, [0.5] * 5, native_threads=1)
     known = comparison(serial(), crowded, capped, probe=probe)
     best = advise.pick(known)
-    assert (best.backend, best.line) == ("serial", "")
-    assert (
-        dict(best.others)["threads × 4 (1 native)"]
-        == "2.00× as fast as the pick, with native threads limited before it"
-    )
+    assert best.line == "%%parallel -b threads -w 4 --native-threads 1"
+    assert best.reason == "threads × 4 (1 BLAS thread each) is 2× as fast as the plain loop."
+    assert dict(best.others)["threads × 4"] == "takes 2.40× as long as the pick"
+    chosen = advise.choose(Known((), (), 10, 4), known)
+    assert (chosen.backend, chosen.workers, chosen.native_threads) == ("threads", 4, 1)
     (finding,) = [f for f in diagnose.find(known) if f.code == "oversubscribed"]
-    assert "with one native thread each they were 2.40× as fast" in finding.summary
-    assert "threadpool_limits(1)` in a cell before, then use -b threads -w 4: 2.00× as fast" in finding.advice
+    assert "with 1 native thread each they were 2.40× as fast" in finding.summary
+    assert finding.advice == "Use -b threads -w 4 --native-threads 1: 2.00× as fast as the plain loop."
+
+
+def test_a_capped_trial_with_other_last_digits_is_told_of_and_not_picked() -> None:
+    probe = Probe(native_share=0.75, native_pools=(NativePool("blas", "openblas", 4),))
+    capped = trial("threads", 4, [0.5] * 5, native_threads=1, same=False, difference="item 3: rounding")
+    known = comparison(serial(), trial("threads", 4, [1.2] * 5), capped, probe=probe)
+    assert advise.pick(known).line == ""
+    (finding,) = [f for f in diagnose.find(known) if f.code == "oversubscribed"]
+    assert finding.advice.endswith("2.00× as fast as the plain loop, where the last digits do not matter.")
+
+
+def test_of_a_tie_the_trial_without_a_limit_of_native_threads_is_the_cheaper() -> None:
+    capped = trial("threads", 4, [0.5] * 5, native_threads=1)
+    assert advise.pick(comparison(serial(), capped, trial("threads", 4, [0.5] * 5))).native_threads is None

@@ -12,7 +12,6 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-import threadpoolctl
 
 from concompare import advise, diagnose, measure, scaling, stats, trials
 from concompare.diagnose import evidence
@@ -394,26 +393,6 @@ def test_workers_that_would_not_fit_into_memory_are_a_row_with_the_number() -> N
     )
     assert said[4] is None
     assert said[1] is None
-
-
-def test_items_with_native_threads_are_tried_with_those_capped() -> None:
-    seen: dict[str, set[int]] = {}
-    now = [""]
-
-    def before(name: str, workers: int, number: int) -> None:
-        now[0] = name
-
-    def look(x: int) -> int:
-        threads = {pool["num_threads"] for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"}
-        seen.setdefault(now[0], set()).update(threads)
-        return x
-
-    world = World(lambda x: Cost(0.1, gil=0.0, native=0.3), cpus=4, before=before)
-    comparison, _ = run(world, range(12), function=look, workers=(1, 4))
-    capped = [(t.backend, t.workers) for t in comparison.trials if t.native_threads == 1]
-    assert capped == [("threads", 4)]
-    assert 1 in seen["threads"]
-    assert not [t for t in run(World(lambda x: Cost(0.1)), range(12))[0].trials if t.native_threads]
 
 
 def test_an_item_that_switches_the_gil_back_on_is_noticed_and_its_module_named(monkeypatch: pytest.MonkeyPatch) -> None:

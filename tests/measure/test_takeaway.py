@@ -13,7 +13,7 @@ import pytest
 
 from concompare import advise, cells, running, takeaway
 from concompare.advise import Pick
-from concompare.records import Comparison, Message, Subject
+from concompare.records import Comparison, Message, Probe, Subject
 from tests.measure.records import ENVIRONMENT, comparison, serial, trial
 
 PRELUDE = """
@@ -171,3 +171,24 @@ def test_a_name_that_only_some_items_leave_behind_gets_no_code(tmp_path: Path) -
 def test_the_same_work_for_every_worker_has_no_script(tmp_path: Path) -> None:
     weak = replace(compared(CELLS["append"], tmp_path), scaling="weak")
     assert "there is none to share out" in advise.takeaway(weak, Pick("threads", 2))
+
+
+@pytest.mark.parametrize(("backend", "limit"), [("threads", 1), ("processes", None)])
+def test_the_script_limits_native_threads_as_they_were_measured(
+    backend: str, limit: int | None, tmp_path: Path
+) -> None:
+    known = compared("out = [score(p) for p in papers]", tmp_path)
+    known = replace(known, environment=replace(known.environment, usable=2), probe=Probe(native_share=0.5))
+    code = advise.takeaway(known, Pick(backend, 2, native_threads=limit))
+    counting = "max((p['num_threads'] for p in threadpool_info() if p['user_api'] == 'blas'), default=1)"
+    prelude = (
+        f"import numpy\nfrom threadpoolctl import threadpool_info\npapers = [1, 2]\ndef score(p): return {counting}\n"
+    )
+    place = next(line for line in code.splitlines() if line.startswith(takeaway.PLACE))
+    path = tmp_path / "script.py"
+    shown = "    print(out)\n" if backend == "processes" else "print(out)\n"
+    path.write_text(code.replace(place, prelude) + shown)
+    ran = subprocess.run([sys.executable, str(path)], capture_output=True, text=True, timeout=50, check=False)
+    assert (ran.stdout, ran.stderr) == ("[1, 1]\n", "")
+    assert ("threadpool_limits(1), ThreadPoolExecutor(2" in code) == (backend == "threads")
+    assert ('OMP_NUM_THREADS="1"' in code) == (backend == "processes")

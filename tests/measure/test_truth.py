@@ -6,16 +6,12 @@ import hashlib
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator
 from typing import Any
 
-import numpy as np  # noqa: F401 - its BLAS
 import pytest
-import threadpoolctl
 
-from concompare import advise, backends, diagnose, machine, measure, planner, probes, stats
-from concompare.costing import Arm
+from concompare import advise, backends, diagnose, machine, measure, probes, stats
 from concompare.measure import Kept
 from concompare.records import Comparison, Subject
 from tests.measure.records import of_the_notebook
@@ -130,29 +126,6 @@ def test_an_item_that_cannot_be_sent_is_a_row_that_says_so() -> None:
     assert kept.values == ["generator"] * 2
     problems = [t.problem for t in comparison.trials if t.backend == "processes"]
     assert all(problem is not None and "generator" in problem for problem in problems)
-
-
-def test_native_threads_are_capped_within_worker_threads_and_restored(monkeypatch: pytest.MonkeyPatch) -> None:
-    blas = [pool for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"]
-    if not blas or blas[0]["num_threads"] < 2:
-        pytest.skip("numpy's BLAS has one thread here")
-    usual: int = blas[0]["num_threads"]
-
-    def seen(x: int) -> int:
-        found = threadpoolctl.threadpool_info()
-        return max(int(pool["num_threads"]) for pool in found if pool["user_api"] == "blas")
-
-    def capped(arms: Sequence[Arm], seconds: float, cpu: float, usable: int) -> Arm:
-        return replace(next(arm for arm in arms if arm.key == ("threads", 2)), native=1)
-
-    monkeypatch.setattr(planner, "capped_arm", capped)
-    comparison, kept = measured(seen, list(range(6)), budget=2.0, workers=(2,), machine=None)
-    rows = {trial.native_threads: trial for trial in comparison.trials if trial.backend == "threads"}
-    assert set(kept.values) == {usual}
-    assert rows[None].same
-    assert rows[1].difference is not None
-    assert rows[1].difference.endswith(f": 1 instead of {usual}")
-    assert seen(0) == usual
 
 
 @pytest.mark.parametrize(("fails", "seconds"), [(5, 0.0005), (50, 0.015)])

@@ -58,6 +58,7 @@ class FakePool:
     start_up: float
     got: int | None
     closed: bool = False
+    native_threads: int | None = None
 
 
 @dataclass
@@ -82,6 +83,7 @@ class World:
         dispatch: Seconds of the notebook's own process per message, one after the other.
         spawn: CPU seconds to start a process.
         contention: How much longer computing takes per further busy worker (memory bandwidth, locks).
+        crowding: How much longer computing takes in threads whose native threads are not limited.
         noise: Relative standard deviation of a pass.
         drift: Relative slowdown per second of the world's clock.
         before: Called with (backend, workers, pass number) before every pass, to break or change something.
@@ -100,6 +102,7 @@ class World:
     memory_available: int | None = None
     prints: bool = False
     pools_of_items: tuple[NativePool, ...] = ()
+    crowding: float = 1.0
     noise: float = 0.0
     drift: float = 0.0
     busy: float = 0.0
@@ -152,12 +155,14 @@ class World:
         return probes.Share(None, "simulated")
 
     @contextmanager
-    def lease(self, backend: FakeBackend, workers: int, fresh: bool = False) -> Iterator[FakePool]:
+    def lease(
+        self, backend: FakeBackend, workers: int, fresh: bool = False, native_threads: int | None = None
+    ) -> Iterator[FakePool]:
         here = 0.001 if backend.isolation == "thread" else 0.0
         away = backend.isolation not in ("none", "thread")
         start_up = 0.15 + 0.01 * workers + self.spawn * workers / self.cpus if away else here
         self.now += start_up
-        pool = FakePool(backend, workers, start_up, workers)
+        pool = FakePool(backend, workers, start_up, workers, native_threads=native_threads)
         self.pools.append(pool)
         try:
             yield pool
@@ -200,7 +205,8 @@ class World:
                 on_value(index, value)
         if self.change is not None:
             values = self.change(name, pool.workers, values)
-        grown = self.contention_of.get(name, 1.0)
+        crowded = self.crowding if isolation == "thread" and pool.native_threads is None else 1.0
+        grown = self.contention_of.get(name, 1.0) * crowded
         costs = [replace(cost, cpu=cost.cpu * grown) for cost in map(self.cost, items)]
         record = self.simulate(costs, isolation, pool.workers)
         if options.memory and self.memory_per_worker is not None:

@@ -20,6 +20,8 @@ LARGE = 50_000
 """Bytes per item, there and back, from which on sending is about their size and not about their number."""
 NATIVE = 1.3
 """CPU seconds per second of the plain loop from which on it uses native threads."""
+NATIVE_SHARE = 0.25
+"""The same by the share of the CPU seconds that native threads computed, where that is known."""
 NATIVE_SECONDS = 0.02
 """CPU seconds beyond the plain loop's own that clocks which tick coarsely do not make up."""
 
@@ -143,9 +145,12 @@ def starved(comparison: Comparison) -> tuple[int, float] | None:
 
 def native_threads(comparison: Comparison) -> int:
     """Return the threads of the largest native pool that the plain loop uses; 1 when it uses none."""
-    probe = comparison.probe
+    probe, serial = comparison.probe, stats.serial_of(comparison)
+    if serial is not None and serial.native_threads is not None:
+        return serial.native_threads
     total, computed = sum(probe.item_seconds), sum(probe.item_cpu)
-    if computed < NATIVE * total or computed - total < NATIVE_SECONDS:
+    few = computed < NATIVE * total or computed - total < NATIVE_SECONDS
+    if probe.native_share < NATIVE_SHARE if probe.native_share is not None else few:
         return 1
     pools = probe.native_pools or comparison.environment.native_pools
     return max((pool.threads for pool in pools), default=1)

@@ -23,8 +23,8 @@ def results_differ(comparison: Comparison) -> Finding | None:
             "results-differ",
             f"{rows} gave results that differ from the plain loop's in their last digits{how}.",
             "BLAS and OpenMP add in another order with another number of threads, and workers have fewer each. Where"
-            " the last digits do not matter, name the backend yourself; for the same bits everywhere, set"
-            " OMP_NUM_THREADS=1 before numpy is imported.",
+            " the last digits do not matter, name the backend yourself; for the same bits everywhere, compare and run"
+            " with --native-threads 1.",
             (("trials that differ", float(len(wrong))),),
             (first.backend, first.workers),
         )

@@ -44,25 +44,37 @@ def oversubscribed(comparison: Comparison) -> Finding | None:
     crowded = [t for t in trials if t.native_threads is None and t.workers * native > usable]
     if native > 1 and crowded:
         worst = max(crowded, key=lambda t: t.workers)
-        capped = next((t for t in trials if t.native_threads is not None), None)
+        capped = next(
+            (t for t in trials if (t.backend, t.workers) == (worst.backend, worst.workers) and t is not worst), None
+        )
         between = stats.speed_up(capped, worst) if capped is not None else None
-        gave = f"; with one native thread each they were {formats.times(between.mid)} as fast" if between else ""
-        advice = "The plain loop uses the CPUs already; for workers set OMP_NUM_THREADS=1 before numpy is imported."
-        over_plain = evidence.speed(capped, comparison) if capped is not None else None
-        if capped is not None and over_plain is not None and stats.verdict(over_plain) == "faster":
-            advice = (
-                f"Run `import threadpoolctl; threadpoolctl.threadpool_limits(1)` in a cell before, then use -b"
-                f" {capped.backend} -w {capped.workers}: {formats.times(over_plain.mid)} as fast as the plain loop."
-            )
+        gave = ""
+        if capped is not None and between is not None:
+            each = formats.count(capped.native_threads or 1, "native thread")
+            gave = f"; with {each} each they were {formats.times(between.mid)} as fast"
         return Finding(
             "oversubscribed",
             f"Items use {native} native threads (BLAS or OpenMP) each: {worst.workers} workers make"
             f" {worst.workers * native} for {formats.count(usable, 'CPU')}{gave}.",
-            advice,
+            limiting(comparison),
             (("native threads", float(native)), ("threads in all", float(worst.workers * native))),
             (worst.backend, worst.workers),
         )
     return too_many_workers(comparison, trials, usable)
+
+
+def limiting(comparison: Comparison) -> str:
+    """Return the next step where native threads crowd the CPUs: the fastest trial with a limit, if that is a gain."""
+    limited = [t for t in evidence.ran(comparison, least=2) if t.native_threads is not None]
+    best = evidence.fastest(limited, comparison)
+    over_plain = evidence.speed(best, comparison) if best is not None else None
+    if best is None or over_plain is None or stats.verdict(over_plain) != "faster":
+        return (
+            "The plain loop uses the CPUs already; in pools of your own set OMP_NUM_THREADS=1 before numpy is loaded."
+        )
+    line = f"-b {best.backend} -w {best.workers} --native-threads {best.native_threads}"
+    words = f"Use {line}: {formats.times(over_plain.mid)} as fast as the plain loop"
+    return f"{words}." if best.same is not False else f"{words}, where the last digits do not matter."
 
 
 def too_many_workers(comparison: Comparison, trials: list[Trial], usable: int) -> Finding | None:

@@ -20,7 +20,7 @@ LONGEST_SOURCE = 20_000
 
 def folds_of(comparison: Comparison, pick: Pick | None, takeaway: str, codes: tuple[str, ...] = ()) -> tuple[Fold, ...]:
     """Return the details that have something to say, in the order they are shown."""
-    picked = None if pick is None else (pick.backend, pick.workers)
+    picked = None if pick is None else (pick.backend, pick.workers, pick.native_threads)
     found = (
         takeaway_fold(takeaway),
         meanings_fold(codes),

@@ -47,15 +47,17 @@ def plain_seconds(comparison: Comparison) -> float | None:
 
 
 def curves_of(comparison: Comparison, picked: Configuration | None) -> tuple[Curve, ...]:
-    """Return one curve for each backend that was timed, in the order of the trials."""
-    found: dict[str, list[tuple[Trial, Point]]] = {}
+    """Return one curve for each backend that was timed, in the order of the trials; one more where it was capped."""
+    found: dict[tuple[str, bool], list[tuple[Trial, Point]]] = {}
+    serial = stats.serial_of(comparison)
+    usual = serial.native_threads if serial is not None else None
     for trial in comparison.trials:
         point = point_of(trial, comparison, picked)
-        if point is not None and trial.backend != "serial" and trial.native_threads is None:
-            found.setdefault(trial.backend, []).append((trial, point))
+        if point is not None and trial.backend != "serial":
+            found.setdefault((trial.backend, trial.native_threads == usual), []).append((trial, point))
     return tuple(
         Curve(backend, name_of(pairs[0][0]), tuple(sorted((p for _, p in pairs), key=lambda p: p.workers)))
-        for backend, pairs in found.items()
+        for (backend, _), pairs in found.items()
     )
 
 

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
     from concompare.records import Comparison, Trial
 
-Configuration = tuple[str, int]
+Configuration = tuple[str, int, int | None]
+"""Backend, workers and native threads, where those were limited: what tells trials apart."""
 
 COLUMNS = (
     Column("backend", "", "kind of worker", numbers=False),
@@ -35,7 +36,7 @@ def name_of(trial: Trial) -> str:
     """Return a trial's backend as shown."""
     name = formats.one_line(trial.label or trial.backend, 40)
     if trial.native_threads is not None:
-        name += f", {formats.count(trial.native_threads, 'BLAS thread')}"
+        name += f" ({formats.count(trial.native_threads, 'BLAS thread')})"
     return name
 
 
@@ -46,7 +47,7 @@ def configuration(trial: Trial) -> str:
 
 def is_picked(trial: Trial, picked: Configuration | None) -> bool:
     """Say whether a trial is the one that is recommended."""
-    return picked == (trial.backend, trial.workers) and trial.native_threads is None
+    return picked == (trial.backend, trial.workers, trial.native_threads)
 
 
 def table_of(comparison: Comparison, picked: Configuration | None, *, partial: bool = False) -> Table:

@@ -48,7 +48,7 @@ def workers_in_words(trial: Trial) -> str:
 
 def trial_of(comparison: Comparison, pick: Pick | None) -> Trial | None:
     """Return the trial that is recommended, or None where it has no time either."""
-    picked = None if pick is None else (pick.backend, pick.workers)
+    picked = None if pick is None else (pick.backend, pick.workers, pick.native_threads)
     able = (t for t in comparison.trials if t.problem is None and stats.used(t))
     return next((t for t in able if is_picked(t, picked)), None)
 

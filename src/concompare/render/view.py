@@ -40,7 +40,7 @@ def view_of(
         return partial_view(comparison, doing, fraction)
     pick = pick or advise.pick(comparison)
     trial = verdict.trial_of(comparison, pick)
-    picked = None if trial is None else (trial.backend, trial.workers)
+    picked = None if trial is None else (trial.backend, trial.workers, trial.native_threads)
     says, interval = verdict.headline(comparison, pick)
     because = " ".join(filter(None, (verdict.because(comparison, pick), verdict.break_even(pick))))
     found = tuple(findings)
