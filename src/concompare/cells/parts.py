@@ -165,7 +165,9 @@ def reason_of(effect: Effect, world: World, *, seeded: bool = False, printed: bo
         text = effect.text.format(what) if "{}" in effect.text else effect.text
         return Reason(effect.line, f"{where or 'every iteration '}{text}", COPIES)
     if effect.kind == "random":
-        if seeded or world.assume_pure:
+        if seeded:  # each item draws from a stream of its own then
+            return None
+        if world.assume_pure:
             world.hazards[f"line {effect.line}: {where}{effect.text}"] = None
             return None
         remedy = "Use --seed N, which gives each item a stream of its own, or make a generator inside the loop"
