@@ -37,7 +37,7 @@ def settle(world: World, before: Sequence[ast.stmt]) -> None:
 
 def refuse_patches(world: World, statement: ast.stmt) -> None:
     """Refuse where a class, function or module is given an attribute that may be a function."""
-    for node in ast.walk(statement):
+    for node in names.nodes_in(statement):
         holder: ast.expr | None = None
         if isinstance(node, ast.Assign) and not isinstance(node.value, DATA):
             holder = next((part.value for part in node.targets if isinstance(part, ast.Attribute)), None)

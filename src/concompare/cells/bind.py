@@ -82,12 +82,11 @@ class Program:
             body[-1] = located(ast.Return(final.value), final)
         elif not isinstance(final, ast.Return):
             body.append(located(ast.Return(value), final))
-        body = [Returns(value).visit(part) for part in body]
+        if any(ast.Return in names.kinds_in(part) for part in self.parts.head):
+            body = [Returns(value).visit(part) for part in body]
         args = ast.arguments([], [located(ast.arg(argument), place)], None, [], [], None, [])
         made = ast.FunctionDef("head", args, body, [], None)
-        made = ast.fix_missing_locations(located(made, place))
-        made.lineno = 1  # IPython counts the lines of "<module>" from co_firstlineno
-        return made
+        return located(made, place)
 
     def value(self, place: ast.AST) -> ast.expr:
         """Return the expression of what the head gives back."""
@@ -112,6 +111,8 @@ class Program:
 
     def function(self, namespace: dict[str, Any]) -> Callable[[Any], Any]:
         """Compile the head over the notebook's names."""
+        ast.fix_missing_locations(self.head)
+        self.head.lineno = 1  # IPython counts the lines of "<module>" from co_firstlineno
         code = compile(ast.Module([self.head], []), self.filename, "exec", dont_inherit=True)
         inner = next(part for part in code.co_consts if isinstance(part, types.CodeType))
         made = types.FunctionType(inner.replace(co_name="<module>", co_qualname="<module>"), namespace, "head")

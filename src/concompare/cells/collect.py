@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ast
-import copy
 import sys
 import types
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from concompare.cells import names
 from concompare.cells.bind import ITEM_NAME, PLACE, Items, Program, run, run_rest
 from concompare.cells.loops import RESULT, located
 
@@ -153,4 +153,5 @@ def is_plain_append(statement: ast.stmt, carried: list[str]) -> bool:
 
 def replaced(statement: ast.stmt, node: ast.AST, name: str) -> ast.stmt:
     """Return a copy of a statement with a name in the place of one expression."""
-    return copy.deepcopy(statement, {id(node): located(ast.Name(name, ast.Load()), node)})
+    stand_in = located(ast.Name(name, ast.Load()), node)
+    return names.copied(statement, lambda part: stand_in if part is node else None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import copy
 from typing import TYPE_CHECKING, Any
 
 from concompare.cells import names
@@ -33,7 +32,7 @@ def index_of(judge: Judge, root: str) -> str | None:
     own = judge.loop.bound - names.writes(*judge.loop.body)
     used: set[str] = set()
     inside: set[int] = set()
-    for node in [part for statement in judge.loop.body for part in ast.walk(statement)]:
+    for node in [part for statement in judge.loop.body for part in names.nodes_in(statement)]:
         if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id == root:
             if not isinstance(node.slice, ast.Name):
                 return None
@@ -47,20 +46,20 @@ def index_of(judge: Judge, root: str) -> str | None:
     return used.pop()
 
 
-class Renamed(ast.NodeTransformer):
-    """Gives one name another."""
+def renamed(statement: ast.stmt, name: str) -> ast.stmt:
+    """Return a copy of a statement with our name in the place of another."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def instead(node: ast.AST) -> ast.AST | None:
+        if not isinstance(node, ast.Name) or node.id != name:
+            return None
+        return ast.copy_location(ast.Name(STAND_IN, node.ctx), node)
 
-    def visit_Name(self, node: ast.Name) -> ast.Name:
-        """Rename one name."""
-        return ast.copy_location(ast.Name(STAND_IN, node.ctx), node) if node.id == self.name else node
+    return names.copied(statement, instead)
 
 
 def reached_otherwise(judge: Judge, root: str) -> bool:
     """Tell whether a called function reads the container as well."""
-    body = [Renamed(root).visit(copy.deepcopy(statement)) for statement in judge.loop.body]
+    body = [renamed(statement, root) for statement in judge.loop.body]
     judge.an.local[STAND_IN] = Value(frozenset({STAND_IN}), frozenset({STAND_IN}))
     reading = judge.an.look(*body)
     del judge.an.local[STAND_IN]

@@ -147,7 +147,7 @@ def over_atoms(world: World, items: ast.Expression) -> bool:
 def check(world: World, name: str, line: int, atoms: bool, wishes: Wishes) -> None:
     """Refuse a function that changes anything outside itself, or its item."""
     call = ast.parse(f"{name}({CALLED})", mode="eval").body
-    for part in ast.walk(call):
+    for part in names.nodes_in(call):
         ast.copy_location(part, ast.Constant(None, lineno=line, col_offset=0))
     item = NOTHING if atoms else Value(frozenset({ITEM}), frozenset({ITEM}))
     for effect in Analyzer(world, {CALLED: item}).look(call).effects:

@@ -53,9 +53,10 @@ class Hoister:
 
     def expression(self, node: ast.expr) -> ast.expr:
         """Return the expression as the tail evaluates it."""
-        if not isinstance(node, WORTH) and not any(isinstance(part, WORTH) for part in ast.walk(node)):
+        kinds = names.kinds_in(node)
+        if not kinds & WORTH:
             self.unsettle(not is_still(node))
-            if any(isinstance(part, ast.Lambda) for part in ast.walk(node)):
+            if ast.Lambda in kinds:
                 self.lost = Reason(node.lineno, MAKES, "Define it before the loop")
             return node
         reason = self.splitter.reason(node)

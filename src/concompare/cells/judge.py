@@ -46,11 +46,7 @@ class Judge:
             self.an.local[name] = self.an.root(name)
         if loop.collects:
             self.an.local[RESULT] = Value(frozenset({RESULT}), frozenset({RESULT}))
-        for _ in range(6):
-            before = dict(self.an.local)
-            self.whole = self.an.look(*loop.body)
-            if self.an.local == before:
-                break
+        self.whole = self.settled()
         self.looked: dict[int, tuple[ast.AST, Reading]] = {}
         self.changed = {
             root
@@ -72,6 +68,22 @@ class Judge:
         self.printed = False
         self.passed_names: set[str] = set()
         self.passed_roots: set[str] = set()
+
+    def settled(self) -> Reading:
+        """Look at the body until nothing new is learned of its names; from then on every call is followed once.
+
+        Functions made and modules imported in the body mean something else at each place, so their calls are not kept.
+        """
+        made = {*names.FUNCTIONS, ast.ClassDef, ast.Import, ast.ImportFrom}
+        self.an.followed = None if made & set(map(type, self.nodes)) else {}
+        for _ in range(6):
+            before = dict(self.an.local)
+            reading = self.an.look(*self.loop.body)
+            if self.an.local == before:
+                self.an.settled = True
+                return reading
+        self.an.followed = None
+        return reading
 
     def reached(self) -> set[str]:
         """Return the changed objects that are read by other ways than their own names."""
@@ -121,13 +133,13 @@ class Judge:
     def reason_of_names(self, node: ast.AST, reading: Reading, line: int) -> Reason | None:
         """Return why the names that code uses keep it out of the workers."""
         touched = reading.names | names.writes(node)
-        for name in sorted(touched & set(self.carried)):
+        for name in sorted(name for name in touched if name in self.carried):
             text = f"needs '{name}' from the item before, so the items cannot run in parallel"
             return Reason(self.carried[name], text, MOVE, name)
-        for name in sorted(touched & (set(self.in_tail) | self.rebound)):
+        for name in sorted(name for name in touched if name in self.in_tail or name in self.rebound):
             return Reason(self.in_tail.get(name, line), f"needs '{name}', which depends on the items before", MOVE)
-        local = set(self.an.local) - {RESULT}
-        for name in sorted(self.global_reads(node) & (local if not self.loop.collects else set())):
+        called = set() if self.loop.collects else self.global_reads(node) - {RESULT}
+        for name in sorted(name for name in called if name in self.an.local):
             return Reason(
                 line,
                 f"a function called here reads the loop's '{name}' as a global name",
@@ -174,9 +186,11 @@ class Judge:
 
 def annotated(node: ast.AST) -> int | None:
     """Return the line of an annotation of a name inside a statement, which the notebook would keep."""
-    if isinstance(node, ast.expr):
+    if ast.AnnAssign not in names.kinds_in(node):
         return None
-    inside = (part for part in ast.walk(node) if isinstance(part, ast.AnnAssign) and part.simple and part is not node)
+    inside = (
+        part for part in names.nodes_in(node) if isinstance(part, ast.AnnAssign) and part.simple and part is not node
+    )
     return next((part.lineno for part in inside), None)
 
 

@@ -280,7 +280,11 @@ def shared_random() -> list[Any]:
 def is_bound(thing: Any) -> bool:
     """Tell whether a callable is a method of some object, or holds arguments: calling it reaches what it holds."""
     owner = getattr(thing, "__self__", None)
-    if owner is not None and any(owner is shared for shared in shared_random()):
+    if (
+        owner is not None
+        and not isinstance(owner, types.ModuleType)
+        and any(owner is shared for shared in shared_random())
+    ):
         return False
     if isinstance(thing, functools.partial):
         return not (is_atom(thing.args) and not thing.keywords) or is_bound(thing.func)

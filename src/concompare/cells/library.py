@@ -25,6 +25,7 @@ LAZY_FUNCTIONS = frozenset(
     csv.reader csv.DictReader os.scandir os.walk glob.iglob re.finditer gzip.open bz2.open lzma.open io.open
     """)
 )
+NAMED_METHODS = known.READERS | known.MUTATORS | known.FILE_METHODS
 LOGGING = frozenset(
     known.words("""
     info debug warning error exception critical log
@@ -147,7 +148,7 @@ def effects_of_method(
 ) -> None:
     """Record what a method does, by the type of its object where that is known, else by the method's name."""
     name, known_kind = func.attr, kind is not MISSING
-    if not followed and name not in known.READERS | known.MUTATORS | known.FILE_METHODS and not is_reader(kind):
+    if not followed and name not in NAMED_METHODS and not is_reader(kind):
         an.world.trusted[f".{name}"] = None
     logs = known_kind and issubclass(kind, logging.Logger)
     if logs or (name in LOGGING and "log" in ast.unparse(func.value).lower()):

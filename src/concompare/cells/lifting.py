@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import ast
 import builtins
+import functools
 from collections.abc import MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from concompare.cells import alias, elementwise, functions, known, names, sources, walking
+from concompare.cells import alias, elementwise, known, names, sources, walking
 from concompare.cells.before import settle
 from concompare.cells.bind import PLACE, Items, Program, Replay, run
 from concompare.cells.collect import Collect, replaced
 from concompare.cells.explain import readable
-from concompare.cells.functions import LiftedFunction
+from concompare.cells.functions import LiftedFunction, lift_function
 from concompare.cells.loops import Loop, loops_of
 from concompare.cells.parts import Parts, works
 from concompare.cells.purity import Analyzer
@@ -44,7 +45,6 @@ class Lifted:
         kind: "loop", "comprehension", "map", "function" or "call".
         name: A short label for captions.
         line: The line of the loop, comprehension or call.
-        head_source: The function that runs in workers; `tail_source`: what is replayed for each result.
         notes: What the user should know; `hazards`: what may make runs differ or leave traces outside the notebook.
     """
 
@@ -52,12 +52,25 @@ class Lifted:
     name: str
     line: int
     source: str
-    head_source: str
-    tail_source: str
     notes: tuple[str, ...]
     hazards: tuple[str, ...]
     program: Program = field(repr=False)
     world: World = field(repr=False)
+
+    @functools.cached_property
+    def sources(self) -> tuple[str, str]:
+        """Return what runs in workers and what is replayed, as the user could have written them."""
+        return readable(self.program)
+
+    @property
+    def head_source(self) -> str:
+        """Return the function that runs in workers."""
+        return self.sources[0]
+
+    @property
+    def tail_source(self) -> str:
+        """Return what is replayed for each result."""
+        return self.sources[1]
 
     def bind(self, namespace: MutableMapping[str, Any]) -> Task:
         """Run the statements before the loop, walk the items once, and return the task.
@@ -228,7 +241,7 @@ def lift(
     tree = sources.parsed(source, filename, first_line)
     wishes = Wishes(filename, first_line, line, assume_pure, seeded)
     if over is not None or function is not None:
-        return functions.lift_function(tree, source, namespace, over, function, wishes)
+        return lift_function(tree, source, namespace, over, function, wishes)
     shadowed = {name for name in namespace if hasattr(builtins, name)} | {
         name for name in names.writes(*tree.body) if hasattr(builtins, name)
     }
@@ -264,14 +277,11 @@ def attempt(
         after = [replaced(statement, loop.node, PLACE), *after]
     last = after[-1].value if after and isinstance(after[-1], ast.Expr) else None
     program = Program(wishes.filename, loop, parts, before, after[:-1] if last is not None else after, last)
-    head_source, tail_source = readable(program)
     return Lifted(
         kind=loop.kind,
         name=label(loop),
         line=loop.line,
         source=source,
-        head_source=head_source,
-        tail_source=tail_source,
         notes=tuple(world.notes),
         hazards=tuple(world.hazards),
         program=program,
@@ -283,7 +293,7 @@ def split(world: World, loop: Loop, wishes: Wishes) -> Parts:
     """Split a loop, after looking at what it walks."""
     if not all(
         isinstance(part, (ast.Name, ast.Tuple, ast.List, ast.Starred, ast.expr_context))
-        for part in ast.walk(loop.target)
+        for part in names.nodes_in(loop.target)
     ):
         raise CellRefused("the loop's target is a part of an object. Use a plain name.", loop.line)
     if loop.bound & names.writes(*loop.items):
@@ -350,7 +360,7 @@ def refuse_effects_between(splitter: Splitter, loop: Loop) -> None:
 
 def label(loop: Loop) -> str:
     """Return a short name for captions: the function that does the work, or where the loop is."""
-    for node in [part for statement in loop.body for part in ast.walk(statement)]:
+    for node in [part for statement in loop.body for part in names.nodes_in(statement)]:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id not in known.PURE_BUILTINS:
             return node.func.id
     return f"the {'loop' if loop.kind == 'loop' else loop.kind} at line {loop.line}"

@@ -78,6 +78,9 @@ STOPPING = frozenset({"any", "all", "next"})
 Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 
 
+PLACE_OF = ("lineno", "col_offset", "end_lineno", "end_col_offset")
+
+
 def loops_of(tree: ast.Module, shadowed: set[str]) -> list[Loop]:
     """Return the loops of a cell that could be split, in the order of the cell.
 
@@ -108,7 +111,11 @@ def for_loop(node: ast.For, position: int, shadowed: set[str]) -> Loop:
 
 def located(node: Node, place: ast.AST) -> Node:
     """Give a made node the place of one that the user wrote."""
-    return ast.copy_location(node, place)
+    known = place.__dict__
+    for name in PLACE_OF:
+        if name in known and name in node._attributes:
+            setattr(node, name, known[name])
+    return node
 
 
 class Search:

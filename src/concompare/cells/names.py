@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
-import copy
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+Node = TypeVar("Node", bound=ast.AST)
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
 
@@ -29,6 +30,28 @@ class Flow:
     deleted: set[str] = field(default_factory=set)
     again: set[str] = field(default_factory=set)
     ended: bool = False
+
+
+class Methods(dict[type[ast.AST], str]):
+    """The names of the methods for the kinds of nodes, each made once."""
+
+    def __missing__(self, kind: type[ast.AST]) -> str:
+        """Make one."""
+        self[kind] = f"_on_{kind.__name__}"
+        return self[kind]
+
+
+class Fields(dict[type[ast.AST], tuple[str, ...]]):
+    """The fields of the kinds of nodes that may hold other nodes of interest, found once."""
+
+    def __missing__(self, kind: type[ast.AST]) -> tuple[str, ...]:
+        """Find those of one kind."""
+        self[kind] = () if kind is ast.Constant else tuple(name for name in kind._fields if name not in PLAIN_FIELDS)
+        return self[kind]
+
+
+METHODS, FIELDS = Methods(), Fields()
+PLAIN_FIELDS = frozenset({"id", "attr", "arg", "ctx", "op", "ops", "kind", "module", "level", "type_comment"})
 
 
 class Walk:
@@ -76,11 +99,12 @@ class Walk:
 
     def node(self, node: ast.AST) -> None:
         """Walk a node."""
-        method = getattr(self, "_on_" + type(node).__name__, None)
+        method = getattr(self, METHODS[type(node)], None)
         if method is not None:
             method(node)
         else:
-            self.nodes(ast.iter_child_nodes(node))
+            for part in children_of(node):
+                self.node(part)
 
     def _on_Name(self, node: ast.Name) -> None:
         if isinstance(node.ctx, ast.Load):
@@ -101,7 +125,7 @@ class Walk:
         if isinstance(node.target, ast.Name):
             self.read(node.target.id, node.lineno)
         else:
-            self.nodes(ast.iter_child_nodes(node.target))
+            self.nodes(children_of(node.target))
         self.node(node.value)
         if isinstance(node.target, ast.Name):
             self.write(node.target.id, node.lineno)
@@ -289,42 +313,112 @@ def flow_of(nodes: Iterable[ast.AST], sure: Iterable[str] = ()) -> Flow:
 
 def reads(*nodes: ast.AST) -> set[str]:
     """Return every name that the nodes may read from outside their own scopes."""
-    return set().union(*[remembered(node, "read", reads_of) for node in nodes])
+    return set[str]().union(*[facts_of(node).reads for node in nodes])
 
 
 def writes(*nodes: ast.AST) -> set[str]:
     """Return every name that the nodes may write or delete in the scope they run in."""
-    return set().union(*[remembered(node, "written", writes_of) for node in nodes])
+    return set[str]().union(*[facts_of(node).writes for node in nodes])
 
 
-def remembered(node: ast.AST, what: str, find: Callable[[ast.AST], frozenset[str]]) -> frozenset[str]:
-    """Return what is found for a node, found once: a tree is asked about many times and never changes."""
-    key = f"concompare_{what}"
-    found: frozenset[str] | None = node.__dict__.get(key)
+@dataclass(frozen=True)
+class Facts:
+    """What is asked about one piece of code many times.
+
+    Attributes:
+        reads: The names that it may read from outside its own scopes; `writes`: those that it may write or delete.
+        deletes: The names that it may delete.
+    """
+
+    reads: frozenset[str]
+    writes: frozenset[str]
+    deletes: frozenset[str]
+
+
+NO_FACTS = Facts(frozenset(), frozenset(), frozenset())
+SUMMED = frozenset({
+    ast.Assign, ast.Attribute, ast.BinOp, ast.BoolOp, ast.Call, ast.Compare, ast.Constant, ast.Dict, ast.Expr,
+    ast.FormattedValue, ast.If, ast.JoinedStr, ast.keyword, ast.List, ast.Set, ast.Slice, ast.Starred, ast.Subscript,
+    ast.Tuple, ast.UnaryOp,
+})  # fmt: skip
+"""Kinds of nodes that do no more with names than their parts."""
+
+
+def facts_of(node: ast.AST) -> Facts:
+    """Return the facts of a node, found once: a tree never changes."""
+    found: Facts | None = node.__dict__.get("concompare_facts")
     if found is None:
-        found = node.__dict__[key] = find(node)
+        found = summed([facts_of(part) for part in children_of(node)]) if type(node) in SUMMED else walked(node)
+        node.__dict__["concompare_facts"] = found
     return found
 
 
-def reads_of(node: ast.AST) -> frozenset[str]:
-    """Return every name that a node may read from outside its own scopes."""
-    walk = Walk()
-    found: set[str] = set()
-    walk.read = lambda name, line: found.add(name)  # type: ignore[method-assign]
-    walk.node(node)
-    return frozenset(found) | frozenset(walk.flow.exposed)
+def summed(parts: list[Facts]) -> Facts:
+    """Return the facts of code that does no more with names than its parts."""
+    parts = [part for part in parts if part is not NO_FACTS]
+    if len(parts) < 2:
+        return parts[0] if parts else NO_FACTS
+    none: frozenset[str] = frozenset()
+    return Facts(
+        none.union(*[part.reads for part in parts]),
+        none.union(*[part.writes for part in parts]),
+        none.union(*[part.deletes for part in parts]),
+    )
 
 
-def writes_of(node: ast.AST) -> frozenset[str]:
-    """Return every name that a node may write or delete in the scope it runs in."""
-    walk = Walk()
+def walked(node: ast.AST) -> Facts:
+    """Return the facts of a node by a walk."""
+    walk = Every()
     walk.node(node)
-    return frozenset(walk.flow.written)
+    return Facts(frozenset(walk.found), frozenset(walk.flow.written), frozenset(walk.flow.deleted))
+
+
+class Every(Walk):
+    """A walk that notes every name that is read, also where it was written before."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: set[str] = set()
+
+    def read(self, name: str, line: int) -> None:
+        """Note that a name is read."""
+        self.found.add(name)
+
+
+def nodes_in(node: ast.AST) -> tuple[ast.AST, ...]:
+    """Return a node and every node inside it but operators and contexts, outer ones first, found once."""
+    inside: tuple[ast.AST, ...] | None = node.__dict__.get("concompare_inside")
+    if inside is None:
+        found = [node]
+        for part in found:
+            found += children_of(part)
+        inside = node.__dict__["concompare_inside"] = tuple(found[1:])
+    return (node, *inside)
+
+
+def kinds_in(node: ast.AST) -> frozenset[type[ast.AST]]:
+    """Return the kinds of a node and the nodes inside it, found once."""
+    found: frozenset[type[ast.AST]] | None = node.__dict__.get("concompare_kinds")
+    if found is None:
+        found = node.__dict__["concompare_kinds"] = frozenset(map(type, nodes_in(node)))
+    return found
+
+
+def children_of(node: ast.AST) -> list[ast.AST]:
+    """Return the nodes that a node holds itself, in their order, but for operators and contexts."""
+    found: list[ast.AST] = []
+    for name in FIELDS[type(node)]:
+        value = getattr(node, name, None)
+        if isinstance(value, list):
+            found += [part for part in value if isinstance(part, ast.AST)]
+        elif isinstance(value, ast.AST):
+            found.append(value)
+    return found
 
 
 def stored(target: ast.AST) -> set[str]:
     """Return the names that an assignment target binds."""
-    return {node.id for node in ast.walk(target) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    return {node.id for node in nodes_in(target) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
 
 
 def parameters(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> list[str]:
@@ -340,7 +434,7 @@ def free_names(node: ast.AST) -> dict[str, int]:
     body: list[ast.AST] = [node.body] if isinstance(node, ast.Lambda) else list(node.body)
     walk = Walk()
     walk.nodes(body)
-    declared = {name for part in body for inner in ast.walk(part) for name in declared_names(inner)}
+    declared = {name for part in body for inner in nodes_in(part) for name in declared_names(inner)}
     local = (set(walk.flow.written) - declared) | set(parameters(node))
     collected = Walk()
     collected.write = lambda name, line: None  # type: ignore[method-assign]
@@ -360,18 +454,35 @@ def is_open(node: ast.AST) -> bool:
 
 def may_swallow(node: ast.AST) -> bool:
     """Tell whether a context may swallow an exception raised inside it, as far as its name shows."""
-    words = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
-    words |= {part.attr for part in ast.walk(node) if isinstance(part, ast.Attribute)}
+    words = {part.id for part in nodes_in(node) if isinstance(part, ast.Name)}
+    words |= {part.attr for part in nodes_in(node) if isinstance(part, ast.Attribute)}
     return bool(words & {"suppress", "raises", "ExitStack"})
 
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 
+def copied(node: Node, instead: Callable[[ast.AST], ast.AST | None] = lambda node: None) -> Node:
+    """Return a copy of a tree, without what was remembered for its nodes.
+
+    Args:
+        node: The tree.
+        instead: What stands in a node's place, or None for a copy of the node.
+    """
+    found = instead(node)
+    if found is not None:
+        return found  # type: ignore[return-value]
+    made = type(node).__new__(type(node))
+    for name, value in node.__dict__.items():
+        if isinstance(value, ast.AST):
+            setattr(made, name, copied(value, instead))
+        elif isinstance(value, list):
+            setattr(made, name, [copied(part, instead) if isinstance(part, ast.AST) else part for part in value])
+        elif not name.startswith("concompare_"):
+            setattr(made, name, value)
+    return made
+
+
 def as_read(target: ast.expr) -> ast.expr:
     """Return an assignment target as the expression that reads it."""
-    made = copy.deepcopy(target)
-    for part in ast.walk(made):
-        if isinstance(part, (ast.Name, ast.Tuple, ast.List, ast.Starred, ast.Subscript, ast.Attribute)):
-            part.ctx = ast.Load()
-    return made
+    return copied(target, lambda node: ast.Load() if isinstance(node, (ast.Store, ast.Del)) else None)

@@ -145,7 +145,7 @@ def prints(splitter: Splitter, head: Sequence[ast.AST]) -> bool:
 
 def has_alias(tail: Sequence[ast.stmt]) -> bool:
     """Tell whether the tail repeats or checks something, which an inner loop does not do."""
-    return any(isinstance(part, (Alias, Check)) for statement in tail for part in ast.walk(statement))
+    return any(isinstance(part, (Alias, Check)) for statement in tail for part in names.nodes_in(statement))
 
 
 def can_walk_again(splitter: Splitter, node: ast.expr) -> bool:

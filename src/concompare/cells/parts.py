@@ -18,8 +18,8 @@ REACH = MADE + "reach"
 END = MADE + "end"
 Statements = list[ast.stmt]
 SIMPLE = (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Expr, ast.Assert, ast.Raise)
-WORTH = (ast.Call, ast.BinOp, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.JoinedStr)
-ALIASES = (ast.Name, ast.Attribute, ast.Subscript, ast.expr_context, ast.Slice, ast.UnaryOp, ast.unaryop)
+WORTH = frozenset({ast.Call, ast.BinOp, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.JoinedStr})
+ALIASES = frozenset({ast.Name, ast.Attribute, ast.Subscript, ast.Slice, ast.UnaryOp, ast.Constant})
 MOVE = "Move the running part to its own statement after the heavy call"
 COPIES = "Workers would each change their own copy; return the new value and store it in the loop"
 PURE = "Run with --assume-pure if it changes nothing; results are then checked against the plain loop"
@@ -213,7 +213,7 @@ def loaded(name: str, node: ast.AST) -> ast.expr:
 
 def flattened(statements: Sequence[ast.stmt]) -> list[ast.AST]:
     """Return every node of the statements."""
-    return [part for statement in statements for part in ast.walk(statement)]
+    return [part for statement in statements for part in names.nodes_in(statement)]
 
 
 def is_still(node: ast.expr) -> bool:
@@ -227,11 +227,13 @@ def is_alias(statement: ast.stmt) -> bool:
     """Tell whether a statement only gives a name to a part of something."""
     if not isinstance(statement, ast.Assign) or isinstance(statement.value, ast.Constant):
         return False
-    return all(isinstance(part, (*ALIASES, ast.Constant)) for part in ast.walk(statement.value))
+    return names.kinds_in(statement.value) <= ALIASES
 
 
 def escapes(statement: ast.stmt) -> bool:
     """Tell whether a statement may leave the iteration by `break` or `continue`."""
+    if not names.kinds_in(statement) & {ast.Break, ast.Continue}:
+        return False
     stack: list[ast.AST] = [statement]
     while stack:
         node = stack.pop()
@@ -240,13 +242,15 @@ def escapes(statement: ast.stmt) -> bool:
         if isinstance(node, (ast.For, ast.AsyncFor, ast.While)):
             stack += node.orelse
         elif not isinstance(node, (*names.FUNCTIONS, ast.ClassDef)):
-            stack += ast.iter_child_nodes(node)
+            stack += names.children_of(node)
     return False
 
 
 def works(node: ast.AST) -> bool:
     """Tell whether code calls anything that may be worth a worker."""
-    for part in ast.walk(node):
+    if ast.Call not in names.kinds_in(node):
+        return False
+    for part in names.nodes_in(node):
         if isinstance(part, ast.Call):
             func = part.func
             if isinstance(func, ast.Name) and func.id not in known.CHEAP:
@@ -286,7 +290,7 @@ def without(statements: Sequence[ast.stmt], unwanted: Callable[[ast.stmt], bool]
         if unwanted(part):
             continue
         if isinstance(part, ast.If) and any(
-            isinstance(inner, ast.stmt) and unwanted(inner) for inner in ast.walk(part)
+            isinstance(inner, ast.stmt) and unwanted(inner) for inner in names.nodes_in(part)
         ):
             body, orelse = without(part.body, unwanted), without(part.orelse, unwanted)
             part = located(ast.If(part.test, body or [located(ast.Pass(), part)], orelse), part)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -48,6 +48,8 @@ class Analyzer:
         self.depth = 0
         self.certain = False
         self.captured: set[str] = set()
+        self.followed: dict[int, tuple[ast.Call, Value, Reading]] | None = None
+        self.settled = False
 
     @contextmanager
     def fresh(self) -> Iterator[Reading]:
@@ -62,10 +64,8 @@ class Analyzer:
         """Return what the statements or expressions read and do."""
         with self.fresh() as reading:
             for node in nodes:
-                if isinstance(node, ast.stmt):
-                    self.statement(node)
-                else:
-                    self.value(node)
+                follow: Callable[..., Any] = self.statement if isinstance(node, ast.stmt) else self.value
+                follow(node)
         return reading
 
     def effect(
@@ -122,11 +122,11 @@ class Analyzer:
         if node is None:
             return NOTHING
         self.line = getattr(node, "lineno", self.line)
-        method = getattr(self, "_on_" + type(node).__name__, None)
+        method = getattr(self, names.METHODS[type(node)], None)
         if method is not None:
             result: Value = method(node)
             return result
-        return Value(inside=joined(self.value(child) for child in ast.iter_child_nodes(node)).all)
+        return Value(inside=joined(self.value(child) for child in names.children_of(node)).all)
 
     def _on_Constant(self, node: ast.Constant) -> Value:
         return NOTHING
@@ -234,7 +234,15 @@ class Analyzer:
     _on_ListComp = _on_SetComp = _on_GeneratorExp = _on_DictComp = comprehension
 
     def _on_Call(self, node: ast.Call) -> Value:
-        return calls.call(self, node)
+        if self.place or self.followed is None:
+            return calls.call(self, node)
+        found = self.followed.get(id(node)) if self.settled else None
+        if found is None:
+            with self.fresh() as reading:
+                value = calls.call(self, node)
+            found = self.followed[id(node)] = (node, value, reading)
+        self.reading.add(found[2])
+        return found[1]
 
     def operators(self, node: ast.AST, operands: Value) -> None:
         """Follow the operators that the user's own classes define."""
@@ -426,7 +434,7 @@ class Analyzer:
     def _do_Match(self, node: ast.Match) -> None:
         found = self.value(node.subject)
         for case in node.cases:
-            for part in ast.walk(case.pattern):
+            for part in names.nodes_in(case.pattern):
                 if isinstance(part, ast.expr):
                     self.value(part)
             for name in names.writes(case.pattern):

@@ -49,7 +49,7 @@ def refuse_restless(world: World, loop: Loop, used: Iterable[str]) -> None:
     for name in () if of_cell else {*used, *names.reads(*loop.items)}:
         definition = world.definitions.get(name)
         if isinstance(definition, ast.AST) and world.object(name) is MISSING:
-            words = {part.id for part in ast.walk(definition) if isinstance(part, ast.Name)}
+            words = {part.id for part in names.nodes_in(definition) if isinstance(part, ast.Name)}
             found = next((kind for kind in kinds if isinstance(kind, type) and kind.__name__ in words), found)
         else:
             own = name in used

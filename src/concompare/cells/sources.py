@@ -35,7 +35,8 @@ def parsed(source: str, filename: str, first_line: int) -> ast.Module:
         raise
     assert isinstance(tree, ast.Module)
     for statement in tree.body:
-        if not isinstance(statement, (*names.FUNCTIONS, ast.ClassDef)):
+        waits = names.kinds_in(statement) & {ast.Await, ast.AsyncFor, ast.AsyncWith, ast.comprehension}
+        if waits and not isinstance(statement, (*names.FUNCTIONS, ast.ClassDef)):
             for node in outside_functions(statement):
                 walks = isinstance(node, ast.comprehension) and node.is_async
                 if walks or isinstance(node, (ast.Await, ast.AsyncFor, ast.AsyncWith)):
@@ -52,7 +53,7 @@ def outside_functions(statement: ast.AST) -> list[ast.AST]:
         node = stack.pop()
         found.append(node)
         if not isinstance(node, names.FUNCTIONS):
-            stack += ast.iter_child_nodes(node)
+            stack += names.children_of(node)
     return found
 
 
@@ -63,7 +64,7 @@ def nothing_found(tree: ast.Module) -> CellRefused:
             return CellRefused(
                 "a `while` loop has no items to share out. Write it as a `for` loop over them.", statement.lineno
             )
-        for node in ast.walk(statement):
+        for node in names.nodes_in(statement):
             if isinstance(node, ast.For) and not isinstance(statement, (*names.FUNCTIONS, ast.ClassDef)):
                 kind = f"`{type(statement).__name__.lower()}`"
                 return CellRefused(f"the loop is inside {kind}. Put it at the top of the cell.", node.lineno)

@@ -242,7 +242,7 @@ class Splitter(Judge):
 
     def names_parts(self, node: ast.If) -> bool:
         """Tell whether an `if` gives names to parts of the notebook's objects, which the tail repeats."""
-        inside = [part for part in ast.walk(node) if isinstance(part, ast.Assign)]
+        inside = [part for part in names.nodes_in(node) if isinstance(part, ast.Assign)]
         return any(is_alias(part) and self.alias_matters(part) for part in inside)
 
     def into_head(self, statement: ast.stmt) -> tuple[list[ast.stmt], list[ast.stmt]]:
@@ -251,7 +251,8 @@ class Splitter(Judge):
         self.take(reading)
         self.did_work = self.did_work or works(statement)
         self.given |= names.writes(statement)
-        for part in ast.walk(statement):
+        special = names.kinds_in(statement) & {ast.withitem, ast.GeneratorExp}
+        for part in names.nodes_in(statement) if special else ():
             if isinstance(part, ast.withitem) and isinstance(part.optional_vars, ast.Name):
                 text = f"`{part.optional_vars.id}` is a file of the workers: processes do not give it back"
                 self.world.notes |= {text: None} if names.is_open(part.context_expr) else {}
@@ -283,7 +284,7 @@ class Splitter(Judge):
     def reason_of_place(self, statement: ast.stmt) -> Reason | None:
         """Return why a statement cannot be moved before the tail statements that come first."""
         written = names.writes(statement)
-        deleted = names.flow_of([statement], sure=written).deleted
+        deleted = names.facts_of(statement).deletes
         for name in sorted(deleted):
             if isinstance(statement, ast.Delete) and any(
                 isinstance(part, ast.Name) and part.id in self.loop.bound for part in statement.targets
@@ -373,7 +374,7 @@ class Splitter(Judge):
         if hoister.lost or not hoister.head:
             found = hoister.lost or (reason if works(statement) else None)
             self.lost += [found] if found is not None else []
-        return hoister.head, [made]
+        return hoister.head, [made if hoister.head else statement]
 
     def decide_in_tail(self, node: ast.If, reason: Reason) -> tuple[list[ast.stmt], list[ast.stmt]]:
         """Keep an `if` in the tail whose condition depends on the items before, but for the expressions in it."""

@@ -188,7 +188,7 @@ def walk(an: Analyzer, function: Any, definition: names.FunctionNode, summary: S
         body = [ast.copy_location(ast.Return(definition.body), definition.body)]
     else:
         body = definition.body
-    declared = {part for node in ast.walk(definition) for part in names.declared_names(node)}
+    declared = {part for node in names.nodes_in(definition) for part in names.declared_names(node)}
     for local in names.writes(*body) - declared:
         child.local[local] = NOTHING
     for parameter in summary.parameters:
@@ -203,7 +203,7 @@ def walk(an: Analyzer, function: Any, definition: names.FunctionNode, summary: S
     initial = dict(child.local)
     child.captured = {
         name
-        for node in ast.walk(definition)
+        for node in names.nodes_in(definition)
         if isinstance(node, names.FUNCTIONS) and node is not definition
         for name in names.free_names(node)
     }
@@ -299,7 +299,7 @@ def inline_with(an: Analyzer, definition: names.FunctionNode, node: ast.AST, val
         if isinstance(definition.body, list)
         else [ast.copy_location(ast.Return(definition.body), definition.body)]
     )
-    declared = {part for piece in ast.walk(definition) for part in names.declared_names(piece)}
+    declared = {part for piece in names.nodes_in(definition) for part in names.declared_names(piece)}
     local = (set(names.parameters(definition)) | names.writes(*body)) - declared
     args = definition.args
     shared = {arg.arg for arg in (args.vararg, args.kwarg) if arg is not None}

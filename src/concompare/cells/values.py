@@ -81,15 +81,21 @@ class Reading:
     roots: set[str] = field(default_factory=set)
     effects: list[Effect] = field(default_factory=list)
 
+    def add(self, other: Reading) -> None:
+        """Add what other code reads and does."""
+        self.names |= other.names
+        self.called |= other.called
+        self.roots |= other.roots
+        self.effects += other.effects
+
 
 def joined(values: Iterable[Value]) -> Value:
     """Return the value that may be any of these."""
+    found = [value for value in values if value.own or value.inside]
+    if len(found) < 2:
+        return found[0] if found else NOTHING
     own: frozenset[str] = frozenset()
-    inside: frozenset[str] = frozenset()
-    for value in values:
-        own |= value.own
-        inside |= value.inside
-    return Value(own, inside)
+    return Value(own.union(*[value.own for value in found]), own.union(*[value.inside for value in found]))
 
 
 def unwound(value: Value) -> Value:

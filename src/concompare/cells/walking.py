@@ -78,7 +78,7 @@ def kind_of_name(world: World, name: str) -> Any:
 
 def is_lazy(world: World, node: ast.expr) -> bool:
     """Tell whether an iterable may compute its items only as they are taken."""
-    for part in ast.walk(node):
+    for part in names.nodes_in(node):
         if isinstance(part, ast.GeneratorExp):
             return True
         if isinstance(part, ast.Name):
@@ -90,7 +90,7 @@ def is_lazy(world: World, node: ast.expr) -> bool:
                 return True
             definition = world.definitions.get(part.id)
             if definition is not None and any(
-                isinstance(inner, (ast.Yield, ast.YieldFrom, ast.GeneratorExp)) for inner in ast.walk(definition)
+                isinstance(inner, (ast.Yield, ast.YieldFrom, ast.GeneratorExp)) for inner in names.nodes_in(definition)
             ):
                 return True
     return False
@@ -99,7 +99,7 @@ def is_lazy(world: World, node: ast.expr) -> bool:
 def refuse_reuse(world: World, loop: Loop, nodes: list[ast.expr]) -> None:
     """Refuse items that change when the next one is made: all are made before the last tail is replayed."""
     for node in nodes:
-        for part in ast.walk(node):
+        for part in names.nodes_in(node):
             if isinstance(part, ast.Call) and called(world, part.func) == "itertools.groupby":
                 text = "a group of `groupby` is gone once the next one is taken"
                 remedy = "Walk [(k, list(g)) for k, g in groupby(...)]"
@@ -123,15 +123,17 @@ def called(world: World, func: ast.expr) -> str:
 
 def given_again(definition: ast.FunctionDef) -> str | None:
     """Return the name of an object that a generator gives more than once while changing it, or None."""
-    changed = {root for part in ast.walk(definition) for root in [changed_name(part)] if root is not None}
-    loops = [part for part in ast.walk(definition) if isinstance(part, (ast.For, ast.While))]
-    gives = [part for part in ast.walk(definition) if isinstance(part, ast.Yield) and isinstance(part.value, ast.Name)]
+    changed = {root for part in names.nodes_in(definition) for root in [changed_name(part)] if root is not None}
+    loops = [part for part in names.nodes_in(definition) if isinstance(part, (ast.For, ast.While))]
+    gives = [
+        part for part in names.nodes_in(definition) if isinstance(part, ast.Yield) and isinstance(part.value, ast.Name)
+    ]
     for part in gives:
         assert isinstance(part.value, ast.Name)
         name = part.value.id
         if name not in changed:
             continue
-        inside = [loop for loop in loops if any(inner is part for inner in ast.walk(loop))]
+        inside = [loop for loop in loops if any(inner is part for inner in names.nodes_in(loop))]
         if inside and name not in names.writes(
             *inside[-1].body, *([inside[-1].target] if isinstance(inside[-1], ast.For) else [])
         ):

@@ -239,7 +239,7 @@ def definitions_in(text: str) -> dict[tuple[int, str], list[Definition]]:
         tree = ast.parse(text)
     except SyntaxError:
         return found
-    for node in ast.walk(tree):
+    for node in names.nodes_in(tree):
         if isinstance(node, ast.Lambda):
             found.setdefault((node.lineno, "<lambda>"), []).append(node)
         elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
@@ -255,7 +255,7 @@ def same_code(node: Definition, code: types.CodeType) -> bool:
     if set(names.parameters(node)) != local:
         return False
     known_names = set(code.co_names) | set(code.co_varnames) | set(code.co_freevars) | set(code.co_cellvars)
-    loaded = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+    loaded = {part.id for part in names.nodes_in(node) if isinstance(part, ast.Name)}
     inner = [constant for constant in code.co_consts if isinstance(constant, types.CodeType)]
     while inner:
         part = inner.pop()
@@ -267,7 +267,7 @@ def same_code(node: Definition, code: types.CodeType) -> bool:
 def dir_of(node: ast.AST) -> list[str]:
     """Return the names that definitions and imports inside a function bind."""
     found = ["__module__", "__qualname__", "__name__", "__annotations__", "AssertionError"]
-    for part in ast.walk(node):
+    for part in names.nodes_in(node):
         if isinstance(part, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             found.append(part.name)
         elif isinstance(part, ast.alias):
@@ -283,8 +283,8 @@ def dir_of(node: ast.AST) -> list[str]:
 
 def attributes_of(node: ast.AST) -> set[str]:
     """Return the attribute names used inside a function."""
-    found = {part.attr for part in ast.walk(node) if isinstance(part, ast.Attribute)}
-    for part in ast.walk(node):
+    found = {part.attr for part in names.nodes_in(node) if isinstance(part, ast.Attribute)}
+    for part in names.nodes_in(node):
         if isinstance(part, (ast.MatchAs, ast.MatchStar)) and part.name:
             found.add(part.name)
         elif isinstance(part, (ast.Global, ast.Nonlocal)):
