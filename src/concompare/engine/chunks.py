@@ -17,7 +17,7 @@ FLOOR = 0.002
 GROWTH = 16
 """A chunk is at most so many times the largest before it, so that one fast item does not decide."""
 
-LARGEST_MESSAGE = 8 * 2**20
+LARGEST_MESSAGE = 4 * 2**20
 """Bytes aimed at, at the most, for the items of one message and their results."""
 
 COSTS, COSTS_AT_THE_END = 10, 3
@@ -28,6 +28,12 @@ MOST_UNCOUNTED = 20_000
 
 PLENTY = 256
 """Items per worker from which there are plenty."""
+
+LEAST = 0.00025
+"""Seconds of work that pay for a message between processes of one machine."""
+
+PER_WORKER = 4
+"""Messages per worker, at least, into which work goes that is worth them: whoever is late leaves some to the others."""
 
 FIRST_BULK = 16
 """Items of the very first messages when there are plenty."""
@@ -61,6 +67,7 @@ class Chunker:
         fixed: Items per message where the user or the backend says so.
         cost: Seconds that a message costs by itself, where that was measured.
         bulk: Items of the very first messages when there are plenty.
+        expected: Mean seconds of an item in an earlier pass of the same function, 0 where there was none.
     """
 
     workers: int
@@ -68,6 +75,7 @@ class Chunker:
     fixed: int | None = None
     cost: float = 0.0
     bulk: int = FIRST_BULK
+    expected: float = 0.0
     taken: int = 0
     largest: int = 0
     measured: int = 0
@@ -81,8 +89,11 @@ class Chunker:
 
     @property
     def item_seconds(self) -> float | None:
-        """Return the mean time of an item so far, recent ones counting more; None before the first answer."""
-        return self.seconds / self.measured if self.measured else None
+        """Return the mean time of an item so far, recent ones counting more; before the first answer what is expected.
+
+        None where nothing is known.
+        """
+        return self.seconds / self.measured if self.measured else self.expected or None
 
     @property
     def each(self) -> bool:
@@ -126,11 +137,19 @@ class Chunker:
             size = min(size, MOST_UNCOUNTED)
         else:
             share = (self.count - self.taken) / (2 * self.workers)
-            least = min(FLOOR / mean, self.count / (2 * self.workers))
+            least = min(FLOOR / mean, self.count / self.messages(mean))
             size = max(share, least) if mean < TINY else min(size, share)
             size = max(size, COSTS_AT_THE_END * self.cost / mean)
+        if not self.measured:
+            most = MOST_AT_FIRST if self.count is None else self.count / self.messages(mean)
+            return max(1, math.floor(min(size, most, LARGEST_MESSAGE / (self.item_bytes or 1))))
         if not self.cost:  # else a worker gives back what takes too long
             size = min(size, GROWTH * max(self.largest, 1))
         if self.item_bytes > 0:
             size = min(size, LARGEST_MESSAGE / self.item_bytes)
         return max(1, math.floor(size))
+
+    def messages(self, mean: float) -> float:
+        """Return into how many messages at least the work should go that the count of items comes to."""
+        assert self.count is not None
+        return self.workers * min(max(1.0, self.count * mean / (self.workers * LEAST)), PER_WORKER)

@@ -4,25 +4,23 @@
                         ↑                                     │
                         └── lost chunks of a dead worker ─────┘
 
-Everything happens in the calling thread; workers' answers wake it by a queue. An interrupt is acted on between steps.
+Everything happens in the calling thread; workers' answers wake it. An interrupt is acted on between steps.
 """
 
 from __future__ import annotations
 
-import queue
-import time
 from collections.abc import Callable, Iterable, Iterator, Sized
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
 from contextlib import ExitStack, suppress
 from itertools import chain, islice
 from typing import Any
 
 from concompare.engine import output
+from concompare.engine.arrivals import Arrivals
 from concompare.engine.chunks import FIRST_BULK, Chunk, Chunker
 from concompare.engine.deaths import Inquest, is_death
 from concompare.engine.failures import rebuild, short_repr, user_part, with_item
 from concompare.engine.interrupt import Guard, guarded
-from concompare.engine.lines import Lines
 from concompare.engine.order import Order, Settled
 from concompare.engine.outcome import LAST, Outcome, PassOptions
 from concompare.engine.pooling import Pool
@@ -64,13 +62,16 @@ class PassRun:
     ) -> None:
         self.function, self.pool, self.options, self.clock = function, pool, options, clock
         self.items: Iterator[Any] = iter(items)
+        self.listed = items if type(items) is list and not pool.cost else None
         if count is None and isinstance(items, Sized):
             count = len(items)
         self.count = count
         self.chunker = Chunker(pool.workers, count, options.chunk or pool.backend.chunk, pool.cost)
         self.transport = Transport(pool, function) if not pool.shares_objects else None
+        if self.transport is not None and pool.near:
+            self.chunker.expected, self.chunker.item_bytes = pool.means.get(self.transport.shipment.key, (0.0, 0.0))
         self.inquest = Inquest(pool, options, clock)
-        self.arrivals: queue.SimpleQueue[tuple[Future[Any], Chunk] | None] = queue.SimpleQueue()
+        self.arrivals = Arrivals()
         self.flying: dict[Future[Any], Chunk] = {}
         self.again: list[Chunk] = []
         self.outcome = Outcome()
@@ -98,7 +99,7 @@ class PassRun:
         LAST[:] = [self.outcome]
         with ExitStack() as stack:
             guard = stack.enter_context(guarded())
-            guard.wake = self.wake
+            guard.wake = self.arrivals.wake
             if self.pool.shares_objects:
                 stack.enter_context(output.routed())
                 if self.options.seed is not None:
@@ -106,7 +107,7 @@ class PassRun:
             if self.options.timeline and self.pool.idents and can_sample():
                 self.sampler = Sampler(self.pool.idents)
             if self.transport is not None:
-                self.lines = self.pool.direct_lines()
+                self.arrivals.lines = self.pool.direct_lines()
             self.began = self.looked = self.clock()
             try:
                 self.loop(guard)
@@ -135,34 +136,18 @@ class PassRun:
                 break
             if self.halt and self.done_before_error():
                 break
-            arrival = self.next_arrival(self.options.pause(self.clock() - self.began, PROGRESS))
+            arrival = self.arrivals.next(self.options.pause(self.clock() - self.began, PROGRESS))
             guard.check()
             while arrival is not None:
                 self.settle(*arrival)
-                arrival = self.next_arrival(None)
+                if not self.halt and self.count is not None:  # no worker waits while other answers are looked at
+                    self.fill(guard)
+                arrival = self.arrivals.next()
             self.order.release(guard)
             self.look()
             if self.outcome.stopped:
                 self.abandon(0.0 if self.stopped else PATIENCE)
                 break
-
-    def next_arrival(self, timeout: float | None) -> tuple[Future[Any], Chunk] | None:
-        """Return what has arrived, after a wait of at most that many seconds, or None."""
-        try:
-            if timeout is None:
-                return self.arrivals.get_nowait()
-            if self.lines is None:
-                return self.arrivals.get(timeout=timeout)
-            self.lines.pump(timeout if self.arrivals.empty() else 0.0)
-            return self.arrivals.get_nowait()
-        except queue.Empty:
-            return None
-
-    def wake(self) -> None:
-        """End a wait for arrivals, from a signal handler."""
-        self.arrivals.put(None)
-        if self.lines is not None:
-            self.lines.wake()
 
     def weigh(self, guard: Guard) -> None:
         """Look at how large the first items are, where messages are dear and the first ones should hold many."""
@@ -184,7 +169,8 @@ class PassRun:
 
     def fill(self, guard: Guard) -> None:
         """Send chunks until every worker has one to do and one to do next, or just one while nothing is known."""
-        limit = self.pool.workers * (2 if self.chunker.measured or self.chunker.largest == 1 else 1)
+        known = self.chunker.item_seconds is not None or self.chunker.largest == 1
+        limit = self.pool.workers * (2 if known else 1)
         while len(self.flying) < limit and not self.halt:
             chunk = self.next_chunk(guard)
             if chunk is None:
@@ -204,8 +190,12 @@ class PassRun:
         if self.count is None and self.flying and self.next_item - self.order.released > ahead:
             return None
         each, size = self.chunker.each, self.chunker.next()
-        with guard.user_code():
-            items = list(islice(self.items, size))
+        if self.listed is not None:
+            at = self.next_item - self.options.first
+            items: list[Any] = self.listed[at : at + size]
+        else:
+            with guard.user_code():
+                items = list(islice(self.items, size))
         if len(items) < size:
             self.exhausted = True
             if not items:
@@ -229,7 +219,7 @@ class PassRun:
         chunk.sent = self.clock()
         future = self.submit(chunk)
         self.flying[future] = chunk
-        future.add_done_callback(lambda done: self.arrivals.put((done, chunk)))
+        future.add_done_callback(lambda done: self.arrivals.put(done, chunk))
 
     def submit(self, chunk: Chunk) -> Future[Any]:
         """Hand a chunk to the executor, in a fresh pool if this one has broken in the meantime."""
@@ -250,7 +240,8 @@ class PassRun:
                 )
             request = self.transport.request(chunk, self.options)
             chunk.packing = self.clock() - chunk.sent
-            return executor.submit(run, request) if self.lines is None else self.lines.submit(run, request)
+            lines = self.arrivals.lines
+            return executor.submit(run, request) if lines is None else lines.submit(run, request)
         except Exception as error:
             if not is_death(error):
                 raise
@@ -399,7 +390,7 @@ class PassRun:
             self.inquest.reopen()
         if self.transport is not None and not lasting:
             self.transport = Transport(self.pool, self.function)
-            self.lines = self.pool.direct_lines()
+            self.arrivals.lines = self.pool.direct_lines()
         for chunk, index, death in verdicts:
             self.settled_by_death(chunk, index, death)
         self.again = sorted([*again, *self.again], key=lambda chunk: (chunk.alone, chunk.first))
@@ -425,12 +416,7 @@ class PassRun:
             patience: Seconds that running calls get to end by themselves, which saves the pool.
         """
         self.halt = self.abandoned = True
-        end = time.monotonic() + patience
-        while (
-            self.lines is not None and (left := end - time.monotonic()) > 0 and any(not f.done() for f in self.flying)
-        ):
-            self.lines.pump(left)
-        wait(self.flying, 0.0 if self.lines is not None else patience)
+        self.arrivals.wait_for(self.flying, patience)
         for future, chunk in list(self.flying.items()):
             if future.done() and future.exception() is None and future.result().problem is None:
                 self.settle(future, chunk)
@@ -452,7 +438,6 @@ class PassRun:
             spans[by_number[message.worker]].append((message.received, message.returned))
         return spans
 
-    lines: Lines | None = None
     unstoppable: tuple[str, ...] = ()
     sampler: Sampler | None = None
 
@@ -490,4 +475,6 @@ class PassRun:
         )
         self.sampler = None
         if self.transport is not None:
+            if self.chunker.measured:
+                self.pool.remember(self.transport.shipment.key, self.chunker.item_seconds, self.chunker.item_bytes)
             self.transport.close()

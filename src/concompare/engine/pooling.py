@@ -26,6 +26,7 @@ from concompare.engine.shipping import surroundings
 from concompare.errors import BackendUnavailable
 from concompare.outpost import nothing
 from concompare.parcels import let_go
+from concompare.worker import FUNCTIONS_KEPT
 from concompare.workplace import BOARD, begin, linger, meet
 
 IDLE = 300.0
@@ -72,6 +73,7 @@ class Pool:
         self.lines: Lines | None = None
         self.tried_lines = False
         self.wanted: dict[str, float] = {}
+        self.means: dict[str, tuple[float, float]] = {}
 
     @property
     def near(self) -> bool:
@@ -150,6 +152,12 @@ class Pool:
                 name = self.backend.name
                 self.lines = open_lines(self.executor, self.folder, self.workers, name, close_pools, guard.check)
         return self.lines
+
+    def remember(self, key: str, seconds: float | None, item_bytes: float) -> None:
+        """Keep the mean seconds and bytes of a function's items for its next pass."""
+        while len(self.means) >= FUNCTIONS_KEPT:
+            del self.means[next(iter(self.means))]
+        self.means[key] = seconds or 0.0, item_bytes
 
     def start(self) -> Start:
         """Return what each worker process runs first."""
