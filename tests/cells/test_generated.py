@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, seed, settings
 
 from concompare.errors import CellRefused
-from tests.cells import grammar, plainly
+from tests.cells import grammar, notebook, plainly
 
 EXAMPLES = int(os.environ.get("CONCOMPARE_CELLS", "300"))
 """`make generated` sets 20000."""
@@ -18,7 +18,7 @@ def generated(tally: plainly.Tally, cell: str) -> None:
     if not is_python(cell):
         return
     tally.generated += 1
-    setup = grammar.setup_of(cell)
+    setup = notebook.setup_of(cell)
     for how in ("threads", "processes"):
         try:
             lifted = plainly.run_lifted(cell, setup, how, seed=len(cell))
