@@ -1,0 +1,219 @@
+"""Direct lines to worker processes: what is sent arrives whole, whoever dies, and nothing hangs."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from concompare import backends, engine, serving
+from concompare.engine import lines as room
+from concompare.engine.chunks import LARGEST_MESSAGE, MOST_AT_FIRST, PER_WORKER, Chunker
+from concompare.engine.lines import Line, Lines
+from concompare.serving import HEAD
+
+pytestmark = pytest.mark.skipif(not serving.possible(), reason="this system has no Unix sockets")
+
+
+@pytest.fixture
+def lines(tmp_path: Path) -> Iterator[Lines]:
+    """A line to a thread that serves as workers do (one only: the turnstile is for processes)."""
+    with ThreadPoolExecutor(1) as executor:
+        opened = Lines(tmp_path, 1)
+        opened.open(executor, lambda: None)
+        yield opened
+        opened.close()
+
+
+def wait_for(lines: Lines, *futures: Future[Any]) -> None:
+    for _ in range(200):
+        if all(future.done() for future in futures):
+            return
+        lines.pump(0.1)
+    raise AssertionError("no answer in 20 s")
+
+
+def test_calls_and_their_errors_come_back_to_their_futures(lines: Lines) -> None:
+    good, bad = lines.submit(pow, 2, 10), lines.submit(int, "x")
+    wait_for(lines, good, bad)
+    assert good.result() == 1024
+    assert isinstance(bad.exception(), ValueError)
+
+
+def test_large_messages_both_ways_at_once_do_not_wait_for_each_other(lines: Lines) -> None:
+    """Each is larger than any pipe or socket holds, and four are under way while nobody reads."""
+    sent = [bytes([number]) * (5 * 2**20) for number in range(4)]
+    futures = [lines.submit(bytes.upper, data) for data in sent]
+    wait_for(lines, *futures)
+    assert [future.result() for future in futures] == [data.upper() for data in sent]
+
+
+def test_an_answer_that_cannot_be_pickled_is_an_error_and_not_a_silence(lines: Lines) -> None:
+    future = lines.submit(threading.Lock)
+    wait_for(lines, future)
+    assert "pickle" in str(future.exception())
+
+
+def test_an_error_that_cannot_be_rebuilt_arrives_in_words() -> None:
+    class Odd(Exception):
+        def __init__(self, one: int, two: int) -> None:
+            super().__init__(f"{one} and {two}")
+
+    error = pickle.loads(serving.packed(Odd(1, 2)))
+    assert str(error) == "Odd: 1 and 2"
+
+
+def test_waking_ends_a_wait(lines: Lines) -> None:
+    threading.Timer(0.05, lines.wake).start()
+    lines.pump(60.0)  # the time limit of tests would end it
+
+
+def test_answers_are_put_together_from_pieces() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.setblocking(False)
+        line = Line(ours)
+        data = HEAD.pack(7, 5, False) + b"hello" + HEAD.pack(8, 0, True) + HEAD.pack(9, 3, False) + b"end"
+        got = []
+        for at in range(0, len(data), 4):
+            theirs.sendall(data[at : at + 4])
+            got += [(number, failed, bytes(body)) for number, failed, body in line.receive()]
+        assert [entry[:2] for entry in got] == [(7, False), (8, True), (9, False)]
+        assert (got[0][2], got[2][2]) == (b"hello", b"end")
+        theirs.sendall(HEAD.pack(10, 5, False) + b"he")
+        theirs.close()
+        with pytest.raises(EOFError):
+            line.receive()
+
+
+def test_whoever_is_under_way_fails_when_a_worker_ends(lines: Lines) -> None:
+    done = lines.submit(len, "abc")
+    wait_for(lines, done)
+    lines.lines[0].end.shutdown(socket.SHUT_RDWR)
+    lost: Future[Any] = Future()
+    lines.calls[99] = lost
+    wait_for(lines, lost)
+    assert isinstance(lost.exception(), BrokenProcessPool)
+    with pytest.raises(BrokenProcessPool):
+        lines.submit(len, "abc")
+
+
+def test_a_pass_goes_by_the_lines_and_the_executor_is_asked_nothing() -> None:
+    with engine.lease(backends.find("processes"), 2, fresh=True) as pool:
+        engine.run_pass(abs, range(3), pool)
+        assert pool.lines is not None
+        asked: list[Any] = []
+        pool.executor.submit = lambda *call: asked.append(call)  # type: ignore[union-attr, method-assign]
+        assert engine.run_pass(abs, range(-500, 0), pool).values == list(range(500, 0, -1))
+        assert not asked
+        assert pool.lines.number > 2
+
+
+@pytest.mark.parametrize("name", ["processes", "fork", "loky"])
+def test_without_unix_sockets_the_executor_does_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "possible", lambda: False)
+    with engine.lease(backends.find(name), 2, fresh=True) as pool:
+        assert engine.run_pass(abs, range(-500, 0), pool).values == list(range(500, 0, -1))
+        assert pool.lines is None
+
+
+def test_workers_that_do_not_open_their_line_leave_the_pool_usable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "serve", len)  # returns at once
+    with engine.lease(backends.find("processes"), 2, fresh=True) as pool:
+        assert engine.run_pass(abs, range(-500, 0), pool).values == list(range(500, 0, -1))
+        assert pool.lines is None
+
+
+def test_without_room_in_shared_memory_large_items_go_down_the_line() -> None:
+    items = [bytes([number]) * (LARGEST_MESSAGE // 2) for number in range(8)]
+    with engine.lease(backends.find("processes"), 2, fresh=True) as pool:
+        engine.run_pass(len, items[:1], pool)
+        pool.arena.limit = pool.arena.total
+        pool.arena.free.clear()
+        assert engine.run_pass(bytes.swapcase, items, pool).values == [item.swapcase() for item in items]
+        assert pool.arena.total == pool.arena.limit
+
+
+def test_a_worker_that_dies_while_it_waits_for_work_is_replaced() -> None:
+    with engine.lease(backends.find("processes"), 2) as pool:
+        engine.run_pass(abs, range(3), pool)
+        os.kill(pool.processes[0].pid, signal.SIGKILL)
+        pool.processes[0].join(10)
+        assert engine.run_pass(abs, range(-500, 0), pool).values == list(range(500, 0, -1))
+    engine.close_pools()
+
+
+@pytest.mark.parametrize("name", ["processes", "fork", "loky"])
+def test_a_script_that_leaves_its_pools_open_ends(name: str) -> None:
+    script = f"""
+import concompare
+if __name__ == "__main__":
+    print(sum(concompare.map(abs, range(100), backend="processes", workers=2)))
+    print(sum(concompare.map(abs, range(100), backend="{name}", workers=2)))
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL
+    )
+    assert (ended.stdout, ended.stderr, ended.returncode) == ("4950\n4950\n", "", 0)
+
+
+# ----------------------------------------------------------------------------- what an earlier pass of a function tells
+
+
+def sizes(chunker: Chunker) -> list[int]:
+    found = []
+    while chunker.count is not None and chunker.taken < chunker.count:
+        found.append(chunker.next())
+    return found
+
+
+def test_what_is_known_to_be_little_goes_in_one_message_per_worker() -> None:
+    assert sizes(Chunker(2, 100, expected=1e-7)) == [50, 50]
+
+
+def test_what_is_known_to_be_tiny_but_much_goes_in_a_few() -> None:
+    """50,000 items of 80 ns are 2 ms for each of two workers, worth four messages of 0.25 ms and more."""
+    assert sizes(Chunker(2, 50_000, expected=80e-9)) == [50_000 // (2 * PER_WORKER)] * 8
+
+
+def test_what_is_known_to_take_long_goes_one_by_one() -> None:
+    assert sizes(Chunker(2, 5, expected=0.5)) == [1] * 5
+
+
+def test_of_an_unknown_number_no_more_than_first_messages_hold_goes_out_before_an_answer() -> None:
+    assert Chunker(2, None, expected=1e-7).next() == MOST_AT_FIRST
+
+
+def test_a_pool_remembers_what_a_function_cost_and_forgets_the_oldest() -> None:
+    with engine.lease(backends.find("processes"), 2, fresh=True) as pool:
+        engine.run_pass(abs, range(5000), pool)
+        (seconds, item_bytes) = next(iter(pool.means.values()))
+        assert 0 < seconds < 1e-4
+        assert item_bytes > 0
+        for number in range(20):
+            pool.remember(str(number), 1.0, 1.0)
+        assert list(pool.means)[-1] == "19"
+        assert len(pool.means) < 10
+
+
+def test_an_interrupted_opening_leaves_no_descriptor_open(tmp_path: Path) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    before = set(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else set()
+    with ThreadPoolExecutor(1) as executor, contextlib.suppress(KeyboardInterrupt):
+        room.open_lines(executor, tmp_path, 1, "test", engine.close_pools, interrupt)
+    after = set(os.listdir("/proc/self/fd")) if before else set()
+    assert len(after) <= len(before)
