@@ -4,7 +4,7 @@
             └─ Guest: a process of the other Python ── orders, answers ──> guest.py, sent as text
 
 Nothing of ours has to be installed there. The function goes as source (`recipes`), items and results as pickles. What
-is timed there is what is timed of threads here: from the first item to the last, with everything at hand.
+is timed there is what a notebook of it would wait for: from the first item to the last, with everything at hand.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from types import TracebackType
 from typing import Any
 
 from concompare import engine, guest
-from concompare.backends.base import Backend, Isolation, Start
+from concompare.backends.base import Backend, Isolation, Start, kill_processes
+from concompare.backends.clusters import ProcessAt
 from concompare.errors import BackendUnavailable, BadOption, CannotShip
 from concompare.recipes import recipe_of
 from concompare.records import Message, Pass
@@ -33,13 +34,24 @@ from concompare.records import Message, Pass
 PATIENCE = 20.0
 """Seconds that another Python may take to start, to load the function, or to end a pass that is over its cap."""
 
+EACH = 2.0
+"""Seconds that each of its processes may take besides."""
+
 MARK = " @ "
 """Between the kind of workers and the Python in a trial's name."""
 
 
+KINDS: dict[str, tuple[str, Isolation]] = {
+    "serial": ("plain loop", "none"),
+    "threads": ("threads", "thread"),
+    "processes": ("processes", "process"),
+}
+"""What is run on another Python, what tables call it, and what its workers share."""
+
+
 @dataclass(frozen=True, slots=True)
 class OtherPython:
-    """Threads of another Python, as a backend.
+    """The plain loop, threads or processes of another Python, as a backend.
 
     Attributes:
         path: Its executable.
@@ -48,14 +60,24 @@ class OtherPython:
 
     path: str
     name: str
-    isolation: Isolation = "thread"
     chunk: int | None = None
     ephemeral: bool = True
 
     @property
+    def kind(self) -> str:
+        """Return which of them it is."""
+        return self.name.partition(MARK)[0]
+
+    @property
+    def isolation(self) -> Isolation:
+        """Return what its workers share with one another."""
+        return KINDS[self.kind][1]
+
+    @property
     def label(self) -> str:
         """Return what tables call it."""
-        return self.name
+        kind, mark, version = self.name.partition(MARK)
+        return KINDS[kind][0] + mark + version
 
     def unavailable(self) -> str | None:
         """Return None: it was asked what it is already."""
@@ -74,7 +96,7 @@ class OtherPython:
 
 
 def find_all(names: Sequence[str]) -> tuple[OtherPython, ...]:
-    """Return the Pythons of these paths, or names such as `3.14t`, each named by its version.
+    """Return what is run on the Pythons of these paths, or names such as `3.14t`, each named by its version.
 
     Raises:
         BadOption: There is no such interpreter, or it does not start.
@@ -83,9 +105,9 @@ def find_all(names: Sequence[str]) -> tuple[OtherPython, ...]:
     for name in dict.fromkeys(names):
         path = executable(name)
         version = version_of(path)
-        taken = {other.name for other in found}
-        label = next(v for v in (short(version), version, path) if f"threads{MARK}{v}" not in taken)
-        found.append(OtherPython(path, f"threads{MARK}{label}"))
+        taken = {other.name.partition(MARK)[2] for other in found}
+        label = next(v for v in (short(version), version, path) if v not in taken)
+        found += [OtherPython(path, f"{kind}{MARK}{label}") for kind in KINDS]
     return tuple(found)
 
 
@@ -143,7 +165,7 @@ class Guest:
     """A process of another Python that runs passes.
 
     Attributes:
-        start_up: Seconds until it was ready, the function loaded.
+        start_up: Seconds until it and its processes were ready.
         got: Its workers.
         python: What it is, as it says.
     """
@@ -154,8 +176,10 @@ class Guest:
         self.loaded: Callable[[Any], Any] | None = None
         self.python: dict[str, Any] = {}
         began = time.perf_counter()
+        self.pids: list[int] = []
+        text = Path(guest.__file__).read_text(encoding="utf-8")
         self.process = subprocess.Popen(
-            [backend.path, "-c", Path(guest.__file__).read_text(encoding="utf-8")],
+            [backend.path, "-c", f"text = __import__('sys').argv[1]\n{guest.MAKE}module.serve(text)", text],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -163,6 +187,8 @@ class Guest:
         )
         try:
             self.python = self.ask({"do": "facts"}, PATIENCE)
+            if backend.kind == "processes":
+                self.pids = self.ask({"do": "open", "workers": workers}, PATIENCE + EACH * workers)["pids"]
         except BaseException:
             self.close()
             raise
@@ -177,7 +203,8 @@ class Guest:
         self.close()
 
     def close(self) -> None:
-        """End the process."""
+        """End the process and those that it started."""
+        kill_processes([ProcessAt(pid) for pid in self.pids])
         self.process.kill()
         self.process.wait()
         for stream in (self.process.stdin, self.process.stdout):
@@ -247,6 +274,7 @@ class Guest:
         self.load(function)
         order = {
             "do": "pass",
+            "kind": self.backend.kind,
             "items": pickled(items),
             "workers": self.got,
             "chunk": options.chunk,
@@ -280,8 +308,8 @@ def pickled(items: Sequence[Any]) -> bytes:
 def record_of(answer: dict[str, Any], count: int, options: engine.PassOptions) -> Pass:
     """Return the record of a pass from what the other Python said of it."""
     messages = tuple(
-        Message(first, ran, worker, start, start, start, end, end, end, cpu=cpu, waited=waited, seconds=seconds)
-        for first, ran, worker, start, end, cpu, waited, seconds in sorted(answer["messages"])
+        Message(first, ran, worker, sent, start, start, end, end, done, cpu=cpu, waited=waited, seconds=seconds)
+        for first, ran, worker, (sent, start, end, done), cpu, waited, seconds in sorted(answer["messages"])
     )
     return Pass(
         items=sum(message.count for message in messages) if answer["stopped"] else count,

@@ -93,7 +93,10 @@ def arms_of(
         if name == "serial":
             found.insert(0, Arm(name, 1, isolation, label))
             continue
-        extra = (MANY * usable,) if asked is None and waits >= WAITING_TASK and isolation in ("thread", "none") else ()
+        if isolation == "none":  # another Python's plain loop
+            found.append(Arm(name, 1, isolation, label))
+            continue
+        extra = (MANY * usable,) if asked is None and waits >= WAITING_TASK and isolation == "thread" else ()
         found += [Arm(name, count, isolation, label) for count in dict.fromkeys((*counts, *extra))]
         crowded = [count for count in counts if count > 1 and count * native > usable] if native > 1 else []
         if name == "threads":

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 import concompare
@@ -21,9 +22,13 @@ HERE = OtherPython(sys.executable, "threads @ here")
 
 
 @pytest.fixture
-def guest() -> Iterator[Guest]:
-    with Guest(HERE, 2) as opened:
+def guest(request: pytest.FixtureRequest) -> Iterator[Guest]:
+    kind = getattr(request, "param", "threads")
+    with Guest(OtherPython(sys.executable, f"{kind} @ here"), 2 if kind != "serial" else 1) as opened:
         yield opened
+
+
+every_kind = pytest.mark.parametrize("guest", ["serial", "threads", "processes"], indirect=True)
 
 
 def run(guest: Guest, function: Any, items: Any, **options: Any) -> engine.Outcome:
@@ -56,6 +61,24 @@ def waiting(x: int) -> None:
     time.sleep(0.05)
 
 
+def process_of(x: int) -> tuple[int, int]:
+    time.sleep(0.02)
+    return os.getpid(), os.getppid()
+
+
+def unsendable(x: int) -> Any:
+    return lambda: x
+
+
+LOADED: list[int] = []
+
+
+def loaded(x: int) -> int:
+    LOADED.append(x)
+    return len(LOADED)
+
+
+@every_kind
 def test_values_come_in_input_order_with_their_record(guest: Guest) -> None:
     outcome = run(guest, doubled, range(100))
     assert outcome.values == [2 * x for x in range(100)]
@@ -63,7 +86,10 @@ def test_values_come_in_input_order_with_their_record(guest: Guest) -> None:
     assert record is not None
     assert record.items == sum(message.count for message in record.messages) == 100
     assert record.wall >= max(message.end for message in record.messages)
-    assert {message.worker for message in record.messages} <= {0, 1}
+    assert {message.worker for message in record.messages} <= set(range(guest.got))
+    for message in record.messages:
+        assert 0 <= message.sent <= message.start <= message.end <= message.done <= record.wall
+        assert len(message.seconds) == message.count
     assert record.gil == (guest.python["gil"], guest.python["gil"])
     assert guest.python["executable"] == sys.executable
 
@@ -77,6 +103,7 @@ def test_names_beside_values_are_left_there(guest: Guest) -> None:
     assert run(guest, with_names, [1, 2], temporaries=("seen",)).values == [2, 3]
 
 
+@every_kind
 def test_an_item_that_raises_there_ends_the_trial_in_words(guest: Guest) -> None:
     with pytest.raises(BackendUnavailable, match="item 3 raised ZeroDivisionError there: "):
         run(guest, failing, range(5))
@@ -88,12 +115,36 @@ def test_a_process_that_ends_is_told(guest: Guest) -> None:
         run(guest, dying, [1])
 
 
+@every_kind
 def test_a_pass_ends_at_its_cap(guest: Guest) -> None:
     outcome = run(guest, waiting, range(1000), cap=0.2)
     assert outcome.stopped
     assert outcome.record is not None
     assert outcome.record.stopped == "stopped after 0.2 s"
     assert 0 < outcome.record.items < 1000
+
+
+@pytest.mark.parametrize("guest", ["processes"], indirect=True)
+def test_processes_there_are_its_own_have_the_function_once_and_end_with_it(guest: Guest) -> None:
+    found = run(guest, process_of, range(12)).values
+    workers = {pid for pid, _ in found}
+    assert workers == set(guest.pids)
+    assert len(workers) == 2
+    assert guest.process.pid not in workers
+    # Were the function made for each message, what it keeps beside it would be new each time.
+    values = [*run(guest, loaded, range(20), chunk=1).values, *run(guest, loaded, range(20), chunk=1).values]
+    assert values.count(1) <= 2
+    family = [psutil.Process(pid) for pid in workers]
+    guest.process.kill()
+    assert psutil.wait_procs(family, timeout=5)[1] == []
+
+
+@pytest.mark.parametrize("guest", ["processes"], indirect=True)
+def test_a_process_that_dies_there_and_a_result_that_cannot_come_back_are_said(guest: Guest) -> None:
+    with pytest.raises(BackendUnavailable, match=r"not possible there: .*[pP]ickle"):
+        run(guest, unsendable, [1])
+    with pytest.raises(BackendUnavailable, match="not possible there: BrokenProcessPool"):
+        run(guest, dying, [1])
 
 
 def test_what_cannot_be_done_there_is_said(guest: Guest) -> None:
@@ -119,8 +170,15 @@ def test_pythons_are_found_by_path_and_by_name(tmp_path: Path, monkeypatch: pyte
     number = f"{sys.version_info[0]}.{sys.version_info[1]}"
     version = elsewhere.version_of(sys.executable)
     found = elsewhere.find_all([sys.executable, "9.9", sys.executable])
-    assert [other.path for other in found] == [sys.executable, str(script)]
-    assert [other.name for other in found] == [f"threads @ {elsewhere.short(version)}", f"threads @ {version}"]
+    assert [other.path for other in found] == [sys.executable] * 3 + [str(script)] * 3
+    kinds = ("serial", "threads", "processes")
+    assert [other.name for other in found] == [
+        f"{kind} @ {label}" for label in (elsewhere.short(version), version) for kind in kinds
+    ]
+    assert [other.label for other in found[:2]] == [
+        f"{what} @ {elsewhere.short(version)}" for what in ("plain loop", "threads")
+    ]
+    assert [other.isolation for other in found[:3]] == ["none", "thread", "process"]
     assert version.startswith(number)
 
 
@@ -144,8 +202,9 @@ def test_what_runs_there_is_all_that_is_needed_there() -> None:
     """The text of the guest imports nothing that a bare Python lacks."""
     from concompare import guest as room
 
+    text = Path(room.__file__).read_text(encoding="utf-8")
     ran = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", Path(room.__file__).read_text(encoding="utf-8")],
+        [sys.executable, "-I", "-S", "-c", f"text = __import__('sys').argv[1]\n{room.MAKE}module.serve(text)", text],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         check=False,
@@ -158,13 +217,16 @@ def test_a_comparison_has_the_other_pythons_trials_and_finding() -> None:
     report = concompare.compare(
         doubled, range(400), backends=["serial", "threads"], workers=[2], budget=2, pythons=[sys.executable]
     )
-    (name,) = {trial.backend for trial in report.comparison.trials} - {"serial", "threads"}
-    trials = [trial for trial in report.comparison.trials if trial.backend == name]
-    assert name.startswith("threads @ 3.")
-    assert [(trial.problem, trial.same) for trial in trials] == [(None, True)] * len(trials)
+    there = [trial for trial in report.comparison.trials if " @ " in trial.backend]
+    assert [(trial.backend.partition(" @ ")[0], trial.workers) for trial in there] == [
+        ("serial", 1),
+        ("threads", 2),
+        ("processes", 2),
+    ]
+    assert [(trial.problem, trial.same) for trial in there] == [(None, True)] * 3
     blocks = [{p.block for p in trial.passes if p.block >= 0} for trial in report.comparison.trials]
     assert set.intersection(*blocks)
     assert report.best is not None
-    assert report.best.backend != name
+    assert " @ " not in report.best.backend
     assert "other-python" in {finding.code for finding in report.findings}
-    assert name in str(report)
+    assert all(f"{kind} @ 3." in str(report) for kind in ("plain loop", "threads", "processes"))

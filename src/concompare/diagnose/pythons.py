@@ -8,6 +8,9 @@ from concompare.records import Comparison, Finding
 WORDS = {"faster": "a gain", "slower": "a loss"}
 """What a speed-up means, by its verdict."""
 
+ONE = {"serial": "the plain loop", "threads": "one thread", "processes": "one process"}
+"""What one worker of a kind is."""
+
 
 def other_python(comparison: Comparison) -> Finding | None:
     """Another installed Python was measured too."""
@@ -22,9 +25,9 @@ def other_python(comparison: Comparison) -> Finding | None:
         return None
     verdict = stats.verdict(between)
     kind, _, version = trial.backend.partition(" @ ")
-    threads = f"{trial.workers} {kind}" if trial.workers > 1 else "one thread"
+    how = ONE.get(kind, kind) if trial.workers == 1 else f"{trial.workers} {kind}"
     numbers = (
-        f"{formats.seconds(theirs)} with {threads}, and the best here, {advise.name_of(here)}, {formats.seconds(ours)}"
+        f"{formats.seconds(theirs)} with {how}, and the best here, {advise.name_of(here)}, {formats.seconds(ours)}"
     )
     spread = formats.between(between.low, between.high)
     ratio = (
