@@ -217,3 +217,24 @@ def test_an_interrupted_opening_leaves_no_descriptor_open(tmp_path: Path) -> Non
         room.open_lines(executor, tmp_path, 1, "test", engine.close_pools, interrupt)
     after = set(os.listdir("/proc/self/fd")) if before else set()
     assert len(after) <= len(before)
+
+
+# ------------------------------------------------------------------------------------------------- what is sent of items
+
+
+def test_a_range_crosses_as_a_range() -> None:
+    with engine.lease(backends.find("processes"), 2, fresh=True) as pool:
+        outcome = engine.run_pass(abs, range(-50_000, 0), pool)
+    assert outcome.values == list(range(50_000, 0, -1))
+    assert outcome.record is not None
+    assert outcome.record.bytes_in < 150 * len(outcome.record.messages)  # a list of them is 150,000 bytes and more
+
+
+def test_a_list_with_an_iteration_of_its_own_is_iterated_by_it() -> None:
+    class Twice(list):  # type: ignore[type-arg]
+        def __iter__(self) -> Iterator[int]:
+            for item in super().__iter__():
+                yield 2 * item
+
+    with engine.lease(backends.find("processes"), 2, fresh=True) as pool:
+        assert engine.run_pass(abs, Twice([1, 2, 3]), pool).values == [2, 4, 6]

@@ -47,7 +47,7 @@ class Chunk:
     """Items that go to a worker together."""
 
     first: int
-    items: list[Any]
+    items: list[Any] | range
     each: bool
     sent: float = 0.0
     packing: float = 0.0

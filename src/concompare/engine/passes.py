@@ -62,7 +62,7 @@ class PassRun:
     ) -> None:
         self.function, self.pool, self.options, self.clock = function, pool, options, clock
         self.items: Iterator[Any] = iter(items)
-        self.listed = items if type(items) is list and not pool.cost else None
+        self.listed = items if (type(items) is list or type(items) is range) and not pool.cost else None
         if count is None and isinstance(items, Sized):
             count = len(items)
         self.count = count
@@ -192,7 +192,7 @@ class PassRun:
         each, size = self.chunker.each, self.chunker.next()
         if self.listed is not None:
             at = self.next_item - self.options.first
-            items: list[Any] = self.listed[at : at + size]
+            items: list[Any] | range = self.listed[at : at + size]
         else:
             with guard.user_code():
                 items = list(islice(self.items, size))
