@@ -11,6 +11,7 @@ import contextlib
 import random
 import sys
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from types import BuiltinMethodType, FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -18,10 +19,48 @@ from concompare.awaiting import is_coroutine_function
 from concompare.errors import BadOption
 from concompare.guards import captured, word_of
 from concompare.parcels import function_parts
-from concompare.streams import TaskLocal
 
-OWN = TaskLocal("sources")
-"""`.sources`: the calling thread's, or task's, own source for each seeded module, while it computes an item."""
+OWN: ContextVar[Sources | None] = ContextVar("sources", default=None)
+"""The sources of the item that the calling thread, or task, computes."""
+
+FREE: list[Sources] = []
+"""Sources that no item uses now: to make one takes ten times as long as to seed it."""
+
+
+class Sources(dict[str, Callable[..., Any]]):
+    """The random sources of one item: drawing functions by their full names, each source seeded once it is used."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.made: dict[str, Any] = {}
+        self.fresh: set[str] = set()
+        self.seed = self.position = 0
+
+    def begin(self, seed: int, position: int) -> Sources:
+        """Make ready for the item at a position."""
+        self.clear()
+        self.fresh.clear()
+        self.seed, self.position = seed, position
+        return self
+
+    def __missing__(self, full_name: str) -> Callable[..., Any]:
+        module, _, name = full_name.rpartition(".")
+        if module not in self.fresh:
+            self.sow(module)
+            self.fresh.add(module)
+        draw: Callable[..., Any] = getattr(self.made[module], name)
+        self[full_name] = draw
+        return draw
+
+    def sow(self, module: str) -> None:
+        """Seed the source for a module as `guards.sow` seeds the module itself."""
+        word = word_of(self.seed, self.position)
+        if module == "random":
+            source = self.made[module] = self.made.get(module) or random.Random(word)
+            source.seed(word)
+            return
+        source = self.made[module] = self.made.get(module) or sys.modules["numpy"].random.RandomState(0)
+        source.seed(list(memoryview(word).cast("I")))
 
 
 class SeededHere:
@@ -35,26 +74,30 @@ class SeededHere:
         """Return the function for the items at these positions, in order."""
 
         def call(item: Any) -> Any:
-            OWN.sources = sources_for(self.seed, next(positions))
-            try:
+            with sown(self.seed, next(positions)):
                 return self.function(item)
-            finally:
-                del OWN.sources
 
         async def awaited(item: Any) -> Any:
-            OWN.sources = sources_for(self.seed, next(positions))
-            return await self.function(item)
+            with sown(self.seed, next(positions)):
+                return await self.function(item)
 
         return awaited if is_coroutine_function(self.function) else call
 
 
-def sources_for(seed: int, position: int) -> dict[str, Any]:
-    """Return a fresh source for each module that has one, seeded as `guards.sow` seeds the module itself."""
-    word = word_of(seed, position)
-    sources: dict[str, Any] = {"random": random.Random(word)}
-    if "numpy" in sys.modules:
-        sources["numpy.random"] = sys.modules["numpy"].random.RandomState(list(memoryview(word).cast("I")))
-    return sources
+@contextlib.contextmanager
+def sown(seed: int, position: int) -> Iterator[None]:
+    """Give the calling thread, or task, the sources of the item at a position."""
+    try:
+        sources = FREE.pop()
+    except IndexError:
+        sources = Sources()
+    before = OWN.get()
+    OWN.set(sources.begin(seed, position))
+    try:
+        yield
+    finally:
+        OWN.set(before)
+        FREE.append(sources)
 
 
 def seeded() -> list[ModuleType]:
@@ -77,16 +120,20 @@ def methods_of(module: ModuleType) -> dict[str, Any]:
     }
 
 
-def routed_to_own(module: str, name: str, original: Callable[..., Any]) -> Callable[..., Any]:
+def routed_to_own(full_name: str, original: Callable[..., Any]) -> Callable[..., Any]:
     """Return a function that draws from the calling thread's own source while that computes an item."""
+    own = OWN.get
 
     def draw(*arguments: Any, **options: Any) -> Any:
-        sources = getattr(OWN, "sources", None)
-        if sources is None or module not in sources:
-            return original(*arguments, **options)
-        return getattr(sources[module], name)(*arguments, **options)
+        sources = own()
+        called = original if sources is None else sources[full_name]
+        return called(*arguments, **options) if options else called(*arguments)
 
-    return draw
+    def draw_plainly() -> Any:
+        sources = own()
+        return original() if sources is None else sources[full_name]()
+
+    return draw_plainly if full_name == "random.random" else draw
 
 
 @contextlib.contextmanager
@@ -101,7 +148,7 @@ def seeded_modules(function: Callable[[Any], Any]) -> Iterator[None]:
     replaced = [(module, name, value) for module in modules for name, value in methods_of(module).items()]
     try:
         for module, name, value in replaced:
-            setattr(module, name, routed_to_own(module.__name__, name, value))
+            setattr(module, name, routed_to_own(f"{module.__name__}.{name}", value))
         yield
     finally:
         for module, name, value in replaced:
