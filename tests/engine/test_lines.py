@@ -219,7 +219,7 @@ def test_an_interrupted_opening_leaves_no_descriptor_open(tmp_path: Path) -> Non
     assert len(after) <= len(before)
 
 
-# ------------------------------------------------------------------------------------------------- what is sent of items
+# ------------------------------------------------------------------------------------------------ what is sent of items
 
 
 def test_a_range_crosses_as_a_range() -> None:
