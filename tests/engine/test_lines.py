@@ -22,6 +22,7 @@ from concompare import backends, engine, serving
 from concompare.engine import lines as room
 from concompare.engine.chunks import LARGEST_MESSAGE, MOST_AT_FIRST, PER_WORKER, Chunker
 from concompare.engine.lines import Line, Lines
+from concompare.errors import WorkerDied
 from concompare.serving import HEAD
 
 pytestmark = pytest.mark.skipif(not serving.possible(), reason="this system has no Unix sockets")
@@ -167,6 +168,26 @@ if __name__ == "__main__":
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL
     )
     assert (ended.stdout, ended.stderr, ended.returncode) == ("4950\n4950\n", "", 0)
+
+
+def test_a_dead_worker_is_noticed_though_a_child_of_its_own_holds_its_line_open(tmp_path: Path) -> None:
+    note = tmp_path / "child"
+
+    def die(item: int) -> int:
+        child = os.fork()
+        if child == 0:
+            signal.pause()
+        note.write_text(str(child))
+        os._exit(3)
+
+    try:
+        with (
+            engine.lease(backends.find("processes"), 2, fresh=True) as pool,
+            pytest.raises(WorkerDied, match="exit code 3"),
+        ):
+            engine.run_pass(die, [1], pool)
+    finally:
+        os.kill(int(note.read_text()), signal.SIGKILL)
 
 
 # ----------------------------------------------------------------------------- what an earlier pass of a function tells

@@ -93,7 +93,7 @@ class Lines:
         self.calls: dict[int, Future[Any]] = {}
         self.out: deque[memoryview] = deque()
         self.number = 0
-        self.broken = False
+        self.broken = self.left = False
         self.folder, self.workers = folder, workers
         self.woken, self.waker = os.pipe()
         self.reader, self.requests = os.pipe()
@@ -126,6 +126,13 @@ class Lines:
                     self.add(door.accept()[0])
         os.close(self.reader)
         self.reader = -1
+        for call in calls:
+            call.add_done_callback(self.leave)
+
+    def leave(self, call: Future[Any]) -> None:
+        """Take note that a worker serves no more, in any thread: what it has started may hold its line open."""
+        self.left = True
+        self.wake()
 
     def add(self, end: socket.socket) -> None:
         """Take a worker's line, and give it its end of the pipe."""
@@ -199,7 +206,7 @@ class Lines:
                 self.flush()
             else:
                 ended = not self.take(key.data) or ended
-        if ended:
+        if (ended or self.left) and not self.broken:
             self.mourn()
 
     def take(self, line: Line) -> bool:
