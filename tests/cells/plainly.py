@@ -18,10 +18,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from concompare import cells, engine, parcels
+from concompare.cells import bind
 from concompare.errors import CellRefused
 
 COUNTER = iter(range(10**9))
 SKIPPED = {"__builtins__", "__warningregistry__"}
+COMPARED: set[tuple[int, int]] = set()
+"""The pairs of containers that are being compared."""
 LONGEST = 1.0
 """Seconds of computing after which a cell is taken as one that never ends; the others take milliseconds."""
 
@@ -90,9 +93,10 @@ def run_plain(cell: str, setup: str) -> Left:
     left = Left(namespace)
     with ended(left):
         try:
-            exec(compile(tree, "<cell>", "exec", dont_inherit=True), namespace)
+            for statement in tree.body:
+                exec(bind.compiled(ast.Module([statement], []), "<cell>", "exec", namespace), namespace)
             if isinstance(last, ast.Expr):
-                left.value = eval(compile(ast.Expression(last.value), "<cell>", "eval", dont_inherit=True), namespace)
+                left.value = eval(bind.compiled(ast.Expression(last.value), "<cell>", "eval", namespace), namespace)
         except BaseException as error:
             left.error = error
             left.lines = lines_of(error)
@@ -311,7 +315,14 @@ def same_container(a: Any, b: Any) -> bool:
         return len(a) == len(b) and same(list(a.keys()), list(b.keys())) and same(list(a.values()), list(b.values()))
     if isinstance(a, (set, frozenset)):
         return bool(a == b) and sorted(map(repr, a)) == sorted(map(repr, b))
-    return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b, strict=True))
+    pair = (id(a), id(b))
+    if pair in COMPARED:  # a list that holds itself
+        return True
+    COMPARED.add(pair)
+    try:
+        return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b, strict=True))
+    finally:
+        COMPARED.discard(pair)
 
 
 def same_object(a: Any, b: Any) -> bool:

@@ -252,3 +252,12 @@ def test_task_of_collects_the_values() -> None:
     assert not task.apply(0, 1)
     task.apply(1, 2)
     assert task.finish({}) == [1, 2]
+
+
+def test_annotations_stay_text_where_an_earlier_cell_asked_for_it() -> None:
+    setup = "from __future__ import annotations\nfound, xs = [], [1, 2]\ndef f(x): return x + 1"
+    cell = "def g(x: Missing) -> Missing:\n    return f(x)\nfor x in xs:\n    y: Missing = g(x)\n    found.append(y)"
+    left = plainly.run_lifted(cell, setup, "processes")
+    assert left.error is None
+    assert left.names["__annotations__"] == {"y": "Missing"}
+    assert left.names["found"] == [2, 3]

@@ -1,6 +1,7 @@
 """From a split loop to a task: compile it, run what comes before, walk the items once, replay, and run what follows."""
 
 from __future__ import annotations
+import __future__
 
 import ast
 import contextlib
@@ -36,6 +37,7 @@ class Program:
         items: The expressions that are walked.
         head: The head, as a function definition; `tail`: the statements to replay.
         checked: The tail that stops where the head of a failing item did.
+        annotates: The loop's statement annotates names, for which the notebook gets `__annotations__` as it begins.
     """
 
     filename: str
@@ -45,6 +47,7 @@ class Program:
     after: list[ast.stmt]
     last: ast.expr | None
     temporaries: tuple[str, ...] = ()
+    annotates: bool = False
     head: ast.FunctionDef = field(init=False)
 
     def __post_init__(self) -> None:
@@ -113,7 +116,7 @@ class Program:
         """Compile the head over the notebook's names."""
         ast.fix_missing_locations(self.head)
         self.head.lineno = 1  # IPython counts the lines of "<module>" from co_firstlineno
-        code = compile(ast.Module([self.head], []), self.filename, "exec", dont_inherit=True)
+        code = compiled(ast.Module([self.head], []), self.filename, "exec", namespace)
         inner = next(part for part in code.co_consts if isinstance(part, types.CodeType))
         made = types.FunctionType(inner.replace(co_name="<module>", co_qualname="<module>"), namespace, "head")
         HEADS[made] = self.head
@@ -197,9 +200,9 @@ class Replay:
         self.given: Mapping[str, Any] = {}
         self.late = set(program.parts.step_of) | program.parts.replayed
         self.at, self.most = 0, sys.maxsize
-        self.code = self.compiled(program.tail())
+        self.code = self.turn(program.tail())
 
-    def compiled(self, tail: list[ast.stmt]) -> types.CodeType | None:
+    def turn(self, tail: list[ast.stmt]) -> types.CodeType | None:
         """Compile the tail as one turn of a loop, so that `continue` and `break` mean what they say."""
         if not tail:
             return None
@@ -207,7 +210,9 @@ class Replay:
         reached = ast.Assign([ast.Name(STOPPED, ast.Store())], ast.Constant(False))
         turn = ast.For(ast.Name(ONCE, ast.Store()), ast.Tuple([ast.Constant(None)], ast.Load()), tail, [reached])
         module = ast.Module([located(turn, place)], [])
-        return compile(ast.fix_missing_locations(module), self.program.filename, "exec", dont_inherit=True)
+        code = compiled(ast.fix_missing_locations(module), self.program.filename, "exec", self.namespace)
+        assert isinstance(code, types.CodeType)
+        return code
 
     def bind_target(self, item: Any) -> None:
         """Bind the loop's target."""
@@ -218,7 +223,7 @@ class Replay:
         if not hasattr(self, "binder"):
             value = located(ast.Name(ITEM_NAME, ast.Load()), target)
             module = ast.Module([located(ast.Assign([target], value), target)], [])
-            self.binder = compile(ast.fix_missing_locations(module), self.program.filename, "exec", dont_inherit=True)
+            self.binder = compiled(ast.fix_missing_locations(module), self.program.filename, "exec", self.namespace)
         self.namespace[ITEM_NAME] = item
         exec(self.binder, self.namespace)
 
@@ -353,7 +358,7 @@ class Replay:
                 self.namespace.pop(name, None)
         self.at, self.most = 0, found.get(STEP, 0)
         self.namespace[REACH] = self.reach
-        code = self.compiled(self.program.tail(checked=True))
+        code = self.turn(self.program.tail(checked=True))
         if code is None:
             return
         try:
@@ -387,11 +392,17 @@ def run_rest(program: Program, namespace: dict[str, Any], statements: list[ast.s
     run(statements, namespace, program.filename)
     if program.last is None:
         return None
-    code = compile(ast.Expression(program.last), program.filename, "eval", dont_inherit=True)
-    return eval(code, namespace)
+    return eval(compiled(ast.Expression(program.last), program.filename, "eval", namespace), namespace)
 
 
 def run(statements: list[ast.stmt], namespace: dict[str, Any], filename: str) -> None:
-    """Run statements in the notebook."""
-    if statements:
-        exec(compile(ast.Module(statements, []), filename, "exec", dont_inherit=True), namespace)
+    """Run statements in the notebook, one by one as the notebook does."""
+    for statement in statements:
+        exec(compiled(ast.Module([statement], []), filename, "exec", namespace), namespace)
+
+
+def compiled(tree: ast.Module | ast.Expression, filename: str, mode: str, namespace: Mapping[str, Any]) -> Any:
+    """Compile code as the notebook does: with the `from __future__ import annotations` of an earlier cell."""
+    found = namespace.get("annotations")
+    flags = __future__.annotations.compiler_flag if found is __future__.annotations else 0
+    return compile(tree, filename, mode, flags, dont_inherit=True)

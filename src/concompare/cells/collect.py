@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from concompare.cells import names
-from concompare.cells.bind import ITEM_NAME, PLACE, Items, Program, run, run_rest
+from concompare.cells.bind import ITEM_NAME, PLACE, Items, Program, compiled, run, run_rest
 from concompare.cells.loops import RESULT, located
 
 
@@ -27,10 +27,10 @@ class Collect:
         self.bar: Any = None
         tail = program.tail()
         self.direct = len(tail) == 1 and is_plain_append(tail[0], self.names) and not program.by_name
-        self.replay = None if self.direct else self.compiled(tail)
+        self.replay = None if self.direct else self.replaying(tail)
         self.insert = self.inserter() if self.shape in ("set", "dict") else None
 
-    def compiled(self, tail: list[ast.stmt]) -> Callable[..., Any]:
+    def replaying(self, tail: list[ast.stmt]) -> Callable[..., Any]:
         """Compile the tail as a function, for the names of a comprehension are its own."""
         target, place = self.program.loop.target, tail[0]
         arguments = [RESULT, ITEM_NAME, *self.names]
@@ -43,7 +43,7 @@ class Collect:
         made = ast.FunctionDef("tail", args, [*bound, *tail], [], None)
         module = ast.fix_missing_locations(ast.Module([located(made, place)], []))
         made.lineno = 1  # IPython counts the lines of "<module>" from co_firstlineno
-        code = compile(module, self.program.filename, "exec", dont_inherit=True)
+        code = compiled(module, self.program.filename, "exec", self.namespace)
         inner = next(part for part in code.co_consts if isinstance(part, types.CodeType))
         function = types.FunctionType(inner.replace(co_name="<module>"), self.namespace, "tail")
         function.__defaults__ = (None,) * len(self.names)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from concompare.cells import known, names, walking
-from concompare.cells.bind import run
+from concompare.cells.bind import compiled, run
 from concompare.cells.parts import Reason, reason_of
 from concompare.cells.purity import Analyzer
 from concompare.cells.task import Task
@@ -44,7 +44,7 @@ class LiftedFunction:
         assert isinstance(namespace, dict)
         run(self.statements, namespace, self.filename)
         function = namespace[self.name]
-        items = eval(compile(self.items, "<--over>", "eval", dont_inherit=True), namespace)
+        items = eval(compiled(self.items, "<--over>", "eval", namespace), namespace)
         iter(items)
         if isinstance(items, (dict, set, frozenset)):
             items = list(items)

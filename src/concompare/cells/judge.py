@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 
-from concompare.cells import elementwise, known, names
+from concompare.cells import elementwise, known, names, sources
 from concompare.cells.loops import RESULT, Loop
 from concompare.cells.parts import MOVE, PURE, Reason, flattened, reason_of, shown
 from concompare.cells.purity import Analyzer
@@ -106,7 +106,7 @@ class Judge:
             other = self.reason_of_objects(reading, line) or self.reason_of_effects(reading)
             named = named if other is None or named.line == self.carried.get(named.name, 0) else other
         if blocked := annotated(node):
-            return Reason(blocked, "annotates a name inside a block", "Take the annotation out")
+            return Reason(blocked, "has an annotation that only the notebook may evaluate", "Take the annotation out")
         found = named or self.reason_of_objects(reading, line)
         if found is not None and found.name and found.name in names.writes(node) and found.name not in self.carried:
             found = self.reason_of_effects(reading) or found
@@ -185,13 +185,11 @@ class Judge:
 
 
 def annotated(node: ast.AST) -> int | None:
-    """Return the line of an annotation of a name inside a statement, which the notebook would keep."""
+    """Return the line of an annotation that only the notebook itself evaluates and keeps, not a function."""
     if ast.AnnAssign not in names.kinds_in(node):
         return None
-    inside = (
-        part for part in names.nodes_in(node) if isinstance(part, ast.AnnAssign) and part.simple and part is not node
-    )
-    return next((part.lineno for part in inside), None)
+    inside = [part for part in sources.outside_functions(node) if isinstance(part, ast.AnnAssign)]
+    return next((part.lineno for part in inside if part is not node or not isinstance(part.target, ast.Name)), None)
 
 
 def used_otherwise(nodes: Sequence[ast.AST]) -> set[str]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import ast
 import builtins
 import functools
+import sys
 from collections.abc import MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from concompare.cells import alias, elementwise, known, names, sources, walking
 from concompare.cells.before import settle
-from concompare.cells.bind import PLACE, Items, Program, Replay, run
+from concompare.cells.bind import PLACE, Items, Program, Replay, compiled, run
 from concompare.cells.collect import Collect, replaced
 from concompare.cells.explain import readable
 from concompare.cells.functions import LiftedFunction, lift_function
@@ -81,6 +82,8 @@ class Lifted:
         assert isinstance(namespace, dict)
         program = self.program
         run(program.before, namespace, program.filename)
+        if program.annotates and sys.version_info < (3, 14):
+            namespace.setdefault("__annotations__", {})
         items, bar = evaluated(program, namespace)
         check_objects(self, namespace, items)
         count = walking.count_of(self.world, items)
@@ -126,10 +129,8 @@ def evaluated(program: Program, namespace: dict[str, Any]) -> tuple[Any, Any]:
     loop = program.loop
     if not loop.items:
         return [None], None
-    found = []
-    for part in loop.items:
-        code = compile(ast.Expression(part), program.filename, "eval", dont_inherit=True)
-        found.append(eval(code, namespace))
+    codes = [compiled(ast.Expression(part), program.filename, "eval", namespace) for part in loop.items]
+    found = [eval(code, namespace) for code in codes]
     items = found[0] if len(found) == 1 else zip(*found)  # noqa: B905
     bar = None
     if type(items).__module__.partition(".")[0] == "tqdm" and hasattr(items, "iterable"):
@@ -277,6 +278,7 @@ def attempt(
         after = [replaced(statement, loop.node, PLACE), *after]
     last = after[-1].value if after and isinstance(after[-1], ast.Expr) else None
     program = Program(wishes.filename, loop, parts, before, after[:-1] if last is not None else after, last)
+    program.annotates = any(isinstance(node, ast.AnnAssign) for node in sources.outside_functions(statement))
     return Lifted(
         kind=loop.kind,
         name=label(loop),

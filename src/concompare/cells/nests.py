@@ -10,6 +10,7 @@ from concompare.cells import calls, known, names, walking
 from concompare.cells.loops import located
 from concompare.cells.parts import MADE, Alias, Check, Pull, Statements, assigned, escapes, is_still, loaded, works
 from concompare.cells.values import NOTHING, WALKED_ONCE
+from concompare.cells.world import MISSING
 from concompare.errors import CellRefused
 
 if TYPE_CHECKING:
@@ -103,7 +104,19 @@ def can_split(splitter: Splitter, node: ast.For, inner_names: set[str]) -> bool:
 def is_lazy(splitter: Splitter, node: ast.expr) -> bool:
     """Tell whether what an inner loop walks is made turn by turn, so that it may raise between two turns."""
     with splitter.an.fresh():
-        return bool(WALKED_ONCE & splitter.an.value(node).own)
+        lazy = bool(WALKED_ONCE & splitter.an.value(node).own)
+    return lazy or (bool(splitter.world.methods("__iter__")) and may_be_users(splitter, node))
+
+
+def may_be_users(splitter: Splitter, node: ast.expr) -> bool:
+    """Tell whether what is walked may be an object of one of the user's own classes."""
+    if isinstance(node, ast.Call):
+        thing = calls.resolve(splitter.an, node.func)
+        return thing is MISSING or splitter.world.is_user(thing)
+    if isinstance(node, (ast.List, ast.Tuple, ast.Set, ast.Dict, *names.COMPREHENSIONS)):
+        return False
+    kind = calls.kind_of(splitter.an, node)
+    return kind is MISSING or splitter.world.is_user(kind)
 
 
 def split_walk(splitter: Splitter, node: ast.For) -> Split | None:
@@ -120,9 +133,11 @@ def split_walk(splitter: Splitter, node: ast.For) -> Split | None:
     splitter.take(splitter.look(node.iter))
     splitter.did_work = True
     name = splitter.placeholder(node)
-    first: Statements = [assigned(name, located(ast.List([], ast.Load()), node.iter))]
-    method = located(ast.Attribute(loaded(name, node.iter), "extend", ast.Load()), node.iter)
-    first.append(located(ast.Expr(located(ast.Call(method, [node.iter], []), node.iter)), node.iter))
+    whole = located(ast.Starred(node.iter, ast.Load()), node.iter)
+    first: Statements = [assigned(name, located(ast.List([] if lazy else [whole], ast.Load()), node.iter))]
+    if lazy:
+        method = located(ast.Attribute(loaded(name, node.iter), "extend", ast.Load()), node.iter)
+        first.append(located(ast.Expr(located(ast.Call(method, [node.iter], []), node.iter)), node.iter))
     if lazy or splitter.started:
         first.append(splitter.step(node))
     second: Statements = [located(ast.For(node.target, loaded(name, node.iter), node.body, []), node)]

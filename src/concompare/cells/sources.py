@@ -35,6 +35,9 @@ def parsed(source: str, filename: str, first_line: int) -> ast.Module:
         raise
     assert isinstance(tree, ast.Module)
     for statement in tree.body:
+        if isinstance(statement, ast.ImportFrom) and statement.module == "__future__":
+            text = "`from __future__ import` holds for all cells that follow. Put it into a cell of its own."
+            raise CellRefused(text, statement.lineno)
         waits = names.kinds_in(statement) & {ast.Await, ast.AsyncFor, ast.AsyncWith, ast.comprehension}
         if waits and not isinstance(statement, (*names.FUNCTIONS, ast.ClassDef)):
             for node in outside_functions(statement):

@@ -147,18 +147,17 @@ class Splitter(Judge):
             tail += second
             self.note(second)
             if isinstance(statement, (ast.Break, ast.Continue, ast.Raise)):
-                left = [*statements][[*statements].index(statement) + 1 :]
-                if any(isinstance(part, ast.AnnAssign) for part in flattened(left)):
-                    raise Reason(left[0].lineno, "annotates a name where nothing ever comes").refusal()
                 break
         return head, tail
 
     def placed(self, statement: ast.stmt) -> tuple[Statements, Statements]:
         """Split one statement; its tail is marked with how far the head must have come for it to be replayed."""
-        if isinstance(statement, ast.AnnAssign) and statement.value is not None:
+        if isinstance(statement, ast.AnnAssign):
             target, value = statement.target, statement.value
+            if value is None:
+                return self.marked(statement, self.reserved(), [], [statement])
             if isinstance(target, ast.Name):
-                bare = located(ast.AnnAssign(target, statement.annotation, None, 1), statement)
+                bare = located(ast.AnnAssign(target, statement.annotation, None, statement.simple), statement)
                 first, second = self.placed(located(ast.Assign([target], value), statement))
                 return self.marked(statement, self.reserved(), first, [*second, bare], late=True)
         begun, loose, number = bool(self.started), self.loose, self.reserved()
