@@ -182,7 +182,7 @@ def test_a_dead_worker_is_noticed_though_a_child_of_its_own_holds_its_line_open(
 
     try:
         with (
-            engine.lease(backends.find("processes"), 2, fresh=True) as pool,
+            engine.lease(backends.find("processes"), 1, fresh=True) as pool,
             pytest.raises(WorkerDied, match="exit code 3"),
         ):
             engine.run_pass(die, [1], pool)
