@@ -42,6 +42,8 @@ from concompare.measure import Progress
 from concompare.records import Comparison, Subject, to_data
 
 NAMES = ("serial", "threads", "processes")
+Way = tuple[str, int, int | None]
+"""Backend, workers, and native threads where they are limited."""
 SERVER = """
 import socketserver, time
 class Answer(socketserver.BaseRequestHandler):
@@ -83,10 +85,26 @@ def count(steps: int) -> int:
 
 def workloads(folder: Path, port: int) -> Iterator[Workload]:
     """Yield the workloads; `folder` is for their files, `port` that of the server."""
+    yield from computing()
+    yield from waiting(port)
+    yield from native()
+    yield from texts()
+    yield from moving()
+    yield from of_files(folder)
+
+
+def computing() -> Iterator[Workload]:
+    """Yield work in pure Python; the plain loop of the long one takes over three seconds."""
     yield Workload("python", count, [60_000] * 300, ("scales-well", "gil-bound"), ("waits", "releases-gil"))
+    yield Workload("long", count, [120_000] * 800, ("scales-well", "gil-bound"), ("waits", "releases-gil"))
     yield Workload("tiny", lambda x: x * x, list(range(50_000)), ("too-small",), ("gil-bound", "waits"))
     skewed = [500 * i for i in range(240)]
     yield Workload("skewed", count, skewed, ("gil-bound", "scales-well"), ("waits", "releases-gil"))
+    yield Workload("few items", count, [5_000_000] * 3, ("too-few-items", "scales-well"), ("waits",))
+
+
+def waiting(port: int) -> Iterator[Workload]:
+    """Yield work that waits: asleep, for a server, or between computing."""
 
     def sleep(x: int) -> int:
         time.sleep(0.01)
@@ -101,13 +119,15 @@ def workloads(folder: Path, port: int) -> Iterator[Workload]:
 
     yield Workload("sockets", ask, list(range(200)), ("waits",), ("gil-bound",))
 
-    paths = sorted(str(p) for p in Path(os.__file__).parent.glob("*.py"))
-    words = re.compile(r"\w+")
+    def mixed(x: int) -> int:
+        time.sleep(0.004)
+        return count(40_000) + x
 
-    def read(path: str) -> int:
-        return len(words.findall(Path(path).read_text(encoding="utf-8", errors="replace")))
+    yield Workload("mixed", mixed, list(range(150)), ("waits", "scales-well", "releases-gil"), ())
 
-    yield Workload("files", read, paths, ("gil-bound", "startup-bound", "too-small"), ("waits", "releases-gil"))
+
+def native() -> Iterator[Workload]:
+    """Yield work in native code: without the GIL, and with threads of its own."""
 
     def waves(seed: int) -> float:
         x = np.random.default_rng(seed).random(400_000)
@@ -119,7 +139,9 @@ def workloads(folder: Path, port: int) -> Iterator[Workload]:
         a = np.random.default_rng(seed).random((500, 500))
         return float((a @ a).trace())
 
-    yield Workload("blas", multiply, list(range(60)), ("oversubscribed", "results-differ"), ("gil-bound", "waits"))
+    seeds, wrong = list(range(60)), ("gil-bound", "waits")
+    yield Workload("blas", lambda seed: round(multiply(seed), 6), seeds, ("oversubscribed",), wrong)
+    yield Workload("blas digits", multiply, seeds, ("oversubscribed", "results-differ"), wrong)
     data = os.urandom(1_500_000)
     yield Workload(
         "hashing",
@@ -128,16 +150,41 @@ def workloads(folder: Path, port: int) -> Iterator[Workload]:
         ("releases-gil",),
         ("waits",),
     )
+
+
+def texts() -> Iterator[Workload]:
+    """Yield work on text, which holds the GIL."""
     document = json.dumps([{"id": i, "name": f"name {i}", "values": list(range(20))} for i in range(800)])
     yield Workload("json", lambda x: len(json.loads(document)) + x, list(range(300)), ("gil-bound",), ("waits",))
     text = "the quick brown fox 123 jumps over 4567 lazy dogs " * 400
     pattern = re.compile(r"(\w+)\s+(\d+)\s+(\w+)")
     yield Workload("regex", lambda x: len(pattern.findall(text)) + x, list(range(250)), ("gil-bound",), ("waits",))
+
+
+def moving() -> Iterator[Workload]:
+    """Yield work with much to send: items, results, captured values."""
     arrays = [np.full(400_000, float(i)) for i in range(80)]
     large = ("transfer-bound", "releases-gil", "scales-well")
     yield Workload("big arguments", lambda a: float(np.sqrt(a).sum()), arrays, large, ("gil-bound", "waits"))
     yield Workload("big results", lambda i: np.full(400_000, float(i)) ** 1.5, list(range(80)), large, ("waits",))
+    table = {i: float(i) for i in range(400_000)}
 
+    def look_up(x: int) -> float:
+        return sum(table[(x * 7919 + i) % 400_000] for i in range(40_000))
+
+    captured = ("gil-bound", "scales-well", "startup-bound")
+    yield Workload("big captured", look_up, list(range(250)), captured, ("waits", "releases-gil"))
+
+
+def of_files(folder: Path) -> Iterator[Workload]:
+    """Yield work on small files and on a database."""
+    paths = sorted(str(p) for p in Path(os.__file__).parent.glob("*.py"))
+    words = re.compile(r"\w+")
+
+    def read(path: str) -> int:
+        return len(words.findall(Path(path).read_text(encoding="utf-8", errors="replace")))
+
+    yield Workload("files", read, paths, ("gil-bound", "startup-bound", "too-small"), ("waits", "releases-gil"))
     path = str(folder / "numbers.sqlite")
     with contextlib.closing(sqlite3.connect(path)) as base, base:
         base.execute("create table numbers (k integer, v real)")
@@ -148,20 +195,6 @@ def workloads(folder: Path, port: int) -> Iterator[Workload]:
             return float(own.execute("select sum(v) from numbers where k = ?", (k,)).fetchone()[0])
 
     yield Workload("sqlite", query, list(range(97)) * 3, ("releases-gil", "scales-well"), ("waits", "gil-bound"))
-
-    def mixed(x: int) -> int:
-        time.sleep(0.004)
-        return count(40_000) + x
-
-    yield Workload("mixed", mixed, list(range(150)), ("waits", "scales-well", "releases-gil"), ())
-    yield Workload("few items", count, [5_000_000] * 3, ("too-few-items", "scales-well"), ("waits",))
-    table = {i: float(i) for i in range(400_000)}
-
-    def look_up(x: int) -> float:
-        return sum(table[(x * 7919 + i) % 400_000] for i in range(40_000))
-
-    captured = ("gil-bound", "scales-well", "startup-bound")
-    yield Workload("big captured", look_up, list(range(250)), captured, ("waits", "releases-gil"))
 
 
 def causes() -> Iterator[tuple[Workload, Sequence[int] | None]]:
@@ -238,12 +271,20 @@ def decide(work: Workload, budget: float, workers: Sequence[int] | None = None) 
     return comparison, marks[0]
 
 
-def truth(work: Workload, arms: Sequence[tuple[str, int]], blocks: int) -> dict[tuple[str, int], float]:
+def in_words(backend: str, workers: int, native: int | None) -> str:
+    """Return a way to run work as the table shows it."""
+    return f"{backend} × {workers}" + (f", {native} BLAS" if native is not None else "")
+
+
+def truth(work: Workload, arms: Sequence[Way], blocks: int) -> dict[Way, float]:
     """Run all items on every arm in interleaved blocks, pools warm; return the median seconds."""
-    walls: dict[tuple[str, int], list[float]] = {arm: [] for arm in arms}
+    walls: dict[Way, list[float]] = {arm: [] for arm in arms}
     options = engine.PassOptions(output="drop")
     with contextlib.ExitStack() as stack:
-        pools = {arm: stack.enter_context(engine.lease(backends.find(arm[0]), arm[1], fresh=True)) for arm in arms}
+        pools = {
+            arm: stack.enter_context(engine.lease(backends.find(arm[0]), arm[1], fresh=True, native_threads=arm[2]))
+            for arm in arms
+        }
         for block in range(blocks + 1):
             for arm in random.sample(list(arms), len(arms)):
                 outcome = engine.run_pass(work.function, work.items, pools[arm], options, count=len(work.items))
@@ -279,16 +320,16 @@ def judge(work: Workload, budget: float, blocks: int, folder: Path | None = None
         record(comparison, folder)
     pick = advise.pick(comparison)
     ran = [t for t in comparison.trials if t.problem is None or t.problem.startswith("stopped")]
-    arms = list(dict.fromkeys((t.backend, t.workers) for t in ran if t.same is not False and t.native_threads is None))
+    arms = list(dict.fromkeys((t.backend, t.workers, t.native_threads) for t in ran if t.same is not False))
     known = truth(work, arms, blocks)
     best = min(known, key=lambda arm: known[arm])
-    mine, plain = known[pick.backend, pick.workers], known["serial", 1]
+    mine, plain = known[pick.backend, pick.workers, pick.native_threads], known["serial", 1, None]
     findings = diagnose.find(comparison)
     codes = tuple(finding.code for finding in findings)
     return Row(
         name=work.name,
-        pick=f"{pick.backend} × {pick.workers}",
-        best=f"{best[0]} × {best[1]}",
+        pick=in_words(pick.backend, pick.workers, pick.native_threads),
+        best=in_words(*best),
         regret=mine / known[best] - 1,
         missed=mine - known[best],
         over_plain=mine / plain - 1,

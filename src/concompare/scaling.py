@@ -169,9 +169,12 @@ def ceiling_of(comparison: Comparison, limit: int) -> tuple[tuple[int, float], .
 
 
 def waits_little(comparison: Comparison) -> bool:
-    """Say whether items compute most of their time, so that CPUs are what limits them."""
+    """Say whether items compute most of their time, so that CPUs are what limits them; yes where it is not known."""
     seconds, cpu = sum(comparison.probe.item_seconds), sum(comparison.probe.item_cpu)
-    return seconds > 0 and cpu > seconds / 2
+    serial = stats.serial_of(comparison)
+    if (seconds <= 0 or cpu <= 0) and serial is not None:
+        seconds, cpu = stats.seconds(serial) or 0.0, stats.cpu_seconds(serial) or 0.0
+    return seconds <= 0 or cpu > seconds / 2
 
 
 def curves(comparison: Comparison) -> tuple[Curve, ...]:

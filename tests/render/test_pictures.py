@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -11,11 +12,13 @@ from typing import Any
 
 import matplotlib
 import pytest
+from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_hex, to_rgba_array
 from matplotlib.text import Text
 from PIL import Image
 
 from concompare.render import figures
+from concompare.render.alt import alt_of
 from concompare.render.palette import PART_COLOURS, PART_HATCHES, THEMES, Theme, look_of
 from concompare.render.parts import Curve, Point, Span, Strip
 from concompare.render.timeline import add_spans
@@ -222,3 +225,43 @@ def test_the_gil_and_waiting_are_hatched_so_that_no_colour_is_needed(panel: str)
         if to_hex(colour) in hatches:
             assert hatches[to_hex(colour)] == PART_HATCHES.get(part)
     assert hatches[to_hex(PART_COLOURS["lock"])]
+
+
+def fits_of(figure: Any) -> list[Any]:
+    return [line for line in figure.findobj(matplotlib.lines.Line2D) if line.get_label() == "fit"]
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_a_fitted_curve_is_dashed_beyond_what_was_measured_and_has_its_band(theme: Theme) -> None:
+    figure: Any = figures.draw_one(view("mocked").pictures, "speed-up", theme)
+    lines = fits_of(figure)
+    assert {line.get_color() for line in lines} == {look_of(name).colour(theme) for name in ("threads", "processes")}
+    for line in lines:
+        assert line.is_dashed()
+        assert (min(line.get_xdata()), max(line.get_xdata())) == (3.0, 4.0), "8 ran, 16 is twice as many"
+        assert max(line.get_ydata()) <= 3.9, "what 4 spinning processes got"
+    bands = figure.findobj(PolyCollection)
+    assert len(bands) == len(lines)
+    assert all(0 < band.get_alpha() <= 0.2 for band in bands)
+    assert any("dashed: fitted, not measured" in words for words, _ in drawn_texts(figure))
+    assert not fits_of(figures.draw_one(view("mocked").pictures, "time", theme))
+
+
+def test_without_three_worker_counts_nothing_is_fitted() -> None:
+    pictures = view("tie").pictures
+    assert not any(curve.fit for curve in pictures.curves)
+    figure: Any = figures.draw_one(view("sampled").pictures, "speed-up")
+    assert not fits_of(figure)
+
+
+def test_a_picture_of_many_backends_has_the_fits_of_the_fastest_few() -> None:
+    pictures = view("twelve_backends").pictures
+    fitted = [curve for curve in pictures.curves if curve.fit]
+    assert len(fitted) == 3
+    least = min(curve.points[-1].speed[1] for curve in fitted if curve.points[-1].speed)
+    assert all(c.points[-1].speed[1] <= least for c in pictures.curves if c.points[-1].speed and not c.fit)
+
+
+def test_the_words_for_the_picture_say_what_is_fitted() -> None:
+    words = alt_of(view("mocked"), "speed-up")
+    assert re.search(r"processes: .* with 8, fitted \d\.\d\d× \[\d\.\d\d–\d\.\d\d\] with 16", words)

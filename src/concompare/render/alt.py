@@ -22,7 +22,7 @@ def alt_of(view: View, panel: str) -> str:
         names = " and ".join(group.label for group in pictures.timeline.groups)
         return f"What every worker of {names} did in the first {formats.seconds(pictures.timeline.until, 2)} of a pass."
     if panel == "speed-up":
-        words = [f"{curve.label}: {ends(curve, speed_words)}" for curve in pictures.curves[:MOST]]
+        words = [f"{curve.label}: {ends(curve, speed_words)}{fitted(curve)}" for curve in pictures.curves[:MOST]]
         return f"Speed-up over the plain loop against workers. {'; '.join(words)}.{ceiling(pictures)}"
     words = [] if pictures.plain is None else [f"plain loop: {formats.seconds(pictures.plain)}"]
     words += [f"{curve.label}: {ends(curve, time_words)}" for curve in pictures.curves[:MOST]]
@@ -46,6 +46,14 @@ def time_words(point: Point) -> str:
 def speed_words(point: Point) -> str:
     """Return a point's speed-up."""
     return formats.times(point.speed[1] if point.speed else None)
+
+
+def fitted(curve: Curve) -> str:
+    """Return what the fitted curve promises beyond the points, to follow them."""
+    if not curve.beyond:
+        return ""
+    workers, low, mid, high = curve.beyond[-1]
+    return f", fitted {formats.times(mid)} {formats.between(low, high)} with {round(workers)}"
 
 
 def ceiling(pictures: Pictures) -> str:

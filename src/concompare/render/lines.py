@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import SubFigure
 
-    from concompare.render.parts import Pictures, Point
+    from concompare.render.parts import Curve, Pictures, Point
 
 HEIGHT = 3.0
 LABEL_GAP = 0.155
@@ -62,9 +62,10 @@ def has_axis(pictures: Pictures) -> bool:
     return len(counts_of(pictures)) > 1
 
 
-def counts_of(pictures: Pictures) -> list[int]:
-    """Return the worker counts, in order."""
-    return sorted({point.workers for curve in pictures.curves for point in curve.points})
+def counts_of(pictures: Pictures, *, fits: bool = False) -> list[int]:
+    """Return the worker counts, in order; with `fits` those up to which curves are fitted as well."""
+    counts = {point.workers for curve in pictures.curves for point in curve.points}
+    return sorted(counts | {round(curve.beyond[-1][0]) for curve in pictures.curves if fits and curve.beyond})
 
 
 def height(pictures: Pictures) -> float:
@@ -89,14 +90,13 @@ def draw_time(part: SubFigure, pictures: Pictures, theme: Theme, width: float, t
     scale = scale_of([*values, *tops])
     endings = [(look_of(c.backend), c.label, c.points[-1].workers, c.points[-1].seconds) for c in pictures.curves]
     named = [Ending(math.log2(n), y, label, look.colour(theme), bold=True) for look, label, n, y in endings]
-    guides = guide_lines(pictures) if pictures.plain else []
+    counts = counts_of(pictures)
+    guides = guide_lines(pictures, counts) if pictures.plain else []
     plain = pictures.plain or 0.0
     guides = [(name, dashes, [(n, plain / ratio) for n, ratio in points]) for name, dashes, points in guides]
     if pictures.plain:
-        last = counts_of(pictures)[-1]
-        first = counts_of(pictures)[0]
-        guides.insert(0, ("plain loop", (5, 3), [(first, plain), (last, plain)]))
-    axes = prepared(part, pictures, theme, (width, tall), named, guides, scale)
+        guides.insert(0, ("plain loop", (5, 3), [(counts[0], plain), (counts[-1], plain)]))
+    axes = prepared(part, counts, theme, (width, tall), named, guides, scale)
     time_ticks(axes, scale, theme)
     for curve in pictures.curves:
         bounds = [(max(p.seconds - p.spread, scale.low), p.seconds, p.seconds + p.spread) for p in curve.points]
@@ -110,33 +110,59 @@ def draw_speed(part: SubFigure, pictures: Pictures, theme: Theme, width: float, 
     found = [(c, [p for p in c.points if p.speed is not None]) for c in pictures.curves]
     known = [(c, points) for c, points in found if points]
     values = [v for _, points in known for p in points if p.speed for v in p.speed] + [1.0]
-    guides = guide_lines(pictures, flat=False)
-    scale = scale_of([*values, min(max(values) * 1.25, counts_of(pictures)[-1])])
+    values += [v for curve, _ in known for _, *bounds in curve.beyond for v in bounds]
+    counts = counts_of(pictures, fits=True)
+    guides = guide_lines(pictures, counts, flat=False)
+    scale = scale_of([*values, min(max(values) * 1.25, counts[-1])])
     named = [
-        Ending(math.log2(points[-1].workers), points[-1].speed[1], c.label, look_of(c.backend).colour(theme), bold=True)
+        Ending(math.log2(ending[0]), ending[1], c.label, look_of(c.backend).colour(theme), bold=True)
         for c, points in known
-        if points[-1].speed
+        if (ending := end_of(c, points)) is not None
     ]
-    guides.insert(0, ("plain loop", (5, 3), [(counts_of(pictures)[0], 1.0), (counts_of(pictures)[-1], 1.0)]))
-    axes = prepared(part, pictures, theme, (width, tall), named, guides, scale)
+    guides.insert(0, ("plain loop", (5, 3), [(counts[0], 1.0), (counts[-1], 1.0)]))
+    axes = prepared(part, counts, theme, (width, tall), named, guides, scale)
     ratio_ticks(axes, scale)
+    if any(curve.beyond for curve, _ in known):
+        axes.set_xlabel("workers (dashed: fitted, not measured)", color=INKS[theme].muted, size=canvas.TEXT_SIZE)
     for curve, points in known:
+        draw_fit(axes, curve, theme)
         draw_curve(axes, curve.backend, theme, points, [p.speed for p in points if p.speed], bars=are_few(pictures))
     canvas.title(part, (width, tall), "Speed-up over the plain loop", theme)
     name_pick(part, pictures, theme, (width, tall))
 
 
+def end_of(curve: Curve, points: Sequence[Point]) -> tuple[float, float] | None:
+    """Return where a curve of speed-ups ends, with what is fitted beyond its points."""
+    if curve.beyond:
+        workers, _, mid, _ = curve.beyond[-1]
+        return workers, mid
+    last = points[-1]
+    return (last.workers, last.speed[1]) if last.speed is not None else None
+
+
+def draw_fit(axes: Axes, curve: Curve, theme: Theme) -> None:
+    """Draw the fitted law beyond what was measured: dashed, its interval as a light band."""
+    beyond = curve.beyond
+    if not beyond:
+        return
+    colour = look_of(curve.backend).colour(theme)
+    xs = [math.log2(workers) for workers, *_ in beyond]
+    axes.plot(xs, [mid for *_, mid, _ in beyond], color=colour, linewidth=1.4, dashes=(3, 2), zorder=2.8, label="fit")
+    lows, highs = [low for _, low, _, _ in beyond], [high for *_, high in beyond]
+    axes.fill_between(xs, lows, highs, color=colour, alpha=0.16, linewidth=0, zorder=1.3)
+
+
 Guide = tuple[str, tuple[float, ...], list[tuple[int, float]]]
 
 
-def guide_lines(pictures: Pictures, flat: bool = True) -> list[Guide]:
+def guide_lines(pictures: Pictures, counts: list[int], flat: bool = True) -> list[Guide]:
     """Return the ideal and the ceiling of the machine as ratios to one worker, by workers.
 
     Args:
         pictures: What is drawn.
+        counts: The worker counts at the axis.
         flat: Whether weak scaling makes the ideal flat (time does, speed-up does not).
     """
-    counts = counts_of(pictures)
     if pictures.weak and flat:
         return [("ideal", (1, 1.5), [(n, 1.0) for n in counts])]
     dense = sorted({*counts, *(round(counts[0] * (counts[-1] / counts[0]) ** (i / 24)) for i in range(25))})
@@ -151,7 +177,7 @@ def guide_lines(pictures: Pictures, flat: bool = True) -> list[Guide]:
 
 def prepared(
     part: SubFigure,
-    pictures: Pictures,
+    counts: list[int],
     theme: Theme,
     size: tuple[float, float],
     named: list[Ending],
@@ -160,7 +186,6 @@ def prepared(
 ) -> Axes:
     """Return axes with the worker counts, the guides, and every line's name at its end."""
     ink = INKS[theme]
-    counts = counts_of(pictures)
     endings = [Ending(e.x, e.y, canvas.shortened(e.words), e.colour, e.bold) for e in named]
     endings += [Ending(math.log2(p[-1][0]), p[-1][1], name, ink.muted) for name, _, p in guides]
     widest = max(canvas.inches(e.words, canvas.TEXT_SIZE, "bold" if e.bold else "normal") for e in endings)

@@ -88,11 +88,21 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """The points of one backend, by workers."""
+    """The points of one backend, by workers.
+
+    Attributes:
+        fit: A law fitted to them, as speed-ups: (workers, low, mid, high), on to more workers; empty without one.
+    """
 
     backend: str
     label: str
     points: tuple[Point, ...]
+    fit: tuple[tuple[float, float, float, float], ...] = ()
+
+    @property
+    def beyond(self) -> tuple[tuple[float, float, float, float], ...]:
+        """Return the part of the fit that lies beyond what was measured."""
+        return tuple(point for point in self.fit if point[0] >= self.points[-1].workers)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from concompare import stats
+from concompare import scaling, stats
 from concompare.render.parts import LEDGER_PARTS, Bar, Curve, Pictures, Point, Span, Strip, Strips, Timeline
 from concompare.render.rows import configuration, is_picked, name_of, ordered
 
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from concompare.render.rows import Configuration
 
 MOST_BARS = 9
+MOST_FITS = 3
+"""Fitted curves in one picture: those of the fastest backends."""
+FIT_STEPS = 32
 MOST_STRIPS = 8
 MOST_GROUPS = 3
 MESSAGES_IN_SIGHT = 24
@@ -46,8 +50,11 @@ def plain_seconds(comparison: Comparison) -> float | None:
     return None if serial is None or serial.problem is not None else stats.whole(serial, comparison)
 
 
-def curves_of(comparison: Comparison, picked: Configuration | None) -> tuple[Curve, ...]:
-    """Return one curve for each backend that was timed, in the order of the trials; one more where it was capped."""
+def curves_of(comparison: Comparison, picked: Configuration | None, *, fits: bool = True) -> tuple[Curve, ...]:
+    """Return one curve for each backend that was timed, in the order of the trials; one more where it was capped.
+
+    With `fits` the fastest get a fitted law, which takes too long to be drawn again and again while measuring.
+    """
     found: dict[tuple[str, bool], list[tuple[Trial, Point]]] = {}
     serial = stats.serial_of(comparison)
     usual = serial.native_threads if serial is not None else None
@@ -55,10 +62,31 @@ def curves_of(comparison: Comparison, picked: Configuration | None) -> tuple[Cur
         point = point_of(trial, comparison, picked)
         if point is not None and trial.backend != "serial":
             found.setdefault((trial.backend, trial.native_threads == usual), []).append((trial, point))
-    return tuple(
+    curves = tuple(
         Curve(backend, name_of(pairs[0][0]), tuple(sorted((p for _, p in pairs), key=lambda p: p.workers)))
         for (backend, _), pairs in found.items()
     )
+    if not fits:
+        return curves
+    fitted = {name_of(found[backend, True][0][0]): backend for backend, as_usual in found if as_usual}
+    best = sorted((c for c in curves if c.label in fitted), key=reached, reverse=True)[:MOST_FITS]
+    return tuple(replace(c, fit=fit_of(comparison, c)) if c in best else c for c in curves)
+
+
+def reached(curve: Curve) -> float:
+    """Return the highest speed-up of a curve."""
+    return max((point.speed[1] for point in curve.points if point.speed is not None), default=0.0)
+
+
+def fit_of(comparison: Comparison, curve: Curve) -> tuple[tuple[float, float, float, float], ...]:
+    """Return the law fitted to a curve, up to twice the largest worker count; nothing where too few counts ran."""
+    law = scaling.fit(comparison, curve.backend)
+    if law is None or curve.points[-1].workers != law.measured:
+        return ()
+    first, steps = curve.points[0].workers, FIT_STEPS
+    places = {first * (law.limit / first) ** (i / steps) for i in range(steps)} | {law.measured, law.limit}
+    found = [(workers, law.at(workers)) for workers in sorted(places)]
+    return tuple((workers, at.low, at.mid, at.high) for workers, at in found if at is not None)
 
 
 def point_of(trial: Trial, comparison: Comparison, picked: Configuration | None) -> Point | None:

@@ -80,7 +80,7 @@ def partial_view(comparison: Comparison, doing: str, fraction: float) -> View:
         because="",
         line="",
         table=table_of(comparison, None, partial=True),
-        pictures=Pictures(curves=curves_of(comparison, None), plain=plain_seconds(comparison)),
+        pictures=Pictures(curves=curves_of(comparison, None, fits=False), plain=plain_seconds(comparison)),
         notices=tuple(formats.one_line(step, 300) for step in plan.steps) if plan else (),
         doing=formats.one_line(doing, 200),
         fraction=min(1.0, max(0.0, fraction)),
