@@ -185,7 +185,7 @@ def works_again(notebook: Notebook, backend: str) -> None:
     while REFUSED in cell.error and time.monotonic() - began < LEFT:
         cell = notebook.run(code, timeout=20, check=False)
     if cell.text != "True":
-        raise Trouble(f"the next cell gave {cell.text!r} {cell.error}")
+        raise Trouble(f"the next cell gave {cell.text!r} {cell.error} {cell.traceback[-2000:]}")
 
 
 def killed(notebook: Notebook, backend: str, kind: str, after: float) -> float:
