@@ -472,14 +472,15 @@ def copied(node: Node, instead: Callable[[ast.AST], ast.AST | None] = lambda nod
     found = instead(node)
     if found is not None:
         return found  # type: ignore[return-value]
+    if not node._attributes and not node._fields:
+        return node  # a context or an operator: Python shares them among all trees, and others hang things on them
     made = type(node).__new__(type(node))
-    for name, value in node.__dict__.items():
-        if isinstance(value, ast.AST):
-            setattr(made, name, copied(value, instead))
-        elif isinstance(value, list):
+    for name in (*node._attributes, *node._fields):
+        value = node.__dict__.get(name, node)
+        if isinstance(value, list):
             setattr(made, name, [copied(part, instead) if isinstance(part, ast.AST) else part for part in value])
-        elif not name.startswith("concompare_"):
-            setattr(made, name, value)
+        elif value is not node:
+            setattr(made, name, copied(value, instead) if isinstance(value, ast.AST) else value)
     return made
 
 
