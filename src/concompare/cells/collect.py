@@ -55,6 +55,8 @@ class Collect:
         tree = ast.parse(f"def insert(made, part):\n    {text}")
         for node in ast.walk(tree):
             located(node, self.program.loop.node)
+            if isinstance(node, ast.Attribute):
+                node.end_lineno, node.end_col_offset = node.lineno, node.col_offset
         code = compile(tree, self.program.filename, "exec", dont_inherit=True)
         inner = next(part for part in code.co_consts if isinstance(part, types.CodeType))
         return types.FunctionType(inner.replace(co_name="<module>"), {})

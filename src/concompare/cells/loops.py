@@ -118,6 +118,13 @@ def located(node: Node, place: ast.AST) -> Node:
     return node
 
 
+def method(holder: ast.expr, name: str, place: ast.AST) -> ast.Attribute:
+    """Return a method of ours, on the first line of its place: Python shows a call at the last line of its method."""
+    made = located(ast.Attribute(holder, name, ast.Load()), place)
+    made.end_lineno, made.end_col_offset = made.lineno, made.col_offset
+    return made
+
+
 class Search:
     """Looks through a statement for a comprehension or map whose value it uses first of all."""
 
@@ -281,11 +288,9 @@ def collecting(
     inner: list[ast.comprehension] | None = None,
 ) -> Loop:
     """Return a loop that collects the value of each item."""
-    method = "append"
     if inner:
         value = located(ast.ListComp(value, inner), node)
-        method = "extend"
-    result = located(ast.Attribute(located(ast.Name(RESULT, ast.Load()), node), method, ast.Load()), node)
+    result = method(located(ast.Name(RESULT, ast.Load()), node), "extend" if inner else "append", node)
     step: ast.stmt = located(ast.Expr(located(ast.Call(result, [value], []), value)), value)
     for test in reversed(tests):
         step = located(ast.If(test, [step], []), test)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from concompare.cells import calls, known, names, walking
-from concompare.cells.loops import located
+from concompare.cells.loops import located, method
 from concompare.cells.parts import MADE, Alias, Check, Pull, Statements, assigned, escapes, is_still, loaded, works
 from concompare.cells.values import NOTHING, WALKED_ONCE
 from concompare.cells.world import MISSING
@@ -56,14 +56,13 @@ def split_for(splitter: Splitter, node: ast.For) -> Split | None:
     first, items, walked, note = items_of_turns(splitter, node, lazy)
     carried = sorted(needed)
     start: Statements = [assigned(name, located(ast.Constant(None), node)) for name in sorted(ours)]
-    method = located(ast.Attribute(loaded(turn, node), "append", ast.Load()), node)
     values = located(ast.Tuple([loaded(name, node) for name in carried], ast.Load()), node)
-    collect = located(ast.Expr(located(ast.Call(method, [values], []), node)), node)
+    collect = located(ast.Expr(located(ast.Call(method(loaded(turn, node), "append", node), [values], []), node)), node)
     first.append(assigned(turn, located(ast.List([], ast.Load()), node)))
     first.append(located(ast.For(node.target, items, [*note, *start, *head, collect], []), node))
     splitter.stepped = True
     splitter.replayed |= inner_names | {name for name in written if not name.startswith(MADE)}
-    flip = located(ast.Attribute(loaded(turn, node), "reverse", ast.Load()), node)
+    flip = method(loaded(turn, node), "reverse", node)
     second: Statements = [
         located(ast.Expr(located(ast.Call(flip, [], []), node)), node),
         located(ast.For(node.target, walked, [Pull(turn, carried, node), *tail], []), node),
@@ -86,8 +85,7 @@ def items_of_turns(splitter: Splitter, node: ast.For, lazy: bool) -> tuple[State
     if not lazy:
         spread = located(ast.Starred(node.iter, ast.Load()), node.iter)
         return [assigned(name, located(ast.List([spread], ast.Load()), node.iter))], again, again, []
-    method = located(ast.Attribute(again, "append", ast.Load()), node)
-    call = located(ast.Call(method, [names.as_read(node.target)], []), node)
+    call = located(ast.Call(method(again, "append", node), [names.as_read(node.target)], []), node)
     start = assigned(name, located(ast.List([], ast.Load()), node.iter))
     return [start], node.iter, again, [located(ast.Expr(call), node)]
 
@@ -136,8 +134,8 @@ def split_walk(splitter: Splitter, node: ast.For) -> Split | None:
     whole = located(ast.Starred(node.iter, ast.Load()), node.iter)
     first: Statements = [assigned(name, located(ast.List([] if lazy else [whole], ast.Load()), node.iter))]
     if lazy:
-        method = located(ast.Attribute(loaded(name, node.iter), "extend", ast.Load()), node.iter)
-        first.append(located(ast.Expr(located(ast.Call(method, [node.iter], []), node.iter)), node.iter))
+        extend = method(loaded(name, node.iter), "extend", node.iter)
+        first.append(located(ast.Expr(located(ast.Call(extend, [node.iter], []), node.iter)), node.iter))
     if lazy or splitter.started:
         first.append(splitter.step(node))
     second: Statements = [located(ast.For(node.target, loaded(name, node.iter), node.body, []), node)]
