@@ -159,8 +159,6 @@ class Inquest:
         Raises:
             WorkerDied: They cannot be started again.
         """
-        if self.pool.backend.ephemeral:
-            return
         if self.pool.borrowed:
             raise WorkerDied(f"the workers of {self.pool.backend.name} are gone; make a new executor")
         try:

@@ -377,7 +377,7 @@ class PassRun:
 
     def recover(self, lost: list[Chunk], error: Exception | None) -> None:
         """Open new workers after one died, where the others cannot go on without it, and send what was lost again."""
-        lasting = self.pool.lasting
+        lasting = self.pool.lasting or self.pool.backend.ephemeral
         if not lasting:
             finished = [entry for entry in self.flying if entry.done() and entry.exception() is None]
             lost += [chunk for future, chunk in self.flying.items() if future not in finished]
@@ -459,6 +459,7 @@ class PassRun:
         if self.options.progress is not None:
             self.options.progress(self.finished, self.count)
         wall = self.clock() - self.began
+        memory = self.pool.worker_memory() if self.options.memory and not self.abandoned else ()
         messages = tuple(self.messages)
         self.outcome.record = Pass(
             items=sum(message.count for message in messages),
@@ -469,7 +470,8 @@ class PassRun:
             bytes_in=sum(message.bytes_in for message in messages),
             bytes_out=sum(message.bytes_out for message in messages),
             packing=sum(message.packing for message in messages),
-            peak_memory=self.pool.peak_memory() if self.options.memory and not self.abandoned else None,
+            peak_memory=sum(memory) or None,
+            worker_memory=memory,
             messages=messages,
             tracks=self.sampler.stop(self.began, self.busy()) if self.sampler is not None else (),
         )
