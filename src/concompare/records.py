@@ -117,6 +117,7 @@ class Pass:
         warm_up: True for the first pass of a pool, which no statistic uses.
         stopped: Why the pass was cut short ("capped at 2.1 s"), or None. No statistic uses a stopped pass.
         peak_memory: Highest memory of all workers together (PSS on Linux, else USS), or None where not measured.
+        worker_memory: The same of each worker, the highest first; empty where not measured.
         messages: Kept for one pass of a trial, to bound what is stored; empty for the others.
         tracks: When each worker was on a CPU, where that was recorded.
         gil: On a free-threaded build, the state of the notebook's GIL before and after; empty elsewhere.
@@ -136,6 +137,7 @@ class Pass:
     bytes_out: int = 0
     packing: float = 0.0
     peak_memory: int | None = None
+    worker_memory: tuple[int, ...] = ()
     ledger: Ledger | None = None
     messages: tuple[Message, ...] = ()
     tracks: tuple[Track, ...] = ()

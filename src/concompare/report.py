@@ -51,6 +51,8 @@ CSV_COLUMNS = (
     "peak_memory_bytes",
     "same",
     "problem",
+    "worker_memory_bytes",
+    "native_threads",
 )
 
 
@@ -280,6 +282,7 @@ def row_of(trial: Trial, comparison: Comparison) -> dict[str, Any]:
     passes = stats.used(trial)
     walls = [p.wall for p in passes]
     memory = [p.peak_memory for p in trial.passes if p.peak_memory is not None]
+    each = [size for p in trial.passes for size in p.worker_memory]
     values = (
         trial.backend,
         trial.label,
@@ -298,6 +301,8 @@ def row_of(trial: Trial, comparison: Comparison) -> dict[str, Any]:
         max(memory, default=None),
         trial.same,
         trial.problem,
+        max(each, default=None),
+        trial.native_threads,
     )
     return dict(zip(CSV_COLUMNS, values, strict=True))
 

@@ -29,6 +29,12 @@ def test_memory_that_was_given_back_counts_for_the_worker_that_took_it() -> None
         unwatched = engine.run_pass(burst, [1], pool, engine.PassOptions(), count=1).record
     before, at, after = (record.peak_memory or 0 for record in records if record is not None)
     assert before > 1 << 20
+    for record in records:
+        assert record is not None
+        assert len(record.worker_memory) == 2
+        assert sum(record.worker_memory) == record.peak_memory
+    took = [record.worker_memory for record in records if record is not None]
+    assert took[1][0] - took[0][0] >= 95 << 20, "the worker that took it, and not the mean of both"
     assert at - before >= 95 << 20
     assert after >= at - (5 << 20)
     assert unwatched is not None

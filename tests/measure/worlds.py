@@ -210,7 +210,8 @@ class World:
         costs = [replace(cost, cpu=cost.cpu * grown) for cost in map(self.cost, items)]
         record = self.simulate(costs, isolation, pool.workers)
         if options.memory and self.memory_per_worker is not None:
-            record = replace(record, peak_memory=self.memory_per_worker * pool.workers)
+            sizes = (self.memory_per_worker,) * pool.workers
+            record = replace(record, peak_memory=sum(sizes), worker_memory=sizes)
         if options.cap is not None and record.wall > options.cap:
             record = replace(record, wall=options.cap, stopped=f"capped at {options.cap:.3g} s")
         self.now += record.wall

@@ -213,14 +213,14 @@ class Pool:
         """Return the bytes that the worker processes take (PSS where the system tells, else USS, else RSS)."""
         return sum(taken(process.pid)[0] for process in self.processes)
 
-    def peak_memory(self) -> int | None:
-        """Return the most bytes that the worker processes took so far, each at its highest; None without any.
+    def worker_memory(self) -> tuple[int, ...]:
+        """Return the most bytes that each worker process took so far, the highest first; empty without any.
 
         Linux keeps the highest resident size of a process (VmHWM) but not its highest PSS: what was freed since then
         was the process's own, so it is added to the PSS of now.
         """
         found = [size for process in self.processes if (size := highest(process.pid)) is not None]
-        return sum(found) if found else None
+        return tuple(sorted(found, reverse=True))
 
     def idle_seconds(self) -> float:
         """Return the seconds since the pool was last used."""

@@ -28,6 +28,7 @@ def folds_of(comparison: Comparison, pick: Pick | None, takeaway: str, codes: tu
         warnings_fold(comparison),
         ledger_fold(comparison, picked),
         curves_fold(comparison),
+        memory_fold(comparison, picked),
         task_fold(comparison),
         environment_fold(comparison),
     )
@@ -105,6 +106,18 @@ def curves_fold(comparison: Comparison) -> Fold | None:
     return (
         Fold("More workers: what a fitted curve promises (Universal Scalability Law)", tuple(lines)) if lines else None
     )
+
+
+def memory_fold(comparison: Comparison, picked: Configuration | None) -> Fold | None:
+    """Return the memory of each worker at its most, by trial."""
+    lines = []
+    for trial in ordered(comparison, picked):
+        sizes = max((p.worker_memory for p in trial.passes), key=sum, default=())
+        if sizes:
+            least, most = formats.size(sizes[-1]), formats.size(sizes[0])
+            each = most if least == most else f"{least} to {most}"
+            lines.append(f"{configuration(trial)}: {each} a worker, {formats.size(sum(sizes))} together")
+    return Fold("Memory of each worker at its most", tuple(lines)) if lines else None
 
 
 def task_fold(comparison: Comparison) -> Fold | None:
