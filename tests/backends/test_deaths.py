@@ -47,10 +47,10 @@ def test_a_process_of_its_own_takes_only_its_own_items_along(chunk: int, tmp_pat
 
 @pytest.mark.parametrize("name", ["processes", "fork"])
 def test_a_death_costs_at_most_what_was_being_computed(name: str, tmp_path: Path, no_leaks: None) -> None:
-    """Messages that nobody had begun and those that were answered run once; the suspect twice, and no item oftener."""
+    """Each worker loses the message that it computes, and the next if it takes one before it is ended; none runs thrice."""
     times = begun(name, 1, tmp_path)
     again = {item for item, count in times.items() if count > 1}
     assert 7 in again
-    assert len(again) <= WORKERS, again
+    assert len(again) < 2 * WORKERS, again
     assert max(times.values()) == 2
     assert len(times) == ITEMS
