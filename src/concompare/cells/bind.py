@@ -156,6 +156,10 @@ def is_assignment(node: ast.stmt, name: str) -> bool:
     )
 
 
+CHECKED = 100
+"""Items that are looked at as they are made."""
+
+
 class Items:
     """The items of a loop: handed out once, and kept until their tail has been replayed."""
 
@@ -164,9 +168,11 @@ class Items:
         self.waiting: dict[int, Any] = {}
         self.iterable = iterable
 
-    def handed(self) -> Iterator[Any]:
-        """Yield the items, remembering those whose tail is still to come."""
+    def handed(self, check: Callable[[list[Any]], None]) -> Iterator[Any]:
+        """Yield the items, remembering those whose tail is still to come; the first ones are checked."""
         for position, item in enumerate(self.iterable):
+            if position < CHECKED:
+                check([item])
             self.waiting[position] = item
             yield item
 

@@ -6,7 +6,7 @@ import ast
 import builtins
 import functools
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Iterable, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,7 @@ from concompare.cells.collect import Collect, replaced
 from concompare.cells.explain import readable
 from concompare.cells.functions import LiftedFunction, lift_function
 from concompare.cells.loops import Loop, loops_of
-from concompare.cells.parts import Parts, works
+from concompare.cells.parts import Alias, Parts, flattened, works
 from concompare.cells.purity import Analyzer
 from concompare.cells.restless import refuse_restless
 from concompare.cells.split import Splitter
@@ -88,6 +88,8 @@ class Lifted:
         check_objects(self, namespace, items)
         count = walking.count_of(self.world, items)
         handed = Items(items if type(items) in SEVERAL_TIMES else iter(items))
+        if handed.known is not None:
+            self.check_items(handed.known)
         function = program.function(namespace)
         side: Replay | Collect
         side = (
@@ -98,7 +100,7 @@ class Lifted:
         side.bar = bar
         return Task(
             function=function,
-            items=items if handed.known is not None else handed.handed(),
+            items=items if handed.known is not None else handed.handed(self.check_items),
             count=count,
             name=self.name,
             kind=self.kind,
@@ -112,6 +114,13 @@ class Lifted:
             fail=side.fail,
             statement=len(program.before),
         )
+
+    def check_items(self, items: Iterable[Any]) -> None:
+        """Refuse items that a worker would use up as copies."""
+        if type(items) is not range and self.program.loop.items:
+            repeated = [part.statement for part in flattened(self.program.parts.tail) if isinstance(part, Alias)]
+            unpacked = any(isinstance(part, (ast.Tuple, ast.List)) for part in flattened(repeated))
+            walking.refuse_iterators(items, self.line, unpacked=unpacked)
 
     def explanation(self, namespace: MutableMapping[str, Any]) -> str:
         """Return what would happen, without running anything."""

@@ -143,7 +143,7 @@ def plain(statements: Sequence[ast.stmt], checked: bool = False, steps: bool = T
         elif isinstance(part, ast.If):
             body, other = plain(part.body, checked, steps), plain(part.orelse, checked, steps)
             body = [step for step in body if not isinstance(step, ast.Pass)]
-            if body or other:
+            if body or other or not is_ours(part.test):
                 made.append(located(ast.If(part.test, body or [located(ast.Pass(), part)], other), part))
         elif isinstance(part, ast.For) and part.body and isinstance(part.body[0], Pull):
             made.append(located(ast.For(part.target, part.iter, plain(part.body, checked, steps), []), part))
@@ -268,18 +268,22 @@ def stepped(step: int, place: ast.AST) -> ast.stmt:
     return located(ast.Assign([target], located(ast.Constant(step), place)), place)
 
 
+def is_ours(test: ast.expr) -> bool:
+    """Tell whether a condition of the tail is a name of ours, so that asking it does nothing."""
+    return isinstance(test, ast.Name) and test.id.startswith(MADE)
+
+
 def only_leaves(part: ast.stmt) -> bool:
     """Tell whether a statement of the tail does no more than go on with the next item, or end the loop."""
     if isinstance(part, ast.If):
-        ours = isinstance(part.test, ast.Name) and part.test.id.startswith(MADE)
-        return ours and all(only_leaves(inner) for inner in [*part.body, *part.orelse])
+        return is_ours(part.test) and all(only_leaves(inner) for inner in [*part.body, *part.orelse])
     return isinstance(part, (ast.Continue, ast.Break, ast.Pass))
 
 
 def is_real(part: ast.stmt) -> bool:
     """Tell whether a statement of the tail is more than a place holder."""
     if isinstance(part, ast.If):
-        return any(map(is_real, [*part.body, *part.orelse]))
+        return not is_ours(part.test) or any(map(is_real, [*part.body, *part.orelse]))
     return type(part) is not ast.Pass
 
 

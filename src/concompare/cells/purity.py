@@ -281,15 +281,14 @@ class Analyzer:
                 self.functions.pop(target.id, None)
         elif isinstance(target, (ast.Tuple, ast.List)):
             pairs = isinstance(source, (ast.Tuple, ast.List)) and len(source.elts) == len(target.elts)
+            if source is not None and not pairs:
+                self.consume(source, value)
             for position, part in enumerate(target.elts):
-                if (
-                    pairs
-                    and isinstance(source, (ast.Tuple, ast.List))
-                    and not isinstance(source.elts[position], ast.Starred)
-                ):
+                element = source.elts[position] if pairs and isinstance(source, (ast.Tuple, ast.List)) else None
+                if element is not None and not isinstance(element, ast.Starred):
                     with self.fresh():
-                        found = self.value(source.elts[position])
-                    self.bind(part, found, source.elts[position])
+                        found = self.value(element)
+                    self.bind(part, found, element)
                 else:
                     self.bind(part, extracted(value), None)
         elif isinstance(target, ast.Starred):

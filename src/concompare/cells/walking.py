@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import types
+from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
 from concompare.cells import calls, known, names
@@ -169,6 +171,31 @@ def count_of(world: World, items: Any) -> int | None:
         if reading.effects:
             return None
     return len(items)
+
+
+ENOUGH = 100
+"""Parts of an item, or items made one by one, that are looked at for iterators."""
+
+
+def refuse_iterators(items: Iterable[Any], line: int, *, unpacked: bool) -> None:
+    """Refuse items that are iterators or open files, or hold some: a worker process would use up a copy.
+
+    Generators cannot be copied, so that only threads take them, which use up the notebook's own.
+
+    Args:
+        items: The items.
+        line: The line of the loop.
+        unpacked: The notebook takes items apart as the workers do, which would use up generators twice.
+    """
+    kinds = set(map(type, items))
+    if inner := {tuple, list, dict} & kinds:
+        for item in items:
+            if type(item) in inner:
+                kinds |= set(map(type, islice(item.values() if type(item) is dict else item, ENOUGH)))
+    for kind in kinds:
+        if hasattr(kind, "__next__") and (kind is not types.GeneratorType or unpacked):
+            text = f"the items are or hold iterators (`{kind.__name__}`), which a worker process would use up as copies"
+            raise CellRefused(f"{text}. Make a list of each first.", line)
 
 
 def walks_atoms(world: World, loop: Loop) -> bool:
