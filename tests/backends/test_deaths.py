@@ -47,7 +47,7 @@ def test_a_process_of_its_own_takes_only_its_own_items_along(chunk: int, tmp_pat
 
 @pytest.mark.parametrize("name", ["processes", "fork"])
 def test_a_death_costs_at_most_what_was_being_computed(name: str, tmp_path: Path, no_leaks: None) -> None:
-    """Each worker loses the message that it computes, and the next if it takes one before it is ended; none runs thrice."""
+    """Each worker loses the message that it computes, and the next if it takes one before its end; none runs thrice."""
     times = begun(name, 1, tmp_path)
     again = {item for item, count in times.items() if count > 1}
     assert 7 in again

@@ -1,9 +1,11 @@
-"""A worker that starts while its kernel ends must find that out, whatever is still there."""
+"""Workers and files whose kernel was killed: whatever is still there, nothing stays."""
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -26,3 +28,24 @@ def test_a_worker_ends_where_another_one_has_removed_the_folder_already(tmp_path
     assert ended.returncode == 1
     assert ended.stderr == b""
     assert not tmp_path.exists()
+
+
+KILLED = """
+import os, signal
+from concompare import backends, engine
+with engine.lease(backends.find("process-per-item"), 2) as pool:
+    pool.executor.submit(abs, -1).result()
+    print(pool.folder, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_files_are_removed_where_no_item_was_running_when_the_kernel_was_killed() -> None:
+    killed = subprocess.run([sys.executable, "-c", KILLED], timeout=30, capture_output=True, text=True, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    folder = Path(killed.stdout.strip())
+    assert folder.name.startswith("concompare-")
+    end = time.monotonic() + 20
+    while folder.exists() and time.monotonic() < end:
+        time.sleep(0.02)
+    assert not folder.exists()
