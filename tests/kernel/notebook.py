@@ -77,7 +77,9 @@ class Notebook:
             if message["parent_header"].get("msg_id") != request:
                 continue
             if message["msg_type"] == "status" and message["content"]["execution_state"] == "idle":
-                cell.status = self.reply(request, deadline)["content"]["status"]
+                content = self.reply(request, deadline)["content"]
+                cell.status = content["status"]
+                cell.error = cell.error or (f"{content['ename']}: {content['evalue']}" if "ename" in content else "")
                 break
             note(cell, message["msg_type"], message["content"])
         cell.seconds = time.monotonic() - began

@@ -12,6 +12,7 @@ plain loop takes there.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import glob
 import os
 import random
@@ -138,11 +139,13 @@ def in_time(what: str, took: float, limit: float) -> float:
     return took
 
 
-def waited_for(condition: Callable[[], bool], since: float) -> float:
-    """Return the seconds since a moment until a condition holds, or until it is late in any case."""
-    while not condition() and time.monotonic() - since < 2 * SLOWEST * GONE:
+def gone(left: Callable[[], list[str]], since: float) -> float:
+    """Return the seconds from a moment until nothing is left."""
+    last: list[str] = []
+    while (now := left()) and time.monotonic() - since < 2 * SLOWEST * GONE:
+        last = now
         time.sleep(0.02)
-    return time.monotonic() - since
+    return in_time(f"what was left was gone ({', '.join(last)})", time.monotonic() - since, GONE)
 
 
 def interrupted(notebook: Notebook, backend: str, kind: str, after: float) -> float:
@@ -197,10 +200,8 @@ def killed(notebook: Notebook, backend: str, kind: str, after: float) -> float:
     children = family(notebook)
     os.kill(pid, signal.SIGKILL)
     began = time.monotonic()
-    kernel = notebook.manager  # a process whose threads are not all gone yet looks dead, and cannot be replaced
-    took = waited_for(lambda: not (kernel.is_alive() or any(map(alive, children)) or leftovers(pid)), began)
-    left = [*map(words_of, filter(alive, children)), *leftovers(pid)]
-    return in_time(f"everything was gone but {left}", took, GONE)
+    # A process whose threads are not all gone yet looks dead, and cannot be replaced.
+    return gone(lambda: [*["the kernel"] * notebook.manager.is_alive(), *words_of(children), *leftovers(pid)], began)
 
 
 def alive(process: psutil.Process) -> bool:
@@ -210,12 +211,14 @@ def alive(process: psutil.Process) -> bool:
         return False
 
 
-def words_of(process: psutil.Process) -> str:
-    """Return a process's command, as far as it can be had."""
-    try:
-        return " ".join(process.cmdline())[:150]
-    except psutil.Error:
-        return f"process {process.pid}"
+def words_of(processes: list[psutil.Process]) -> list[str]:
+    """Return the commands of the processes that are alive."""
+    words = []
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
+            if alive(process):
+                words.append(" ".join(process.cmdline())[:150])
+    return words
 
 
 def leftovers(pid: int) -> list[str]:
@@ -232,8 +235,7 @@ def restarted(notebook: Notebook, backend: str, kind: str, after: float) -> floa
     notebook.manager.restart_kernel(now=random.random() < 0.5)
     notebook.client.wait_for_ready(timeout=40)
     took = time.monotonic() - began
-    gone = waited_for(lambda: not any(map(alive, children)), began + took)
-    in_time("the processes of before the restart were gone", gone, GONE)
+    gone(lambda: words_of(children), began + took)
     notebook.run(READY.format(traces=traces(kernel_pid(notebook))))
     time.sleep(2.0)
     # A restart may kill the workers with the kernel; what they could not remove, the next pool does.
