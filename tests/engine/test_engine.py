@@ -35,7 +35,7 @@ from concompare.engine.order import Order, Settled
 from concompare.engine.outcome import Outcome, PassOptions
 from concompare.engine.pooling import end
 from concompare.engine.sampling import can_sample, slices_of, within
-from concompare.errors import Interrupted, ItemTimeout, RemoteError, WorkerDied
+from concompare.errors import ItemTimeout, RemoteError, WorkerDied
 from concompare.parcels import Parcel, given_back, lend, pack, pack_error, put, unpack
 from concompare.records import Slice
 from concompare.streams import recording
@@ -245,135 +245,6 @@ def test_an_item_whose_time_was_up_is_not_tried_again() -> None:
     assert (index, type(error)) == (5, ItemTimeout)
     assert str(error) == "item 5 ('b') took longer than its 2 s; its worker was ended"
     assert [chunk.first for chunk in again] == [6]
-
-
-# -------------------------------------------------------------------------------------------------------- interrupts
-
-
-def press() -> None:
-    os.kill(os.getpid(), signal.SIGINT)
-
-
-def test_an_interrupt_waits_for_a_safe_moment() -> None:
-    with guarded() as found:
-        press()
-        assert found.interrupted
-        with pytest.raises(KeyboardInterrupt):
-            found.check()
-
-
-def test_an_interrupt_in_the_users_own_code_comes_at_once() -> None:
-    with guarded() as found, found.user_code(), pytest.raises(KeyboardInterrupt):
-        press()
-
-
-def test_an_interrupt_after_the_last_look_at_it_is_not_lost() -> None:
-    with pytest.raises(KeyboardInterrupt), guarded():
-        press()
-    with guarded() as outer:
-        with pytest.raises(KeyboardInterrupt), guarded():
-            press()
-        assert not outer.interrupted
-
-
-def test_an_interrupt_that_python_swallows_comes_again() -> None:
-    class Last:
-        def __del__(self) -> None:
-            press()
-
-    def lose_the_last() -> None:
-        last: Any = Last()
-        del last
-        threading.Event().wait(10)
-
-    with pytest.raises(KeyboardInterrupt), guarded() as found, found.user_code():
-        lose_the_last()
-
-
-def test_the_handler_before_is_put_back() -> None:
-    before = signal.getsignal(signal.SIGINT)
-    with guarded():
-        assert signal.getsignal(signal.SIGINT) is not before
-    assert signal.getsignal(signal.SIGINT) is before
-
-
-class Button:
-    """Presses Ctrl-C as soon as some item says that it runs."""
-
-    def __init__(self) -> None:
-        self.running = threading.Event()
-        threading.Thread(target=self.wait, daemon=True).start()
-
-    def wait(self) -> None:
-        self.running.wait(10)
-        press()
-
-
-def test_an_interrupt_keeps_what_has_finished_and_ends_python_threads() -> None:
-    button, both, ended = Button(), threading.Barrier(2), []
-
-    def work(x: int) -> int:
-        if x < 2:
-            return x
-        try:
-            both.wait(10)
-            button.running.set()
-            while True:
-                pass
-        finally:
-            ended.append(x)
-
-    with (
-        engine.lease(backends.find("threads"), 2) as pool,
-        pytest.raises(Interrupted, match="interrupted after 2 items of 9"),
-    ):
-        engine.run_pass(work, range(9), pool, PassOptions(chunk=1))
-    assert engine.last().values == [0, 1]
-    assert set(ended) <= {2, 3}
-    assert len(ended) == 2
-
-
-def test_a_thread_that_python_cannot_stop_is_named() -> None:
-    button, release = Button(), threading.Event()
-
-    def waits_for_ever(x: int) -> None:
-        button.running.set()
-        release.wait()
-
-    try:
-        with (
-            engine.lease(backends.find("threads"), 1) as pool,
-            pytest.raises(Interrupted, match=r"cannot stop a thread inside .*wait\(\) \(line \d+\)"),
-        ):
-            engine.run_pass(waits_for_ever, range(3), pool)
-    finally:
-        release.set()
-
-
-def test_an_interrupt_of_worker_processes_leaves_none_and_the_next_pass_works() -> None:
-    namespace: dict[str, Any] = {"__name__": "__main__"}
-    exec("import os\ndef spin(path):\n    open(path, 'w').close()\n    while True: pass\ndef f(x): return x", namespace)
-    backend = backends.find("processes")
-    with engine.lease(backend, 2) as pool:
-        assert pool.folder is not None
-        sign = pool.folder / "spinning"
-
-        def watch() -> None:
-            while not sign.exists():
-                threading.Event().wait(0.005)
-            press()
-
-        threading.Thread(target=watch, daemon=True).start()
-        pids = pool.pids
-        with pytest.raises(Interrupted):
-            engine.run_pass(namespace["spin"], [str(sign)] * 4, pool)
-    assert pool.broken
-    for pid in pids:
-        with pytest.raises(ProcessLookupError):
-            os.kill(pid, 0)
-    with engine.lease(backend, 2) as again:
-        assert engine.run_pass(namespace["f"], range(4), again).values == [0, 1, 2, 3]
-    engine.close_pools()
 
 
 # ---------------------------------------------------------------------------------------------- time limits and caps

@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from concompare import probes
+from concompare import measure, probes
 from concompare.engine import outcome
-from concompare.records import Environment, Message, NativePool, Pass
+from concompare.measure import Kept
+from concompare.records import Comparison, Environment, Message, NativePool, Pass, Subject, Trial
 
 
 @dataclass(frozen=True)
@@ -259,3 +260,30 @@ class World:
         """Return the noiseless seconds of a whole pass."""
         quiet = replace(self, noise=0.0, drift=0.0, executions=[], order=[], pools=[], options=[])
         return quiet.simulate([self.cost(item) for item in items], backend.isolation, workers).wall
+
+
+def double(x: int) -> int:
+    return 2 * x
+
+
+def run(
+    world: World,
+    items: Sequence[Any],
+    function: Callable[[Any], Any] = double,
+    backends: Sequence[Any] = BACKENDS,
+    **more: Any,
+) -> tuple[Comparison, Kept]:
+    return measure.compare(
+        function,
+        items,
+        backends=backends,
+        subject=Subject("f"),
+        runner=world,
+        machine=world,
+        clock=world.clock,
+        **{"seed": 3, "environment": world.environment(), **more},
+    )
+
+
+def of(comparison: Comparison, backend: str, workers: int) -> Trial:
+    return next(t for t in comparison.trials if (t.backend, t.workers) == (backend, workers))
