@@ -338,6 +338,30 @@ print(pickle.loads(pickle.loads(message, buffers=beside).values.data), outpost.f
     assert Parcel(pack([1])).places == ()
 
 
+def test_engines_that_came_and_went_are_not_waited_for() -> None:
+    from types import SimpleNamespace
+
+    from concompare.backends import ipyparallel
+
+    told: list[str] = []
+    cluster = object.__new__(ipyparallel.IpyparallelCluster)
+    cluster.keeper = SimpleNamespace(tell=told.append)  # type: ignore[assignment]
+    cluster.asked_for, cluster.came_ever, cluster.asked = 2, 0, time.monotonic()
+    for ids, wanted in (
+        ([], []),  # both are on their way
+        ([0, 1], []),
+        ([], ["2"]),  # they are gone, so two more
+        ([], ["2"]),  # which are on their way
+    ):
+        cluster.client = SimpleNamespace(ids=ids)
+        cluster.members()
+        cluster.scale(2)
+        assert told == wanted
+    cluster.asked -= ipyparallel.COMING + 1
+    cluster.scale(2)
+    assert told == ["2", "2"], "they have not come in time"
+
+
 def test_a_lost_message_runs_again_in_pieces_and_then_item_by_item() -> None:
     from types import SimpleNamespace
 

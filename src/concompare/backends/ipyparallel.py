@@ -24,6 +24,9 @@ from concompare.outpost import call_as_bytes
 LOOK = 0.25
 """Seconds between two looks at which engines there are."""
 
+COMING = 15.0
+"""Seconds for which an engine that was asked for is waited for before another is."""
+
 
 class IpyparallelCluster(Cluster):
     """A controller and its engines, through the notebook's client or one of our own."""
@@ -40,12 +43,14 @@ class IpyparallelCluster(Cluster):
             self.client = client or ipyparallel.Client(connection, timeout=10)
         except Exception as error:
             raise BackendUnavailable(f"there is no ipyparallel cluster at {connection}: {error}") from error
-        self.asked_for, self.came_ever = engines, 0
+        self.asked_for, self.came_ever, self.asked = engines, 0, time.monotonic()
         self.watcher: threading.Thread | None = None
 
     def members(self) -> dict[Any, int]:
         """Return the engines by number; each runs one call at a time."""
-        return dict.fromkeys(self.client.ids, 1)
+        there = self.client.ids
+        self.came_ever = max([self.came_ever, *(number + 1 for number in there)])  # numbers are never given twice
+        return dict.fromkeys(there, 1)
 
     def ask(self, names: list[Any], function: Callable[..., Any], *arguments: Any) -> dict[Any, Any]:
         """Call a function on engines; it waits behind what they compute."""
@@ -59,11 +64,13 @@ class IpyparallelCluster(Cluster):
     def scale(self, workers: int) -> None:
         """Let the keeper start as many engines as are missing, without those on their way."""
         assert self.keeper is not None
-        there = self.client.ids
-        self.came_ever = max([self.came_ever, *(number + 1 for number in there)])  # numbers are never given twice
-        missing = workers - len(there) - (self.asked_for - self.came_ever)
+        there = self.members()
+        if time.monotonic() - self.asked > COMING:
+            self.asked_for = self.came_ever  # what has not come by now is not coming, or came and went unseen
+        missing = workers - len(there) - max(0, self.asked_for - self.came_ever)
         if missing > 0:
-            self.asked_for += missing
+            self.asked_for = max(self.asked_for, self.came_ever) + missing
+            self.asked = time.monotonic()
             self.keeper.tell(str(missing))
 
     def watch(self, name: int) -> None:

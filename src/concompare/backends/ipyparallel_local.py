@@ -11,6 +11,9 @@ from pathlib import Path
 
 from concompare.backends.clusters import LOOPBACK, keep, unmask
 
+BEAT, MISSED = 500, 60
+"""Milliseconds between heartbeats, and how many an engine may miss: it is registered after two, and lost after 30 s."""
+
 
 def main(folder: str, workers: int) -> None:
     """Start the cluster and keep it until the notebook is gone."""
@@ -18,7 +21,13 @@ def main(folder: str, workers: int) -> None:
 
     unmask()
     cluster = ipyparallel.Cluster(
-        n=workers, controller_ip=LOOPBACK, profile_dir=str(Path(folder, "profile")), cluster_id="", log_level=40
+        n=workers,
+        controller_ip=LOOPBACK,
+        controller_args=[f"--HeartMonitor.period={BEAT}", f"--HeartMonitor.max_heartmonitor_misses={MISSED}"],
+        profile_dir=str(Path(folder, "profile")),
+        cluster_id="",
+        delay=0,  # engines wait for the controller by themselves
+        log_level=40,
     )
     cluster.start_cluster_sync(n=workers)
     security = Path(folder, "profile", "security")
