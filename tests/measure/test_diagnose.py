@@ -348,3 +348,21 @@ def test_another_python_is_judged_in_seconds_and_never_picked() -> None:
     found = {finding.code: finding for finding in diagnose.find(as_fast)}["other-python"]
     assert re.search(r"ms: a tie \[.*\]\.$", found.summary)
     assert found.advice == "Stay with this Python for this cell."
+
+
+def test_another_python_is_compared_with_what_is_fastest_here_also_where_that_is_too_noisy_to_be_picked() -> None:
+    wild = trial("processes", 4, [0.2, 1.4, 0.3, 1.3, 0.25], shares={})  # its median is 0.3 s, the plain loop's 1 s
+    there = trial("threads @ 3.14t", 4, [0.5] * 5, shares={})
+    compared = comparison(serial(), wild, there, probe=COMPUTING)
+    assert advise.pick(compared).backend == "serial"
+    found = {finding.code: finding for finding in diagnose.find(compared)}["other-python"]
+    assert "the best here, processes × 4, 300 ms: a tie" in found.summary
+    assert found.advice == "Stay with this Python for this cell."
+
+
+def test_one_block_is_too_few_to_send_anyone_to_another_python() -> None:
+    there = trial("processes @ 3.14t", 1, [0.1], shares={})
+    compared = comparison(serial(), there, probe=COMPUTING)
+    found = {finding.code: finding for finding in diagnose.find(compared)}["other-python"]
+    assert re.search(r"with one process, .* as fast in 1 block, which is too few to say\.$", found.summary)
+    assert found.advice == "Give it more time, with a larger --budget or fewer worker counts (-w)."

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from concompare import advise, formats, stats
-from concompare.records import Comparison, Finding
+from concompare.records import Comparison, Finding, Trial
 
 WORDS = {"faster": "a gain", "slower": "a loss"}
 """What a speed-up means, by its verdict."""
+
+ADVICE = {
+    "faster": "Make a kernel of it to use it, and choose it in the notebook: python{version} -m ipykernel install --user.",
+    "tie": "Stay with this Python for this cell.",
+    "slower": "Stay with this Python for this cell.",
+    "unknown": "Give it more time, with a larger --budget or fewer worker counts (-w).",
+}
+"""The next step, by the verdict."""
 
 ONE = {"serial": "the plain loop", "threads": "one thread", "processes": "one process"}
 """What one worker of a kind is."""
@@ -14,32 +24,43 @@ ONE = {"serial": "the plain loop", "threads": "one thread", "processes": "one pr
 
 def other_python(comparison: Comparison) -> Finding | None:
     """Another installed Python was measured too."""
-    there = [t for t in comparison.trials if advise.elsewhere(t) and t.problem is None and t.same is not False]
-    here = advise.best_of(comparison)
-    known = [(seconds, t) for t in there if (seconds := stats.whole(t, comparison)) is not None]
-    if not known or here is None or (ours := stats.whole(here, comparison)) is None:
+    there = fastest((t for t in comparison.trials if advise.elsewhere(t) and t.problem is None), comparison)
+    here = fastest(advise.candidates(comparison), comparison)
+    between = stats.speed_up(there[1], here[1]) if there is not None and here is not None else None
+    if there is None or here is None or between is None:
         return None
-    theirs, trial = min(known, key=lambda entry: entry[0])
-    between = stats.speed_up(trial, here)
-    if between is None:
-        return None
-    verdict = stats.verdict(between)
+    (theirs, trial), (ours, best) = there, here
+    verdict: str = stats.verdict(between)
+    if verdict == "faster" and between.n < stats.FEW:
+        verdict = "unknown"
     kind, _, version = trial.backend.partition(" @ ")
     how = ONE.get(kind, kind) if trial.workers == 1 else f"{trial.workers} {kind}"
     numbers = (
-        f"{formats.seconds(theirs)} with {how}, and the best here, {advise.name_of(here)}, {formats.seconds(ours)}"
-    )
-    spread = formats.between(between.low, between.high)
-    ratio = (
-        f"a tie {spread}" if verdict == "tie" else f"{formats.times(between.mid)} as fast {spread}, {WORDS[verdict]}"
+        f"{formats.seconds(theirs)} with {how}, and the best here, {advise.name_of(best)}, {formats.seconds(ours)}"
     )
     gil = " An import there switched its GIL back on." if any("re-enabled" in p.gil for p in trial.passes) else ""
     return Finding(
         "other-python",
-        f"Python {version} needs {numbers}: {ratio}.{gil}",
-        f"Make a kernel of it to use it: python{version} -m ipykernel install --user, and choose it in the notebook."
-        if verdict == "faster"
-        else "Stay with this Python for this cell.",
+        f"Python {version} needs {numbers}: {words_of(between, verdict)}.{gil}",
+        ADVICE[verdict].format(version=version),
         (("speed-up", between.mid), ("seconds there", theirs), ("seconds here", ours)),
         (trial.backend, trial.workers),
     )
+
+
+def fastest(trials: Iterable[Trial], comparison: Comparison) -> tuple[float, Trial] | None:
+    """Return the seconds of the quickest of these trials, and the trial; None where none of them was measured."""
+    same = [trial for trial in trials if trial.same is not False]
+    known = [(seconds, trial) for trial in same if (seconds := stats.whole(trial, comparison)) is not None]
+    return min(known, key=lambda entry: entry[0], default=None)
+
+
+def words_of(between: stats.Interval, verdict: str) -> str:
+    """Return how much faster the other Python is, in words."""
+    spread = formats.between(between.low, between.high)
+    if verdict == "tie":
+        return f"a tie {spread}"
+    times = f"{formats.times(between.mid)} as fast"
+    if verdict == "unknown":
+        return f"{times} in {formats.count(between.n, 'block')}, which is too few to say"
+    return f"{times} {spread}, {WORDS[verdict]}"
