@@ -11,7 +11,7 @@ WORDS = {"faster": "a gain", "slower": "a loss"}
 """What a speed-up means, by its verdict."""
 
 ADVICE = {
-    "faster": "Make a kernel of it to use it, and choose it in the notebook: python{version} -m ipykernel install --user.",
+    "faster": "Make a kernel of it and choose it in the notebook: python{version} -m ipykernel install --user.",
     "tie": "Stay with this Python for this cell.",
     "slower": "Stay with this Python for this cell.",
     "unknown": "Give it more time, with a larger --budget or fewer worker counts (-w).",
