@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from concompare.cells import callbacks, known, library, names, summaries
 from concompare.cells.values import NOTHING, WALKED_ONCE, Value, extracted, joined, unwound
-from concompare.cells.world import MISSING, is_iterator, is_user_module, qualified
+from concompare.cells.world import MISSING, is_iterator, is_user_module, qualified, unwrapped
 
 if TYPE_CHECKING:
     from concompare.cells.purity import Analyzer
@@ -49,10 +49,7 @@ def resolve(an: Analyzer, node: ast.AST) -> Any:
     base = resolve(an, node.value)
     if isinstance(base, types.ModuleType):
         return vars(base).get(node.attr, MISSING)
-    if isinstance(base, type):
-        found = inspect.getattr_static(base, node.attr, MISSING)
-        return found.__func__ if isinstance(found, (staticmethod, classmethod)) else found
-    return MISSING
+    return unwrapped(base, inspect.getattr_static(base, node.attr, MISSING)) if isinstance(base, type) else MISSING
 
 
 def module_part(an: Analyzer, node: ast.Attribute, thing: Any) -> str | None:

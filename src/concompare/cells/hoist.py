@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from concompare.cells import names
 from concompare.cells.loops import located
-from concompare.cells.parts import WORTH, Reason, assigned, is_still, loaded, works
-from concompare.cells.values import FUNCTION, WALKED_ONCE
+from concompare.cells.parts import MOVE, WORTH, Reason, assigned, is_still, loaded, shown, works
+from concompare.cells.values import FUNCTION, LOCAL, WALKED_ONCE
 
 if TYPE_CHECKING:
     from concompare.cells.split import Splitter
@@ -25,13 +25,16 @@ class Hoister:
         self.head: list[ast.stmt] = []
         self.lost: Reason | None = None
         self.before = False
+        self.altered = False
 
     def statement(self, node: ast.stmt) -> ast.stmt:
         """Return the statement as the tail runs it."""
         if isinstance(node, ast.Expr):
             return located(ast.Expr(self.expression(node.value)), node)
         if isinstance(node, ast.Assign):
+            self.altered = bool({f"{LOCAL}{name}" for name in names.writes(node)} & self.splitter.changed)
             value = self.expression(node.value)
+            self.altered = False
             return located(ast.Assign([self.target(part) for part in node.targets], value), node)
         if isinstance(node, ast.AugAssign):
             target = self.target(node.target)
@@ -94,7 +97,12 @@ class Hoister:
     def reason_to_keep(self, node: ast.expr) -> Reason | None:
         """Return why a value must not leave the iteration: it holds a function made in the loop, or an iterator."""
         with self.splitter.an.fresh():
-            found = self.splitter.an.value(node).all
+            value = self.splitter.an.value(node)
+        found = value.all
+        held = {root for root in value.own & self.splitter.changed if not root.startswith(LOCAL)}
+        if self.altered and held:
+            what = " or ".join(f"`{shown(root)}`" for root in sorted(held))
+            return Reason(node.lineno, f"gives what may be {what} itself, which the loop then changes", MOVE)
         if FUNCTION in found:
             return Reason(node.lineno, MAKES, "Define it before the loop")
         if WALKED_ONCE & found:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import gc
+import reprlib
 import types
 from collections.abc import Iterable
 from typing import Any
@@ -25,6 +27,8 @@ IMPLICIT = frozenset(
 )
 """Special methods that code calls without naming them."""
 
+MADE_BY = frozenset({dataclasses.__file__, reprlib.__file__})
+"""Files of the standard library that give a class methods which only keep track of themselves."""
 TELLING = ("change", "rebind", "print", "random", "file", "append")
 MOST = 20_000
 """Objects looked at before an object of such a class is taken to be among them."""
@@ -66,7 +70,11 @@ def restless_method(world: World, kind: type | ast.ClassDef) -> str | None:
     if isinstance(kind, ast.ClassDef):
         methods = {part.name: part for part in kind.body if isinstance(part, (ast.FunctionDef, ast.AsyncFunctionDef))}
     else:
-        methods = {name: part for name, part in vars(kind).items() if isinstance(part, types.FunctionType)}
+        methods = {
+            name: part
+            for name, part in vars(kind).items()
+            if isinstance(part, types.FunctionType) and part.__code__.co_filename not in MADE_BY
+        }
     for name in sorted(IMPLICIT & set(methods)):
         analyzer = Analyzer(world)
         own = Value(frozenset({"its object"}), frozenset({"its object"}))

@@ -139,8 +139,7 @@ class World:
         base = self.part(node.value) if isinstance(node, ast.Attribute) else MISSING
         if not isinstance(node, ast.Attribute) or not isinstance(base, (types.ModuleType, type)):
             return MISSING
-        found = vars(base).get(node.attr, MISSING)
-        return found.__func__ if isinstance(found, (staticmethod, classmethod)) else found
+        return unwrapped(base, vars(base).get(node.attr, MISSING))
 
     def object(self, name: str) -> Any:
         """Return the object that a global name stands for when the loop starts, or MISSING if that cannot be told."""
@@ -290,6 +289,13 @@ def attributes_of(node: ast.AST) -> set[str]:
         elif isinstance(part, (ast.Global, ast.Nonlocal)):
             found |= set(part.names)
     return found
+
+
+def unwrapped(holder: Any, found: Any) -> Any:
+    """Return what a name of a class or module stands for: a static method's function, a class method with its class."""
+    if isinstance(found, classmethod) and isinstance(found.__func__, types.FunctionType):
+        return types.MethodType(found.__func__, holder)
+    return found.__func__ if isinstance(found, (staticmethod, classmethod)) else found
 
 
 def bound_method(holder: Any, name: str) -> Any:
