@@ -19,13 +19,16 @@ Verdict = Literal["faster", "tie", "slower"]
 NOISE = 0.05
 """A difference below this is called a tie, whatever its interval."""
 NOISE_OF_SOME = 0.10
-"""The same for fewer than `ENOUGH` pairs of passes. Of passes that spread by 6 %, three pairs look different by more
-than 5 % in 15 of 100 comparisons of the same thing, and by more than 10 % in 4."""
+"""The same for fewer than `ENOUGH` pairs of passes."""
 NOISE_OF_FEW = 0.25
 """The same for fewer than `FEW` pairs, whose range says little."""
 FEW = 3
 ENOUGH = 5
 """From this many pairs on an interval is bootstrapped; below, the range is shown."""
+STUDENT = {3: 4.849, 4: 3.482, 5: 2.999, 6: 2.757, 7: 2.612, 8: 2.517}
+"""Quantiles of Student's t (two-sided, 4 %), by the number of pairs: the few whose interval promises too much."""
+FAR = 1.2
+"""Ratio beyond which all of a few pairs lie only where there is a difference."""
 CONFIDENCE = 0.95
 RESAMPLES = 2000
 
@@ -52,6 +55,7 @@ class Interval:
     Attributes:
         kind: "bootstrap" for a 95 % interval over paired blocks, "range" for the least and greatest of fewer.
         n: Number of pairs behind it.
+        apart: Whether so few pairs can tell it from 1 at all, however they scatter; see `tell_apart`.
     """
 
     low: float
@@ -59,6 +63,7 @@ class Interval:
     high: float
     kind: Literal["bootstrap", "range"] = "range"
     n: int = 0
+    apart: bool = True
 
 
 def median(values: Sequence[float]) -> float:
@@ -121,11 +126,27 @@ def bootstrap(values: Sequence[float], seed: int = 0) -> tuple[float, float]:
 
 def interval(values: Sequence[float]) -> Interval:
     """Return the median of the values with its bootstrap interval, or with their range when they are few."""
-    middle = median(values)
+    middle, apart = median(values), tell_apart(values)
     if len(values) < ENOUGH:
-        return Interval(min(values), middle, max(values), "range", len(values))
+        return Interval(min(values), middle, max(values), "range", len(values), apart)
     low, high = bootstrap(values)
-    return Interval(low, middle, high, "bootstrap", len(values))
+    return Interval(low, middle, high, "bootstrap", len(values), apart)
+
+
+def tell_apart(ratios: Sequence[float]) -> bool:
+    """Say whether a few ratios differ from 1 by more than they scatter.
+
+    The range of three to five, and the bootstrapped median of six to eight, leave out 1 by chance in more than one of
+    twenty comparisons of the same thing, where passes spread by 6 % or more. So Student's test on their logarithms has
+    to agree, unless every single one is far from 1. Others than these few need no such test.
+    """
+    limit = STUDENT.get(len(ratios))
+    if limit is None or min(ratios) > FAR or max(ratios) < 1 / FAR or min(ratios) <= 0:
+        return True
+    logs = [math.log(ratio) for ratio in ratios]
+    middle = sum(logs) / len(logs)
+    variance = sum((value - middle) ** 2 for value in logs) / (len(logs) - 1)
+    return abs(middle) > limit * math.sqrt(variance / len(logs))
 
 
 def paired(trial: Trial, other: Trial) -> list[float]:
@@ -157,6 +178,8 @@ def speed_up(trial: Trial, serial_trial: Trial) -> Interval | None:
 def verdict(between: Interval) -> Verdict:
     """Say whether a speed-up is a difference: beyond its interval and beyond the noise threshold, else a tie."""
     noise = NOISE if between.n >= ENOUGH else NOISE_OF_SOME if between.n >= FEW else NOISE_OF_FEW
+    if not between.apart:
+        return "tie"
     if between.low > 1 and between.mid > 1 + noise:
         return "faster"
     if between.high < 1 and between.mid < 1 / (1 + noise):

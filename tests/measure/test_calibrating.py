@@ -15,6 +15,7 @@ class Plain:
     cpu: dict[int, float] = field(default_factory=dict)
     blocked: dict[int, float] = field(default_factory=dict)
     told: bool = True
+    native_share: float = 0.0
 
     def run(self, positions: tuple[int, ...] | range) -> None:
         for position in positions:

@@ -100,6 +100,36 @@ def test_the_same_twice_is_a_tie_in_interleaved_blocks(drift: float) -> None:
     assert None not in said
 
 
+@pytest.mark.parametrize(("pairs", "noise"), [(3, 0.12), (5, 0.12), (7, 0.06)])
+def test_few_pairs_of_noisy_passes_of_the_same_are_a_tie(pairs: int, noise: float) -> None:
+    chance = random.Random(pairs)
+    found = [
+        stats.interval([max(0.2, chance.gauss(1, noise)) / max(0.2, chance.gauss(1, noise)) for _ in range(pairs)])
+        for _ in range(300)
+    ]
+    assert sum(stats.verdict(between) != "tie" for between in found) < 15
+    assert sum(stats.verdict(replace(between, apart=True)) != "tie" for between in found) >= 15, "their interval alone"
+
+
+@pytest.mark.parametrize(
+    ("ratios", "apart"),
+    [
+        ([1.10, 1.11, 1.12], True),
+        ([1.02, 1.30, 1.75], False),  # mean of the logs 0.281 with a standard error of 0.156: 1.8, where it takes 4.8
+        ([1.25, 1.90, 2.60], True),  # not one of them near 1
+        ([0.40, 0.55, 0.80], True),
+        ([1.02, 1.75], True),  # of two there is no such test: a larger threshold instead
+        ([1.30, 0.0, 1.30], True),
+        ([1.10] * 8, True),
+        ([1.10] * 4 + [0.95] * 4, False),
+    ],
+)
+def test_scattered_ratios_are_told_from_1_only_where_that_is_no_chance(ratios: list[float], apart: bool) -> None:
+    assert stats.interval(ratios).apart is apart
+    if not apart:
+        assert stats.verdict(stats.interval(ratios)) == "tie"
+
+
 def test_the_same_twice_one_after_the_other_is_called_a_difference_under_drift() -> None:
     said = [stats.speed_up(*passes_of_the_same("blocked", 0.05, seed)) for seed in range(100)]
     assert sum(stats.verdict(between) != "tie" for between in said if between is not None) > 50
