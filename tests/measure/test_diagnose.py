@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from concompare import advise, diagnose
-from concompare.records import Comparison, Environment, NativePool, Probe
+from concompare.records import Comparison, Environment, NativePool, Pass, Probe, Trial
 from tests.measure.records import ENVIRONMENT, comparison, serial, trial
 
 COMPUTING = Probe(item_seconds=(0.01,) * 100, item_cpu=(0.01,) * 100, capacity=((1, 1.0), (2, 1.95), (4, 3.8)))
@@ -152,6 +152,15 @@ def faster_elsewhere() -> Comparison:
     )
 
 
+def hopeless() -> Comparison:
+    """Threads that were ended after 1 s of a pass for which processes need 0.278 s; processes × 8 after a timed one."""
+    ended = Pass(40, 1.0, 1.0, stopped="capped at 1 s", block=0)
+    slow = replace(threads(0.9), passes=(ended,), problem="stopped after 1 s: the best needs 0.278 s for as many items")
+    later = processes(3.5, 8)
+    later = replace(later, passes=(*later.passes, replace(ended, block=5)))
+    return comparison(serial(), slow, processes(3.6), later, probe=COMPUTING)
+
+
 CASES: tuple[tuple[Callable[[], Comparison], set[str]], ...] = (
     (gil, {"gil-bound", "scales-well"}),
     (gil_without_ledger, {"gil-bound", "scales-well"}),
@@ -159,6 +168,7 @@ CASES: tuple[tuple[Callable[[], Comparison], set[str]], ...] = (
     (sleeping, {"waits", "scales-well"}),
     (sending, {"gil-bound", "transfer-bound"}),
     (starting, {"gil-bound", "startup-bound", "scales-well"}),
+    (hopeless, {"stopped", "scales-well"}),
     (short, {"too-small"}),
     (tiny, {"too-small"}),
     (few, {"too-few-items"}),
@@ -218,6 +228,8 @@ NEAR_MISSES: tuple[tuple[str, Callable[[], Comparison]], ...] = (
     ("transfer-bound", lambda: replace(sending(), probe=replace(COMPUTING, bytes_in=500))),
     ("startup-bound", lambda: comparison(serial(), processes(3.0, start_up=0.4), probe=COMPUTING)),
     ("startup-bound", lambda: comparison(serial(), processes(0.9, start_up=2.5), probe=COMPUTING)),
+    ("stopped", lambda: replace(hopeless(), trials=tuple(t for t in hopeless().trials if t.backend != "threads"))),
+    ("stopped", lambda: comparison(serial(), Trial("threads", 4, problem="no threads here"), probe=COMPUTING)),
     ("too-small", lambda: comparison(serial(), processes(0.9), probe=COMPUTING)),
     ("too-few-items", lambda: replace(few(), subject=replace(few().subject, items=16))),
     ("too-few-items", uneven),
@@ -253,6 +265,7 @@ def test_every_finding_of_the_design_is_guarded() -> None:
         "gil-bound", "releases-gil", "waits", "transfer-bound", "startup-bound", "too-small", "too-few-items",
         "uneven-items", "memory-bound", "oversubscribed", "machine-busy", "results-differ", "hidden-state",
         "shared-random", "too-noisy", "scales-well", "gil-re-enabled", "other-python", "contention",
+        "stopped",
     }  # fmt: skip
     assert {code for _, codes in CASES for code in codes} == promised
     assert len(diagnose.CHECKS) == len(promised)
@@ -366,3 +379,31 @@ def test_one_block_is_too_few_to_send_anyone_to_another_python() -> None:
     found = {finding.code: finding for finding in diagnose.find(compared)}["other-python"]
     assert re.search(r"with one process, .* as fast in 1 block, which is too few to say\.$", found.summary)
     assert found.advice == "Give it more time, with a larger --budget or fewer worker counts (-w)."
+
+
+@pytest.mark.parametrize(
+    ("change", "advice"),
+    [
+        ({}, "It cannot become the fastest; to see its whole time, compare it alone: -b threads -w 4."),
+        ({"gil_share": 0.95}, "The plain loop holds the GIL about 95 % of the time: use processes for this."),
+        ({"capacity": ((1, 1.0), (4, 1.1))}, "The machine was busy: measure again when nothing else runs."),
+    ],
+)
+def test_what_was_stopped_is_told_with_its_number_and_what_explains_it(change: dict[str, Any], advice: str) -> None:
+    known = replace(hopeless(), probe=replace(COMPUTING, **change))
+    (finding,) = [f for f in diagnose.find(known) if f.code == "stopped"]
+    assert finding.summary == (
+        "threads × 4 was stopped before the first pass had ended: threads × 4 had run for 1.00 s, 3.6× what the best"
+        " needs for as many items (stopped from 2×)."
+    )
+    assert finding.advice == advice
+    assert dict(finding.evidence)["times the best"] == pytest.approx(3.6, rel=0.01)
+
+
+def test_processes_that_were_stopped_with_much_to_send_are_to_send_less() -> None:
+    ended = Pass(3, 2.0, 1.0, stopped="capped at 2 s", sample=(0, 9, 18, 27), block=0)
+    slow = replace(processes(0.5), passes=(ended,), problem="stopped after 2 s")
+    known = comparison(serial(), slow, threads(3.5), probe=replace(COMPUTING, bytes_in=2_000_000, bytes_out=100))
+    (finding,) = [f for f in diagnose.find(known) if f.code == "stopped"]
+    assert dict(finding.evidence)["times the best"] == pytest.approx(2.0 / (4 * 1 / 350), rel=0.01), "4 items of 100"
+    assert finding.advice == "2.00 MB go there and back for an item: send less, such as a path or an index."

@@ -19,7 +19,7 @@ FINDINGS: dict[str, tuple[set[str], str]] = {
     "hashing": ({"machine-busy", "scales-well"}, "%%parallel -b processes -w 2"),
     "json": ({"machine-busy", "too-noisy"}, ""),
     "big-arguments": ({"machine-busy", "too-noisy", "transfer-bound"}, ""),
-    "few-items": ({"machine-busy"}, ""),
+    "few-items": ({"machine-busy", "stopped"}, ""),
     "wrong": ({"machine-busy", "results-differ", "too-noisy"}, ""),
     "changed": ({"hidden-state", "machine-busy", "too-noisy"}, ""),
     "drawn": ({"machine-busy", "shared-random"}, ""),

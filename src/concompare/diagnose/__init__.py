@@ -25,6 +25,7 @@ CHECKS: tuple[Callable[[Comparison], Finding | None], ...] = (
     gil.waits,
     costs.transfer_bound,
     costs.startup_bound,
+    costs.stopped,
     costs.too_few_items,
     costs.uneven_items,
     surroundings.oversubscribed,

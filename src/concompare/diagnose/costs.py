@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from concompare import formats, stats
+from concompare import advise, formats, stats
+from concompare.costing import HOPELESS
 from concompare.diagnose import evidence, gil
 from concompare.records import Comparison, Finding, Trial
 
@@ -89,6 +90,41 @@ def startup_bound(comparison: Comparison) -> Finding | None:
         f"Worth it for a cell that is run again and again; for a single run {once}.",
         (("start-up", best.start_up), ("saved per run", saved), ("runs", float(runs))),
         (best.backend, best.workers),
+    )
+
+
+def stopped(comparison: Comparison) -> Finding | None:
+    """A trial was so much slower than the best that it was stopped before its first pass had ended."""
+    found = [(t, p) for t in comparison.trials if not t.timed for p in t.passes if p.stopped is not None]
+    rates = [rate for t in advise.candidates(comparison) if (rate := stats.per_item(t)) is not None]
+    if not found or not rates:
+        return None
+    items = comparison.subject.items
+    known = [(p.wall / (min(rates) * (len(p.sample) or items or 1)), t, p) for t, p in found]
+    ratio, trial, passed = max(known, key=lambda entry: entry[0])
+    rows = ", ".join(advise.name_of(t) for t, _ in found)
+    return Finding(
+        "stopped",
+        f"{rows} {'was' if len(found) == 1 else 'were'} stopped before the first pass had ended:"
+        f" {advise.name_of(trial)} had run for {formats.seconds(passed.wall)}, {ratio:.1f}× what the best needs for as"
+        f" many items (stopped from {HOPELESS:.0f}×).",
+        next_of_stopped(trial, comparison),
+        (("seconds", passed.wall), ("times the best", ratio), ("trials stopped", float(len(found)))),
+        (trial.backend, trial.workers),
+    )
+
+
+def next_of_stopped(trial: Trial, comparison: Comparison) -> str:
+    """Return the next step for a trial that was stopped: what explains it where that is known."""
+    held, moved = comparison.probe.gil_share, (comparison.probe.bytes_in or 0) + (comparison.probe.bytes_out or 0)
+    if evidence.is_busy(comparison):
+        return "The machine was busy: measure again when nothing else runs."
+    if trial.backend in evidence.THREADS and held is not None and held >= gil.HELD:
+        return f"The plain loop holds the GIL about {formats.percent(held)} of the time: use processes for this."
+    if trial.backend in evidence.PROCESSES and moved >= evidence.LARGE:
+        return f"{formats.size(moved)} go there and back for an item: send less, such as a path or an index."
+    return (
+        f"It cannot become the fastest; to see its whole time, compare it alone: -b {trial.backend} -w {trial.workers}."
     )
 
 
