@@ -61,5 +61,5 @@ def pytest_testnodedown(node: Any) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if TALLY.lifted:
+    if TALLY.lifted or TALLY.generated:
         terminalreporter.write_line(TALLY.sentence())

@@ -43,7 +43,7 @@ MUTATED = ["out", "out", "out2", "log", "ys", "zs"]
 STATEFUL = [
     "box.get()", "box.count()", "odd[1]", "odd + 1", "next(it)", "rng.random()", "d.get(1, 0)", "objects[0].put(4)", "objects[1].get()",
     "next(tick)", "float(nrng.random())", "len(stack)", "stack.top", "stack.missing", "(1 in stack)", "len(source.readline())", "grow(out)", "grow_out()",
-    "push(1) or 1", "len(holding[1])", "len(link[0])", "settings.k", "len(settings.seen)", "swap(matrix[0])", "counts[1]", "len(window)", "window[-1]", "ordered['a']",
+    "push(1) or 1", "int(box is objects[0])", "objects.index(objects[1])", "sum(o is box for o in objects)", "len({o: 1 for o in objects})", "(box in objects)", "len(holding[1])", "len(link[0])", "settings.k", "len(settings.seen)", "swap(matrix[0])", "counts[1]", "len(window)", "window[-1]", "ordered['a']",
     "float(arr[0])", "float(view[0])", "float(arr.sum())", "float(flat[0])", "sum(made)", "next(made, 0)", "vector.v", "(2 if vector else 1)", "sink.tell()", "len(sink.getvalue())",
     "queue.pop()", "sum(drain(1))", "run(bump, 1)", "run(pure, 2)", "run(out.append, 2) or 2", "len(rows[0])", "sum(1 for _ in it)", "int(2 in it)", "len(list(zip(it, xs)))",
 ]  # fmt: skip

@@ -61,7 +61,7 @@ class Tally:
     def sentence(self) -> str:
         """Return both figures in words."""
         could = len(self.lifted | self.needless)
-        share = 100 * len(self.needless) / could
+        share = 100 * len(self.needless) / max(1, could)
         drawn = f"; generated cells: {self.generated}, lifted {self.generated_lifted}" if self.generated else ""
         drawn += f", {self.endless} never end" if self.endless else ""
         needless = f"{len(self.needless)} needless refusals of {could} ({share:.1f} %)"

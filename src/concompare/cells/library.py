@@ -9,7 +9,7 @@ import sys
 import types
 from typing import TYPE_CHECKING, Any
 
-from concompare.cells import callbacks, calls, known, names
+from concompare.cells import callbacks, calls, identity, known, names
 from concompare.cells.values import FILE, LAZY, NOTHING, Value, extracted
 from concompare.cells.world import MISSING
 
@@ -43,6 +43,8 @@ def call_builtin(an: Analyzer, name: str, node: ast.Call, given: Arguments) -> V
             an.change(given.named["file"].own, node, "prints into {}")
         an.effect("print", node, "prints")
         return NOTHING
+    if name == "id" and given.all.own:
+        an.effect("identity", node, "asks for the `id` of something that a worker process has a copy of", given.all.own)
     if name == "open":
         return call_open(an, node, given)
     if name in ("next", "setattr", "delattr") and given.positional:
@@ -148,6 +150,8 @@ def effects_of_method(
 ) -> None:
     """Record what a method does, by the type of its object where that is known, else by the method's name."""
     name, known_kind = func.attr, kind is not MISSING
+    if name in identity.BY_KEY:
+        identity.follow_keys(an, given.nodes[:1])
     if not followed and name not in NAMED_METHODS and not is_reader(kind):
         an.world.trusted[f".{name}"] = None
     logs = known_kind and issubclass(kind, logging.Logger)

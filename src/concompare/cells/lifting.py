@@ -10,7 +10,7 @@ from collections.abc import Iterable, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from concompare.cells import alias, elementwise, known, names, sources, walking
+from concompare.cells import alias, elementwise, identity, known, names, sources, walking
 from concompare.cells.before import settle
 from concompare.cells.bind import PLACE, Items, Program, Replay, compiled, run
 from concompare.cells.collect import Collect, replaced
@@ -85,6 +85,9 @@ class Lifted:
         if program.annotates and sys.version_info < (3, 14):
             namespace.setdefault("__annotations__", {})
         items, bar = evaluated(program, namespace)
+        if not self.world.assume_pure:
+            for thing in objects_of(self.world, namespace, program.parts.compared - {ITEM}):
+                identity.refuse_identities([thing], self.line)
         check_objects(self, namespace, items)
         count = walking.count_of(self.world, items)
         handed = Items(items if type(items) in SEVERAL_TIMES else iter(items))
@@ -121,6 +124,8 @@ class Lifted:
             repeated = [part.statement for part in flattened(self.program.parts.tail) if isinstance(part, Alias)]
             unpacked = any(isinstance(part, (ast.Tuple, ast.List)) for part in flattened(repeated))
             walking.refuse_iterators(items, self.line, unpacked=unpacked)
+            if ITEM in self.program.parts.compared and not self.world.assume_pure:
+                identity.refuse_identities(items, self.line)
 
     def explanation(self, namespace: MutableMapping[str, Any]) -> str:
         """Return what would happen, without running anything."""
@@ -351,6 +356,7 @@ def split(world: World, loop: Loop, wishes: Wishes) -> Parts:
             f"the loop gives `{name}` a new value while the items depend on it. Make them a list first.", loop.line
         )
     parts = splitter.split()
+    parts.compared = {root for part in parts.head for root in splitter.look(part).compared}
     for effect in [effect for part in parts.head for effect in splitter.look(part).effects if effect.kind == "file"]:
         where = f"`{effect.place}` " if effect.place and effect.place != "·inner" else ""
         world.outside[(effect.line, f"{where}{effect.text}")] = None

@@ -61,6 +61,7 @@ class Parts:
         step_of: The step at which the tail may see a name that the head gives, where that is not the start.
         replayed: Names that the tail gives values itself, as the head does.
         stops: The tail may leave the loop.
+        compared: Objects that the head compares as wholes, or uses as keys.
     """
 
     head: Statements
@@ -81,6 +82,7 @@ class Parts:
     step_of: dict[str, int] = field(default_factory=dict)
     replayed: set[str] = field(default_factory=set)
     stops: bool = False
+    compared: set[str] = field(default_factory=set)
 
 
 class Alias(ast.Pass):
@@ -172,6 +174,9 @@ def reason_of(effect: Effect, world: World, *, seeded: bool = False, printed: bo
             return None
         remedy = "Use --seed N, which gives each item a stream of its own, or make a generator inside the loop"
         return Reason(effect.line, f"{where}{effect.text}, so the results depend on the order", remedy)
+    if effect.kind == "identity":
+        outer = any(not root.startswith(LOCAL) for root in effect.roots) and not world.assume_pure
+        return Reason(effect.line, f"{where}{effect.text}", "Compare a value instead") if outer else None
     if effect.kind in ("opaque", "calls"):
         text = effect.text if effect.kind == "opaque" else f"it cannot be seen what `{effect.text}` calls"
         return Reason(effect.line, f"{where}{text}", PURE)

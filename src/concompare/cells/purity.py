@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from concompare.cells import calls, known, names
+from concompare.cells import calls, identity, known, names
 from concompare.cells.values import FUNCTION, LAZY, LOCAL, MARKS, NOTHING, Effect, Reading, Value, extracted, joined
 from concompare.cells.world import MISSING, World
 
@@ -151,7 +151,7 @@ class Analyzer:
 
     def _on_Subscript(self, node: ast.Subscript) -> Value:
         base = self.value(node.value)
-        self.value(node.slice)
+        identity.follow_keys(self, [node.slice])
         self.operators(node, base)
         if calls.is_defaulting(self, node.value):
             self.change(base.own, node, "may add a key to {}")
@@ -168,6 +168,7 @@ class Analyzer:
         if any(isinstance(part, (ast.In, ast.NotIn)) for part in node.ops):
             for part in node.comparators:
                 self.consume(part, self.value(part))
+        identity.follow_compare(self, node, both)
         return Value(inside=both.all)
 
     def _on_BoolOp(self, node: ast.BoolOp) -> Value:

@@ -32,6 +32,7 @@ class Summary:
         effects: What it does; roots `param:x` stand for the argument, `param*:x` for what is inside it.
         roots: The outer objects it reads.
         names: The global names it reads.
+        compared: The objects that it compares as wholes.
         returned: Where its value comes from.
         parameters: The names of its parameters.
         complete: The walk is finished (a recursive call sees an unfinished one).
@@ -41,6 +42,7 @@ class Summary:
     effects: list[Effect] = field(default_factory=list)
     roots: set[str] = field(default_factory=set)
     names: set[str] = field(default_factory=set)
+    compared: set[str] = field(default_factory=set)
     returned: Value = NOTHING
     complete: bool = False
 
@@ -106,6 +108,7 @@ def apply(an: Analyzer, summary: Summary, node: ast.AST, bound: dict[str, Value]
     an.reading.roots |= translated(summary.roots, bound)
     an.reading.names |= summary.names
     an.reading.called |= summary.names
+    an.reading.compared |= translated(summary.compared, bound)
     line = getattr(node, "lineno", an.line)
     for effect in list(summary.effects):
         if effect.kind in ("calls", "maybe-calls"):
@@ -215,6 +218,7 @@ def walk(an: Analyzer, function: Any, definition: names.FunctionNode, summary: S
     summary.effects = list(dict.fromkeys([*summary.effects, *child.reading.effects, *reading.effects]))
     summary.roots |= {root for root in reading.roots if not root.startswith("·")}
     summary.names |= reading.names
+    summary.compared |= reading.compared
     made = Value(frozenset({LAZY})) if isinstance(definition, ast.AsyncFunctionDef) else NOTHING
     summary.returned = joined([summary.returned, child.returned, made])
 

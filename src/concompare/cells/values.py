@@ -73,12 +73,14 @@ class Reading:
         names: The names it reads from outside its own scopes.
         called: Those of the names that functions it calls read.
         roots: The objects it reads, by the names they are reached from.
+        compared: Those that it compares as wholes, or looks for by themselves.
         effects: What it does beyond returning a value.
     """
 
     names: set[str] = field(default_factory=set)
     called: set[str] = field(default_factory=set)
     roots: set[str] = field(default_factory=set)
+    compared: set[str] = field(default_factory=set)
     effects: list[Effect] = field(default_factory=list)
 
     def add(self, other: Reading) -> None:
@@ -86,6 +88,7 @@ class Reading:
         self.names |= other.names
         self.called |= other.called
         self.roots |= other.roots
+        self.compared |= other.compared
         self.effects += other.effects
 
 
