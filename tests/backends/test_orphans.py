@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -9,6 +10,8 @@ import time
 from pathlib import Path
 
 import pytest
+
+from concompare.engine.folders import SETTLED, sweep
 
 pytest.importorskip("fcntl")
 
@@ -49,3 +52,13 @@ def test_files_are_removed_where_no_item_was_running_when_the_kernel_was_killed(
     while folder.exists() and time.monotonic() < end:
         time.sleep(0.02)
     assert not folder.exists()
+
+
+def test_folders_of_kernels_killed_while_they_made_them_are_swept_once_they_have_settled(tmp_path: Path) -> None:
+    old, new, others = (tmp_path / name for name in ("concompare-1-a", "concompare-2-b", "someone-1-a"))
+    for folder in (old, new, others):
+        folder.mkdir()
+    long_ago = time.time() - 2 * SETTLED
+    os.utime(old, (long_ago, long_ago))
+    sweep(tmp_path)
+    assert sorted(tmp_path.iterdir()) == [new, others]

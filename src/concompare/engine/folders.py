@@ -46,6 +46,9 @@ def sweep(base: Path) -> None:
         for folder in base.glob("concompare-*-*"):
             if folder in ALIVE or time.time() - folder.stat().st_mtime < SETTLED:
                 continue
+            if not (folder / "alive").exists():  # its kernel was killed while it made or removed the folder
+                shutil.rmtree(folder, ignore_errors=True)
+                continue
             with contextlib.suppress(OSError), open(folder / "alive", "r+b") as file:
                 fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 shutil.rmtree(folder, ignore_errors=True)
