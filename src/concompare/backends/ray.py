@@ -5,8 +5,11 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import itertools
+import os
+import subprocess
+import sys
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -30,6 +33,29 @@ class Worker:
 """What a worker is, as source: it crosses by value, so that it needs nothing of ours where it arrives."""
 
 
+SWEEPER = """
+import sys, threading, psutil
+over, found = threading.Event(), set()
+threading.Thread(target=lambda: (sys.stdin.read(), over.set()), daemon=True).start()
+for _ in range(30):
+    try:
+        for process in psutil.Process(int(sys.argv[1])).children():
+            if process.name().startswith(("raylet", "gcs_server")):
+                found |= {process, *process.children(recursive=True)}
+    except psutil.Error:
+        pass
+    if over.wait(1):
+        break
+over.wait()
+for process in found:
+    try:
+        process.kill()
+    except psutil.Error:
+        pass
+"""
+"""Ends what is left of a local ray when this process has ended it, or is gone: ray's agents notice after 40 s."""
+
+
 class RayCluster(Cluster):
     """A ray cluster, this process being a driver of it."""
 
@@ -39,6 +65,7 @@ class RayCluster(Cluster):
         import ray
 
         self.ray: Any = ray
+        self.sweeper: subprocess.Popen[bytes] | None = None
         self.started = not ray.is_initialized()
         if self.started:
             local: dict[str, Any] = {
@@ -48,10 +75,15 @@ class RayCluster(Cluster):
             }
             options = {"address": address} if address is not None else local
             try:
-                ray.init(**options, log_to_driver=False, logging_level="error", runtime_env={"env_vars": variables})
+                with on_loopback() if address is None else contextlib.nullcontext():
+                    ray.init(**options, log_to_driver=False, logging_level="error", runtime_env={"env_vars": variables})
             except Exception as error:
                 where = f"at {address}" if address is not None else "here"
                 raise BackendUnavailable(f"there is no ray cluster {where}: {error}") from error
+            if address is None:
+                self.sweeper = subprocess.Popen(
+                    [sys.executable, "-c", SWEEPER, str(os.getpid())], stdin=subprocess.PIPE, start_new_session=True
+                )
         super().__init__(address or ray.get_runtime_context().gcs_address, None)
         self.ours = self.started and address is None
         self.growing = True
@@ -136,9 +168,9 @@ class RayCluster(Cluster):
         return bool(self.ray.is_initialized())
 
     def words(self) -> str:
-        """Return the cluster in words; ray's processes listen on every interface, and nothing tells them not to."""
-        exposed = ", listening on every network interface of this machine" if self.ours else ""
-        return super().words() + exposed
+        """Return the cluster in words; a ray that does not know `on_loopback` listens on every interface."""
+        exposed = self.ours and self.ray.util.get_node_ip_address() != LOOPBACK
+        return super().words() + ", listening on every network interface of this machine" * exposed
 
     def disconnect(self) -> None:
         """End our actors, and ray where it was started here."""
@@ -147,6 +179,30 @@ class RayCluster(Cluster):
                 self.ray.kill(actor)
         if self.started:
             self.ray.shutdown()
+        if self.sweeper is not None:
+            self.sweeper.communicate()
+
+
+@contextlib.contextmanager
+def on_loopback() -> Iterator[None]:
+    """Let the ray that is started meanwhile listen on loopback only, as it does by itself on Windows and macOS.
+
+    On Linux it takes 127.0.0.1 for a mistake, and listens on every interface.
+    """
+    from ray._private import ray_constants
+
+    constant, variable = "ENABLE_RAY_CLUSTER", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
+    before, said = getattr(ray_constants, constant, None), os.environ.get(variable)
+    setattr(ray_constants, constant, False)
+    os.environ[variable] = "0"  # for the processes that it starts
+    try:
+        yield
+    finally:
+        setattr(ray_constants, constant, before)
+        if said is None:
+            del os.environ[variable]
+        else:
+            os.environ[variable] = said
 
 
 @dataclass(frozen=True, slots=True)
