@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +17,16 @@ if TYPE_CHECKING:
 
 
 PROBE = 0.03
-"""Seconds for which items run in the plain loop before there is a choice; it is looked at again after twice as many."""
+"""Seconds for which items run in the plain loop before there is a choice, and at least until it is looked at again."""
 GROWTH = 8
 """How many times as many items as before run in the plain loop until then."""
+LOOK_AGAIN = 1.25
+"""Times as long as the plain loop has run, after which it is looked at again: items may take longer than before."""
+STEP = 0.002
+"""Seconds of items in the plain loop between two looks at the clock."""
+RISE, TRUST = 1.5, 1.5
+"""How many times as long as the first items the last ones must take for a rise, and how much more of it is believed:
+where it is none after all, that costs a tenth."""
 SHORT, LONG = 0.005, 2.0
 """Seconds of a task, in the plain loop, from and up to which it learns from one run to the next."""
 STARTING = 0.15
@@ -224,7 +231,50 @@ def size_as_shipped(task: Task) -> int | None:
         return None
 
 
-def choose(task: Task, messages: tuple[Message, ...], left: int | None, two_threads: float | None = None) -> Choice:
+def next_look(wall: float) -> float:
+    """Return the seconds in the plain loop after which it is looked at again, so many having passed."""
+    return max(LOOK_AGAIN * wall, wall + PROBE)
+
+
+def rise(messages: Sequence[Message], left: int | None) -> float:
+    """Return how many times as long as the latest items those that are left promise to take, at most `TRUST`.
+
+    Items are taken to go on taking longer where each quarter of those that ran took longer than the one before.
+
+    Args:
+        messages: All that ran in the plain loop, in order.
+        left: How many items are left, or None if that is not known.
+    """
+    ran = sum(message.count for message in messages)
+    quarters, place = [[0.0, 0] for _ in range(4)], 0
+    for message in messages:
+        quarter = quarters[min(3, 4 * (place + message.count // 2) // max(1, ran))]
+        quarter[0] += taken(message)
+        quarter[1] += message.count
+        place += message.count
+    if any(not count for _, count in quarters):
+        return 1.0
+    means = [seconds / count for seconds, count in quarters]
+    if sorted(set(means)) != means or means[3] < RISE * means[0]:
+        return 1.0
+    each = (means[3] - means[0]) / (0.75 * ran)
+    ahead = ran / 8 + (left if left is not None else ran) / 2
+    return min(TRUST, 1 + each * ahead / means[3])
+
+
+def taken(message: Message) -> float:
+    """Return the seconds that a message's items took; waiting for a CPU is the machine's, not the items'."""
+    return message.end - message.start - (message.waited or 0.0)
+
+
+def choose(
+    task: Task,
+    messages: tuple[Message, ...],
+    left: int | None,
+    two_threads: float | None = None,
+    rising: float = 1.0,
+    shipped: Callable[[Task], int | None] = size_as_shipped,
+) -> Choice:
     """Return the backend and worker count for the items that are left, and why.
 
     Args:
@@ -232,15 +282,15 @@ def choose(task: Task, messages: tuple[Message, ...], left: int | None, two_thre
         messages: What the latest items took in the plain loop.
         left: How many items are left, or None if that is not known.
         two_threads: How many CPUs threads had together, where that was tried.
+        rising: How many times as long as the latest items those that are left promise to take.
+        shipped: Gives the bytes of the function as it would be sent, or None where it cannot be.
     """
     from concompare import advise
 
-    blob = size_as_shipped(task)
+    blob = shipped(task)
     known = advise.Known(
-        seconds=tuple(
-            (message.end - message.start - (message.waited or 0.0)) / max(1, message.count) for message in messages
-        ),  # waiting for a CPU is the machine's, not the items'
-        cpu=tuple((message.cpu + message.native_cpu) / max(1, message.count) for message in messages),
+        seconds=tuple(rising * taken(message) / max(1, message.count) for message in messages),
+        cpu=tuple(rising * (message.cpu + message.native_cpu) / max(1, message.count) for message in messages),
         left=left,
         usable=machine.usable_cpus(),
         gil=gil_state() != "off",

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from concompare import auto, backends, engine, machine
@@ -21,10 +20,9 @@ from concompare.auto import AUTO
 from concompare.awaiting import is_coroutine_function
 from concompare.engine import Outcome
 from concompare.errors import BackendUnavailable, CannotShip, ConcompareError, Interrupted
-from concompare.records import Comparison, Pass, Subject, Trial
+from concompare.records import Comparison, Subject, Trial
 
 if TYPE_CHECKING:
-    from concompare.advise import Choice
     from concompare.backends import Backend
     from concompare.cells.task import Task
     from concompare.elsewhere import OtherPython
@@ -142,130 +140,9 @@ def run_auto(task: Task, request: Request) -> tuple[Trial, Any, str]:
         if request.native_threads is None:
             auto.learn(task, sizes, (choice.backend, trial.workers), trial.passes[0])
         return trial, value, f"auto: {choice.reason}"
+    from concompare.trying import Trying
+
     return Trying(task, request, sizes).run()
-
-
-class Trying:
-    """A task whose first items say how the others run."""
-
-    def __init__(self, task: Task, request: Request, sizes: auto.Sizes) -> None:
-        self.task, self.request, self.sizes = task, request, sizes
-        self.items = iter(task.items)
-        self.outcome: Outcome | None = None
-        self.record: Pass | None = None
-        self.names: dict[str, Any] = {}
-        self.latest: Pass | None = None
-        self.done = 0
-        self.two_threads: float | None = None
-        self.mean = 0.0
-
-    @property
-    def left(self) -> int | None:
-        """The number of items left, where it is known."""
-        return None if self.task.count is None else self.task.count - self.done
-
-    def run(self) -> tuple[Trial, Any, str]:
-        """Run the plain loop for a while, look, and go on with it or with what promises more."""
-        plain, size, until, wall = backends.find("serial"), 1, auto.PROBE, 0.0
-        choice: Choice | None = None
-        trial = self.some(plain, 1, size)
-        while not self.ended:
-            assert self.latest is not None, "some items have run"
-            wall += self.latest.wall
-            if wall >= until:
-                messages = self.latest.messages
-                self.try_threads(wall)
-                if self.ended:
-                    break
-                choice = auto.choose(self.task, messages, self.left, self.two_threads)
-                if choice.backend != "serial":
-                    return self.rest(choice)
-                until = 2 * wall
-            mean = max(1e-9, self.latest.wall / max(1, self.latest.items))
-            size = max(1, min(auto.GROWTH * size, int((until - wall) / mean) + 1))
-            trial = self.some(plain, 1, size)
-        if self.left == 0:
-            auto.learn(self.task, self.sizes, auto.PLAIN, self.record)
-        reason = choice.reason if choice else "the plain loop, which was done before anything else could start"
-        return self.whole(trial), self.finished(), f"auto: {reason}"
-
-    @property
-    def ended(self) -> bool:
-        """Whether there is nothing left to run."""
-        assert self.outcome is not None, "some items have run"
-        assert self.latest is not None
-        return self.outcome.stopped or self.left == 0 or self.latest.items == 0
-
-    def try_threads(self, wall: float) -> None:
-        """Run some items on threads, once, where it may matter how they do."""
-        assert self.latest is not None
-        self.mean, usable = self.latest.wall / max(1, self.latest.items), machine.usable_cpus()
-        left, computing = self.left or 0, self.latest.cpu > 0.5 * self.latest.wall
-        if self.two_threads is None and computing and usable > 1 and left > 4 * usable and left * self.mean > 4 * wall:
-            size = max(usable, int(auto.PROBE * usable / self.mean))
-            self.some(backends.find("threads"), usable, min(size, left // 4))
-            self.two_threads = self.latest.cpu / max(1e-9, self.latest.wall)  # one GIL lets them have one CPU together
-
-    def rest(self, choice: Choice) -> tuple[Trial, Any, str]:
-        """Run all other items as chosen."""
-        backend = backends.find(choice.backend)
-        workers = counts_for(backend, self.request.workers or (choice.workers,))[0]
-        trial = self.some(backend, workers, None)
-        guesses = {auto.PLAIN: self.mean}
-        if self.two_threads is not None:
-            guesses["threads", machine.usable_cpus()] = self.mean / max(1.0, self.two_threads)
-        auto.learn(self.task, self.sizes, (backend.name, workers), self.latest, guesses)
-        return self.whole(trial), self.finished(), f"auto: {choice.reason}"
-
-    def some(self, backend: Backend, workers: int, size: int | None) -> Trial:
-        """Run so many of the items that are left, or all of them."""
-        count = self.left if size is None else self.task.count
-        task = replace(self.task, items=self.items if size is None else islice(self.items, size), count=count)
-        try:
-            with failing(self.task, self.names):
-                trial, outcome = one_pass(task, backend, workers, self.request, self.task.apply, self.done)
-        finally:
-            if self.outcome is not None:
-                join(self.outcome, engine.last())
-        self.names |= outcome.names
-        self.outcome, self.latest = outcome, trial.passes[0]
-        self.done += self.latest.items
-        self.record = self.latest if self.record is None else joined(self.record, self.latest)
-        return trial
-
-    def whole(self, trial: Trial) -> Trial:
-        """Return the trial with the pass over all items."""
-        assert self.record is not None
-        return replace(trial, passes=(self.record,))
-
-    def finished(self) -> Any:
-        """Bind the names; return the cell's value."""
-        return self.task.finish(self.names)
-
-
-def join(first: Outcome, rest: Outcome) -> None:
-    """Put what the first items gave before what the others gave, so that `last()` tells of all of them."""
-    if rest is not first:
-        rest.values[:0] = first.values
-        rest.failures = (*first.failures, *rest.failures)
-        if rest.record is not None and first.record is not None:
-            rest.record = joined(first.record, rest.record)
-
-
-def joined(first: Pass, rest: Pass) -> Pass:
-    """Return two passes, one after the other, as one."""
-    later = (replace(m, **{moment: getattr(m, moment) + first.wall for moment in MOMENTS}) for m in rest.messages)
-    return replace(
-        rest,
-        items=first.items + rest.items,
-        wall=first.wall + rest.wall,
-        cpu=first.cpu + rest.cpu,
-        failures=first.failures + rest.failures,
-        messages=(*first.messages, *later),
-    )
-
-
-MOMENTS = ("sent", "received", "start", "end", "returned", "done")
 
 
 def run_each(task: Task, plan: list[tuple[Backend, int]], request: Request) -> tuple[list[Trial], Any]:
@@ -315,8 +192,11 @@ def one_pass(
     first: int = 0,
     *,
     output: Literal["show", "drop"] = "show",
+    cap: float | None = None,
 ) -> tuple[Trial, Outcome]:
     """Run all items once, the first of them at that position, and return the trial of this one pass.
+
+    With a `cap` no item is begun after so many seconds.
 
     Raises:
         BackendUnavailable: The backend cannot run here.
@@ -336,6 +216,7 @@ def one_pass(
             seed=request.seed,
             timeout=request.timeout,
             timeline=request.timeline,
+            cap=cap,
             # The tail had them; of an endless iterator there may be more than there is memory for.
             keep_values=task.count is not None or task.kind != "loop",
         )

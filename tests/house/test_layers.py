@@ -48,7 +48,7 @@ LAYERS = (
     },
     {"render"},
     {"report"},
-    {"auto", "running"},
+    {"auto", "running", "trying"},
     {"api", "options", "testing"},
     {"magics"},
 )

@@ -215,7 +215,7 @@ class PlainLoop:
     def look(self, count: int | None) -> None:
         """Look at the cap and show progress, now and then."""
         now = self.clock()
-        if self.options.cap is not None and now - self.began > self.options.cap:
+        if self.options.cap is not None and now - self.began > self.options.cap and not self.outcome.stopped:
             self.stopped = f"stopped after {self.options.cap:.3g} s"
             self.outcome.stopped = True
         if self.options.progress is not None and now - self.looked >= 0.25:
