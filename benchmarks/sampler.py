@@ -1,9 +1,10 @@
 """What watching the workers costs: passes with `--timeline` and without, in turns.
 
-    python benchmarks/sampler.py [--blocks 15] [--seconds 1.0]
+    python benchmarks/sampler.py [--limit 80] [--seconds 0.5]
 
-Within each block both run once, in random order. Printed per backend: the median ratio of the wall seconds and of the
-workers' CPU seconds, with a bootstrap interval, and how often the sampler looked. Under 2 % is wanted.
+Within each block both run once, in random order, until the time is up. Printed per backend: the median ratio of the
+wall and of the workers' CPU seconds, with a bootstrap interval over the blocks, and how often the sampler looked.
+Under 2 % is wanted, on a quiet machine: by how much passes of the same kind spread is printed beside it.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from concompare import backends, engine, machine, stats
 from concompare.records import Pass
 
 WANTED = 0.02
+MOST = 200
 
 
 def count(steps: int) -> int:
@@ -36,11 +38,11 @@ def steps_for(seconds: float) -> int:
     return max(1, int(steps * seconds / (time.process_time() - began)))
 
 
-def measured(name: str, items: Sequence[int], blocks: int) -> list[tuple[Pass, Pass]]:
-    """Return, per block, the pass that was watched and the one that was not."""
-    workers, found = machine.usable_cpus(), []
+def measured(name: str, items: Sequence[int], seconds: float) -> list[tuple[Pass, Pass]]:
+    """Return, per block, the pass that was watched and the one that was not; no block begins that has no time left."""
+    workers, found, end = machine.usable_cpus(), [], time.perf_counter() + seconds
     with engine.lease(backends.find(name), workers, fresh=True) as pool:
-        for block in range(blocks + 1):
+        for block in range(MOST + 1):
             pair: dict[bool, Pass] = {}
             for watched in random.sample([True, False], 2):
                 options = engine.PassOptions(output="drop", timeline=watched, chunk=1)
@@ -49,25 +51,31 @@ def measured(name: str, items: Sequence[int], blocks: int) -> list[tuple[Pass, P
                 pair[watched] = record
             if block:
                 found.append((pair[True], pair[False]))
+            if time.perf_counter() + pair[True].wall + pair[False].wall > end:
+                break
     return found
 
 
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--blocks", type=int, default=15)
-    parser.add_argument("--seconds", type=float, default=1.0, help="of plain work in a pass")
+    parser.add_argument("--limit", type=float, default=80.0, help="seconds for all")
+    parser.add_argument("--seconds", type=float, default=0.5, help="of plain work in a pass")
     options = parser.parse_args()
     items = [steps_for(options.seconds / 40)] * 40
     worst = 0.0
     for name in ("threads", "processes"):
-        pairs = measured(name, items, options.blocks)
+        pairs = measured(name, items, options.limit / 2)
         tracks = [watched.tracks for watched, _ in pairs]
         if not tracks or not tracks[-1]:
             sys.exit("this system does not count what the sampler reads")
         for what in ("wall", "cpu"):
             between = stats.interval([getattr(watched, what) / getattr(other, what) for watched, other in pairs])
-            print(f"{name:10} {what:5} {between.mid - 1:+.1%} [{between.low - 1:+.1%} to {between.high - 1:+.1%}]")
+            spread = stats.mad([getattr(other, what) for _, other in pairs]) / statistics.median(
+                getattr(other, what) for _, other in pairs
+            )
+            words = f"{between.mid - 1:+.1%} [{between.low - 1:+.1%} to {between.high - 1:+.1%}]"
+            print(f"{name:10} {what:5} {words} over {between.n} blocks; passes spread by {spread:.1%}")
             worst = max(worst, between.mid - 1)
         slices = statistics.median(sum(len(track.slices) for track in found) for found in tracks)
         print(f"{name:10} {slices:.0f} slices in {statistics.median(w.wall for w, _ in pairs):.2f} s")
