@@ -93,9 +93,23 @@ def candidates(comparison: Comparison) -> list[Trial]:
     machine was noisy. It is a candidate only where the plain loop is none.
     """
     able = [t for t in comparison.trials if t.problem is None and t.same is not False and stats.used(t)]
-    able = [t for t in able if not elsewhere(t)]
+    able = [t for t in able if not elsewhere(t) and not crowds(t, comparison)]
     plain = any(t.backend == "serial" for t in able)
     return [t for t in able if t.workers > 1 or t.backend == "serial" or not plain]
+
+
+def crowds(trial: Trial, comparison: Comparison) -> bool:
+    """Say whether native threads of a trial's workers crowd the CPUs: it ran with those limited too, and was no faster.
+
+    How long such workers take is a matter of luck: native threads that wait for each other without a CPU take twice or
+    five times as long in one run as in the next.
+    """
+    if trial.native_threads is not None:
+        return False
+    key = (trial.backend, trial.workers)
+    limited = [t for t in comparison.trials if (t.backend, t.workers) == key and t.native_threads and stats.used(t)]
+    found = [stats.speed_up(trial, other) for other in limited if other.problem is None]
+    return any(between is None or stats.verdict(between) != "faster" for between in found)
 
 
 def believable(trial: Trial, speed_up: float, comparison: Comparison) -> float:
@@ -211,6 +225,8 @@ def why_not(trial: Trial, chosen: Trial, comparison: Comparison) -> str:
     between = stats.speed_up(chosen, trial)
     if between is None:
         return "not timed"
+    if crowds(trial, comparison) and stats.verdict(between) != "faster":
+        return "its native threads crowd the CPUs: how long it takes is a matter of luck"
     if stats.verdict(between) == "faster":
         return f"takes {between.mid:.2f}× as long as the pick"
     serial = stats.serial_of(comparison)

@@ -177,6 +177,17 @@ def test_a_capped_trial_with_other_last_digits_is_told_of_and_not_picked() -> No
     assert finding.advice.endswith("2.00× as fast as the plain loop, where the last digits do not matter.")
 
 
-def test_of_a_tie_the_trial_without_a_limit_of_native_threads_is_the_cheaper() -> None:
+@pytest.mark.parametrize(("uncapped", "native"), [(0.5, 1), (0.4, None)])
+def test_threads_that_crowd_the_cpus_are_picked_only_where_they_beat_those_that_do_not(
+    uncapped: float, native: int | None
+) -> None:
     capped = trial("threads", 4, [0.5] * 5, native_threads=1)
-    assert advise.pick(comparison(serial(), capped, trial("threads", 4, [0.5] * 5))).native_threads is None
+    pick = advise.pick(comparison(serial(), capped, trial("threads", 4, [uncapped] * 5)))
+    assert (pick.workers, pick.native_threads) == (4, native)
+
+
+def test_what_crowds_the_cpus_is_not_picked_for_want_of_the_other() -> None:
+    capped = trial("threads", 4, [0.3] * 5, native_threads=1, same=False, difference="item 3: rounding")
+    pick = advise.pick(comparison(serial(), capped, trial("threads", 4, [0.7] * 5)))
+    assert pick.backend == "serial"
+    assert "a matter of luck" in dict(pick.others)["threads × 4"]
