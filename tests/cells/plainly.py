@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+import asyncio
 import collections
 import contextlib
 import copy
 import functools
+import inspect
 import io
 import linecache
 import pickle
@@ -85,8 +88,6 @@ def fresh(setup: str) -> dict[str, Any]:
 
 def run_plain(cell: str, setup: str) -> Left:
     """Run a cell as the notebook would."""
-    import ast
-
     namespace = fresh(setup)
     tree = ast.parse(cell)
     last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
@@ -94,13 +95,23 @@ def run_plain(cell: str, setup: str) -> Left:
     with ended(left):
         try:
             for statement in tree.body:
-                exec(bind.compiled(ast.Module([statement], []), "<cell>", "exec", namespace), namespace)
+                execute(ast.Module([statement], []), namespace)
             if isinstance(last, ast.Expr):
-                left.value = eval(bind.compiled(ast.Expression(last.value), "<cell>", "eval", namespace), namespace)
+                left.value = execute(ast.Expression(last.value), namespace)
         except BaseException as error:
             left.error = error
             left.lines = lines_of(error)
     return left
+
+
+def execute(tree: ast.Module | ast.Expression, namespace: dict[str, Any]) -> Any:
+    """Run code as the notebook does, which may await at the top."""
+    mode = "exec" if isinstance(tree, ast.Module) else "eval"
+    if not any(isinstance(node, ast.Await) for node in ast.walk(tree)):
+        return eval(bind.compiled(tree, "<cell>", mode, namespace), namespace)
+    code = compile(tree, "<cell>", mode, ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+    found = eval(code, namespace)
+    return asyncio.run(found) if inspect.iscoroutine(found) else found
 
 
 class Endless(BaseException):
@@ -170,6 +181,7 @@ def one(
     with contextlib.redirect_stdout(stream), contextlib.redirect_stderr(stream):
         try:
             value = function(item)
+            value = asyncio.run(value) if inspect.iscoroutine(value) else value
         except Exception as error:
             return None, locals_of(error, task.temporaries), stream.getvalue(), error, True
     found: dict[str, Any] = {}

@@ -24,7 +24,8 @@ STOPPED = MADE + "stopped"
 OWN = MADE + "own"
 """What a worker names the names that a failing head had assigned itself, among those of the items before it."""
 
-HEADS: weakref.WeakKeyDictionary[types.FunctionType, ast.FunctionDef] = weakref.WeakKeyDictionary()
+Definition = ast.FunctionDef | ast.AsyncFunctionDef
+HEADS: weakref.WeakKeyDictionary[types.FunctionType, Definition] = weakref.WeakKeyDictionary()
 """The definitions of the heads that are in use, for those who need their source."""
 
 
@@ -48,7 +49,7 @@ class Program:
     last: ast.expr | None
     temporaries: tuple[str, ...] = ()
     annotates: bool = False
-    head: ast.FunctionDef = field(init=False)
+    head: Definition = field(init=False)
 
     def __post_init__(self) -> None:
         extra = [name for name in self.parts.carried if name.startswith(MADE)] if self.parts.stepped else []
@@ -63,7 +64,7 @@ class Program:
         """Tell whether the head gives back a dict of the names it has."""
         return bool(self.parts.unsure) or (self.parts.leaves and bool(self.parts.carried))
 
-    def definition(self) -> ast.FunctionDef:
+    def definition(self) -> Definition:
         """Return the head as a function definition."""
         target = self.loop.target
         place = self.parts.head[0]
@@ -88,7 +89,8 @@ class Program:
         if any(ast.Return in names.kinds_in(part) for part in self.parts.head):
             body = [Returns(value).visit(part) for part in body]
         args = ast.arguments([], [located(ast.arg(argument), place)], None, [], [], None, [])
-        made = ast.FunctionDef("head", args, body, [], None)
+        waits = any(ast.Await in names.kinds_in(part) for part in self.parts.head) and self.loop.collects
+        made = (ast.AsyncFunctionDef if waits else ast.FunctionDef)("head", args, body, [], None)
         return located(made, place)
 
     def value(self, place: ast.AST) -> ast.expr:

@@ -16,7 +16,7 @@ from concompare.cells.bind import PLACE, Items, Program, Replay, compiled, run
 from concompare.cells.collect import Collect, replaced
 from concompare.cells.explain import readable
 from concompare.cells.functions import LiftedFunction, lift_function
-from concompare.cells.loops import Loop, loops_of
+from concompare.cells.loops import Loop, awaits_items, loops_of
 from concompare.cells.parts import Alias, Parts, flattened, works
 from concompare.cells.purity import Analyzer
 from concompare.cells.restless import refuse_restless
@@ -281,7 +281,9 @@ def attempt(
     """Split one loop of a cell, or return why it cannot be."""
     before, statement, after = tree.body[: loop.position], tree.body[loop.position], tree.body[loop.position + 1 :]
     world = World(namespace, before, assume_pure=wishes.assume_pure)
+    world.awaits = awaits_items(statement)
     try:
+        refuse_awaits(world, tree, loop, statement)
         settle(world, before)
         parts = split(world, loop, wishes)
     except CellRefused as refusal:
@@ -303,6 +305,20 @@ def attempt(
         program=program,
         world=world,
     )
+
+
+def refuse_awaits(world: World, tree: ast.Module, loop: Loop, statement: ast.stmt) -> None:
+    """Refuse what is awaited elsewhere, or by a `gather` that is not that of asyncio."""
+    for other in (part for part in tree.body if part is not statement and awaits_items(part)):
+        raise CellRefused("another statement awaits as well. Put it into a cell of its own.", other.lineno)
+    if not world.awaits:
+        return
+    text = "a worker awaits in an event loop of its own: make what belongs to a loop, as a session, inside the function"
+    world.notes[text] = None
+    if isinstance(loop.node, ast.Await) and isinstance(loop.node.value, ast.Call):
+        func = loop.node.value.func
+        if walking.called(world, func) not in ("asyncio.gather", "asyncio.tasks.gather"):
+            raise CellRefused(f"it cannot be seen that `{ast.unparse(func)}` is that of asyncio.", loop.line)
 
 
 def split(world: World, loop: Loop, wishes: Wishes) -> Parts:

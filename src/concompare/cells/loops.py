@@ -148,6 +148,11 @@ class Search:
         if isinstance(node, (ast.ListComp, ast.SetComp, ast.DictComp)):
             self.add(comprehension(node, self.position))
             return
+        if (gathered := gathered_of(node)) is not None:
+            loop = comprehension(gathered, self.position)
+            loop.node = node
+            self.add(loop)
+            return
         consumer = consumer_of(node, holders, self.shadowed)
         if isinstance(node, ast.GeneratorExp):
             if consumer is not None:
@@ -219,6 +224,34 @@ def consumer_of(node: ast.expr, holders: list[ast.AST], shadowed: set[str]) -> s
     if isinstance(func, ast.Attribute) and (func.attr in CONSUMING_METHODS or func.attr in CONSUMING_FUNCTIONS):
         return func.attr
     return None
+
+
+def gathered_of(node: ast.AST) -> ast.ListComp | None:
+    """Return `await asyncio.gather(*[f(x) for x in xs])` as `[await f(x) for x in xs]`; None: it is something else."""
+    call = node.value if isinstance(node, ast.Await) else None
+    if not isinstance(call, ast.Call) or call.keywords or len(call.args) != 1:
+        return None
+    if ast.unparse(call.func) not in ("asyncio.gather", "gather") or not isinstance(call.args[0], ast.Starred):
+        return None
+    made = call.args[0].value
+    if not isinstance(made, (ast.ListComp, ast.GeneratorExp)) or isinstance(made.elt, ast.Await):
+        return None
+    return located(ast.ListComp(located(ast.Await(made.elt), made.elt), made.generators), made)
+
+
+def awaits_items(statement: ast.stmt) -> bool:
+    """Tell whether all that a statement awaits is one coroutine for each item of a comprehension or of `gather`."""
+    if not isinstance(statement, (ast.Assign, ast.AnnAssign, ast.Expr)):
+        return False
+    made = gathered_of(statement.value) if statement.value is not None else None
+    comp = made or statement.value
+    if not isinstance(comp, ast.ListComp) or not isinstance(comp.elt, ast.Await) or len(comp.generators) != 1:
+        return False
+    waits = {ast.Await, ast.AsyncFor, ast.AsyncWith}
+    others: list[ast.AST] = [comp.elt.value, comp.generators[0]]
+    if isinstance(statement, (ast.Assign, ast.AnnAssign)):
+        others += statement.targets if isinstance(statement, ast.Assign) else [statement.target, statement.annotation]
+    return not comp.generators[0].is_async and not any(names.kinds_in(part) & waits for part in others)
 
 
 def consumed(loop: Loop, consumer: str, holder: ast.AST) -> Loop:

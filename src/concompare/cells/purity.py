@@ -200,7 +200,7 @@ class Analyzer:
         return Value(frozenset({FUNCTION}), free.all | {FUNCTION})
 
     def _on_Await(self, node: ast.Await) -> Value:
-        if not self.place:
+        if not (self.place or self.world.awaits):
             self.effect("forbidden", node, "`await` needs the notebook's own event loop")
         return extracted(self.value(node.value))
 

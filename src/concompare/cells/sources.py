@@ -6,7 +6,7 @@ import ast
 import re
 
 from concompare.cells import names
-from concompare.cells.loops import Loop, collecting
+from concompare.cells.loops import Loop, awaits_items, collecting
 from concompare.cells.parts import MADE
 from concompare.errors import CellRefused
 
@@ -39,7 +39,7 @@ def parsed(source: str, filename: str, first_line: int) -> ast.Module:
             text = "`from __future__ import` holds for all cells that follow. Put it into a cell of its own."
             raise CellRefused(text, statement.lineno)
         waits = names.kinds_in(statement) & {ast.Await, ast.AsyncFor, ast.AsyncWith, ast.comprehension}
-        if waits and not isinstance(statement, (*names.FUNCTIONS, ast.ClassDef)):
+        if waits and not isinstance(statement, (*names.FUNCTIONS, ast.ClassDef)) and not awaits_items(statement):
             for node in outside_functions(statement):
                 walks = isinstance(node, ast.comprehension) and node.is_async
                 if walks or isinstance(node, (ast.Await, ast.AsyncFor, ast.AsyncWith)):

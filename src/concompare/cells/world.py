@@ -75,6 +75,7 @@ class World:
 
     Attributes:
         steady: Nothing before the loop changes what the notebook's objects hold.
+        awaits: The loop awaits one coroutine for each item, which a worker does in an event loop of its own.
         trusted: Installed functions of which nothing is known, taken as changing nothing.
         outside: What the workers do beyond their process, as far as the source shows: line and predicate.
     """
@@ -90,6 +91,7 @@ class World:
         self.summaries: dict[Any, Any] = {}
         self.by_name: dict[str, list[Any]] = {}
         self.steady = True
+        self.awaits = False
         self.lazy: dict[str, bool] = {}
         self.lazy_parts: set[str] = set()
         self.trusted: dict[str, None] = {}
