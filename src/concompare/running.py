@@ -217,6 +217,7 @@ def one_pass(
             timeout=request.timeout,
             timeline=request.timeline,
             cap=cap,
+            step=auto.STEP if cap is not None else None,
             # The tail had them; of an endless iterator there may be more than there is memory for.
             keep_values=task.count is not None or task.kind != "loop",
         )

@@ -63,7 +63,7 @@ class Trying:
                     return self.rest(choice)
                 until = auto.next_look(wall)
             size = max(1, min(auto.GROWTH * size, int((until - wall) / mean) + 1))
-            trial = self.some(plain, 1, size, until - wall, max(1, int(auto.STEP / mean)))
+            trial = self.some(plain, 1, size, until - wall)
         if self.left == 0:
             auto.learn(self.task, self.sizes, auto.PLAIN, self.record)
         reason = choice.reason if choice else "the plain loop, which was done before anything else could start"
@@ -103,9 +103,7 @@ class Trying:
         auto.learn(self.task, self.sizes, (backend.name, workers), self.latest, guesses)
         return self.whole(trial), self.finished(), f"auto: {choice.reason}"
 
-    def some(
-        self, backend: Backend, workers: int, size: int | None, seconds: float | None = None, chunk: int | None = None
-    ) -> Trial:
+    def some(self, backend: Backend, workers: int, size: int | None, seconds: float | None = None) -> Trial:
         """Run so many of the items that are left, or all of them.
 
         Args:
@@ -113,14 +111,12 @@ class Trying:
             workers: How many workers.
             size: How many items, or None for all.
             seconds: Time after which no further items are begun.
-            chunk: Items between two looks at the time, where the user does not say how many.
         """
         count = self.left if size is None else self.task.count
-        request = replace(self.request, chunk=self.request.chunk or chunk)
         task = replace(self.task, items=self.items if size is None else islice(self.items, size), count=count)
         try:
             with failing(self.task, self.names):
-                trial, outcome = one_pass(task, backend, workers, request, self.task.apply, self.done, cap=seconds)
+                trial, outcome = one_pass(task, backend, workers, self.request, self.task.apply, self.done, cap=seconds)
         finally:
             if self.outcome is not None:
                 join(self.outcome, engine.last())

@@ -422,3 +422,16 @@ def test_in_bulk_too_prints_and_errors_find_their_item(stopped: Any) -> None:
     assert [offset for offset, _ in done.errors] == [130]
     assert len(done.values) == 200
     assert done.values[129:132] == [-100, None, 100]
+
+
+def test_a_step_bounds_what_the_plain_loop_takes_between_two_looks_at_the_clock() -> None:
+    from concompare.probes import spin
+
+    counts = {}
+    for step in (None, 0.002):
+        with engine.lease(backends.find("serial"), 1) as pool:
+            record = engine.run_pass(spin, [0.003] * 8, pool, PassOptions(cap=60, step=step)).record
+        assert record is not None
+        assert record.items == 8
+        counts[step] = max(message.count for message in record.messages)
+    assert counts == {None: 3, 0.002: 1}

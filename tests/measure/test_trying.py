@@ -10,6 +10,7 @@ import pytest
 
 from concompare import api, auto, engine, running, trying
 from concompare.cells.task import Task, task_of
+from concompare.engine.chunks import GROWTH, Chunker
 from concompare.engine.outcome import LAST, Outcome
 from concompare.records import Message, Pass, Trial
 
@@ -37,13 +38,17 @@ class Simulated:
         cap: float | None = None,
     ) -> tuple[Trial, Outcome]:
         outcome, messages, now, place, items = Outcome(), [], CALL, first, iter(task.items)
-        while chunk := list(islice(items, request.chunk or 1)):
+        chunker = Chunker(1, task.count, bulk=1)
+        while chunk := list(islice(items, chunker.next())):
             took = sum(self.cost(place + offset) for offset in range(len(chunk)))
             since = (now, now, now, now + took, now + took, now + took)
             messages.append(Message(place, len(chunk), 0, *since, cpu=took))
             outcome.values += chunk
             for offset, value in enumerate(chunk):
                 on_value(place + offset, value)
+            chunker.learn(len(chunk), took, 0)
+            if cap is not None:
+                chunker.fixed = max(1, int(min(auto.STEP / (took / len(chunk)), GROWTH * chunker.largest)))
             now, place = now + took, place + len(chunk)
             if cap is not None and now > cap:
                 outcome.stopped = True

@@ -22,6 +22,7 @@ class PassOptions:
         output: What becomes of prints: shown in item order, dropped, or kept in the outcome.
         progress: Called with (items finished, number of items or None), at most four times a second.
         cap: Seconds after which the pass is stopped for good; None: no cap.
+        step: Seconds of items in the plain loop between two looks at the cap, at the most; None: the usual ones.
         memory: Whether to watch the workers' memory.
         seed: One independent random stream per item, made of this number and the item's position; None: none.
         timeline: Whether to record when each worker was on a CPU (where the system tells).
@@ -37,6 +38,7 @@ class PassOptions:
     output: Literal["show", "drop", "keep"] = "show"
     progress: Callable[[int, int | None], None] | None = None
     cap: float | None = None
+    step: float | None = None
     memory: bool = False
     keep_values: bool = True
     seed: int | None = None

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any
 
 from concompare.clocks import Meter
-from concompare.engine.chunks import Chunker
+from concompare.engine.chunks import GROWTH, Chunker
 from concompare.engine.failures import short_repr, user_part, with_item
 from concompare.engine.interrupt import guarded
 from concompare.engine.outcome import LAST, Failure, Outcome, PassOptions
@@ -100,6 +100,8 @@ class PlainLoop:
             else:
                 seconds = self.compute(chunk, each)
             chunker.learn(len(chunk), seconds, 0)
+            if self.options.step is not None and self.options.chunk is None and chunker.item_seconds:
+                chunker.fixed = max(1, int(min(self.options.step / chunker.item_seconds, GROWTH * chunker.largest)))
             self.look(count)
 
     def take_turns(self, chunk: list[Any], each: bool) -> float:
