@@ -12,6 +12,7 @@ import pytest
 from concompare import backends, engine
 from concompare.engine.interrupt import guarded
 from concompare.engine.outcome import PassOptions
+from concompare.engine.pooling import AT_ONCE, Pool
 from concompare.errors import Interrupted
 
 
@@ -139,3 +140,29 @@ def test_an_interrupt_of_worker_processes_leaves_none_and_the_next_pass_works() 
     with engine.lease(backend, 2) as again:
         assert engine.run_pass(namespace["f"], range(4), again).values == [0, 1, 2, 3]
     engine.close_pools()
+
+
+def test_a_worker_that_is_slow_to_go_does_not_keep_the_cell() -> None:
+    """A process of many gigabytes takes seconds to end: a killed pool waits for it only as long as it may."""
+    waits: list[float] = []
+
+    class Lingering:
+        pid, exitcode = 0, None
+
+        def join(self, timeout: float) -> None:
+            waits.append(timeout)
+
+    class Workers:
+        name, isolation, ephemeral = "processes", "process", False
+
+        def processes(self, executor: Any) -> list[Any]:
+            return [Lingering(), Lingering()]
+
+        def kill(self, executor: Any) -> None:
+            waits.clear()
+
+    pool = Pool(Workers(), 2)  # type: ignore[arg-type]
+    pool.executor = object()  # type: ignore[assignment]
+    pool.kill()
+    assert len(waits) == 2
+    assert max(waits) <= AT_ONCE < 1.0

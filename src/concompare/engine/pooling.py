@@ -249,7 +249,7 @@ class Pool:
         forget(self)
         if executor is not None and not self.borrowed:
             self.processes = self.backend.processes(executor) or self.processes
-            end(self.backend, executor, self.processes)
+            end(self.backend, executor, self.processes, AT_ONCE)
         self.remove_folder()
 
     def remove_folder(self) -> None:
@@ -310,7 +310,11 @@ HALF_SENT = 0.1
 """Seconds after which a thread that should have ended is taken to wait for the rest of an answer."""
 
 
-def end(backend: Backend, executor: Executor, processes: list[Any]) -> None:
+AT_ONCE = 0.6
+"""Seconds that ended workers get to be gone where a user waits for the cell to be free: large ones take longer."""
+
+
+def end(backend: Backend, executor: Executor, processes: list[Any], patience: float = 2.0) -> None:
     """End workers at once and wait until they and the executor's own thread are gone; told to go, they go quickly.
 
     A worker that is killed in the middle of a large answer leaves that thread waiting for the rest of it, for ever,
@@ -319,7 +323,7 @@ def end(backend: Backend, executor: Executor, processes: list[Any]) -> None:
     manager = getattr(executor, "_executor_manager_thread", None)
     answers = getattr(getattr(executor, "_result_queue", None), "_writer", None)
     backend.kill(executor)
-    late = time.monotonic() + 2.0
+    late = time.monotonic() + patience
     if isinstance(manager, threading.Thread):
         manager.join(HALF_SENT)
         if manager.is_alive() and answers is not None:
