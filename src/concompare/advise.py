@@ -16,6 +16,8 @@ PLAIN_REACH = 0.10
 """The same for the plain loop, which costs nothing to keep."""
 PROMISING = 1.1
 """Speed-up that would be a difference, were it not for the noise."""
+ALONE = 1.15
+"""Speed-up from which a single worker may be picked."""
 LEAST_GAIN = 0.010
 """Seconds per run below which nobody should change a cell."""
 MOST_RUNS = 50
@@ -90,12 +92,21 @@ def candidates(comparison: Comparison) -> list[Trial]:
     """Return the trials that may be picked: they ran, their results are not different ones, and they can be faster.
 
     A single worker does what the plain loop does and has to be handed its items as well: where it looks faster, the
-    machine was noisy. It is a candidate only where the plain loop is none.
+    machine was noisy most of the time. It is a candidate where the plain loop is none, or where it is far faster over
+    enough blocks: in a thread other than the first glibc keeps the memory of large arrays, which the plain loop gives
+    back and asks for again with every item.
     """
     able = [t for t in comparison.trials if t.problem is None and t.same is not False and stats.used(t)]
     able = [t for t in able if not elsewhere(t) and not crowds(t, comparison)]
-    plain = any(t.backend == "serial" for t in able)
-    return [t for t in able if t.workers > 1 or t.backend == "serial" or not plain]
+    plain = next((t for t in able if t.backend == "serial"), None)
+    return [t for t in able if t.workers > 1 or t.backend == "serial" or plain is None or beats_alone(t, plain)]
+
+
+def beats_alone(trial: Trial, serial: Trial) -> bool:
+    """Say whether a single worker is so much faster than the plain loop that noise does not explain it."""
+    between = stats.speed_up(trial, serial)
+    enough = between is not None and between.n >= stats.ENOUGH and between.mid >= ALONE
+    return enough and between is not None and stats.verdict(between) == "faster"
 
 
 def crowds(trial: Trial, comparison: Comparison) -> bool:
