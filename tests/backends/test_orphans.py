@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from concompare.engine.folders import SETTLED, sweep
+from concompare.engine.folders import KEEPERS, SETTLED, make_folder, release_alive, sweep
 
 pytest.importorskip("fcntl")
 
@@ -35,15 +36,13 @@ def test_a_worker_ends_where_another_one_has_removed_the_folder_already(tmp_path
 
 KILLED = """
 import os, signal
-from concompare import backends, engine
-with engine.lease(backends.find("process-per-item"), 2) as pool:
-    pool.executor.submit(abs, -1).result()
-    print(pool.folder, flush=True)
-    os.kill(os.getpid(), signal.SIGKILL)
+from concompare.engine.folders import make_folder
+print(make_folder(2), flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-def test_files_are_removed_where_no_item_was_running_when_the_kernel_was_killed() -> None:
+def test_files_are_removed_where_there_was_no_worker_yet_when_the_kernel_was_killed() -> None:
     killed = subprocess.run([sys.executable, "-c", KILLED], timeout=30, capture_output=True, text=True, check=False)
     assert killed.returncode == -signal.SIGKILL
     folder = Path(killed.stdout.strip())
@@ -52,6 +51,18 @@ def test_files_are_removed_where_no_item_was_running_when_the_kernel_was_killed(
     while folder.exists() and time.monotonic() < end:
         time.sleep(0.02)
     assert not folder.exists()
+
+
+def test_who_would_remove_a_folder_goes_with_it() -> None:
+    folder = make_folder(2)
+    keeper, writing = KEEPERS[folder]
+    os.kill(keeper, 0)
+    release_alive(folder)
+    with pytest.raises(ProcessLookupError):
+        os.kill(keeper, 0)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(writing)
+    shutil.rmtree(folder)
 
 
 def test_folders_of_kernels_killed_while_they_made_them_are_swept_once_they_have_settled(tmp_path: Path) -> None:

@@ -27,10 +27,6 @@ class PerItemExecutor(Executor):
         self.wake = threading.Condition()
         self.starter = threading.Thread(target=self.serve, name="concompare-starter", daemon=True)
         self.starter.start()
-        self.keeper: Any = None
-        if process_context is not None:
-            self.keeper = process_context.Process(target=stay, args=(start,), daemon=True)
-            self.keeper.start()
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Queue a call until one of the workers may be started."""
@@ -103,10 +99,6 @@ class PerItemExecutor(Executor):
                     future.cancel()
                 self.queue.clear()
             self.wake.notify()
-        if self.keeper is not None:
-            self.keeper.kill()
-            self.keeper.join(1.0)
-            self.keeper = None
         if wait:
             self.starter.join()
 
@@ -118,12 +110,6 @@ class ProcessEnded(Exception):
         super().__init__(f"process {pid} ended with exit code {exitcode}")
         self.pid = pid
         self.exitcode = exitcode
-
-
-def stay(start: Start) -> None:
-    """Compute nothing, and remove the pool's files when the notebook is killed while no other worker is there."""
-    start.initializer(*start.initargs)
-    threading.Event().wait()
 
 
 def call_once(sender: Any, start: Start, fn: Callable[..., Any], args: tuple[Any, ...]) -> None:

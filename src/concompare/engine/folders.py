@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import tempfile
 import time
 from pathlib import Path
@@ -18,6 +19,12 @@ SETTLED = 2.0
 ALIVE: dict[Path, Any] = {}
 """The locked `alive` files of the open pools: the workers' sign that this process lives."""
 
+KEEPERS: dict[Path, tuple[int, int]] = {}
+"""For each folder the process that removes it if this one is killed, and the end of the pipe that it reads."""
+
+SHELL, KEEP = "/bin/sh", 'read -r nothing; rm -rf -- "$0" 2>/dev/null'
+"""What such a process runs: it reads until the pipe is closed."""
+
 
 def make_folder(workers: int) -> Path:
     """Make the folder that a pool's processes share: in memory where the system has such a place."""
@@ -28,6 +35,7 @@ def make_folder(workers: int) -> Path:
         folder = Path(tempfile.mkdtemp(prefix=prefix, dir=base))
     except OSError:
         folder = Path(tempfile.mkdtemp(prefix=prefix))
+    keep(folder)
     Path(folder, "board").write_bytes(bytes(BOARD.size * max(workers * 2, 8)))
     alive = open(Path(folder, "alive"), "w+b")  # noqa: SIM115 - held as long as the pool
     with contextlib.suppress(ImportError, OSError):
@@ -36,6 +44,24 @@ def make_folder(workers: int) -> Path:
         fcntl.lockf(alive, fcntl.LOCK_EX | fcntl.LOCK_NB)
     ALIVE[folder] = alive
     return folder
+
+
+def keep(folder: Path) -> None:
+    """Start a process that removes a folder when this one is killed: there may be no worker yet, or none just then.
+
+    It is in a process group of its own, which what ends the kernel's group leaves alone.
+    """
+    if not hasattr(os, "posix_spawn"):
+        return
+    reading, writing = os.pipe()
+    try:
+        actions = [(os.POSIX_SPAWN_DUP2, reading, 0)]
+        words, variables = ["sh", "-c", KEEP, str(folder)], {"PATH": os.defpath}
+        KEEPERS[folder] = os.posix_spawn(SHELL, words, variables, file_actions=actions, setpgroup=0), writing
+    except OSError:  # no shell, or no room for a process: the next pool sweeps
+        os.close(writing)
+    finally:
+        os.close(reading)
 
 
 def sweep(base: Path) -> None:
@@ -55,7 +81,13 @@ def sweep(base: Path) -> None:
 
 
 def release_alive(folder: Path) -> None:
-    """Give up the lock that tells workers we live."""
+    """Give up the lock that tells workers we live, and end who would remove the folder."""
     alive = ALIVE.pop(folder, None)
     if alive is not None:
         alive.close()
+    keeper, writing = KEEPERS.pop(folder, (0, -1))
+    if keeper:
+        with contextlib.suppress(OSError):
+            os.kill(keeper, signal.SIGKILL)
+            os.waitpid(keeper, 0)
+        os.close(writing)

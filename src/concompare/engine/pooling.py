@@ -18,7 +18,7 @@ from typing import Any
 
 from concompare.backends.base import Backend, Start
 from concompare.backends.processes import starting
-from concompare.engine.folders import ALIVE, make_folder, release_alive
+from concompare.engine.folders import ALIVE, KEEPERS, make_folder, release_alive
 from concompare.engine.interrupt import guarded
 from concompare.engine.lines import Lines, open_lines
 from concompare.engine.native import limits, refuse_limit, variables_for
@@ -453,6 +453,7 @@ def forget_all() -> None:
     WARM.clear()
     OUT.clear()
     ALIVE.clear()
+    KEEPERS.clear()
     REAPER.clear()
 
 
