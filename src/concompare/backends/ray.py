@@ -6,6 +6,7 @@ import contextlib
 import importlib.util
 import itertools
 import os
+import socket
 import subprocess
 import sys
 from collections import OrderedDict
@@ -69,16 +70,22 @@ class RayCluster(Cluster):
         self.started = not ray.is_initialized()
         if self.started:
             local: dict[str, Any] = {
+                "address": "local",  # never one that happens to run on this machine
                 "num_cpus": usable_cpus(),
                 "_node_ip_address": LOOPBACK,
                 "include_dashboard": False,
             }
             options = {"address": address} if address is not None else local
             try:
-                with on_loopback() if address is None else contextlib.nullcontext():
+                with on_loopback() if address is None or hides(address) else contextlib.nullcontext():
                     ray.init(**options, log_to_driver=False, logging_level="error", runtime_env={"env_vars": variables})
             except Exception as error:
                 where = f"at {address}" if address is not None else "here"
+                if "AuthToken" in f"{error} {error.__cause__}":
+                    raise BackendUnavailable(
+                        f"the ray cluster {where} wants its token: start the notebook with RAY_AUTH_MODE=token "
+                        "and RAY_AUTH_TOKEN_PATH=FILE"
+                    ) from error
                 raise BackendUnavailable(f"there is no ray cluster {where}: {error}") from error
             if address is None:
                 self.sweeper = subprocess.Popen(
@@ -203,6 +210,24 @@ def on_loopback() -> Iterator[None]:
             del os.environ[variable]
         else:
             os.environ[variable] = said
+
+
+def hides(address: str) -> bool:
+    """Return whether what listens at an address does so on loopback only: ray would look for it elsewhere."""
+    from ray.util import get_node_ip_address
+
+    host, _, port = address.rpartition(":")
+    local = host in (LOOPBACK, "localhost") and port.isdecimal()
+    return local and answers(LOOPBACK, int(port)) and not answers(get_node_ip_address(), int(port))
+
+
+def answers(host: str, port: int) -> bool:
+    """Return whether something listens there."""
+    try:
+        socket.create_connection((host, port), timeout=2).close()
+    except OSError:
+        return False
+    return True
 
 
 @dataclass(frozen=True, slots=True)
