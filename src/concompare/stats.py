@@ -280,8 +280,11 @@ def standing(sample: Sequence[float], ran: Sequence[float], workers: int, items:
         items: Number of the task's items.
     """
     many = [sample[i % len(sample)] for i in range(min(items, MOST_SCHEDULED))]
-    whole_schedule = list_schedule(many, workers) * items / len(many)
-    return items * list_schedule(ran, workers) / whole_schedule if whole_schedule > 0 else float(len(ran))
+    whole_schedule, mean = list_schedule(many, workers), sum(sample) / len(sample)
+    if whole_schedule <= 0:
+        return float(len(ran))
+    worth = sum(many) / mean  # as many mean items: a long one may be in the last round of the sample, or not
+    return worth * list_schedule(ran, workers) / whole_schedule
 
 
 def whole(trial: Trial, comparison: Comparison) -> float | None:

@@ -246,6 +246,7 @@ NEAR_MISSES: tuple[tuple[str, Callable[[], Comparison]], ...] = (
     ("too-noisy", well),
     ("results-differ", lambda: comparison(serial(), replace(processes(3.6), same=None), probe=COMPUTING)),
     ("scales-well", lambda: comparison(serial(), processes(2.2), probe=COMPUTING)),
+    ("scales-well", lambda: comparison(serial(), processes(3.0, idle=0.2), probe=uneven().probe)),
     ("contention", lambda: comparison(serial(), threads(0.4), probe=COMPUTING)),
     ("contention", lambda: comparison(serial(), threads(1.02), probe=COMPUTING, environment=FREE)),
     ("contention", lambda: comparison(serial(), threads(0.4, waiting=0.3), probe=COMPUTING, environment=FREE)),

@@ -23,6 +23,9 @@ FINDINGS: dict[str, tuple[set[str], str]] = {
     "wrong": ({"machine-busy", "results-differ", "too-noisy"}, ""),
     "changed": ({"hidden-state", "machine-busy", "too-noisy"}, ""),
     "drawn": ({"machine-busy", "shared-random"}, ""),
+    "gil": ({"gil-bound", "scales-well"}, "%%parallel -b processes -w 2"),
+    "crowded": ({"gil-bound", "oversubscribed", "scales-well"}, "%%parallel -b processes -w 2"),
+    "re-enabled": ({"gil-bound", "gil-re-enabled", "machine-busy", "too-noisy"}, ""),
 }
 
 
@@ -47,6 +50,27 @@ def test_a_recorded_comparison_is_explained_to_the_end(name: str) -> None:
             assert passed.ledger is None or abs(passed.ledger.unexplained) <= 0.05 * passed.ledger.total
     for curve in scaling.curves(comparison):
         assert curve.at(curve.measured) is not None
+
+
+CONTRADICTIONS = (
+    {"gil-bound", "releases-gil"},
+    {"gil-bound", "waits"},
+    {"releases-gil", "waits"},
+    {"machine-busy", "memory-bound"},
+    {"machine-busy", "releases-gil"},
+    {"too-small", "scales-well"},
+    {"too-small", "startup-bound"},
+    {"too-noisy", "scales-well"},
+    {"too-few-items", "uneven-items"},
+    {"uneven-items", "scales-well"},
+)
+
+
+@pytest.mark.parametrize("name", FINDINGS)
+def test_no_finding_of_a_recording_contradicts_another(name: str) -> None:
+    codes = {finding.code for finding in diagnose.find(recorded(name))}
+    assert codes
+    assert not [pair for pair in CONTRADICTIONS if pair <= codes]
 
 
 def test_every_recording_is_used() -> None:

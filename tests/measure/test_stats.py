@@ -177,6 +177,13 @@ def test_a_pass_stands_for_the_part_of_the_whole_that_its_schedule_is() -> None:
     assert stats.standing((0.0,), (0.0,), 4, 10) == 1
 
 
+def test_a_long_item_of_a_sample_counts_as_often_in_the_pass_as_in_the_plain_loop() -> None:
+    sample = (1.0,) * 20 + (80.0,)  # of 31 items: with one long item 110 s, on two workers at least 80
+    stands = stats.standing(sample, sample, 2, 31)
+    speed_up = (sum(sample) / 21) / (stats.list_schedule(sample, 2) / stands)
+    assert speed_up == pytest.approx(110 / 90, rel=0.01), "the long one starts when the 20 before are done"
+
+
 def test_a_sample_is_scaled_by_what_it_stands_for_and_not_its_tail_multiplied() -> None:
     plain = serial([8.0], items=5)
     four = trial("processes", 4, [5.0], items=5)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concompare import equality, formats, stats
-from concompare.diagnose import evidence
+from concompare.diagnose import costs, evidence
 from concompare.records import Comparison, Finding
 
 WELL = 0.75
@@ -74,6 +74,8 @@ def scales_well(comparison: Comparison) -> Finding | None:
     possible = float(best.workers) if waiting else evidence.capacity_at(comparison, best.workers)
     if possible < 1.2 or between.mid < WELL * possible:
         return None
+    if costs.too_few_items(comparison) or costs.uneven_items(comparison):
+        return None  # there is something to do
     limit = (
         f"{best.workers} workers" if waiting else f"the {possible:.2g} CPUs' worth that {best.workers} workers can get"
     )
