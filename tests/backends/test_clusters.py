@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -19,6 +20,7 @@ import pytest
 from concompare import api, backends, engine
 from concompare.errors import BackendNotInstalled, BackendUnavailable, Interrupted, WorkerDied
 from concompare.testing import FarContract, define
+from tests.backends.launching import end, launch
 
 pytestmark = [
     # What these packages themselves leave to the collector, or warn of.
@@ -31,23 +33,17 @@ def present(package: str) -> bool:
     return importlib.util.find_spec(package) is not None
 
 
-@pytest.mark.parametrize(
-    ("extra", "package"), [("dask", "distributed"), ("ipyparallel", "ipyparallel"), ("ray", "ray")]
-)
+PACKAGES = [("dask", "distributed"), ("ipyparallel", "ipyparallel"), ("ray", "ray")]
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize(("extra", "package"), PACKAGES)
 def test_a_cluster_is_tested_where_its_package_is(extra: str, package: str) -> None:
     if not present(package):
         with pytest.raises(BackendNotInstalled, match=f"{extra} is not installed: pip install 'concompare.{extra}.'"):
             backends.find(extra)
         pytest.skip(f"NO {extra.upper()} TESTS: pip install 'concompare[{extra}]'")
     assert backends.find(extra).unavailable() is None
-
-
-def end(process: subprocess.Popen[Any]) -> None:
-    family = [*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)]
-    for member in family:
-        member.kill()
-    psutil.wait_procs(family, timeout=5)
-    process.wait()
 
 
 KILLER = "import os, signal\ndef f(x):\n    if x == 7: os.kill(os.getpid(), signal.SIGKILL)\n    return x"
@@ -76,6 +72,16 @@ def closing() -> Iterator[None]:
 def local(closing: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a local cluster last from test to test: pytest changes the environment for each."""
     monkeypatch.setattr("concompare.engine.pooling.surroundings", lambda: "the same")
+
+
+def listening(family: list[psutil.Process]) -> list[str]:
+    """Return where these processes listen, an address each."""
+    heard = [c.laddr.ip for p in family for c in p.net_connections("inet") if c.status == "LISTEN"]
+    return [address.removeprefix("::ffff:") for address in heard]
+
+
+def family_of(pid: int) -> list[psutil.Process]:
+    return [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
 
 
 class ClusterContract(FarContract):
@@ -143,10 +149,7 @@ def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         [*run, "distributed.cli.dask_worker", *there, "--nworkers", "2", "--nthreads", "1", "--no-dashboard",
          "--local-directory", str(folder)],
     )  # fmt: skip
-    processes = [
-        subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
-        for command in commands
-    ]
+    launched = [launch(command, log) for command in commands]
     import json
 
     limit = time.monotonic() + 60
@@ -160,8 +163,8 @@ def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         client.wait_for_workers(2, timeout=60)
     yield address
     engine.close_pools()
-    for process in reversed(processes):
-        end(process)
+    for program in reversed(launched):
+        end(program)
     log.close()
 
 
@@ -222,10 +225,9 @@ class TestDask(ClusterContract):
             (words,) = [words for words in backends.cluster_words() if "started here" in words]
             assert "2 workers" in words
             keeper = pool.executor.wire.keeper.process  # type: ignore[union-attr]
-            family = [psutil.Process(keeper.pid), *psutil.Process(keeper.pid).children(recursive=True)]
-            heard = [c.laddr.ip for p in family for c in p.net_connections("inet") if c.status == "LISTEN"]
-            assert len(heard) >= 3
-            assert set(heard) == {"127.0.0.1"}
+            family = family_of(keeper.pid)
+            assert len(listening(family)) >= 3
+            assert set(listening(family)) == {"127.0.0.1"}
             press = Press(0.5)
             with pytest.raises(Interrupted):
                 engine.run_pass(define("import time\ndef f(x): time.sleep(60)"), range(8), pool)
@@ -265,10 +267,9 @@ class TestIpyparallel(ClusterContract):
     def test_everything_of_a_local_cluster_listens_on_loopback_and_goes_with_it(self, kind: Any) -> None:
         with engine.lease(kind, 2) as pool:
             keeper = pool.executor.wire.keeper.process  # type: ignore[union-attr]
-        family = [psutil.Process(keeper.pid), *psutil.Process(keeper.pid).children(recursive=True)]
-        heard = [c.laddr.ip for p in family for c in p.net_connections("inet") if c.status == "LISTEN"]
-        assert len(heard) >= 3
-        assert set(heard) == {"127.0.0.1"}
+        family = family_of(keeper.pid)
+        assert len(listening(family)) >= 3
+        assert set(listening(family)) == {"127.0.0.1"}
         engine.close_pools()
         assert psutil.wait_procs(family, timeout=5)[1] == []
 
@@ -285,14 +286,124 @@ class TestRay(ClusterContract):
     def kind(self, local: None) -> Any:
         return backends.find("ray")
 
-    def test_closing_ends_ray(self, kind: Any) -> None:
+    def test_everything_of_a_local_ray_listens_on_loopback_and_goes_with_it(self, kind: Any) -> None:
         import ray
 
-        with engine.lease(kind, 2):
+        with engine.lease(kind, 2) as pool:
             assert ray.is_initialized()
+            (words,) = backends.cluster_words()
+            assert words.endswith(": 2 workers, started here")
+            sweeper = pool.executor.wire.sweeper  # type: ignore[union-attr]
+            family = [p for p in family_of(os.getpid())[1:] if p.pid != sweeper.pid]
+            family = [p for p in family if p.name().startswith(("raylet", "gcs_server", "ray::"))]
+            assert len(listening([*family, psutil.Process()])) >= 6
+            assert set(listening([*family, psutil.Process()])) == {"127.0.0.1"}
         engine.close_pools()
         assert not ray.is_initialized()
         assert backends.cluster_words() == ()
+        assert psutil.wait_procs(family, timeout=5)[1] == []
+        assert sweeper.returncode == 0
+
+    def test_a_ray_that_runs_already_is_used_by_its_address(self, head: str) -> None:
+        """In a process of its own: ray keeps what it knows of tokens from the cluster before."""
+        program, variables = [sys.executable, "-c", VISITOR, head], {**os.environ, **WITHOUT_TOKEN}
+        done = subprocess.run(program, capture_output=True, text=True, check=False, timeout=60, env=variables)
+        assert done.stdout.splitlines() == [
+            f"('ray at {head}: 2 workers, not ours',) [0, 4, 8, 12, 16]",
+            f"the ray cluster at {head} has 2 workers, not 3: use -w 2",
+            "()",
+        ], done.stderr
+
+
+WITHOUT_TOKEN = {"RAY_AUTH_MODE": "disabled"}
+
+VISITOR = """
+import sys
+from concompare import backends, engine, errors
+K = 4
+def f(x): return x * K
+kind = backends.find("ray", address=sys.argv[1])
+with engine.lease(kind, 2) as pool:
+    values = engine.run_pass(f, range(5), pool).values
+    print(backends.cluster_words(), values)
+try:
+    engine.lease(kind, 3)
+except errors.BackendUnavailable as error:
+    print(error)
+engine.close_pools()
+print(backends.cluster_words())
+"""
+
+
+@pytest.fixture
+def head(tmp_path: Path) -> Iterator[str]:
+    """A ray head, started as on a command line."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    command = [
+        *(sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", "--node-ip-address", "127.0.0.1"),
+        *("--port", str(port), "--num-cpus", "2", "--include-dashboard", "false", "--disable-usage-stats"),
+    ]
+    variables = {**os.environ, **WITHOUT_TOKEN, "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+    with (tmp_path / "log").open("wb") as log:
+        program = launch(command, log, env=variables)
+        limit = time.monotonic() + 60
+        while b"Ray runtime started" not in (tmp_path / "log").read_bytes():
+            assert time.monotonic() < limit, (tmp_path / "log").read_text()
+            time.sleep(0.05)
+        yield f"127.0.0.1:{port}"
+        end(program)
+
+
+# --------------------------------------------------------------------------------------------------- whoever is killed
+
+NOTEBOOK = """
+import sys, threading, time, psutil
+from concompare import backends
+from concompare.backends.base import Start
+kinds = [backends.find(name) for name in sys.argv[1:]]
+opening = [threading.Thread(target=kind.open, args=(1, Start(print, ()))) for kind in kinds[:-1]]
+for thread in opening:
+    thread.start()
+kinds[-1].open(1, Start(print, ()))  # ray starts in the main thread
+for thread in opening:
+    thread.join()
+print(*[child.pid for child in psutil.Process().children(recursive=True)], flush=True)
+time.sleep(100)
+"""
+
+
+def test_a_killed_notebook_leaves_nothing_of_its_local_clusters() -> None:
+    """One for all kinds: each takes seconds to start."""
+    kinds = [kind for kind, package in PACKAGES if present(package)]
+    if not kinds:
+        pytest.skip("NO CLUSTERS: pip install 'concompare[clusters]'")
+    command = [sys.executable, "-c", NOTEBOOK, *kinds]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as notebook:
+        assert notebook.stdout is not None
+        family = [psutil.Process(int(pid)) for pid in notebook.stdout.readline().split()]
+        notebook.kill()
+    assert len(family) >= 3 * len(kinds)
+    assert psutil.wait_procs(family, timeout=10)[1] == []
+
+
+def test_killed_tests_leave_nothing_of_what_they_launched() -> None:
+    tests = """
+import sys, time
+from tests.backends.launching import launch
+sleeping = "import time, subprocess, sys; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(100)']); "
+print(launch([sys.executable, "-c", sleeping + "print(1, flush=True); time.sleep(100)"], sys.stdout).pid, flush=True)
+time.sleep(100)
+"""
+    with subprocess.Popen([sys.executable, "-c", tests], stdout=subprocess.PIPE, cwd=ROOT) as run:
+        assert run.stdout is not None
+        launcher = int(run.stdout.readline())
+        assert run.stdout.readline() == b"1\n", "the program runs, and has started another"
+        family = family_of(launcher)
+        run.kill()
+    assert len(family) == 3
+    assert psutil.wait_procs(family, timeout=5)[1] == []
 
 
 # ------------------------------------------------------------------------------------------- what needs no cluster

@@ -108,9 +108,16 @@ class RayCluster(Cluster):
 
     def scale(self, workers: int) -> None:
         """Make actors until there are so many, as far as the cluster has CPUs for them."""
-        most = workers if self.ours else min(workers, int(self.ray.cluster_resources().get("CPU", 0)))
-        while len(self.actors) < most:
+        while len(self.actors) < self.at_most(workers):
             self.actors[next(self.numbers)] = self.actor.remote()
+
+    def at_most(self, workers: int) -> int:
+        """Return how many workers there can be, of so many that are wanted."""
+        return workers if self.ours else min(workers, int(self.ray.cluster_resources().get("CPU", 0)))
+
+    def wait_for(self, workers: int) -> None:
+        """Wait for as many workers as there can be."""
+        super().wait_for(self.at_most(workers))
 
     def ask(self, names: list[Any], function: Callable[..., Any], *arguments: Any) -> dict[Any, Any]:
         """Call a function in actors; it waits behind what they compute."""
