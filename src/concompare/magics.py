@@ -220,7 +220,7 @@ class ConcompareMagics(Magics):
 
         What only running can show is looked at as well; `repeated`: its items will run several times.
         """
-        from concompare import audit
+        from concompare import audit, backends
 
         namespace = self.shell.user_ns
         if local_ns is not None and local_ns is not namespace:
@@ -241,7 +241,7 @@ class ConcompareMagics(Magics):
                 started=bool(kinds - {"none", "thread"}),
                 **allowed,
             )
-        say(args, *found)
+        say(args, *found, *backends.hazards(request.backends))
         return task
 
     def source_of(self, name: str, line: str, cell: str | None, code: str) -> Source:

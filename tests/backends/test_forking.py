@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import threading
@@ -41,6 +42,12 @@ def product() -> Iterator[None]:
 def test_fork_is_refused_while_a_matrix_is_multiplied(product: None) -> None:
     assert COMPUTES in str(backends.find("fork").unavailable())
     assert backends.find("processes").unavailable() is None
+
+
+def test_the_hazard_is_told_where_fork_is_named_and_there_are_threads(product: None) -> None:
+    (sentence,) = backends.hazards([backends.find("threads"), backends.find("fork")])
+    assert re.match(r"fork: this process runs \d+ threads; a forked worker gets one of them and every lock", sentence)
+    assert backends.hazards([backends.find("processes")]) == ()
 
 
 def test_each_fork_looks_again(product: None) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import difflib
 import importlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, cast
 
 from concompare.backends.base import Addressed, Backend, Start
 from concompare.errors import BackendNotInstalled, UnknownBackend
 
-__all__ = ["Addressed", "Backend", "Start", "all_names", "cluster_words", "find", "names"]
+__all__ = ["Addressed", "Backend", "Start", "all_names", "cluster_words", "find", "hazards", "names"]
 
 FAMILIES = {
     "serial": "threads",
@@ -56,6 +56,15 @@ def cluster_words() -> tuple[str, ...]:
     """Return what there is to say of each cluster that is connected now."""
     connected = sys.modules.get("concompare.backends.clusters")
     return tuple(cluster.words() for cluster in connected.clusters()) if connected is not None else ()
+
+
+def hazards(chosen: Iterable[Backend]) -> tuple[str, ...]:
+    """Return what should be known of backends before they are used, one sentence each."""
+    if not any(backend.name == "fork" for backend in chosen):
+        return ()
+    from concompare.backends.forking import hazard
+
+    return hazard()
 
 
 def find(name: str, namespace: Mapping[str, Any] | None = None, address: str | None = None) -> Backend:

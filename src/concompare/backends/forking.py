@@ -45,6 +45,19 @@ def reason_not_to_fork() -> str | None:
     return reason_to_wait()
 
 
+def hazard() -> tuple[str, ...]:
+    """Return what may happen to a copy of this process, in one sentence; nothing where it has one thread only."""
+    import psutil
+
+    threads = psutil.Process().num_threads()
+    if threads < 2:
+        return ()
+    told = (
+        f"fork: this process runs {threads} threads; a forked worker gets one of them and every lock that the others "
+    )
+    return (f"{told}hold, and may wait for it for ever (-b processes cannot)",)
+
+
 def reason_to_wait(patience: float = CALM) -> str | None:
     """Return that native threads compute here and go on to; None as soon as they are at rest.
 
