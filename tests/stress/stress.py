@@ -170,7 +170,10 @@ def interrupted(notebook: Notebook, backend: str, kind: str, after: float) -> fl
         return 0.0  # it had ended already, or never begun
     if "KeyboardInterrupt" not in cell.error + cell.traceback:
         raise Trouble(f"the cell ended with {cell.error}: {cell.traceback[-600:]}")
-    in_time("the cell was free", took, FREE)
+    if cell.error.startswith("Interrupted"):
+        in_time("the cell was free", took, FREE)
+    elif "/concompare/" in cell.traceback:  # else IPython was interrupted itself, before or after anything of ours
+        raise Trouble(f"an interrupt was shown with our frames: {cell.traceback[-1500:]}")
     if backend not in ("threads", "mp-threads"):
         before = seconds_of(family(notebook))
         time.sleep(0.3)
