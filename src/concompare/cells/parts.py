@@ -235,6 +235,41 @@ def is_alias(statement: ast.stmt) -> bool:
     return names.kinds_in(statement.value) <= ALIASES
 
 
+TAKING = frozenset({"append", "filter", "map", "max", "min", "sort", "sorted"})
+"""Functions and methods that do nothing to a function they are given but call or keep it."""
+
+
+def is_plain_function(statement: ast.stmt, body: Sequence[ast.AST]) -> bool:
+    """Tell whether a statement defines a function that the body only calls: head and tail can both define it.
+
+    Args:
+        statement: The statement.
+        body: Every node of the loop's body.
+    """
+    if not isinstance(statement, ast.FunctionDef) or statement.decorator_list or statement.returns is not None:
+        return False
+    args = statement.args
+    values = [*args.defaults, *args.kw_defaults]
+    plain = all(value is None or isinstance(value, (ast.Constant, ast.Name)) for value in values)
+    plain = plain and not any(isinstance(part, ast.arg) and part.annotation for part in names.nodes_in(args))
+    inside = {ast.Global, ast.Nonlocal, ast.Yield, ast.YieldFrom, ast.Await, ast.FunctionDef, ast.Lambda, ast.ClassDef}
+    if not plain or any(names.kinds_in(part) & inside for part in statement.body):
+        return False
+    for node in body:
+        if isinstance(node, ast.Attribute) and is_named(node.value, statement.name):
+            return False
+        if isinstance(node, ast.Call) and any(is_named(part, statement.name) for part in node.args):
+            taking = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            if taking not in TAKING:
+                return False
+    return True
+
+
+def is_named(node: ast.expr, name: str) -> bool:
+    """Tell whether an expression is just this name."""
+    return isinstance(node, ast.Name) and node.id == name
+
+
 def escapes(statement: ast.stmt) -> bool:
     """Tell whether a statement may leave the iteration by `break` or `continue`."""
     if not names.kinds_in(statement) & {ast.Break, ast.Continue}:

@@ -23,6 +23,7 @@ from concompare.cells.parts import (
     escapes,
     flattened,
     is_alias,
+    is_plain_function,
     is_real,
     is_result,
     is_step,
@@ -96,15 +97,10 @@ class Splitter(Judge):
 
     def refuse_forbidden(self) -> None:
         """Refuse what cannot be split wherever it stands."""
-        found = [
-            CellRefused(
-                f"{f'`{effect.place}`: ' if effect.place else ''}{effect.text}, "
-                "so the items cannot run in parallel. Take it out of the loop.",
-                effect.line,
-            )
-            for effect in self.whole.effects
-            if effect.kind == "forbidden"
-        ]
+        found = []
+        for effect in (effect for effect in self.whole.effects if effect.kind == "forbidden"):
+            text = f"{f'`{effect.place}`: ' if effect.place else ''}{effect.text}, so the items cannot run in parallel."
+            found.append(CellRefused(f"{text} Take it out of the loop.", effect.line))
         if found:
             found[0].reasons = tuple(dict.fromkeys(map(str, found)))
             raise found[0]
@@ -151,6 +147,15 @@ class Splitter(Judge):
         return head, tail
 
     def placed(self, statement: ast.stmt) -> tuple[Statements, Statements]:
+        """Split one statement; where a step would be needed and cannot be taken, what is cheap stays in the tail."""
+        kept = self.save() if self.turn and self.started and isinstance(statement, SIMPLE) else None
+        first, second = self.parted(statement)
+        if kept is None or self.steps == kept.steps or works(statement):
+            return first, second
+        self.restore(kept)
+        return [], [statement]
+
+    def parted(self, statement: ast.stmt) -> tuple[Statements, Statements]:
         """Split one statement; its tail is marked with how far the head must have come for it to be replayed."""
         if isinstance(statement, ast.AnnAssign):
             target, value = statement.target, statement.value
@@ -158,7 +163,7 @@ class Splitter(Judge):
                 return self.marked(statement, self.reserved(), [], [statement])
             if isinstance(target, ast.Name):
                 bare = located(ast.AnnAssign(target, statement.annotation, None, statement.simple), statement)
-                first, second = self.placed(located(ast.Assign([target], value), statement))
+                first, second = self.parted(located(ast.Assign([target], value), statement))
                 return self.marked(statement, self.reserved(), first, [*second, bare], late=True)
         begun, loose, number = bool(self.started), self.loose, self.reserved()
         self.loose = loose and not number
@@ -259,6 +264,9 @@ class Splitter(Judge):
                 words = " and ".join(f"`{name}`" for name in sorted(names.writes(part)))
                 self.world.notes[f"{words} is a generator of the workers: processes do not give it back"] = None
         head = [statement]
+        if is_plain_function(statement, self.nodes):
+            self.stepped = True  # the tail of a failing item defines it, as no value of it comes back
+            return head, [Alias(statement)]
         if is_alias(statement) and self.alias_matters(statement):
             return head, [Alias(statement)]
         return head, []
@@ -302,7 +310,8 @@ class Splitter(Judge):
         if held and not (is_alias(statement) and self.alias_matters(statement)):
             name = sorted(held)[0]
             return Reason(statement.lineno, f"'{name}' may be a part of something that the loop changes")
-        if any(FUNCTION in self.an.local.get(name, NOTHING).all for name in written):
+        makes = any(FUNCTION in self.an.local.get(name, NOTHING).all for name in written)
+        if makes and not is_plain_function(statement, self.nodes):
             return Reason(statement.lineno, MAKES, "Define it before the loop")
         return None
 
@@ -428,7 +437,8 @@ class Splitter(Judge):
         if unsure := gone & self.flow.again & written:
             text = f"'{sorted(unsure)[0]}' is deleted and perhaps given a value again"
             raise Reason(self.loop.line, text, "Leave the `del` out").refusal()
-        parts.kept = sorted(stays - gone) if not self.loop.collects else []
+        made = {part.name for part in aliases if isinstance(part, ast.FunctionDef)}
+        parts.kept = sorted(stays - gone - made) if not self.loop.collects else []
         parts.sure = set() if self.leaves else set(parts.kept) & flow.sure
         parts.leaves, parts.stepped = self.leaves, self.stepped
         parts.changed, parts.read = self.changed - {RESULT}, self.read - MARKS - {RESULT}
