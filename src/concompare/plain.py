@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from concompare import ledger
+from concompare.errors import Interrupted
 from concompare.records import Ledger, Pass
 
 LEAST_NATIVE = 0.02
@@ -94,6 +95,7 @@ class PlainLoop:
 
         Raises:
             ItemFailed: An item raised; what came before it is kept.
+            Interrupted: The user interrupted; says how many of all items had run, not how many of these.
         """
         fresh = [position for position in positions if position not in self.values]
         if not fresh:
@@ -110,6 +112,9 @@ class PlainLoop:
         chosen = [self.items[position] for position in fresh]
         try:
             outcome = self.runner.run_pass(self.function, chosen, self.pool, options, count=len(chosen), on_value=keep)
+        except KeyboardInterrupt as error:
+            ran = f"{len(self.values)} of {len(self.items)} items of the plain loop"
+            raise Interrupted(f"interrupted after {ran}") from error.__cause__
         except Exception as error:
             self.output += printed_before(self.runner, fresh)
             raise ItemFailed(fresh[handed], error) from error
