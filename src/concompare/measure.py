@@ -443,6 +443,8 @@ class Comparing:
     def comparison(self) -> Comparison:
         """Return the comparison as far as it is."""
         order = {backend.name: index for index, backend in enumerate(self.backends)}
+        if self.environment.gil == "off":  # then threads come first
+            order |= {name: place - len(order) for name, place in order.items() if name in ("serial", *advise.THREADS)}
         trials = [*(bench.trial() for bench in self.benches), *self.problems]
         trials.sort(key=lambda t: (order.get(t.backend, 99), t.workers, t.native_threads or 0))
         return Comparison(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -27,6 +28,15 @@ def test_every_backend_and_worker_count_is_a_row_and_the_values_are_kept() -> No
     assert of(comparison, "processes", 2).start_up == pytest.approx(0.27)
     best = advise.pick(comparison)
     assert (best.backend, best.workers) == ("processes", 2)
+
+
+def test_without_a_gil_threads_are_the_first_rows_after_the_plain_loop() -> None:
+    world = World(lambda x: Cost(0.003))
+    asked = [SERIAL, PROCESSES, THREADS]
+    with_gil, _ = run(world, range(100), backends=asked)
+    free, _ = run(world, range(100), backends=asked, environment=replace(world.environment(), gil="off"))
+    assert list(dict.fromkeys(t.backend for t in with_gil.trials)) == ["serial", "processes", "threads"]
+    assert list(dict.fromkeys(t.backend for t in free.trials)) == ["serial", "threads", "processes"]
 
 
 def test_every_pool_has_one_marked_warm_up_and_its_time_is_the_cold_one() -> None:

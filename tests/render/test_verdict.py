@@ -149,6 +149,18 @@ def test_the_pick_is_first_then_by_time_and_the_failed_last() -> None:
     assert rows[-1].note == "not possible here: numpy 2.5.5 does not load in sub-interpreters"
 
 
+def test_without_a_gil_rows_of_threads_come_before_faster_others() -> None:
+    pool = [trial("processes", 2, 4.0), trial("processes", 4, 3.0)]
+    mixed = replace(worlds.tie(), trials=(trial("serial", 1, 8.0), *pool, trial("threads", 2, 5.0)))
+    free = replace(mixed, environment=replace(mixed.environment, gil="off"))
+    picked = ("processes", 4, None)
+    found = [[(row.backend, row.workers) for row in table_of(c, picked).rows] for c in (mixed, free)]
+    assert found == [
+        [("processes", 4), ("processes", 2), ("threads", 2), ("serial", 1)],
+        [("processes", 4), ("threads", 2), ("processes", 2), ("serial", 1)],
+    ]
+
+
 def test_under_weak_scaling_rows_are_ordered_by_what_they_get_done() -> None:
     assert [(row.backend, row.workers) for row in view("weak").table.rows][:2] == [("processes", 4), ("processes", 2)]
 

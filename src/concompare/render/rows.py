@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from concompare import formats, stats
+from concompare import advise, formats, stats
 from concompare.render.parts import Column, Row, Table
 
 if TYPE_CHECKING:
@@ -72,13 +72,18 @@ def table_of(comparison: Comparison, picked: Configuration | None, *, partial: b
 
 
 def ordered(comparison: Comparison, picked: Configuration | None) -> list[Trial]:
-    """Return the trials as the table lists them: the pick, the others by time, then those without a time."""
+    """Return the trials as the table lists them: the pick, the others by time, then those without a time.
+
+    Without a GIL threads come before the others: they are what such a Python is for.
+    """
+    free = comparison.environment.gil == "off"
 
     def place(trial: Trial) -> tuple[int, float]:
         time = stats.whole(trial, comparison)
         if trial.problem is not None or time is None:
-            return 2, 0.0
-        return (0 if is_picked(trial, picked) else 1), time / work(trial, comparison)
+            return 3, 0.0
+        others = 1 if free and trial.backend in advise.THREADS else 2
+        return (0 if is_picked(trial, picked) else others), time / work(trial, comparison)
 
     return sorted(comparison.trials, key=place)
 
