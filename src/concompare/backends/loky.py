@@ -30,11 +30,14 @@ class Loky:
 
     def open(self, workers: int, start: Start) -> Executor:
         """Return loky's pool; its workers do not leave by themselves."""
-        from loky.backend import resource_tracker
+        from multiprocessing import resource_tracker
+
+        from loky.backend import resource_tracker as own_tracker
         from loky.process_executor import ProcessPoolExecutor
 
-        # Its start lifts the block of SIGINT that workers are to begin with: not in the middle of starting them.
+        # Their start lifts the block of SIGINT that workers are to begin with: not in the middle of starting them.
         resource_tracker.ensure_running()
+        own_tracker.ensure_running()
         executor: Executor = ProcessPoolExecutor(
             workers, initializer=start.initializer, initargs=start.initargs, timeout=None, env=start.variables
         )
