@@ -17,7 +17,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from types import ModuleType
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, Unpack, cast
 
 from concompare import advise, planner, probes, stats
 from concompare.backends.base import Backend
@@ -27,7 +27,7 @@ from concompare.machine import gil_enabled_by, gil_state
 from concompare.plain import ItemFailed, PlainLoop, Runner, printed_before
 from concompare.planner import Shape
 from concompare.records import Comparison, Environment, Message, NativePool, Plan, Probe, Subject, Trial
-from concompare.trials import Bench, Trials, Wishes, in_words
+from concompare.trials import Bench, Trials, Wished, Wishes, in_words, wishes_of
 
 PROBE_ITEMS = 0.25
 """Seconds of items beside the GIL probe."""
@@ -85,19 +85,10 @@ def compare(
     environment: Environment | None = None,
     runner: Runner | ModuleType | None = None,
     machine: Machine | ModuleType | None = probes,
-    workers: Sequence[int] | None = None,
-    budget: float = 30.0,
-    scaling: str = "strong",
-    seed: int | None = None,
     show: Callable[[Progress], None] | None = None,
-    clock: Callable[[], float] = time.perf_counter,
-    temporaries: Sequence[str] = (),
-    chunk: int | None = None,
-    timeout: float | None = None,
-    timeline: bool = False,
-    streams: int | None = None,
-    native_threads: int | None = None,
     progress: Callable[[int, int | None], None] | None = None,
+    clock: Callable[[], float] = time.perf_counter,
+    **wished: Unpack[Wished],
 ) -> tuple[Comparison, Kept]:
     """Compare backends and worker counts on a task, within a budget.
 
@@ -112,29 +103,14 @@ def compare(
         environment: The machine, or None to look.
         runner: What leases pools and runs passes; None for the engine.
         machine: What measures capacity and GIL share; None to do without.
-        workers: Worker counts, or None for 1, 2, 4, … and the usable CPUs (and many threads for items that wait).
-        budget: Seconds for deciding; the confirming run of a sampled comparison comes on top.
-        scaling: "strong": the same work for all; "weak": the same work for every worker.
-        seed: Seed of sample and order, or None for one from the clock.
         show: Called when something begins.
-        clock: Seconds.
-        temporaries: Names that the function gives back beside its value.
-        chunk: Items per message; None: the engine measures.
-        timeout: Seconds per item.
-        timeline: Whether to record when each worker was on a CPU, in the first pass of its pool.
-        streams: Seed of one random stream for each item, the same in every pass; None: items draw as they do.
-        native_threads: Threads of each BLAS or OpenMP pool, in all workers and the plain loop; None: the usual ones.
         progress: Called with the items finished and their number during the confirming run.
+        clock: Seconds.
+        wished: See `Wishes`.
 
     Raises:
         KeyboardInterrupt: The user interrupted; all pools are closed.
     """
-    if seed is None:
-        seed = time.time_ns() % 10_000
-    counts = tuple(workers) if workers is not None else None
-    wishes = Wishes(
-        counts, budget, scaling, seed, chunk, timeout, tuple(temporaries), timeline, streams, native_threads
-    )
     if runner is None:
         from concompare import engine
 
@@ -151,7 +127,7 @@ def compare(
         environment=environment,
         runner=cast(Runner, runner),
         machine=cast(Machine, machine) if machine is not None else None,
-        wishes=wishes,
+        wishes=wishes_of(wished, time.time_ns() % 10_000),
         show=show,
         progress=progress,
         clock=clock,

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from itertools import cycle, islice
-from typing import Any
+from typing import Any, TypedDict
 
 from concompare import equality, ledger, planner, stats
 from concompare.backends.base import Backend
@@ -36,12 +36,15 @@ class Wishes:
     """How a comparison is wanted.
 
     Attributes:
-        workers: Worker counts, or None for the default ladder.
+        workers: Worker counts, or None for 1, 2, 4, … and the usable CPUs (and many threads for items that wait).
+        budget: Seconds for deciding; the confirming run of a sampled comparison comes on top.
+        scaling: "strong": the same work for all; "weak": the same work for every worker.
+        seed: Seed of sample and order.
         chunk: Items per message, or None for measured.
         timeout: Seconds per item, or None.
-        streams: Seed of one random stream for each item, or None for none.
-        timeline: Whether to record when each worker ran, in the first pass of each.
         temporaries: Names that the function gives back beside its value.
+        timeline: Whether to record when each worker was on a CPU, in the first pass of its pool.
+        streams: Seed of one random stream for each item, the same in every pass; None: items draw as they do.
         native_threads: Threads of each BLAS or OpenMP pool in all workers and the plain loop; None: the usual ones.
     """
 
@@ -55,6 +58,33 @@ class Wishes:
     timeline: bool = False
     streams: int | None = None
     native_threads: int | None = None
+
+
+class Wished(TypedDict, total=False):
+    """The same as keywords, each with the meaning that it has in `Wishes`; the seed may be left to chance."""
+
+    workers: Sequence[int] | None
+    budget: float
+    scaling: str
+    seed: int | None
+    chunk: int | None
+    timeout: float | None
+    temporaries: Sequence[str]
+    timeline: bool
+    streams: int | None
+    native_threads: int | None
+
+
+def wishes_of(wished: Wished, chance: int) -> Wishes:
+    """Return the wishes; `chance` is the seed where none was wished."""
+    counts, seed = wished.get("workers"), wished.get("seed")
+    given: dict[str, Any] = {
+        **wished,
+        "workers": tuple(counts) if counts is not None else None,
+        "seed": seed if seed is not None else chance,
+        "temporaries": tuple(wished.get("temporaries", ())),
+    }
+    return Wishes(**given)
 
 
 @dataclass
