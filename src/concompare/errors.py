@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import wraps
-from typing import ParamSpec, TypeVar
-
 from concompare.formats import clean
-
-Given = ParamSpec("Given")
-Gives = TypeVar("Gives")
 
 
 class ConcompareError(Exception):
@@ -104,24 +97,3 @@ class Interrupted(KeyboardInterrupt):
     def _render_traceback_(self) -> list[str]:
         """Show one line: importing and walking a traceback would fight busy threads for the GIL."""
         return [f"KeyboardInterrupt: {self}"]
-
-
-def in_one_line(function: Callable[Given, Gives]) -> Callable[Given, Gives]:
-    """Let an interrupt of our own code be shown in one line; one of the user's code keeps its traceback.
-
-    IPython reads and walks the source of every frame that it shows, which takes seconds on a busy machine.
-    """
-
-    @wraps(function)
-    def call(*arguments: Given.args, **options: Given.kwargs) -> Gives:
-        try:
-            return function(*arguments, **options)
-        except KeyboardInterrupt as error:
-            trace = error.__traceback__
-            while trace is not None and trace.tb_frame.f_globals.get("__name__") != "__main__":
-                trace = trace.tb_next
-            if trace is not None or hasattr(error, "_render_traceback_"):
-                raise
-        raise Interrupted("interrupted")
-
-    return call

@@ -20,8 +20,9 @@ from IPython.core.magic import Magics, line_cell_magic, magics_class, needs_loca
 from IPython.core.magic_arguments import MagicArgumentParser, argument, magic_arguments
 from IPython.display import display
 
-from concompare.errors import BadOption, BadSyntax, CellRefused, in_one_line
+from concompare.errors import BadOption, BadSyntax, CellRefused
 from concompare.options import blank_lines, check_target, ends_with_semicolon, split_options
+from concompare.pressing import in_one_line
 
 if TYPE_CHECKING:
     from concompare.cells.functions import LiftedFunction
@@ -81,8 +82,7 @@ def options(*arguments: Any) -> Callable[[Any], Any]:
     """Give a magic its options, in the order they are listed."""
 
     def decorate(method: Any) -> Any:
-        method = in_one_line(method)
-        for one in reversed(arguments):
+        for one in (in_one_line, *reversed(arguments)):
             method = one(method)
         return magic_arguments()(method)
 

@@ -24,6 +24,7 @@ LAYERS = (
         "clocks",
         "serving",
         "awaiting",
+        "pressing",
         "guest",
     },
     {"backends", "cells"},

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
+
 import pytest
 
-from concompare.errors import Interrupted, in_one_line
+from concompare.engine.interrupt import guarded
+from concompare.errors import Interrupted
+from concompare.pressing import in_one_line
 from tests.magics.conftest import Shell
 
 
@@ -27,3 +33,32 @@ def test_an_interrupt_of_the_users_code_keeps_its_traceback() -> None:
     with pytest.raises(KeyboardInterrupt, match="mine") as caught:
         in_one_line(namespace["stop"])()  # type: ignore[arg-type]
     assert not isinstance(caught.value, Interrupted)
+
+
+IMPORTING = compile("os.kill(os.getpid(), signal.SIGINT); done.append(True)", "<frozen importlib._bootstrap>", "exec")
+"""Code that Python takes for its own, which imports: an interrupt in the midst of it would leave a lock locked."""
+
+
+def import_interrupted(done: list[bool]) -> None:
+    exec(IMPORTING, {"os": os, "signal": signal, "done": done})
+    time.sleep(30)  # where the interrupt arrives
+
+
+def test_an_interrupt_in_the_import_machinery_comes_a_little_later() -> None:
+    done: list[bool] = []
+    with pytest.raises(Interrupted):
+        in_one_line(import_interrupted)(done)
+    assert done == [True]
+
+
+def test_so_does_one_of_a_pass_that_runs_the_users_code() -> None:
+    done: list[bool] = []
+    with pytest.raises(KeyboardInterrupt), guarded() as guard, guard.user_code():
+        import_interrupted(done)
+    assert done == [True]
+
+
+def test_the_handler_before_is_put_back() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    assert in_one_line(signal.getsignal)(signal.SIGINT) is not before
+    assert signal.getsignal(signal.SIGINT) is before

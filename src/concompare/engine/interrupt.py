@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
+from concompare.pressing import put_off
+
 Handler = Callable[[int, FrameType | None], Any] | int | None
 
 
@@ -30,6 +32,8 @@ class Guard:
     def handle(self, number: int, frame: FrameType | None) -> None:
         """Take the signal."""
         if self.in_user_code:
+            if put_off(frame):
+                return
             raise KeyboardInterrupt
         self.interrupted = True
         self.wake()
