@@ -17,13 +17,15 @@ from matplotlib.colors import to_hex, to_rgba_array
 from matplotlib.text import Text
 from PIL import Image
 
+from concompare.records import Probe
 from concompare.render import figures
 from concompare.render.alt import alt_of
 from concompare.render.palette import PART_COLOURS, PART_HATCHES, THEMES, Theme, look_of
 from concompare.render.parts import Curve, Point, Span, Strip
 from concompare.render.timeline import add_spans
+from concompare.render.view import view_of
 from tests.render.views import view
-from tests.render.worlds import WORLDS
+from tests.render.worlds import WORLDS, mocked, trial
 
 PANELS = [(name, panel) for name in WORLDS for panel in figures.panels_of(view(name).pictures)]
 SLACK = 1.0
@@ -265,3 +267,16 @@ def test_a_picture_of_many_backends_has_the_fits_of_the_fastest_few() -> None:
 def test_the_words_for_the_picture_say_what_is_fitted() -> None:
     words = alt_of(view("mocked"), "speed-up")
     assert re.search(r"processes: .* with 8, fitted \d\.\d\d× \[\d\.\d\d–\d\.\d\d\] with 16", words)
+
+
+def test_threads_with_fewer_native_threads_have_a_curve_of_their_own_and_its_pick_is_ringed() -> None:
+    limited = [replace(trial("threads", n, 4.0 / n), native_threads=4 // n) for n in (2, 4)]
+    trials = (trial("serial", 1, 4.0), trial("threads", 2, 4.5), trial("threads", 4, 5.0), *limited)
+    pictures = view_of(replace(mocked(), trials=trials, probe=Probe())).pictures
+    assert [(c.label, [p.workers for p in c.points]) for c in pictures.curves] == [
+        ("threads", [2, 4]),
+        ("threads (1–2 BLAS)", [2, 4]),
+    ]
+    assert [(c.label, p.workers) for c in pictures.curves for p in c.points if p.picked] == [("threads (1–2 BLAS)", 4)]
+    one = view_of(replace(mocked(), trials=(*trials[:3], limited[1]))).pictures.curves[1]
+    assert one.label == "threads (1 BLAS)"

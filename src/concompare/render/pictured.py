@@ -10,6 +10,8 @@ from concompare.render.parts import LEDGER_PARTS, Bar, Curve, Pictures, Point, S
 from concompare.render.rows import configuration, is_picked, name_of, ordered
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from concompare.records import Comparison, Ledger, Message, Slice, Track, Trial
     from concompare.render.rows import Configuration
 
@@ -63,14 +65,27 @@ def curves_of(comparison: Comparison, picked: Configuration | None, *, fits: boo
         if point is not None and trial.backend != "serial":
             found.setdefault((trial.backend, trial.native_threads == usual), []).append((trial, point))
     curves = tuple(
-        Curve(backend, name_of(pairs[0][0]), tuple(sorted((p for _, p in pairs), key=lambda p: p.workers)))
+        Curve(
+            backend,
+            label_of([trial for trial, _ in pairs]),
+            tuple(sorted((p for _, p in pairs), key=lambda p: p.workers)),
+        )
         for (backend, _), pairs in found.items()
     )
     if not fits:
         return curves
-    fitted = {name_of(found[backend, True][0][0]): backend for backend, as_usual in found if as_usual}
-    best = sorted((c for c in curves if c.label in fitted), key=reached, reverse=True)[:MOST_FITS]
+    usual_ones = [curve for curve, (_, as_usual) in zip(curves, found, strict=True) if as_usual]
+    best = sorted(usual_ones, key=reached, reverse=True)[:MOST_FITS]
     return tuple(replace(c, fit=fit_of(comparison, c)) if c in best else c for c in curves)
+
+
+def label_of(trials: Sequence[Trial]) -> str:
+    """Return what a curve through these trials of one backend is called, with the native threads of their workers."""
+    limits = sorted({trial.native_threads for trial in trials if trial.native_threads is not None})
+    name = name_of(replace(trials[0], native_threads=None))
+    if not limits:
+        return name
+    return f"{name} ({limits[0]} BLAS)" if len(limits) == 1 else f"{name} ({limits[0]}–{limits[-1]} BLAS)"
 
 
 def reached(curve: Curve) -> float:
