@@ -8,13 +8,35 @@ from typing import TYPE_CHECKING
 from concompare.cells import names
 from concompare.cells.loops import located
 from concompare.cells.parts import MOVE, WORTH, Reason, assigned, is_still, loaded, shown, works
-from concompare.cells.values import FUNCTION, LOCAL, WALKED_ONCE
+from concompare.cells.values import FUNCTION, LOCAL, MARKS, WALKED_ONCE
 
 if TYPE_CHECKING:
     from concompare.cells.split import Splitter
 
 
 MAKES = "keeps a function made in the loop, which sees the loop's own names"
+
+
+def elements(node: ast.expr) -> list[ast.expr]:
+    """Return the parts of a display."""
+    if isinstance(node, ast.Dict):
+        return [part for part in [*node.keys, *node.values] if part is not None]
+    found = node.elts if isinstance(node, (ast.Tuple, ast.List, ast.Set)) else []
+    return [part.value if isinstance(part, ast.Starred) else part for part in found]
+
+
+def repeated(splitter: Splitter, statement: ast.stmt) -> tuple[list[ast.stmt], ast.stmt] | None:
+    """Return `row = (p, f(p))` for head and tail, so that the notebook's `row` holds its own `p`; None: no need."""
+    if not isinstance(statement, ast.Assign) or not isinstance(statement.value, (ast.Tuple, ast.List, ast.Dict)):
+        return None
+    names_given = names.writes(statement)
+    once = len(names_given) == 1 and all(splitter.stores.count(name) == 1 for name in names_given)
+    changed = {f"{LOCAL}{name}" for name in names_given} & splitter.changed
+    hoister = Hoister(splitter)
+    if not once or changed or not hoister.shares(statement.value):
+        return None
+    made = hoister.statement(statement)
+    return [*hoister.head, made], made
 
 
 class Hoister:
@@ -79,10 +101,8 @@ class Hoister:
                 ast.Subscript,
             ),
         )
-        if isinstance(node, (ast.Tuple, ast.List, ast.Set)):
-            display = sum(not is_still(part) for part in node.elts) < 2
-        elif isinstance(node, ast.Dict):
-            display = sum(not is_still(part) for part in [*node.keys, *node.values] if part is not None) < 2
+        if isinstance(node, (ast.Tuple, ast.List, ast.Set, ast.Dict)):
+            display = sum(not is_still(part) for part in elements(node)) < 2 or self.shares(node)
         if reason is None and not display and not names.writes(node):
             return self.take(node)
         kept = self.splitter.did_work
@@ -93,6 +113,13 @@ class Hoister:
             self.lost = None
         self.unsettle(True)
         return made
+
+    def shares(self, node: ast.expr) -> bool:
+        """Tell whether a display holds objects of the notebook itself, of which a process would give back copies."""
+        with self.splitter.an.fresh():
+            found = [self.splitter.an.value(part).own - MARKS for part in elements(node) if is_still(part)]
+        own = set[str]().union(*found)
+        return not self.splitter.turn and any(not root.startswith(LOCAL) for root in own)
 
     def reason_to_keep(self, node: ast.expr) -> Reason | None:
         """Return why a value must not leave the iteration: it holds a function made in the loop, or an iterator."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from concompare.cells import names, nests
-from concompare.cells.hoist import MAKES, Hoister
+from concompare.cells.hoist import MAKES, Hoister, repeated
 from concompare.cells.judge import Judge
 from concompare.cells.loops import RESULT, Loop, located
 from concompare.cells.parts import (
@@ -269,7 +269,8 @@ class Splitter(Judge):
             return head, [Alias(statement)]
         if is_alias(statement) and self.alias_matters(statement):
             return head, [Alias(statement)]
-        return head, []
+        both = repeated(self, statement)
+        return (both[0], [Alias(both[1])]) if both is not None else (head, [])
 
     def take(self, reading: Reading) -> None:
         """Note what the head reads."""
@@ -417,11 +418,11 @@ class Splitter(Judge):
         plain_tail = flattened(tail)
         aliases = [part.statement for part in plain_tail if isinstance(part, Alias)]
         needed = self.names_for(tail)
-        repeated = {name for part in aliases for name in names.writes(part)}
+        repeated_names = {name for part in aliases for name in names.writes(part)}
         for part in aliases:
-            needed |= names.reads(part) if names.writes(part) & repeated else set()
+            needed |= names.reads(part) if names.writes(part) & repeated_names else set()
         flow = names.flow_of([*head], sure=())
-        carried = sorted((needed & written) - repeated - {STEP}, key=order)
+        carried = sorted((needed & written) - repeated_names - {STEP}, key=order)
         held = {name for name in written if self.an.local.get(name, NOTHING).all & self.altered}
         carried = sorted({*carried, *held}, key=order)
         stays = {name for name in written if not name.startswith(MADE)}
@@ -444,7 +445,7 @@ class Splitter(Judge):
         parts.changed, parts.read = self.changed - {RESULT}, self.read - MARKS - {RESULT}
         parts.dead = gone & written
         parts.needed = needed
-        parts.step_of, parts.replayed = self.step_of, (self.replayed & names.writes(*tail)) | repeated
+        parts.step_of, parts.replayed = self.step_of, (self.replayed & names.writes(*tail)) | repeated_names
         if not self.stepped or self.loop.collects:
             parts.head = without(head, is_step)
             parts.tail = without(tail, lambda part: isinstance(part, Check))

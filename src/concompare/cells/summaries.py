@@ -108,7 +108,9 @@ def apply(an: Analyzer, summary: Summary, node: ast.AST, bound: dict[str, Value]
     an.reading.roots |= translated(summary.roots, bound)
     an.reading.names |= summary.names
     an.reading.called |= summary.names
-    an.reading.compared |= translated(summary.compared, bound)
+    whole = {f"param:{name}" for name, part in nodes.items() if isinstance(part, ast.Name)}
+    compared = {root for root in summary.compared if root in whole or not root.startswith("param")}
+    an.reading.compared |= translated(compared, bound)
     line = getattr(node, "lineno", an.line)
     for effect in list(summary.effects):
         if effect.kind in ("calls", "maybe-calls"):
