@@ -408,3 +408,10 @@ def test_processes_that_were_stopped_with_much_to_send_are_to_send_less() -> Non
     (finding,) = [f for f in diagnose.find(known) if f.code == "stopped"]
     assert dict(finding.evidence)["times the best"] == pytest.approx(2.0 / (4 * 1 / 350), rel=0.01), "4 items of 100"
     assert finding.advice == "2.00 MB go there and back for an item: send less, such as a path or an index."
+
+
+@pytest.mark.parametrize(("native_threads", "busy"), [(1, True), (2, False), (None, False)])
+def test_workers_with_few_enough_native_threads_tell_of_a_busy_machine(native_threads: int | None, busy: bool) -> None:
+    waiting = replace(threads(1.2, waiting=0.4), native_threads=native_threads)
+    known = replace(native(), trials=(serial(), waiting))
+    assert ("machine-busy" in {finding.code for finding in diagnose.find(known)}) is busy

@@ -123,7 +123,8 @@ def busy_share(comparison: Comparison) -> float | None:
     if quota is not None and quota < usable:
         usable = max(1, int(quota))
     native = native_threads(comparison)
-    fitting = [t for t in comparison.trials if t.backend == "serial" or t.workers * native <= usable]
+    trials = comparison.trials
+    fitting = [t for t in trials if t.backend == "serial" or t.workers * (t.native_threads or native) <= usable]
     return max((found for trial in fitting if (found := share(trial, "waiting")) is not None), default=None)
 
 
