@@ -2,6 +2,7 @@
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 VENV ?= .venv
+OLDEST ?= .venv-oldest
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 NOTEBOOKS := $(wildcard demo_notebooks/*.ipynb)
@@ -27,7 +28,7 @@ demo: $(VENV)/test.stamp
 test: $(VENV)/test.stamp
 	$(BIN)/python -m pytest $(or $(TESTS),--ignore=tests/browser)
 
-# 20,000 cells take some 10 minutes. CELLS=... for another number, SEED=... to draw the same ones again.
+# 20,000 cells take some 5 minutes. CELLS=... for another number, SEED=... to draw the same ones again.
 generated: $(VENV)/test.stamp
 	CONCOMPARE_CELLS=$(or $(CELLS),20000) $(if $(SEED),CONCOMPARE_SEED=$(SEED)) $(BIN)/python -m pytest tests/cells/test_generated.py --numprocesses=0 -o faulthandler_timeout=0
 
@@ -66,8 +67,8 @@ picture: $(VENV)/browser.stamp
 lab: $(VENV)/lab.stamp
 	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/demo_notebooks
 
-oldest: .venv-oldest/test.stamp
-	.venv-oldest/bin/python -m pytest $(or $(TESTS),tests/api tests/machine tests/magics tests/kernel)
+oldest: $(OLDEST)/test.stamp
+	$(OLDEST)/bin/python -m pytest $(or $(TESTS),tests/api tests/machine tests/magics tests/kernel)
 
 SECONDS ?= 600
 stress: $(VENV)/test.stamp
@@ -104,6 +105,6 @@ $(VENV)/docs.stamp: pyproject.toml $(VENV)/test.stamp
 	$(PIP) --editable '.[test,docs]'
 	@touch $@
 
-.venv-oldest/test.stamp: pyproject.toml requirements-oldest.txt | .venv-oldest/bin/python
-	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check --constraint requirements-oldest.txt --editable '.[test]'
+$(OLDEST)/test.stamp: pyproject.toml requirements-oldest.txt | $(OLDEST)/bin/python
+	$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check --constraint requirements-oldest.txt --editable '.[test]'
 	@touch $@

@@ -63,12 +63,12 @@ class Tally:
 
     def sentence(self) -> str:
         """Return both figures in words."""
-        could = len(self.lifted | self.needless)
-        share = 100 * len(self.needless) / max(1, could)
+        could = max(1, len(self.lifted | self.needless))
+        share = 100 * len(self.needless) / could
         drawn = f"; generated cells: {self.generated}, lifted {self.generated_lifted}" if self.generated else ""
         drawn += f", {self.endless} never end" if self.endless else ""
-        needless = f"{len(self.needless)} needless refusals of {could} ({share:.1f} %)"
-        return f"cells: {len(self.wrong)} wrong results, {needless}{drawn}"
+        needless = f", {len(self.needless)} needless refusals of {could} ({share:.1f} %)" if self.lifted else ""
+        return f"cells: {len(self.wrong)} wrong results{needless}{drawn}"
 
 
 @functools.cache
