@@ -21,15 +21,38 @@ AGAIN = 0.01
 
 
 def put_off(frame: FrameType | None) -> bool:
-    """Send an interrupt again a little later, and return True, where Python's import machinery itself runs.
-
-    Raised right after it has taken the lock of all imports, an interrupt leaves that locked: no other thread can import
-    anything any more, for as long as the process lives.
-    """
-    if frame is None or not frame.f_code.co_filename.startswith("<frozen importlib"):
+    """Send an interrupt again a little later, and return True, where an import would not survive one."""
+    if not importing(frame):
         return False
     threading.Timer(AGAIN, _thread.interrupt_main).start()
     return True
+
+
+def importing(frame: FrameType | None) -> bool:
+    """Return whether Python's import machinery itself runs, or an import that our code has asked for.
+
+    Raised right after the machinery has taken the lock of all imports, an interrupt leaves that locked: no other thread
+    can import anything any more. Modules that import each other and of which one was interrupted stay half-made.
+    """
+    if frame is not None and is_machinery(frame):
+        return True
+    inside = False
+    while frame is not None:
+        if inside and is_ours(frame):
+            return True
+        inside = is_machinery(frame)
+        frame = frame.f_back
+    return False
+
+
+def is_machinery(frame: FrameType) -> bool:
+    """Return whether a frame is one of Python's import machinery."""
+    return frame.f_code.co_filename.startswith("<frozen importlib")
+
+
+def is_ours(frame: FrameType) -> bool:
+    """Return whether a frame is one of ours."""
+    return str(frame.f_globals.get("__name__")).partition(".")[0] == "concompare"
 
 
 @contextlib.contextmanager

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -62,3 +64,17 @@ def test_the_handler_before_is_put_back() -> None:
     before = signal.getsignal(signal.SIGINT)
     assert in_one_line(signal.getsignal)(signal.SIGINT) is not before
     assert signal.getsignal(signal.SIGINT) is before
+
+
+@pytest.mark.parametrize(("asking", "made"), [("concompare.made", True), ("__main__", False)])
+def test_an_import_of_ours_is_finished_first_and_one_of_the_users_is_not(
+    asking: str, made: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "interrupted_here.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\ndone = 1\n")
+    namespace = {"__name__": asking}
+    exec("import time\ndef ask():\n    import interrupted_here\n    time.sleep(30)", namespace)
+    with pytest.raises(KeyboardInterrupt):
+        in_one_line(namespace["ask"])()  # type: ignore[arg-type]
+    assert ("interrupted_here" in sys.modules) is made
+    assert not made or sys.modules.pop("interrupted_here").done == 1
