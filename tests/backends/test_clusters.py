@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -336,8 +337,8 @@ print(backends.cluster_words())
 
 
 @pytest.fixture
-def head(tmp_path: Path) -> Iterator[str]:
-    """A ray head, started as on a command line."""
+def head(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A ray head, started as on a command line; in a folder of its own, since it tells all others where it is."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
@@ -345,12 +346,14 @@ def head(tmp_path: Path) -> Iterator[str]:
         *(sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", "--node-ip-address", "127.0.0.1"),
         *("--port", str(port), "--num-cpus", "2", "--include-dashboard", "false", "--disable-usage-stats"),
     ]
-    variables = {**os.environ, **WITHOUT_TOKEN, "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
-    with (tmp_path / "log").open("wb") as log:
-        program = launch(command, log, env=variables)
+    with tempfile.TemporaryDirectory(prefix="r", ignore_cleanup_errors=True) as folder:
+        monkeypatch.setenv("RAY_TMPDIR", folder)  # short: the names of its sockets must be
+        log = Path(folder, "log")
+        variables = {**os.environ, **WITHOUT_TOKEN, "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+        program = launch(command, log.open("wb"), env=variables)
         limit = time.monotonic() + 60
-        while b"Ray runtime started" not in (tmp_path / "log").read_bytes():
-            assert time.monotonic() < limit, (tmp_path / "log").read_text()
+        while b"Ray runtime started" not in log.read_bytes():
+            assert time.monotonic() < limit, log.read_text()
             time.sleep(0.05)
         yield f"127.0.0.1:{port}"
         end(program)
