@@ -15,6 +15,7 @@ import argparse
 import contextlib
 import glob
 import os
+import queue
 import random
 import signal
 import sys
@@ -27,7 +28,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.kernel.notebook import Notebook
+from tests.kernel.notebook import Cell, Notebook
 
 BACKENDS = ["threads", "processes", "fork", "spawn", "loky", "mp-pool", "mp-threads", "process-per-item"]
 
@@ -163,6 +164,8 @@ def interrupted(notebook: Notebook, backend: str, kind: str, after: float) -> fl
         cell = notebook.finish(request, timeout=20)
     except TimeoutError:
         raise Trouble("the cell did not end within 20 s of the interrupt") from None
+    except queue.Empty:  # idle, but ipykernel was interrupted itself while it answered
+        cell, began = Cell("error", error="KeyboardInterrupt: of ipykernel"), time.monotonic()
     finally:
         look.cancel()
     took = time.monotonic() - began
