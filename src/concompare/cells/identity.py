@@ -38,7 +38,7 @@ def follow_compare(an: Analyzer, node: ast.Compare, both: Value) -> None:
                 what = ast.unparse(node)[:40]
                 an.effect("identity", node, f"asks whether `{what}`, of which a worker process has copies", roots)
         elif isinstance(operator, (ast.Eq, ast.NotEq, ast.In, ast.NotIn)):
-            follow_keys(an, pair)
+            follow_keys(an, [part for part in pair if isinstance(part, ast.Name)])
 
 
 def follow_keys(an: Analyzer, keys: Iterable[ast.expr]) -> None:

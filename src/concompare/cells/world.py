@@ -230,7 +230,7 @@ def definition_of(code: types.CodeType, name: str) -> Definition | None:
     if code.co_filename not in INDEX or INDEX[code.co_filename][0] != key:
         INDEX[code.co_filename] = (key, definitions_in("".join(lines)))
     found = INDEX[code.co_filename][1].get((code.co_firstlineno, code.co_name), [])
-    return found[0] if len(found) == 1 and same_code(found[0], code) else None
+    return found[0] if len(found) == 1 and is_of(found[0], code) else None
 
 
 def definitions_in(text: str) -> dict[tuple[int, str], list[Definition]]:
@@ -247,6 +247,14 @@ def definitions_in(text: str) -> dict[tuple[int, str], list[Definition]]:
             first = node.decorator_list[0].lineno if node.decorator_list else node.lineno
             found.setdefault((first, node.name), []).append(node)
     return found
+
+
+def is_of(node: Definition, code: types.CodeType) -> bool:
+    """Tell whether a definition is that of a code object, asked about at every analysis and found once."""
+    found: tuple[types.CodeType, bool] | None = node.__dict__.get("concompare_code")
+    if found is None or found[0] is not code:
+        found = node.__dict__["concompare_code"] = (code, same_code(node, code))
+    return found[1]
 
 
 def same_code(node: Definition, code: types.CodeType) -> bool:
