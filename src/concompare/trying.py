@@ -6,6 +6,7 @@ plain loop ─ look ─ plain loop ─ look ─ … ─> the end, or the rest in
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -65,7 +66,7 @@ class Trying:
             size = max(1, min(auto.GROWTH * size, int((until - wall) / mean) + 1))
             trial = self.some(plain, 1, size, until - wall)
         if self.left == 0:
-            auto.learn(self.task, self.sizes, auto.PLAIN, self.record)
+            self.learn(auto.PLAIN, self.record)
         reason = choice.reason if choice else "the plain loop, which was done before anything else could start"
         return self.whole(trial), self.finished(), f"auto: {reason}"
 
@@ -100,8 +101,15 @@ class Trying:
         guesses = {auto.PLAIN: self.mean}
         if self.two_threads is not None:
             guesses["threads", machine.usable_cpus()] = self.mean / max(1.0, self.two_threads)
-        auto.learn(self.task, self.sizes, (backend.name, workers), self.latest, guesses)
+        self.learn((backend.name, workers), self.latest, guesses)
         return self.whole(trial), self.finished(), f"auto: {choice.reason}"
+
+    def learn(
+        self, way: tuple[str, int], record: Pass | None, guesses: Mapping[tuple[str, int], float] | None = None
+    ) -> None:
+        """Note what a run took, unless its native threads were limited: the next run may have all of them."""
+        if self.request.native_threads is None:
+            auto.learn(self.task, self.sizes, way, record, guesses)
 
     def some(self, backend: Backend, workers: int, size: int | None, seconds: float | None = None) -> Trial:
         """Run so many of the items that are left, or all of them.

@@ -106,3 +106,13 @@ def test_a_script_says_how_many_native_threads_its_workers_have() -> None:
     assert concompare.map(native_threads, [0], backend="threads", workers=1, native_threads=1) == [1]
     with pytest.raises(BadOption, match="native_threads is 0: use 1 or more"):
         concompare.map(native_threads, [0], native_threads=0)
+
+
+@pytest.mark.parametrize(("limit", "learns"), [(None, True), (1, False)])
+def test_auto_learns_nothing_from_a_run_with_limited_native_threads(limit: int | None, learns: bool) -> None:
+    import concompare
+    from concompare import auto
+
+    auto.RUNS.clear()
+    concompare.map(lambda x: sum(range(20_000)) + x, range(60), native_threads=limit)
+    assert bool(auto.RUNS) is learns
