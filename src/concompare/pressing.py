@@ -24,8 +24,17 @@ def put_off(frame: FrameType | None) -> bool:
     """Send an interrupt again a little later, and return True, where an import would not survive one."""
     if not importing(frame):
         return False
-    threading.Timer(AGAIN, _thread.interrupt_main).start()
+    threading.Timer(AGAIN, press).start()
     return True
+
+
+def press() -> None:
+    """Interrupt the main thread, from any other: by a real signal, which ends what it waits for, where that can be."""
+    main = threading.main_thread().ident
+    if hasattr(signal, "pthread_kill") and main is not None:
+        signal.pthread_kill(main, signal.SIGINT)
+    else:
+        _thread.interrupt_main()
 
 
 def importing(frame: FrameType | None) -> bool:

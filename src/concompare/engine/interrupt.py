@@ -6,7 +6,6 @@ KeyboardInterrupt on the spot where the user's own code runs in the notebook's t
 
 from __future__ import annotations
 
-import _thread
 import contextlib
 import signal
 import sys
@@ -15,7 +14,7 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
-from concompare.pressing import put_off
+from concompare.pressing import AGAIN, press, put_off
 
 Handler = Callable[[int, FrameType | None], Any] | int | None
 
@@ -65,7 +64,7 @@ def unswallowed() -> Iterator[None]:
 
     def hook(unraisable: Any) -> None:
         if unraisable.exc_type is KeyboardInterrupt:
-            threading.Timer(0.01, _thread.interrupt_main).start()
+            threading.Timer(AGAIN, press).start()
         else:
             before(unraisable)
 
