@@ -176,6 +176,12 @@ def check_objects(lifted: Lifted, namespace: dict[str, Any], items: Any) -> None
     if alias.overlap(shallow, deep, objects_of(world, namespace, parts.walked - parts.changed), namespace):
         name = sorted(parts.walked)[0]
         raise CellRefused(f"the loop may change `{name}` while walking it. Walk a copy of it: list({name}).", line)
+    for root in {*parts.apart, *lifted.program.loop.apart}:
+        others = objects_of(world, namespace, parts.shallow - {root, ITEM})
+        inner = objects_of(world, namespace, parts.changed - parts.shallow - {root, ITEM})
+        if alias.overlap(others, inner, [namespace[root]], namespace):
+            text = f"the loop changes `{root}` under another name too, so an item may depend on the one before"
+            raise CellRefused(f"{text}. Copy it before the loop.", line)
     for root, index in parts.apart.items():
         if root in lifted.program.loop.apart:
             continue
