@@ -25,6 +25,8 @@ FINDINGS: dict[str, tuple[set[str], str]] = {
     "drawn": ({"machine-busy", "shared-random"}, ""),
     "gil": ({"gil-bound", "scales-well"}, "%%parallel -b processes -w 2"),
     "crowded": ({"gil-bound", "oversubscribed", "scales-well"}, "%%parallel -b processes -w 2"),
+    "released": ({"releases-gil", "scales-well", "startup-bound"}, "%%parallel -b threads -w 2"),
+    "started": ({"gil-bound", "scales-well", "startup-bound"}, "%%parallel -b processes -w 2"),
     "re-enabled": ({"gil-bound", "gil-re-enabled", "machine-busy", "too-noisy"}, ""),
 }
 
