@@ -44,7 +44,7 @@ def split_for(splitter: Splitter, node: ast.For) -> Split | None:
         or not tail
         or splitter.steps != steps
         or unsure - ours
-        or written & splitter.loop.bound
+        or written & (splitter.loop.bound | kept.given)
         or has_alias(tail)
         or prints(splitter, head)
     ):
