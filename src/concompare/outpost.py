@@ -17,7 +17,18 @@ from typing import Any
 from concompare import streams, worker
 from concompare.workplace import INTERRUPTIBLE
 
-MODULES = ("streams", "workplace", "parcels", "guards", "clocks", "awaiting", "worker", "outpost")
+MODULES = (
+    "streams",
+    "workplace",
+    "parcels",
+    "references",
+    "returning",
+    "guards",
+    "clocks",
+    "awaiting",
+    "worker",
+    "outpost",
+)
 """The modules of ours that a worker needs, each after those that it imports."""
 
 LARGE = 2**20

@@ -11,7 +11,7 @@ import io
 import mmap
 import pickle
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FunctionType, MethodType
 from typing import Any, NamedTuple
 
@@ -47,12 +47,19 @@ class Parcel(NamedTuple):
     places: tuple[tuple[str, int, int], ...] = ()
 
 
-def pack(value: Any, buffers: list[pickle.PickleBuffer] | None = None) -> bytes:
+def pack(
+    value: Any,
+    buffers: list[pickle.PickleBuffer] | None = None,
+    picklers: list[Any] | None = None,
+    dress: Callable[[type[Any]], Callable[..., Any]] = lambda pickler: pickler,
+) -> bytes:
     """Pickle a value by protocol 5, by cloudpickle where plain pickle cannot or would refer to the notebook.
 
     Args:
         value: Anything.
         buffers: Collects the large contiguous buffers, left out of the pickle; None keeps all inside.
+        picklers: Gets what pickled the value, with its memo, as its last entry.
+        dress: Makes the pickler, from its class.
     """
     mine: list[pickle.PickleBuffer] = []
 
@@ -63,17 +70,24 @@ def pack(value: Any, buffers: list[pickle.PickleBuffer] | None = None) -> bytes:
         return False
 
     callback = beside if buffers is not None else None
+
+    def dump(kind: type[Any]) -> bytes:
+        with io.BytesIO() as file:
+            pickler = dress(kind)(file, 5, buffer_callback=callback)
+            pickler.dump(value)
+            if picklers is not None:
+                picklers.append(pickler)
+            return file.getvalue()
+
     try:
-        data = pickle.dumps(value, 5, buffer_callback=callback)
+        data = pickle.dumps(value, 5, buffer_callback=callback) if picklers is None else dump(pickle.Pickler)
     except Exception:
         data = b"__main__"
     if b"__main__" in data:
         import cloudpickle
 
         mine.clear()
-        with io.BytesIO() as file:
-            by_value(cloudpickle.Pickler)(file, 5, buffer_callback=callback).dump(value)
-            data = file.getvalue()
+        data = dump(by_value(cloudpickle.Pickler))
     if buffers is not None:
         buffers.extend(mine)
     return data
@@ -121,6 +135,12 @@ def unpack(parcel: Parcel, lent: list[Any] | None = None) -> Any:
     if parcel.data is not None:
         return pickle.loads(parcel.data, buffers=buffers)
     return pickle.loads(buffers[0], buffers=buffers[1:])
+
+
+def reader_of(parcel: Parcel) -> pickle.Unpickler:
+    """Return what rebuilds a parcel without large buffers and numbers its objects."""
+    data = parcel.data if parcel.data is not None else bytes(lend(*parcel.places[0]))
+    return pickle.Unpickler(io.BytesIO(data))
 
 
 def lend(path: str, offset: int, length: int) -> Any:

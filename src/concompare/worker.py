@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import io
 import os
 import pickle
 import sys
@@ -19,22 +20,14 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from concompare.awaiting import called, is_coroutine_function
 from concompare.clocks import LOCAL, Meter
 from concompare.guards import Seeded, Watch, drawn
-from concompare.parcels import (
-    Parcel,
-    frames_of_user,
-    given_back,
-    pack,
-    pack_error,
-    put,
-    unpack,
-    way_to_unpicklable,
-)
+from concompare.parcels import Parcel, frames_of_user, given_back, pack_error, reader_of, unpack
+from concompare.references import Sources
+from concompare.returning import pack_names, pack_values, sendable
 from concompare.streams import LISTENING, Recorder, display, recording
 from concompare.workplace import PLACE, STOPPED, StopItem, stoppable
 
@@ -51,7 +44,8 @@ class Request(NamedTuple):
     `blob` is the pickled function, its path, or None if the worker has it. `turn` names the pass: each begins with the
     function as it was sent, whatever an earlier one did to what it captured. `places` are the items' positions among
     all items, which seeds are made of, where they do not just follow `first`. After `limit` seconds the worker gives
-    back the items that it has not begun.
+    back the items that it has not begun. `refer` says to objects of which of the
+    two, "items" and "function", results may refer.
     """
 
     key: str
@@ -66,6 +60,7 @@ class Request(NamedTuple):
     seed: int | None = None
     places: tuple[int, ...] | None = None
     limit: float | None = None
+    refer: tuple[str, ...] = ()
 
 
 class Answer(NamedTuple):
@@ -73,7 +68,8 @@ class Answer(NamedTuple):
 
     Values, exceptions and names are packed when they crossed to another process, and themselves when they did not.
     `errors` holds (offset in the chunk, exception); `problem` says why nothing was computed at all:
-    ("need function" | "function" | "items", text). `held` is True when a result still refers to the request's buffers.
+    ("need function" | "function" | "items", text). `held` is True when a result still refers to the request's buffers,
+    `refers` when values or names hold references to what was sent.
     """
 
     ident: tuple[int, int]
@@ -92,6 +88,7 @@ class Answer(NamedTuple):
     problem: tuple[str, Any] | None = None
     held: bool = False
     wanted: int = 0
+    refers: bool = False
     changed: tuple[str, ...] = ()
     drawn: tuple[tuple[str, bytes], ...] = ()
 
@@ -104,14 +101,20 @@ class Known(threading.local):
         self.turn: str | None = None
         self.function: Callable[[Any], Any] = abs
         self.watch: Watch | None = None
+        self.reader: pickle.Unpickler | None = None
 
     def take(self, turn: str) -> None:
         """Load the function anew for a new pass."""
         if self.turn != turn:
-            blob = Path(self.blob).read_bytes() if isinstance(self.blob, str) else self.blob
-            self.function = pickle.loads(blob)
+            self.reader, self.function = self.read()
             self.watch = Watch(self.function)
             self.turn = turn
+
+    def read(self) -> tuple[pickle.Unpickler, Any]:
+        """Return the function as it was sent, and what read it."""
+        with io.BytesIO(self.blob) if isinstance(self.blob, bytes) else open(self.blob, "rb") as file:
+            reader = pickle.Unpickler(file)
+            return reader, reader.load()
 
 
 FUNCTIONS: OrderedDict[str, Known] = OrderedDict()
@@ -335,8 +338,9 @@ def run(request: Request) -> Answer:
     if isinstance(known, tuple):
         return Answer(ident, received, problem=known)
     lent: list[Any] = []
+    sources = Sources() if request.refer else None
     try:
-        items = unpack(request.items, lent)
+        items = read_items(request.items, lent, sources if "items" in request.refer else None)
     except BaseException as error:
         return Answer(ident, received, problem=("items", pack_error(error)))
     done = Computed()
@@ -360,7 +364,12 @@ def run(request: Request) -> Answer:
         )
     start, end, cpu, native_cpu, waited = meter.read()
     del items, function
-    values, wanted = pack_values(done, request.room)
+    if sources is not None and "function" in request.refer and known.reader is not None:
+        sources.add("function", known.reader, known.read)
+    values, wanted = pack_values(done, request.room, sources)
+    names = pack_names(done.names, sources) if request.temporaries else None
+    refers = sources is not None and bool(sources.used)
+    del sources
     answer = Answer(
         ident,
         received,
@@ -372,9 +381,10 @@ def run(request: Request) -> Answer:
         values=values,
         errors=tuple((offset, pack_error(error)) for offset, error in done.errors),
         seconds=worth_sending(done.seconds),
-        names=pack_names(done.names) if request.temporaries else None,
+        names=names,
         output=tuple(map(sendable, done.output)),
         wanted=wanted,
+        refers=refers,
         changed=watch.changed() if watch is not None else (),
         drawn=drawn(states, watch.states()) if watch is not None and states else (),
     )
@@ -386,6 +396,21 @@ def run(request: Request) -> Answer:
 def worth_sending(seconds: list[float]) -> tuple[float, ...]:
     """Return the times of items, or nothing where they are many and tiny."""
     return tuple(seconds) if len(seconds) <= 256 or sum(seconds) >= TINY * len(seconds) else ()
+
+
+def read_items(parcel: Parcel, lent: list[Any], sources: Sources | None) -> list[Any]:
+    """Rebuild a chunk's items, for results to refer to where there are sources to add them to."""
+    if sources is None:
+        items: list[Any] = unpack(parcel, lent)
+        return items
+
+    def read() -> tuple[pickle.Unpickler, list[Any]]:
+        reader = reader_of(parcel)
+        return reader, reader.load()
+
+    reader, items = read()
+    sources.add("items", reader, read)
+    return items
 
 
 def after(seconds: float) -> Callable[[], bool]:
@@ -437,61 +462,3 @@ def run_here(
         names=done.names,
         output=tuple(done.output),
     )
-
-
-def sendable(printed: tuple[int, str, Any]) -> tuple[int, str, Any]:
-    """Return a piece of output that can cross: displayed objects packed, or their reprs where they cannot be."""
-    offset, kind, what = printed
-    if kind != "display":
-        return printed
-    try:
-        return offset, kind, pack(what)
-    except Exception:
-        return offset, "stdout", "".join(f"{shown!r}\n" for shown in what[0])
-
-
-def pack_values(done: Computed, room: tuple[str, int, int] | None) -> tuple[Parcel, int]:
-    """Pack the values, their large buffers into the room if they fit; what cannot be sent becomes that item's error.
-
-    Returns:
-        The parcel, and the bytes of room that would have been needed where the room was too small.
-    """
-    buffers: list[pickle.PickleBuffer] = []
-    beside = buffers if room is not None else None
-    try:
-        data = pack(done.values, beside)
-    except Exception:
-        refuse_values(done)
-        buffers.clear()
-        data = pack(done.values, beside)
-    if room is None:
-        return Parcel(data), 0
-    parcel, wanted = put(data, buffers, room)
-    if parcel is None:
-        parcel = Parcel(pack(done.values) if buffers else data)
-    return parcel, wanted
-
-
-def refuse_values(done: Computed) -> None:
-    """Put None and an error in the place of every value that cannot be sent."""
-    for offset, value in enumerate(done.values):
-        try:
-            pack(value)
-        except Exception as error:
-            done.values[offset] = None
-            refusal = TypeError(f"the result cannot be sent back: {way_to_unpicklable(value, 'result')}: {error}")
-            refusal.concompare = "result"  # type: ignore[attr-defined]
-            done.errors.append((offset, refusal))
-    done.errors.sort(key=lambda entry: entry[0])
-
-
-def pack_names(names: dict[str, Any]) -> Parcel:
-    """Pack the names that can be sent, leaving out the others."""
-    try:
-        return Parcel(pack(names))
-    except Exception:
-        kept = {}
-        for name, value in names.items():
-            with contextlib.suppress(Exception):
-                kept[name] = pickle.loads(pack(value))
-        return Parcel(pack(kept))

@@ -434,4 +434,5 @@ def test_a_step_bounds_what_the_plain_loop_takes_between_two_looks_at_the_clock(
         assert record is not None
         assert record.items == 8
         counts[step] = max(message.count for message in record.messages)
-    assert counts == {None: 3, 0.002: 1}
+    assert counts[None] > 1  # 3 ms each where 10 ms are aimed at: three, or two on a slow machine
+    assert counts[0.002] == 1

@@ -23,6 +23,8 @@ LAYERS = (
         "outpost",
         "clocks",
         "serving",
+        "references",
+        "returning",
         "awaiting",
         "pressing",
         "guest",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from concompare.worker import TINY
@@ -55,6 +55,7 @@ class Chunk:
     attempts: int = 0
     alone: bool = False
     room: Any = None
+    objects: dict[int, Any] = field(default_factory=dict)
 
 
 @dataclass

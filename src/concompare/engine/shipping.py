@@ -7,13 +7,14 @@ import os
 import sys
 import sysconfig
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FunctionType
 from typing import Any
 
 from concompare.errors import CannotShip
 from concompare.parcels import function_parts, pack, way_to_unpicklable
+from concompare.references import written
 
 LARGE_BLOB = 256 * 2**10
 """Bytes from which a function travels as a file instead of inside every message, and its captured values are named."""
@@ -42,11 +43,13 @@ class Shipment:
         key: What workers remember it by.
         blob: The pickled function with its captured values.
         captured: Name and bytes of the captured values when the blob is large, largest first.
+        objects: Those of the notebook's that went along, by their numbers in the pickle.
     """
 
     key: str
     blob: bytes
     captured: tuple[tuple[str, int], ...] = ()
+    objects: dict[int, Any] = field(default_factory=dict, compare=False, repr=False)
 
 
 def ship(function: Callable[[Any], Any]) -> Shipment:
@@ -56,12 +59,13 @@ def ship(function: Callable[[Any], Any]) -> Shipment:
         CannotShip: Something in it cannot be pickled; named by its path, with the remedy.
     """
     name = getattr(function, "__name__", type(function).__name__)
+    picklers: list[Any] = []
     try:
-        blob = pack(function)
+        blob = pack(function, None, picklers)
     except Exception as error:
         raise CannotShip(refusal(function, name, error)) from None
     captured = captured_sizes(function) if len(blob) > LARGE_BLOB else ()
-    return Shipment(hashlib.blake2b(blob, digest_size=16).hexdigest(), blob, captured)
+    return Shipment(hashlib.blake2b(blob, digest_size=16).hexdigest(), blob, captured, written(picklers[-1]))
 
 
 def refusal(value: Any, name: str, error: Exception) -> str:

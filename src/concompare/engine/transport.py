@@ -21,6 +21,7 @@ from concompare.engine.pooling import Pool
 from concompare.engine.shipping import LARGE_BLOB, refusal, ship
 from concompare.errors import CannotShip
 from concompare.parcels import SEGMENTS, Parcel, pack, put, segment
+from concompare.references import Restorer, only_atoms, written
 from concompare.worker import Answer, Request
 
 if TYPE_CHECKING:
@@ -159,6 +160,7 @@ class Transport:
             options.seed,
             tuple(options.positions(chunk.first, len(chunk.items))) if options.places is not None else None,
             self.limit,
+            tuple(place for place, things in self.sent(chunk).items() if things),
         )
 
     def pack_items(self, chunk: Chunk) -> Parcel:
@@ -166,7 +168,9 @@ class Transport:
         arena: Arena | None = self.pool.arena
         buffers: list[pickle.PickleBuffer] = []
         try:
-            data = pack(chunk.items, buffers if arena is not None else None)
+            picklers: list[Any] | None = None if only_atoms(chunk.items) else []
+            data = pack(chunk.items, buffers if arena is not None else None, picklers)
+            chunk.objects = written(picklers[-1]) if picklers and not buffers else {}
         except Exception as error:
             raise CannotShip(self.refusal(chunk, error)) from None
         if arena is None:
@@ -181,6 +185,10 @@ class Transport:
         parcel, _ = put(data, buffers, slot)
         assert parcel is not None
         return parcel
+
+    def sent(self, chunk: Chunk) -> dict[str, dict[int, Any]]:
+        """Return the notebook's objects that results of a chunk may refer to, by where they were sent and number."""
+        return {"items": chunk.objects, "function": self.shipment.objects}
 
     def refusal(self, chunk: Chunk, error: Exception) -> str:
         """Return one line on the first item that cannot be sent."""
@@ -212,8 +220,10 @@ class Transport:
         if answer.wanted:
             each = answer.wanted * 1.05 / len(chunk.items)
             self.pool.wanted[self.shipment.key] = max(self.wanted * 0.9, each)
-        values = open_parcel(answer.values)
-        names = open_parcel(answer.names) if answer.names is not None else {}
+        sent = self.sent(chunk) if answer.refers else None
+        values = open_parcel(answer.values, sent)
+        names = open_parcel(answer.names, sent) if answer.names is not None else {}
+        chunk.objects = {}
         if answer.held and self.pool.arena is not None:
             for slot in self.slots.pop(chunk.first, ()):
                 self.pool.arena.lose(slot)
@@ -245,11 +255,10 @@ class Transport:
         self.slots.clear()
 
 
-def open_parcel(parcel: Parcel) -> Any:
-    """Rebuild a result from a worker on memory of its own."""
-    if not parcel.places:
-        return pickle.loads(parcel.data or b"")
+def open_parcel(parcel: Parcel, sent: dict[str, dict[int, Any]] | None = None) -> Any:
+    """Rebuild a result from a worker on memory of its own, with the notebook's own objects where it refers to them."""
     copies = [bytearray(memoryview(segment(path))[at : at + length]) for path, at, length in parcel.places]
-    if parcel.data is not None:
-        return pickle.loads(parcel.data, buffers=copies)
-    return pickle.loads(copies[0], buffers=copies[1:])
+    data = parcel.data if parcel.data is not None else copies.pop(0)
+    if sent is not None:
+        return Restorer(data, copies, sent).load()
+    return pickle.loads(data, buffers=copies)
