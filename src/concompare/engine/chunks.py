@@ -17,7 +17,7 @@ FLOOR = 0.002
 GROWTH = 16
 """A chunk is at most so many times the largest before it, so that one fast item does not decide."""
 
-LARGEST_MESSAGE = 4 * 2**20
+LARGEST_MESSAGE = 9 * 2**19
 """Bytes aimed at, at the most, for the items of one message and their results."""
 
 COSTS, COSTS_AT_THE_END = 10, 3
