@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import io
 import pickle
+import sys
 from collections.abc import Callable, Iterable
 from itertools import chain
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
@@ -45,31 +46,43 @@ def read(reader: Any) -> dict[int, Any]:
     return {number: thing for number, thing in reader.memo.copy().items() if not isinstance(thing, NEVER)}
 
 
+def counts(reader: Any) -> dict[int, int]:
+    """Return how many references there are to each object that an unpickler has numbered."""
+    return {number: sys.getrefcount(thing) for number, thing in read(reader).items()}
+
+
 class Sources:
     """What a worker was sent for a chunk, to be found again in its results.
 
     Attributes:
         readers: What read the items' pickle and the function's, by "items" and "function".
         again: Reads each of them afresh.
+        before: How many references there were to their objects before anything was computed, where that was counted.
         used: The references that results hold.
     """
 
     def __init__(self) -> None:
         self.readers: dict[str, Any] = {}
         self.again: dict[str, Callable[[], tuple[Any, Any]]] = {}
+        self.before: dict[str, dict[int, int] | None] = {}
         self.used: set[Reference] = set()
 
-    def add(self, place: str, reader: Any, again: Callable[[], tuple[Any, Any]]) -> None:
-        """Take what read a pickle, and what can read it again."""
+    def add(
+        self, place: str, reader: Any, again: Callable[[], tuple[Any, Any]], before: dict[int, int] | None = None
+    ) -> None:
+        """Take what read a pickle, what can read it again, and the `counts` of before."""
         self.readers[place] = reader
         self.again[place] = again
+        self.before[place] = before
+
+    def held(self) -> list[str]:
+        """Return from which places results may hold objects: to those of the others no reference has been added."""
+        return [place for place, reader in self.readers.items() if self.before[place] != counts(reader)]
 
     def by_identity(self) -> dict[int, Reference]:
-        """Return what may be referred to, by its identity here."""
+        """Return what results may hold, by its identity here."""
         return {
-            id(thing): (place, number)
-            for place, reader in self.readers.items()
-            for number, thing in read(reader).items()
+            id(thing): (place, number) for place in self.held() for number, thing in read(self.readers[place]).items()
         }
 
     def unchanged(self, used: set[Reference], pack: Callable[[Any], bytes]) -> bool:

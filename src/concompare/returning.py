@@ -25,9 +25,11 @@ def pack_result(value: Any, parts: Any, buffers: list[pickle.PickleBuffer] | Non
     """
     if sources is None or only_atoms(parts):
         return pack(value, buffers)
+    known = sources.by_identity()
+    if not known:
+        return pack(value, buffers)
     picklers: list[Any] = []
     data = pack(value, buffers, picklers)
-    known = sources.by_identity()
     if known.keys().isdisjoint(picklers[-1].memo.copy()):
         return data
     used: set[Reference] = set()

@@ -26,7 +26,7 @@ from concompare.awaiting import called, is_coroutine_function
 from concompare.clocks import LOCAL, Meter
 from concompare.guards import Seeded, Watch, drawn
 from concompare.parcels import Parcel, frames_of_user, given_back, pack_error, reader_of, unpack
-from concompare.references import Sources
+from concompare.references import Sources, counts
 from concompare.returning import pack_names, pack_values, sendable
 from concompare.streams import LISTENING, Recorder, display, recording
 from concompare.workplace import PLACE, STOPPED, StopItem, stoppable
@@ -102,12 +102,14 @@ class Known(threading.local):
         self.function: Callable[[Any], Any] = abs
         self.watch: Watch | None = None
         self.reader: pickle.Unpickler | None = None
+        self.before: dict[int, int] = {}
 
     def take(self, turn: str) -> None:
         """Load the function anew for a new pass."""
         if self.turn != turn:
             self.reader, self.function = self.read()
             self.watch = Watch(self.function)
+            self.before = counts(self.reader)
             self.turn = turn
 
     def read(self) -> tuple[pickle.Unpickler, Any]:
@@ -365,7 +367,7 @@ def run(request: Request) -> Answer:
     start, end, cpu, native_cpu, waited = meter.read()
     del items, function
     if sources is not None and "function" in request.refer and known.reader is not None:
-        sources.add("function", known.reader, known.read)
+        sources.add("function", known.reader, known.read, known.before)
     values, wanted = pack_values(done, request.room, sources)
     names = pack_names(done.names, sources) if request.temporaries else None
     refers = sources is not None and bool(sources.used)

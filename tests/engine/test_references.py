@@ -10,7 +10,7 @@ import pytest
 
 from concompare import backends, engine
 from concompare.parcels import pack
-from concompare.references import Sources, only_atoms, read, written
+from concompare.references import Sources, counts, only_atoms, read, written
 
 
 class Person:
@@ -139,7 +139,17 @@ def test_nothing_is_looked_for_where_nothing_can_be_found() -> None:
     from concompare.returning import pack_result
 
     sources = Sources()
-    sources.readers["items"] = None
+    sources.add("items", None, lambda: (None, None))
     assert pickle.loads(pack_result([1, 2.0, "x"], [1, 2.0, "x"], None, sources)) == [1, 2.0, "x"]
     with pytest.raises(AttributeError):
         pack_result([[1]], [[1]], None, sources)
+
+
+def test_what_nobody_holds_is_not_looked_for_either() -> None:
+    reader = pickle.Unpickler(io.BytesIO(pickle.dumps([[1], {2: 3}], 5)))
+    things = reader.load()
+    sources = Sources()
+    sources.add("function", reader, lambda: (None, None), counts(reader))
+    assert sources.by_identity() == {}
+    result = {"held": things[1]}
+    assert set(sources.by_identity()) >= {id(result["held"])}
