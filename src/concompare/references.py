@@ -41,6 +41,20 @@ def written(pickler: Any) -> dict[int, Any]:
     return {number: thing for number, thing in pickler.memo.copy().values() if not isinstance(thing, NEVER)}
 
 
+MEMOIZE = b"\x94"
+"""What a pickle says after every object that it numbers, and by chance elsewhere."""
+
+
+def parts_sent(items: Any, data: bytes, pickler: Any) -> dict[int, Any]:
+    """Return the objects in a chunk of items that may be referred to, by number, at the least cost.
+
+    Numbers are not numbered, strings are: to copy the memo of very many costs more than to look at their types.
+    """
+    if data.count(MEMOIZE) > len(items) // 4 + 8 and only_atoms(items):
+        return {}
+    return {number: thing for number, thing in written(pickler).items() if thing is not items}
+
+
 def read(reader: Any) -> dict[int, Any]:
     """Return the objects that an unpickler has numbered and that may be referred to, by number."""
     return {number: thing for number, thing in reader.memo.copy().items() if not isinstance(thing, NEVER)}

@@ -23,7 +23,7 @@ def pack_result(value: Any, parts: Any, buffers: list[pickle.PickleBuffer] | Non
         buffers: As for `pack`.
         sources: What was sent; None: no references.
     """
-    if sources is None or only_atoms(parts):
+    if sources is None or ("items" in sources.readers and only_atoms(parts)):
         return pack(value, buffers)
     known = sources.by_identity()
     if not known:

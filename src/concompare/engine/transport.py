@@ -21,7 +21,7 @@ from concompare.engine.pooling import Pool
 from concompare.engine.shipping import LARGE_BLOB, refusal, ship
 from concompare.errors import CannotShip
 from concompare.parcels import SEGMENTS, Parcel, pack, put, segment
-from concompare.references import Restorer, only_atoms, written
+from concompare.references import Restorer, parts_sent
 from concompare.worker import Answer, Request
 
 if TYPE_CHECKING:
@@ -168,9 +168,9 @@ class Transport:
         arena: Arena | None = self.pool.arena
         buffers: list[pickle.PickleBuffer] = []
         try:
-            picklers: list[Any] | None = None if only_atoms(chunk.items) else []
+            picklers: list[Any] = []
             data = pack(chunk.items, buffers if arena is not None else None, picklers)
-            chunk.objects = written(picklers[-1]) if picklers and not buffers else {}
+            chunk.objects = {} if buffers else parts_sent(chunk.items, data, picklers[-1])
         except Exception as error:
             raise CannotShip(self.refusal(chunk, error)) from None
         if arena is None:
