@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from concompare import formats, stats
-from concompare import takeaway as written
 from concompare.records import Comparison, Trial
 
 REACH = 0.07
@@ -249,6 +248,8 @@ def why_not(trial: Trial, chosen: Trial, comparison: Comparison) -> str:
 
 def takeaway(comparison: Comparison, pick: Pick) -> str:
     """Return plain source that runs the pick without concompare; empty where there is no short form of it."""
+    from concompare import takeaway as written
+
     return written.takeaway(comparison, pick.backend, pick.workers, pick.native_threads)
 
 

@@ -7,8 +7,6 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -116,6 +114,8 @@ def per_item(trial: Trial) -> float | None:
 
 def bootstrap(values: Sequence[float], seed: int = 0) -> tuple[float, float]:
     """Return the 95 % percentile bootstrap bounds of the median (Efron & Tibshirani 1993, chapter 13)."""
+    import numpy as np  # not loaded by `auto`, which needs the other functions
+
     sample = np.asarray(values, dtype=float)
     draws = np.random.default_rng(seed).integers(0, len(sample), (RESAMPLES, len(sample)))
     medians = np.median(sample[draws], axis=1)
@@ -193,6 +193,12 @@ def efficiency(trial: Trial, serial_trial: Trial) -> float | None:
     return between.mid / trial.workers if between is not None and trial.workers else None
 
 
+def variance(values: Sequence[float]) -> float:
+    """Return the mean square distance of values from their mean."""
+    mean = sum(values) / len(values)
+    return sum((value - mean) ** 2 for value in values) / len(values)
+
+
 def bimodal(values: Sequence[float]) -> bool:
     """Say whether the values fall into two clusters (Ashman's D of the best split, each with a fifth of them)."""
     if len(values) < BIMODAL_FROM:
@@ -202,7 +208,7 @@ def bimodal(values: Sequence[float]) -> bool:
     best = 0.0
     for cut in range(least, len(ordered) - least + 1):
         low, high = ordered[:cut], ordered[cut:]
-        spread = math.sqrt((float(np.var(low)) + float(np.var(high))) / 2)
+        spread = math.sqrt((variance(low) + variance(high)) / 2)
         gap = median(high) - median(low)
         best = max(best, gap / spread if spread > 0 else (math.inf if gap > 0 else 0.0))
     return best > MODES

@@ -42,6 +42,12 @@ def test_a_worker_loads_the_standard_library_and_cloudpickle_only() -> None:
     assert extra - {"concompare", "cloudpickle", "sitecustomize", "usercustomize", "distutils-precedence"} == set()
 
 
+def test_auto_chooses_without_numpy_and_what_draws() -> None:
+    loaded = loaded_by("import concompare\nfor _ in range(3): concompare.map(lambda n: sum(range(n)), [9_000] * 400)")
+    assert "concompare" in loaded
+    assert not loaded & {"IPython", "jinja2", "matplotlib", "numpy", "pandas", "rich"}
+
+
 def test_public_names_all_exist() -> None:
     out = run("import concompare as c\nfor name in c.__all__: getattr(c, name)\nprint(c.environment)")
     assert out.startswith("<function environment")
