@@ -148,6 +148,7 @@ class Runs:
 
     sizes: Sizes
     seconds: dict[tuple[str, int], float] = field(default_factory=dict)
+    since_plain: int = 0
 
 
 RUNS: dict[tuple[str, str], Runs] = {}
@@ -155,6 +156,10 @@ RUNS: dict[tuple[str, str], Runs] = {}
 
 
 PLAIN = ("serial", 1)
+
+SO_OFTEN, LITTLE = 8, 0.02
+"""After so many runs in something else the plain loop is tried again where that seemed to cost so many seconds at the
+most: it ran once, perhaps while the machine was busy."""
 
 
 def learn(
@@ -173,6 +178,7 @@ def learn(
     RUNS[key_of(task)] = runs
     seconds = record.wall / record.items
     runs.seconds[way] = (runs.seconds.get(way, seconds) + seconds) / 2
+    runs.since_plain = 0 if way == PLAIN else runs.since_plain + 1
     for other, guess in (guesses or {}).items():
         runs.seconds.setdefault(other, guess)
     for oldest in list(RUNS)[:-REMEMBERED]:
@@ -196,6 +202,8 @@ def learned(task: Task, sizes: Sizes) -> Choice | None:
     other = untried(task, {name for name, _ in runs.seconds}, plain, fastest)
     if other is not None:
         return Choice(other, machine.usable_cpus(), f"{other}, to see whether they are faster on these items")
+    if best != PLAIN and runs.since_plain >= SO_OFTEN and plain - fastest < LITTLE:
+        return Choice(*PLAIN, "the plain loop, to see whether it still takes longer")
     words = "the plain loop" if best == PLAIN else f"{best[0]} × {best[1]}"
     return Choice(*best, f"{words}, the fastest in earlier runs of this cell", fastest)
 

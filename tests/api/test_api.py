@@ -16,7 +16,7 @@ from concompare import advise, auto, engine, machine, running
 from concompare.api import request_of
 from concompare.cells.task import task_of
 from concompare.errors import BackendUnavailable, BadOption, UnknownBackend
-from concompare.records import Message
+from concompare.records import Message, Pass
 
 KINDS = ("serial", "threads", "processes", "auto")
 
@@ -277,6 +277,31 @@ def test_auto_learns_from_the_runs_before(monkeypatch: pytest.MonkeyPatch) -> No
     assert waiting(8) == "auto: threads, to see whether they are faster on these items"
     assert waiting(8) == "auto: threads × 2, the fastest in earlier runs of this cell"
     assert "done before" in waiting(2)  # far fewer items: nothing is known of those
+
+
+def test_auto_tries_the_plain_loop_again_where_it_seemed_little_slower(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(auto, "RUNS", {})
+    monkeypatch.setattr(auto, "untried", lambda *_: None)
+    task = task_of(square, range(100), name="short")
+    sizes = auto.sizes_of(task)
+
+    def ran(way: tuple[str, int], wall: float) -> None:
+        auto.learn(task, sizes, way, Pass(items=100, wall=wall, cpu=wall))
+
+    def next_run() -> str:
+        choice = auto.learned(task, sizes)
+        assert choice is not None
+        return choice.backend
+
+    ran(auto.PLAIN, 0.015)  # on a busy machine
+    ran(("threads", 2), 0.010)
+    for _ in range(7):
+        assert next_run() == "threads"
+        ran(("threads", 2), 0.010)
+    assert next_run() == "serial"
+    ran(auto.PLAIN, 0.002)
+    assert next_run() == "serial"  # (15 + 2) / 2 ms, and the threads take 10
+    assert auto.learned(task, sizes).reason == "the plain loop, the fastest in earlier runs of this cell"  # type: ignore[union-attr]
 
 
 def test_auto_looks_again_where_later_items_take_longer(monkeypatch: pytest.MonkeyPatch) -> None:
