@@ -44,7 +44,8 @@ def split_for(splitter: Splitter, node: ast.For) -> Split | None:
         or not tail
         or splitter.steps != steps
         or unsure - ours
-        or written & (splitter.loop.bound | kept.given)
+        or written & splitter.loop.bound
+        or (written | inner_names) & kept.given
         or has_alias(tail)
         or prints(splitter, head)
     ):
