@@ -37,6 +37,8 @@ def split_for(splitter: Splitter, node: ast.For) -> Split | None:
     splitter.started, splitter.turn = outer, kept.turn
     written = names.writes(*head)
     needed = splitter.names_for(tail) & written
+    if not all(cannot_raise(splitter, part) for part in tail):  # then the names are those of the turn that failed
+        needed |= {name for name in written & names.flow_of(head).sure if not name.startswith(MADE)}
     unsure = {name for name in needed if name not in names.flow_of(head).sure}
     ours = {name for name in unsure if name.startswith(MADE)}
     if (
