@@ -27,6 +27,7 @@ FINDINGS: dict[str, tuple[set[str], str]] = {
     "crowded": ({"gil-bound", "oversubscribed", "scales-well"}, "%%parallel -b processes -w 2"),
     "released": ({"releases-gil", "scales-well", "startup-bound"}, "%%parallel -b threads -w 2"),
     "started": ({"gil-bound", "scales-well", "startup-bound"}, "%%parallel -b processes -w 2"),
+    "uneven": ({"uneven-items"}, ""),
     "re-enabled": ({"gil-bound", "gil-re-enabled", "machine-busy", "too-noisy"}, ""),
 }
 
