@@ -38,7 +38,7 @@ def only_atoms(values: Iterable[Any]) -> bool:
 
 def written(pickler: Any) -> dict[int, Any]:
     """Return the objects that a pickler has numbered and that may be referred to, by number."""
-    return {number: thing for number, thing in pickler.memo.copy().values() if not isinstance(thing, NEVER)}
+    return {number: thing for number, thing in pickler.memo.copy().values() if not issubclass(type(thing), NEVER)}
 
 
 MEMOIZE = b"\x94"
@@ -57,7 +57,7 @@ def parts_sent(items: Any, data: bytes, pickler: Any) -> dict[int, Any]:
 
 def read(reader: Any) -> dict[int, Any]:
     """Return the objects that an unpickler has numbered and that may be referred to, by number."""
-    return {number: thing for number, thing in reader.memo.copy().items() if not isinstance(thing, NEVER)}
+    return {number: thing for number, thing in reader.memo.copy().items() if not issubclass(type(thing), NEVER)}
 
 
 def counts(reader: Any) -> dict[int, int]:

@@ -112,6 +112,10 @@ class Known(threading.local):
             self.before = counts(self.reader)
             self.turn = turn
 
+    def tell(self, sources: Sources) -> None:
+        """Let results refer to what the function captures."""
+        sources.add("function", self.reader, self.read, self.before)
+
     def read(self) -> tuple[pickle.Unpickler, Any]:
         """Return the function as it was sent, and what read it."""
         with io.BytesIO(self.blob) if isinstance(self.blob, bytes) else open(self.blob, "rb") as file:
@@ -366,12 +370,11 @@ def run(request: Request) -> Answer:
         )
     start, end, cpu, native_cpu, waited = meter.read()
     del items, function
-    if sources is not None and "function" in request.refer and known.reader is not None:
-        sources.add("function", known.reader, known.read, known.before)
+    if sources is not None and "function" in request.refer:
+        known.tell(sources)
     values, wanted = pack_values(done, request.room, sources)
     names = pack_names(done.names, sources) if request.temporaries else None
-    refers = sources is not None and bool(sources.used)
-    del sources
+    refers, sources = sources is not None and bool(sources.used), None
     answer = Answer(
         ident,
         received,

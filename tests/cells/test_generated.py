@@ -52,3 +52,5 @@ def test_generated_cells_leave_what_plain_execution_leaves(tally: plainly.Tally)
 
     drawn = seed(int(SEED))(every) if SEED is not None else every
     drawn()
+    assert not tally.wrong
+    assert tally.generated > tally.generated_lifted > 0

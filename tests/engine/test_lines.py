@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -78,7 +79,9 @@ def test_an_error_that_cannot_be_rebuilt_arrives_in_words() -> None:
 
 def test_waking_ends_a_wait(lines: Lines) -> None:
     threading.Timer(0.05, lines.wake).start()
-    lines.pump(60.0)  # the time limit of tests would end it
+    began = time.monotonic()
+    lines.pump(60.0)
+    assert time.monotonic() - began < 30
 
 
 def test_answers_are_put_together_from_pieces() -> None:
@@ -263,3 +266,18 @@ def test_a_list_with_an_iteration_of_its_own_is_iterated_by_it() -> None:
 
     with engine.lease(backends.find("processes"), 2, fresh=True) as pool:
         assert engine.run_pass(abs, Twice([1, 2, 3]), pool).values == [2, 4, 6]
+
+
+def test_what_takes_longer_than_in_the_pass_before_is_given_back_and_shared() -> None:
+    """All items of the second pass go out in two messages, as tiny ones may; the first has all the long ones."""
+
+    def wait(seconds: float) -> int:
+        threading.Event().wait(seconds)
+        return os.getpid()
+
+    with engine.lease(backends.find("processes"), 2, fresh=True) as pool:
+        engine.run_pass(wait, [0.0] * 40, pool)
+        pool.means = dict.fromkeys(pool.means, (1e-7, 10.0))
+        pids = engine.run_pass(wait, [0.03] * 20 + [0.0] * 20, pool).values
+    assert len(pids) == 40
+    assert len(set(pids[:20])) == 2

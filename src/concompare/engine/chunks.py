@@ -44,7 +44,7 @@ MOST_AT_FIRST = 256
 
 @dataclass(slots=True)
 class Chunk:
-    """Items that go to a worker together."""
+    """Items that go to a worker together; `guessed`: only an earlier pass tells how long they may take."""
 
     first: int
     items: list[Any] | range
@@ -56,6 +56,7 @@ class Chunk:
     alone: bool = False
     room: Any = None
     objects: dict[int, Any] = field(default_factory=dict)
+    guessed: bool = False
 
 
 @dataclass

@@ -200,7 +200,9 @@ class PassRun:
             self.exhausted = True
             if not items:
                 return None
-        chunk = Chunk(self.next_item, items, each or self.options.timeout is not None)
+        guessed = not self.chunker.measured and bool(self.chunker.expected)
+        each = each or guessed or self.options.timeout is not None
+        chunk = Chunk(self.next_item, items, each, guessed=guessed)
         self.next_item += len(items)
         return chunk
 
@@ -208,7 +210,8 @@ class PassRun:
         """Return the first of the chunks to be sent again; of one that was given back not more than fits now."""
         chunk = self.again[0]
         size = self.chunker.measured_size()
-        if not self.pool.cost or len(chunk.items) <= 2 * size:
+        lost = not self.pool.cost and chunk.attempts  # with its worker, and not given back
+        if lost or len(chunk.items) <= 2 * size:
             return self.again.pop(0)
         self.again[0] = Chunk(chunk.first + size, chunk.items[size:], chunk.each)
         return Chunk(chunk.first, chunk.items[:size], chunk.each)
@@ -289,7 +292,7 @@ class PassRun:
         """Send what a worker gave back, because its time was up, to whichever is free."""
         begun = max(len(settled.values), max(settled.errors, default=-1) + 1)
         given_back = begun < len(chunk.items) and (not settled.errors or self.options.on_error == "keep")
-        if self.transport is not None and self.transport.limit is not None and given_back:
+        if self.transport is not None and self.transport.limit(chunk) is not None and given_back:
             self.again.insert(0, Chunk(chunk.first + begun, chunk.items[begun:], chunk.each))
             chunk.items = chunk.items[:begun]
 

@@ -37,7 +37,7 @@ MOST = 4 * 2**30
 """Bytes that slots may take together at the very most."""
 
 LONG = 0.25
-"""Seconds after which a worker far away gives back what it has not begun: another one may be free."""
+"""Seconds after which a worker gives back what it has not begun, where it was sent much: another one may be free."""
 
 Slot = tuple[str, int, int]
 
@@ -121,10 +121,9 @@ class Transport:
                 path.write_bytes(self.shipment.blob)
                 self.path = str(path)
 
-    @property
-    def limit(self) -> float | None:
-        """Return the seconds after which a worker gives back what it has not begun; None where messages are cheap."""
-        return max(LONG, COSTS * self.pool.cost) if self.pool.cost else None
+    def limit(self, chunk: Chunk) -> float | None:
+        """Return the seconds after which a worker gives back what it has not begun; None where a message is short."""
+        return max(LONG, COSTS * self.pool.cost) if self.pool.cost or chunk.guessed else None
 
     def must_send(self) -> None:
         """Send the function with every message from now on: a worker did not have it."""
@@ -159,7 +158,7 @@ class Transport:
             self.turn,
             options.seed,
             tuple(options.positions(chunk.first, len(chunk.items))) if options.places is not None else None,
-            self.limit,
+            self.limit(chunk),
             tuple(place for place, things in self.sent(chunk).items() if things),
         )
 
