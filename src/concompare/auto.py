@@ -208,6 +208,12 @@ def learned(task: Task, sizes: Sizes) -> Choice | None:
     return Choice(*best, f"{words}, the fastest in earlier runs of this cell", fastest)
 
 
+def plain_before(task: Task, sizes: Sizes) -> float:
+    """Return the seconds that an item took in earlier plain loops over items like these; 0 where there were none."""
+    runs = RUNS.get(key_of(task))
+    return runs.seconds.get(PLAIN, 0.0) if runs is not None and runs.sizes.like(sizes) else 0.0
+
+
 def untried(task: Task, tried: set[str], plain: float, fastest: float) -> str | None:
     """Return a backend that was not tried and may be faster, or None.
 
@@ -219,8 +225,7 @@ def untried(task: Task, tried: set[str], plain: float, fastest: float) -> str | 
     """
     from concompare.advise import HAND_OVER
 
-    usable = machine.usable_cpus()
-    if plain < SHORT or usable < 2:
+    if plain < SHORT or (usable := machine.usable_cpus()) < 2:
         return None
     if "threads" not in tried:
         return "threads"

@@ -53,14 +53,15 @@ def captured(function: Callable[[Any], Any], depth: int = 0) -> Iterator[tuple[s
             yield (name if not label.startswith("default") else f"a default of {inner.__name__}"), part
 
 
-def random_states(watched: dict[str, Any]) -> dict[str, bytes]:
-    """Return digests of the states of the random sources that code may draw from, by name."""
-    states: dict[str, bytes] = {}
+def random_states(watched: dict[str, Any]) -> dict[str, object]:
+    """Return the states of the random sources that code may draw from, or digests of them, by name."""
+    states: dict[str, object] = {}
     for name, module, read in (("random", "random", "getstate"), ("numpy.random", "numpy.random", "get_state")):
         found = sys.modules.get(module)
         if found is not None:
             with contextlib.suppress(Exception):
-                states[name] = hashlib.blake2b(repr_of(getattr(found, read)()), digest_size=12).digest()
+                state = getattr(found, read)()
+                states[name] = state if module == "random" else repr_of(state)  # an array says not yes or no to ==
     for name, value in watched.items():
         if type(value).__name__ in SOURCES:
             found_digest = digest(value)
@@ -93,8 +94,8 @@ class Watch:
             name for name, before in self.before.items() if before is not None and digest(self.objects[name]) != before
         )
 
-    def states(self) -> dict[str, bytes]:
-        """Return the states of the random sources now."""
+    def states(self) -> dict[str, object]:
+        """Return the states of the random sources now, to be compared."""
         return random_states(self.objects)
 
 
@@ -103,9 +104,13 @@ def is_random(value: Any) -> bool:
     return type(value).__name__ in SOURCES
 
 
-def drawn(before: dict[str, bytes], after: dict[str, bytes]) -> tuple[tuple[str, bytes], ...]:
-    """Return name and state before of the sources that have been drawn from in between."""
-    return tuple((name, state) for name, state in before.items() if after.get(name, state) != state)
+def drawn(before: dict[str, object], after: dict[str, object]) -> tuple[tuple[str, bytes], ...]:
+    """Return name and digest of the state before of the sources that have been drawn from in between."""
+    return tuple(
+        (name, hashlib.blake2b(repr_of(state), digest_size=12).digest())
+        for name, state in before.items()
+        if after.get(name, state) != state
+    )
 
 
 # ------------------------------------------------------------------------------------- one random stream for every item

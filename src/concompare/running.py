@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, TextIO
+from weakref import ref
 
 from concompare import auto, backends, engine, machine
 from concompare.auto import AUTO
@@ -102,14 +103,14 @@ def run(task: Task, request: Request) -> Ran:
     """Run a task once on each backend and worker count asked for, and bind its results once."""
     began = time.perf_counter()
     note = ""
-    plan = [(backend, count) for backend in request.backends for count in counts_for(backend, request.workers)]
-    if request.timeout is not None and [backend for backend, _ in plan] == [AUTO]:
-        plan = [(backends.find("processes"), plan[0][1])]
+    if request.timeout is not None and request.backends == (AUTO,):
+        request = replace(request, backends=(backends.find("processes"),))
         note = "auto: processes, since only there a time limit per item can be kept"
-    if [backend for backend, _ in plan] == [AUTO]:
+    if request.backends == (AUTO,) and len(request.workers or (1,)) == 1:
         trial, value, note = run_auto(task, request)
-        trials = [trial]
-    elif len(plan) == 1:
+        return Ran(value, task, (trial,), time.perf_counter() - began, note)
+    plan = [(backend, count) for backend in request.backends for count in counts_for(backend, request.workers)]
+    if len(plan) == 1:
         trial, value = run_once(task, *plan[0], request)
         trials = [trial]
     else:
@@ -122,10 +123,10 @@ def counts_for(backend: Backend, asked: tuple[int, ...] | None) -> tuple[int, ..
     return (1,) if backend.name == "serial" else asked or (getattr(backend, "capacity", machine.usable_cpus)(),)
 
 
-def run_once(task: Task, backend: Backend, workers: int, request: Request) -> tuple[Trial, Any]:
+def run_once(task: Task, backend: Backend, workers: int, request: Request, expected: float = 0.0) -> tuple[Trial, Any]:
     """Run a task in one way, its tail replayed as results arrive; an error leaves what the plain loop would leave."""
     with failing(task):
-        trial, outcome = one_pass(task, backend, workers, request, task.apply)
+        trial, outcome = one_pass(task, backend, workers, request, task.apply, expected=expected)
     return trial, task.finish(outcome.names)
 
 
@@ -134,9 +135,11 @@ def run_auto(task: Task, request: Request) -> tuple[Trial, Any, str]:
     sizes = auto.sizes_of(task)
     choice = auto.chosen_before(task) or auto.learned(task, sizes)
     if choice is not None:
+        expected = auto.plain_before(task, sizes) if choice.backend == "serial" else 0.0
         backend = backends.find(choice.backend)
         request = replace(request, native_threads=request.native_threads or choice.native_threads)
-        trial, value = run_once(task, backend, counts_for(backend, request.workers or (choice.workers,))[0], request)
+        workers = counts_for(backend, request.workers or (choice.workers,))[0]
+        trial, value = run_once(task, backend, workers, request, expected)
         if request.native_threads is None:
             auto.learn(task, sizes, (choice.backend, trial.workers), trial.passes[0])
         return trial, value, f"auto: {choice.reason}"
@@ -193,10 +196,11 @@ def one_pass(
     *,
     output: Literal["show", "drop"] = "show",
     cap: float | None = None,
+    expected: float = 0.0,
 ) -> tuple[Trial, Outcome]:
     """Run all items once, the first of them at that position, and return the trial of this one pass.
 
-    With a `cap` no item is begun after so many seconds.
+    With a `cap` no item is begun after so many seconds; `expected` are those of an item in an earlier plain loop.
 
     Raises:
         BackendUnavailable: The backend cannot run here.
@@ -218,6 +222,7 @@ def one_pass(
             timeline=request.timeline,
             cap=cap,
             step=auto.STEP if cap is not None else None,
+            expected=expected,
             # The tail had them; of an endless iterator there may be more than there is memory for.
             keep_values=task.count is not None or task.kind != "loop",
         )
@@ -233,12 +238,13 @@ def one_pass(
 @contextmanager
 def failing(task: Task, names: Mapping[str, Any] | None = None) -> Iterator[None]:
     """When a pass ends with an error, bind what the plain loop would have left; `names` are from before it."""
-    before = latest()
+    before = [ref(outcome) for outcome in (latest(),) if outcome is not None]  # its values may go when others come
     try:
         yield
     except BaseException:
         after = latest()
-        if after is not None and after is not before:  # else it was refused before any item ran
+        ran = after is not None and not any(outcome() is after for outcome in before)
+        if after is not None and ran:  # else it was refused before any item
             task.fail({**(names or {}), **after.names})
         raise
 

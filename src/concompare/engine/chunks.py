@@ -70,6 +70,7 @@ class Chunker:
         cost: Seconds that a message costs by itself, where that was measured.
         bulk: Items of the very first messages when there are plenty.
         expected: Mean seconds of an item in an earlier pass of the same function, 0 where there was none.
+        alone: Whether nobody else takes items, so that nothing is won by leaving few for the end.
     """
 
     workers: int
@@ -78,6 +79,7 @@ class Chunker:
     cost: float = 0.0
     bulk: int = FIRST_BULK
     expected: float = 0.0
+    alone: bool = False
     taken: int = 0
     largest: int = 0
     measured: int = 0
@@ -134,6 +136,8 @@ class Chunker:
                 return max(self.bulk, min(MOST_AT_FIRST, self.count // (PLENTY * self.workers)))
             return self.bulk if plenty else 1
         mean = max(mean, 1e-9)
+        if self.alone:
+            return max(1, math.floor(min(TARGET / mean, GROWTH * self.largest if self.measured else math.inf)))
         size = max(TARGET, COSTS * self.cost) / mean
         if self.count is None:
             size = min(size, MOST_UNCOUNTED)

@@ -23,6 +23,7 @@ class PassOptions:
         progress: Called with (items finished, number of items or None), at most four times a second.
         cap: Seconds after which the pass is stopped for good; None: no cap.
         step: Seconds of items in the plain loop between two looks at the cap, at the most; None: the usual ones.
+        expected: Seconds that an item took in an earlier plain loop over items like these; 0: there was none.
         memory: Whether to watch the workers' memory.
         seed: One independent random stream per item, made of this number and the item's position; None: none.
         timeline: Whether to record when each worker was on a CPU (where the system tells).
@@ -39,6 +40,7 @@ class PassOptions:
     progress: Callable[[int, int | None], None] | None = None
     cap: float | None = None
     step: float | None = None
+    expected: float = 0.0
     memory: bool = False
     keep_values: bool = True
     seed: int | None = None
@@ -82,7 +84,7 @@ class Failure:
         return clean(f"<Failure: item {self.index} ({self.item}): {type(self.error).__name__}: {self.error}>")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True)
 class Outcome:
     """What a pass gave; while it runs, what it has given so far.
 
