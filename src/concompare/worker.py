@@ -193,8 +193,19 @@ def compute(
         PLACE[0].mark(-1)
 
 
-FEW, BLOCK = 16, 64
-"""Items timed before they may be taken for tiny; those computed between two looks at whether to stop."""
+FEW, BLOCK, LARGEST_BLOCK = 16, 64, 4096
+"""Items timed before they may be taken for tiny; those computed between two looks at whether to stop, first and last.
+"""
+
+BRIEF = 0.001
+"""Seconds aimed at, at the most, between two looks."""
+
+
+def next_block(size: int, took: float) -> int:
+    """Return how many items come before the next look, after so many that took so many seconds."""
+    if took > BRIEF:
+        return BLOCK
+    return min(4 * size, LARGEST_BLOCK) if 4 * took < BRIEF else size
 
 
 def call_in_blocks(
@@ -204,15 +215,16 @@ def call_in_blocks(
 
     The list grows item by item, also while `extend` runs: prints and errors find their item by its length.
     """
-    values = done.values
+    values, clock, size = done.values, time.perf_counter, BLOCK
     if stopped is None:
         values.extend(map(call, iterator))
         return
     while not stopped():
-        before = len(values)
-        values.extend(map(call, islice(iterator, BLOCK)))
+        before, began = len(values), clock()
+        values.extend(map(call, islice(iterator, size)))
         if len(values) == before:
             return
+        size = next_block(size, clock() - began)
 
 
 def call_tiny_in_blocks(
@@ -220,12 +232,12 @@ def call_tiny_in_blocks(
 ) -> None:
     """Time each item, but tiny ones by the block: many may have come before anyone knew how long they take."""
     clock, values = time.perf_counter, done.values
-    tiny = False
+    tiny, size = False, BLOCK
     while not stopped():
         before, began, ran = len(values), clock(), 0
         try:
             if tiny:
-                values.extend(map(call, islice(iterator, BLOCK)))
+                values.extend(map(call, islice(iterator, size)))
             else:
                 call_each(call, islice(iterator, FEW), done, first, stopped)
         except BaseException:
@@ -237,6 +249,7 @@ def call_tiny_in_blocks(
                 done.seconds.extend([took / ran] * ran)
         if not ran:
             return
+        size = next_block(size, took) if tiny else BLOCK
         tiny = took < TINY * ran
 
 
