@@ -86,6 +86,7 @@ class PassRun:
         self.first_error: int | None = None
         self.looked = self.began = 0.0
         self.stopped: str | None = None
+        self.before: list[Outcome] = []
 
     # ------------------------------------------------------------------------------------------------------ the pass
 
@@ -96,7 +97,9 @@ class PassRun:
             Interrupted: The user interrupted; finished results are in `last()`.
             BaseException: The first failing item's own exception, with `on_error="stop"`.
         """
-        LAST[:] = [self.outcome]
+        self.before, LAST[:] = LAST[:], [self.outcome]
+        if self.options.output != "show":  # a pass that is compared with others: it does not pay for them
+            self.before.clear()
         with ExitStack() as stack:
             guard = stack.enter_context(guarded())
             guard.wake = self.arrivals.wake
@@ -130,6 +133,7 @@ class PassRun:
         while True:
             if not self.halt:
                 self.fill(guard)
+                self.before.clear()  # many values take long to go: they do so while the workers have begun
             if not self.flying and not self.again:
                 self.order.release(guard)
                 self.order.must_be_complete(self.next_item)
