@@ -1,6 +1,7 @@
 """Values, functions and exceptions as bytes and back, on either side of a worker's door.
 
-Large buffers (numpy, Arrow) travel beside the pickle, in files that the notebook's process maps and shares.
+Large buffers (numpy, Arrow) travel beside the pickle: a worker takes them from the notebook's memory, or both map the
+same files.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import sys
 from collections.abc import Callable, Iterator
 from types import FunctionType, MethodType
 from typing import Any, NamedTuple
+
+from concompare.fetching import Loan, fetch, is_memory
 
 LARGE_BUFFER = 16_384
 """Bytes from which a buffer travels beside the pickle instead of inside it."""
@@ -40,7 +43,8 @@ OURS = frozenset(
 class Parcel(NamedTuple):
     """Pickled values: the pickle itself, and where its large buffers lie: (file, offset, length).
 
-    A large pickle lies in a file too, at the first place, and `data` is None.
+    Instead of a file it may be a process's memory, with addresses (see `fetching`).
+    A large pickle lies there too, at the first place, and `data` is None.
     """
 
     data: bytes | None
@@ -128,8 +132,12 @@ def let_go(folder: str) -> None:
 
 
 def unpack(parcel: Parcel, lent: list[Any] | None = None) -> Any:
-    """Rebuild what pack() made, on the shared memory itself; what was lent to the values is collected in `lent`."""
-    buffers = [lend(*place) for place in parcel.places]
+    """Rebuild what pack() made, on the memory itself; what was lent to the values is collected in `lent`.
+
+    Raises:
+        CannotFetch: The notebook's memory cannot be read.
+    """
+    buffers = pieces_of(parcel.places, lent)
     if lent is not None:
         lent.extend(buffers)
     if parcel.data is not None:
@@ -139,8 +147,15 @@ def unpack(parcel: Parcel, lent: list[Any] | None = None) -> Any:
 
 def reader_of(parcel: Parcel) -> pickle.Unpickler:
     """Return what rebuilds a parcel without large buffers and numbers its objects."""
-    data = parcel.data if parcel.data is not None else bytes(lend(*parcel.places[0]))
+    data = parcel.data if parcel.data is not None else bytes(pieces_of(parcel.places[:1])[0])
     return pickle.Unpickler(io.BytesIO(data))
+
+
+def pieces_of(places: tuple[tuple[str, int, int], ...], lent: list[Any] | None = None) -> list[Any]:
+    """Return the bytes at these places: of files where they lie, of the notebook's memory in a copy."""
+    if places and is_memory(places[0][0]):
+        return fetch(places, lent if isinstance(lent, Loan) else None)
+    return [lend(*place) for place in places]
 
 
 def lend(path: str, offset: int, length: int) -> Any:

@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 
 from concompare.awaiting import called, is_coroutine_function
 from concompare.clocks import LOCAL, Meter
+from concompare.fetching import CannotFetch, Loan
 from concompare.guards import Seeded, Watch, drawn
 from concompare.parcels import Parcel, frames_of_user, given_back, pack_error, reader_of, unpack
 from concompare.references import Sources, counts
@@ -68,8 +69,8 @@ class Answer(NamedTuple):
 
     Values, exceptions and names are packed when they crossed to another process, and themselves when they did not.
     `errors` holds (offset in the chunk, exception); `problem` says why nothing was computed at all:
-    ("need function" | "function" | "items", text). `held` is True when a result still refers to the request's buffers,
-    `refers` when values or names hold references to what was sent.
+    ("need function" | "function" | "items" | "memory", text or error number). `held` is True when a
+    result still refers to the request's buffers, `refers` when values or names hold references to what was sent.
     """
 
     ident: tuple[int, int]
@@ -356,10 +357,12 @@ def run(request: Request) -> Answer:
     known = load(request) if request.turn not in STOPPED else ("items", None)
     if isinstance(known, tuple):
         return Answer(ident, received, problem=known)
-    lent: list[Any] = []
+    lent = Loan()
     sources = Sources() if request.refer else None
     try:
         items = read_items(request.items, lent, sources if "items" in request.refer else None)
+    except CannotFetch as error:
+        return Answer(ident, received, problem=("memory", error.errno or 0))
     except BaseException as error:
         return Answer(ident, received, problem=("items", pack_error(error)))
     done = Computed()
@@ -408,6 +411,8 @@ def run(request: Request) -> Answer:
     )
     done.__init__()  # type: ignore[misc]
     held = not given_back(lent)
+    if not held:
+        lent.recycle()
     return answer._replace(held=held, returned=time.perf_counter())
 
 

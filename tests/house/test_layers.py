@@ -23,6 +23,7 @@ LAYERS = (
         "outpost",
         "clocks",
         "serving",
+        "fetching",
         "references",
         "returning",
         "awaiting",

@@ -44,7 +44,13 @@ MOST_AT_FIRST = 256
 
 @dataclass(slots=True)
 class Chunk:
-    """Items that go to a worker together; `guessed`: only an earlier pass tells how long they may take."""
+    """Items that go to a worker together.
+
+    Attributes:
+        first: Position of the first of them.
+        guessed: Whether only an earlier pass tells how long they may take.
+        offered: How far the notebook was when it offered its own memory for them, or 0; `lent` is what it keeps for it.
+    """
 
     first: int
     items: list[Any] | range
@@ -57,6 +63,8 @@ class Chunk:
     room: Any = None
     objects: dict[int, Any] = field(default_factory=dict)
     guessed: bool = False
+    offered: int = 0
+    lent: list[memoryview] = field(default_factory=list)
 
 
 @dataclass

@@ -21,6 +21,7 @@ from concompare.engine.chunks import FIRST_BULK, Chunk, Chunker
 from concompare.engine.deaths import Inquest, is_death
 from concompare.engine.failures import rebuild, short_repr, user_part, with_item
 from concompare.engine.interrupt import Guard, guarded
+from concompare.engine.offering import take_refusal
 from concompare.engine.order import Order, Settled
 from concompare.engine.outcome import LAST, Outcome, PassOptions
 from concompare.engine.pooling import Pool
@@ -67,7 +68,7 @@ class PassRun:
             count = len(items)
         self.count = count
         self.chunker = Chunker(pool.workers, count, options.chunk or pool.backend.chunk, pool.cost)
-        self.transport = Transport(pool, function) if not pool.shares_objects else None
+        self.transport = Transport(pool, function, items) if not pool.shares_objects else None
         if self.transport is not None and pool.near:
             self.chunker.expected, self.chunker.item_bytes = pool.means.get(self.transport.shipment.key, (0.0, 0.0))
         self.inquest = Inquest(pool, options, clock)
@@ -335,6 +336,10 @@ class PassRun:
         assert self.transport is not None
         kind, packed = answer.problem
         self.transport.forget(chunk)
+        if kind == "memory":
+            take_refusal(chunk.offered, packed)
+            self.again.append(chunk)
+            return
         if kind == "need function" and chunk.attempts < 4:
             self.transport.must_send()
             self.again.append(chunk)

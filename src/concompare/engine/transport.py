@@ -1,8 +1,12 @@
-"""Chunks and results to and from worker processes: the function once per worker, large buffers by shared memory.
+"""Chunks and results to and from worker processes: the function once per worker, large buffers beside the messages.
+
+    items ─┬─ lie in a list, and workers may read this process's memory ──> where they lie (`offering`)
+           └─ come from an iterator, or workers may not ──> a copy in shared memory
+    results ──> a copy in shared memory ──> a copy here
 
 The shared memory is a few files in the pool's folder, made, recycled and removed by this process. A worker reads
-arguments where they lie and tells whether the user's code has kept a reference to them: then the place is not used
-again. Results are copied out, so that nothing of the user's lies in memory that is used again.
+arguments where they lie there and tells whether the user's code has kept a reference to them: then the place is not
+used again. Results are copied out, so that nothing of the user's lies in memory that is used again.
 """
 
 from __future__ import annotations
@@ -10,12 +14,14 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
+import sys
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from concompare.engine.chunks import COSTS
+from concompare.engine.offering import offer, offering
 from concompare.engine.outcome import PassOptions
 from concompare.engine.pooling import Pool
 from concompare.engine.shipping import LARGE_BLOB, refusal, ship
@@ -85,6 +91,12 @@ class Arena:
             os.unlink(slot[0])
 
 
+def is_array(items: Iterable[Any]) -> bool:
+    """Return whether items are the rows of a numpy array."""
+    numpy = sys.modules.get("numpy")
+    return numpy is not None and type(items) is numpy.ndarray
+
+
 def reserve(path: Path, size: int) -> bool:
     """Make a file whose bytes are really there; False where the file system has no room for them."""
     descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
@@ -104,8 +116,9 @@ def reserve(path: Path, size: int) -> bool:
 class Transport:
     """What one pass needs to talk to its pool's worker processes."""
 
-    def __init__(self, pool: Pool, function: Callable[[Any], Any]) -> None:
+    def __init__(self, pool: Pool, function: Callable[[Any], Any], items: Iterable[Any] = ()) -> None:
         self.pool = pool
+        self.steady = type(items) in (list, tuple) or is_array(items)
         self.function = function
         self.shipment = ship(function)
         self.known = pool.knows.setdefault(self.shipment.key, set())
@@ -165,13 +178,19 @@ class Transport:
     def pack_items(self, chunk: Chunk) -> Parcel:
         """Pack a chunk's items."""
         arena: Arena | None = self.pool.arena
+        how_far = offering() if self.pool.near else 0
+        beside = arena is not None or (how_far > 0 and self.steady)
         buffers: list[pickle.PickleBuffer] = []
         try:
             picklers: list[Any] = []
-            data = pack(chunk.items, buffers if arena is not None else None, picklers)
+            data = pack(chunk.items, buffers if beside else None, picklers)
             chunk.objects = {} if buffers else parts_sent(chunk.items, data, picklers[-1])
         except Exception as error:
             raise CannotShip(self.refusal(chunk, error)) from None
+        offered = offer(data, buffers) if how_far and (self.steady or not buffers) else None
+        if offered is not None:
+            chunk.offered, (parcel_of_places, chunk.lent) = how_far, offered
+            return parcel_of_places
         if arena is None:
             return Parcel(data)
         parcel, wanted = put(data, buffers, ("", 0, 0))
@@ -230,7 +249,8 @@ class Transport:
         return values, names
 
     def forget(self, chunk: Chunk) -> None:
-        """Take a chunk's slots back."""
+        """Take a chunk's slots back, and let go of what was lent for it."""
+        chunk.lent.clear()
         arena: Arena | None = self.pool.arena
         if arena is None:
             return
