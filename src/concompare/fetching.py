@@ -19,7 +19,7 @@ from typing import Any
 SIGN = "@"
 """How the name of a process's memory begins: "@1234"; files have paths from the root."""
 
-SMALLEST_BLOCK = 2**18
+SMALLEST_BLOCK = 2**14
 """Bytes of the smallest block; blocks are powers of two."""
 
 HUGE = 2**21

@@ -20,8 +20,10 @@ from concompare.workplace import INTERRUPTIBLE
 MODULES = (
     "streams",
     "workplace",
+    "fetching",
     "parcels",
     "references",
+    "loading",
     "returning",
     "guards",
     "clocks",

@@ -56,6 +56,8 @@ def pack(
     buffers: list[pickle.PickleBuffer] | None = None,
     picklers: list[Any] | None = None,
     dress: Callable[[type[Any]], Callable[..., Any]] = lambda pickler: pickler,
+    *,
+    apart: bool = False,
 ) -> bytes:
     """Pickle a value by protocol 5, by cloudpickle where plain pickle cannot or would refer to the notebook.
 
@@ -64,6 +66,7 @@ def pack(
         buffers: Collects the large contiguous buffers, left out of the pickle; None keeps all inside.
         picklers: Gets what pickled the value, with its memo, as its last entry.
         dress: Makes the pickler, from its class.
+        apart: Whether the value is a list that becomes one pickle for each entry, in a row.
     """
     mine: list[pickle.PickleBuffer] = []
 
@@ -78,13 +81,17 @@ def pack(
     def dump(kind: type[Any]) -> bytes:
         with io.BytesIO() as file:
             pickler = dress(kind)(file, 5, buffer_callback=callback)
-            pickler.dump(value)
+            for part in value if apart else (value,):
+                pickler.dump(part)
+                if apart:
+                    pickler.clear_memo()
             if picklers is not None:
                 picklers.append(pickler)
             return file.getvalue()
 
     try:
-        data = pickle.dumps(value, 5, buffer_callback=callback) if picklers is None else dump(pickle.Pickler)
+        simple = picklers is None and not apart
+        data = pickle.dumps(value, 5, buffer_callback=callback) if simple else dump(pickle.Pickler)
     except Exception:
         data = b"__main__"
     if b"__main__" in data:

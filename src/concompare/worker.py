@@ -24,9 +24,10 @@ from typing import Any, NamedTuple
 
 from concompare.awaiting import called, is_coroutine_function
 from concompare.clocks import LOCAL, Meter
-from concompare.fetching import CannotFetch, Loan
+from concompare.fetching import Loan
 from concompare.guards import Seeded, Watch, drawn
-from concompare.parcels import Parcel, frames_of_user, given_back, pack_error, reader_of, unpack
+from concompare.loading import Apart, read_items, take_back
+from concompare.parcels import Parcel, frames_of_user, pack_error
 from concompare.references import Sources, counts
 from concompare.returning import pack_names, pack_values, sendable
 from concompare.streams import LISTENING, Recorder, display, recording
@@ -46,7 +47,8 @@ class Request(NamedTuple):
     function as it was sent, whatever an earlier one did to what it captured. `places` are the items' positions among
     all items, which seeds are made of, where they do not just follow `first`. After `limit` seconds the worker gives
     back the items that it has not begun. `refer` says to objects of which of the
-    two, "items" and "function", results may refer.
+    two, "items" and "function", results may refer. `apart` is the number of items where each is a pickle of its own,
+    to be loaded when its turn comes.
     """
 
     key: str
@@ -62,6 +64,7 @@ class Request(NamedTuple):
     places: tuple[int, ...] | None = None
     limit: float | None = None
     refer: tuple[str, ...] = ()
+    apart: int = 0
 
 
 class Answer(NamedTuple):
@@ -271,6 +274,7 @@ def call_each(
         finally:
             done.seconds.append(clock() - began)
         done.values.append(value)
+        del item, value  # what they lie in may serve for the next
 
 
 def plain(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -359,18 +363,13 @@ def run(request: Request) -> Answer:
         return Answer(ident, received, problem=known)
     lent = Loan()
     sources = Sources() if request.refer else None
-    try:
-        items = read_items(request.items, lent, sources if "items" in request.refer else None)
-    except CannotFetch as error:
-        return Answer(ident, received, problem=("memory", error.errno or 0))
-    except BaseException as error:
-        return Answer(ident, received, problem=("items", pack_error(error)))
+    items: Any = read_items(request.items, request.apart, lent, sources if "items" in request.refer else None)
+    if isinstance(items, tuple):
+        return Answer(ident, received, problem=items)
     done = Computed()
     watch = known.watch if known.watch is not None and known.watch.due() else None
     states = watch.states() if watch is not None and request.seed is None else {}
-    function = known.function
-    if request.seed is not None:
-        function = Seeded(plain(function), request.seed, iter(request.places or range(request.first, sys.maxsize)))
+    function = known.function if request.seed is None else seeded(known.function, request)
     record_displays()
     meter = Meter()
     with recording(done), stoppable(request.turn):
@@ -385,6 +384,10 @@ def run(request: Request) -> Answer:
             stopped=None if request.limit is None else after(request.limit),
         )
     start, end, cpu, native_cpu, waited = meter.read()
+    if isinstance(items, Apart):
+        if items.problem is not None:
+            return Answer(ident, received, problem=items.problem)
+        start, cpu = items.without_loading(start, end, cpu)
     del items, function
     if sources is not None and "function" in request.refer:
         known.tell(sources)
@@ -410,30 +413,18 @@ def run(request: Request) -> Answer:
         drawn=drawn(states, watch.states()) if watch is not None and states else (),
     )
     done.__init__()  # type: ignore[misc]
-    held = not given_back(lent)
-    if not held:
-        lent.recycle()
-    return answer._replace(held=held, returned=time.perf_counter())
+    return answer._replace(held=not take_back(lent), returned=time.perf_counter())
+
+
+def seeded(function: Callable[[Any], Any], request: Request) -> Callable[[Any], Any]:
+    """Return the function with a random stream for each item."""
+    assert request.seed is not None
+    return Seeded(plain(function), request.seed, iter(request.places or range(request.first, sys.maxsize)))
 
 
 def worth_sending(seconds: list[float]) -> tuple[float, ...]:
     """Return the times of items, or nothing where they are many and tiny."""
     return tuple(seconds) if len(seconds) <= 256 or sum(seconds) >= TINY * len(seconds) else ()
-
-
-def read_items(parcel: Parcel, lent: list[Any], sources: Sources | None) -> list[Any]:
-    """Rebuild a chunk's items, for results to refer to where there are sources to add them to."""
-    if sources is None:
-        items: list[Any] = unpack(parcel, lent)
-        return items
-
-    def read() -> tuple[pickle.Unpickler, list[Any]]:
-        reader = reader_of(parcel)
-        return reader, reader.load()
-
-    reader, items = read()
-    sources.add("items", reader, read)
-    return items
 
 
 def after(seconds: float) -> Callable[[], bool]:

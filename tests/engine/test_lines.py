@@ -21,6 +21,7 @@ import pytest
 
 from concompare import backends, engine, serving
 from concompare.engine import lines as room
+from concompare.engine import offering
 from concompare.engine.chunks import LARGEST_MESSAGE, MOST_AT_FIRST, PER_WORKER, Chunker
 from concompare.engine.lines import Line, Lines
 from concompare.errors import WorkerDied
@@ -140,7 +141,8 @@ def test_workers_that_do_not_open_their_line_leave_the_pool_usable(monkeypatch: 
         assert pool.lines is None
 
 
-def test_without_room_in_shared_memory_large_items_go_down_the_line() -> None:
+def test_without_room_in_shared_memory_large_items_go_down_the_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(offering, "STATE", [offering.REFUSED])
     items = [bytes([number]) * (LARGEST_MESSAGE // 2) for number in range(8)]
     with engine.lease(backends.find("processes"), 2, fresh=True) as pool:
         engine.run_pass(len, items[:1], pool)

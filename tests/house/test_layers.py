@@ -24,6 +24,7 @@ LAYERS = (
         "clocks",
         "serving",
         "fetching",
+        "loading",
         "references",
         "returning",
         "awaiting",

@@ -50,6 +50,7 @@ class Chunk:
         first: Position of the first of them.
         guessed: Whether only an earlier pass tells how long they may take.
         offered: How far the notebook was when it offered its own memory for them, or 0; `lent` is what it keeps for it.
+        apart: Whether each item is a pickle of its own.
     """
 
     first: int
@@ -64,6 +65,7 @@ class Chunk:
     objects: dict[int, Any] = field(default_factory=dict)
     guessed: bool = False
     offered: int = 0
+    apart: bool = False
     lent: list[memoryview] = field(default_factory=list)
 
 
@@ -145,7 +147,8 @@ class Chunker:
             return self.bulk if plenty else 1
         mean = max(mean, 1e-9)
         if self.alone:
-            return max(1, math.floor(min(TARGET / mean, GROWTH * self.largest if self.measured else math.inf)))
+            most = GROWTH * self.largest if self.measured else math.inf
+            return max(1, math.floor(min(TARGET / mean, most, MOST_UNCOUNTED if self.count is None else most)))
         size = max(TARGET, COSTS * self.cost) / mean
         if self.count is None:
             size = min(size, MOST_UNCOUNTED)

@@ -57,6 +57,15 @@ def offering() -> int:
     return STATE[0] if STATE[0] != REFUSED and system_call() is not None else 0
 
 
+WORTH = 2**17
+"""Mean bytes of buffers from which it is quicker to tell where they lie than to copy them."""
+
+
+def worth_offering(buffers: list[pickle.PickleBuffer]) -> bool:
+    """Return whether workers should take these buffers themselves."""
+    return bool(buffers) and sum(buffer.raw().nbytes for buffer in buffers) >= WORTH * len(buffers)
+
+
 def offer(data: bytes, buffers: list[pickle.PickleBuffer]) -> tuple[Parcel, list[memoryview]] | None:
     """Return a parcel that tells where a pickle's buffers lie, and the pickle itself if it is large.
 

@@ -360,7 +360,10 @@ class PassRun:
             shift = (chunk.sent + now - answer.received - answer.returned) / 2  # another clock
         began = self.began - shift
         bytes_out = self.transport.bytes_out(answer) if self.transport is not None else 0
-        self.chunker.learn(len(chunk.items), answer.end - answer.start, chunk.bytes_in + bytes_out)
+        if chunk.apart:  # no bytes of theirs went with the message, and to load them is the worker's work
+            self.chunker.learn(len(chunk.items), answer.end - answer.received, bytes_out)
+        else:
+            self.chunker.learn(len(chunk.items), answer.end - answer.start, chunk.bytes_in + bytes_out)
         self.messages.append(
             Message(
                 chunk.first, len(chunk.items), worker, chunk.sent - self.began, answer.received - began,

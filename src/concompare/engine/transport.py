@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from concompare.engine.chunks import COSTS
-from concompare.engine.offering import offer, offering
+from concompare.engine.offering import offer, offering, worth_offering
 from concompare.engine.outcome import PassOptions
 from concompare.engine.pooling import Pool
 from concompare.engine.shipping import LARGE_BLOB, refusal, ship
@@ -118,6 +118,7 @@ class Transport:
 
     def __init__(self, pool: Pool, function: Callable[[Any], Any], items: Iterable[Any] = ()) -> None:
         self.pool = pool
+        self.apart = False
         self.steady = type(items) in (list, tuple) or is_array(items)
         self.function = function
         self.shipment = ship(function)
@@ -173,29 +174,37 @@ class Transport:
             tuple(options.positions(chunk.first, len(chunk.items))) if options.places is not None else None,
             self.limit(chunk),
             tuple(place for place, things in self.sent(chunk).items() if things),
+            len(chunk.items) if chunk.apart else 0,
         )
 
     def pack_items(self, chunk: Chunk) -> Parcel:
-        """Pack a chunk's items."""
-        arena: Arena | None = self.pool.arena
+        """Pack a chunk's items: large buffers are offered where they lie, or laid into shared memory."""
         how_far = offering() if self.pool.near else 0
-        beside = arena is not None or (how_far > 0 and self.steady)
+        chunk.apart = self.apart and how_far > 0
         buffers: list[pickle.PickleBuffer] = []
+        picklers: list[Any] = []
         try:
-            picklers: list[Any] = []
-            data = pack(chunk.items, buffers if beside else None, picklers)
-            chunk.objects = {} if buffers else parts_sent(chunk.items, data, picklers[-1])
+            data = pack(chunk.items, buffers if self.pool.arena is not None else None, picklers, apart=chunk.apart)
         except Exception as error:
             raise CannotShip(self.refusal(chunk, error)) from None
-        offered = offer(data, buffers) if how_far and (self.steady or not buffers) else None
-        if offered is not None:
-            chunk.offered, (parcel_of_places, chunk.lent) = how_far, offered
-            return parcel_of_places
-        if arena is None:
-            return Parcel(data)
-        parcel, wanted = put(data, buffers, ("", 0, 0))
+        if how_far and self.steady and not chunk.apart and worth_offering(buffers):
+            self.apart = True
+            return self.pack_items(chunk)
+        chunk.objects = {} if buffers or chunk.apart else parts_sent(chunk.items, data, picklers[-1])
+        offered = offer(data, buffers) if how_far and (chunk.apart or not buffers) else None
+        if offered is None:
+            return self.lay(chunk, data, buffers)
+        parcel, chunk.lent = offered
+        chunk.offered = how_far
+        return parcel
+
+    def lay(self, chunk: Chunk, data: bytes, buffers: list[pickle.PickleBuffer]) -> Parcel:
+        """Lay a chunk's large buffers, and its pickle if it is large, into shared memory where there is room."""
+        arena: Arena | None = self.pool.arena
+        parcel, wanted = put(data, buffers, ("", 0, 0)) if arena is not None else (Parcel(data), 0)
         if parcel is not None:
             return parcel
+        assert arena is not None
         slot = arena.take(wanted)
         if slot is None:
             return Parcel(pack(chunk.items) if buffers else data)

@@ -1,0 +1,121 @@
+"""A chunk's items in a worker: rebuilt all at once, or each when its turn comes."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import time
+from typing import Any
+
+from concompare.fetching import CannotFetch, Loan, fetch
+from concompare.parcels import Parcel, given_back, pack_error, reader_of, unpack
+from concompare.references import Sources
+
+
+def read_items(parcel: Parcel, apart: int, lent: Loan, sources: Sources | None) -> list[Any] | Apart | tuple[str, Any]:
+    """Rebuild a chunk's items, for results to refer to where there are sources to add them to.
+
+    Args:
+        parcel: The items.
+        apart: How many they are where each is a pickle of its own, else 0.
+        lent: Gets the memory that they lie in.
+        sources: Gets what read them.
+
+    Returns:
+        The items, or the problem with them.
+    """
+    try:
+        if apart:
+            return Apart(parcel, apart)
+        items: list[Any] = unpack(parcel, lent) if sources is None else read_into(sources, parcel)
+    except BaseException as error:
+        return problem_of(error)
+    return items
+
+
+def read_into(sources: Sources, parcel: Parcel) -> list[Any]:
+    """Rebuild items that results may refer to."""
+
+    def read() -> tuple[pickle.Unpickler, list[Any]]:
+        reader = reader_of(parcel)
+        return reader, reader.load()
+
+    reader, items = read()
+    sources.add("items", reader, read)
+    return items
+
+
+def problem_of(error: BaseException) -> tuple[str, Any]:
+    """Return why items cannot be loaded: the notebook's memory cannot be read, or they cannot be rebuilt."""
+    return ("memory", error.errno or 0) if isinstance(error, CannotFetch) else ("items", pack_error(error))
+
+
+def take_back(lent: Loan) -> bool:
+    """Keep lent memory for later, unless something refers to it; return whether nothing does."""
+    free = given_back(lent)
+    if free:
+        lent.recycle()
+    return free
+
+
+class Apart:
+    """Items that are loaded one by one, each into the memory of the one before where nothing holds that any more.
+
+    Attributes:
+        seconds: What loading took so far, and `cpu` of it on a CPU.
+        problem: Why an item could not be loaded.
+    """
+
+    def __init__(self, parcel: Parcel, count: int) -> None:
+        self.left, self.seconds, self.cpu = count, 0.0, 0.0
+        self.problem: tuple[str, Any] | None = None
+        self.loan = Loan()
+        places = list(parcel.places)
+        data = parcel.data if parcel.data is not None else bytes(fetch([places.pop(0)])[0])
+        self.reader = pickle.Unpickler(io.BytesIO(data), buffers=map(self.piece, places))
+
+    def piece(self, place: tuple[str, int, int]) -> Any:
+        """Return a piece of the notebook's memory."""
+        self.loan += fetch([place], self.loan)
+        return self.loan[-1]
+
+    def let_go(self) -> None:
+        """Keep the memory of the item before for the next one, if nothing refers to it."""
+        self.reader.memo.clear()
+        take_back(self.loan)
+        self.loan = Loan()
+
+    def without_loading(self, start: float, end: float, cpu: float) -> tuple[float, float]:
+        """Return when the calls would have begun had all items been loaded before, and their own CPU seconds.
+
+        Args:
+            start: When the first item began to be loaded.
+            end: When the last call had ended.
+            cpu: CPU seconds in between.
+        """
+        self.let_go()
+        return min(end, start + self.seconds), max(0.0, cpu - self.cpu)
+
+    def __iter__(self) -> Apart:
+        return self
+
+    def __next__(self) -> Any:
+        """Return the next item.
+
+        Raises:
+            StopIteration: There is none.
+            Exception: It cannot be loaded; `problem` tells.
+        """
+        if not self.left or self.problem is not None:
+            raise StopIteration
+        self.left -= 1
+        clock, on_cpu = time.perf_counter(), time.thread_time()
+        self.let_go()
+        try:
+            return self.reader.load()
+        except Exception as error:
+            self.problem = problem_of(error)
+            raise
+        finally:
+            self.seconds += time.perf_counter() - clock
+            self.cpu += time.thread_time() - on_cpu

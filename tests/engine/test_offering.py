@@ -1,0 +1,328 @@
+"""Large buffers: taken from the notebook's memory where the system lets workers do that, else by shared memory."""
+
+from __future__ import annotations
+
+import errno
+import gc
+import os
+import pickle
+import weakref
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from concompare import backends, engine, fetching
+from concompare.engine import offering
+from concompare.engine.passes import PassRun
+from concompare.errors import CannotShip
+from concompare.fetching import CannotFetch, Loan, block_of, fetch, memory_of, system_call
+from concompare.loading import Apart, take_back
+from concompare.parcels import Parcel, pack
+
+LINUX = pytest.mark.skipif(system_call() is None, reason="process_vm_readv needs Linux")
+LARGE = 40_000  # numbers, 8 bytes each: more than what is worth offering
+
+
+@pytest.fixture(autouse=True)
+def fresh_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(offering, "STATE", [offering.BEFORE])
+
+
+@pytest.fixture(params=["offered", "copied"])
+def way(request: pytest.FixtureRequest, fresh_state: None) -> str:
+    offering.STATE[0] = offering.BEFORE if request.param == "offered" else offering.REFUSED
+    return str(request.param)
+
+
+def arrays(count: int) -> list[Any]:
+    return [np.arange(LARGE, dtype=float) + number for number in range(count)]
+
+
+def places_of(*pieces: Any) -> list[tuple[str, int, int]]:
+    return [(memory_of(os.getpid()), offering.address_of(memoryview(piece)), len(piece)) for piece in pieces]
+
+
+# ------------------------------------------------------------------------------------------------ reading memory
+
+
+@LINUX
+@pytest.mark.parametrize(("most_pieces", "most_bytes"), [(512, 2**30), (2, 2**30), (512, 7)])
+def test_pieces_of_memory_arrive_whole(monkeypatch: pytest.MonkeyPatch, most_pieces: int, most_bytes: int) -> None:
+    monkeypatch.setattr(fetching, "MOST_PIECES", most_pieces)
+    monkeypatch.setattr(fetching, "MOST_BYTES", most_bytes)
+    pieces = [bytes([65 + number]) * (3 * number + 1) for number in range(9)]
+    assert [bytes(piece) for piece in fetch(places_of(*pieces))] == pieces
+
+
+@LINUX
+def test_what_cannot_be_read_is_said() -> None:
+    with pytest.raises(CannotFetch) as caught:
+        fetch([(memory_of(os.getpid()), 8, 100)])  # nothing is mapped there
+    assert caught.value.errno == errno.EFAULT
+
+
+@LINUX
+def test_memory_is_used_again_when_nothing_refers_to_it() -> None:
+    fetching.BLOCKS.clear()
+    loan = Loan()
+    loan += fetch(places_of(b"a" * 1000), loan)
+    (block,) = loan.blocks
+    assert take_back(loan)
+    assert block_of(1000) is block
+    loan = Loan()
+    loan += fetch(places_of(b"b" * 1000), loan)
+    kept = np.frombuffer(loan[0], np.uint8)[10:20]
+    assert not take_back(loan)
+    assert fetching.BLOCKS == []
+    assert kept.tolist() == [98] * 10
+
+
+@LINUX
+def test_no_more_memory_is_kept_than_was_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetching, "KEPT", 3 * 2**14)
+    fetching.BLOCKS.clear()
+    loan = Loan()
+    for _ in range(5):
+        loan += fetch(places_of(b"c" * 100), loan)
+    assert take_back(loan)
+    assert len(fetching.BLOCKS) == 3
+    fetching.BLOCKS.clear()
+
+
+@LINUX
+def test_items_apart_are_loaded_one_by_one_into_the_same_memory() -> None:
+    buffers: list[pickle.PickleBuffer] = []
+    given = arrays(4)
+    data = pack(given, buffers, apart=True)
+    parcel = Parcel(data, tuple(place for buffer in buffers for place in places_of(buffer.raw())))
+    fetching.BLOCKS.clear()
+    items = Apart(parcel, 4)
+    addresses = set()
+    for array in given:
+        item = next(items)
+        np.testing.assert_array_equal(item, array)
+        addresses.add(item.__array_interface__["data"])
+        del item
+    assert next(items, None) is None
+    assert len(addresses) == 1
+    assert items.problem is None
+    start, cpu = items.without_loading(1.0, 1.0 + 2 * items.seconds, 1.0)
+    assert (start, cpu) == pytest.approx((1.0 + items.seconds, 1.0 - items.cpu))
+    assert items.seconds > 0
+
+
+# ---------------------------------------------------------------------------------------------------- in a pass
+
+
+@pytest.mark.parametrize("name", ["processes", "fork", "spawn", "loky", "process-per-item"])
+def test_arrays_of_a_list_arrive_and_come_back(name: str, way: str) -> None:
+    def work(array: Any) -> Any:
+        array += 1.0
+        return array
+
+    given = arrays(7)
+    with engine.lease(backends.find(name), 2, fresh=True) as pool:
+        outcome = engine.run_pass(work, given, pool)
+        values = outcome.values
+        assert (pool.arena.made > 0) or way == "offered"
+    for number in range(7):
+        np.testing.assert_array_equal(values[number], given[number] + 1.0)
+        assert given[number][0] == number, "the notebook's own did not change"
+        values[number][0] = 3.0  # it is the user's
+
+
+@LINUX
+def test_what_lies_in_a_list_is_not_copied_by_the_notebook() -> None:
+    with engine.lease(backends.find("processes"), 2, fresh=True) as pool:
+        outcome = engine.run_pass(lambda array: float(array[-1]), arrays(9), pool)
+        assert outcome.values == [LARGE - 1.0 + number for number in range(9)]
+        assert pool.arena.made == 0
+        assert outcome.record is not None
+        assert outcome.record.bytes_in > 9 * LARGE * 8
+        rows = engine.run_pass(lambda row: float(row[0]), np.arange(10.0 * LARGE).reshape(10, LARGE), pool)
+        assert rows.values == [float(LARGE * number) for number in range(10)]
+        assert pool.arena.made == 0
+
+
+def test_an_iterator_may_use_its_buffer_again(way: str) -> None:
+    def frames() -> Iterator[Any]:
+        frame = np.zeros(LARGE)
+        for number in range(12):
+            frame[:] = number
+            yield frame
+
+    with engine.lease(backends.find("processes"), 2, fresh=True) as pool:
+        values = engine.run_pass(lambda frame: float(frame.sum()), frames(), pool, engine.PassOptions(chunk=1)).values
+    assert values == [float(LARGE * number) for number in range(12)]
+
+
+def test_what_a_worker_keeps_stays_as_it_was(way: str) -> None:
+    namespace: dict[str, Any] = {}
+    exec(
+        "kept = []\n"
+        "def work(array):\n"
+        "    kept.append(array)\n"
+        "    return [float(one[0]) for one in kept], float(kept[0][1] - kept[0][0])",
+        namespace,
+    )
+    with engine.lease(backends.find("processes"), 1, fresh=True) as pool:
+        values = engine.run_pass(namespace["work"], arrays(6), pool, engine.PassOptions(chunk=2)).values
+    assert values == [([float(one) for one in range(number + 1)], 1.0) for number in range(6)]
+
+
+def test_items_of_every_shape_arrive(way: str) -> None:
+    read_only = np.arange(LARGE)
+    read_only.flags.writeable = False
+    items = [
+        {"a": np.ones(LARGE), "b": [np.zeros(LARGE, "u1"), "text"]},
+        np.arange(2.0 * LARGE).reshape(2, LARGE)[:, ::2],
+        None,
+        read_only,
+        bytearray(b"x" * 300_000),
+        np.array([{"an": "object"}] * 3),
+        np.zeros((0, 5)),
+    ]
+    with engine.lease(backends.find("processes"), 2) as pool:
+        values = engine.run_pass(lambda item: item, items, pool).values
+        writeable = engine.run_pass(lambda array: array.flags.writeable, [read_only] * 3, pool).values
+    for value, item in zip(values, items, strict=True):
+        assert type(value) is type(item)
+    np.testing.assert_array_equal(values[0]["b"][0], items[0]["b"][0])  # type: ignore[index]
+    np.testing.assert_array_equal(values[1], items[1])
+    np.testing.assert_array_equal(values[3], items[3])
+    assert values[4] == items[4]
+    assert values[5].tolist() == [{"an": "object"}] * 3
+    assert values[6].shape == (0, 5)
+    assert writeable == [False] * 3
+
+
+def test_a_large_pickle_without_buffers_arrives(way: str) -> None:
+    items = [[str(number)] * 50_000 + [str(number + 1)] for number in range(6)]
+    with engine.lease(backends.find("processes"), 2, fresh=True) as pool:
+        assert engine.run_pass(lambda item: item, items, pool).values == items
+
+
+def test_failures_in_the_middle_of_a_message_leave_the_others(way: str) -> None:
+    def work(array: Any) -> float:
+        if array[0] in (2.0, 5.0):
+            raise ValueError(array[0])
+        print("item", int(array[0]))
+        return float(array[0])
+
+    with engine.lease(backends.find("processes"), 2) as pool:
+        options = engine.PassOptions(on_error="keep", chunk=4, output="keep")
+        outcome = engine.run_pass(work, arrays(8), pool, options)
+    assert [failure.index for failure in outcome.failures] == [2, 5]
+    assert [value for value in outcome.values if value] == [1.0, 3.0, 4.0, 6.0, 7.0]
+    assert [text for _, _, text in outcome.output] == [f"item {number}\n" for number in (0, 1, 3, 4, 6, 7)]
+
+
+class Stubborn:
+    def __init__(self, array: Any) -> None:
+        self.array = array
+
+    def __setstate__(self, state: Any) -> None:
+        raise LookupError("never")
+
+
+def test_an_item_that_cannot_be_rebuilt_is_said(way: str) -> None:
+    items = [*arrays(2), Stubborn(np.zeros(LARGE))]
+    with (
+        engine.lease(backends.find("processes"), 2) as pool,
+        pytest.raises(CannotShip, match="the items cannot be loaded in a worker: LookupError: never"),
+    ):
+        engine.run_pass(lambda item: 1, items, pool)
+
+
+def test_a_worker_that_dies_takes_only_its_item_along(way: str) -> None:
+    def work(array: Any) -> float:
+        if array[0] == 3.0:
+            os._exit(7)
+        return float(array[0])
+
+    with engine.lease(backends.find("processes"), 2, fresh=True) as pool:
+        outcome = engine.run_pass(work, arrays(8), pool, engine.PassOptions(on_error="keep"))
+    assert [failure.index for failure in outcome.failures] == [3]
+    assert [value for value in outcome.values if value is not outcome.values[3]] == [0.0, 1.0, 2.0, 4.0, 5.0, 6.0, 7.0]
+
+
+def test_nothing_is_kept_of_the_items_after_the_pass(way: str) -> None:
+    given = arrays(5)
+    watched = [weakref.ref(array) for array in given]
+    with engine.lease(backends.find("processes"), 2) as pool:
+        engine.run_pass(lambda array: 1, given, pool)
+    del given
+    gc.collect()
+    assert [one() for one in watched] == [None] * 5
+
+
+@LINUX
+def test_what_is_offered_is_kept_until_it_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    lent: list[int] = []
+    settle = PassRun.settle
+
+    def settling(self: PassRun, future: Any, chunk: Any) -> None:
+        lent.append(len(chunk.lent))
+        settle(self, future, chunk)
+        lent.append(len(chunk.lent))
+
+    monkeypatch.setattr(PassRun, "settle", settling)
+    with engine.lease(backends.find("processes"), 2) as pool:
+        engine.run_pass(lambda array: 1, arrays(6), pool, engine.PassOptions(chunk=3))
+    assert lent == [3, 0, 3, 0]
+
+
+# --------------------------------------------------------------------------------------------------- refused
+
+
+def refuse(*_: Any) -> None:
+    raise CannotFetch(errno.EPERM, "Operation not permitted")
+
+
+@LINUX
+@pytest.mark.parametrize(("allows", "asked"), [(False, 1), (True, 1)])
+def test_where_memory_may_not_be_read_shared_memory_is_used(
+    monkeypatch: pytest.MonkeyPatch, allows: bool, asked: int
+) -> None:
+    asks: list[int] = []
+
+    def allow() -> bool:
+        asks.append(offering.STATE[0])
+        return allows
+
+    monkeypatch.setattr(fetching, "read", refuse)  # forked workers have it
+    monkeypatch.setattr(offering, "allow_descendants", allow)
+    with engine.lease(backends.find("fork"), 2, fresh=True) as pool:
+        values = engine.run_pass(lambda array: float(array[0]), arrays(20), pool).values
+        assert pool.arena.made > 0
+    assert values == [float(number) for number in range(20)]
+    assert len(asks) == asked
+    assert offering.STATE[0] == offering.REFUSED
+    assert offering.offering() == 0
+
+
+@LINUX
+def test_descendants_are_allowed_once_where_the_system_wants_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(offering, "allow_descendants", lambda: True)
+    offering.take_refusal(offering.BEFORE, errno.EPERM)
+    assert offering.offering() == offering.ALLOWED
+    offering.take_refusal(offering.BEFORE, errno.EPERM)  # a message that was under way
+    assert offering.offering() == offering.ALLOWED
+    offering.take_refusal(offering.ALLOWED, errno.EPERM)
+    assert offering.offering() == 0
+
+
+@LINUX
+def test_other_errors_are_not_met_with_permissions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(offering, "allow_descendants", lambda: pytest.fail("it was asked for"))
+    offering.take_refusal(offering.BEFORE, errno.ENOSYS)
+    assert offering.offering() == 0
+
+
+def test_without_the_system_call_nothing_is_offered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(offering, "system_call", lambda: None)
+    with engine.lease(backends.find("processes"), 2, fresh=True) as pool:
+        assert engine.run_pass(lambda array: float(array[0]), arrays(5), pool).values == [0.0, 1.0, 2.0, 3.0, 4.0]
+        assert pool.arena.made > 0
