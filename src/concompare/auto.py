@@ -142,13 +142,29 @@ def chosen_before(task: Task) -> Choice | None:
     return advise.choose(advise.Known((), (), task.count, machine.usable_cpus()), before.comparison)
 
 
+LATEST = 3
+"""How many of a way's runs are looked at: the quickest of them tells, since a busy machine only adds to it."""
+
+
 @dataclass
 class Runs:
-    """What earlier runs of a task took, in seconds per item, by backend and number of workers."""
+    """Earlier runs of a task, by way: backend and number of workers.
+
+    Attributes:
+        sizes: Of its items.
+        measured: Seconds per item of the latest runs in each way; `guessed` what others would take as far as was seen.
+        since_plain: How many runs there were since the last in the plain loop.
+    """
 
     sizes: Sizes
-    seconds: dict[tuple[str, int], float] = field(default_factory=dict)
+    measured: dict[tuple[str, int], list[float]] = field(default_factory=dict)
+    guessed: dict[tuple[str, int], float] = field(default_factory=dict)
     since_plain: int = 0
+
+    @property
+    def seconds(self) -> dict[tuple[str, int], float]:
+        """Seconds per item in each way."""
+        return {**self.guessed, **{way: min(latest) for way, latest in self.measured.items()}}
 
 
 RUNS: dict[tuple[str, str], Runs] = {}
@@ -159,7 +175,7 @@ PLAIN = ("serial", 1)
 
 SO_OFTEN, LITTLE = 8, 0.02
 """After so many runs in something else the plain loop is tried again where that seemed to cost so many seconds at the
-most: it ran once, perhaps while the machine was busy."""
+most, and at once where it ran only once, cold and perhaps while the machine was busy."""
 
 
 def learn(
@@ -176,11 +192,9 @@ def learn(
     if runs is None or not runs.sizes.like(sizes):
         runs = Runs(sizes)
     RUNS[key_of(task)] = runs
-    seconds = record.wall / record.items
-    runs.seconds[way] = (runs.seconds.get(way, seconds) + seconds) / 2
+    runs.measured[way] = [*runs.measured.get(way, ()), record.wall / record.items][-LATEST:]
     runs.since_plain = 0 if way == PLAIN else runs.since_plain + 1
-    for other, guess in (guesses or {}).items():
-        runs.seconds.setdefault(other, guess)
+    runs.guessed |= guesses or {}
     for oldest in list(RUNS)[:-REMEMBERED]:
         del RUNS[oldest]
 
@@ -188,21 +202,22 @@ def learn(
 def learned(task: Task, sizes: Sizes) -> Choice | None:
     """Return what earlier runs of a short task recommend: what was fastest, or what was not tried and may be faster."""
     runs = RUNS.get(key_of(task))
-    if runs is None or task.count is None or not runs.sizes.like(sizes) or PLAIN not in runs.seconds:
+    if runs is None or task.count is None or not runs.sizes.like(sizes) or PLAIN not in (seconds := runs.seconds):
         return None
-    plain = runs.seconds[PLAIN] * task.count
+    plain = seconds[PLAIN] * task.count
     if plain > LONG:
         return None
     from concompare.advise import Choice
 
-    best = min(runs.seconds, key=lambda way: runs.seconds[way])
-    if runs.seconds[best] * WORTH > runs.seconds[PLAIN]:
+    best = min(seconds, key=lambda way: seconds[way])
+    if seconds[best] * WORTH > seconds[PLAIN]:
         best = PLAIN
-    fastest = runs.seconds[best] * task.count
-    other = untried(task, {name for name, _ in runs.seconds}, plain, fastest)
+    fastest = seconds[best] * task.count
+    other = untried(task, {name for name, _ in seconds}, plain, fastest)
     if other is not None:
         return Choice(other, machine.usable_cpus(), f"{other}, to see whether they are faster on these items")
-    if best != PLAIN and runs.since_plain >= SO_OFTEN and plain - fastest < LITTLE:
+    doubtful = len(runs.measured.get(PLAIN, ())) == 1 or runs.since_plain >= SO_OFTEN
+    if best != PLAIN and doubtful and plain - fastest < LITTLE:
         return Choice(*PLAIN, "the plain loop, to see whether it still takes longer")
     words = "the plain loop" if best == PLAIN else f"{best[0]} × {best[1]}"
     return Choice(*best, f"{words}, the fastest in earlier runs of this cell", fastest)
@@ -227,7 +242,7 @@ def untried(task: Task, tried: set[str], plain: float, fastest: float) -> str | 
 
     if plain < SHORT or (usable := machine.usable_cpus()) < 2:
         return None
-    if "threads" not in tried:
+    if "threads" not in tried and plain / usable * TRYING < fastest:
         return "threads"
     ready = plain >= STARTING or any(pool.backend.name == "processes" for pool in engine.pools())
     hoped = plain / usable + (task.count or 0) * HAND_OVER["processes"]

@@ -98,10 +98,14 @@ class Trying:
         backend = backends.find(choice.backend)
         workers = counts_for(backend, self.request.workers or (choice.workers,))[0]
         trial = self.some(backend, workers, None)
-        guesses = {auto.PLAIN: self.mean}
+        assert self.record is not None
+        plainly = self.mean
+        if backend.isolation == "process":  # their calls take what they take in the plain loop, GIL and all
+            plainly = sum(map(auto.taken, self.record.messages)) / max(1, self.record.items)
+        guesses = {auto.PLAIN: plainly}
         if self.two_threads is not None:
-            guesses["threads", machine.usable_cpus()] = self.mean / max(1.0, self.two_threads)
-        self.learn((backend.name, workers), self.latest, guesses)
+            guesses["threads", machine.usable_cpus()] = plainly / max(1.0, self.two_threads)
+        self.learn((backend.name, workers), self.record, guesses)
         return self.whole(trial), self.finished(), f"auto: {choice.reason}"
 
     def learn(

@@ -293,15 +293,50 @@ def test_auto_tries_the_plain_loop_again_where_it_seemed_little_slower(monkeypat
         assert choice is not None
         return choice.backend
 
-    ran(auto.PLAIN, 0.015)  # on a busy machine
+    ran(auto.PLAIN, 0.040)  # cold
     ran(("threads", 2), 0.010)
-    for _ in range(7):
+    assert next_run() == "threads"  # 30 ms less is not little
+    ran(auto.PLAIN, 0.015)  # on a busy machine, once more
+    for _ in range(8):
         assert next_run() == "threads"
         ran(("threads", 2), 0.010)
     assert next_run() == "serial"
     ran(auto.PLAIN, 0.002)
-    assert next_run() == "serial"  # (15 + 2) / 2 ms, and the threads take 10
+    assert next_run() == "serial"  # the quickest of its runs: 2 ms
     assert auto.learned(task, sizes).reason == "the plain loop, the fastest in earlier runs of this cell"  # type: ignore[union-attr]
+
+
+def test_auto_runs_the_plain_loop_a_second_time_before_it_believes_little_differences(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(auto, "RUNS", {})
+    monkeypatch.setattr(auto, "untried", lambda *_: None)
+    task = task_of(square, range(100), name="short")
+    sizes = auto.sizes_of(task)
+    for way, wall in ((auto.PLAIN, 0.017), (("threads", 2), 0.005)):
+        auto.learn(task, sizes, way, Pass(items=100, wall=wall, cpu=wall))
+    assert auto.learned(task, sizes).backend == "serial"  # type: ignore[union-attr]
+
+
+def test_auto_measures_over_what_it_guessed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(auto, "RUNS", {})
+    monkeypatch.setattr(auto, "untried", lambda *_: None)
+    task = task_of(square, range(100), name="growing")
+    sizes = auto.sizes_of(task)
+    auto.learn(task, sizes, ("processes", 2), Pass(items=100, wall=0.3, cpu=0.3), {auto.PLAIN: 0.002})
+    assert auto.learned(task, sizes).backend == "serial"  # type: ignore[union-attr]
+    auto.learn(task, sizes, auto.PLAIN, Pass(items=100, wall=0.6, cpu=0.6))
+    assert auto.plain_before(task, sizes) == pytest.approx(0.006)
+    assert auto.learned(task, sizes).backend == "processes"  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(("fastest", "expected"), [(0.5, "threads"), (0.3, None)])
+def test_auto_tries_threads_only_where_they_could_be_fastest(
+    fastest: float, expected: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "usable_cpus", lambda: 2)
+    # Two threads take 0.25 s of the plain loop's 0.5 s at best, and must promise a quarter less than the fastest.
+    assert auto.untried(task_of(square, range(100)), {"serial", "processes"}, 0.5, fastest) == expected
 
 
 def test_auto_looks_again_where_later_items_take_longer(monkeypatch: pytest.MonkeyPatch) -> None:
