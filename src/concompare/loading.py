@@ -10,14 +10,18 @@ from typing import Any
 from concompare.fetching import CannotFetch, Loan, fetch
 from concompare.parcels import Parcel, given_back, pack_error, reader_of, unpack
 from concompare.references import Sources
+from concompare.workplace import PLACE
 
 
-def read_items(parcel: Parcel, apart: int, lent: Loan, sources: Sources | None) -> list[Any] | Apart | tuple[str, Any]:
+def read_items(
+    parcel: Parcel, apart: int, first: int, lent: Loan, sources: Sources | None
+) -> list[Any] | Apart | tuple[str, Any]:
     """Rebuild a chunk's items, for results to refer to where there are sources to add them to.
 
     Args:
         parcel: The items.
         apart: How many they are where each is a pickle of its own, else 0.
+        first: The position of the first, for the board: a worker may die of an item before it is there.
         lent: Gets the memory that they lie in.
         sources: Gets what read them.
 
@@ -26,11 +30,19 @@ def read_items(parcel: Parcel, apart: int, lent: Loan, sources: Sources | None) 
     """
     try:
         if apart:
-            return Apart(parcel, apart)
+            return Apart(parcel, apart, first)
+        mark(first)
         items: list[Any] = unpack(parcel, lent) if sources is None else read_into(sources, parcel)
     except BaseException as error:
+        mark(-1)
         return problem_of(error)
     return items
+
+
+def mark(item: int) -> None:
+    """Say on the board which item is being loaded now (−1: none)."""
+    if PLACE:
+        PLACE[0].mark(item)
 
 
 def read_into(sources: Sources, parcel: Parcel) -> list[Any]:
@@ -66,13 +78,13 @@ class Apart:
         problem: Why an item could not be loaded.
     """
 
-    def __init__(self, parcel: Parcel, count: int) -> None:
-        self.left, self.seconds, self.cpu = count, 0.0, 0.0
+    def __init__(self, parcel: Parcel, count: int, first: int) -> None:
+        self.ahead, self.seconds, self.cpu = range(first, first + count), 0.0, 0.0
         self.problem: tuple[str, Any] | None = None
         self.loan = Loan()
         places = list(parcel.places)
         data = parcel.data if parcel.data is not None else bytes(fetch([places.pop(0)])[0])
-        self.reader = pickle.Unpickler(io.BytesIO(data), buffers=map(self.piece, places))
+        self.pickles, self.pieces = io.BytesIO(data), map(self.piece, places)
 
     def piece(self, place: tuple[str, int, int]) -> Any:
         """Return a piece of the notebook's memory."""
@@ -81,7 +93,6 @@ class Apart:
 
     def let_go(self) -> None:
         """Keep the memory of the item before for the next one, if nothing refers to it."""
-        self.reader.memo.clear()
         take_back(self.loan)
         self.loan = Loan()
 
@@ -104,16 +115,17 @@ class Apart:
 
         Raises:
             StopIteration: There is none.
-            Exception: It cannot be loaded; `problem` tells.
+            BaseException: It cannot be loaded; `problem` tells.
         """
-        if not self.left or self.problem is not None:
+        if not self.ahead or self.problem is not None:
             raise StopIteration
-        self.left -= 1
+        mark(self.ahead[0])
+        self.ahead = self.ahead[1:]
         clock, on_cpu = time.perf_counter(), time.thread_time()
         self.let_go()
         try:
-            return self.reader.load()
-        except Exception as error:
+            return pickle.Unpickler(self.pickles, buffers=self.pieces).load()  # each numbers its objects anew
+        except BaseException as error:  # where the next pickle begins is not known any more
             self.problem = problem_of(error)
             raise
         finally:

@@ -363,7 +363,8 @@ def run(request: Request) -> Answer:
         return Answer(ident, received, problem=known)
     lent = Loan()
     sources = Sources() if request.refer else None
-    items: Any = read_items(request.items, request.apart, lent, sources if "items" in request.refer else None)
+    referred = sources if "items" in request.refer else None
+    items: Any = read_items(request.items, request.apart, request.first, lent, referred)
     if isinstance(items, tuple):
         return Answer(ident, received, problem=items)
     done = Computed()

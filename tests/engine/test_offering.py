@@ -6,8 +6,10 @@ import errno
 import gc
 import os
 import pickle
+import sys
 import weakref
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,7 @@ import pytest
 from concompare import backends, engine, fetching
 from concompare.engine import offering
 from concompare.engine.passes import PassRun
-from concompare.errors import CannotShip
+from concompare.errors import CannotShip, WorkerDied
 from concompare.fetching import CannotFetch, Loan, block_of, fetch, memory_of, system_call
 from concompare.loading import Apart, take_back
 from concompare.parcels import Parcel, pack
@@ -98,7 +100,7 @@ def test_items_apart_are_loaded_one_by_one_into_the_same_memory() -> None:
     data = pack(given, buffers, apart=True)
     parcel = Parcel(data, tuple(place for buffer in buffers for place in places_of(buffer.raw())))
     fetching.BLOCKS.clear()
-    items = Apart(parcel, 4)
+    items = Apart(parcel, 4, 0)
     addresses = set()
     for array in given:
         item = next(items)
@@ -111,6 +113,28 @@ def test_items_apart_are_loaded_one_by_one_into_the_same_memory() -> None:
     start, cpu = items.without_loading(1.0, 1.0 + 2 * items.seconds, 1.0)
     assert (start, cpu) == pytest.approx((1.0 + items.seconds, 1.0 - items.cpu))
     assert items.seconds > 0
+
+
+@LINUX
+def test_each_item_apart_numbers_its_own_objects() -> None:
+    def item(number: int) -> list[Any]:
+        shared = [f"shared {number}"]
+        return [shared, *(f"{number}.{part}" for part in range(2 + 6 * number)), shared, "end"]
+
+    given = [item(number) for number in range(4)]
+    items = list(Apart(Parcel(pack(given, [], apart=True)), 4, 0))
+    assert items == given
+    assert all(one[0] is one[-2] for one in items)
+
+
+@LINUX
+def test_what_ends_the_loading_of_an_item_ends_the_chunk() -> None:
+    items = Apart(Parcel(pack([1, Leaver(), 3], [], apart=True)), 3, 0)
+    assert next(items) == 1
+    with pytest.raises(SystemExit):
+        next(items)
+    assert next(items, None) is None, "the place in the pickle is lost"
+    assert items.problem is not None
 
 
 # ---------------------------------------------------------------------------------------------------- in a pass
@@ -227,6 +251,11 @@ class Stubborn:
         raise LookupError("never")
 
 
+class Leaver:
+    def __reduce__(self) -> Any:
+        return sys.exit, ("left",)
+
+
 def test_an_item_that_cannot_be_rebuilt_is_said(way: str) -> None:
     items = [*arrays(2), Stubborn(np.zeros(LARGE))]
     with (
@@ -246,6 +275,33 @@ def test_a_worker_that_dies_takes_only_its_item_along(way: str) -> None:
         outcome = engine.run_pass(work, arrays(8), pool, engine.PassOptions(on_error="keep"))
     assert [failure.index for failure in outcome.failures] == [3]
     assert [value for value in outcome.values if value is not outcome.values[3]] == [0.0, 1.0, 2.0, 4.0, 5.0, 6.0, 7.0]
+
+
+class Fatal:
+    def __init__(self, array: Any) -> None:
+        self.array = array
+
+    def __setstate__(self, state: Any) -> None:
+        os._exit(9)
+
+
+def test_an_item_that_is_fatal_to_load_is_found_while_another_one_waits(way: str, tmp_path: Path) -> None:
+    """Else both would start again and again: nobody would be to blame for the death."""
+    end, array = tmp_path / "end", np.zeros(LARGE)
+
+    def work(item: tuple[str, Any]) -> str:
+        if item[0] == "end":
+            end.touch()
+        while item[0] == "wait" and not end.exists():
+            pass
+        return item[0]
+
+    items = [("wait", array), ("fatal", Fatal(array)), ("end", array)]
+    with engine.lease(backends.find("processes"), 2, fresh=True) as pool:
+        outcome = engine.run_pass(work, items, pool, engine.PassOptions(on_error="keep", cap=20.0))
+    assert [outcome.values[0], outcome.values[2:]] == ["wait", ["end"]]
+    assert [failure.index for failure in outcome.failures] == [1]
+    assert isinstance(outcome.failures[0].error, WorkerDied)
 
 
 def test_nothing_is_kept_of_the_items_after_the_pass(way: str) -> None:
