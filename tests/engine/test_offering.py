@@ -9,19 +9,19 @@ import pickle
 import sys
 import weakref
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from concompare import backends, engine, fetching
+from concompare import backends, engine, fetching, workplace
 from concompare.engine import offering
 from concompare.engine.passes import PassRun
-from concompare.errors import CannotShip, WorkerDied
+from concompare.errors import CannotShip
 from concompare.fetching import CannotFetch, Loan, block_of, fetch, memory_of, system_call
 from concompare.loading import Apart, take_back
 from concompare.parcels import Parcel, pack
+from concompare.worker import Request, run
 
 LINUX = pytest.mark.skipif(system_call() is None, reason="process_vm_readv needs Linux")
 LARGE = 40_000  # numbers, 8 bytes each: more than what is worth offering
@@ -277,31 +277,58 @@ def test_a_worker_that_dies_takes_only_its_item_along(way: str) -> None:
     assert [value for value in outcome.values if value is not outcome.values[3]] == [0.0, 1.0, 2.0, 4.0, 5.0, 6.0, 7.0]
 
 
-class Fatal:
-    def __init__(self, array: Any) -> None:
-        self.array = array
+class Board:
+    """A worker's place on the board that remembers."""
 
-    def __setstate__(self, state: Any) -> None:
-        os._exit(9)
+    def __init__(self) -> None:
+        self.marked = -1
+
+    def mark(self, item: int) -> None:
+        self.marked = item
 
 
-def test_an_item_that_is_fatal_to_load_is_found_while_another_one_waits(way: str, tmp_path: Path) -> None:
-    """Else both would start again and again: nobody would be to blame for the death."""
-    end, array = tmp_path / "end", np.zeros(LARGE)
+class Loaded:
+    """Knows what the board said while it was loaded."""
 
-    def work(item: tuple[str, Any]) -> str:
-        if item[0] == "end":
-            end.touch()
-        while item[0] == "wait" and not end.exists():
-            pass
-        return item[0]
+    board = -1
 
-    items = [("wait", array), ("fatal", Fatal(array)), ("end", array)]
-    with engine.lease(backends.find("processes"), 2, fresh=True) as pool:
-        outcome = engine.run_pass(work, items, pool, engine.PassOptions(on_error="keep", cap=20.0))
-    assert [outcome.values[0], outcome.values[2:]] == ["wait", ["end"]]
-    assert [failure.index for failure in outcome.failures] == [1]
-    assert isinstance(outcome.failures[0].error, WorkerDied)
+    def __reduce__(self) -> Any:
+        return Loaded.load, ()
+
+    @staticmethod
+    def load() -> Loaded:
+        made = Loaded()
+        made.board = workplace.PLACE[0].marked  # type: ignore[attr-defined]
+        return made
+
+
+@pytest.mark.parametrize("apart", [0, 3])
+def test_the_board_names_the_item_that_is_loaded(apart: int) -> None:
+    """A worker may die of it; else an item before is blamed, or nobody, and all that runs starts again for ever."""
+    board = Board()
+    workplace.PLACE[:] = [board]  # type: ignore[list-item]
+    try:
+        parcel = Parcel(pack([Loaded() for _ in range(3)], apart=bool(apart)))
+        blob = pack(lambda item: (item.board, workplace.PLACE[0].marked))  # type: ignore[attr-defined]
+        answer = run(Request("key of a test", blob, 20, parcel, each=True, apart=apart))
+        assert board.marked == -1
+    finally:
+        workplace.PLACE.clear()
+    loaded = [20, 21, 22] if apart else [20, 20, 20]
+    assert pickle.loads(answer.values.data) == list(zip(loaded, [20, 21, 22], strict=True))
+
+
+@pytest.mark.parametrize("apart", [0, 2])
+def test_the_board_names_nothing_after_an_item_that_cannot_be_loaded(apart: int) -> None:
+    board = Board()
+    workplace.PLACE[:] = [board]  # type: ignore[list-item]
+    try:
+        answer = run(Request("key", pack(abs), 5, Parcel(pack([1, Leaver()], apart=bool(apart))), True, apart=apart))
+    finally:
+        workplace.PLACE.clear()
+    assert answer.problem is not None
+    assert (answer.problem[0], answer.problem[1]["text"]) == ("items", "left")
+    assert board.marked == -1
 
 
 def test_nothing_is_kept_of_the_items_after_the_pass(way: str) -> None:
