@@ -112,7 +112,7 @@ def compare(
     Raises:
         ConcompareError: An option or a backend cannot be used.
     """
-    task = task_of(function, list(items))
+    task = task_of(function, engine.listed(items))
     options: dict[str, Any] = {
         "budget": budget,
         "seed": seed,

@@ -155,7 +155,7 @@ def run_each(task: Task, plan: list[tuple[Backend, int]], request: Request) -> t
 
     The tail is replayed only after the last run, so that no run sees what another left.
     """
-    task = replace(task, items=task.items if isinstance(task.items, Sequence) else list(task.items))
+    task = replace(task, items=task.items if isinstance(task.items, Sequence) else engine.listed(task.items))
     trials: list[Trial] = []
     kept: list[tuple[int, Any]] | None = None
     names: Mapping[str, Any] = {}
@@ -296,7 +296,7 @@ def measure(task: Task, request: Request, show: Callable[[Progress], None] | Non
     from concompare.measure import compare
     from concompare.report import Report
 
-    items = task.items if isinstance(task.items, list) else list(task.items)
+    items = task.items if isinstance(task.items, list) else engine.listed(task.items)
     task = replace(task, items=items, count=len(items))
     try:
         comparison, kept = compare(

@@ -27,7 +27,8 @@ class Trying:
 
     def __init__(self, task: Task, request: Request, sizes: auto.Sizes) -> None:
         self.task, self.request, self.sizes = task, request, sizes
-        self.items = iter(task.items)
+        self.changed: list[int] = []
+        self.items = engine.watched(task.items, self.changed)
         self.outcome: Outcome | None = None
         self.record: Pass | None = None
         self.names: dict[str, Any] = {}
@@ -53,7 +54,7 @@ class Trying:
             wall += self.latest.wall
             self.plainly += self.latest.messages
             size, mean = self.latest.items, max(1e-9, self.latest.wall / max(1, self.latest.items))
-            if wall >= until:
+            if wall >= until and not self.changed:
                 latest = self.latest.messages
                 self.try_threads(wall)
                 if self.ended:
@@ -62,12 +63,14 @@ class Trying:
                 choice = auto.choose(self.task, latest, self.left, self.two_threads, rise, self.size_as_shipped)
                 if choice.backend != "serial":
                     return self.rest(choice)
-                until = auto.next_look(wall)
+            until = auto.next_look(wall) if wall >= until else until
             size = max(1, min(auto.GROWTH * size, int((until - wall) / mean) + 1))
             trial = self.some(plain, 1, size, until - wall)
-        if self.left == 0:
+        if self.left == 0 and not self.changed:
             self.learn(auto.PLAIN, self.record)
         reason = choice.reason if choice else "the plain loop, which was done before anything else could start"
+        if self.changed:
+            reason = "the plain loop, since the items are one object with other contents each time: give copies instead"
         return self.whole(trial), self.finished(), f"auto: {reason}"
 
     def size_as_shipped(self, task: Task) -> int | None:

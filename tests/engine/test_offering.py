@@ -170,12 +170,12 @@ def test_what_lies_in_a_list_is_not_copied_by_the_notebook() -> None:
         assert pool.arena.made == 0
 
 
-def test_an_iterator_may_use_its_buffer_again(way: str) -> None:
+def test_an_iterator_may_use_its_buffers_in_turn(way: str) -> None:
     def frames() -> Iterator[Any]:
-        frame = np.zeros(LARGE)
+        both = np.zeros(LARGE), np.zeros(LARGE)
         for number in range(12):
-            frame[:] = number
-            yield frame
+            both[number % 2][:] = number
+            yield both[number % 2]
 
     with engine.lease(backends.find("processes"), 2, fresh=True) as pool:
         values = engine.run_pass(lambda frame: float(frame.sum()), frames(), pool, engine.PassOptions(chunk=1)).values
@@ -347,14 +347,60 @@ def test_what_is_offered_is_kept_until_it_is_answered(monkeypatch: pytest.Monkey
     settle = PassRun.settle
 
     def settling(self: PassRun, future: Any, chunk: Any) -> None:
-        lent.append(len(chunk.lent))
+        assert self.transport is not None
+        lent.append(len(self.transport.offered.get(chunk.first, ())))
         settle(self, future, chunk)
-        lent.append(len(chunk.lent))
+        lent.append(len(self.transport.offered.get(chunk.first, ())))
 
     monkeypatch.setattr(PassRun, "settle", settling)
     with engine.lease(backends.find("processes"), 2) as pool:
         engine.run_pass(lambda array: 1, arrays(6), pool, engine.PassOptions(chunk=3))
     assert lent == [3, 0, 3, 0]
+
+
+class Growing:
+    """Holds an array of bytes that cannot grow while anybody has its buffer."""
+
+    def __init__(self, size: int) -> None:
+        self.bytes = bytearray(size)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return first_and_last, (pickle.PickleBuffer(self.bytes),)
+
+
+def first_and_last(buffer: Any) -> Any:
+    view = memoryview(buffer)
+    return view[0], view[-1], view.format
+
+
+def test_values_see_bytes(way: str) -> None:
+    items = [Growing(400_000) for _ in range(4)]
+    items[2].bytes[-1] = 7
+    with engine.lease(backends.find("processes"), 2) as pool:
+        values = engine.run_pass(lambda item: item, items, pool).values
+    assert values == [(0, 0, "B"), (0, 0, "B"), (0, 7, "B"), (0, 0, "B")]
+
+
+@pytest.mark.parametrize("ends", ["error", "cap"])
+def test_a_pass_that_is_given_up_holds_no_buffer(way: str, ends: str) -> None:
+    def work(ends: Any) -> Any:
+        if ends[0] == 1:
+            raise ValueError("ended")
+        while True:
+            pass
+
+    items = [Growing(400_000) for _ in range(8)]
+    items[0].bytes[0] = ends == "error"
+    held = None
+    with engine.lease(backends.find("processes"), 2, fresh=True) as pool:
+        try:
+            held = engine.run_pass(work, items, pool, engine.PassOptions(cap=1.0 if ends == "error" else 0.05))
+        except ValueError as error:
+            held = error  # as IPython does
+    assert held is not None
+    for item in items:
+        item.bytes.append(1)
+        assert len(item.bytes) == 400_001
 
 
 # --------------------------------------------------------------------------------------------------- refused

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concompare.engine.ahead import listed, watched
 from concompare.engine.interrupt import unswallowed
 from concompare.engine.outcome import Failure, Outcome, PassOptions, last
 from concompare.engine.output import show
@@ -18,9 +19,11 @@ __all__ = [
     "close_pools",
     "last",
     "lease",
+    "listed",
     "pools",
     "run_pass",
     "ship",
     "show",
     "unswallowed",
+    "watched",
 ]

@@ -9,13 +9,13 @@ Everything happens in the calling thread; workers' answers wake it. An interrupt
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Sized
 from concurrent.futures import Future
 from contextlib import ExitStack, suppress
-from itertools import chain, islice
 from typing import Any
 
 from concompare.engine import output
+from concompare.engine.ahead import Ahead
 from concompare.engine.arrivals import Arrivals
 from concompare.engine.chunks import FIRST_BULK, Chunk, Chunker
 from concompare.engine.deaths import Inquest, is_death
@@ -62,7 +62,7 @@ class PassRun:
         clock: Callable[[], float],
     ) -> None:
         self.function, self.pool, self.options, self.clock = function, pool, options, clock
-        self.items: Iterator[Any] = iter(items)
+        self.ahead = Ahead(items)
         self.listed = items if (type(items) is list or type(items) is range) and not pool.cost else None
         if count is None and isinstance(items, Sized):
             count = len(items)
@@ -138,6 +138,7 @@ class PassRun:
             if not self.flying and not self.again:
                 self.order.release(guard)
                 self.order.must_be_complete(self.next_item)
+                self.ahead.end()
                 break
             if self.halt and self.done_before_error():
                 break
@@ -157,8 +158,7 @@ class PassRun:
     def weigh(self, guard: Guard) -> None:
         """Look at how large the first items are, where messages are dear and the first ones should hold many."""
         with guard.user_code():
-            items = list(islice(self.items, FIRST_BULK))
-        self.items = chain(items, self.items)
+            items = self.ahead.peek(FIRST_BULK)
         with suppress(Exception):  # said where it is sent
             self.chunker.item_bytes = len(pack(items)) / max(len(items), 1)
 
@@ -200,7 +200,7 @@ class PassRun:
             items: list[Any] | range = self.listed[at : at + size]
         else:
             with guard.user_code():
-                items = list(islice(self.items, size))
+                items = self.ahead.take(size)
         if len(items) < size:
             self.exhausted = True
             if not items:

@@ -18,6 +18,7 @@ from concompare.engine.seeding import SeededHere, seeded_modules
 from concompare.errors import Interrupted
 from concompare.formats import count as count_of
 from concompare.records import Message, Pass
+from concompare.references import ATOMS
 from concompare.streams import recording
 from concompare.worker import Computed, compute, names_of_head, naming, plain
 
@@ -50,21 +51,93 @@ def run_plain(
     return outcome
 
 
-def taker(items: Iterable[Any]) -> Callable[[int], Sequence[Any]]:
-    """Return what gives the next so many items, fewer at the end; of a list it takes pieces, which is quickest."""
-    if type(items) is not list and type(items) is not range:
-        iterator = iter(items)
-        return lambda size: list(islice(iterator, size))
-    listed: Sequence[Any] = items
-    at = 0
+class OneByOne:
+    """The next items of an iterator, each taken when the one before has been computed, as the plain loop does.
 
-    def take(size: int) -> Sequence[Any]:
-        nonlocal at
-        taken = listed[at : at + size]
-        at += len(taken)
-        return taken
+    An iterator may give the same row or buffer again and again, with other contents.
 
-    return take
+    Attributes:
+        taken: The items that were taken; `error`: what the iterator raised instead of the next one.
+        seconds: What taking them took.
+    """
+
+    def __init__(self, first: Any, others: Iterator[Any]) -> None:
+        self.taken = [first]
+        self.error: BaseException | None = None
+        self.seconds = 0.0
+        self.left = self.each(others)
+
+    def each(self, others: Iterator[Any]) -> Iterator[Any]:
+        """Yield each item."""
+        clock = time.perf_counter
+        yield self.taken[0]
+        while True:
+            began = clock()
+            try:
+                item = next(others)
+            except StopIteration:
+                return
+            except BaseException as error:
+                self.error = error
+                return
+            self.seconds += clock() - began
+            self.taken.append(item)
+            yield item
+
+    def __iter__(self) -> Iterator[Any]:
+        return self.left
+
+    def __len__(self) -> int:
+        return len(self.taken)
+
+    def __getitem__(self, offset: int) -> Any:
+        return self.taken[offset]
+
+
+class Taker:
+    """Gives the next items, fewer at the end: of a list pieces, which is quickest.
+
+    Attributes:
+        error: What the iterator raised after the items it has given.
+    """
+
+    def __init__(self, items: Iterable[Any]) -> None:
+        self.listed: Sequence[Any] | None = items if type(items) is list or type(items) is range else None
+        self.iterator: Iterator[Any] = iter(()) if self.listed is not None else iter(items)
+        self.at = 0
+        self.error: BaseException | None = None
+
+    def take(self, size: int) -> Sequence[Any] | OneByOne:
+        """Return so many items."""
+        if self.listed is not None:
+            taken = self.listed[self.at : self.at + size]
+            self.at += len(taken)
+            return taken
+        return self.next_items(size) if self.error is None else ()
+
+    def next_items(self, size: int) -> Sequence[Any] | OneByOne:
+        """Return items of an iterator: several at a time where nobody can change them."""
+        taken: list[Any] = []
+        try:
+            for item in islice(self.iterator, size):
+                if type(item) not in ATOMS:
+                    break
+                taken.append(item)
+            else:
+                return taken
+        except BaseException as error:
+            self.error = error
+            return taken
+        if taken:
+            taken.append(item)
+            return taken
+        return OneByOne(item, islice(self.iterator, size - 1))
+
+    def end(self, chunk: Sequence[Any] | OneByOne) -> None:
+        """Raise what the iterator raised instead of the item after these, which have been computed."""
+        error = chunk.error if isinstance(chunk, OneByOne) else self.error
+        if error is not None:
+            raise error
 
 
 class PlainLoop:
@@ -103,30 +176,33 @@ class PlainLoop:
 
     def run(self, items: Iterable[Any], count: int | None) -> None:
         """Take items chunk by chunk, which costs little even for tiny ones; a tail runs after each all the same."""
-        take = taker(items)
+        taker = Taker(items)
         expected = 0.0 if self.options.progress is not None or self.options.cap is not None else self.options.expected
         chunker = Chunker(1, count, self.options.chunk, bulk=1, expected=expected, alone=True)  # look after one item
         in_turns = self.on_value is not None and self.many is None and self.options.output == "show"
         while not self.outcome.stopped:
             each, size = chunker.each, chunker.next()
-            chunk = take(size)
+            chunk = taker.take(size)
             if not chunk:
+                taker.end(chunk)
                 return
             if in_turns:
-                seconds = self.take_turns(chunk, each)
+                seconds = self.take_turns(chunk, size, each)
             elif self.on_value is not None and self.many is None:
-                seconds = sum(self.compute([item], each=True) for item in chunk if not self.outcome.stopped)
+                seconds = sum(self.compute([item], 1, each=True) for item in chunk if not self.outcome.stopped)
             else:
-                seconds = self.compute(chunk, each)
+                seconds = self.compute(chunk, size, each)
+            if isinstance(chunk, OneByOne) and not self.outcome.stopped:
+                taker.end(chunk)
             chunker.learn(len(chunk), seconds, 0)
             if self.options.step is not None and self.options.chunk is None and chunker.item_seconds:
                 chunker.fixed = max(1, int(min(self.options.step / chunker.item_seconds, GROWTH * chunker.largest)))
             self.look(count)
 
-    def take_turns(self, chunk: Sequence[Any], each: bool) -> float:
+    def take_turns(self, chunk: Sequence[Any] | OneByOne, size: int, each: bool) -> float:
         """Compute each item and hand its value on before the next; return the seconds the calls took."""
         first, seconds, clock = self.place, [], time.perf_counter
-        call = plain(self.function_for(len(chunk)))
+        call = plain(self.function_for(size))
         if self.options.temporaries:
             call = naming(call, self.outcome.names)
         meter = Meter()
@@ -162,13 +238,13 @@ class PlainLoop:
             done.values.append(None)
         return done
 
-    def compute(self, chunk: Sequence[Any], each: bool) -> float:
+    def compute(self, chunk: Sequence[Any] | OneByOne, size: int, each: bool) -> float:
         """Compute one chunk and hand its values on; return the seconds its calls took."""
         options, done = self.options, Computed()
         meter = Meter()
         with self.listening(done):
             compute(
-                self.function_for(len(chunk)),
+                self.function_for(size),
                 chunk,
                 done,
                 each=each,
@@ -176,6 +252,9 @@ class PlainLoop:
                 temporaries=options.temporaries,
             )
         start, end, cpu, native, waited = meter.read()
+        if isinstance(chunk, OneByOne):  # to take items is not what workers do
+            start = min(end, start + chunk.seconds)
+            cpu = min(cpu, end - start)
         moments = (start - self.began, end - self.began)
         self.messages.append(
             Message(
@@ -202,7 +281,7 @@ class PlainLoop:
                 self.printed.extend((self.place + offset, stream, text) for offset, stream, text in done.output)
                 self.outcome.output = tuple(self.printed)
 
-    def hand_on(self, chunk: Sequence[Any], done: Computed) -> None:
+    def hand_on(self, chunk: Sequence[Any] | OneByOne, done: Computed) -> None:
         """Hand the values on, with failures in their places."""
         first = self.place
         for offset, error in done.errors:
