@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 from concompare.fetching import CannotFetch, Loan, fetch
-from concompare.parcels import Parcel, given_back, pack_error, reader_of, unpack
+from concompare.parcels import Parcel, given_back, pack_error, plain, reader_of, unpack
 from concompare.references import Sources
 from concompare.workplace import PLACE
 
@@ -89,7 +89,7 @@ class Apart:
     def piece(self, place: tuple[str, int, int]) -> Any:
         """Return a piece of the notebook's memory."""
         self.loan += fetch([place], self.loan)
-        return self.loan[-1]
+        return plain(self.loan[-1])
 
     def let_go(self) -> None:
         """Keep the memory of the item before for the next one, if nothing refers to it."""

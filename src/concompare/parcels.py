@@ -144,9 +144,10 @@ def unpack(parcel: Parcel, lent: list[Any] | None = None) -> Any:
     Raises:
         CannotFetch: The notebook's memory cannot be read.
     """
-    buffers = pieces_of(parcel.places, lent)
+    pieces = pieces_of(parcel.places, lent)
     if lent is not None:
-        lent.extend(buffers)
+        lent.extend(pieces)
+    buffers = [plain(piece) for piece in pieces]
     if parcel.data is not None:
         return pickle.loads(parcel.data, buffers=buffers)
     return pickle.loads(buffers[0], buffers=buffers[1:])
@@ -173,6 +174,11 @@ def lend(path: str, offset: int, length: int) -> Any:
     import ctypes
 
     return (ctypes.c_char * length).from_buffer(segment(path), offset)
+
+
+def plain(piece: Any) -> memoryview:
+    """Return a piece of memory as values get to see it: as bytes, where ctypes says characters, which few can read."""
+    return memoryview(piece).cast("B")
 
 
 def given_back(lent: list[Any]) -> bool:

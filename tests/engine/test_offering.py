@@ -391,7 +391,7 @@ def test_a_pass_that_is_given_up_holds_no_buffer(way: str, ends: str) -> None:
 
     items = [Growing(400_000) for _ in range(8)]
     items[0].bytes[0] = ends == "error"
-    held = None
+    held: Any = None
     with engine.lease(backends.find("processes"), 2, fresh=True) as pool:
         try:
             held = engine.run_pass(work, items, pool, engine.PassOptions(cap=1.0 if ends == "error" else 0.05))

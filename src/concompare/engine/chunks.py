@@ -49,7 +49,7 @@ class Chunk:
     Attributes:
         first: Position of the first of them.
         guessed: Whether only an earlier pass tells how long they may take.
-        offered: How far the notebook was when it offered its own memory for them, or 0; `lent` is what it keeps for it.
+        offered: How far the notebook was when it offered its own memory for them, or 0.
         apart: Whether each item is a pickle of its own.
     """
 
@@ -66,7 +66,6 @@ class Chunk:
     guessed: bool = False
     offered: int = 0
     apart: bool = False
-    lent: list[memoryview] = field(default_factory=list)
 
 
 @dataclass

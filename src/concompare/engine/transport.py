@@ -126,6 +126,7 @@ class Transport:
         self.turn = uuid.uuid4().hex
         self.always = False
         self.slots: dict[int, list[Slot]] = {}
+        self.offered: dict[int, list[memoryview]] = {}
         self.path: str | None = None
         if pool.folder is not None:
             if pool.arena is None:
@@ -194,7 +195,7 @@ class Transport:
         offered = offer(data, buffers) if how_far and (chunk.apart or not buffers) else None
         if offered is None:
             return self.lay(chunk, data, buffers)
-        parcel, chunk.lent = offered
+        parcel, self.offered[chunk.first] = offered
         chunk.offered = how_far
         return parcel
 
@@ -258,8 +259,8 @@ class Transport:
         return values, names
 
     def forget(self, chunk: Chunk) -> None:
-        """Take a chunk's slots back, and let go of what was lent for it."""
-        chunk.lent.clear()
+        """Take a chunk's slots back, and let go of what was offered for it."""
+        self.offered.pop(chunk.first, None)
         arena: Arena | None = self.pool.arena
         if arena is None:
             return
@@ -275,7 +276,11 @@ class Transport:
         return len(parcel.data or b"") + sum(place[2] for place in parcel.places)
 
     def close(self) -> None:
-        """Leave the slots of unfinished chunks alone for good: a worker may still use them."""
+        """Leave the slots of unfinished chunks alone for good: a worker may still use them.
+
+        What was offered for them is let go: a buffer that is held cannot be resized by the user.
+        """
+        self.offered.clear()
         if self.pool.arena is not None:
             for slots in self.slots.values():
                 for slot in slots:
