@@ -168,11 +168,12 @@ import concompare
 if __name__ == "__main__":
     print(sum(concompare.map(abs, range(100), backend="processes", workers=2)))
     print(sum(concompare.map(abs, range(100), backend="{name}", workers=2)))
+    print(sum(concompare.map(abs, range(100), backend="{name}", workers=1)))
 """
     ended = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL
     )
-    assert (ended.stdout, ended.stderr, ended.returncode) == ("4950\n4950\n", "", 0)
+    assert (ended.stdout, ended.stderr, ended.returncode) == ("4950\n" * 3, "", 0)
 
 
 def test_a_dead_worker_is_noticed_though_a_child_of_its_own_holds_its_line_open(tmp_path: Path) -> None:

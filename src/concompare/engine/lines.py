@@ -259,6 +259,27 @@ AT_EXIT: set[str] = set()
 """The kinds of pools whose lines are closed before their executors wait for the calls that serve them."""
 
 
+def close_first(kind: str, closing: Callable[[], None]) -> bool:
+    """Let something be called at the interpreter's end before executors wait for their calls; False: it cannot be.
+
+    What was registered last is called first. Most kinds of executors register once, before the first one's workers
+    start; loky does it for every executor.
+    """
+    register = getattr(threading, "_register_atexit", None)
+    if register is None:
+        return False
+    registered = getattr(threading, "_threading_atexits", None)
+    last = getattr(registered[-1], "func", None) if registered else None
+    if last is closing or (registered is None and kind in AT_EXIT):
+        return True
+    try:
+        register(closing)
+    except RuntimeError:  # the interpreter is ending
+        return False
+    AT_EXIT.add(kind)
+    return True
+
+
 def open_lines(
     executor: Executor, folder: Path, workers: int, kind: str, closing: Callable[[], None], check: Callable[[], None]
 ) -> Lines | None:
@@ -272,15 +293,8 @@ def open_lines(
         closing: Closes the lines of all pools; called at the interpreter's end before executors wait for their calls.
         check: Raises if the user has interrupted.
     """
-    register = getattr(threading, "_register_atexit", None)
-    if not possible() or register is None:
+    if not possible() or not close_first(kind, closing):
         return None
-    if kind not in AT_EXIT:
-        try:
-            register(closing)
-        except RuntimeError:  # the interpreter is ending
-            return None
-        AT_EXIT.add(kind)
     lines = Lines(folder, workers)
     try:
         lines.open(executor, check)
