@@ -9,6 +9,7 @@ imported.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import mmap
 import os
@@ -67,10 +68,39 @@ def system_call() -> Any:
     return call
 
 
-BLOCKS: list[Any] = []
-"""Blocks that nobody uses now."""
+class Stock:
+    """Blocks that nobody uses now, by their bytes."""
 
-LOCK = threading.Lock()
+    def __init__(self) -> None:
+        self.blocks: dict[int, list[Any]] = {}
+        self.total = 0
+        self.lock = threading.Lock()
+
+    def keep(self, block: Any) -> None:
+        """Keep a block for later, in the place of others where there are too many: items may have another size now."""
+        size = len(block)
+        if size > KEPT:
+            return
+        with self.lock:
+            self.blocks.setdefault(size, []).append(block)
+            self.total += size
+            while self.total > KEPT:
+                other = next((other for other in self.blocks if other != size and self.blocks[other]), size)
+                self.blocks[other].pop()
+                self.total -= other
+
+    def take(self, capacity: int) -> Any:
+        """Return a block of at least so many bytes and not many more, or None where there is none."""
+        with self.lock:
+            for size in (capacity, 2 * capacity, 4 * capacity):
+                if self.blocks.get(size):
+                    self.total -= size
+                    return self.blocks[size].pop()
+        return None
+
+
+STOCK = Stock()
+"""What this worker keeps."""
 
 
 class Loan(list[Any]):
@@ -82,10 +112,8 @@ class Loan(list[Any]):
 
     def recycle(self) -> None:
         """Keep the blocks for later messages: nothing refers to the pieces any more."""
-        with LOCK:
-            for block in self.blocks:
-                if sum(map(len, BLOCKS)) + len(block) <= KEPT:
-                    BLOCKS.append(block)
+        for block in self.blocks:
+            STOCK.keep(block)
         self.blocks.clear()
 
 
@@ -117,13 +145,13 @@ def fetch(places: Sequence[Place], loan: Loan | None = None) -> list[Any]:
 def block_of(size: int) -> Any:
     """Return at least so many bytes of private memory, used before where there are some."""
     capacity = max(SMALLEST_BLOCK, 1 << (size - 1).bit_length())
-    with LOCK:
-        for at, block in enumerate(BLOCKS):
-            if capacity <= len(block) <= 4 * capacity:
-                return BLOCKS.pop(at)
+    block = STOCK.take(capacity)
+    if block is not None:
+        return block
     block = mmap.mmap(-1, capacity, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     if capacity >= HUGE and hasattr(mmap, "MADV_HUGEPAGE"):
-        block.madvise(mmap.MADV_HUGEPAGE)
+        with contextlib.suppress(OSError):  # a system without large pages
+            block.madvise(mmap.MADV_HUGEPAGE)
     return block
 
 

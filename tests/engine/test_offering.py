@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import gc
+import mmap
 import os
 import pickle
 import sys
@@ -65,9 +66,14 @@ def test_what_cannot_be_read_is_said() -> None:
     assert caught.value.errno == errno.EFAULT
 
 
+@pytest.fixture
+def stock(monkeypatch: pytest.MonkeyPatch) -> fetching.Stock:
+    monkeypatch.setattr(fetching, "STOCK", fetching.Stock())
+    return fetching.STOCK
+
+
 @LINUX
-def test_memory_is_used_again_when_nothing_refers_to_it() -> None:
-    fetching.BLOCKS.clear()
+def test_memory_is_used_again_when_nothing_refers_to_it(stock: fetching.Stock) -> None:
     loan = Loan()
     loan += fetch(places_of(b"a" * 1000), loan)
     (block,) = loan.blocks
@@ -77,29 +83,47 @@ def test_memory_is_used_again_when_nothing_refers_to_it() -> None:
     loan += fetch(places_of(b"b" * 1000), loan)
     kept = np.frombuffer(loan[0], np.uint8)[10:20]
     assert not take_back(loan)
-    assert fetching.BLOCKS == []
+    assert stock.total == 0
     assert kept.tolist() == [98] * 10
 
 
 @LINUX
-def test_no_more_memory_is_kept_than_was_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetching, "KEPT", 3 * 2**14)
-    fetching.BLOCKS.clear()
+def test_no_more_memory_is_kept_than_was_said(monkeypatch: pytest.MonkeyPatch, stock: fetching.Stock) -> None:
+    size = fetching.SMALLEST_BLOCK
+    monkeypatch.setattr(fetching, "KEPT", 4 * size)
     loan = Loan()
     for _ in range(5):
         loan += fetch(places_of(b"c" * 100), loan)
     assert take_back(loan)
-    assert len(fetching.BLOCKS) == 3
-    fetching.BLOCKS.clear()
+    assert (len(stock.blocks[size]), stock.total) == (4, 4 * size)
+    larger = block_of(2 * size)
+    stock.keep(larger)
+    assert (len(stock.blocks[size]), stock.total) == (2, 4 * size), "items have become larger"
+    assert block_of(2 * size) is larger
+    assert block_of(2 * size) is not larger
+    stock.keep(block_of(8 * size))
+    assert stock.total == 2 * size
+    assert len(block_of(size)) == size
 
 
 @LINUX
-def test_items_apart_are_loaded_one_by_one_into_the_same_memory() -> None:
+def test_a_system_without_large_pages_gives_blocks_too(monkeypatch: pytest.MonkeyPatch, stock: fetching.Stock) -> None:
+    class Without(mmap.mmap):
+        def madvise(self, *arguments: int) -> None:
+            raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr(mmap, "mmap", Without)
+    block = block_of(fetching.HUGE)
+    assert type(block) is Without
+    assert len(block) == fetching.HUGE
+
+
+@LINUX
+def test_items_apart_are_loaded_one_by_one_into_the_same_memory(stock: fetching.Stock) -> None:
     buffers: list[pickle.PickleBuffer] = []
     given = arrays(4)
     data = pack(given, buffers, apart=True)
     parcel = Parcel(data, tuple(place for buffer in buffers for place in places_of(buffer.raw())))
-    fetching.BLOCKS.clear()
     items = Apart(parcel, 4, 0)
     addresses = set()
     for array in given:
