@@ -10,15 +10,16 @@ import pickle
 import sys
 import weakref
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from concompare import backends, engine, fetching, workplace
-from concompare.engine import offering
+from concompare.engine import folders, offering
 from concompare.engine.passes import PassRun
-from concompare.errors import CannotShip
+from concompare.errors import BackendUnavailable, CannotShip
 from concompare.fetching import CannotFetch, Loan, block_of, fetch, memory_of, system_call
 from concompare.loading import Apart, take_back
 from concompare.parcels import Parcel, pack
@@ -479,3 +480,49 @@ def test_without_the_system_call_nothing_is_offered(monkeypatch: pytest.MonkeyPa
     with engine.lease(backends.find("processes"), 2, fresh=True) as pool:
         assert engine.run_pass(lambda array: float(array[0]), arrays(5), pool).values == [0.0, 1.0, 2.0, 3.0, 4.0]
         assert pool.arena.made > 0
+
+
+# ------------------------------------------------------------------------------------------- no room in shared memory
+
+
+def full(self: Path, data: bytes) -> int:
+    self.touch()
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_large_function_goes_with_messages_where_no_file_has_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    captured = np.arange(100_000.0)
+    with engine.lease(backends.find("processes"), 2, fresh=True) as pool:
+        assert pool.folder is not None
+        monkeypatch.setattr(Path, "write_bytes", full)
+        outcome = engine.run_pass(lambda number: float(captured[number]), range(50), pool)
+        assert list(pool.folder.glob("function-*")) == []
+    assert outcome.values == [float(number) for number in range(50)]
+
+
+def test_a_pool_lies_elsewhere_where_memory_is_full(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    write, memory = Path.write_bytes, tmp_path / "memory"
+    memory.mkdir()
+
+    def written(self: Path, data: bytes) -> int:
+        return write(self, data) if self.parent.parent != memory else full(self, data)
+
+    monkeypatch.setattr(folders, "MEMORY", str(memory))
+    monkeypatch.setattr(Path, "write_bytes", written)
+    with engine.lease(backends.find("processes"), 2, fresh=True) as pool:
+        assert pool.folder is not None
+        assert pool.folder.parent != memory
+        assert list(memory.iterdir()) == []
+        assert engine.run_pass(lambda array: float(array[0]), arrays(5), pool).values == [0.0, 1.0, 2.0, 3.0, 4.0]
+
+
+def test_workers_that_have_no_room_are_not_available(monkeypatch: pytest.MonkeyPatch) -> None:
+    def opening(self: Any, *_: Any) -> Any:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    backend = backends.find("processes")
+    monkeypatch.setattr(type(backend), "open", opening)
+    said = "processes: the workers cannot be started: .*No space left on device"
+    with pytest.raises(BackendUnavailable, match=said) as caught:
+        engine.lease(backend, 2, fresh=True)
+    assert ("make room there, or use -b threads" in str(caught.value)) == Path("/dev/shm").exists()

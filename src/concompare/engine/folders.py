@@ -13,6 +13,9 @@ from typing import Any
 
 from concompare.workplace import BOARD
 
+MEMORY = "/dev/shm"
+"""Where Linux has files that lie in memory."""
+
 SETTLED = 2.0
 """Seconds after its last change from which a folder that nobody holds is a dead kernel's."""
 
@@ -28,21 +31,35 @@ SHELL, KEEP = "/bin/sh", 'read -r nothing; rm -rf -- "$0" 2>/dev/null'
 
 def make_folder(workers: int) -> Path:
     """Make the folder that a pool's processes share: in memory where the system has such a place."""
-    base = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    base = MEMORY if os.access(MEMORY, os.W_OK) else None
     sweep(Path(base or tempfile.gettempdir()))
-    prefix = f"concompare-{os.getpid()}-"
+    board = bytes(BOARD.size * max(workers * 2, 8))
     try:
-        folder = Path(tempfile.mkdtemp(prefix=prefix, dir=base))
-    except OSError:
-        folder = Path(tempfile.mkdtemp(prefix=prefix))
+        folder = folder_with(board, base)
+    except OSError:  # it is full
+        folder = folder_with(board, None)
     keep(folder)
-    Path(folder, "board").write_bytes(bytes(BOARD.size * max(workers * 2, 8)))
     alive = open(Path(folder, "alive"), "w+b")  # noqa: SIM115 - held as long as the pool
     with contextlib.suppress(ImportError, OSError):
         import fcntl
 
         fcntl.lockf(alive, fcntl.LOCK_EX | fcntl.LOCK_NB)
     ALIVE[folder] = alive
+    return folder
+
+
+def folder_with(board: bytes, base: str | None) -> Path:
+    """Make a folder with a board in it, or nothing at all.
+
+    Raises:
+        OSError: There is no room for them.
+    """
+    folder = Path(tempfile.mkdtemp(prefix=f"concompare-{os.getpid()}-", dir=base))
+    try:
+        Path(folder, "board").write_bytes(board)
+    except OSError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     return folder
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import errno
 import os
 import shutil
 import sys
@@ -18,7 +19,7 @@ from typing import Any
 
 from concompare.backends.base import Backend, Start
 from concompare.backends.processes import starting
-from concompare.engine.folders import ALIVE, KEEPERS, make_folder, release_alive
+from concompare.engine.folders import ALIVE, KEEPERS, MEMORY, make_folder, release_alive
 from concompare.engine.interrupt import guarded
 from concompare.engine.lines import Lines, open_lines
 from concompare.engine.native import limits, refuse_limit, variables_for
@@ -125,6 +126,9 @@ class Pool:
                 self.executor = self.backend.open(self.workers, self.start())
             if self.backend.isolation != "none" and not self.backend.ephemeral:
                 self.rendezvous()
+        except OSError as error:
+            self.kill()
+            raise BackendUnavailable(f"{self.backend.name}: {not_started(error)}") from error
         except BaseException:
             self.kill()
             raise
@@ -287,6 +291,14 @@ class Pool:
             warm(self)
         else:
             self.close()
+
+
+def not_started(error: OSError) -> str:
+    """Return why the system starts no workers, and what to do where that is known."""
+    text = f"the workers cannot be started: {error}"
+    if error.errno not in (errno.ENOSPC, errno.EROFS) or not Path(MEMORY).exists():
+        return text
+    return f"{text}. Python's locks between processes lie in {MEMORY}: make room there, or use -b threads."
 
 
 def answers_of(calls: list[Future[Any]], check: Any) -> list[tuple[int, int, float, int]]:

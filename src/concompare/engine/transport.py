@@ -113,6 +113,16 @@ def reserve(path: Path, size: int) -> bool:
     return True
 
 
+def laid_down(blob: bytes, path: Path) -> str | None:
+    """Write a function's bytes into a file; None where there is no room for them, and they go with messages."""
+    try:
+        path.write_bytes(blob)
+    except OSError:
+        path.unlink(missing_ok=True)
+        return None
+    return str(path)
+
+
 class Transport:
     """What one pass needs to talk to its pool's worker processes."""
 
@@ -132,9 +142,7 @@ class Transport:
             if pool.arena is None:
                 pool.arena = Arena(pool.folder)
             if len(self.shipment.blob) > LARGE_BLOB:
-                path = pool.folder / f"function-{self.shipment.key}"
-                path.write_bytes(self.shipment.blob)
-                self.path = str(path)
+                self.path = laid_down(self.shipment.blob, pool.folder / f"function-{self.shipment.key}")
 
     def limit(self, chunk: Chunk) -> float | None:
         """Return the seconds after which a worker gives back what it has not begun; None where a message is short."""
