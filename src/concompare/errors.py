@@ -82,6 +82,11 @@ class WorkerDied(ConcompareError):
 class RemoteError(ConcompareError):
     """Raised in the place of an item's exception that cannot be rebuilt here; bears its name and text."""
 
+    @property
+    def _render_traceback_(self) -> list[str]:  # type: ignore[override]
+        """Not be there: it is shown as the item's own exception would be, with the user's lines."""
+        raise AttributeError("_render_traceback_")
+
 
 class ItemTimeout(ConcompareError, TimeoutError):
     """Raised (or kept as a Failure) when an item took longer than its time limit."""

@@ -218,10 +218,11 @@ def put(data: bytes, buffers: list[pickle.PickleBuffer], room: tuple[str, int, i
 
 def pack_error(error: BaseException, depth: int = 0) -> dict[str, Any]:
     """Return an exception as plain data: itself where it can cross, its class and arguments, its name and text."""
+    notes = getattr(error, "__notes__", ())
     packed: dict[str, Any] = {
         "type": type(error).__qualname__,
         "text": text_of(error),
-        "notes": [str(note) for note in getattr(error, "__notes__", ())],
+        "notes": [text_of(note) for note in notes] if isinstance(notes, list) else [],
         "frames": [
             (code.co_filename, entry.tb_lineno, code.co_name, code.co_firstlineno)
             for entry in frames_of_user(error)
@@ -229,14 +230,13 @@ def pack_error(error: BaseException, depth: int = 0) -> dict[str, Any]:
         ][-50:],
         "suppress": error.__suppress_context__,
     }
-    with contextlib.suppress(Exception):
+    with contextlib.suppress(BaseException):  # its own `__reduce__` may raise anything
         data = pack(error)
         if type(pickle.loads(data)) is type(error):
             packed["pickle"] = data
     if "pickle" not in packed:
-        with contextlib.suppress(Exception):
-            state = {name: value for name, value in vars(error).items() if name != "__notes__"}
-            packed["parts"] = pack((type(error), error.args, state))
+        with contextlib.suppress(BaseException):
+            packed["parts"] = pack(parts_of_error(error))
     if depth < 10:
         if error.__cause__ is not None:
             packed["cause"] = pack_error(error.__cause__, depth + 1)
@@ -247,11 +247,31 @@ def pack_error(error: BaseException, depth: int = 0) -> dict[str, Any]:
     return packed
 
 
-def text_of(error: BaseException) -> str:
-    """Return an exception's text, whatever its own `__str__` does."""
+def parts_of_error(error: BaseException) -> tuple[type, tuple[Any, ...], dict[str, Any]]:
+    """Return an exception's class, arguments and attributes, without those that cannot be sent."""
+    arguments = tuple(part if can_pack(part) else repr(part) for part in ARGUMENTS.__get__(error))
+    state = {name: value for name, value in vars(error).items() if name != "__notes__" and can_pack(value)}
+    return type(error), arguments, state
+
+
+ARGUMENTS: Any = BaseException.__dict__["args"]
+"""The exception's own arguments, whatever its class makes of `args`."""
+
+
+def can_pack(value: Any) -> bool:
+    """Return whether a value can be sent and arrives."""
+    try:
+        pickle.loads(pack(value))
+    except BaseException:
+        return False
+    return True
+
+
+def text_of(error: object) -> str:
+    """Return the text of an exception or one of its notes, whatever its own `__str__` does."""
     try:
         return str(error)
-    except Exception:
+    except BaseException:
         return "(its text could not be made)"
 
 
@@ -294,7 +314,7 @@ def way_to_unpicklable(value: Any, name: str, depth: int = 0) -> str:
         for label, part in parts_of(value):
             try:
                 pack(part)
-            except Exception:
+            except BaseException:
                 return f"{name} → {way_to_unpicklable(part, label, depth + 1)}"
     kind = type(value)
     module = "" if kind.__module__ in ("builtins", "__main__") else f"{kind.__module__}."

@@ -7,7 +7,7 @@ import functools
 import pickle
 from typing import TYPE_CHECKING, Any
 
-from concompare.parcels import Parcel, pack, put, way_to_unpicklable
+from concompare.parcels import Parcel, pack, put, text_of, way_to_unpicklable
 from concompare.references import Reference, Sources, only_atoms, referring
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def pack_values(
     beside = buffers if room is not None else None
     try:
         data = pack_result(done.values, done.values, beside, sources)
-    except Exception:
+    except BaseException:  # its own `__reduce__` may raise anything
         refuse_values(done)
         buffers.clear()
         data = pack_result(done.values, done.values, beside, sources)
@@ -87,9 +87,10 @@ def refuse_values(done: Computed) -> None:
     for offset, value in enumerate(done.values):
         try:
             pack(value)
-        except Exception as error:
+        except BaseException as error:
             done.values[offset] = None
-            refusal = TypeError(f"the result cannot be sent back: {way_to_unpicklable(value, 'result')}: {error}")
+            way = way_to_unpicklable(value, "result")
+            refusal = TypeError(f"the result cannot be sent back: {way}: {text_of(error)}")
             refusal.concompare = "result"  # type: ignore[attr-defined]
             done.errors.append((offset, refusal))
     done.errors.sort(key=lambda entry: entry[0])
@@ -99,9 +100,9 @@ def pack_names(names: dict[str, Any], sources: Sources | None = None) -> Parcel:
     """Pack the names that can be sent, leaving out the others."""
     try:
         return Parcel(pack_result(names, names.values(), None, sources))
-    except Exception:
+    except BaseException:
         kept = {}
         for name, value in names.items():
-            with contextlib.suppress(Exception):
+            with contextlib.suppress(BaseException):
                 kept[name] = pickle.loads(pack(value))
         return Parcel(pack(kept))

@@ -128,7 +128,7 @@ class Collect:
             if raised is not error:
                 raise
         finally:
-            error.__traceback__ = trace
+            error.with_traceback(trace)
             self.clean()
 
     def last_statement(self) -> list[ast.stmt]:

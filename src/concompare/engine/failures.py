@@ -11,6 +11,7 @@ from typing import Any
 
 from concompare.errors import CannotShip, RemoteError, WorkerDied
 from concompare.formats import one_line, size
+from concompare.parcels import ARGUMENTS
 
 SHORT = reprlib.Repr()
 SHORT.maxstring = SHORT.maxother = 60
@@ -20,7 +21,7 @@ def short_repr(item: Any) -> str:
     """Return an item's repr on one line, at most some sixty characters, whatever its `__repr__` does."""
     try:
         text = SHORT.repr(item)
-    except Exception:
+    except (Exception, SystemExit, GeneratorExit):
         text = f"<{type(item).__name__}>"
     return one_line(text, 78)
 
@@ -29,16 +30,15 @@ def rebuild(packed: dict[str, Any]) -> BaseException:
     """Return the exception that `pack_error` took apart, with a traceback through the user's frames."""
     error = instance_of(packed)
     for note in packed["notes"]:
-        if note not in getattr(error, "__notes__", ()):
-            error.add_note(note)
+        add_note(error, note)
     if "cause" in packed:
-        error.__cause__ = rebuild(packed["cause"])
+        put(error, "__cause__", rebuild(packed["cause"]))
     if "context" in packed:
-        error.__context__ = rebuild(packed["context"])
-    error.__suppress_context__ = packed["suppress"]
+        put(error, "__context__", rebuild(packed["context"]))
+    put(error, "__suppress_context__", packed["suppress"])
     if isinstance(error, BaseExceptionGroup) and len(packed.get("members", ())) == len(error.exceptions):
         for member, inner in zip(error.exceptions, packed["members"], strict=True):
-            member.__traceback__ = traceback_through(inner["frames"])
+            member.with_traceback(traceback_through(inner["frames"]))
     return error.with_traceback(traceback_through(packed["frames"]))
 
 
@@ -50,8 +50,9 @@ def instance_of(packed: dict[str, Any]) -> BaseException:
             return error
     with contextlib.suppress(Exception):
         kind, arguments, state = pickle.loads(packed["parts"])
-        error = kind.__new__(kind, *arguments)
-        error.args = arguments
+        own = next(base for base in kind.__mro__ if base.__module__ == "builtins")
+        error = own.__new__(kind, *arguments)  # what a class makes of its arguments is in `state`
+        ARGUMENTS.__set__(error, arguments)
         error.__dict__.update(state)
         if isinstance(error, BaseException):
             return error
@@ -117,11 +118,20 @@ def user_part(entry: TracebackType | None) -> TracebackType | None:
 
 def with_item(error: BaseException, index: int, item: str) -> BaseException:
     """Note on an exception which item raised it."""
-    note = f"concompare: raised by item {index}: {item}"
-    if note not in getattr(error, "__notes__", ()):
-        with contextlib.suppress(AttributeError, TypeError):
-            error.add_note(note)
+    add_note(error, f"concompare: raised by item {index}: {item}")
     return error
+
+
+def add_note(error: BaseException, note: str) -> None:
+    """Add a note to an exception that does not have it yet, also to one of which attributes cannot be set."""
+    notes = getattr(error, "__notes__", [])
+    if isinstance(notes, list) and note not in notes:
+        put(error, "__notes__", [*notes, note])
+
+
+def put(error: BaseException, name: str, value: object) -> None:
+    """Set an attribute of an exception, whatever its class says to that: frozen data classes are exceptions too."""
+    BaseException.__setattr__(error, name, value)
 
 
 def death(index: int | None, item: str, exitcode: int | None, peak: int | None) -> WorkerDied:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from concompare.formats import clean
+from concompare.parcels import text_of
 from concompare.records import Pass
 
 
@@ -81,7 +82,7 @@ class Failure:
         return False
 
     def __repr__(self) -> str:
-        return clean(f"<Failure: item {self.index} ({self.item}): {type(self.error).__name__}: {self.error}>")
+        return clean(f"<Failure: item {self.index} ({self.item}): {type(self.error).__name__}: {text_of(self.error)}>")
 
 
 @dataclass(slots=True, weakref_slot=True)

@@ -321,7 +321,7 @@ class PassRun:
             values, names = answer.values, answer.names
             errors = dict(answer.errors)
             for error in errors.values():
-                error.__traceback__ = user_part(error.__traceback__)
+                error.with_traceback(user_part(error.__traceback__))
         else:
             values, names = self.transport.open(chunk, answer)
             errors = {offset: rebuild(packed) for offset, packed in answer.errors}

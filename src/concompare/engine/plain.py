@@ -287,7 +287,7 @@ class PlainLoop:
         for offset, error in done.errors:
             if isinstance(error, KeyboardInterrupt):
                 raise error
-            error.__traceback__ = user_part(error.__traceback__)
+            error.with_traceback(user_part(error.__traceback__))
             item = short_repr(chunk[offset])
             place = self.options.place(first + offset)
             failure = Failure(place, item, with_item(error, place, item))
