@@ -114,6 +114,9 @@ def call(an: Analyzer, node: ast.Call) -> Value:
     if not isinstance(func, ast.Attribute):
         an.value(func)
     given = Arguments(an, node)
+    if isinstance(func, ast.Attribute) and func.attr in library.STREAM_METHODS and library.is_stream(an, func.value):
+        an.effect("print", node, "prints")
+        return NOTHING
     for part, value in zip(given.nodes, given.positional, strict=True):
         an.consume(part, value) if is_used_up(an, part) else None
     here = an.functions.get(func.id) if isinstance(func, ast.Name) else func

@@ -39,7 +39,7 @@ def call_builtin(an: Analyzer, name: str, node: ast.Call, given: Arguments) -> V
         an.effect("forbidden", node, f"`{name}()` {known.FORBIDDEN[name]}")
         return NOTHING
     if name == "print":
-        if given.flag("file"):
+        if given.flag("file") and not is_stream(an, given.keywords["file"]):
             an.change(given.named["file"].own, node, "prints into {}")
         an.effect("print", node, "prints")
         return NOTHING
@@ -61,6 +61,15 @@ def call_builtin(an: Analyzer, name: str, node: ast.Call, given: Arguments) -> V
     if name in known.ATOMIC_BUILTINS:
         return NOTHING
     return Value(inside=given.all.all) if name in known.FRESH_BUILTINS else extracted(given.all)
+
+
+def is_stream(an: Analyzer, node: ast.AST) -> bool:
+    """Tell whether an expression is the stream that is `sys.stdout` or `sys.stderr` now: each worker has its own."""
+    return calls.dotted(an, node) in ("sys.stdout", "sys.stderr")
+
+
+STREAM_METHODS = frozenset({"write", "writelines", "flush"})
+"""Methods of these streams that print."""
 
 
 def call_open(an: Analyzer, node: ast.Call, given: Arguments) -> Value:
