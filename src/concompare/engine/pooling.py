@@ -120,10 +120,12 @@ class Pool:
             raise BackendUnavailable(f"{self.backend.name}: {reason}")
         began = time.perf_counter()
         try:
-            if self.near:
-                self.folder = make_folder(self.workers if not self.backend.ephemeral else 4096)
-            with starting():
-                self.executor = self.backend.open(self.workers, self.start())
+            # An interrupt in the middle would leave what has begun to nobody; to join a cluster may take long.
+            with guarded() if self.near else contextlib.nullcontext():
+                if self.near:
+                    self.folder = make_folder(self.workers if not self.backend.ephemeral else 4096)
+                with starting():
+                    self.executor = self.backend.open(self.workers, self.start())
             if self.backend.isolation != "none" and not self.backend.ephemeral:
                 self.rendezvous()
         except OSError as error:
