@@ -430,9 +430,9 @@ def test_a_step_bounds_what_the_plain_loop_takes_between_two_looks_at_the_clock(
     counts = {}
     for step in (None, 0.002):
         with engine.lease(backends.find("serial"), 1) as pool:
-            record = engine.run_pass(spin, [0.003] * 8, pool, PassOptions(cap=60, step=step)).record
+            record = engine.run_pass(spin, [0.0005] * 64, pool, PassOptions(cap=60, step=step)).record
         assert record is not None
-        assert record.items == 8
+        assert record.items == 64
         counts[step] = max(message.count for message in record.messages)
-    assert counts[None] > 1  # 3 ms each where 10 ms are aimed at: three, or two on a slow machine
-    assert counts[0.002] == 1
+    assert counts[None] > counts[0.002]  # half a millisecond each, or more: 10 ms are aimed at otherwise
+    assert 1 <= counts[0.002] <= 4
