@@ -10,7 +10,7 @@ from typing import Any
 from concompare.fetching import CannotFetch, Loan, fetch
 from concompare.parcels import Parcel, given_back, pack_error, plain, reader_of, unpack
 from concompare.references import Sources
-from concompare.workplace import PLACE
+from concompare.workplace import PLACE, end_if_spent
 
 
 def read_items(
@@ -34,8 +34,9 @@ def read_items(
         mark(first)
         items: list[Any] = unpack(parcel, lent) if sources is None else read_into(sources, parcel)
     except BaseException as error:
+        problem = problem_of(error, first)
         mark(-1)
-        return problem_of(error)
+        return problem
     return items
 
 
@@ -57,9 +58,15 @@ def read_into(sources: Sources, parcel: Parcel) -> list[Any]:
     return items
 
 
-def problem_of(error: BaseException) -> tuple[str, Any]:
-    """Return why items cannot be loaded: the notebook's memory cannot be read, or they cannot be rebuilt."""
-    return ("memory", error.errno or 0) if isinstance(error, CannotFetch) else ("items", pack_error(error))
+def problem_of(error: BaseException, item: int) -> tuple[str, Any]:
+    """Return why an item cannot be loaded: the notebook's memory cannot be read, or it cannot be rebuilt.
+
+    A worker that is spent ends here.
+    """
+    if isinstance(error, CannotFetch):
+        return "memory", error.errno or 0
+    end_if_spent(error, item)
+    return "items", pack_error(error)
 
 
 def take_back(lent: Loan) -> bool:
@@ -119,14 +126,15 @@ class Apart:
         """
         if not self.ahead or self.problem is not None:
             raise StopIteration
-        mark(self.ahead[0])
+        item = self.ahead[0]
+        mark(item)
         self.ahead = self.ahead[1:]
         clock, on_cpu = time.perf_counter(), time.thread_time()
         self.let_go()
         try:
             return pickle.Unpickler(self.pickles, buffers=self.pieces).load()  # each numbers its objects anew
         except BaseException as error:  # where the next pickle begins is not known any more
-            self.problem = problem_of(error)
+            self.problem = problem_of(error, item)
             raise
         finally:
             self.seconds += time.perf_counter() - clock

@@ -31,7 +31,7 @@ from concompare.parcels import Parcel, frames_of_user, pack_error
 from concompare.references import Sources, counts
 from concompare.returning import pack_names, pack_values, sendable
 from concompare.streams import LISTENING, Recorder, display, recording
-from concompare.workplace import PLACE, STOPPED, StopItem, stoppable
+from concompare.workplace import PLACE, STOPPED, StopItem, end_if_spent, stoppable, take_into_use
 
 FUNCTIONS_KEPT = 4
 """Functions that a worker remembers; the least recently used goes first."""
@@ -321,6 +321,7 @@ def load(request: Request) -> tuple[str, Any] | Known:
         known.take(request.turn)
     except BaseException as error:
         del FUNCTIONS[request.key]
+        end_if_spent(error, request.first)
         return ("function", pack_error(error))
     return known
 
@@ -355,7 +356,16 @@ class Displayed:
 
 
 def run(request: Request) -> Answer:
-    """Compute one chunk that arrived as bytes; never raises."""
+    """Compute one chunk that arrived as bytes; raises only what nobody could foresee."""
+    try:
+        return answer_to(request)
+    except (MemoryError, OSError) as error:
+        end_if_spent(error, request.first)
+        raise
+
+
+def answer_to(request: Request) -> Answer:
+    """Take in a chunk, compute it, and pack what it gave."""
     received = time.perf_counter()
     ident = (os.getpid(), threading.get_native_id())
     known = load(request) if request.turn not in STOPPED else ("items", None)
@@ -372,6 +382,7 @@ def run(request: Request) -> Answer:
     states = watch.states() if watch is not None and request.seed is None else {}
     function = known.function if request.seed is None else seeded(known.function, request)
     record_displays()
+    take_into_use()
     meter = Meter()
     with recording(done), stoppable(request.turn):
         compute(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import builtins
 import contextlib
+import errno
 import mmap
 import os
 import signal
@@ -44,13 +45,14 @@ BOARD = struct.Struct("<qqdq")
 
 
 class Place:
-    """This worker's place on its pool's board."""
+    """This worker's place on its pool's board; `used` is true once the user's code has run in this process."""
 
     def __init__(self, folder: str, slot: int) -> None:
         with open(Path(folder, "board"), "r+b") as file:
             self.map = mmap.mmap(file.fileno(), 0)
         self.offset = slot * BOARD.size
         self.folder = folder
+        self.used = False
         self.mark(-1)
 
     def mark(self, item: int) -> None:
@@ -96,6 +98,31 @@ def begin(folder: str, parent: int, environment: dict[str, str], variables: dict
     except FileNotFoundError:  # the pool was closed while this worker started
         os._exit(1)
     threading.Thread(target=watch, args=(folder, parent), name="concompare-watch", daemon=True).start()
+
+
+SPENT = 75
+"""Exit code of a worker that has ended for want of memory or open files; "try again" among Unix's codes."""
+
+
+def take_into_use() -> None:
+    """Note that from now on the user's code has run in this worker."""
+    for place in PLACE:
+        place.used = True
+
+
+def end_if_spent(error: BaseException, item: int) -> None:
+    """End this worker if it gets no more memory or open files between the user's calls: a new one gets them.
+
+    The user's code may have used them up, or have limited them. What this worker has not answered runs again.
+
+    Args:
+        error: What went wrong.
+        item: The item that it went wrong with, for the board.
+    """
+    scarce = isinstance(error, OSError) and error.errno in (errno.ENOMEM, errno.EMFILE, errno.ENFILE)
+    if (scarce or isinstance(error, MemoryError)) and PLACE and PLACE[0].used:
+        PLACE[0].mark(item)
+        os._exit(SPENT)
 
 
 def claim(folder: str) -> int:

@@ -1,0 +1,62 @@
+"""Workers that the user's code leaves without memory or open files for messages: they end, and others take over."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from concompare import backends, engine
+from concompare.errors import WorkerDied
+from concompare.testing import define
+
+resource = pytest.importorskip("resource")
+np = pytest.importorskip("numpy")
+
+FILES = """
+import resource
+def f(a):
+    if a[0] == 3:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))
+    return a + 1
+"""
+"""The worker has as many files open as it may: the memory that its results lie in cannot be opened."""
+
+MEMORY = """
+import resource
+def f(a):
+    if a[0] == 3:
+        with open("/proc/self/statm") as file:
+            taken = int(file.read().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (taken, resource.RLIM_INFINITY))
+    return float(a[0])
+"""
+"""The worker takes all the memory that it may: no larger item can be loaded."""
+
+ITEMS = 12
+
+
+def arrays(size: int = 250_000) -> list[Any]:
+    return [np.full(size, float(number)) for number in range(ITEMS)]
+
+
+@pytest.mark.parametrize("listed", [True, False])
+@pytest.mark.parametrize("name", ["processes", "loky"])
+def test_a_worker_without_files_for_what_it_computes_costs_at_most_the_item_that_took_them(
+    name: str, listed: bool, no_leaks: None
+) -> None:
+    items = arrays() if listed else iter(arrays())
+    with engine.lease(backends.find(name), 2) as pool:
+        outcome = engine.run_pass(define(FILES), items, pool, engine.PassOptions(on_error="keep", chunk=1))
+    # Its own result gets through where the worker has opened the place for it before.
+    assert [failure.index for failure in outcome.failures] in ([], [3])
+    assert all(isinstance(failure.error, WorkerDied) for failure in outcome.failures)
+    assert [value[0] for index, value in enumerate(outcome.values) if index != 3] == [1, 2, 3, *range(5, ITEMS + 1)]
+
+
+def test_the_next_pass_has_workers_that_can_load_its_items(no_leaks: None) -> None:
+    backend, limiting, plain = backends.find("processes"), define(MEMORY), define("def f(a): return float(a[0])")
+    for function, size in ((limiting, 250_000), (plain, 2_500_000), (plain, 2_500_000)):
+        with engine.lease(backend, 2) as pool:
+            outcome = engine.run_pass(function, arrays(size), pool, engine.PassOptions(chunk=1))
+        assert outcome.values == list(range(ITEMS))
