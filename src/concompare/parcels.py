@@ -10,10 +10,11 @@ import contextlib
 import functools
 import io
 import mmap
+import operator
 import pickle
 import sys
 from collections.abc import Callable, Iterator
-from types import FunctionType, MethodType
+from types import FunctionType, MemberDescriptorType, MethodType
 from typing import Any, NamedTuple
 
 from concompare.fetching import Loan, fetch, is_memory
@@ -109,7 +110,11 @@ CACHED = type(functools.lru_cache(len))
 
 @functools.cache
 def by_value(pickler: type[Any]) -> type[Any]:
-    """Return a pickler that sends cached functions of the notebook too: with their settings, without what they hold."""
+    """Return a pickler that sends more by value than cloudpickle does, and more exactly.
+
+    Cached functions of the notebook go with their settings, without what they hold; classes with `__slots__` keep them;
+    views of memory stay views.
+    """
 
     class ByValue(pickler):  # type: ignore[misc]
         def reducer_override(self, thing: Any) -> Any:
@@ -117,9 +122,32 @@ def by_value(pickler: type[Any]) -> type[Any]:
                 settings = thing.cache_parameters()
                 made = (thing.__wrapped__, settings["maxsize"], settings["typed"], functools._CacheInfo)
                 return CACHED, made
-            return super().reducer_override(thing)
+            if type(thing) is memoryview:
+                return parts_of_view(thing)
+            reduced = super().reducer_override(thing)
+            return with_slots(thing, reduced) if isinstance(thing, type) and "__slots__" in vars(thing) else reduced
 
     return ByValue
+
+
+def parts_of_view(view: memoryview) -> tuple[Any, ...]:
+    """Return what makes a view of a copy of the same memory, which cloudpickle would send as bytes."""
+    data = view.tobytes() if view.readonly else bytearray(view.tobytes())
+    if (view.format, view.ndim) == ("B", 1):
+        return memoryview, (data,)
+    return operator.methodcaller("cast", view.format, list(view.shape or ())), (memoryview(data),)
+
+
+def with_slots(kind: type, reduced: Any) -> Any:
+    """Let a class be made with its `__slots__`: cloudpickle sets them too late, and instances get a `__dict__`."""
+    if not isinstance(reduced, tuple) or getattr(reduced[0], "__name__", "") != "_make_skeleton_class":
+        return reduced
+    make, arguments, (state, *others), *rest = reduced
+    metaclass, name, bases, options, *tracked = arguments
+    options = {**options, "__slots__": vars(kind)["__slots__"]}
+    members = {name for name, part in state.items() if isinstance(part, MemberDescriptorType)}
+    kept = {name: part for name, part in state.items() if name not in members | {"__slots__", "__slotnames__"}}
+    return make, (metaclass, name, bases, options, *tracked), (kept, *others), *rest
 
 
 def segment(path: str) -> mmap.mmap:
@@ -336,6 +364,9 @@ def parts_of(value: Any) -> Iterator[tuple[str, Any]]:
     else:
         if hasattr(value, "func"):
             yield ".func", value.func
+        if isinstance(value, functools.partial):
+            yield from ((f"argument {position}", part) for position, part in enumerate(value.args))
+            yield from ((f"argument {key}", part) for key, part in value.keywords.items())
         with contextlib.suppress(TypeError):
             yield from ((f".{key}", part) for key, part in vars(value).items())
 

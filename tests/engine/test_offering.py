@@ -285,7 +285,7 @@ def test_an_item_that_cannot_be_rebuilt_is_said(way: str) -> None:
     items = [*arrays(2), Stubborn(np.zeros(LARGE))]
     with (
         engine.lease(backends.find("processes"), 2) as pool,
-        pytest.raises(CannotShip, match="the items cannot be loaded in a worker: LookupError: never"),
+        pytest.raises(CannotShip, match=r"item 2 \(Stubborn\) cannot be loaded in a worker: LookupError: never"),
     ):
         engine.run_pass(lambda item: 1, items, pool)
 

@@ -51,6 +51,7 @@ class Chunk:
         guessed: Whether only an earlier pass tells how long they may take.
         offered: How far the notebook was when it offered its own memory for them, or 0.
         apart: Whether each item is a pickle of its own.
+        lost: Why its results could not be rebuilt here.
     """
 
     first: int
@@ -66,6 +67,7 @@ class Chunk:
     guessed: bool = False
     offered: int = 0
     apart: bool = False
+    lost: Exception | None = None
 
 
 @dataclass

@@ -28,7 +28,7 @@ from concompare.engine.pooling import Pool
 from concompare.engine.sampling import Sampler, can_sample
 from concompare.engine.seeding import SeededHere, seeded_modules
 from concompare.engine.stopping import stop_threads
-from concompare.engine.transport import Transport
+from concompare.engine.transport import Transport, not_rebuilt
 from concompare.errors import BackendUnavailable, CannotShip, Interrupted
 from concompare.formats import count as count_of
 from concompare.parcels import pack
@@ -325,6 +325,8 @@ class PassRun:
         else:
             values, names = self.transport.open(chunk, answer)
             errors = {offset: rebuild(packed) for offset, packed in answer.errors}
+            if chunk.lost is not None:
+                errors = {offset: not_rebuilt(chunk) for offset in range(len(values))} | errors
         items = {offset: chunk.items[offset] for offset in errors}
         for offset, error in errors.items():
             with_item(error, self.options.place(chunk.first + offset), short_repr(items[offset]))
@@ -344,10 +346,9 @@ class PassRun:
             self.transport.must_send()
             self.again.append(chunk)
             return
-        what = "the items" if kind == "items" else "the function"
         cause = rebuild(packed) if packed else None
         detail = f"{packed['type']}: {packed['text']}" if packed else "it does not arrive"
-        raise CannotShip(f"{what} cannot be loaded in a worker: {detail}") from cause
+        raise CannotShip(self.transport.not_loaded(kind, chunk, detail)) from cause
 
     def note(self, chunk: Chunk, answer: Answer, before: float) -> None:
         """Record what a message took."""

@@ -26,7 +26,7 @@ from concompare.engine.outcome import PassOptions
 from concompare.engine.pooling import Pool
 from concompare.engine.shipping import LARGE_BLOB, refusal, ship
 from concompare.errors import CannotShip
-from concompare.parcels import SEGMENTS, Parcel, pack, put, segment
+from concompare.parcels import SEGMENTS, Parcel, can_pack, pack, put, segment, text_of
 from concompare.references import Restorer, parts_sent
 from concompare.worker import Answer, Request
 
@@ -235,6 +235,14 @@ class Transport:
                 return refusal(item, f"item {chunk.first + offset}", reason)
         return f"the items cannot be sent to another process: {type(error).__name__}: {error}"
 
+    def not_loaded(self, kind: str, chunk: Chunk, detail: str) -> str:
+        """Return one line on what a worker could not rebuild: the first such item, all of them, or the function."""
+        what = "the function"
+        if kind == "items":
+            broken = ((at, item) for at, item in enumerate(chunk.items, chunk.first) if not can_pack(item))
+            what = next((f"item {at} ({type(item).__name__})" for at, item in broken), "the items")
+        return f"{what} cannot be loaded in a worker: {detail}. Send something plainer, or use -b threads."
+
     @property
     def wanted(self) -> float:
         """Return the bytes of shared memory that a result has needed so far."""
@@ -257,7 +265,10 @@ class Transport:
             each = answer.wanted * 1.05 / len(chunk.items)
             self.pool.wanted[self.shipment.key] = max(self.wanted * 0.9, each)
         sent = self.sent(chunk) if answer.refers else None
-        values = open_parcel(answer.values, sent)
+        try:
+            values = open_parcel(answer.values, sent)
+        except Exception as error:
+            values, chunk.lost = [None] * len(chunk.items), error
         names = open_parcel(answer.names, sent) if answer.names is not None else {}
         chunk.objects = {}
         if answer.held and self.pool.arena is not None:
@@ -294,6 +305,17 @@ class Transport:
                 for slot in slots:
                     self.pool.arena.lose(slot)
         self.slots.clear()
+
+
+def not_rebuilt(chunk: Chunk) -> CannotShip:
+    """Return the error of the items of a chunk whose results have come back and cannot be rebuilt."""
+    last = chunk.first + len(chunk.items) - 1
+    which = f"the result of item {last}" if last == chunk.first else f"a result of items {chunk.first} to {last}"
+    why = f"{type(chunk.lost).__name__}: {text_of(chunk.lost)}"
+    return CannotShip(
+        f"{which} cannot be rebuilt from its pickle ({why}): give its class a `__reduce__`, return something plainer, "
+        "or use -b threads"
+    )
 
 
 def open_parcel(parcel: Parcel, sent: dict[str, dict[int, Any]] | None = None) -> Any:
