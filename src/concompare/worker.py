@@ -166,11 +166,12 @@ def compute(
     keep_going: bool = False,
     temporaries: tuple[str, ...] = (),
     stopped: Callable[[], bool] | None = None,
+    ends: type[BaseException] = StopItem,
 ) -> None:
     """Call the function on each item, in order, into `done`, and never raise.
 
     With `each` the items are timed one by one and marked on the board; without, a chunk costs one loop. A failed item
-    leaves None among the values; without `keep_going` it ends the chunk.
+    leaves None among the values; without `keep_going`, or with an error that `ends` it, the chunk is over.
     """
     call = plain(function)
     if temporaries:
@@ -188,7 +189,7 @@ def compute(
             done.errors.append((len(done.values), error))
             if temporaries:
                 done.names.update(names_of_head(error, temporaries))
-            if not keep_going or isinstance(error, StopItem):
+            if not keep_going or isinstance(error, ends):
                 break
             done.values.append(None)
         else:

@@ -250,6 +250,7 @@ class PlainLoop:
                 each=each,
                 keep_going=options.on_error == "keep",
                 temporaries=options.temporaries,
+                ends=KeyboardInterrupt,
             )
         start, end, cpu, native, waited = meter.read()
         if isinstance(chunk, OneByOne):  # to take items is not what workers do
@@ -286,6 +287,7 @@ class PlainLoop:
         first = self.place
         for offset, error in done.errors:
             if isinstance(error, KeyboardInterrupt):
+                self.keep(done.values[:offset])
                 raise error
             error.with_traceback(user_part(error.__traceback__))
             item = short_repr(chunk[offset])
@@ -296,11 +298,7 @@ class PlainLoop:
             if offset < len(done.values):
                 done.values[offset] = failure
         if not done.errors and (self.on_value is None or self.many is not None):
-            if self.options.keep_values and self.outcome.values:
-                self.outcome.values.extend(done.values)
-            elif self.options.keep_values:
-                self.outcome.values = done.values
-            self.finished += len(done.values)
+            self.keep(done.values)
             if self.many is not None:
                 self.many(first, done.values)
             return
@@ -313,6 +311,14 @@ class PlainLoop:
                 return
         if done.errors and self.options.on_error == "stop":
             raise done.errors[0][1]
+
+    def keep(self, values: list[Any]) -> None:
+        """Keep values that finished."""
+        if self.options.keep_values and self.outcome.values:
+            self.outcome.values.extend(values)
+        elif self.options.keep_values:
+            self.outcome.values = values
+        self.finished += len(values)
 
     def look(self, count: int | None) -> None:
         """Look at the cap and show progress, now and then."""
