@@ -142,6 +142,8 @@ def with_slots(kind: type, reduced: Any) -> Any:
     """Let a class be made with its `__slots__`: cloudpickle sets them too late, and instances get a `__dict__`."""
     if not isinstance(reduced, tuple) or getattr(reduced[0], "__name__", "") != "_make_skeleton_class":
         return reduced
+    if issubclass(kind, tuple) and not isinstance(reduced[1][2][0], type):
+        return reduced  # made from `typing.NamedTuple`, which gives the class its slots
     make, arguments, (state, *others), *rest = reduced
     metaclass, name, bases, options, *tracked = arguments
     options = {**options, "__slots__": vars(kind)["__slots__"]}

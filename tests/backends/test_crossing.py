@@ -14,7 +14,7 @@ from concompare.errors import CannotShip
 from concompare.testing import NOTEBOOK
 
 SOURCE = """
-import dataclasses, functools
+import collections, dataclasses, functools, typing
 
 class Slots:
     __slots__ = ("value", "__hidden")
@@ -39,6 +39,20 @@ class Single:
 class Data:
     value: int
     more: list = dataclasses.field(default_factory=list)
+    def both(self): return self.value, -self.value
+
+class Bare(collections.namedtuple("Bare", "value")):
+    __slots__ = ()
+    def both(self): return self.value, -self.value
+
+class Named(typing.NamedTuple):
+    value: int
+    more: str = ""
+    def both(self): return self.value, -self.value
+
+class Generic(typing.Generic[typing.TypeVar("T")]):
+    __slots__ = ("value",)
+    def __init__(self, value): self.value = value
     def both(self): return self.value, -self.value
 
 def make(kind, value): return kind(value)
@@ -74,7 +88,7 @@ def run(function: Any, items: Any, **options: Any) -> list[Any]:
         return engine.run_pass(function, items, pool, engine.PassOptions(**options)).values
 
 
-@pytest.mark.parametrize("kind", ["Slots", "Inner", "Open", "Single", "Data"])
+@pytest.mark.parametrize("kind", ["Slots", "Inner", "Open", "Single", "Data", "Bare", "Named", "Generic"])
 def test_objects_with_slots_cross_both_ways(kind: str, names: dict[str, Any]) -> None:
     exec(f"def made(value): return make({kind}, value), hasattr(make({kind}, 0), '__dict__')", names)
     values = run(names["made"], range(4))
