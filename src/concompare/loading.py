@@ -10,7 +10,7 @@ from typing import Any
 from concompare.fetching import CannotFetch, Loan, fetch
 from concompare.parcels import Parcel, given_back, pack_error, plain, reader_of, unpack
 from concompare.references import Sources
-from concompare.workplace import PLACE, end_if_spent
+from concompare.workplace import NO_ITEM, PLACE, end_if_spent
 
 
 def read_items(
@@ -34,7 +34,7 @@ def read_items(
         mark(first)
         items: list[Any] = unpack(parcel, lent) if sources is None else read_into(sources, parcel)
     except BaseException as error:
-        problem = problem_of(error, first)
+        problem = problem_of(error)
         mark(-1)
         return problem
     return items
@@ -58,14 +58,14 @@ def read_into(sources: Sources, parcel: Parcel) -> list[Any]:
     return items
 
 
-def problem_of(error: BaseException, item: int) -> tuple[str, Any]:
+def problem_of(error: BaseException, before: int = NO_ITEM) -> tuple[str, Any]:
     """Return why an item cannot be loaded: the notebook's memory cannot be read, or it cannot be rebuilt.
 
-    A worker that is spent ends here.
+    A worker that is spent ends here; `before` is the item of the same chunk that was computed before.
     """
     if isinstance(error, CannotFetch):
         return "memory", error.errno or 0
-    end_if_spent(error, item)
+    end_if_spent(error, before)
     return "items", pack_error(error)
 
 
@@ -86,7 +86,8 @@ class Apart:
     """
 
     def __init__(self, parcel: Parcel, count: int, first: int) -> None:
-        self.ahead, self.seconds, self.cpu = range(first, first + count), 0.0, 0.0
+        self.first, self.ahead = first, range(first, first + count)
+        self.seconds, self.cpu = 0.0, 0.0
         self.problem: tuple[str, Any] | None = None
         self.loan = Loan()
         places = list(parcel.places)
@@ -134,7 +135,7 @@ class Apart:
         try:
             return pickle.Unpickler(self.pickles, buffers=self.pieces).load()  # each numbers its objects anew
         except BaseException as error:  # where the next pickle begins is not known any more
-            self.problem = problem_of(error, item)
+            self.problem = problem_of(error, item - 1 if item > self.first else NO_ITEM)
             raise
         finally:
             self.seconds += time.perf_counter() - clock

@@ -322,7 +322,7 @@ def load(request: Request) -> tuple[str, Any] | Known:
         known.take(request.turn)
     except BaseException as error:
         del FUNCTIONS[request.key]
-        end_if_spent(error, request.first)
+        end_if_spent(error)
         return ("function", pack_error(error))
     return known
 

@@ -110,14 +110,18 @@ def take_into_use() -> None:
         place.used = True
 
 
-def end_if_spent(error: BaseException, item: int) -> None:
+NO_ITEM = 2**62
+"""On the board: a worker has ended, and for no item that it had."""
+
+
+def end_if_spent(error: BaseException, item: int = NO_ITEM) -> None:
     """End this worker if it gets no more memory or open files between the user's calls: a new one gets them.
 
     The user's code may have used them up, or have limited them. What this worker has not answered runs again.
 
     Args:
         error: What went wrong.
-        item: The item that it went wrong with, for the board.
+        item: The item that may have caused it, for the board; none where it has been answered.
     """
     scarce = isinstance(error, OSError) and error.errno in (errno.ENOMEM, errno.EMFILE, errno.ENFILE)
     if (scarce or isinstance(error, MemoryError)) and PLACE and PLACE[0].used:

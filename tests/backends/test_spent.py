@@ -40,8 +40,7 @@ def arrays(size: int = 250_000) -> list[Any]:
     return [np.full(size, float(number)) for number in range(ITEMS)]
 
 
-@pytest.mark.parametrize("listed", [True, False])
-@pytest.mark.parametrize("name", ["processes", "loky"])
+@pytest.mark.parametrize(("name", "listed"), [("processes", True), ("processes", False), ("loky", True)])
 def test_a_worker_without_files_for_what_it_computes_costs_at_most_the_item_that_took_them(
     name: str, listed: bool, no_leaks: None
 ) -> None:
@@ -52,6 +51,23 @@ def test_a_worker_without_files_for_what_it_computes_costs_at_most_the_item_that
     assert [failure.index for failure in outcome.failures] in ([], [3])
     assert all(isinstance(failure.error, WorkerDied) for failure in outcome.failures)
     assert [value[0] for index, value in enumerate(outcome.values) if index != 3] == [1, 2, 3, *range(5, ITEMS + 1)]
+
+
+EACH = """
+import resource
+def f(a):
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))
+    return float(a[0])
+"""
+
+
+@pytest.mark.parametrize("chunk", [1, 3])
+def test_no_item_is_blamed_for_what_one_before_it_has_done(chunk: int, no_leaks: None) -> None:
+    """Every item spends its worker: none after it can be opened there."""
+    with engine.lease(backends.find("processes"), 2) as pool:
+        options = engine.PassOptions(on_error="keep", chunk=chunk)
+        outcome = engine.run_pass(define(EACH), iter(arrays()[:6]), pool, options)
+    assert outcome.values == list(range(6))
 
 
 def test_the_next_pass_has_workers_that_can_load_its_items(no_leaks: None) -> None:

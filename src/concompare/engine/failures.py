@@ -12,6 +12,7 @@ from typing import Any
 from concompare.errors import CannotShip, RemoteError, WorkerDied
 from concompare.formats import one_line, size
 from concompare.parcels import ARGUMENTS
+from concompare.workplace import SPENT
 
 SHORT = reprlib.Repr()
 SHORT.maxstring = SHORT.maxother = 60
@@ -141,6 +142,8 @@ def death(index: int | None, item: str, exitcode: int | None, peak: int | None) 
         with contextlib.suppress(ValueError):
             name = signal.Signals(-exitcode).name
     how = f"killed by {name}" if name else f"ended with exit code {exitcode}" if exitcode is not None else "gone"
+    if exitcode == SPENT:
+        how = "left without memory or open files"
     if name == "SIGKILL":
         how += " (often the system, for lack of memory)"
     memory = f"; it had used {size(peak)} of memory" if peak else ""
