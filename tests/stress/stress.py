@@ -38,13 +38,23 @@ WORK = {
     "sleeping": "import time\ndef f(x):\n    time.sleep(0.3)\n    return x",
     "printing": "def f(x):\n    for i in range(30): print('line', x, i)\n    return x",
     "arrays": "import numpy as np\ndef f(x):\n    a = np.full(400_000, float(x))\n    return a",
+    "arrays in a list": "import numpy as np\nxs = [np.full(20_000 + n % 9 * 30_000, n + 0.5) for n in range(50)] * 8\n"
+    "def f(x):\n    return float(x[:, None].sum()) if x[0] % 2 else x * 2",
     "linear algebra": "import numpy as np\na = np.ones((3000, 3000))\ndef f(x):\n    return (a @ a)[0, 0]",
 }
 """What the items do; `linear algebra` sits in C code, `sleeping` in a call that Python cannot stop in a thread."""
 
-CELL = "%%parallel -b {backend} -w 2 --quiet\nresults = []\nfor x in range({items}):\n    results.append(f(x))\n"
+OVER = {"arrays in a list": "xs"}
+"""The items where they are no numbers: workers take large ones of a list from the kernel's memory."""
+
+CELL = "%%parallel -b {backend} -w 2 --quiet\nresults = []\nfor x in {over}:\n    results.append(f(x))\n"
 CHECK = "%%parallel -b {backend} -w 2 --quiet\nafter = [x * 2 for x in map(abs, range(40))]\n"
 PLAIN = "%%parallel -b {backend} -w 2 --quiet\nafter = [g(x) for x in range(40)]\n"
+
+SAME = "%%parallel -b {backend} -w 2 --quiet\nafter = [f(x) for x in xs[:70]]\n"
+SAID = "\nlen(after) == 70 and all(np.array_equal(f(x), one) for x, one in zip(xs, after))"
+CHECKS = {"arrays in a list": SAME + SAID}
+"""What must be true in the next cell, for work that has a check of its own."""
 
 FREE = 1.0
 """Seconds after an interrupt within which the cell is to be free."""
@@ -153,7 +163,7 @@ def interrupted(notebook: Notebook, backend: str, kind: str, after: float) -> fl
     """Interrupt a cell after some seconds; return how long it took to be free."""
     items = {"short": 200_000, "printing": 400, "arrays": 400}.get(kind, 60)
     notebook.run(WORK[kind] + "\ndef g(x):\n    return x * 2")
-    request = notebook.start(CELL.format(backend=backend, items=items))
+    request = notebook.start(CELL.format(backend=backend, over=OVER.get(kind, f"range({items})")))
     notebook.wait_for_start(request)  # between two cells a kernel takes no signal
     time.sleep(after)
     notebook.manager.interrupt_kernel()
@@ -183,13 +193,13 @@ def interrupted(notebook: Notebook, backend: str, kind: str, after: float) -> fl
         used = seconds_of(family(notebook)) - before
         if used > 0.1:
             raise Trouble(f"workers still compute: {used:.2f} CPU seconds in 0.3 s")
-    works_again(notebook, backend)
+    works_again(notebook, backend, kind)
     return took
 
 
-def works_again(notebook: Notebook, backend: str) -> None:
+def works_again(notebook: Notebook, backend: str, kind: str) -> None:
     """Run another cell to its end; where it must not be forked yet, as soon as it may."""
-    code = PLAIN.format(backend=backend) + "\nafter == [2 * x for x in range(40)]"
+    code = CHECKS.get(kind, PLAIN + "\nafter == [2 * x for x in range(40)]").format(backend=backend)
     began, cell = time.monotonic(), notebook.run(code, timeout=20, check=False)
     while REFUSED in cell.error and time.monotonic() - began < LEFT:
         cell = notebook.run(code, timeout=20, check=False)
@@ -200,7 +210,7 @@ def works_again(notebook: Notebook, backend: str) -> None:
 def killed(notebook: Notebook, backend: str, kind: str, after: float) -> float:
     """Kill the kernel in the middle of a cell; return how long the workers lived on."""
     notebook.run(WORK[kind])
-    notebook.start(CELL.format(backend=backend, items=400))
+    notebook.start(CELL.format(backend=backend, over=OVER.get(kind, "range(400)")))
     time.sleep(after)
     pid = kernel_pid(notebook)
     children = family(notebook)
@@ -234,7 +244,7 @@ def leftovers(pid: int) -> list[str]:
 def restarted(notebook: Notebook, backend: str, kind: str, after: float) -> float:
     """Restart the kernel in the middle of a cell; return how long that took."""
     notebook.run(WORK[kind])
-    notebook.start(CELL.format(backend=backend, items=400))
+    notebook.start(CELL.format(backend=backend, over=OVER.get(kind, "range(400)")))
     time.sleep(after)
     children, pid = family(notebook), kernel_pid(notebook)
     began = time.monotonic()
