@@ -31,7 +31,7 @@ from concompare.parcels import Parcel, frames_of_user, pack_error
 from concompare.references import Sources, counts
 from concompare.returning import pack_names, pack_values, sendable
 from concompare.streams import LISTENING, Recorder, display, recording
-from concompare.workplace import PLACE, STOPPED, StopItem, end_if_spent, stoppable, take_into_use
+from concompare.workplace import NO_ITEM, PLACE, STOPPED, StopItem, end_if_spent, stoppable, take_into_use
 
 FUNCTIONS_KEPT = 4
 """Functions that a worker remembers; the least recently used goes first."""
@@ -361,7 +361,7 @@ def run(request: Request) -> Answer:
     try:
         return answer_to(request)
     except (MemoryError, OSError) as error:
-        end_if_spent(error, request.first)
+        end_if_spent(error, request.first if PLACE and PLACE[0].used == 1 else NO_ITEM)
         raise
 
 

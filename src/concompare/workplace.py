@@ -45,14 +45,14 @@ BOARD = struct.Struct("<qqdq")
 
 
 class Place:
-    """This worker's place on its pool's board; `used` is true once the user's code has run in this process."""
+    """This worker's place on its pool's board; `used` tells for how many chunks the user's code has run here."""
 
     def __init__(self, folder: str, slot: int) -> None:
         with open(Path(folder, "board"), "r+b") as file:
             self.map = mmap.mmap(file.fileno(), 0)
         self.offset = slot * BOARD.size
         self.folder = folder
-        self.used = False
+        self.used = 0
         self.mark(-1)
 
     def mark(self, item: int) -> None:
@@ -105,9 +105,9 @@ SPENT = 75
 
 
 def take_into_use() -> None:
-    """Note that from now on the user's code has run in this worker."""
+    """Note that from now on the user's code has run in this worker, for one chunk more."""
     for place in PLACE:
-        place.used = True
+        place.used += 1
 
 
 NO_ITEM = 2**62
@@ -121,7 +121,7 @@ def end_if_spent(error: BaseException, item: int = NO_ITEM) -> None:
 
     Args:
         error: What went wrong.
-        item: The item that may have caused it, for the board; none where it has been answered.
+        item: The item that may have caused it, for the board; none where one of an earlier chunk may have.
     """
     scarce = isinstance(error, OSError) and error.errno in (errno.ENOMEM, errno.EMFILE, errno.ENFILE)
     if (scarce or isinstance(error, MemoryError)) and PLACE and PLACE[0].used:

@@ -306,7 +306,7 @@ class Board:
     """A worker's place on the board that remembers."""
 
     def __init__(self) -> None:
-        self.marked = -1
+        self.marked, self.used = -1, 0
 
     def mark(self, item: int) -> None:
         self.marked = item
