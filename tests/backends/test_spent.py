@@ -76,3 +76,15 @@ def test_the_next_pass_has_workers_that_can_load_its_items(no_leaks: None) -> No
         with engine.lease(backend, 2) as pool:
             outcome = engine.run_pass(function, arrays(size), pool, engine.PassOptions(chunk=1))
         assert outcome.values == list(range(ITEMS))
+
+
+def test_a_pool_whose_workers_are_limited_by_an_item_is_not_used_again(no_leaks: None) -> None:
+    """What an item allows its own process is nothing to the next cell."""
+    backend, told = backends.find("processes"), []
+    asking = define("import resource\ndef f(x): return resource.getrlimit(resource.RLIMIT_NOFILE)[0]")
+    limiting = define("import resource\ndef f(x): resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))")
+    for function in (asking, limiting, asking, asking):
+        with engine.lease(backend, 2) as pool:
+            told.append((engine.run_pass(function, range(4), pool, engine.PassOptions()).values, pool.fresh_now))
+    allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    assert [told[0][0], told[2], told[3]] == [[allowed] * 4, ([allowed] * 4, True), ([allowed] * 4, False)]

@@ -1,8 +1,13 @@
-"""Threads of native libraries (BLAS, OpenMP) in workers: their share of the CPUs, or as many as were asked for."""
+"""What workers may take: threads of native libraries (BLAS, OpenMP), and what the system allows each of them.
+
+The threads are their share of the CPUs, or as many as were asked for.
+"""
 
 from __future__ import annotations
 
+import contextlib
 from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 from concompare.backends.base import Backend
 from concompare.errors import BackendUnavailable
@@ -42,3 +47,22 @@ def refuse_limit(backend: Backend, asked: int | None) -> None:
         f"native threads cannot be limited to {asked} in {backend.name}: use the plain loop, threads or processes, or"
         " set OMP_NUM_THREADS where the workers start"
     )
+
+
+LIMITED = ("RLIMIT_AS", "RLIMIT_DATA", "RLIMIT_STACK", "RLIMIT_CPU", "RLIMIT_NOFILE", "RLIMIT_FSIZE", "RLIMIT_NPROC")
+"""What the system may limit for a process, by the names of Python's `resource`."""
+
+
+def allowances(processes: list[Any]) -> tuple[Any, ...]:
+    """Return what each process may take, where the system tells it of another process (Linux)."""
+    try:
+        from resource import prlimit
+    except ImportError:
+        return ()
+    import resource
+
+    found: list[Any] = []
+    for process in processes:
+        with contextlib.suppress(OSError):
+            found.append([prlimit(process.pid, getattr(resource, name)) for name in LIMITED])
+    return tuple(found)

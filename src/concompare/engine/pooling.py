@@ -22,7 +22,7 @@ from concompare.backends.processes import starting
 from concompare.engine.folders import ALIVE, KEEPERS, MEMORY, make_folder, release_alive
 from concompare.engine.interrupt import guarded
 from concompare.engine.lines import Lines, open_lines
-from concompare.engine.native import limits, refuse_limit, variables_for
+from concompare.engine.native import allowances, limits, refuse_limit, variables_for
 from concompare.engine.shipping import surroundings
 from concompare.errors import BackendUnavailable
 from concompare.outpost import nothing
@@ -70,6 +70,7 @@ class Pool:
         self.used = time.monotonic()
         self.broken = False
         self.processes: list[Any] = []
+        self.allowed: tuple[Any, ...] = ()
         self.arena: Any = None
         self.lines: Lines | None = None
         self.tried_lines = False
@@ -135,6 +136,7 @@ class Pool:
             self.kill()
             raise
         self.processes = self.backend.processes(self.executor)
+        self.allowed = allowances(self.processes)
         self.start_up = time.perf_counter() - began
 
     def reopen(self) -> None:
@@ -233,9 +235,10 @@ class Pool:
         return time.monotonic() - self.used
 
     def alive(self) -> bool:
-        """Return whether every worker is there."""
+        """Return whether every worker is there, and may still take what it might at first."""
         whole = not self.lasting or self.executor.whole  # type: ignore[union-attr]
-        return not self.broken and whole and all(process.exitcode is None for process in self.processes)
+        there = whole and all(process.exitcode is None for process in self.processes)
+        return not self.broken and there and allowances(self.processes) == self.allowed
 
     def close(self) -> None:
         """Let the workers go, and make sure they have gone."""
