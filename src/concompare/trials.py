@@ -302,6 +302,8 @@ class Trials:
             for _ in range(1 if warm_up else bench.loops):
                 outcome = self.runner.run_pass(self.plain.function, chosen, pool, options, count=len(chosen))
                 records.append(outcome.record)
+                if outcome.record.stopped is not None:  # its workers are gone
+                    break
         except Exception as error:
             bench.problem = f"{item_of(error)}{in_words(error)}"
             bench.retire()

@@ -159,6 +159,34 @@ def test_a_hopeless_trial_is_stopped_at_its_cap_and_the_row_says_so() -> None:
     assert all(pool.closed for pool in world.pools)
 
 
+def test_a_looped_pass_that_is_stopped_does_not_go_on_without_its_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(lambda x: Cost(0.0001))
+    ran, stopped = world.run_pass, []
+
+    def run_pass(function: Any, items: Any, pool: Any, options: Any, **how: Any) -> Any:
+        assert pool not in stopped, "its workers were ended"
+        if (
+            pool.backend.name == "threads"
+            and pool.workers == 2
+            and sum(one == ("threads", 2) for one in world.order) > 4
+        ):
+            world.contention_of["threads"] = 1000.0
+        outcome = ran(function, items, pool, options, **how)
+        world.contention_of.clear()
+        if outcome.record.stopped is not None:
+            stopped.append(pool)
+        return outcome
+
+    monkeypatch.setattr(world, "run_pass", run_pass)
+    comparison, kept = run(world, range(100))
+    trial = of(comparison, "threads", 2)
+    assert len(stopped) == 1
+    assert trial.passes[-1].stopped is not None
+    assert trial.passes[-1].loops < 10
+    assert "Assertion" not in (trial.problem or "")
+    assert kept.values == [2 * x for x in range(100)]
+
+
 def test_workers_that_would_not_fit_into_memory_are_a_row_with_the_number() -> None:
     world = World(lambda x: Cost(0.003), cpus=8, memory_per_worker=3 * 2**30, memory_available=16 * 2**30)
     comparison, _ = run(world, range(100), workers=(1, 2, 4, 8))
