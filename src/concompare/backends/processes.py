@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import copyreg
 import multiprocessing
+import os
 import signal
 import subprocess
 import sys
@@ -125,6 +126,22 @@ def preload() -> None:
     server: Any = forkserver._forkserver
     if server._forkserver_pid is None and server._preload_modules == ["__main__"]:
         multiprocessing.set_forkserver_preload(["concompare.worker", "cloudpickle"])
+
+
+def forget_server() -> None:
+    """Let a forked worker start a fork server of its own where an item needs one: its parent's is not its child."""
+    module: Any = sys.modules.get("multiprocessing.forkserver")
+    server: Any = getattr(module, "_forkserver", None)
+    if server is None or server._forkserver_pid is None:
+        return
+    with contextlib.suppress(OSError, TypeError):
+        os.close(server._forkserver_alive_fd)  # else the server would wait for this process too
+    server._forkserver_pid = server._forkserver_address = server._forkserver_alive_fd = None
+    server._lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=forget_server)
 
 
 def safe_start_method() -> str:
