@@ -8,8 +8,10 @@ import mmap
 import os
 import pickle
 import sys
+import time
 import weakref
 from collections.abc import Iterator
+from concurrent.futures import wait
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ import pytest
 
 from concompare import backends, engine, fetching, workplace
 from concompare.engine import folders, offering
+from concompare.engine.interrupt import guarded
 from concompare.engine.passes import PassRun
 from concompare.errors import BackendUnavailable, CannotShip
 from concompare.fetching import CannotFetch, Loan, block_of, fetch, memory_of, system_call
@@ -526,3 +529,49 @@ def test_workers_that_have_no_room_are_not_available(monkeypatch: pytest.MonkeyP
     with pytest.raises(BackendUnavailable, match=said) as caught:
         engine.lease(backend, 2, fresh=True)
     assert ("make room there, or use -b threads" in str(caught.value)) == Path("/dev/shm").exists()
+
+
+def test_what_has_arrived_is_taken_in_before_the_files_go_that_it_lies_in() -> None:
+    def work(number: int) -> Any:
+        return np.full(LARGE, float(number))
+
+    with engine.lease(backends.find("mp-pool"), 2, fresh=True) as pool:
+        engine.run_pass(work, [5, 6], pool)  # now it is known how much room results need
+        pass_ = PassRun(work, [1, 2], pool, engine.PassOptions(chunk=1), None, None, time.perf_counter)
+        with guarded() as guard:
+            pass_.fill(guard)
+            assert not wait(pass_.flying, 30).not_done
+            assert any(chunk.room is not None for chunk in pass_.flying.values())
+            pass_.recover([], None)
+    assert not pass_.flying
+    assert [pass_.order.settled[number].values[0][-1] for number in (0, 1)] == [1.0, 2.0]
+
+
+@LINUX
+def test_new_workers_are_offered_what_the_dead_were(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    note = str(tmp_path / "died")
+
+    def work(array: Any) -> float:
+        if array[0] == 3.0 and not os.path.exists(note):
+            open(note, "w").close()
+            os._exit(7)
+        return float(array[0])
+
+    with engine.lease(backends.find("processes"), 2, fresh=True) as pool:
+        assert engine.run_pass(work, arrays(8), pool).values == [float(number) for number in range(8)]
+        assert pool.arena is None or pool.arena.made == 0
+
+
+@LINUX
+def test_items_that_are_given_back_are_not_counted_as_sent() -> None:
+    def work(array: Any) -> int:
+        return sum(range(100_000))
+
+    with engine.lease(backends.find("processes"), 2, fresh=True) as pool:
+        pass_ = PassRun(work, arrays(40), pool, engine.PassOptions(chunk=20), None, None, time.perf_counter)
+        assert pass_.transport is not None
+        pass_.transport.limit = lambda chunk: 0.005  # type: ignore[method-assign]
+        record = pass_.go().record
+    assert record is not None
+    assert len(record.messages) > 4
+    assert record.bytes_in == pytest.approx(40 * LARGE * 8, rel=0.02)

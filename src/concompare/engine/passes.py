@@ -299,6 +299,7 @@ class PassRun:
         given_back = begun < len(chunk.items) and (not settled.errors or self.options.on_error == "keep")
         if self.transport is not None and self.transport.limit(chunk) is not None and given_back:
             self.again.insert(0, Chunk(chunk.first + begun, chunk.items[begun:], chunk.each))
+            chunk.bytes_in = chunk.bytes_in * begun // len(chunk.items) if chunk.apart else chunk.bytes_in  # as fetched
             chunk.items = chunk.items[:begun]
 
     def notice(self, answer: Answer) -> None:
@@ -395,9 +396,10 @@ class PassRun:
         """Open new workers after one died, where the others cannot go on without it, and send what was lost again."""
         lasting = self.pool.lasting or self.pool.backend.ephemeral
         if not lasting:
-            finished = [entry for entry in self.flying if entry.done() and entry.exception() is None]
-            lost += [chunk for future, chunk in self.flying.items() if future not in finished]
-            self.flying = {future: self.flying[future] for future in finished}
+            for future in [entry for entry in self.flying if entry.done() and entry.exception() is None]:
+                self.settle(future, self.flying[future])  # while the files are there that its results may lie in
+            lost += self.flying.values()
+            self.flying.clear()
         verdicts, again = self.inquest.judge(lost, error)
         if self.transport is not None:
             for chunk in lost:
@@ -405,7 +407,7 @@ class PassRun:
         if not lasting:
             self.inquest.reopen()
         if self.transport is not None and not lasting:
-            self.transport = Transport(self.pool, self.function)
+            self.transport = self.transport.anew()
             self.arrivals.lines = self.pool.direct_lines()
         for chunk, index, death in verdicts:
             self.settled_by_death(chunk, index, death)

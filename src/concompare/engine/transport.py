@@ -144,6 +144,12 @@ class Transport:
             if len(self.shipment.blob) > LARGE_BLOB:
                 self.path = laid_down(self.shipment.blob, pool.folder / f"function-{self.shipment.key}")
 
+    def anew(self) -> Transport:
+        """Return the same for new workers in the pool."""
+        new = Transport(self.pool, self.function)
+        new.steady, new.apart = self.steady, self.apart
+        return new
+
     def limit(self, chunk: Chunk) -> float | None:
         """Return the seconds after which a worker gives back what it has not begun; None where a message is short."""
         return max(LONG, COSTS * self.pool.cost) if self.pool.cost or chunk.guessed else None
