@@ -212,7 +212,8 @@ def test_a_death_names_the_signal_the_item_and_the_memory() -> None:
 def inquest(board: list[tuple[int, int, float]], codes: dict[int, int | None], **options: Any) -> Inquest:
     processes = [SimpleNamespace(pid=pid, exitcode=code, join=lambda _: None) for pid, code in codes.items()]
     lines = [(*line, 0) for line in board]
-    pool = SimpleNamespace(board=lambda: lines, processes=processes, executor=None, lasting=False)
+    backend = backends.find("processes")
+    pool = SimpleNamespace(backend=backend, board=lambda: lines, processes=processes, executor=None, lasting=False)
     return Inquest(pool, PassOptions(**options), clock=lambda: 100.0)  # type: ignore[arg-type]
 
 

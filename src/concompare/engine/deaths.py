@@ -26,6 +26,10 @@ TRIES = 2
 """How often an item is run whose worker died: the second time alone."""
 
 
+MOST_LOSSES = 16
+"""How often a message may be lost with a worker before its items are suspected, whatever the board says."""
+
+
 def is_death(error: BaseException) -> bool:
     """Return whether an executor's error means that a worker has ended."""
     return isinstance(error, BrokenExecutor) or type(error).__name__ in ("ProcessEnded", "TerminatedWorkerError")
@@ -92,12 +96,13 @@ class Inquest:
         lines = self.pool.board()
         board = {item: pid for pid, item, _, _ in lines if pid and item >= 0}
         self.peaks.update({pid: max(peak, self.peaks.get(pid, 0)) for pid, _, _, peak in lines if pid and peak})
-        suspects = {item for item, pid in board.items() if codes.get(pid, 0) not in (0, None)}
+        suspects = {item for item, pid in board.items() if codes.get(pid) is not None}
         verdicts: list[tuple[Chunk, int, BaseException]] = []
         again: list[Chunk] = []
         for chunk in lost:
             positions = range(chunk.first, chunk.first + len(chunk.items))
-            if not (suspects | self.timed_out.keys()) & set(positions) and board and not chunk.alone:
+            weary = chunk.attempts >= MOST_LOSSES
+            if not (suspects | self.timed_out.keys()) & set(positions) and board and not chunk.alone and not weary:
                 again.append(chunk)
                 continue
             for single in split(chunk):
@@ -105,7 +110,7 @@ class Inquest:
                 if index in self.timed_out:
                     verdicts.append((single, index, late(place, single.items[0], self.options.timeout)))
                     continue
-                if index in suspects or chunk.alone or not board:
+                if index in suspects or chunk.alone or weary or not board:
                     self.tries[index] = self.tries.get(index, 0) + 1
                     single.alone = True
                 if chunk.alone or self.tries.get(index, 0) >= TRIES:
@@ -150,7 +155,9 @@ class Inquest:
             with contextlib.suppress(Exception):
                 process.join(0.2)
                 codes[process.pid] = process.exitcode
-        own = {pid: code for pid, code in codes.items() if code not in (None, 0, -signal.SIGTERM)}
+        # How the executor ends the others; Windows has no SIGKILL.
+        others = getattr(signal, "SIGKILL", 9) if self.pool.backend.name == "loky" else signal.SIGTERM
+        own = {pid: code for pid, code in codes.items() if code not in (None, -others)}
         return own or codes
 
     def reopen(self) -> None:

@@ -132,9 +132,8 @@ class PassRun:
         if self.pool.cost:
             self.weigh(guard)
         while True:
-            if not self.halt:
-                self.fill(guard)
-                self.before.clear()  # many values take long to go: they do so while the workers have begun
+            self.fill(guard)
+            self.before.clear()  # many values take long to go: they do so while the workers have begun
             if not self.flying and not self.again:
                 self.order.release(guard)
                 self.order.must_be_complete(self.next_item)
@@ -176,7 +175,9 @@ class PassRun:
         """Send chunks until every worker has one to do and one to do next, or just one while nothing is known."""
         known = self.chunker.item_seconds is not None or self.chunker.largest == 1
         limit = self.pool.workers * (2 if known else 1)
-        while len(self.flying) < limit and not self.halt:
+        if self.halt:  # only what was lost with a worker and comes before the first failure
+            self.again = [chunk for chunk in self.again if not self.is_beyond_error(chunk)]
+        while len(self.flying) < limit and (not self.halt or self.again):
             chunk = self.next_chunk(guard)
             if chunk is None:
                 return
@@ -398,8 +399,7 @@ class PassRun:
         if not lasting:
             for future in [entry for entry in self.flying if entry.done() and entry.exception() is None]:
                 self.settle(future, self.flying[future])  # while the files are there that its results may lie in
-            lost += self.flying.values()
-            self.flying.clear()
+            lost, self.flying = [*lost, *self.flying.values()], {}
         verdicts, again = self.inquest.judge(lost, error)
         if self.transport is not None:
             for chunk in lost:
