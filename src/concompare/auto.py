@@ -173,6 +173,10 @@ RUNS: dict[tuple[str, str], Runs] = {}
 
 PLAIN = ("serial", 1)
 
+BRIEF, NEAR = 0.1, 1.5
+"""Seconds of a task in the plain loop up to which what ran once is tried again, unless it took that many times as long.
+"""
+
 SO_OFTEN, LITTLE = 8, 0.02
 """After so many runs in something else the plain loop is tried again where that seemed to cost so many seconds at the
 most, and at once where it ran only once, cold and perhaps while the machine was busy."""
@@ -213,7 +217,8 @@ def learned(task: Task, sizes: Sizes) -> Choice | None:
     if seconds[best] * WORTH > seconds[PLAIN]:
         best = PLAIN
     fastest = seconds[best] * task.count
-    other = untried(task, {name for name, _ in seconds}, plain, fastest)
+    tried = {way[0] for way in seconds if not by_chance(runs, way, seconds[way] * task.count, plain)}
+    other = untried(task, tried, plain, fastest)
     if other is not None:
         return Choice(other, machine.usable_cpus(), f"{other}, to see whether they are faster on these items")
     doubtful = len(runs.measured.get(PLAIN, ())) == 1 or runs.since_plain >= SO_OFTEN
@@ -221,6 +226,11 @@ def learned(task: Task, sizes: Sizes) -> Choice | None:
         return Choice(*PLAIN, "the plain loop, to see whether it still takes longer")
     words = "the plain loop" if best == PLAIN else f"{best[0]} × {best[1]}"
     return Choice(*best, f"{words}, the fastest in earlier runs of this cell", fastest)
+
+
+def by_chance(runs: Runs, way: tuple[str, int], seconds: float, plain: float) -> bool:
+    """Say whether a way ran only once, cold, and may be faster all the same, where it costs little to see."""
+    return len(runs.measured.get(way, ())) == 1 and way != PLAIN and plain < BRIEF and seconds < NEAR * plain
 
 
 def plain_before(task: Task, sizes: Sizes) -> float:

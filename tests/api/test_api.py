@@ -318,6 +318,28 @@ def test_auto_runs_the_plain_loop_a_second_time_before_it_believes_little_differ
     assert auto.learned(task, sizes).backend == "serial"  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize(
+    ("walls", "expected"),
+    [
+        ([0.024], "threads"),  # cold: it may well be faster than 20 ms, two CPUs promise 10
+        ([0.024, 0.023], "serial"),
+        ([0.031], "serial"),  # that is not by chance
+    ],
+)
+def test_auto_tries_what_ran_once_a_second_time_where_that_costs_little(
+    walls: list[float], expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(auto, "RUNS", {})
+    monkeypatch.setattr(machine, "usable_cpus", lambda: 2)
+    task = task_of(square, range(100), name="short")
+    sizes = auto.sizes_of(task)
+    for wall in (0.020, 0.020):
+        auto.learn(task, sizes, auto.PLAIN, Pass(items=100, wall=wall, cpu=wall))
+    for wall in walls:
+        auto.learn(task, sizes, ("threads", 2), Pass(items=100, wall=wall, cpu=wall))
+    assert auto.learned(task, sizes).backend == expected  # type: ignore[union-attr]
+
+
 def test_auto_measures_over_what_it_guessed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(auto, "RUNS", {})
     monkeypatch.setattr(auto, "untried", lambda *_: None)

@@ -99,7 +99,7 @@ class PassRun:
             BaseException: The first failing item's own exception, with `on_error="stop"`.
         """
         self.before, LAST[:] = LAST[:], [self.outcome]
-        if self.options.output != "show":  # a pass that is compared with others: it does not pay for them
+        if self.options.output != "show" or self.pool.shares_objects:  # no measured pass pays, and memory comes back
             self.before.clear()
         with ExitStack() as stack:
             guard = stack.enter_context(guarded())
