@@ -230,12 +230,14 @@ def plot(results: dict[str, dict[float, dict[str, float]]], path: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--grow", default="items,payload-in,payload-out,workers")
-    parser.add_argument("--peers", default=",".join(peer.name for peer in PEERS))
+    parser.add_argument("--peers", default=",".join(peer.name for peer in PEERS), help="beside the plain loop and us")
     parser.add_argument("--reps", type=int, default=5)
     parser.add_argument("--quick", action="store_true", help="two sizes fewer of each")
     options = parser.parse_args()
     warnings.filterwarnings("ignore")
-    chosen = [peer for peer in PEERS if peer.name in options.peers.split(",")]
+    chosen = [
+        peer for peer in PEERS if peer.name in options.peers.split(",") or peer.name.startswith(("plain", "concompare"))
+    ]
     results: dict[str, dict[float, dict[str, float]]] = {}
     raw: dict[str, Any] = {}
     for case in cases(options.grow.split(","), options.quick):
