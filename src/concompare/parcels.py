@@ -67,7 +67,8 @@ def pack(
         buffers: Collects the large contiguous buffers, left out of the pickle; None keeps all inside.
         picklers: Gets what pickled the value, with its memo, as its last entry.
         dress: Makes the pickler, from its class.
-        apart: Whether the value is a list that becomes one pickle for each entry, in a row.
+        apart: Whether the value is a list that becomes one pickle for each entry, in a row; large bytes in it go among
+            the buffers.
     """
     mine: list[pickle.PickleBuffer] = []
 
@@ -83,7 +84,7 @@ def pack(
         with io.BytesIO() as file:
             pickler = dress(kind)(file, 5, buffer_callback=callback)
             for part in value if apart else (value,):
-                pickler.dump(part)
+                pickler.dump(Raw(part) if apart and type(part) is bytes and len(part) >= LARGE_BUFFER else part)
                 if apart:
                     pickler.clear_memo()
             if picklers is not None:
@@ -103,6 +104,16 @@ def pack(
     if buffers is not None:
         buffers.extend(mine)
     return data
+
+
+class Raw:
+    """Bytes that cross as a buffer, beside the pickle, and are bytes again on the other side."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+    def __reduce_ex__(self, protocol: object) -> tuple[type[bytes], tuple[pickle.PickleBuffer]]:
+        return bytes, (pickle.PickleBuffer(self.data),)
 
 
 CACHED = type(functools.lru_cache(len))

@@ -250,6 +250,24 @@ def test_items_of_every_shape_arrive(way: str) -> None:
     assert writeable == [False] * 3
 
 
+@LINUX
+def test_large_bytes_are_offered_and_arrive_as_bytes() -> None:
+    items: list[Any] = [bytes([65 + number]) * 300_000 for number in range(8)]
+    items[5:5] = [b"small", None, b"", "text"]
+    with engine.lease(backends.find("processes"), 2, fresh=True) as pool:
+        assert engine.run_pass(lambda item: (type(item).__name__, item and item[:3]), items, pool).values == [
+            (type(item).__name__, item and item[:3]) for item in items
+        ]
+        assert engine.run_pass(len, items[:5], pool).values == [300_000] * 5
+        assert pool.arena.made == 0
+
+
+def test_large_bytes_arrive_either_way(way: str) -> None:
+    items = [bytes([65 + number]) * 300_000 for number in range(8)]
+    with engine.lease(backends.find("processes"), 2) as pool:
+        assert engine.run_pass(bytes.swapcase, items, pool).values == [item.swapcase() for item in items]
+
+
 def test_a_large_pickle_without_buffers_arrives(way: str) -> None:
     items = [[str(number)] * 50_000 + [str(number + 1)] for number in range(6)]
     with engine.lease(backends.find("processes"), 2, fresh=True) as pool:

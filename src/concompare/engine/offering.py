@@ -66,6 +66,11 @@ def worth_offering(buffers: list[pickle.PickleBuffer]) -> bool:
     return bool(buffers) and sum(buffer.raw().nbytes for buffer in buffers) >= WORTH * len(buffers)
 
 
+def is_large(item: object) -> bool:
+    """Return whether an item is bytes, which make no buffers by themselves, and worth offering as one."""
+    return type(item) is bytes and len(item) >= WORTH
+
+
 def offer(data: bytes, buffers: list[pickle.PickleBuffer]) -> tuple[Parcel, list[memoryview]] | None:
     """Return a parcel that tells where a pickle's buffers lie, and the pickle itself if it is large.
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from concompare.engine.chunks import COSTS
-from concompare.engine.offering import offer, offering, worth_offering
+from concompare.engine.offering import is_large, offer, offering, worth_offering
 from concompare.engine.outcome import PassOptions
 from concompare.engine.pooling import Pool
 from concompare.engine.shipping import LARGE_BLOB, refusal, ship
@@ -195,6 +195,7 @@ class Transport:
     def pack_items(self, chunk: Chunk) -> Parcel:
         """Pack a chunk's items: large buffers are offered where they lie, or laid into shared memory."""
         how_far = offering() if self.pool.near else 0
+        self.apart = self.apart or (how_far > 0 and self.steady and any(map(is_large, chunk.items[:1])))
         chunk.apart = self.apart and how_far > 0
         buffers: list[pickle.PickleBuffer] = []
         picklers: list[Any] = []
