@@ -236,7 +236,7 @@ def by_chance(runs: Runs, way: tuple[str, int], seconds: float, plain: float) ->
 def plain_before(task: Task, sizes: Sizes) -> float:
     """Return the seconds that an item took in earlier plain loops over items like these; 0 where there were none."""
     runs = RUNS.get(key_of(task))
-    return runs.seconds.get(PLAIN, 0.0) if runs is not None and runs.sizes.like(sizes) else 0.0
+    return min(runs.measured.get(PLAIN, [0.0])) if runs is not None and runs.sizes.like(sizes) else 0.0
 
 
 def untried(task: Task, tried: set[str], plain: float, fastest: float) -> str | None:

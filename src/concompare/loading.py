@@ -83,20 +83,22 @@ class Apart:
     Attributes:
         seconds: What loading took so far, and `cpu` of it on a CPU.
         problem: Why an item could not be loaded.
+        fetched: Bytes that came from the notebook's memory so far.
     """
 
     def __init__(self, parcel: Parcel, count: int, first: int) -> None:
         self.first, self.ahead = first, range(first, first + count)
-        self.seconds, self.cpu = 0.0, 0.0
+        self.seconds, self.cpu, self.fetched = 0.0, 0.0, 0
         self.problem: tuple[str, Any] | None = None
         self.loan = Loan()
         places = list(parcel.places)
-        data = parcel.data if parcel.data is not None else bytes(fetch([places.pop(0)])[0])
+        data = parcel.data if parcel.data is not None else bytes(self.piece(places.pop(0)))
         self.pickles, self.pieces = io.BytesIO(data), map(self.piece, places)
 
     def piece(self, place: tuple[str, int, int]) -> Any:
         """Return a piece of the notebook's memory."""
         self.loan += fetch([place], self.loan)
+        self.fetched += place[2]
         return plain(self.loan[-1])
 
     def let_go(self) -> None:

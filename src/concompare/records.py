@@ -26,7 +26,8 @@ SCHEMA = 1
 class Message:
     """One message to a worker and its answer: a chunk of items.
 
-    The six moments are seconds since the pass began. `received` to `start` is unpacking in the worker, `end` to
+    The six moments are seconds since the pass began. `received` to `start` is unpacking in the worker (also of items
+    that were unpacked one by one between the calls: then `start` is so much later than the first call), `end` to
     `returned` packing the answer; `packing` is what the notebook's own process spent packing and unpacking.
 
     Attributes:

@@ -46,9 +46,8 @@ class Request(NamedTuple):
     `blob` is the pickled function, its path, or None if the worker has it. `turn` names the pass: each begins with the
     function as it was sent, whatever an earlier one did to what it captured. `places` are the items' positions among
     all items, which seeds are made of, where they do not just follow `first`. After `limit` seconds the worker gives
-    back the items that it has not begun. `refer` says to objects of which of the
-    two, "items" and "function", results may refer. `apart` is the number of items where each is a pickle of its own,
-    to be loaded when its turn comes.
+    back the items that it has not begun. `refer` says to objects of which of the two, "items" and "function", results
+    may refer. `apart` is the number of items where each is a pickle of its own, to be loaded when its turn comes.
     """
 
     key: str
@@ -74,6 +73,7 @@ class Answer(NamedTuple):
     `errors` holds (offset in the chunk, exception); `problem` says why nothing was computed at all:
     ("need function" | "function" | "items" | "memory", text or error number). `held` is True when a
     result still refers to the request's buffers, `refers` when values or names hold references to what was sent.
+    `fetched` counts the bytes that were taken from the notebook's memory item by item.
     """
 
     ident: tuple[int, int]
@@ -95,6 +95,7 @@ class Answer(NamedTuple):
     refers: bool = False
     changed: tuple[str, ...] = ()
     drawn: tuple[tuple[str, bytes], ...] = ()
+    fetched: int = 0
 
 
 class Known(threading.local):
@@ -265,8 +266,6 @@ def call_each(
     clock = time.perf_counter
     mark = PLACE[0].mark if PLACE else None
     for item in iterator:
-        if stopped is not None and stopped():
-            return
         if mark is not None:
             mark(first + len(done.values))
         began = clock()
@@ -276,6 +275,8 @@ def call_each(
             done.seconds.append(clock() - began)
         done.values.append(value)
         del item, value  # what they lie in may serve for the next
+        if stopped is not None and stopped():  # before the next is taken, which may take long
+            return
 
 
 def plain(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -385,22 +386,14 @@ def answer_to(request: Request) -> Answer:
     record_displays()
     take_into_use()
     meter = Meter()
-    with recording(done), stoppable(request.turn):
-        compute(
-            function,
-            items,
-            done,
-            first=request.first,
-            each=request.each,
-            keep_going=request.keep_going,
-            temporaries=request.temporaries,
-            stopped=None if request.limit is None else after(request.limit),
-        )
+    compute_as_asked(request, function, items, done)
     start, end, cpu, native_cpu, waited = meter.read()
+    fetched = 0
     if isinstance(items, Apart):
         if items.problem is not None:
             return Answer(ident, received, problem=items.problem)
         start, cpu = items.without_loading(start, end, cpu)
+        fetched = items.fetched
     del items, function
     if sources is not None and "function" in request.refer:
         known.tell(sources)
@@ -422,11 +415,27 @@ def answer_to(request: Request) -> Answer:
         output=tuple(map(sendable, done.output)),
         wanted=wanted,
         refers=refers,
+        fetched=fetched,
         changed=watch.changed() if watch is not None else (),
         drawn=drawn(states, watch.states()) if watch is not None and states else (),
     )
     done.__init__()  # type: ignore[misc]
     return answer._replace(held=not take_back(lent), returned=time.perf_counter())
+
+
+def compute_as_asked(request: Request, function: Callable[[Any], Any], items: Iterable[Any], done: Computed) -> None:
+    """Compute a request's items, with what they print."""
+    with recording(done), stoppable(request.turn):
+        compute(
+            function,
+            items,
+            done,
+            first=request.first,
+            each=request.each,
+            keep_going=request.keep_going,
+            temporaries=request.temporaries,
+            stopped=None if request.limit is None else after(request.limit),
+        )
 
 
 def seeded(function: Callable[[Any], Any], request: Request) -> Callable[[Any], Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import gc
-import mmap
 import os
 import pickle
 import sys
@@ -23,8 +22,7 @@ from concompare.engine import folders, offering
 from concompare.engine.interrupt import guarded
 from concompare.engine.passes import PassRun
 from concompare.errors import BackendUnavailable, CannotShip
-from concompare.fetching import CannotFetch, Loan, block_of, fetch, memory_of, system_call
-from concompare.loading import Apart, take_back
+from concompare.fetching import CannotFetch, memory_of, system_call
 from concompare.parcels import Parcel, pack
 from concompare.worker import Request, run
 
@@ -49,120 +47,6 @@ def arrays(count: int) -> list[Any]:
 
 def places_of(*pieces: Any) -> list[tuple[str, int, int]]:
     return [(memory_of(os.getpid()), offering.address_of(memoryview(piece)), len(piece)) for piece in pieces]
-
-
-# ------------------------------------------------------------------------------------------------ reading memory
-
-
-@LINUX
-@pytest.mark.parametrize(("most_pieces", "most_bytes"), [(512, 2**30), (2, 2**30), (512, 7)])
-def test_pieces_of_memory_arrive_whole(monkeypatch: pytest.MonkeyPatch, most_pieces: int, most_bytes: int) -> None:
-    monkeypatch.setattr(fetching, "MOST_PIECES", most_pieces)
-    monkeypatch.setattr(fetching, "MOST_BYTES", most_bytes)
-    pieces = [bytes([65 + number]) * (3 * number + 1) for number in range(9)]
-    assert [bytes(piece) for piece in fetch(places_of(*pieces))] == pieces
-
-
-@LINUX
-def test_what_cannot_be_read_is_said() -> None:
-    with pytest.raises(CannotFetch) as caught:
-        fetch([(memory_of(os.getpid()), 8, 100)])  # nothing is mapped there
-    assert caught.value.errno == errno.EFAULT
-
-
-@pytest.fixture
-def stock(monkeypatch: pytest.MonkeyPatch) -> fetching.Stock:
-    monkeypatch.setattr(fetching, "STOCK", fetching.Stock())
-    return fetching.STOCK
-
-
-@LINUX
-def test_memory_is_used_again_when_nothing_refers_to_it(stock: fetching.Stock) -> None:
-    loan = Loan()
-    loan += fetch(places_of(b"a" * 1000), loan)
-    (block,) = loan.blocks
-    assert take_back(loan)
-    assert block_of(1000) is block
-    loan = Loan()
-    loan += fetch(places_of(b"b" * 1000), loan)
-    kept = np.frombuffer(loan[0], np.uint8)[10:20]
-    assert not take_back(loan)
-    assert stock.total == 0
-    assert kept.tolist() == [98] * 10
-
-
-@LINUX
-def test_no_more_memory_is_kept_than_was_said(monkeypatch: pytest.MonkeyPatch, stock: fetching.Stock) -> None:
-    size = fetching.SMALLEST_BLOCK
-    monkeypatch.setattr(fetching, "KEPT", 4 * size)
-    loan = Loan()
-    for _ in range(5):
-        loan += fetch(places_of(b"c" * 100), loan)
-    assert take_back(loan)
-    assert (len(stock.blocks[size]), stock.total) == (4, 4 * size)
-    larger = block_of(2 * size)
-    stock.keep(larger)
-    assert (len(stock.blocks[size]), stock.total) == (2, 4 * size), "items have become larger"
-    assert block_of(2 * size) is larger
-    assert block_of(2 * size) is not larger
-    stock.keep(block_of(8 * size))
-    assert stock.total == 2 * size
-    assert len(block_of(size)) == size
-
-
-@LINUX
-def test_a_system_without_large_pages_gives_blocks_too(monkeypatch: pytest.MonkeyPatch, stock: fetching.Stock) -> None:
-    class Without(mmap.mmap):
-        def madvise(self, *arguments: int) -> None:
-            raise OSError(errno.EINVAL, "Invalid argument")
-
-    monkeypatch.setattr(mmap, "mmap", Without)
-    block = block_of(fetching.HUGE)
-    assert type(block) is Without
-    assert len(block) == fetching.HUGE
-
-
-@LINUX
-def test_items_apart_are_loaded_one_by_one_into_the_same_memory(stock: fetching.Stock) -> None:
-    buffers: list[pickle.PickleBuffer] = []
-    given = arrays(4)
-    data = pack(given, buffers, apart=True)
-    parcel = Parcel(data, tuple(place for buffer in buffers for place in places_of(buffer.raw())))
-    items = Apart(parcel, 4, 0)
-    addresses = set()
-    for array in given:
-        item = next(items)
-        np.testing.assert_array_equal(item, array)
-        addresses.add(item.__array_interface__["data"])
-        del item
-    assert next(items, None) is None
-    assert len(addresses) == 1
-    assert items.problem is None
-    start, cpu = items.without_loading(1.0, 1.0 + 2 * items.seconds, 1.0)
-    assert (start, cpu) == pytest.approx((1.0 + items.seconds, 1.0 - items.cpu))
-    assert items.seconds > 0
-
-
-@LINUX
-def test_each_item_apart_numbers_its_own_objects() -> None:
-    def item(number: int) -> list[Any]:
-        shared = [f"shared {number}"]
-        return [shared, *(f"{number}.{part}" for part in range(2 + 6 * number)), shared, "end"]
-
-    given = [item(number) for number in range(4)]
-    items = list(Apart(Parcel(pack(given, [], apart=True)), 4, 0))
-    assert items == given
-    assert all(one[0] is one[-2] for one in items)
-
-
-@LINUX
-def test_what_ends_the_loading_of_an_item_ends_the_chunk() -> None:
-    items = Apart(Parcel(pack([1, Leaver(), 3], [], apart=True)), 3, 0)
-    assert next(items) == 1
-    with pytest.raises(SystemExit):
-        next(items)
-    assert next(items, None) is None, "the place in the pickle is lost"
-    assert items.problem is not None
 
 
 # ---------------------------------------------------------------------------------------------------- in a pass
@@ -592,4 +476,13 @@ def test_items_that_are_given_back_are_not_counted_as_sent() -> None:
         record = pass_.go().record
     assert record is not None
     assert len(record.messages) > 4
+    assert all(message.count for message in record.messages)
     assert record.bytes_in == pytest.approx(40 * LARGE * 8, rel=0.02)
+
+
+@LINUX
+def test_small_items_after_large_ones_come_back_as_the_notebook_s_own() -> None:
+    items: list[Any] = [*arrays(4), *({"number": number} for number in range(4))]
+    with engine.lease(backends.find("processes"), 1, fresh=True) as pool:
+        values = engine.run_pass(lambda item: [item], items, pool, engine.PassOptions(chunk=4)).values
+    assert all(value[0] is item for value, item in zip(values[4:], items[4:], strict=True))

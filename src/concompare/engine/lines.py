@@ -255,11 +255,7 @@ def enlarge(pipe: int) -> None:
         fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE)
 
 
-AT_EXIT: set[str] = set()
-"""The kinds of pools whose lines are closed before their executors wait for the calls that serve them."""
-
-
-def close_first(kind: str, closing: Callable[[], None]) -> bool:
+def close_first(closing: Callable[[], None]) -> bool:
     """Let something be called at the interpreter's end before executors wait for their calls; False: it cannot be.
 
     What was registered last is called first. Most kinds of executors register once, before the first one's workers
@@ -269,14 +265,12 @@ def close_first(kind: str, closing: Callable[[], None]) -> bool:
     if register is None:
         return False
     registered = getattr(threading, "_threading_atexits", None)
-    last = getattr(registered[-1], "func", None) if registered else None
-    if last is closing or (registered is None and kind in AT_EXIT):
+    if registered and getattr(registered[-1], "func", None) is closing:
         return True
     try:
         register(closing)
     except RuntimeError:  # the interpreter is ending
         return False
-    AT_EXIT.add(kind)
     return True
 
 
@@ -293,7 +287,7 @@ def open_lines(
         closing: Closes the lines of all pools; called at the interpreter's end before executors wait for their calls.
         check: Raises if the user has interrupted.
     """
-    if not possible() or not close_first(kind, closing):
+    if not possible() or not close_first(closing):
         return None
     lines = Lines(folder, workers)
     try:

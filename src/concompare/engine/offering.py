@@ -1,8 +1,8 @@
 """The notebook's own memory, offered to its workers: where a buffer lies, instead of a copy of it.
 
-Linux lets a process read another one's memory with `process_vm_readv` where it could also debug it: the same user's,
-but with Yama (Ubuntu) only an ancestor of the one that reads. The notebook may name whom it allows: then it names
-itself, and with that its descendants. Where nothing helps, buffers go by shared memory as everywhere else.
+Linux lets a process read another one's memory with `process_vm_readv` where it could also debug it: that of the same
+user's processes, but with Yama (Ubuntu) only of its own descendants. A process may name whom else it allows: then the
+notebook names itself, and with that its descendants. Where nothing helps, buffers go by shared memory as elsewhere.
 """
 
 from __future__ import annotations

@@ -300,7 +300,6 @@ class PassRun:
         given_back = begun < len(chunk.items) and (not settled.errors or self.options.on_error == "keep")
         if self.transport is not None and self.transport.limit(chunk) is not None and given_back:
             self.again.insert(0, Chunk(chunk.first + begun, chunk.items[begun:], chunk.each))
-            chunk.bytes_in = chunk.bytes_in * begun // len(chunk.items) if chunk.apart else chunk.bytes_in  # as fetched
             chunk.items = chunk.items[:begun]
 
     def notice(self, answer: Answer) -> None:
@@ -372,7 +371,7 @@ class PassRun:
                 chunk.first, len(chunk.items), worker, chunk.sent - self.began, answer.received - began,
                 answer.start - began, answer.end - began, answer.returned - began, now - self.began,
                 answer.cpu, answer.native_cpu, answer.waited, chunk.packing + now - before,
-                chunk.bytes_in, bytes_out, answer.seconds,
+                chunk.bytes_in + answer.fetched, bytes_out, answer.seconds,
             )
         )  # fmt: skip
 

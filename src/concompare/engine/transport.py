@@ -14,12 +14,12 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
-import sys
 import uuid
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from concompare.engine.ahead import is_steady
 from concompare.engine.chunks import COSTS
 from concompare.engine.offering import is_large, offer, offering, worth_offering
 from concompare.engine.outcome import PassOptions
@@ -91,12 +91,6 @@ class Arena:
             os.unlink(slot[0])
 
 
-def is_array(items: Iterable[Any]) -> bool:
-    """Return whether items are the rows of a numpy array."""
-    numpy = sys.modules.get("numpy")
-    return numpy is not None and type(items) is numpy.ndarray
-
-
 def reserve(path: Path, size: int) -> bool:
     """Make a file whose bytes are really there; False where the file system has no room for them."""
     descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
@@ -129,7 +123,7 @@ class Transport:
     def __init__(self, pool: Pool, function: Callable[[Any], Any], items: Iterable[Any] = ()) -> None:
         self.pool = pool
         self.apart = False
-        self.steady = type(items) in (list, tuple) or is_array(items)
+        self.steady = is_steady(items)
         self.function = function
         self.shipment = ship(function)
         self.known = pool.knows.setdefault(self.shipment.key, set())
@@ -173,7 +167,9 @@ class Transport:
             CannotShip: An item cannot be pickled.
         """
         parcel = self.pack_items(chunk)
-        chunk.bytes_in = len(parcel.data or b"") + sum(place[2] for place in parcel.places)
+        chunk.bytes_in = len(parcel.data or b"")
+        if not chunk.apart:  # else the worker tells what it has fetched
+            chunk.bytes_in += sum(place[2] for place in parcel.places)
         room = self.room(chunk)
         return Request(
             self.shipment.key,
@@ -203,8 +199,9 @@ class Transport:
             data = pack(chunk.items, buffers if self.pool.arena is not None else None, picklers, apart=chunk.apart)
         except Exception as error:
             raise CannotShip(self.refusal(chunk, error)) from None
-        if how_far and self.steady and not chunk.apart and worth_offering(buffers):
-            self.apart = True
+        fitting = bool(buffers) if chunk.apart else worth_offering(buffers)
+        if how_far and self.steady and chunk.apart != fitting:  # a guess, from the items before
+            self.apart = fitting
             return self.pack_items(chunk)
         chunk.objects = {} if buffers or chunk.apart else parts_sent(chunk.items, data, picklers[-1])
         offered = offer(data, buffers) if how_far and (chunk.apart or not buffers) else None
