@@ -63,7 +63,8 @@ def __getattr__(name: str) -> Any:
     """Load a public name when it is first used."""
     if name not in __all__:
         raise AttributeError(f"module 'concompare' has no attribute {name!r}")
-    return getattr(import_module(f"concompare.{HOMES.get(name, 'errors')}"), name)
+    value = globals()[name] = getattr(import_module(f"concompare.{HOMES.get(name, 'errors')}"), name)
+    return value
 
 
 def __dir__() -> list[str]:

@@ -28,6 +28,7 @@ MODULES = (
     "guards",
     "clocks",
     "awaiting",
+    "computing",
     "worker",
     "outpost",
 )

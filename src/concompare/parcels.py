@@ -30,6 +30,7 @@ SEGMENTS: dict[str, mmap.mmap] = {}
 
 OURS = frozenset(
     {
+        "concompare.computing",
         "concompare.worker",
         "concompare.awaiting",
         "concompare.backends.loop",

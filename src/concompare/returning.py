@@ -11,7 +11,7 @@ from concompare.parcels import Parcel, pack, put, text_of, way_to_unpicklable
 from concompare.references import Reference, Sources, only_atoms, referring
 
 if TYPE_CHECKING:
-    from concompare.worker import Computed
+    from concompare.computing import Computed
 
 
 def pack_result(value: Any, parts: Any, buffers: list[pickle.PickleBuffer] | None, sources: Sources | None) -> bytes:

@@ -19,6 +19,9 @@ from typing import Any
 HEAD = struct.Struct("<QQ?")
 """What goes before a message or an answer: its number, the bytes that follow, whether they are an error."""
 
+REHEARSAL = 0
+"""The number of a message that wants no answer."""
+
 AT_ONCE = 2**16
 """Bytes up to which head and body go out together."""
 
@@ -77,6 +80,8 @@ def answer(line: socket.socket, number: int, message: bytearray) -> None:
         body = pickle.dumps(call(*arguments), 5)
     except BaseException as error:
         failed, body = True, packed(error)
+    if number == REHEARSAL:
+        return
     head = HEAD.pack(number, len(body), failed)
     if len(body) <= AT_ONCE:
         line.sendall(head + body)

@@ -1,7 +1,8 @@
 """What runs inside workers: take a function once, compute chunks of items, say what each took.
 
-    compute() one chunk in this thread, on live objects          (threads; the plain loop)
-    run()     one chunk as bytes in, bytes out, around compute() (processes and everything further away)
+    run_here() one chunk on live objects                  (threads)
+    run()      one chunk as bytes in, bytes out           (processes and everything further away)
+    both around computing.compute(), as the plain loop is
 
 Nothing but the standard library and cloudpickle may be imported here and in what it imports (`workplace`, `parcels`,
 `streams`, `guards`): every worker pays for it, and sub-interpreters can load little else.
@@ -18,26 +19,22 @@ import sys
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from concompare.awaiting import called, is_coroutine_function
 from concompare.clocks import LOCAL, Meter
+from concompare.computing import Computed, compute, plain
 from concompare.fetching import Loan
 from concompare.guards import Seeded, Watch, drawn
 from concompare.loading import Apart, read_items, take_back
-from concompare.parcels import Parcel, frames_of_user, pack_error
+from concompare.parcels import Parcel, pack_error
 from concompare.references import Sources, counts
 from concompare.returning import pack_names, pack_values, sendable
 from concompare.streams import LISTENING, Recorder, display, recording
-from concompare.workplace import NO_ITEM, PLACE, STOPPED, StopItem, end_if_spent, stoppable, take_into_use
+from concompare.workplace import NO_ITEM, PLACE, STOPPED, end_if_spent, stoppable, take_into_use
 
 FUNCTIONS_KEPT = 4
 """Functions that a worker remembers; the least recently used goes first."""
-
-TINY = 10e-6
-"""Seconds; items below this are timed by the chunk, not one by one."""
 
 
 class Request(NamedTuple):
@@ -139,169 +136,6 @@ def forget_parent() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=forget_parent)
-
-
-# ------------------------------------------------------------------------------------------------------- computing
-
-
-class Computed:
-    """What one chunk gave: values so far, exceptions by offset, seconds by item, names assigned."""
-
-    __slots__ = ("errors", "names", "output", "seconds", "values")
-
-    def __init__(self) -> None:
-        self.values: list[Any] = []
-        self.errors: list[tuple[int, BaseException]] = []
-        self.seconds: list[float] = []
-        self.names: dict[str, Any] = {}
-        self.output: list[tuple[int, str, Any]] = []
-
-
-def compute(
-    function: Callable[[Any], Any],
-    items: Iterable[Any],
-    done: Computed,
-    *,
-    first: int = 0,
-    each: bool = True,
-    keep_going: bool = False,
-    temporaries: tuple[str, ...] = (),
-    stopped: Callable[[], bool] | None = None,
-    ends: type[BaseException] = StopItem,
-) -> None:
-    """Call the function on each item, in order, into `done`, and never raise.
-
-    With `each` the items are timed one by one and marked on the board; without, a chunk costs one loop. A failed item
-    leaves None among the values; without `keep_going`, or with an error that `ends` it, the chunk is over.
-    """
-    call = plain(function)
-    if temporaries:
-        call = naming(call, done.names)
-    iterator = iter(items)
-    while True:
-        try:
-            if each and stopped is not None:
-                call_tiny_in_blocks(call, iterator, done, first, stopped)
-            elif each:
-                call_each(call, iterator, done, first, None)
-            else:
-                call_in_blocks(call, iterator, done, stopped)
-        except BaseException as error:
-            done.errors.append((len(done.values), error))
-            if temporaries:
-                done.names.update(names_of_head(error, temporaries))
-            if not keep_going or isinstance(error, ends):
-                break
-            done.values.append(None)
-        else:
-            break
-    if PLACE:
-        PLACE[0].mark(-1)
-
-
-FEW, BLOCK, LARGEST_BLOCK = 16, 64, 4096
-"""Items timed before they may be taken for tiny; those computed between two looks at whether to stop, first and last.
-"""
-
-BRIEF = 0.001
-"""Seconds aimed at, at the most, between two looks."""
-
-
-def next_block(size: int, took: float) -> int:
-    """Return how many items come before the next look, after so many that took so many seconds."""
-    if took > BRIEF:
-        return BLOCK
-    return min(4 * size, LARGEST_BLOCK) if 4 * took < BRIEF else size
-
-
-def call_in_blocks(
-    call: Callable[[Any], Any], iterator: Iterator[Any], done: Computed, stopped: Callable[[], bool] | None
-) -> None:
-    """Call the function on all items in one loop, or in several where it may have to stop.
-
-    The list grows item by item, also while `extend` runs: prints and errors find their item by its length.
-    """
-    values, clock, size = done.values, time.perf_counter, BLOCK
-    if stopped is None:
-        values.extend(map(call, iterator))
-        return
-    while not stopped():
-        before, began = len(values), clock()
-        values.extend(map(call, islice(iterator, size)))
-        if len(values) == before:
-            return
-        size = next_block(size, clock() - began)
-
-
-def call_tiny_in_blocks(
-    call: Callable[[Any], Any], iterator: Iterator[Any], done: Computed, first: int, stopped: Callable[[], bool]
-) -> None:
-    """Time each item, but tiny ones by the block: many may have come before anyone knew how long they take."""
-    clock, values = time.perf_counter, done.values
-    tiny, size = False, BLOCK
-    while not stopped():
-        before, began, ran = len(values), clock(), 0
-        try:
-            if tiny:
-                values.extend(map(call, islice(iterator, size)))
-            else:
-                call_each(call, islice(iterator, FEW), done, first, stopped)
-        except BaseException:
-            ran = 1
-            raise
-        finally:
-            took, ran = clock() - began, ran + len(values) - before
-            if tiny and ran:
-                done.seconds.extend([took / ran] * ran)
-        if not ran:
-            return
-        size = next_block(size, took) if tiny else BLOCK
-        tiny = took < TINY * ran
-
-
-def call_each(
-    call: Callable[[Any], Any], iterator: Iterator[Any], done: Computed, first: int, stopped: Callable[[], bool] | None
-) -> None:
-    """Call the function item by item with the time of each."""
-    clock = time.perf_counter
-    mark = PLACE[0].mark if PLACE else None
-    for item in iterator:
-        if mark is not None:
-            mark(first + len(done.values))
-        began = clock()
-        try:
-            value = call(item)
-        finally:
-            done.seconds.append(clock() - began)
-        done.values.append(value)
-        del item, value  # what they lie in may serve for the next
-        if stopped is not None and stopped():  # before the next is taken, which may take long
-            return
-
-
-def plain(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Return a function that may be called: a coroutine function through an event loop."""
-    return called(function) if is_coroutine_function(function) else function
-
-
-def naming(function: Callable[[Any], Any], names: dict[str, Any]) -> Callable[[Any], Any]:
-    """Return a function that keeps the names of each (value, names) pair and returns the value."""
-
-    def call(item: Any) -> Any:
-        value, assigned = function(item)
-        names.update(assigned)
-        return value
-
-    return call
-
-
-def names_of_head(error: BaseException, temporaries: tuple[str, ...]) -> dict[str, Any]:
-    """Return what the head had assigned when it raised."""
-    for entry in frames_of_user(error):
-        local = entry.tb_frame.f_locals
-        found = {name: local[name] for name in temporaries if name in local}
-        return {**found, "_concompare_own": tuple(found)}
-    return {}
 
 
 # ------------------------------------------------------------------------------------------------- one chunk, as bytes
@@ -410,7 +244,7 @@ def answer_to(request: Request) -> Answer:
         waited=waited,
         values=values,
         errors=tuple((offset, pack_error(error)) for offset, error in done.errors),
-        seconds=worth_sending(done.seconds),
+        seconds=done.worth_telling(),
         names=names,
         output=tuple(map(sendable, done.output)),
         wanted=wanted,
@@ -442,11 +276,6 @@ def seeded(function: Callable[[Any], Any], request: Request) -> Callable[[Any], 
     """Return the function with a random stream for each item."""
     assert request.seed is not None
     return Seeded(plain(function), request.seed, iter(request.places or range(request.first, sys.maxsize)))
-
-
-def worth_sending(seconds: list[float]) -> tuple[float, ...]:
-    """Return the times of items, or nothing where they are many and tiny."""
-    return tuple(seconds) if len(seconds) <= 256 or sum(seconds) >= TINY * len(seconds) else ()
 
 
 def after(seconds: float) -> Callable[[], bool]:
@@ -494,7 +323,7 @@ def run_here(
         waited=waited,
         values=done.values,
         errors=tuple(done.errors),
-        seconds=tuple(done.seconds),
+        seconds=done.worth_telling(),
         names=done.names,
         output=tuple(done.output),
     )

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from concompare import backends, engine
+from concompare.computing import TINY, Computed, compute
 from concompare.engine.chunks import (
     FIRST_BULK,
     GROWTH,
@@ -39,7 +40,6 @@ from concompare.errors import Interrupted, ItemTimeout, RemoteError, WorkerDied
 from concompare.parcels import Parcel, given_back, lend, pack, pack_error, put, unpack
 from concompare.records import Slice
 from concompare.streams import recording
-from concompare.worker import TINY, Computed, compute
 
 # -------------------------------------------------------------------------------------------------------- chunk sizes
 

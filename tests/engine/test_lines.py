@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from concompare import backends, engine, serving
+from concompare import backends, engine, rehearsing, serving
 from concompare.engine import lines as room
 from concompare.engine import offering
 from concompare.engine.chunks import LARGEST_MESSAGE, MOST_AT_FIRST, PER_WORKER, Chunker
@@ -53,6 +53,47 @@ def test_calls_and_their_errors_come_back_to_their_futures(lines: Lines) -> None
     wait_for(lines, good, bad)
     assert good.result() == 1024
     assert isinstance(bad.exception(), ValueError)
+
+
+def test_a_rehearsal_runs_and_wants_no_answer(lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[bool] = []
+    monkeypatch.setattr(rehearsing, "rehearse", lambda: ran.append(True))
+    lines.awake = 3
+    lines.rehearse()
+    future = lines.submit(pow, 2, 10)
+    lines.rehearse()  # not while a call is under way
+    wait_for(lines, future)
+    assert future.result() == 1024
+    assert len(ran) == 3
+    assert lines.idle(), "no answer of a rehearsal is left to read"
+
+
+def test_lines_with_something_to_read_are_not_idle(lines: Lines) -> None:
+    assert lines.idle()
+    lines.wake()
+    assert lines.idle(), "a wake-up is no answer"
+    lines.pump(20)
+    future = lines.submit(pow, 2, 10)
+    assert not lines.idle()
+    calls, lines.calls = lines.calls, {}
+    assert lines.selector.select(20)
+    assert not lines.idle(), "something has come that nobody waits for"
+    lines.calls = calls
+    wait_for(lines, future)
+    assert lines.idle()
+    lines.left = True
+    assert not lines.idle(), "a worker has returned to the executor"
+
+
+def test_a_warm_pool_is_rehearsed_before_it_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    rehearsed: list[Lines] = []
+    monkeypatch.setattr(Lines, "rehearse", lambda lines: rehearsed.append(lines))
+    for workers in (1, 2, 1):
+        with engine.lease(backends.find("processes"), workers) as pool:
+            assert engine.run_pass(abs, range(-4, 0), pool).values == [4, 3, 2, 1]
+    assert rehearsed == [pool.lines]
+    assert pool.lines is not None
+    assert pool.lines.awake < len(os.sched_getaffinity(0)), "one CPU is left to this process"
 
 
 def test_large_messages_both_ways_at_once_do_not_wait_for_each_other(lines: Lines) -> None:

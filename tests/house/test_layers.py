@@ -15,6 +15,8 @@ LAYERS = (
         "machine",
         "stats",
         "worker",
+        "computing",
+        "rehearsing",
         "parcels",
         "streams",
         "workplace",

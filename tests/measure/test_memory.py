@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from concompare import backends, engine
-from concompare.engine.pooling import highest
+from concompare.engine.native import highest
 from concompare.records import Pass
 from tests.measure.records import of_the_notebook
 

@@ -86,7 +86,8 @@ def find(name: str, namespace: Mapping[str, Any] | None = None, address: str | N
 
 def ours(name: str, family: str) -> Backend:
     """Return a backend of this package, where what it needs is installed."""
-    module = importlib.import_module(f"concompare.backends.{family}")
+    name_of_module = f"concompare.backends.{family}"
+    module = sys.modules.get(name_of_module) or importlib.import_module(name_of_module)
     for backend in module.BACKENDS:
         if backend.name == name:
             missing = backend.unavailable()

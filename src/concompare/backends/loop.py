@@ -14,9 +14,10 @@ from typing import Any
 from concompare.awaiting import LoopThread, is_coroutine_function
 from concompare.backends.base import Isolation, Start
 from concompare.clocks import run_queue
+from concompare.computing import Computed, names_of_head
 from concompare.errors import BackendUnavailable
 from concompare.streams import LISTENING, Recorder
-from concompare.worker import Answer, Computed, names_of_head, run_here
+from concompare.worker import Answer, run_here
 
 
 class Share:
@@ -95,7 +96,7 @@ async def compute(
     temporaries: tuple[str, ...],
     stopped: Callable[[], bool],
 ) -> None:
-    """Await the function on each item, in order, into `done`: what `worker.compute` does in a thread."""
+    """Await the function on each item, in order, into `done`: what `computing.compute` does in a thread."""
     import asyncio
 
     task = asyncio.current_task()

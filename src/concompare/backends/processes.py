@@ -125,7 +125,7 @@ def preload() -> None:
 
     server: Any = forkserver._forkserver
     if server._forkserver_pid is None and server._preload_modules == ["__main__"]:
-        multiprocessing.set_forkserver_preload(["concompare.worker", "cloudpickle"])
+        multiprocessing.set_forkserver_preload(["concompare.worker", "concompare.rehearsing", "cloudpickle"])
 
 
 def forget_server() -> None:

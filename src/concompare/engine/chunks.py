@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from concompare.worker import TINY
+from concompare.computing import TINY
 
 TARGET = 0.01
 """Seconds of work aimed at per message: a hundred times what a message costs."""

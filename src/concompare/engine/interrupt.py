@@ -18,6 +18,10 @@ from concompare.pressing import AGAIN, press, put_off
 
 Handler = Callable[[int, FrameType | None], Any] | int | None
 
+get_handler = getattr(signal.getsignal, "__wrapped__", signal.getsignal)
+set_handler = getattr(signal.signal, "__wrapped__", signal.signal)
+"""Without the names that `signal` looks for among its enumerations, at ten times the cost."""
+
 
 class Guard:
     """Whether the user has interrupted, since the pass began."""
@@ -86,7 +90,7 @@ def guarded() -> Iterator[Guard]:
     if threading.current_thread() is not threading.main_thread():
         yield guard
         return
-    before: Handler = signal.getsignal(signal.SIGINT)
+    before: Handler = get_handler(signal.SIGINT)
     if before in (signal.SIG_IGN, None):  # between cells a kernel takes none either
         yield guard
         return
@@ -94,11 +98,11 @@ def guarded() -> Iterator[Guard]:
     if isinstance(outer, Guard):  # a pass inside a tail of another pass: the inner one decides
         outer_before = outer.in_user_code
         guard.interrupted = outer.interrupted and not outer_before
-    signal.signal(signal.SIGINT, guard.handle)
+    set_handler(signal.SIGINT, guard.handle)
     try:
         with unswallowed():
             yield guard
     finally:
-        signal.signal(signal.SIGINT, before)
+        set_handler(signal.SIGINT, before)
     if guard.interrupted and not guard.told:
         raise KeyboardInterrupt

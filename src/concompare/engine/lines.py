@@ -24,7 +24,9 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
-from concompare.serving import HEAD, possible, serve
+from concompare.machine import usable_cpus
+from concompare.rehearsing import rehearse
+from concompare.serving import HEAD, REHEARSAL, possible, serve
 
 PATIENCE = 5.0
 """Seconds that workers may take to open their lines."""
@@ -37,6 +39,11 @@ PIECE = 2**18
 
 ROOM = 2**16
 """Bytes written to the pipe at a time."""
+
+
+BODY = pickle.dumps((rehearse, ()), 5)
+NOTHING = HEAD.pack(REHEARSAL, len(BODY), False) + BODY
+"""The message that wakes a worker."""
 
 
 class Line:
@@ -95,6 +102,7 @@ class Lines:
         self.number = 0
         self.broken = self.left = False
         self.folder, self.workers = folder, workers
+        self.awake = min(workers, usable_cpus() - 1)
         self.woken, self.waker = os.pipe()
         self.reader, self.requests = os.pipe()
         for descriptor in (self.woken, self.waker, self.requests):
@@ -171,6 +179,12 @@ class Lines:
         self.flush()
         return future
 
+    def rehearse(self) -> None:
+        """Wake the workers, as many as there are CPUs for beside this process's own: a pass is about to begin."""
+        if self.awake > 0 and not (self.broken or self.calls or self.out) and self.requests >= 0:
+            self.out.append(memoryview(NOTHING * self.awake))
+            self.flush()
+
     def flush(self) -> None:
         """Write as much of what is to be sent as the pipe takes."""
         while self.out:
@@ -208,6 +222,12 @@ class Lines:
                 ended = not self.take(key.data) or ended
         if (ended or self.left) and not self.broken:
             self.mourn()
+
+    def idle(self) -> bool:
+        """Return whether all workers wait for a message: one that has ended has closed its line."""
+        return not (self.broken or self.left or self.calls) and not any(
+            key.fd != self.woken for key, _ in self.selector.select(0)
+        )
 
     def take(self, line: Line) -> bool:
         """Settle the calls whose answers have arrived on a line; False when its worker is gone."""

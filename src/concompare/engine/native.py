@@ -1,4 +1,4 @@
-"""What workers may take: threads of native libraries (BLAS, OpenMP), and what the system allows each of them.
+"""What workers may take, and do: threads of native libraries (BLAS, OpenMP), what the system allows each, memory.
 
 The threads are their share of the CPUs, or as many as were asked for.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import Any
 
 from concompare.backends.base import Backend
@@ -49,20 +50,47 @@ def refuse_limit(backend: Backend, asked: int | None) -> None:
     )
 
 
-LIMITED = ("RLIMIT_AS", "RLIMIT_DATA", "RLIMIT_STACK", "RLIMIT_CPU", "RLIMIT_NOFILE", "RLIMIT_FSIZE", "RLIMIT_NPROC")
-"""What the system may limit for a process, by the names of Python's `resource`."""
+def kinds_of_limits() -> tuple[int, ...]:
+    """Return what the system may limit for a process, and can tell of another one (Linux)."""
+    try:
+        import resource
+    except ImportError:
+        return ()
+    names = ("AS", "DATA", "STACK", "CPU", "NOFILE", "FSIZE", "NPROC")
+    return tuple(getattr(resource, f"RLIMIT_{name}") for name in names) if hasattr(resource, "prlimit") else ()
+
+
+LIMITED = kinds_of_limits()
 
 
 def allowances(processes: list[Any]) -> tuple[Any, ...]:
     """Return what each process may take, where the system tells it of another process (Linux)."""
-    try:
-        from resource import prlimit
-    except ImportError:
+    if not LIMITED:
         return ()
-    import resource
+    from resource import prlimit
 
     found: list[Any] = []
     for process in processes:
         with contextlib.suppress(OSError):
-            found.append([prlimit(process.pid, getattr(resource, name)) for name in LIMITED])
+            found.append([prlimit(process.pid, kind) for kind in LIMITED])
     return tuple(found)
+
+
+def taken(pid: int) -> tuple[int, int]:
+    """Return the bytes of memory that a process takes (PSS, else USS, else RSS) and its RSS; zeros when it is gone."""
+    import psutil
+
+    with contextlib.suppress(psutil.Error):
+        full = psutil.Process(pid).memory_full_info()
+        return getattr(full, "pss", 0) or getattr(full, "uss", 0) or full.rss, full.rss
+    return 0, 0
+
+
+def highest(pid: int) -> int | None:
+    """Return the most bytes that a process took so far, as far as the system tells; None when it is gone."""
+    now, resident = taken(pid)
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace").splitlines()
+        peak = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
+        return now + max(0, peak - resident) if now else None
+    return now or None

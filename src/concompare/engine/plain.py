@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any
 
 from concompare.clocks import Meter
+from concompare.computing import Computed, compute, names_of_head, naming, plain
 from concompare.engine.chunks import GROWTH, Chunker
 from concompare.engine.failures import short_repr, user_part, with_item
 from concompare.engine.interrupt import guarded
@@ -20,7 +21,6 @@ from concompare.formats import count as count_of
 from concompare.records import Message, Pass
 from concompare.references import ATOMS
 from concompare.streams import recording
-from concompare.worker import Computed, compute, names_of_head, naming, plain
 
 
 def run_plain(

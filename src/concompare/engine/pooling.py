@@ -22,7 +22,7 @@ from concompare.backends.processes import starting
 from concompare.engine.folders import ALIVE, KEEPERS, MEMORY, make_folder, release_alive
 from concompare.engine.interrupt import guarded
 from concompare.engine.lines import Lines, open_lines
-from concompare.engine.native import allowances, limits, refuse_limit, variables_for
+from concompare.engine.native import allowances, highest, limits, refuse_limit, taken, variables_for
 from concompare.engine.shipping import surroundings
 from concompare.errors import BackendUnavailable
 from concompare.outpost import nothing
@@ -76,6 +76,11 @@ class Pool:
         self.tried_lines = False
         self.wanted: dict[str, float] = {}
         self.means: dict[str, tuple[float, float]] = {}
+
+    @property
+    def kind(self) -> tuple[Backend, int, int | None]:
+        """Return what it was asked for."""
+        return self.backend, self.workers, self.native_threads
 
     @property
     def near(self) -> bool:
@@ -236,9 +241,10 @@ class Pool:
 
     def alive(self) -> bool:
         """Return whether every worker is there, and may still take what it might at first."""
-        whole = not self.lasting or self.executor.whole  # type: ignore[union-attr]
-        there = whole and all(process.exitcode is None for process in self.processes)
-        return not self.broken and there and allowances(self.processes) == self.allowed
+        if self.broken or (self.lasting and not self.executor.whole):  # type: ignore[union-attr]
+            return False
+        there = all(process.exitcode is None for process in self.processes) if self.lines is None else self.lines.idle()
+        return there and allowances(self.processes) == self.allowed
 
     def close(self) -> None:
         """Let the workers go, and make sure they have gone."""
@@ -383,6 +389,7 @@ def lease(backend: Backend, workers: int, *, fresh: bool = False, native_threads
         BackendUnavailable: The workers cannot be started here.
     """
     refuse_limit(backend, native_threads)
+    rehearse(backend, workers, native_threads)
     state = surroundings() if backend.isolation not in ("none", "thread") else ""
     with LOCK:
         pool = None if fresh else take(backend, workers, native_threads, state)
@@ -399,6 +406,15 @@ def lease(backend: Backend, workers: int, *, fresh: bool = False, native_threads
     return pool
 
 
+def rehearse(backend: Backend, workers: int, native_threads: int | None) -> None:
+    """Wake the workers of the pool that will be taken, if one is warm."""
+    with LOCK:
+        for pool in WARM:
+            if pool.lines is not None and pool.kind == (backend, workers, native_threads):
+                pool.lines.rehearse()
+                return
+
+
 def take(backend: Backend, workers: int, native_threads: int | None, state: str) -> Pool | None:
     """Take a fitting pool off the warm ones; close those that no longer fit the notebook's surroundings."""
     found = None
@@ -407,7 +423,7 @@ def take(backend: Backend, workers: int, native_threads: int | None, state: str)
         outdated = state != "" and pool.state != state
         if (pool.near or pool.lasting) and (outdated or not pool.alive()):
             pool.close()
-        elif found is None and (pool.backend, pool.workers, pool.native_threads) == (backend, workers, native_threads):
+        elif found is None and pool.kind == (backend, workers, native_threads):
             WARM.remove(pool)
             found = pool
     return found
@@ -477,23 +493,3 @@ def forget_all() -> None:
 atexit.register(close_pools)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=forget_all)
-
-
-def taken(pid: int) -> tuple[int, int]:
-    """Return the bytes of memory that a process takes (PSS, else USS, else RSS) and its RSS; zeros when it is gone."""
-    import psutil
-
-    with contextlib.suppress(psutil.Error):
-        full = psutil.Process(pid).memory_full_info()
-        return getattr(full, "pss", 0) or getattr(full, "uss", 0) or full.rss, full.rss
-    return 0, 0
-
-
-def highest(pid: int) -> int | None:
-    """Return the most bytes that a process took so far, as far as the system tells; None when it is gone."""
-    now, resident = taken(pid)
-    with contextlib.suppress(OSError, ValueError, IndexError):
-        lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace").splitlines()
-        peak = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
-        return now + max(0, peak - resident) if now else None
-    return now or None

@@ -94,16 +94,30 @@ def surroundings() -> str:
     The working directory, the module search path, the environment, and the source files of the user's own imported
     modules (an edited and reloaded module means other code here than in the workers).
     """
-    digest = hashlib.blake2b(digest_size=16)
-    digest.update(repr((os.getcwd(), sys.path, sorted(os.environ.items()))).encode("utf-8", "backslashreplace"))
-    for file in own_files():
-        try:
-            stat = os.stat(file)
-        except OSError:
-            continue
-        digest.update(f"{file}{stat.st_mtime_ns}{stat.st_size}".encode("utf-8", "backslashreplace"))
-    return digest.hexdigest()
+    environment = getattr(os.environ, "_data", os.environ)  # not decoded, which takes ten times as long
+    seen = (os.getcwd(), list(sys.path), dict(environment), [version_of(file) for file in own_files()])
+    if SEEN and SEEN[0] == seen:
+        return str(SEEN[1])
+    folder, path, _, files = seen
+    told = repr((folder, path, sorted(os.environ.items()), files))
+    SEEN[:] = seen, hashlib.blake2b(told.encode("utf-8", "backslashreplace"), digest_size=16).hexdigest()
+    return str(SEEN[1])
 
+
+SEEN: list[Any] = []
+"""The surroundings seen last, and their digest."""
+
+
+def version_of(file: str) -> tuple[str, int, int]:
+    """Return what tells one state of a file from another."""
+    try:
+        stat = os.stat(file)
+    except OSError:
+        return file, 0, 0
+    return file, stat.st_mtime_ns, stat.st_size
+
+
+HERE = str(Path(__file__).parents[1])
 
 OWN: dict[tuple[int, str], list[str]] = {}
 """What `own_files` found last, by the number of imported modules and the name of the youngest."""
@@ -111,14 +125,13 @@ OWN: dict[tuple[int, str], list[str]] = {}
 
 def own_files() -> list[str]:
     """Return the source files of imported modules that are neither Python's nor installed, nor concompare's."""
-    here = str(Path(__file__).parents[1])
     sight = len(sys.modules), next(reversed(sys.modules))
     if sight in OWN:
         return OWN[sight]
     files = []
     for module in list(sys.modules.values()):
         file = getattr(module, "__file__", None)
-        if isinstance(file, str) and not file.startswith(LIBRARIES) and not file.startswith(here) and "<" not in file:
+        if isinstance(file, str) and not file.startswith(LIBRARIES) and not file.startswith(HERE) and "<" not in file:
             files.append(file)
     OWN.clear()
     OWN[sight] = sorted(files)

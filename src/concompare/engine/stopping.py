@@ -58,7 +58,7 @@ def user_frame(frame: FrameType | None) -> FrameType | None:
     inner = frame
     while frame is not None:
         room, name = frame.f_globals.get("__name__"), frame.f_code.co_name
-        if room in ("concompare.worker", "concompare.backends.loop") and name in ("compute", "call_each"):
+        if room in ("concompare.computing", "concompare.backends.loop") and name in ("compute", "call_each"):
             return inner
         frame = frame.f_back
     return None

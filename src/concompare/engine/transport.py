@@ -14,7 +14,6 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
-import uuid
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -127,7 +126,7 @@ class Transport:
         self.function = function
         self.shipment = ship(function)
         self.known = pool.knows.setdefault(self.shipment.key, set())
-        self.turn = uuid.uuid4().hex
+        self.turn = os.urandom(16).hex()
         self.always = False
         self.slots: dict[int, list[Slot]] = {}
         self.offered: dict[int, list[memoryview]] = {}
