@@ -17,8 +17,8 @@ async def fetch(n):
 """
 WAITING = """
 async def wait(n):
-    pathlib.Path(place, f"begun-{n}").touch()
     try:
+        pathlib.Path(place, f"begun-{n}").touch()  # an interrupt may come right after it
         await asyncio.sleep(3600)
     finally:
         pathlib.Path(place, f"ended-{n}").touch()
