@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from concompare import backends, engine, rehearsing, serving
+from concompare import backends, engine, machine, rehearsing, serving
 from concompare.engine import lines as room
 from concompare.engine import offering
 from concompare.engine.chunks import LARGEST_MESSAGE, MOST_AT_FIRST, PER_WORKER, Chunker
@@ -93,7 +93,21 @@ def test_a_warm_pool_is_rehearsed_before_it_is_taken(monkeypatch: pytest.MonkeyP
             assert engine.run_pass(abs, range(-4, 0), pool).values == [4, 3, 2, 1]
     assert rehearsed == [pool.lines]
     assert pool.lines is not None
-    assert pool.lines.awake < len(os.sched_getaffinity(0)), "one CPU is left to this process"
+    assert pool.lines.awake < max(2, machine.usable_cpus()), "one CPU is left to this process"
+
+
+def test_few_workers_are_woken_before_a_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for cpus, workers, awake in ((1, 2, 0), (2, 2, 1), (4, 64, 3), (256, 2, 2), (256, 256, room.MOST_AWAKE)):
+        monkeypatch.setattr(room, "usable_cpus", lambda cpus=cpus: cpus)
+        opened = Lines(tmp_path, workers)
+        try:
+            assert opened.awake == awake
+            opened.rehearse()
+            with contextlib.suppress(BlockingIOError):
+                os.set_blocking(opened.reader, False)
+                assert os.read(opened.reader, 2**16).count(b"rehearse") == awake
+        finally:
+            opened.close()
 
 
 def test_large_messages_both_ways_at_once_do_not_wait_for_each_other(lines: Lines) -> None:

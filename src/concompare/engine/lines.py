@@ -37,6 +37,9 @@ PIPE = 2**20
 PIECE = 2**18
 """Bytes read from a line at a time."""
 
+MOST_AWAKE = 4
+"""Workers, at the most, that are woken before a pass: they wake one after the other, ahead of the first message."""
+
 ROOM = 2**16
 """Bytes written to the pipe at a time."""
 
@@ -102,7 +105,7 @@ class Lines:
         self.number = 0
         self.broken = self.left = False
         self.folder, self.workers = folder, workers
-        self.awake = min(workers, usable_cpus() - 1)
+        self.awake = min(workers, usable_cpus() - 1, MOST_AWAKE)
         self.woken, self.waker = os.pipe()
         self.reader, self.requests = os.pipe()
         for descriptor in (self.woken, self.waker, self.requests):
