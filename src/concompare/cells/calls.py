@@ -439,7 +439,7 @@ def installed_method(
     callbacks.apply_callables(an, node, given)
     if name in known.STRING_METHODS:
         return NOTHING
-    if name in known.COPYING_METHODS:
+    if name in known.COPYING_METHODS and not library.may_not_copy(given):
         return Value(inside=holder.all | given.all.all)
     return extracted(joined([holder, given.all]))
 

@@ -37,7 +37,7 @@ PURE_BUILTINS = frozenset(
 FRESH_BUILTINS = frozenset(
     words("""
     abs all any ascii bin bool bytearray bytes callable chr complex dict divmod enumerate filter float format
-    frozenset hasattr hash hex id int isinstance issubclass len list map memoryview object oct open ord pow
+    frozenset hasattr hash hex id int isinstance issubclass len list map object oct open ord pow
     range repr reversed round set slice sorted str sum tuple type zip
     """)
 )
@@ -86,6 +86,9 @@ MUTATORS = frozenset(
     copy_ zero_ drop_duplicates_ set_value appendchild set_index_ log_metric random randint choice choices
     sample uniform gauss normal normalvariate integers standard_normal permutation rand randn randrange
     betavariate expovariate triangular binomial poisson exponential getrandbits bytes_
+    byteswap fromlist frombytes fromfile fromunicode readinto readinto1 readall
+    __ior__ __iand__ __ixor__ __isub__ __imul__ __imatmul__ __itruediv__ __ifloordiv__ __imod__ __ipow__
+    __ilshift__ __irshift__ __init__ __setstate__ __delattr__ __missing__
     """)
 )
 RANDOM_METHODS = frozenset(
@@ -136,6 +139,9 @@ CHANGING_FUNCTIONS: dict[str, tuple[int, ...]] = {
     "bisect.insort": (0,),
     "bisect.insort_left": (0,),
     "bisect.insort_right": (0,),
+    "struct.pack_into": (1,),
+    "numpy.dot": (2,),
+    "numpy.concatenate": (2,),
     "numpy.put": (0,),
     "numpy.copyto": (0,),
     "numpy.place": (0,),
@@ -161,6 +167,26 @@ CHANGING_FUNCTIONS: dict[str, tuple[int, ...]] = {
     "itertools.tee": (0,),
     "collections.deque.append": (0,),
 }
+CHANGING_METHODS: dict[str, tuple[int, ...]] = {
+    "shuffle": (0,),
+    "pack_into": (0,),
+    "readinto": (0,),
+    "readinto1": (0,),
+    "recv_into": (0,),
+    "recvfrom_into": (0,),
+}
+"""Methods that change what they are given, by the places of it."""
+
+WRITING_METHODS: dict[str, int] = {
+    **dict.fromkeys(words("round dot max min any all argmax argmin ptp choose conj conjugate"), 1),
+    **dict.fromkeys(
+        words("clip cumsum cumprod sum prod mean take compress std var permuted random standard_normal"), 2
+    ),
+    **dict.fromkeys(words("reduce accumulate standard_exponential standard_gamma"), 3),
+    **dict.fromkeys(words("trace reduceat"), 4),
+}
+"""Methods of numpy that write into what they are given, from this place on."""
+
 CHANGING_FUNCTIONS = {**CHANGING_FUNCTIONS, **{"_" + k: v for k, v in CHANGING_FUNCTIONS.items()}}
 
 FRESH_MODULES = frozenset(
@@ -168,7 +194,7 @@ FRESH_MODULES = frozenset(
     math cmath re json statistics string textwrap hashlib zlib gzip bz2 lzma base64 binascii struct time
     datetime os os.path posixpath genericpath ntpath glob fnmatch decimal fractions colorsys difflib
     unicodedata html urllib urllib.parse urllib.request tokenize keyword ast requests platform _io io pathlib
-    shutil tempfile zoneinfo calendar uuid secrets hmac
+    shutil tempfile zoneinfo calendar uuid hmac
     """)
 )
 """Modules whose functions return nothing that they were given, or only what nobody can change."""
@@ -199,10 +225,11 @@ ALIASING_NUMPY = frozenset(
     words("""
     asarray asanyarray ascontiguousarray ravel reshape squeeze transpose swapaxes moveaxis rollaxis atleast_1d
     atleast_2d atleast_3d broadcast_to expand_dims diagonal split array_split hsplit vsplit dsplit real imag
-    frombuffer require nan_to_num array lib flip fliplr flipud rot90 view matrix_transpose permute_dims
+    frombuffer require nan_to_num array lib einsum as_strided sliding_window_view broadcast_arrays flip fliplr
+    flipud rot90 view matrix_transpose permute_dims matrix asmatrix ndarray MaskedArray recarray memmap as_array
     """)
 )
-RANDOM_MODULES = ("random", "numpy.random", "secrets")
+RANDOM_MODULES = ("random", "numpy.random")
 RANDOM_MAKERS = frozenset(
     words("""
     Random SystemRandom default_rng RandomState Generator SeedSequence PCG64 Philox MT19937 SFC64

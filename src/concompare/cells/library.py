@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import logging
 import random
 import sys
@@ -102,6 +103,8 @@ def call_installed(an: Analyzer, name: str, node: ast.Call, given: Arguments, th
         return Value(LAZY_OWN, given.all.all)
     if name in ("copy.deepcopy", "operator.index") or (module.lstrip("_") in known.FRESH_MODULES):
         return NOTHING
+    if name == "collections.ChainMap":
+        return extracted(given.all)
     if root in ("collections", "itertools", "functools", "operator") or name == "copy.copy":
         return Value(LAZY_OWN if root == "itertools" else frozenset(), given.all.all)
     if root == "numpy" and short not in known.ALIASING_NUMPY:
@@ -115,8 +118,8 @@ def root_of(name: str) -> str:
 
 
 def is_random(owner: Any) -> bool:
-    """Tell whether an object is a source of random numbers."""
-    return isinstance(owner, random.Random) or (
+    """Tell whether an object is a source of random numbers that has a state."""
+    return (isinstance(owner, random.Random) and not isinstance(owner, random.SystemRandom)) or (
         type(owner).__name__ in ("RandomState", "Generator") and "numpy" in type(owner).__module__
     )
 
@@ -167,10 +170,13 @@ def effects_of_method(
     if logs or (name in LOGGING and "log" in ast.unparse(func.value).lower()):
         an.effect("print", node, "logs")
         return
-    draws = known_kind and (issubclass(kind, random.Random) or "random" in kind.__module__)
+    draws = known_kind and kind is not random.SystemRandom
+    draws = draws and (issubclass(kind, random.Random) or "random" in kind.__module__)
     if draws and name in known.RANDOM_METHODS:
         text = f"`{ast.unparse(func)}` draws from random numbers that all items share"
         an.effect("random", node, text, holder.own)
+    for place in places_changed(name, kind, len(given.positional)):
+        change_given(an, node, f".{name}", place, given)
     if name in known.FILE_METHODS:
         an.effect("file", node, "writes files")
     waits = known_kind and kind.__module__ in ("queue", "multiprocessing.queues")
@@ -211,10 +217,12 @@ def changes_by_name(an: Analyzer, name: str, node: ast.Call, given: Arguments, t
     short = name.rpartition(".")[2]
     owner = getattr(thing, "__self__", None)
     for position in known.CHANGING_FUNCTIONS.get(name, ()):
-        if position < len(given.positional):
-            an.change(given.positional[position].own, node, f"`{name}` changes {{}}")
-            if position < len(given.nodes):
-                an.embed(given.nodes[position], given.all)
+        change_given(an, node, name, position, given)
+        if position < len(given.nodes):
+            an.embed(given.nodes[position], given.all)
+    for place in out_places(thing):
+        if place < len(given.positional):
+            an.change(given.positional[place].own, node, "writes into {}")
     if "out" in given.named:
         an.change(given.named["out"].own, node, "writes into {}")
     described = isinstance(thing, (types.MethodDescriptorType, types.WrapperDescriptorType))
@@ -224,3 +232,37 @@ def changes_by_name(an: Analyzer, name: str, node: ast.Call, given: Arguments, t
             an.embed(given.nodes[0], given.all)
     if short == "at" and owner is not None and given.positional:
         an.change(given.positional[0].own, node, "changes {}")
+
+
+def out_places(thing: Any) -> tuple[int, ...]:
+    """Return the places of the arguments that a function of numpy or scipy writes its results into."""
+    if type(thing).__name__ == "ufunc":
+        return tuple(range(thing.nin, thing.nin + thing.nout))
+    if root_of(getattr(thing, "__module__", None) or "") not in ("numpy", "scipy"):
+        return ()
+    try:
+        return tuple(place for place, name in enumerate(inspect.signature(thing).parameters) if name == "out")
+    except (TypeError, ValueError):  # it has no signature, or is no function
+        return ()
+
+
+def places_changed(name: str, kind: Any, count: int) -> tuple[int, ...]:
+    """Return the places of the arguments, of so many, that a method of such an object changes."""
+    places: tuple[int, ...] = ()
+    if name not in ("choose", "random", "trace") if kind is MISSING else root_of(kind.__module__) == "numpy":
+        places += (0,) if name == "at" and getattr(kind, "__name__", "") == "ufunc" else ()
+        places += tuple(range(known.WRITING_METHODS.get(name, count), count))
+    return (*known.CHANGING_METHODS.get(name, ()), *(place for place in places if place < count))
+
+
+def change_given(an: Analyzer, node: ast.Call, name: str, place: int, given: Arguments) -> None:
+    """Record the change of the argument in that place, which may be any that is given by name where fewer are there."""
+    changed = given.positional[place : place + 1] or list(given.named.values())
+    for value in changed:
+        an.change(value.own, node, f"`{name}` changes {{}}")
+
+
+def may_not_copy(given: Arguments) -> bool:
+    """Tell whether a call says `copy=`, with anything but True."""
+    copies = given.keywords.get("copy")
+    return copies is not None and not (isinstance(copies, ast.Constant) and copies.value is True)
