@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
 
 from concompare.errors import CellRefused
 from tests.cells import plainly
 
 SETUP = """
-import array, bisect, collections, io, json, operator, random, secrets, struct
+import array, bisect, collections, csv, io, json, logging, math, operator, random, secrets, struct
 import numpy as np
 L = [3, 1, 2, 5, 4, 6]; D = {"a": [1], "b": [2]}; LL = [[1], [2], [3]]; S = {1, 2}
 A = np.arange(9); B = np.ones((3, 3)); buf = bytearray(16); words = array.array("i", [3, 1, 2])
@@ -96,3 +98,31 @@ def test_a_system_s_random_numbers_have_no_state_to_share() -> None:
     """What is drawn from the system differs between workers anyway; a seed would not change it either."""
     left = plainly.run_lifted("tokens = [secrets.token_hex(8) for _ in range(4)]", SETUP, "processes")
     assert len(set(left.names["tokens"])) == 4
+
+
+@pytest.mark.parametrize(
+    ("statement", "why"),
+    [
+        ("csv.field_size_limit(1000 + i)", "changes the interpreter"),
+        ("setattr(math, 'tau', i)", "changes a module"),
+    ],
+)
+def test_settings_of_the_process_are_not_changed_in_workers(statement: str, why: str) -> None:
+    with pytest.raises(CellRefused, match=why):
+        plainly.run_lifted(f"for i in range(3):\n    {statement}\n    out.append(f(i))", SETUP, "processes")
+
+
+def test_a_logger_is_changed_here() -> None:
+    before = logging.getLogger("concompare-given").level
+    cell = "for i in range(3):\n    logging.getLogger('concompare-given').setLevel(10 + i)\n    out.append(f(i))"
+    try:
+        left = plainly.run_lifted(cell, SETUP, "processes")
+        assert left.names["out"] == [0, 1, 4]
+        assert logging.getLogger("concompare-given").level == 12
+    finally:
+        logging.getLogger("concompare-given").setLevel(before)
+
+
+def test_a_logger_may_be_asked_for_to_log() -> None:
+    cell = "for i in range(3):\n    logging.getLogger('a').debug('%d', i)\n    out.append(f(i))"
+    assert plainly.run_lifted(cell, SETUP, "processes").names["out"] == [0, 1, 4]

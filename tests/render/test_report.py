@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import pickle
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -352,3 +353,13 @@ def test_a_fitted_curve_is_told_of_from_three_worker_counts_on() -> None:
     (title,) = [title for title in folds if title.startswith("More workers")]
     assert any(line.startswith("threads: with 128 workers ") for line in folds[title].lines)
     assert not any(fold.title.startswith("More workers") for fold in view("one_row").folds)
+
+
+def test_the_first_report_of_a_notebook_leaves_its_random_numbers_alone() -> None:
+    """The package that draws tables in terminals draws a random number when it is imported."""
+    program = (
+        "import random, sys; random.seed(7); before = random.getstate(); import concompare.render.text;"
+        " assert 'rich.style' in sys.modules; print(random.getstate() == before)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "True\n"

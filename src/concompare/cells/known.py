@@ -288,6 +288,9 @@ FORBIDDEN_FUNCTIONS = {
     "warnings.filterwarnings": "changes the interpreter",
     "numpy.seterr": "changes numpy",
     "numpy.set_printoptions": "changes numpy",
+    "csv.field_size_limit": "changes the interpreter",
+    "socket.setdefaulttimeout": "changes the interpreter",
+    "time.tzset": "changes the interpreter",
     "decimal.getcontext": "reaches state of the whole process",
     "matplotlib.pyplot": "draws on the notebook's current figure",
 }

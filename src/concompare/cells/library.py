@@ -48,6 +48,9 @@ def call_builtin(an: Analyzer, name: str, node: ast.Call, given: Arguments) -> V
         an.effect("identity", node, "asks for the `id` of something that a worker process has a copy of", given.all.own)
     if name == "open":
         return call_open(an, node, given)
+    changed = calls.resolve(an, node.args[0]) if name in ("setattr", "delattr") and node.args else None
+    if isinstance(changed, types.ModuleType):
+        an.effect("forbidden", node, f"`{name}` changes a module, which every process has for itself")
     if name in ("next", "setattr", "delattr") and given.positional:
         an.change(
             given.positional[0].own, node, "takes the next of {}" if name == "next" else "sets an attribute of {}"
@@ -103,6 +106,8 @@ def call_installed(an: Analyzer, name: str, node: ast.Call, given: Arguments, th
         return Value(LAZY_OWN, given.all.all)
     if name in ("copy.deepcopy", "operator.index") or (module.lstrip("_") in known.FRESH_MODULES):
         return NOTHING
+    if name == "logging.getLogger":
+        return Value(frozenset({"a logger"}), frozenset({"a logger"}))
     if name == "collections.ChainMap":
         return extracted(given.all)
     if root in ("collections", "itertools", "functools", "operator") or name == "copy.copy":

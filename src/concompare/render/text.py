@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
+from collections.abc import Iterator
 from io import StringIO
 from typing import TYPE_CHECKING
-
-from rich.cells import cell_len
-from rich.console import Console
-from rich.padding import Padding
-from rich.table import Table as Grid
-from rich.text import Text
 
 from concompare import formats
 from concompare.render.shape import shape_of
 from concompare.render.strips import strips_of
+
+
+@contextlib.contextmanager
+def undrawn() -> Iterator[None]:
+    """Leave the random numbers as they are that the user may have seeded."""
+    state = random.getstate()
+    try:
+        yield
+    finally:
+        random.setstate(state)
+
+
+with undrawn():  # rich draws a number when it is imported
+    from rich.cells import cell_len
+    from rich.console import Console
+    from rich.padding import Padding
+    from rich.table import Table as Grid
+    from rich.text import Text
 
 if TYPE_CHECKING:
     from concompare.render.parts import Fold, Table, View
