@@ -287,6 +287,16 @@ class TestRay(ClusterContract):
     def kind(self, local: None) -> Any:
         return backends.find("ray")
 
+    def test_an_actor_that_has_gone_unnoticed_is_replaced(self, kind: Any) -> None:
+        with engine.lease(kind, 2) as pool:
+            assert engine.run_pass(define("def f(x): return x"), range(4), pool).values == [0, 1, 2, 3]
+            wire = pool.executor.wire  # type: ignore[union-attr]
+            name = next(iter(wire.actors))
+            wire.ray.kill(wire.actors.pop(name))
+            values = engine.run_pass(define("def f(x): return -x"), range(8), pool, engine.PassOptions(chunk=1)).values
+            assert values == [0, -1, -2, -3, -4, -5, -6, -7]
+            assert name not in wire.greetings
+
     def test_everything_of_a_local_ray_listens_on_loopback_and_goes_with_it(self, kind: Any) -> None:
         import ray
 

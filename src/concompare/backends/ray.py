@@ -136,13 +136,17 @@ class RayCluster(Cluster):
 
     def start(self, lane: Lane, call: Call, arguments: tuple[Any, ...], settle: Settle) -> None:
         """Send a call to an actor; what is large lies in the object store, a function once for all."""
+        actor = self.actors.get(lane.name)
+        if actor is None:  # ended after it was greeted, and nobody has noticed
+            self.gone(lane.name)
+            return
         message, beside = call_as_bytes(call.function, arguments)
         request = arguments[0] if is_chunk(arguments) else None
         parts = [
             self.stored_once(request.key, part) if request is not None and part is request.blob else self.ray.put(part)
             for part in beside
         ]
-        call.held = self.actors[lane.name].call.remote(message, *parts), parts
+        call.held = actor.call.remote(message, *parts), parts
         call.held[0].future().add_done_callback(lambda done: self.finish(lane, done, settle))
 
     def stored_once(self, key: str, blob: bytes) -> Any:
