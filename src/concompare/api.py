@@ -192,8 +192,10 @@ def worker_counts(asked: int | str | Sequence[int] | None) -> tuple[int, ...] | 
     Raises:
         BadOption: It is none of these.
     """
-    if asked is None or (type(asked) is int and asked > 0):
-        return None if asked is None else (asked,)
+    if asked is None:
+        return None
+    if type(asked) is int and asked > 0:
+        return (asked,)
     parts = asked.split(",") if isinstance(asked, str) else [asked] if isinstance(asked, int) else list(asked)
     counts = [count for part in parts for count in counts_of(str(part).strip())]
     return tuple(dict.fromkeys(counts))

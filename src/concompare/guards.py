@@ -82,7 +82,6 @@ class Watch:
         self.objects = dict(captured(function))
         self.before = {name: digest(value) for name, value in self.objects.items() if not is_random(value)}
         self.looks = 0
-        self.latest: dict[str, object] | None = None
 
     def due(self) -> bool:
         """Return whether to look at the coming chunk: the first few, then one in sixteen."""
@@ -98,16 +97,6 @@ class Watch:
     def states(self) -> dict[str, object]:
         """Return the states of the random sources now, to be compared."""
         return random_states(self.objects)
-
-    def look_before(self) -> None:
-        """Take the states of the random sources before a chunk; those after the chunk looked at last still hold."""
-        if self.latest is None:
-            self.latest = self.states()
-
-    def drawn(self) -> tuple[tuple[str, bytes], ...]:
-        """Return what `drawn` does of the sources since the last look: in this chunk, or in one since then."""
-        before, self.latest = self.latest or {}, self.states()
-        return drawn(before, self.latest)
 
 
 def is_random(value: Any) -> bool:

@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 from concompare.clocks import LOCAL, Meter
 from concompare.computing import Computed, compute, plain
 from concompare.fetching import Loan
-from concompare.guards import Seeded, Watch
+from concompare.guards import Seeded, Watch, drawn
 from concompare.loading import Apart, read_items, take_back
 from concompare.parcels import Parcel, pack_error
 from concompare.references import Sources, counts
@@ -215,8 +215,7 @@ def answer_to(request: Request) -> Answer:
         return Answer(ident, received, problem=items)
     done = Computed()
     watch = known.watch if known.watch is not None and known.watch.due() else None
-    if watch is not None and request.seed is None:
-        watch.look_before()
+    states = watch.states() if watch is not None and request.seed is None else {}
     function = known.function if request.seed is None else seeded(known.function, request)
     record_displays()
     take_into_use()
@@ -252,7 +251,7 @@ def answer_to(request: Request) -> Answer:
         refers=refers,
         fetched=fetched,
         changed=watch.changed() if watch is not None else (),
-        drawn=watch.drawn() if watch is not None and request.seed is None else (),
+        drawn=drawn(states, watch.states()) if watch is not None and states else (),
     )
     done.__init__()  # type: ignore[misc]
     return answer._replace(held=not take_back(lent), returned=time.perf_counter())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import pickle
 import random
@@ -13,8 +12,7 @@ from typing import Any
 
 import pytest
 
-from concompare import computing, guards, rehearsing, worker, workplace
-from concompare.guards import LATER_LOOKS
+from concompare import computing, rehearsing, worker, workplace
 from concompare.parcels import Parcel, pack
 
 
@@ -125,18 +123,3 @@ def test_a_rehearsal_takes_the_way_of_a_functions_first_chunk(monkeypatch: pytes
     monkeypatch.setattr(worker, "answer_to", lambda request: 1 / 0)
     rehearsing.rehearse()  # nobody is told
     assert rehearsing.KEY not in worker.FUNCTIONS
-
-
-def test_random_numbers_are_noticed_though_their_chunk_was_not_looked_at() -> None:
-    def draw(item: int) -> float:
-        return random.random() if item == 7 else 0.0
-
-    state = random.getstate()
-    answers = [
-        worker.run(worker.Request("draws", pack(draw), item, Parcel(pack([item])), True, turn="draws"))
-        for item in range(LATER_LOOKS)
-    ]
-    told = [item for item, answer in enumerate(answers) if answer.drawn]
-    assert told == [LATER_LOOKS - 1], "the fourth to the fifteenth are not looked at"
-    (name, digest) = answers[-1].drawn[0]
-    assert (name, digest) == ("random", hashlib.blake2b(guards.repr_of(state), digest_size=12).digest())
