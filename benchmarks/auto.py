@@ -15,8 +15,11 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from concompare import api, auto, engine, running, stats
+from concompare import engine
+from concompare.analysis import stats
 from concompare.cells.task import task_of
+from concompare.run import auto_history, dispatch
+from concompare.run.request import request_of
 
 SHARE, SECONDS = 0.02, 0.050
 DATA = bytes(2_000_000)
@@ -53,13 +56,13 @@ WORK: dict[str, tuple[Callable[[Any], Any], Sequence[Any]]] = {
 
 def timed(
     function: Callable[[Any], Any], items: Sequence[Any], backend: str, workers: int | None = None
-) -> tuple[float, running.Ran]:
+) -> tuple[float, dispatch.Ran]:
     """Run once, without what was compared before; return the seconds and what ran."""
-    auto.COMPARISONS.clear()
-    getattr(auto, "RUNS", {}).clear()  # what earlier runs of a task took, where that is kept
-    request = api.request_of((backend,), str(workers) if workers else None)
+    auto_history.COMPARISONS.clear()
+    getattr(auto_history, "RUNS", {}).clear()  # what earlier runs of a task took, where that is kept
+    request = request_of((backend,), str(workers) if workers else None)
     began = time.perf_counter()
-    ran = running.run(task_of(function, items), request)
+    ran = dispatch.run(task_of(function, items), request)
     return time.perf_counter() - began, ran
 
 

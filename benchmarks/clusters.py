@@ -56,7 +56,7 @@ def naive_dask(function: Any) -> float:
     """Return the seconds of one item when every item is a task."""
     from distributed import Client
 
-    connected = sys.modules["concompare.backends.clusters"]
+    connected = sys.modules["concompare.backends.clusters.cluster"]
     cluster = next(cluster for cluster in connected.clusters() if cluster.kind == "dask")
     with Client(cluster.place, set_as_default=False) as client:
         began = time.perf_counter()

@@ -10,8 +10,8 @@ much of the plan that was, what ledgers leave unexplained, and which findings th
 `--words` all that they say.
 
 With `--causes`, work that is made to cause one finding each is compared and written into the folder, the guards of the
-findings (`tests/data/recorded`), and what `tests/measure/test_recorded.py` expects of it is printed. That needs a quiet
-machine: on a busy one most findings give way to `machine-busy`.
+findings (`tests/data/recorded`), and what `tests/analysis/test_findings_recorded.py` expects of it is printed. That
+needs a quiet machine: on a busy one most findings give way to `machine-busy`.
 """
 
 from __future__ import annotations
@@ -39,8 +39,12 @@ from typing import Any
 
 import numpy as np
 
-from concompare import advise, backends, diagnose, engine, measure, stats
-from concompare.measure import Progress
+from concompare import backends, engine
+from concompare.analysis import findings as diagnose
+from concompare.analysis import pick as advise
+from concompare.analysis import stats
+from concompare.measure import compare
+from concompare.measure.compare import Progress
 from concompare.records import Comparison, Subject, to_data
 
 NAMES = ("serial", "threads", "processes")
@@ -300,7 +304,7 @@ def decide(work: Workload, budget: float, workers: Sequence[int] | None = None) 
 
     found = [backends.find(name) for name in NAMES]
     subject = Subject(work.name)
-    comparison, _ = measure.compare(
+    comparison, _ = compare.compare(
         work.function, work.items, backends=found, subject=subject, budget=budget, workers=workers, show=show
     )
     return comparison, marks[0]

@@ -14,7 +14,7 @@ import argparse
 import random
 from collections.abc import Callable
 
-from concompare import stats
+from concompare.analysis import stats
 
 DRIFTS: dict[str, Callable[[int, int], float]] = {
     "none": lambda moment, jump: 1.0,

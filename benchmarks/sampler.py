@@ -16,7 +16,8 @@ import sys
 import time
 from collections.abc import Sequence
 
-from concompare import backends, engine, machine, stats
+from concompare import backends, engine, machine
+from concompare.analysis import stats
 from concompare.records import Pass
 
 WANTED = 0.02

@@ -8,7 +8,7 @@ from typing import Any
 
 def option_tables() -> dict[str, str]:
     """Return the options that both magics have, and those that only one of them has, as Markdown tables."""
-    from concompare.magics import ConcompareMagics
+    from concompare.ipython.magics import ConcompareMagics
 
     parallel = options_of(ConcompareMagics.parallel)
     compare = options_of(ConcompareMagics.concompare)

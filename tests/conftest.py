@@ -2,28 +2,61 @@
 
 from __future__ import annotations
 
+import gc
+import multiprocessing
 import os
+import signal
 import tempfile
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
-from tests.cells import plainly
+from concompare.measure import plan
+from tests.cells import work_calls
 
 try:
     import fcntl
 except ImportError:
     fcntl = None  # type: ignore[assignment]
 
-TALLY = plainly.Tally()
+TALLY = work_calls.Tally()
+
+# A change is judged by the same drawn cells as the last one; `make generated` draws others each time.
+hypothesis.settings.register_profile("same", derandomize=True)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as `nohup` and shells in the background leave it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test of a start method that this system does not have."""
+    named = getattr(item, "callspec", None)
+    for value in () if named is None else named.params.values():
+        forks = isinstance(value, str) and value in ("fork", "forkserver")
+        if forks and value not in multiprocessing.get_all_start_methods():
+            pytest.skip(f"this system cannot start processes by {value}")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Return how many tests run at once: two for each CPU, as those with kernels and workers mostly wait."""
+    return 2 * (os.cpu_count() or 1)
 
 
 @pytest.fixture
-def tally() -> plainly.Tally:
+def tally() -> work_calls.Tally:
     return TALLY
+
+
+@pytest.fixture(autouse=True, scope="module")
+def young() -> None:
+    """Let the collector leave alone what earlier tests hold: every reset of a shell has it look at everything."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
@@ -46,10 +79,16 @@ def turn(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
 
 
+@pytest.fixture
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no pass of a comparison be stopped as hopeless, as any may seem on a busy machine."""
+    monkeypatch.setattr(plan, "cap", lambda *_: None)
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     output: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
     if output is not None:
-        output["cells"] = {name: sorted(v) if isinstance(v, set) else v for name, v in asdict(TALLY).items()}
+        output["cells"] = TALLY.as_data()
     elif run := getattr(session.config, "run_uid", os.environ.get("PYTEST_XDIST_TESTRUNUID")):
         for name in ("gate", "room"):
             (Path(tempfile.gettempdir()) / f"tests-{run}.{name}").unlink(missing_ok=True)

@@ -1,16 +1,16 @@
 """Threads or processes, how many workers, and why not faster: answered for one notebook cell.
 
-`%load_ext concompare` adds the magics `%%parallel` and `%%concompare`. The same for scripts: `map` and `compare`.
+`%load_ext concompare` adds the magics `%%parallel` and `%%concompare`. For scripts: `map`, `parallel`, `compare`.
 Importing this package imports nothing heavy, since every worker pays for it: the public names are loaded on use.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # `typing` takes longer to load than all else here
 if TYPE_CHECKING:
-    from concompare.api import compare, last, load, map
+    from typing import Any
+
+    from concompare.api import compare, last, load, map, parallel
     from concompare.engine import Failure
     from concompare.errors import (
         BackendNotInstalled,
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
         WorkerDied,
     )
     from concompare.machine import environment
-    from concompare.report import Report
+    from concompare.report.report import Report
+    from concompare.run.pandas_engine import pandas_engine
 
 __version__ = "0.1.0"
 
@@ -51,11 +52,16 @@ __all__ = [
     "last",
     "load",
     "map",
+    "pandas_engine",
+    "parallel",
 ]
 
-HOMES = {"Failure": "engine", "Report": "report", "environment": "machine"} | dict.fromkeys(
-    ("compare", "last", "load", "map"), "api"
-)
+HOMES = {
+    "Failure": "engine",
+    "Report": "report.report",
+    "environment": "machine",
+    "pandas_engine": "run.pandas_engine",
+} | dict.fromkeys(("compare", "last", "load", "map", "parallel"), "api")
 """Where a public name lives; the exceptions live in `errors`."""
 
 
@@ -63,6 +69,8 @@ def __getattr__(name: str) -> Any:
     """Load a public name when it is first used."""
     if name not in __all__:
         raise AttributeError(f"module 'concompare' has no attribute {name!r}")
+    from importlib import import_module
+
     value = globals()[name] = getattr(import_module(f"concompare.{HOMES.get(name, 'errors')}"), name)
     return value
 
@@ -74,7 +82,7 @@ def __dir__() -> list[str]:
 
 def load_ipython_extension(shell: Any) -> None:
     """Add the magics to a shell: `%load_ext concompare`."""
-    from concompare.magics import ConcompareMagics
+    from concompare.ipython.magics import ConcompareMagics
 
     shell.register_magics(ConcompareMagics)
 

@@ -1,31 +1,27 @@
-"""`map` and `compare` for scripts, and what they and the magics are asked for."""
+"""`map`, `parallel` and `compare` for scripts, and what they and the magics are asked for."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from concompare import backends, engine, machine, running
-from concompare.auto import AUTO
-from concompare.backends import Addressed
+from concompare import engine, formats
 from concompare.cells.task import task_of
-from concompare.engine.failures import user_part
+from concompare.engine.item_errors import user_part
 from concompare.errors import BadOption, ConcompareError
-from concompare.running import BUDGET, Request
+from concompare.run import dispatch
+from concompare.run.request import BUDGET, Request, request_of
 
 if TYPE_CHECKING:
-    from concompare.backends import Backend
-    from concompare.report import Report
+    from concompare.report.report import Report
 
 Item = TypeVar("Item")
 Value = TypeVar("Value")
-
-COMPARED = ("serial", "threads", "processes")
-"""The backends that are compared when none is named."""
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def map(
@@ -62,13 +58,14 @@ def map(
     Raises:
         ConcompareError: An option, a backend or the function cannot be used.
     """
+    refuse_no_work(function, items)
     task = task_of(function, items)
     shown = sys.stderr if progress else None
     options: dict[str, Any] = {"on_error": on_error, "chunk": chunk, "timeout": timeout, "seed": seed}
     options |= {"native_threads": native_threads, "address": address, "progress": shown}
     request = request_of([backend], workers, **options)
     try:
-        values: list[Value] = running.run(task, request).value
+        values: list[Value] = dispatch.run(task, request).value
     except ConcompareError:
         raise
     except Exception as error:
@@ -112,6 +109,7 @@ def compare(
     Raises:
         ConcompareError: An option or a backend cannot be used.
     """
+    refuse_no_work(function, items)
     task = task_of(function, engine.listed(items))
     options: dict[str, Any] = {
         "budget": budget,
@@ -121,7 +119,92 @@ def compare(
         "timeline": timeline,
         "native_threads": native_threads,
     }
-    return running.measure(task, request_of(backends, workers, address=address, pythons=pythons, **options))
+    return dispatch.measure(task, request_of(backends, workers, address=address, pythons=pythons, **options))
+
+
+def refuse_no_work(function: object, items: object) -> None:
+    """Refuse what cannot be called, or walked.
+
+    Raises:
+        BadOption: It is one of these.
+    """
+    if not callable(function):
+        said = formats.one_line(repr(function), 60)
+        raise BadOption(f"the function is {said}: give something that can be called first, and the items after it")
+    if not any(hasattr(type(items), name) for name in ("__iter__", "__getitem__")):
+        raise BadOption(f"the items are {formats.one_line(repr(items), 60)}: give a list, or something else to walk")
+
+
+@overload
+def parallel(function: Function, /) -> Function: ...
+
+
+@overload
+def parallel(
+    *,
+    backend: str | Executor = ...,
+    workers: int | str | None = ...,
+    chunk: int | None = ...,
+    timeout: float | None = ...,
+    seed: int | None = ...,
+    native_threads: int | None = ...,
+    address: str | None = ...,
+    progress: bool = ...,
+) -> Callable[[Function], Function]: ...
+
+
+def parallel(
+    function: Callable[..., Any] | None = None,
+    /,
+    *,
+    backend: str | Executor = "auto",
+    workers: int | str | None = None,
+    chunk: int | None = None,
+    timeout: float | None = None,
+    seed: int | None = None,
+    native_threads: int | None = None,
+    address: str | None = None,
+    progress: bool = False,
+) -> Any:
+    """Make a function run its loops in parallel, and those of the functions it calls; it does what it did without.
+
+    ::
+
+        @concompare.parallel
+        def results(papers):
+            return [score(p) for p in papers]
+
+    A loop that cannot run in parallel runs as it is, and so does everything in workers and in other threads. Functions
+    that are called so often, with so little in their loops, that preparing them takes longer than they do, run as they
+    are after a while. Generators and coroutines stay as they are: their loops run in parallel where a function that was
+    decorated takes all their values.
+
+    Args:
+        function: A function whose source can be found; none where options are given first.
+        backend: As for `map`, and so are the others.
+        workers: How many.
+        chunk: Items per message to a worker.
+        timeout: Seconds that an item may take.
+        seed: Gives every item a random stream of its own.
+        native_threads: Threads of BLAS and OpenMP in each worker.
+        address: Of an existing cluster.
+        progress: Whether to show a progress bar.
+
+    Raises:
+        ConcompareError: An option or a backend cannot be used; raised when the function is called.
+    """
+    options: dict[str, Any] = {"chunk": chunk, "timeout": timeout, "seed": seed, "native_threads": native_threads}
+    options |= {"address": address, "witnessed": True, "plainly": True, "named": False}
+
+    def asked() -> Request:
+        return request_of([backend], workers, progress=sys.stderr if progress else None, **options)
+
+    def decorated(given: Callable[..., Any]) -> Callable[..., Any]:
+        from concompare.run.inside import with_loops_in_parallel
+
+        return with_loops_in_parallel(given, asked)
+
+    return decorated if function is None else decorated(function)
 
 
 def load(path: str | PathLike[str]) -> Report:
@@ -130,7 +213,7 @@ def load(path: str | PathLike[str]) -> Report:
     Raises:
         ReportDamaged: The file is not a report, is damaged, or was written by a newer version.
     """
-    from concompare.report import load as read
+    from concompare.report.report import load as read
 
     return read(Path(path))
 
@@ -138,78 +221,3 @@ def load(path: str | PathLike[str]) -> Report:
 def last() -> Any:
     """Return what the last pass left: values, failures and record; incomplete after an error or an interrupt."""
     return engine.last()
-
-
-def request_of(
-    names: Sequence[str | Executor] | None,
-    workers: int | str | Sequence[int] | None,
-    *,
-    namespace: Mapping[str, Any] | None = None,
-    **options: Any,
-) -> Request:
-    """Return the request for these backends and worker counts, everything found and checked before anything runs.
-
-    Without names those that are usually compared are meant.
-
-    Raises:
-        BadOption: A value that cannot be used.
-        UnknownBackend: No backend of that name, and no executor.
-        BackendNotInstalled: The backend needs a package that is missing.
-    """
-    if options.get("on_error", "stop") not in ("stop", "keep"):
-        raise BadOption(f"on_error is {options['on_error']!r}: use 'stop' or 'keep'")
-    if (chunk := options.get("chunk")) is not None and chunk < 1:
-        raise BadOption(f"chunk is {chunk}: use 1 or more items per message")
-    if options.get("budget", BUDGET) <= 0:
-        raise BadOption(f"budget is {options['budget']:g}: use a number of seconds above 0")
-    if (timeout := options.get("timeout")) is not None and timeout <= 0:
-        raise BadOption(f"timeout is {timeout:g}: use a number of seconds above 0 for one item")
-    if (native := options.get("native_threads")) is not None and native < 1:
-        raise BadOption(f"native_threads is {native}: use 1 or more threads for each worker")
-    if options.get("scaling") not in (None, "strong", "weak"):
-        raise BadOption(f"scaling is {options['scaling']!r}: use 'strong' or 'weak'")
-    address = options.pop("address", None)
-    if pythons := options.pop("pythons", None):
-        from concompare import elsewhere
-
-        options["pythons"] = elsewhere.find_all(pythons)
-    found = tuple(find(name, namespace or {}, address) for name in dict.fromkeys(names or COMPARED))
-    if address is not None and not any(isinstance(backend, Addressed) for backend in found):
-        raise BadOption(f"address is {address!r}: name a kind of cluster for it, such as -b dask")
-    return Request(found, worker_counts(workers), usual=not names, **options)
-
-
-def find(name: str | Executor, namespace: Mapping[str, Any], address: str | None = None) -> Backend:
-    """Return the backend of that name, or the one around an executor."""
-    if not isinstance(name, str):
-        return backends.find("executor", {"executor": name})
-    return AUTO if name == "auto" else backends.find(name, namespace, address)
-
-
-def worker_counts(asked: int | str | Sequence[int] | None) -> tuple[int, ...] | None:
-    """Return the worker counts that are meant by `4`, `1,2,4`, `1-8`, `max` (usable CPUs) or `2x` (twice that).
-
-    Raises:
-        BadOption: It is none of these.
-    """
-    if asked is None:
-        return None
-    if type(asked) is int and asked > 0:
-        return (asked,)
-    parts = asked.split(",") if isinstance(asked, str) else [asked] if isinstance(asked, int) else list(asked)
-    counts = [count for part in parts for count in counts_of(str(part).strip())]
-    return tuple(dict.fromkeys(counts))
-
-
-def counts_of(text: str) -> Iterable[int]:
-    """Return the counts that one part of the option means."""
-    first, dash, final = text.partition("-")
-    if text == "max":
-        return [machine.usable_cpus()]
-    if text.endswith("x") and text[:-1].isdecimal() and int(text[:-1]) > 0:
-        return [int(text[:-1]) * machine.usable_cpus()]
-    if text.isdecimal() and int(text) > 0:
-        return [int(text)]
-    if dash and first.isdecimal() and final.isdecimal() and 0 < int(first) <= int(final):
-        return range(int(first), int(final) + 1)
-    raise BadOption(f"{text!r} is not a number of workers: write 4, 1,2,4, 1-8, max or 2x")

@@ -40,12 +40,16 @@ class CellRefused(ConcompareError):
 
     Attributes:
         line: The line of the cell that stands in the way, as the notebook numbers it, or None.
+        code: What kind of reason it is, one of `cells.ir.Why`.
+        idle: Nothing of the loop would be worth a worker, so it is no loss.
         reasons: Everything that stands in the way, one sentence each, this one included.
     """
 
-    def __init__(self, message: str, line: int | None = None) -> None:
+    def __init__(self, message: str, line: int | None = None, code: str = "form") -> None:
         super().__init__(f"line {line}: {message}" if line is not None else message)
         self.line = line
+        self.code = code
+        self.idle = False
         self.reasons: tuple[str, ...] = (str(self),)
 
 

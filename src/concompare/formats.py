@@ -7,7 +7,7 @@ import unicodedata
 from itertools import pairwise
 
 NOTHING = "–"
-"""What stands where there is no number."""
+"""Text in the place of a number that is missing."""
 
 SECONDS = ((1e-9, "ns"), (1e-6, "µs"), (1e-3, "ms"), (1.0, "s"), (60.0, "min"), (3600.0, "h"), (86400.0, "d"))
 CEILINGS = {"s": 120.0, "min": 7200.0, "h": 172800.0}

@@ -1,4 +1,4 @@
-"""What this machine and this Python are, as far as it bears on running in parallel.
+"""This machine and this Python, as far as they bear on running in parallel.
 
 Not named `environment`: that is the public function, and an imported module of that name would hide it.
 """
@@ -7,19 +7,13 @@ from __future__ import annotations
 
 import functools
 import math
-import multiprocessing
 import os
-import platform
 import re
 import sys
 import sysconfig
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePosixPath
-
-import psutil
-import threadpoolctl
 
 from concompare.records import Environment, NativePool
 
@@ -52,6 +46,10 @@ def environment(root: Path = ROOT, variables: Mapping[str, str] = os.environ) ->
         root: Where the system's `/proc` and `/sys` are found.
         variables: The environment variables to go by.
     """
+    import platform
+
+    import psutil
+
     memory = psutil.virtual_memory()
     affinity, quota, limit, used = affinity_cpus(), cpu_quota(root), memory_limit(root), memory_used(root)
     facts = Environment(
@@ -71,14 +69,23 @@ def environment(root: Path = ROOT, variables: Mapping[str, str] = os.environ) ->
         load=load_average(),
         gil=gil_state(),
         free_threaded_build=free_threaded(),
-        start_methods=tuple(multiprocessing.get_all_start_methods()),
+        start_methods=start_methods(),
         start_method=safe_start_method(),
         threads=threads_here(root),
         native_pools=native_pools(),
         variables=tuple((name, variables[name]) for name in (*THREAD_VARIABLES, *CPU_LIMITS) if name in variables),
         packages=packages(),
+        untold=untold(root),
     )
     return with_hazards(facts)
+
+
+def outline() -> Environment:
+    """Describe what the summary of a run goes by: to look at all the rest takes longer than many a run."""
+    cpus = os.cpu_count() or 1
+    return Environment(
+        "", "", platform="", machine="", cpus=cpus, usable=usable_cpus(), gil=gil_state(), untold=untold()
+    )
 
 
 def usable_cpus(root: Path = ROOT, variables: Mapping[str, str] = os.environ) -> int:
@@ -94,9 +101,11 @@ def least_cpus(cpus: int, affinity: int | None, quota: float | None, limit: int 
 
 def affinity_cpus() -> int | None:
     """Return how many CPUs this process may be scheduled on, or None where the system does not tell."""
-    if not hasattr(os, "sched_getaffinity"):
-        return None
-    return len(os.sched_getaffinity(0))
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    import psutil
+
+    return len(psutil.Process().cpu_affinity()) if hasattr(psutil.Process, "cpu_affinity") else None
 
 
 def limit_set(variables: Mapping[str, str]) -> int | None:
@@ -115,10 +124,10 @@ class Mount:
     unified: bool
 
 
-def cgroup_mounts(root: Path) -> list[Mount]:
-    """Return the mounted cgroup hierarchies of this process."""
+def cgroup_mounts(root: Path, lines: Sequence[str]) -> list[Mount]:
+    """Return the mounted cgroup hierarchies of a process, of the lines of its `mountinfo`."""
     mounts = []
-    for line in lines_of(root / "proc/self/mountinfo"):
+    for line in lines:
         before, _, after = line.partition(" - ")
         fields, kind = before.split(), after.split()
         if len(fields) > 4 and len(kind) > 2 and kind[0] in ("cgroup", "cgroup2"):
@@ -132,11 +141,21 @@ def cgroup_folders(root: Path, controller: str) -> Iterator[tuple[Path, bool]]:
 
     A limit may be set on the process's own group or on any group above it, so all of them are yielded.
     """
+    groups, mounts = (tuple(lines_of(root / "proc/self" / name)) for name in ("cgroup", "mountinfo"))
+    yield from folders_in(root, controller, groups, mounts)
+
+
+@functools.lru_cache(maxsize=8)
+def folders_in(
+    root: Path, controller: str, group_lines: tuple[str, ...], mount_lines: tuple[str, ...]
+) -> tuple[tuple[Path, bool], ...]:
+    """Return the same, of the lines of the two files that tell."""
+    found: list[tuple[Path, bool]] = []
     groups: dict[str, str] = {}
-    for line in lines_of(root / "proc/self/cgroup"):
+    for line in group_lines:
         number, names, path = line.split(":", 2)
         groups |= dict.fromkeys(names.split(",") if number != "0" else [""], path)
-    for mount in cgroup_mounts(root):
+    for mount in cgroup_mounts(root, mount_lines):
         held = "" if mount.unified else controller
         if held not in groups or not (mount.unified or controller in mount.controllers):
             continue
@@ -144,8 +163,9 @@ def cgroup_folders(root: Path, controller: str) -> Iterator[tuple[Path, bool]]:
         # Seen from a container without its own cgroup namespace the path is the host's, the mount only the container's.
         below = inside.relative_to(mount.top) if inside.is_relative_to(mount.top) else PurePosixPath(*inside.parts[1:])
         parts = [] if ".." in below.parts else list(below.parts)
-        for depth in range(len(parts), -1, -1):
-            yield mount.point.joinpath(*parts[:depth]), mount.unified
+        depths = range(len(parts), -1, -1)
+        found += [(mount.point.joinpath(*parts[:depth]), mount.unified) for depth in depths]
+    return tuple(found)
 
 
 def cpu_quota(root: Path = ROOT) -> float | None:
@@ -234,17 +254,31 @@ def processor(root: Path = ROOT) -> str:
         name, _, value = line.partition(":")
         if name.strip() == "model name":
             return value.strip()
+    import platform
+
     return platform.processor()
 
 
 def system_name() -> str:
     """Return the operating system and its version, without what a distributor added to it."""
+    import platform
+
     return f"{platform.system()} {platform.release().partition('-')[0]}".strip()
 
 
 def load_average() -> float | None:
     """Return how many processes wanted a CPU over the last minute, or None where the system does not tell."""
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+
+
+TOLD_BY = {"waiting": "proc/self/schedstat", "limits": "proc/self/cgroup", "sharing": "proc/self/smaps"}
+"""The files that tell, by what they tell."""
+
+
+def untold(root: Path = ROOT) -> tuple[str, ...]:
+    """Return what this system does not tell, as `Environment.untold` names it."""
+    missing = [what for what, file in TOLD_BY.items() if not (root / file).exists()]
+    return (*missing, *(() if hasattr(os, "getloadavg") else ("load",)))
 
 
 def free_threaded() -> bool:
@@ -276,9 +310,16 @@ def gil_enabled_by(modules: Mapping[str, object] | None = None) -> str | None:
     return None
 
 
+def start_methods() -> tuple[str, ...]:
+    """Return the ways in which processes can be started here."""
+    import multiprocessing
+
+    return tuple(multiprocessing.get_all_start_methods())
+
+
 def safe_start_method() -> str:
     """Return the start method to use from a process with threads, which every notebook kernel is."""
-    return "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+    return "forkserver" if "forkserver" in start_methods() else "spawn"
 
 
 def threads_here(root: Path = ROOT) -> int:
@@ -286,17 +327,23 @@ def threads_here(root: Path = ROOT) -> int:
     try:
         return len(list((root / "proc/self/task").iterdir()))
     except OSError:
+        import psutil
+
         return int(psutil.Process().num_threads())
 
 
 def native_pools() -> tuple[NativePool, ...]:
     """Return the BLAS and OpenMP thread pools that are loaded in this process."""
+    import threadpoolctl
+
     found = threadpoolctl.threadpool_info()
     return tuple(NativePool(pool["user_api"], pool["internal_api"], pool["num_threads"]) for pool in found)
 
 
 def packages() -> tuple[tuple[str, str], ...]:
     """Return name and version of our own packages and of the large ones that are imported now."""
+    from importlib.metadata import PackageNotFoundError
+
     names = [*OURS, *(name for name in IMPORTED if MODULES.get(name, name) in sys.modules)]
     found = []
     for name in names:
@@ -310,6 +357,8 @@ def packages() -> tuple[tuple[str, str], ...]:
 @functools.cache
 def version_of(package: str) -> str:
     """Return a package's version; reading it takes a millisecond."""
+    from importlib.metadata import version
+
     return version(package)
 
 

@@ -1,4 +1,4 @@
-"""What was measured, as frozen data: everything after the measuring works on these alone.
+"""Measurements as frozen data: everything after the measuring works on these alone.
 
     Comparison ── Subject · Environment · Plan · Probe
         └─ Trial ── Pass ── Ledger · Message
@@ -14,12 +14,26 @@ from collections.abc import Hashable
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from functools import cache
 from numbers import Integral, Real
-from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 R = TypeVar("R")
 
-SCHEMA = 1
-"""Version of the saved form. 1: first."""
+SCHEMA = 3
+"""Version of the saved form. 1: first. 2: what the notebook itself does of a loop, with every pass and by itself.
+3: what the workers of a trial share with the notebook, and are like; whether results differ by rounding only.
+"""
+
+DECLARED = 3
+"""The first version whose trials say of what kind their workers are."""
+
+Isolation = Literal["none", "thread", "interpreter", "process", "cluster", "unknown"]
+"""What a worker shares with the notebook: everything ("none" runs in its very thread, "thread"), or nothing."""
+
+
+AS_WRITTEN = "as-written"
+"""Stands for a backend in the trial of the parallel code that a cell has itself; it is never the pick."""
+PLAIN, THREADS, PROCESSES = "serial", "threads", "processes"
+"""Names of the backends that are always there: the plain loop, and what `auto` chooses from besides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +84,7 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """What one worker's thread did when, seen from outside.
+    """Timeline of one worker's thread, seen from outside.
 
     Attributes:
         ident: Process id and thread id.
@@ -109,7 +123,7 @@ class Pass:
     """All items, or a sample of them, once, on one backend at one worker count.
 
     Attributes:
-        wall: Seconds of one pass. Where the pass was repeated `loops` times for one sample, the mean of them.
+        wall: Seconds of one pass of heads. Where it was repeated `loops` times for one sample, the mean of them.
         cpu: CPU seconds of all workers, native threads included.
         sample: Positions of the items that ran; empty when all of them ran.
         stands_for: How many items of the task the pass stands for, where it ran a sample whose last items kept fewer
@@ -122,6 +136,7 @@ class Pass:
         messages: Kept for one pass of a trial, to bound what is stored; empty for the others.
         tracks: When each worker was on a CPU, where that was recorded.
         gil: On a free-threaded build, the state of the notebook's GIL before and after; empty elsewhere.
+        beside: Seconds that the notebook's own part of these items, their tails and the taking of them, adds to `wall`.
     """
 
     items: int
@@ -143,6 +158,37 @@ class Pass:
     messages: tuple[Message, ...] = ()
     tracks: tuple[Track, ...] = ()
     gil: tuple[str, ...] = ()
+    beside: float = 0.0
+
+    @property
+    def whole(self) -> float:
+        """Return the seconds of the loop: heads, tails and the taking of items."""
+        return self.wall + self.beside
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What a backend's workers are like, besides what they share with the notebook.
+
+    Findings, the pick and its script follow from these, so that a backend of another package gets them as ours do.
+
+    Attributes:
+        worker: What one worker is called in a sentence ("loky worker"); empty: they go by the backend's label.
+        together: Whether items may compute at the same time; those of an event loop take turns in one thread.
+        starts: Whether opening a pool starts its workers; those of the user or of a cluster are there already.
+        cost: Place among the backends from the one that costs least to have, which breaks ties; None: by isolation.
+        script: What opens such a pool in a script: a class of `concurrent.futures`, a function of loky; empty: nothing.
+        method: Start method of its processes there; empty: the safe one of the platform.
+        python: Version of the other Python that the workers run; empty: the notebook's own.
+    """
+
+    worker: str = ""
+    together: bool = True
+    starts: bool = True
+    cost: int | None = None
+    script: str = ""
+    method: str = ""
+    python: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,12 +197,15 @@ class Trial:
 
     Attributes:
         label: The backend as shown ("plain loop", "processes").
+        isolation: What its workers share with the notebook.
+        traits: What they are like.
         start_up: Seconds from opening the pool until all workers answered; None where no pool was opened.
         cold: Seconds of the first time: start-up plus the first pass.
         got: How many distinct workers answered; fewer than `workers` is shown.
         same: Whether the results equal the plain loop's; None where they could not be compared.
         problem: Why it could not run, or was stopped, in one sentence; None when it ran.
         difference: What differs, in one sentence, when `same` is False.
+        rounding: Whether that differs in its last digits only.
         native_threads: Threads per native pool (BLAS, OpenMP) in each worker, where they were limited; None otherwise.
     """
 
@@ -171,11 +220,57 @@ class Trial:
     difference: str | None = None
     problem: str | None = None
     native_threads: int | None = None
+    isolation: Isolation = "unknown"
+    traits: Traits = Traits()
+    rounding: bool = False
 
     @property
     def timed(self) -> tuple[Pass, ...]:
         """Return the passes that statistics use: no warm-ups, none cut short."""
         return tuple(p for p in self.passes if not p.warm_up and p.stopped is None)
+
+    @property
+    def plain(self) -> bool:
+        """Return whether it is the notebook's plain loop."""
+        return self.isolation == "none" and not self.traits.python
+
+    @property
+    def threads(self) -> bool:
+        """Return whether items run at the same time in threads of one process."""
+        return self.isolation == "thread" and self.traits.together
+
+    @property
+    def sends(self) -> bool:
+        """Return whether items and results are sent, as bytes, to workers that share nothing with the notebook."""
+        return self.isolation not in ("none", "thread") and not self.as_written
+
+    @property
+    def as_written(self) -> bool:
+        """Return whether it is the parallel code that the cell has itself."""
+        return self.backend == AS_WRITTEN
+
+
+@dataclass(frozen=True, slots=True)
+class ShortForm:
+    """A loop as plain Python that runs by itself.
+
+    Attributes:
+        function: Source of the function of an item.
+        turn: Source of the loop over what it gives back, which walks `zip(items, map(compute, items))`.
+        items: Source of what is walked.
+        part: Which node of its statement the loop is, in the order of `ast.walk`.
+        reason: Why it cannot be written so, as the rest of a sentence; empty where it can.
+        shows: The function shows lines.
+        taken: Names of the notebook that a script must not use otherwise.
+    """
+
+    function: str = ""
+    turn: str = ""
+    items: str = ""
+    part: int = 0
+    reason: str = ""
+    shows: bool = False
+    taken: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +286,8 @@ class Subject:
         items: Number of items.
         blob: Bytes of the function as shipped, captured values included; None where it was not shipped.
         captured: Name and bytes of the larger captured values.
+        staying: The call that stays in the notebook ("`m.fit` at line 3"); empty where none is worth naming.
+        short: The loop as a script has it.
     """
 
     name: str
@@ -202,6 +299,8 @@ class Subject:
     blob: int | None = None
     captured: tuple[tuple[str, int], ...] = ()
     statement: int | None = None
+    staying: str = ""
+    short: ShortForm | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +314,7 @@ class NativePool:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """What this machine and this Python are, as far as it bears on running in parallel.
+    """This machine and this Python, as far as they bear on running in parallel.
 
     Attributes:
         cpus: Logical CPUs of the machine.
@@ -229,6 +328,8 @@ class Environment:
         variables: Thread-count variables found in the environment (OMP_NUM_THREADS and such).
         packages: Versions of the packages that bear on the measurement.
         hazards: One sentence each.
+        untold: What this system does not tell: "waiting" (for a CPU), "limits" (of a container), "load", "sharing"
+            (which memory workers share).
     """
 
     python: str
@@ -254,15 +355,17 @@ class Environment:
     variables: tuple[tuple[str, str], ...] = ()
     packages: tuple[tuple[str, str], ...] = ()
     hazards: tuple[str, ...] = ()
+    untold: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What the comparison set out to do within its budget, printed before it runs.
+    """Plan of a comparison within its budget, printed before it runs.
 
     Attributes:
         estimate: Seconds it was expected to take; never above `budget`.
         confirming: Seconds the run that gives the user the cell's results was expected to take, when it comes on top.
+        replaying: Seconds that the tails of the other items were expected to take in the notebook, at the end.
         seed: Seed of the order of the blocks and of the sample.
         sampled: Items in a sample; None when every pass runs all items.
         steps: The steps in words, in order.
@@ -274,12 +377,13 @@ class Plan:
     blocks: int = 0
     sampled: int | None = None
     confirming: float = 0.0
+    replaying: float = 0.0
     steps: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What was learned about the task and the machine before the trials.
+    """Calibration: measurements of the task and the machine before the trials.
 
     Attributes:
         item_seconds: Times of the items of the plain loop, as sampled.
@@ -312,6 +416,28 @@ class Probe:
 
 
 @dataclass(frozen=True, slots=True)
+class Notebook:
+    """Time of the notebook's own process for one run of the loop beside the heads; measured once.
+
+    Attributes:
+        taking: Seconds of taking the items from what the loop walks.
+        replaying: Seconds of the tails, those to come like the others so far; 0 where they are too short to tell.
+        tails: How many were replayed.
+        tail_seconds: Times of tails one by one, some of every stretch where they are many.
+    """
+
+    taking: float = 0.0
+    replaying: float = 0.0
+    tails: int = 0
+    tail_seconds: tuple[float, ...] = ()
+
+    @property
+    def seconds(self) -> float:
+        """Return the seconds of all of it."""
+        return self.taking + self.replaying
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """All trials of a task and the environment they ran in."""
 
@@ -323,6 +449,7 @@ class Comparison:
     seconds: float = 0.0
     created: str = ""
     scaling: str = "strong"
+    notebook: Notebook = field(default_factory=Notebook)
 
 
 @dataclass(frozen=True, slots=True)
@@ -402,6 +529,10 @@ def value_from(kind: Any, data: object, where: str) -> Any:
         return value_from(wanted, data, where)
     if origin is tuple:
         return tuple_from(parts, data, where)
+    if origin is Literal:
+        if data not in parts:
+            raise ValueError(f"{where} must be one of {', '.join(parts)}, not {shape(data)}")
+        return data
     if kind is float and isinstance(data, str) and data in ("inf", "-inf", "nan"):
         return float(data)
     accepted = (int, float) if kind is float else kind

@@ -229,7 +229,7 @@ def f(x):
         source = "import random\nimport numpy as np\ndef f(x): return random.random(), float(np.random.rand()), x"
         options = engine.PassOptions(seed=5, chunk=3)
         values = engine.run_pass(define(source), range(7), pool, options).values
-        with engine.lease(backends.find("serial"), 1) as serial:
+        with engine.lease(backends.plain(), 1) as serial:
             assert values == engine.run_pass(define(source), range(7), serial, engine.PassOptions(seed=5)).values
             other = engine.run_pass(define(source), range(7), serial, engine.PassOptions(seed=6)).values
         sample = engine.PassOptions(seed=5, chunk=2, places=[6, 1, 3])

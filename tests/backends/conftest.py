@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from concompare import engine, testing
-from concompare.awaiting import is_coroutine_function
+from concompare.worker.coroutines import is_coroutine_function
 
 
 def helpers_of_python(process: psutil.Process) -> bool:
@@ -51,15 +51,15 @@ def no_leaks() -> Iterator[None]:
     engine.close_pools()
     gc.collect()
     gc.freeze()  # a look at all that numpy and matplotlib have made takes 0.1 s, several times a test
-    before = shared_files(), semaphores()
+    before, others = (shared_files(), semaphores()), set(workers_alive())
     yield
     engine.close_pools()
     gc.collect()
-    end = time.monotonic() + 5
-    while time.monotonic() < end and (workers_alive() or busy_threads() or semaphores() - before[1]):
+    end = time.monotonic() + 120
+    while time.monotonic() < end and (set(workers_alive()) - others or busy_threads() or semaphores() - before[1]):
         threading.Event().wait(0.02)
         gc.collect()
-    assert workers_alive() == []
+    assert set(workers_alive()) - others == set()
     assert busy_threads() == set()
     assert shared_files() - before[0] == set()
     assert semaphores() - before[1] == set()

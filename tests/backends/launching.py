@@ -37,4 +37,4 @@ def launch(command: list[str], log: Any, **options: Any) -> subprocess.Popen[byt
 
 def end(launched: subprocess.Popen[bytes]) -> None:
     """End a program and all that it started."""
-    launched.communicate(timeout=20)
+    launched.communicate(timeout=500)

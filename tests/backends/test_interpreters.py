@@ -124,5 +124,5 @@ def test_an_executor_that_is_shut_down_finishes_what_it_has() -> None:
 @needed
 def test_python_ends_while_interpreters_are_kept_warm() -> None:
     source = "import concompare\nprint(concompare.map(abs, [-1, -2], backend='interpreters', workers=2))"
-    ran = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, timeout=40, check=False)
+    ran = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, timeout=500, check=False)
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "[1, 2]\n", "")

@@ -78,6 +78,17 @@ SIMPLE = [
     "row = [{e}, {e}]\nrow[0], row[1] = row[1], row[0]\nout.append(row)", "acc = []\nacc += [{e}]\nacc[0] += 1\nout += acc", "inner = {{}}\ninner[{v}] = {e}\nout.append(inner)\ninner[0] = 1", "made_one = [{e}]\nout.append(made_one)\nmade_one.append({e})", "made_one = [{e}]\nd[{v}] = made_one\nd[{v}].append({e})",
     "bs = Box({e})\nlog.append(bs)\nbs.put(9)", "bs = Box({e})\nbs.v += 1\nd['box'] = bs", "keep = Stack({e})\nkeep(1)\nout.append(len(keep.parts))", "temp = Stack.make({e})\nout.append(temp.top)", "part_of = settings.seen\npart_of.append({e})", "alias = out\nalias.append({e})", "alias = ys if {v} > 2 else zs\nalias[0] = {e}",
 ]  # fmt: skip
+MAKINGS = [
+    "tank = Tank({e})", "tank = Tank({e})", "tank = Tank({e})", "tank = Tank({e}, log)", "tank = Tank({e}, [{e}])", "tank = Tank.make({e})", "tank = tanks[int({v}) % 3]", "tank = Tank({e}) if {v} > 2 else tanks[0]", "pool = [Tank({e}), Tank({e})]\ntank = pool[0]",
+    "tank = copy.copy(tanks[0])", "tank = Tank({e}, dup[0])", "tank = SubTank({e})", "tank = Tank({e}, dup[int({v}) % 3])", "tank = copy.deepcopy(tanks[0])",
+]  # fmt: skip
+USES = [
+    "tank.fill({e})", "tank.fill({e})", "tank.fill({e})", "tank.push({e})", "tank.burst({e})", "tank.level = {e}", "tank.level += {e}", "tank.notes.append({e})", "tank.notes = [{e}]", "tank.attach(log)", "tank.attach([{e}])", "attach(tank, out2)", "tank.tell({e})",
+    "out.append(tank)", "out.append(tank.level)", "out.append(tank.notes)", "out.append(len(tank.notes))", "d[{v}] = tank", "out.append(tank.fill({e}))", "out.append((tank.level, tank.fill({e}), tank.level))", "total += tank.level", "total += tank.fill({e})", "log.append(out[-1] if out else 0)",
+    "print(tank.level)", "print(f'{{tank.level:>{{4}}}} {{tank.fill({e})!r}}')", "print(f'{{total:.2f}} {{tank.level}}')", "same_tank = tank\nsame_tank.fill({e})", "if tank:\n    out.append({e})", "if tank.full and total > {e}:\n    out.append(tank.level)", "for j in ys[:2]:\n    tank.fill(j)\n    out.append(tank.level)", "for j in ys[:2]:\n    out.append(tank.fill(j))",
+    "for j in xs[:3]:\n    tank.fill(pure(j))", "while tank.level < 9:\n    tank.fill(4)", "try:\n    tank.burst({e})\nexcept ValueError:\n    out.append(tank.level)", "tank.friend = Tank({e})\ntank.friend.fill({e})", "out.append(tank.full)", "out.append({e})", "t = fails({e})", "tank = Tank({e})", "found = re.search('[2-7]', str({e}))\nif found:\n    out.append(found[0])", "log.append(str(re.match('[0-5]', str({e})) and tank.level))",
+    "with tank:\n    tank.fill({e})", "tank.fill(tank.fill({e}))", "out.append([tank.fill(j) for j in xs[:2]])", "out.append(pour(tank, {e}))", "pour(tank, {e})", "o2 = [tank, {e}]\no2[0].fill(1)\nout.append(o2)", "del tank.notes[:]", "key = tank.level\ndd[key].append({e})\ntank.fill(1)", "tank.inner.append({e})", "tank.inner.append(dup[0])\ntank.inner[0].append({e})",
+]  # fmt: skip
 ITERABLES = [
     "range(3)",
     "ys[:2]",
@@ -258,6 +269,8 @@ class Writer:
 
     def statement(self, depth: int) -> str:
         """Return a statement, often with blocks inside."""
+        if self.random.random() < 0.12:
+            return self.object()
         if depth <= 0 or self.random.random() < 0.5:
             return self.fill(SIMPLE, 2)
         test = self.fill(CONDITIONS, 1)
@@ -281,6 +294,11 @@ class Writer:
             f"match [{self.expression(1)}, {self.variables[0]}]:\n    case [1, q] if q > 1:\n{indented(body)}\n    case [p, *q]:\n{indented(other)}",
             f"while {test} and u < 20:\n    u += 7\n{body}", f"if {test}:\n    {handled.replace('raise', 'pass')}\n{self.fill(SIMPLE, 1)}",
         ])  # fmt: skip
+
+    def object(self) -> str:
+        """Return statements that make an object, change it, use it and store it."""
+        uses = [self.fill(USES, 1) for _ in range(self.random.choice([1, 2, 3, 4, 5]))]
+        return "\n".join([self.fill(MAKINGS, 1), *uses])
 
     def loop(self) -> str:
         """Return a cell with a `for` loop."""

@@ -1,4 +1,7 @@
-"""The notebook in which every generated cell runs: helpers with hidden state, shared objects, classes of its own."""
+"""The notebook in which every generated cell runs: helpers with hidden state, shared objects, classes of its own.
+
+What stands for work (`pure`, `halve`, `fails`) has a loop, as work has: what has none is not worth a worker.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +16,15 @@ from types import SimpleNamespace
 import numpy as np
 
 def pure(v):
+    for _ in range(2): pass
     return v * 3 + 1
 
 def halve(v):
+    for _ in range(2): pass
     return v / 2
 
 def fails(v):
+    for _ in range(2): pass
     if v % 5 == 4:
         raise ValueError(f"bad {v}")
     return v + 1
@@ -270,6 +276,64 @@ class Vector:
 vector = Vector(3)
 """
 
+TANK = """
+import copy
+import re
+
+class Tank:
+    def __init__(self, level=0, parts=None):
+        self.level, self.parts = level, parts
+        self.notes = []
+        self.inner = []
+    @classmethod
+    def make(cls, level):
+        return cls(level, [level])
+    def fill(self, by):
+        self.level += by
+        self.notes.append(by)
+        return self.level
+    def attach(self, parts):
+        self.parts = parts
+    def push(self, part):
+        if self.parts is not None:
+            self.parts.append(part)
+        self.inner.append(part)
+    def burst(self, at):
+        self.level += 1
+        if at == 4:
+            raise ValueError(at)
+        self.level += 1
+    def tell(self, v):
+        print("tank", v, self.level)
+    @property
+    def full(self):
+        return self.level > 5
+    def __bool__(self):
+        return self.level > 3
+    def __enter__(self):
+        self.notes.append("in")
+        return self
+    def __exit__(self, *error):
+        self.notes.append("out")
+        return False
+
+class SubTank(Tank):
+    def fill(self, by):
+        self.friend = dup[1]
+        return super().fill(by) + 1
+
+def attach(tank, parts):
+    tank.parts = parts
+
+def pour(tank, by):
+    other = Tank(by)
+    other.attach(tank.notes)
+    other.push(by)
+    return tank.fill(other.level)
+
+tanks = [Tank(1), Tank(2, dup[0]), Tank(3)]
+"""
+
 FRAME = """
 import pandas as pd
 df = pd.DataFrame({"a": [1, 2, 3], "b": [4.0, 5.0, 6.0]})
@@ -280,4 +344,5 @@ part = df["a"]
 def setup_of(cell: str) -> str:
     """Return the notebook that a cell runs in; a class with operators of its own, and pandas, only where it is used."""
     frame = FRAME if "df" in cell or "part[" in cell else ""
+    frame += TANK if "ank" in cell else ""
     return SETUP + ("" if "tack" not in cell else STACK) + ("" if "ector" not in cell else VECTOR) + frame

@@ -10,26 +10,44 @@ import copy
 import functools
 import inspect
 import io
+import itertools
 import linecache
+import os
 import pickle
 import random
 import signal
+import string
+import sys
 import traceback
 import types
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from concompare import cells, engine, parcels
-from concompare.cells import bind
-from concompare.errors import CellRefused
+import numpy as np
+
+from concompare.cells.replay.compiling import compiled as compiled_code
+from concompare.cells.task import Task
+from concompare.engine.ordering import add_names
+from concompare.engine.transport import transport
+from concompare.worker import chunk, results
+from concompare.worker.transfer import object_refs, pickling
+from concompare.worker.transfer.items import read_into
+from tests.cells import work_calls
+from tests.cells.work_calls import CALLS, Endless
 
 COUNTER = iter(range(10**9))
 SKIPPED = {"__builtins__", "__warningregistry__"}
+AT_ONCE = 32
+"""Items that are taken before the first of them is replayed."""
 COMPARED: set[tuple[int, int]] = set()
 """The pairs of containers that are being compared."""
-LONGEST = 1.0
-"""Seconds of computing after which a cell is taken as one that never ends; the others take milliseconds."""
+LONGEST = 0.5
+"""Seconds of computing after which a plain cell is taken as one that never ends; the others take milliseconds."""
+LONGER = 20.0
+"""Seconds of computing after which a cell that ends plainly is taken as one that does not in parallel."""
 
 
 @dataclass
@@ -44,39 +62,20 @@ class Left:
     endless: bool = False
 
 
-@dataclass
-class Tally:
-    """What the golden cells and the generated ones came to."""
-
-    lifted: set[str] = field(default_factory=set)
-    wrong: set[str] = field(default_factory=set)
-    needless: set[str] = field(default_factory=set)
-    generated: int = 0
-    generated_lifted: int = 0
-    endless: int = 0
-
-    def add(self, other: Mapping[str, Any]) -> None:
-        """Add the tally of another process, as data."""
-        for name, found in other.items():
-            mine = getattr(self, name)
-            setattr(self, name, mine | set(found) if isinstance(mine, set) else mine + found)
-
-    def sentence(self) -> str:
-        """Return both figures in words."""
-        could = max(1, len(self.lifted | self.needless))
-        share = 100 * len(self.needless) / could
-        drawn = f"; generated cells: {self.generated}, lifted {self.generated_lifted}" if self.generated else ""
-        drawn += f", {self.endless} never end" if self.endless else ""
-        needless = f", {len(self.needless)} needless refusals of {could} ({share:.1f} %)" if self.lifted else ""
-        return f"cells: {len(self.wrong)} wrong results{needless}{drawn}"
-
-
 @functools.cache
 def compiled(setup: str) -> types.CodeType:
     """Compile some setup as a cell whose source can be found."""
     filename = f"<setup {next(COUNTER)}>"
     linecache.cache[filename] = (len(setup), None, setup.splitlines(keepends=True), filename)
     return compile(setup, filename, "exec", dont_inherit=True)
+
+
+@contextlib.contextmanager
+def counting(namespace: Mapping[str, Any], setup: str) -> Iterator[None]:
+    """Let the work functions count their calls, after they have been looked at and while a loop runs."""
+    plain = compiled(setup)
+    with work_calls.with_codes(namespace, work_calls.counting_codes(setup, plain.co_filename), plain):
+        yield
 
 
 def fresh(setup: str) -> dict[str, Any]:
@@ -92,7 +91,7 @@ def run_plain(cell: str, setup: str) -> Left:
     tree = ast.parse(cell)
     last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
     left = Left(namespace)
-    with ended(left):
+    with ended(left), counting(namespace, setup):
         try:
             for statement in tree.body:
                 execute(ast.Module([statement], []), namespace)
@@ -108,35 +107,56 @@ def execute(tree: ast.Module | ast.Expression, namespace: dict[str, Any]) -> Any
     """Run code as the notebook does, which may await at the top."""
     mode = "exec" if isinstance(tree, ast.Module) else "eval"
     if not any(isinstance(node, ast.Await) for node in ast.walk(tree)):
-        return eval(bind.compiled(tree, "<cell>", mode, namespace), namespace)
+        return eval(compiled_code(tree, "<cell>", mode, namespace), namespace)
     code = compile(tree, "<cell>", mode, ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
     found = eval(code, namespace)
     return asyncio.run(found) if inspect.iscoroutine(found) else found
 
 
-class Endless(BaseException):
-    """Raised in a cell that has computed for longer than `LONGEST`."""
-
-
 @contextlib.contextmanager
-def ended(left: Left) -> Iterator[None]:
+def ended(left: Left, longest: float = LONGEST) -> Iterator[None]:
     """Note what is printed; a cell that walks a list and makes it longer is stopped, and noted as endless."""
 
     def stop(number: int, frame: types.FrameType | None) -> None:
         left.endless = True
         raise Endless
 
-    with printed_by(left), contextlib.suppress(Endless):
+    with printed_by(left), as_it_was(), noted(left):
         if not hasattr(signal, "setitimer"):
             yield
             return
         before = signal.signal(signal.SIGVTALRM, stop)
-        signal.setitimer(signal.ITIMER_VIRTUAL, LONGEST, 0.01)  # again and again: the cell may catch every exception
+        signal.setitimer(signal.ITIMER_VIRTUAL, longest, 0.01)  # again and again: the cell may catch every exception
         try:
             yield
         finally:
             signal.setitimer(signal.ITIMER_VIRTUAL, 0)
             signal.signal(signal.SIGVTALRM, before)
+
+
+@contextlib.contextmanager
+def noted(left: Left) -> Iterator[None]:
+    """Note a cell that was stopped as endless."""
+    try:
+        yield
+    except Endless:
+        left.endless = True
+    left.endless = left.endless or isinstance(left.error, Endless)
+
+
+@contextlib.contextmanager
+def as_it_was() -> Iterator[None]:
+    """Begin with the same random numbers each time, and leave the process as it was."""
+    random.seed(11)
+    np.random.seed(12)
+    path, folder, held = sys.path[:], Path.cwd(), dict(vars(string))
+    try:
+        yield
+    finally:
+        sys.path[:] = path
+        os.chdir(folder)
+        for name in set(vars(string)) - set(held):
+            delattr(string, name)
 
 
 @contextlib.contextmanager
@@ -151,20 +171,17 @@ def lines_of(error: BaseException) -> list[int]:
     return [entry.lineno or 0 for entry in traceback.extract_tb(error.__traceback__) if entry.filename == "<cell>"]
 
 
-def run_task(task: cells.Task, namespace: dict[str, Any], how: str, seed: int = 0) -> Left:
+def run_task(task: Task, namespace: dict[str, Any], how: str, seed: int = 0) -> Left:
     """Carry out a bound task: results come in any order, tails are replayed in item order."""
     left = Left(namespace)
-    items = list(task.items)
-    results = compute_shared(task, items, seed) if how == "threads" else compute_copied(task, items, seed)
     names: dict[str, Any] = {}
     try:
-        for position in range(len(items)):
-            value, found, text, error, _ = results[position]
+        for position, (value, found, text, error, calls) in enumerate(computed(task, how, seed)):
+            CALLS.take(calls)
             print(text, end="")
+            add_names(names, found)
             if error is not None:
-                names.update(found)
                 raise error
-            names.update(found)
             if task.apply(position, value):
                 break
     except BaseException:
@@ -174,20 +191,22 @@ def run_task(task: cells.Task, namespace: dict[str, Any], how: str, seed: int = 
     return left
 
 
-def one(
-    task: cells.Task, function: Callable[[Any], Any], item: Any
-) -> tuple[Any, dict[str, Any], str, BaseException | None, bool]:
+Computed = tuple[Any, dict[str, Any], str, BaseException | None, Counter[int]]
+"""Of one item: its value, the names it leaves, what it printed, its error, and its work calls by their lines."""
+
+
+def one(task: Task, function: Callable[[Any], Any], item: Any) -> Computed:
     stream = io.StringIO()
-    with contextlib.redirect_stdout(stream), contextlib.redirect_stderr(stream):
+    with contextlib.redirect_stdout(stream), contextlib.redirect_stderr(stream), CALLS.in_worker() as calls:
         try:
             value = function(item)
             value = asyncio.run(value) if inspect.iscoroutine(value) else value
         except Exception as error:
-            return None, locals_of(error, task.temporaries), stream.getvalue(), error, True
+            return None, locals_of(error, task.temporaries), stream.getvalue(), error, calls
     found: dict[str, Any] = {}
     if task.temporaries:
         value, found = value
-    return value, found, stream.getvalue(), None, False
+    return value, found, stream.getvalue(), None, calls
 
 
 def locals_of(error: BaseException, temporaries: tuple[str, ...]) -> dict[str, Any]:
@@ -200,76 +219,71 @@ def locals_of(error: BaseException, temporaries: tuple[str, ...]) -> dict[str, A
     return {**found, "_concompare_own": tuple(found)}
 
 
-def shuffled(count: int, seed: int) -> list[int]:
-    order = list(range(count))
-    random.Random(seed).shuffle(order)
-    return order
-
-
-def compute_shared(task: cells.Task, items: list[Any], seed: int) -> dict[int, Any]:
-    return {position: one(task, task.function, items[position]) for position in shuffled(len(items), seed)}
-
-
-def compute_copied(task: cells.Task, items: list[Any], seed: int) -> dict[int, Any]:
-    blob = parcels.pack(task.function)
-    functions = [pickle.loads(blob), pickle.loads(blob)]
-    results = {}
-    for position in shuffled(len(items), seed):
-        item = pickle.loads(parcels.pack(items[position]))
-        value, found, text, error, last = one(task, functions[position % 2], item)
-        kept = pickle.loads(parcels.pack(value))
-        results[position] = (kept, crossing(found), text, error, last)
-    return results
-
-
-def crossing(found: dict[str, Any]) -> dict[str, Any]:
-    """Return the names whose values can be sent to the notebook."""
-    kept = {}
-    for name, value in found.items():
-        with contextlib.suppress(Exception):
-            kept[name] = pickle.loads(parcels.pack(value))
-    return kept
-
-
-def run_lifted(cell: str, setup: str, how: str, seed: int = 0, **options: Any) -> Left:
-    """Run a cell in parallel, in the manner of threads or of processes; raises CellRefused."""
-    namespace = fresh(setup)
-    lifted = cells.lift(cell, namespace, filename="<cell>", **options)
-    left = Left(namespace)
-    with ended(left):
+def computed(task: Task, how: str, seed: int) -> Iterator[Computed]:
+    """Compute the items of a task, so many at a time in any order; what their iterator raises comes after them."""
+    compute = Shared(task) if how == "threads" else Copied(task)
+    iterator, order, failed = iter(task.items), random.Random(seed), False
+    while not failed:
+        items: list[Any] = []
         try:
-            task = lifted.bind(namespace)
-            done = run_task(task, namespace, how, seed)
-            left.value = done.value
-        except CellRefused:
-            raise
-        except BaseException as error:
-            left.error = error
-            left.lines = lines_of(error)
-    return left
+            with CALLS.kept_by(lambda line: "items"):
+                items.extend(itertools.islice(iterator, AT_ONCE))
+        except Exception as error:
+            failed, end = True, error
+        positions = list(range(len(items)))
+        order.shuffle(positions)
+        found = {position: compute(position, items[position]) for position in positions}
+        yield from (found[position] for position in range(len(items)))
+        if failed:
+            raise end
+        if len(items) < AT_ONCE:
+            return
 
 
-def run_on_engine(cell: str, setup: str, pool: engine.Pool) -> Left:
-    """Run a cell on real workers, as the magics do."""
-    namespace = fresh(setup)
-    lifted = cells.lift(cell, namespace, filename="<cell>")
-    left = Left(namespace)
-    with printed_by(left):
-        try:
-            task = lifted.bind(namespace)
-            options = engine.PassOptions(temporaries=task.temporaries)
-            try:
-                outcome = engine.run_pass(
-                    task.function, task.items, pool, options, count=task.count, on_value=task.apply
-                )
-            except BaseException:
-                task.fail(engine.last().names)
-                raise
-            left.value = task.finish(outcome.names)
-        except BaseException as error:
-            left.error = error
-            left.lines = lines_of(error)
-    return left
+class Shared:
+    """Computes items on the notebook's own objects, as threads do."""
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+
+    def __call__(self, position: int, item: Any) -> Computed:
+        return one(self.task, self.task.function, item)
+
+
+class Copied:
+    """Computes items on copies in two workers, as processes do."""
+
+    def __init__(self, task: Task) -> None:
+        self.task, self.workers = task, [Worker(task.function), Worker(task.function)]
+
+    def __call__(self, position: int, item: Any) -> Computed:
+        return self.workers[position % 2].one(self.task, item)
+
+
+class Worker:
+    """Computes items on copies, as a process does: results refer to the notebook's objects that they hold."""
+
+    def __init__(self, function: Callable[[Any], Any]) -> None:
+        picklers: list[Any] = []
+        blob = pickling.pack(function, None, picklers)
+        self.objects, made = object_refs.written(picklers[-1], (function,))
+        self.known = chunk.Known(blob + pickle.dumps(made))
+        self.known.take("the pass")
+
+    def one(self, task: Task, item: Any) -> Computed:
+        """Compute one item; return what the notebook gets of it."""
+        picklers: list[Any] = []
+        data = pickling.pack([item], None, picklers)
+        objects, made = object_refs.parts_sent([item], data, picklers[-1])
+        sources = object_refs.Sources()
+        (arrived,) = read_into(sources, pickling.Parcel(data), made)
+        value, found, text, error, calls = one(task, self.known.function, arrived)
+        del arrived
+        self.known.tell(sources)
+        sent = {"items": objects, "function": self.objects}
+        kept = transport.open_parcel(pickling.Parcel(results.pack_result([value], [value], None, sources)), sent)
+        names = transport.open_parcel(results.pack_names(found, sources), sent)
+        return kept[0], names, text, error, calls
 
 
 def difference(plain: Left, other: Left) -> str | None:
@@ -337,11 +351,22 @@ def same_container(a: Any, b: Any) -> bool:
         COMPARED.discard(pair)
 
 
+def same_attributes(a: Any, b: Any) -> bool:
+    pair = (id(a), id(b))
+    if pair in COMPARED:  # an object that holds itself
+        return True
+    COMPARED.add(pair)
+    try:
+        return same(vars(a), vars(b))
+    finally:
+        COMPARED.discard(pair)
+
+
 def same_object(a: Any, b: Any) -> bool:
     if isinstance(a, BaseException):
         return str(a) == str(b)
     if hasattr(a, "__dict__") and type(a).__module__ == "__main__":
-        return same(vars(a), vars(b))
+        return same_attributes(a, b)
     if type(a).__name__ in ("list_iterator", "tuple_iterator", "range_iterator"):
         return same(list(copy.copy(a)), list(copy.copy(b)))
     if type(a).__name__ in ("Random", "RandomState", "Generator"):
@@ -358,19 +383,23 @@ def same_object(a: Any, b: Any) -> bool:
         return same([a.func, a.args, a.keywords], [b.func, b.args, b.keywords])
     if type(a).__name__ in ("count", "SimpleNamespace"):
         return repr(a) == repr(b)
-    if type(a).__name__ == "DataFrame":
-        return list(a.columns) == list(b.columns) and all(same(a[name], b[name]) for name in a.columns)
-    if type(a).__name__ == "Series":
-        return bool(a.dtype == b.dtype) and same(a.tolist(), b.tolist()) and same(a.index.tolist(), b.index.tolist())
+    if type(a).__module__.partition(".")[0] == "pandas":
+        from tests.cells import tables
+
+        return tables.same(a, b)
     plain_identity: Any = object.__eq__
     return type(a).__eq__ is plain_identity or bool(a == b)
+
+
+def closed(function: Any) -> list[Any]:
+    """Return what a function closes over, without the class of a method that says `super()`."""
+    return [cell.cell_contents for cell in function.__closure__ or () if not isinstance(cell.cell_contents, type)]
 
 
 def same_state(a: Any, b: Any) -> bool:
     """Compare the hidden state of two functions or classes."""
     if type(a).__name__ == "function":
-        cells_a = [cell.cell_contents for cell in a.__closure__ or ()]
-        cells_b = [cell.cell_contents for cell in b.__closure__ or ()]
+        cells_a, cells_b = closed(a), closed(b)
         return same(a.__defaults__, b.__defaults__) and same(cells_a, cells_b) and same(vars(a), vars(b))
     if isinstance(a, type) and a.__module__ == "__main__":
         kept = [name for name in vars(a) if not name.startswith("__")]

@@ -1,56 +1,27 @@
 from __future__ import annotations
 
 import os
+from random import SystemRandom
 
 import pytest
-from hypothesis import HealthCheck, given, seed, settings
 
-from concompare.errors import CellRefused
-from tests.cells import grammar, notebook, plainly
+from tests.cells import drawn, work_calls
 
-EXAMPLES = int(os.environ.get("CONCOMPARE_CELLS", "300"))
-"""`make generated` sets 20000."""
-SEED = os.environ.get("CONCOMPARE_SEED")
-"""Draws the same cells again."""
+CELLS = int(os.environ.get("CONCOMPARE_CELLS", "300"))
+"""`make generated` sets 20000, and draws others each time unless it is given a seed."""
+SEED = os.environ.get("CONCOMPARE_SEED", "5") or str(SystemRandom().randrange(10**6))
 
 
-def generated(tally: plainly.Tally, cell: str) -> None:
-    if not is_python(cell):
-        return
-    tally.generated += 1
-    setup = notebook.setup_of(cell)
-    for how in ("threads", "processes"):
-        try:
-            lifted = plainly.run_lifted(cell, setup, how, seed=len(cell))
-        except CellRefused:
-            return
-        plain = plainly.run_plain(cell, setup)
-        if plain.endless and lifted.endless:
-            tally.endless += 1
-            return
-        different = plainly.difference(plain, lifted)
-        if different:
-            tally.wrong.add(cell)
-        assert different is None, f"{how}: {different}\n{cell}"
-    tally.generated_lifted += 1
-
-
-def is_python(cell: str) -> bool:
-    try:
-        compile(cell, "<cell>", "exec")
-    except SyntaxError:
-        return False
-    return True
-
-
-@pytest.mark.timeout(max(60, EXAMPLES))
-def test_generated_cells_leave_what_plain_execution_leaves(tally: plainly.Tally) -> None:
-    @settings(max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-    @given(cell=grammar.cells)
-    def every(cell: str) -> None:
-        generated(tally, cell)
-
-    drawn = seed(int(SEED))(every) if SEED is not None else every
-    drawn()
-    assert not tally.wrong
-    assert tally.generated > tally.generated_lifted > 0
+@pytest.mark.timeout(max(600, CELLS))
+@pytest.mark.filterwarnings("ignore::SyntaxWarning", "ignore::RuntimeWarning")
+@pytest.mark.parametrize("kind", drawn.KINDS)
+def test_generated_cells_leave_what_plain_execution_leaves(kind: str, tally: work_calls.Tally) -> None:
+    before = tally.generated, tally.generated_lifted
+    setup_of = drawn.KINDS[kind][1]
+    for number in range(CELLS // len(drawn.KINDS)):
+        cell = drawn.draw(kind, SEED, number)
+        different = drawn.wrong(cell, setup_of(cell), tally)
+        if different is not None:
+            small = drawn.smallest(cell, lambda one: drawn.wrong(one, setup_of(one)))
+            pytest.fail(f"seed {SEED}, number {number}, {different}\n{cell}\n\nas much is wrong with\n{small}")
+    assert tally.generated - before[0] >= tally.generated_lifted - before[1] > 0

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from concompare import backends, engine
-from tests.cells import plainly, test_golden
+from tests.cells import compiled, plainly, test_golden, work_calls
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 
@@ -18,10 +18,10 @@ def pool(request: pytest.FixtureRequest) -> Iterator[engine.Pool]:
 
 @pytest.mark.parametrize(("name", "cell"), test_golden.LIFTED, ids=[name for name, _ in test_golden.LIFTED])
 def test_a_lifted_cell_leaves_the_same_on_real_workers(
-    name: str, cell: str, pool: engine.Pool, tally: plainly.Tally
+    name: str, cell: str, pool: engine.Pool, tally: work_calls.Tally
 ) -> None:
     plain = plainly.run_plain(cell, test_golden.SETUP)
-    different = plainly.difference(plain, plainly.run_on_engine(cell, test_golden.SETUP, pool))
+    different = plainly.difference(plain, compiled.run_on_engine(cell, test_golden.SETUP, pool))
     if different:
         tally.wrong.add(name)
     assert different is None

@@ -1,84 +1,144 @@
-"""Imports go one way, and the doors to IPython and matplotlib are where the design says."""
+"""Imports go down only, without a circle at any level; every module has a room, a name and a test file of its own."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parents[2] / "src" / "concompare"
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "src" / "concompare"
+TESTS = ROOT / "tests"
 LAYERS = (
-    {"records", "errors", "formats"},
-    {
-        "machine",
-        "stats",
-        "worker",
-        "computing",
-        "rehearsing",
-        "parcels",
-        "streams",
-        "workplace",
-        "guards",
-        "sampler",
-        "outpost",
-        "clocks",
-        "serving",
-        "fetching",
-        "loading",
-        "references",
-        "returning",
-        "awaiting",
-        "pressing",
-        "guest",
-    },
-    {"backends", "cells"},
-    {"engine"},
-    {
-        "measure",
-        "trials",
-        "audit",
-        "plain",
-        "planner",
-        "calibrating",
-        "costing",
-        "probes",
-        "ledger",
-        "equality",
-        "diagnose",
-        "scaling",
-        "takeaway",
-        "advise",
-        "recipes",
-        "elsewhere",
-    },
-    {"render"},
+    {"formats", "errors", "records", "machine", "interrupts", "worker"},
+    {"cells", "backends"},
+    {"analysis", "engine"},
+    {"measure", "pythons"},
     {"report"},
-    {"auto", "running", "trying"},
-    {"api", "options", "testing"},
-    {"magics"},
+    {"run"},
+    {"api", "ipython", "testing"},
 )
+"""Rooms, lowest first; a room imports those of layers below. Those of the lowest layer may import each other."""
+
 RANK = {room: rank for rank, rooms in enumerate(LAYERS) for room in rooms}
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
 
+MOST_FILES = 16
+"""Python files of a package that has no sub-packages."""
+
+# What does not hold yet. Each of these lists only gets shorter: an entry that holds by now is an error.
+
+LATER = {"cells"}
+"""Packages whose inside is exempt until it is rewritten."""
+
+UNTESTED = {
+    "analysis.findings.correctness",
+    "analysis.findings.evidence",
+    "analysis.findings.gil",
+    "analysis.findings.machine_load",
+    "analysis.findings.other_pythons",
+    "analysis.findings.overhead",
+    "backends.base",
+    "backends.clusters.dask",
+    "backends.clusters.dask_local",
+    "backends.clusters.executor",
+    "backends.clusters.ipyparallel",
+    "backends.clusters.ipyparallel_local",
+    "backends.clusters.ray",
+    "backends.lanes",
+    "backends.per_item",
+    "backends.threads",
+    "engine.completions",
+    "engine.cpu_sampler",
+    "engine.outcome",
+    "engine.output",
+    "engine.pools.inherited_state",
+    "engine.pools.start_failures",
+    "engine.process_state",
+    "engine.run_pass",
+    "engine.stop_threads",
+    "engine.transport.functions",
+    "errors",
+    "ipython.arguments",
+    "ipython.source",
+    "ipython.tracebacks",
+    "measure.baseline",
+    "measure.cost_model",
+    "pythons.guest",
+    "records",
+    "report.info_card",
+    "report.plots.bar_charts",
+    "report.plots.canvas",
+    "report.plots.line_charts",
+    "report.plots.timeline",
+    "report.side_by_side",
+    "report.text.braille_plot",
+    "report.text.plain_text",
+    "report.view.finding_pages",
+    "report.view.model",
+    "report.view.plot_data",
+    "report.view.table",
+    "report.view.view",
+    "run.dispatch",
+    "run.fallback",
+    "run.witness",
+    "testing",
+    "worker.clocks",
+    "worker.coroutines",
+    "worker.outside_effects",
+    "worker.transfer.class_objects",
+    "worker.transfer.code_objects",
+}
+"""Modules without a test file of their name: what they do is tested by whole passes, reports or comparisons."""
+
+OF_SEVERAL = {"backends/test_contract.py"}
+"""Test files about several modules: the suite that every backend has to pass."""
+
+OF_THE_WHOLE = ("system", "house", "cells", "dependencies")
+"""Folders of tests that follow no module."""
+
+
+def name_of(path: Path) -> str:
+    """Return the dotted name of a module below the package."""
+    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
+
 
 def room_of(path: Path) -> str:
-    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+    return name_of(path).partition(".")[0]
 
 
-def imported(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield line and full name of every import of a module, inside functions too."""
+NAMES = {name_of(path) for path in MODULES}
+
+
+@cache
+def imported(path: Path) -> tuple[tuple[int, str], ...]:
+    """Return line and full name of every import, inside functions and for annotations too."""
+    return tuple(found_in(path))
+
+
+def found_in(path: Path) -> Iterator[tuple[int, str]]:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}:{node.lineno}: write the import in full"
-            module = node.module or ""
-            if module == "concompare":
-                yield from ((node.lineno, f"concompare.{alias.name}") for alias in node.names)
-            else:
-                yield node.lineno, module
+            yield from ((node.lineno, f"{node.module}.{alias.name}") for alias in node.names)
+
+
+def ours(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield line and name, below the package, of every module of ours that a module imports."""
+    for line, full in imported(path):
+        root, _, name = full.partition(".")
+        if root != "concompare":
+            continue
+        if name not in NAMES:  # what a module defines
+            name = name.rpartition(".")[0]
+        assert name in NAMES, f"{path}:{line}: take {full} from the module that defines it"
+        yield line, name
 
 
 def imported_in_earnest(path: Path) -> Iterator[str]:
@@ -94,24 +154,145 @@ def imported_in_earnest(path: Path) -> Iterator[str]:
             yield f"{node.module}."
 
 
+def circle_in(graph: Mapping[str, set[str]]) -> list[str]:
+    """Return the nodes of a circle in their order, or nothing."""
+    done: set[str] = set()
+
+    def walk(node: str, way: list[str]) -> list[str]:
+        if node in way:
+            return [*way[way.index(node) :], node]
+        if node not in done:
+            for other in sorted(graph.get(node, ())):
+                if found := walk(other, [*way, node]):
+                    return found
+            done.add(node)
+        return []
+
+    return next((found for node in sorted(graph) if (found := walk(node, []))), [])
+
+
+def test_a_circle_is_found() -> None:
+    assert circle_in({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c", "b"]
+    assert circle_in({"a": {"b", "c"}, "b": {"c"}}) == []
+
+
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_a_module_imports_its_own_layer_and_those_below(path: Path) -> None:
-    assert room_of(path) in RANK, "a new room: say in LAYERS where it belongs"
-    rank = RANK[room_of(path)]
-    for line, name in imported(path):
-        parts = name.split(".")
-        if parts[0] == "concompare" and len(parts) > 1 and parts[1] in RANK:
-            assert RANK[parts[1]] <= rank, f"{path.name}:{line}: {room_of(path)} must not import {name}"
+def test_a_module_imports_its_own_room_and_lower_layers(path: Path) -> None:
+    room = room_of(path)
+    assert room in RANK, "a new room: say in LAYERS where it belongs"
+    for line, name in ours(path):
+        other = name.partition(".")[0]
+        lower = RANK[other] < RANK[room] or RANK[other] == 0
+        assert other == room or lower, f"{path.name}:{line}: {room} must not import {name}"
 
 
-@pytest.mark.parametrize(("package", "room"), [("IPython", "magics"), ("matplotlib", "render"), ("loky", "backends")])
-def test_a_package_has_one_door(package: str, room: str) -> None:
-    doors = {room_of(path) for path in MODULES for name in imported_in_earnest(path) if name.startswith(f"{package}.")}
-    assert doors <= {room}
+def parts_of(package: str) -> dict[str, set[str]]:
+    """Return which parts of a package, modules or packages, import which others."""
+    before = f"{package}." if package else ""
+    graph: dict[str, set[str]] = {}
+    for path in MODULES:
+        name = name_of(path)
+        if name == package or not name.startswith(before):
+            continue
+        part = name.removeprefix(before).partition(".")[0]
+        others = (other for _, other in ours(path) if other.startswith(before))
+        beside = {other.removeprefix(before).partition(".")[0] for other in others}
+        graph.setdefault(part, set()).update(beside - {part})
+    return graph
+
+
+PACKAGES = sorted({"", *(name_of(path) for path in MODULES if path.name == "__init__.py")})
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package or "concompare")
+def test_the_parts_of_a_package_do_not_import_in_circles(package: str) -> None:
+    circle = circle_in(parts_of(package))
+    if package.partition(".")[0] in LATER:
+        return
+    assert circle == []
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_module_does_not_import_the_package_that_it_is_in(path: Path) -> None:
+    name = name_of(path)
+    assert [line for line, other in ours(path) if name.startswith(f"{other}.")] == []
+
+
+def test_exempt_packages_still_need_it() -> None:
+    assert [package for package in LATER if circle_in(parts_of(package)) == []] == []
+
+
+@pytest.mark.parametrize("package", PACKAGES[1:])
+def test_a_package_with_many_files_has_packages_in_it(package: str) -> None:
+    folder = PACKAGE.joinpath(*package.split("."))
+    files = list(folder.glob("*.py"))
+    small = len(files) <= MOST_FILES or any(folder.glob("*/__init__.py"))
+    assert small or package in LATER, f"{package} has {len(files)} files: group them in packages"
+
+
+def test_no_two_modules_have_the_same_name() -> None:
+    places: dict[str, list[str]] = {}
+    for path in MODULES:
+        if path.name != "__init__.py" and room_of(path) not in LATER:
+            places.setdefault(path.stem, []).append(name_of(path))
+    assert [names for names in places.values() if len(names) > 1] == []
+
+
+def files_for(path: Path) -> list[Path]:
+    """Return the test files of a module: `test_<name>.py` where the module is, or `test_<name>_<what>.py`."""
+    folder = TESTS / path.relative_to(PACKAGE).parent
+    return [*folder.glob(f"test_{path.stem}.py"), *folder.glob(f"test_{path.stem}_*.py")]
+
+
+def test_every_module_is_tested_in_the_file_of_its_name() -> None:
+    modules = [path for path in MODULES if path.name != "__init__.py" and room_of(path) not in LATER]
+    assert {name_of(path) for path in modules if not files_for(path)} == UNTESTED
+
+
+def test_every_test_file_has_the_name_of_what_it_tests() -> None:
+    stray = []
+    known = {test for path in MODULES for test in files_for(path if path.name != "__init__.py" else path.parent)}
+    for path in sorted(TESTS.rglob("test_*.py")):
+        where = path.relative_to(TESTS)
+        if where.parts[0] not in OF_THE_WHOLE and path not in known:
+            stray.append(where.as_posix())
+    assert set(stray) == OF_SEVERAL
+
+
+@pytest.mark.parametrize(
+    ("package", "rooms"), [("IPython", {"ipython"}), ("matplotlib", {"report.plots"}), ("loky", {"backends"})]
+)
+def test_a_package_has_one_door(package: str, rooms: set[str]) -> None:
+    users = {
+        name_of(path).rpartition(".")[0]
+        for path in MODULES
+        for name in imported_in_earnest(path)
+        if name.startswith(f"{package}.")
+    }
+    assert users == rooms
 
 
 def test_matplotlib_is_used_without_pyplot() -> None:
     assert not [str(path) for path in MODULES for _, name in imported(path) if name.startswith("matplotlib.pyplot")]
+
+
+def imported_at_once(path: Path) -> Iterator[str]:
+    """Yield the packages that a module imports outside of its functions."""
+    waiting: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield (node.module or "").partition(".")[0]
+        elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            waiting += ast.iter_child_nodes(node)
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if room_of(path) == "worker"], ids=lambda path: path.stem)
+def test_workers_load_the_standard_library_and_cloudpickle_only(path: Path) -> None:
+    assert set(imported_at_once(path)) - sys.stdlib_module_names <= {"concompare", "cloudpickle"}
+    assert {name.partition(".")[0] for _, name in ours(path)} <= {"worker"}
 
 
 def test_no_module_bears_the_name_of_a_public_function() -> None:
@@ -119,7 +300,7 @@ def test_no_module_bears_the_name_of_a_public_function() -> None:
 
     functions = {name for name in concompare.__all__ if name.islower()}
     assert functions
-    assert not functions & {path.relative_to(PACKAGE).with_suffix("").parts[0] for path in MODULES}
+    assert not functions & {room_of(path) for path in MODULES}
 
 
 def first_line(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
@@ -132,8 +313,8 @@ def test_modules_and_functions_keep_their_size() -> None:
     too_long = []
     for path in MODULES:
         source = path.read_text(encoding="utf-8")
-        if (lines := source.count("\n")) > 500:
-            too_long.append(f"{path.name}: {lines} lines, at most 500")
+        if (lines := source.count("\n")) > 600:
+            too_long.append(f"{path.name}: {lines} lines, at most 600")
         for node in ast.walk(ast.parse(source)):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 lines = (node.end_lineno or 0) - first_line(node) + 1

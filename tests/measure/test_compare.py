@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from concompare import advise, diagnose, scaling, stats
-from concompare.diagnose import evidence
-from concompare.measure import Progress
+from concompare.analysis import findings, pick, scaling, stats
+from concompare.analysis.findings import evidence
+from concompare.measure.compare import Progress
 from concompare.records import Comparison
 from tests.measure.worlds import PROCESSES, SERIAL, THREADS, Cost, FakeBackend, World, of, run
 
@@ -26,7 +26,7 @@ def test_every_backend_and_worker_count_is_a_row_and_the_values_are_kept() -> No
     assert kept.values == [2 * x for x in range(100)]
     assert all(t.same for t in comparison.trials)
     assert of(comparison, "processes", 2).start_up == pytest.approx(0.27)
-    best = advise.pick(comparison)
+    best = pick.pick(comparison)
     assert (best.backend, best.workers) == ("processes", 2)
 
 
@@ -116,7 +116,7 @@ def test_the_tail_of_a_small_uneven_sample_is_not_taken_for_that_of_all_items() 
     between = stats.speed_up(chosen, comparison.trials[0])
     assert between is not None
     assert between.mid == pytest.approx(2.0, rel=0.05)
-    assert advise.pick(comparison).line == "%%parallel -b processes -w 2"
+    assert pick.pick(comparison).line == "%%parallel -b processes -w 2"
 
 
 def test_items_slowed_by_the_gil_stand_for_themselves_only() -> None:
@@ -274,7 +274,7 @@ def test_nothing_to_do_is_an_empty_comparison() -> None:
 
 def test_waiting_items_get_many_threads() -> None:
     comparison, _ = run(World(lambda x: Cost(0.0002, 0.01)), range(300))
-    best = advise.pick(comparison)
+    best = pick.pick(comparison)
     assert (best.backend, best.workers) == ("threads", 8)
 
 
@@ -328,7 +328,7 @@ def regret_in_a_world(seed: int) -> tuple[float, float, float]:
         seed=seed,
     )
     comparison, took = deciding(world, items, seed=seed)
-    best = advise.pick(comparison)
+    best = pick.pick(comparison)
     kinds: dict[str, FakeBackend] = {"serial": SERIAL, "threads": THREADS, "processes": PROCESSES}
     truth = {(t.backend, t.workers): world.truth(items, kinds[t.backend], t.workers) for t in comparison.trials}
     assert truth[best.backend, best.workers] <= 1.1 * truth["serial", 1]
@@ -381,12 +381,12 @@ def test_the_items_that_are_told_of_are_those_of_all_stretches_and_not_the_first
     assert len(seconds) >= 3
     assert sum(seconds) / len(seconds) == pytest.approx(0.02 + 0.02 * 29.5, rel=0.35)
     assert "uneven-items" not in [
-        finding.code for finding in diagnose.find(comparison)
+        finding.code for finding in findings.find(comparison)
     ]  # the longest is twice the mean
 
 
 def test_too_few_items_are_seen_where_the_sample_filled_the_workers() -> None:
     comparison, _ = run(World(lambda x: Cost(wait=2.0)), range(12), workers=(8,), backends=(SERIAL, THREADS))
-    (finding,) = [f for f in diagnose.find(comparison) if f.code == "too-few-items"]
+    (finding,) = [f for f in findings.find(comparison) if f.code == "too-few-items"]
     assert "12 items for 8 workers: they have nothing to run 25 % of the time" in finding.summary
     assert finding.advice.endswith("or use -w 6, which take as long.")

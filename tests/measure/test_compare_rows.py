@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from concompare import advise, diagnose, measure, trials
-from concompare.engine.failures import with_item
+from concompare.analysis import findings, pick
+from concompare.engine.item_errors import with_item
 from concompare.errors import Interrupted, WorkerDied
+from concompare.measure import compare, trials
 from tests.measure.worlds import SERIAL, THREADS, Cost, FakeBackend, World, of, run
 
 
@@ -24,7 +25,7 @@ def test_different_results_are_seen_named_and_never_picked() -> None:
     comparison, kept = run(World(lambda x: Cost(0.003), change=change), range(1, 101))
     trial = of(comparison, "processes", 2)
     assert (trial.same, trial.difference) == (False, "item 0: -1 instead of 2")
-    assert advise.pick(comparison).backend != "processes"
+    assert pick.pick(comparison).backend != "processes"
     assert kept.values[0] == 2
     assert len(trial.timed) == 1  # not worth further passes
 
@@ -212,12 +213,12 @@ def test_an_item_that_switches_the_gil_back_on_is_noticed_and_its_module_named(m
             )
             loader.__warningregistry__ = {(text, RuntimeWarning, 1): True}  # type: ignore[attr-defined]
 
-    for room in (measure, trials):
+    for room in (compare, trials):
         monkeypatch.setattr(room, "gil_state", lambda: state[0])
     world = World(lambda x: Cost(0.003), before=before)
     off = replace(world.environment(), free_threaded_build=True, gil="off")
     comparison, _ = run(world, range(100), environment=off)
-    finding = next(f for f in diagnose.find(comparison) if f.code == "gil-re-enabled")
+    finding = next(f for f in findings.find(comparison) if f.code == "gil-re-enabled")
     assert "importing old.fast switched it back on while threads × 2 ran" in finding.summary
     assert (comparison.environment.gil, comparison.probe.gil_enabled_by) == ("re-enabled", "old.fast")
     states = [p.gil for t in comparison.trials for p in t.passes if p.gil]

@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from concompare import measure, probes
+from concompare.backends.traits import Handling
 from concompare.engine import outcome
-from concompare.measure import Kept
+from concompare.measure import compare, machine_probes
+from concompare.measure.compare import Kept
 from concompare.records import Comparison, Environment, Message, NativePool, Pass, Subject, Trial
 
 
@@ -23,6 +24,7 @@ class FakeBackend:
     chunk: int | None = None
     ephemeral: bool = False
     reason: str | None = None
+    handling: Handling = field(default_factory=Handling)
 
     def unavailable(self) -> str | None:
         return self.reason
@@ -37,7 +39,7 @@ class FakeBackend:
 
 
 SERIAL = FakeBackend("serial", "plain loop", "none")
-THREADS = FakeBackend("threads", "threads", "thread")
+THREADS = FakeBackend("threads", "threads", "thread", handling=Handling(native="pass"))
 PROCESSES = FakeBackend("processes", "processes", "process")
 BACKENDS: tuple[Any, ...] = (SERIAL, THREADS, PROCESSES)
 
@@ -150,10 +152,10 @@ class World:
     def native_pools(self) -> tuple[NativePool, ...]:
         return self.pools_of_items
 
-    def gil_share(self, run: Callable[[], object]) -> probes.Share:
+    def gil_share(self, run: Callable[[], object]) -> machine_probes.Share:
         self.now += 0.3
         run()
-        return probes.Share(None, "simulated")
+        return machine_probes.Share(None, "simulated")
 
     @contextmanager
     def lease(
@@ -273,7 +275,7 @@ def run(
     backends: Sequence[Any] = BACKENDS,
     **more: Any,
 ) -> tuple[Comparison, Kept]:
-    return measure.compare(
+    return compare.compare(
         function,
         items,
         backends=backends,

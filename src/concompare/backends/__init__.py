@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import sys
-from collections.abc import Iterable, Mapping
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any, cast
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, cast
 
-from concompare.backends.base import Addressed, Backend, Start
+from concompare.backends.base import Addressed, Backend, Counting, Hazardous, NotInstalled, Start, Suiting
+from concompare.backends.traits import Handling, Isolation, Kind, Traits, kind_of
 from concompare.errors import BackendNotInstalled, UnknownBackend
+from concompare.records import PLAIN, PROCESSES, THREADS
 
-__all__ = ["Addressed", "Backend", "Start", "all_names", "cluster_words", "find", "hazards", "names"]
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint, EntryPoints
+
+__all__ = [
+    "Addressed",
+    "Backend",
+    "Counting",
+    "Handling",
+    "Isolation",
+    "NotInstalled",
+    "Start",
+    "Traits",
+    "all_names",
+    "cluster_words",
+    "find",
+    "hazards",
+    "kind_of_ours",
+    "names",
+    "plain",
+    "suiting",
+]
 
 FAMILIES = {
     "serial": "threads",
@@ -23,20 +43,26 @@ FAMILIES = {
     "spawn": "processes",
     "loky": "loky",
     "interpreters": "interpreters",
-    "asyncio": "loop",
-    "thread-per-item": "classic",
-    "process-per-item": "classic",
-    "mp-threads": "classic",
-    "mp-pool": "classic",
+    "asyncio": "event_loop",
+    "thread-per-item": "per_item",
+    "process-per-item": "per_item",
+    "mp-threads": "per_item",
+    "mp-pool": "per_item",
 }
 """The backends' names and the module of this package that has each; to add one is one line here."""
 
 CLUSTERS = {
-    "dask": "dask",
-    "ipyparallel": "ipyparallel",
-    "ray": "ray",
+    "dask": "clusters.dask",
+    "ipyparallel": "clusters.ipyparallel",
+    "ray": "clusters.ray",
 }
 """The same for those whose workers may be on other machines; each needs a package, and takes an address."""
+
+COMPARED = (PLAIN, THREADS, PROCESSES)
+"""The backends that are compared when none is named."""
+
+BESIDE = ("asyncio", "interpreters")
+"""Those that are compared as well where they can run the function."""
 
 GROUP = "concompare.backends"
 """The entry points by which other packages add backends: each names a Backend, or what makes one."""
@@ -49,22 +75,44 @@ def names() -> tuple[str, ...]:
 
 def all_names() -> tuple[str, ...]:
     """Return the names of all backends there are."""
-    return (*FAMILIES, *CLUSTERS, *sorted(entry.name for entry in entry_points(group=GROUP)))
+    return (*FAMILIES, *CLUSTERS, *sorted(entry.name for entry in added()))
+
+
+def added() -> EntryPoints:
+    """Return the entry points of the backends that other packages add; to look takes longer than many a pass."""
+    from importlib.metadata import entry_points
+
+    return entry_points(group=GROUP)
 
 
 def cluster_words() -> tuple[str, ...]:
     """Return what there is to say of each cluster that is connected now."""
-    connected = sys.modules.get("concompare.backends.clusters")
+    connected = sys.modules.get("concompare.backends.clusters.cluster")
     return tuple(cluster.words() for cluster in connected.clusters()) if connected is not None else ()
 
 
 def hazards(chosen: Iterable[Backend]) -> tuple[str, ...]:
     """Return what should be known of backends before they are used, one sentence each."""
-    if not any(backend.name == "fork" for backend in chosen):
-        return ()
-    from concompare.backends.forking import hazard
+    return tuple(words for backend in chosen if isinstance(backend, Hazardous) for words in backend.hazards())
 
-    return hazard()
+
+def plain() -> Backend:
+    """Return the plain loop."""
+    return ours(PLAIN, FAMILIES[PLAIN])
+
+
+def suiting(function: Callable[[Any], Any]) -> Iterator[Backend]:
+    """Yield the backends that are compared besides the usual ones since they can run this function."""
+    for name in BESIDE:
+        backend = ours(name, FAMILIES[name])
+        if backend.unavailable() is None and isinstance(backend, Suiting) and backend.can_run(function):
+            yield backend
+
+
+def kind_of_ours(name: str) -> Kind | None:
+    """Return what the record of a trial has of a backend of this package, installed or not; None for other names."""
+    family = FAMILIES.get(name) or CLUSTERS.get(name)
+    return kind_of(named(name, family)) if family is not None else None
 
 
 def find(name: str, namespace: Mapping[str, Any] | None = None, address: str | None = None) -> Backend:
@@ -86,24 +134,30 @@ def find(name: str, namespace: Mapping[str, Any] | None = None, address: str | N
 
 def ours(name: str, family: str) -> Backend:
     """Return a backend of this package, where what it needs is installed."""
+    backend = named(name, family)
+    missing = backend.unavailable()
+    if isinstance(missing, NotInstalled):
+        raise BackendNotInstalled(missing)
+    return backend
+
+
+def named(name: str, family: str) -> Backend:
+    """Return the backend of that name in a module of this package."""
     name_of_module = f"concompare.backends.{family}"
     module = sys.modules.get(name_of_module) or importlib.import_module(name_of_module)
     for backend in module.BACKENDS:
         if backend.name == name:
-            missing = backend.unavailable()
-            if missing is not None and "not installed" in missing:
-                raise BackendNotInstalled(missing)
             return cast(Backend, backend)
     raise UnknownBackend(f"the module of backend {name!r} does not define it")
 
 
 def borrowed(name: str, namespace: Mapping[str, Any]) -> Backend:
     """Return the backend for an executor or client held by a notebook name, or the one that another package adds."""
-    from concompare.backends.foreign import Foreign, is_executor, kind_of_client
+    from concompare.backends.user_executor import Foreign, is_executor, kind_of_client
 
-    added = {entry.name: entry for entry in entry_points(group=GROUP)}
-    if name in added:
-        return from_package(added[name])
+    of_packages = {entry.name: entry for entry in added()}
+    if name in of_packages:
+        return from_package(of_packages[name])
     if name in namespace:
         value = namespace[name]
         kind = kind_of_client(value)
@@ -115,6 +169,8 @@ def borrowed(name: str, namespace: Mapping[str, Any]) -> Backend:
             f"{name!r} is not a backend, and the notebook's {name} is a {type(value).__name__}, not an Executor; "
             f"backends: {', '.join(all_names())}"
         )
+    import difflib
+
     close = difflib.get_close_matches(name, all_names(), 1)
     hint = f" (did you mean {close[0]!r}?)" if close else ""
     raise UnknownBackend(f"there is no backend {name!r}{hint}; backends: {', '.join(all_names())}")
@@ -137,7 +193,7 @@ def from_package(entry: EntryPoint) -> Backend:
     if missing:
         raise UnknownBackend(f"{whose} is a {type(backend).__name__} and no backend: it has no {', '.join(missing)}")
     reason = backend.unavailable()
-    if reason is not None and "not installed" in reason:
+    if isinstance(reason, NotInstalled):
         raise BackendNotInstalled(reason)
     return backend
 

@@ -1,19 +1,18 @@
-"""What a backend is: a name, a way to say why not, and a way to open a stock Executor."""
+"""Base of backends: a name, a reason where it cannot run, and a way to open a stock Executor."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
-Isolation = Literal["none", "thread", "interpreter", "process", "cluster", "unknown"]
-"""What a worker shares with the notebook: everything ("none" runs in its very thread, "thread"), or nothing."""
+from concompare.backends.traits import Isolation
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What every worker process runs before its first item.
+    """Initializer of every worker process, run before its first item.
 
     Attributes:
         initializer: Called with `initargs`.
@@ -30,8 +29,16 @@ class Start:
     native_threads: int | None = None
 
 
+class NotInstalled(str):
+    """Why a backend cannot run, where that is a package which is missing."""
+
+    __slots__ = ()
+
+
 class Backend(Protocol):
     """A kind of worker.
+
+    It may also have `traits` (a `Traits`) and `handling` (a `Handling`), where its workers are not like most.
 
     Attributes:
         name: What `-b` takes.
@@ -53,7 +60,7 @@ class Backend(Protocol):
     def ephemeral(self) -> bool: ...  # noqa: D102
 
     def unavailable(self) -> str | None:
-        """Return None, or in one sentence why it cannot run here and what to do."""
+        """Return None, or in one sentence why it cannot run here and what to do: a `NotInstalled` for a package."""
 
     def open(self, workers: int, start: Start) -> Executor:
         """Return an executor of `workers` workers; process workers run `start` first."""
@@ -73,14 +80,40 @@ class Addressed(Protocol):
         """Return the backend for the cluster at an address, or for that of a client that the notebook has."""
 
 
+@runtime_checkable
+class Hazardous(Protocol):
+    """A backend of which something should be known before it is used."""
+
+    def hazards(self) -> tuple[str, ...]:
+        """Return that, one sentence each."""
+
+
+@runtime_checkable
+class Counting(Protocol):
+    """A backend that knows by itself how many workers it has."""
+
+    def capacity(self) -> int:
+        """Return the number of workers to use where none is asked for."""
+
+
+@runtime_checkable
+class Suiting(Protocol):
+    """A backend that suits some functions only."""
+
+    def can_run(self, function: Callable[[Any], Any]) -> bool:
+        """Return whether it can run a function."""
+
+
 def kill_processes(processes: list[Any]) -> None:
     """End processes and everything they started, at once."""
     import psutil
 
     for process in processes:
+        if process.pid is None:  # not started; psutil would take it for this process
+            continue
         try:
             family = [*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)]
-        except (psutil.Error, TypeError, ValueError):
+        except (psutil.Error, ValueError):
             continue
         for member in family:
             try:

@@ -24,15 +24,16 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from types import CodeType, FunctionType
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
-from concompare.awaiting import wake
-from concompare.backends.base import Isolation, Start
+from concompare.backends.base import Start
+from concompare.backends.traits import Isolation, Traits
 from concompare.errors import BackendUnavailable
-from concompare.parcels import function_parts, pack
-from concompare.streams import display
-from concompare.worker import Answer, Request
-from concompare.workplace import RUNNING, stop
+from concompare.worker.bootstrap import RUNNING, stop
+from concompare.worker.capture import display
+from concompare.worker.chunk import Answer, Request
+from concompare.worker.coroutines import wake
+from concompare.worker.transfer.pickling import function_parts, pack
 
 REFUSED = re.compile(r"module (\S+) does not support loading in subinterpreters")
 
@@ -292,6 +293,7 @@ class Interpreters:
     isolation: Isolation = "interpreter"
     chunk: int | None = None
     ephemeral: bool = False
+    traits: ClassVar[Traits] = Traits("interpreter", cost=50, script="InterpreterPoolExecutor")
 
     def unavailable(self) -> str | None:
         """Say where this Python has none."""

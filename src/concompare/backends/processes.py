@@ -7,10 +7,8 @@ from it, and importing it would run the user's script again in every worker.
 from __future__ import annotations
 
 import contextlib
-import copyreg
 import multiprocessing
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -20,9 +18,13 @@ from dataclasses import dataclass
 from multiprocessing import context, resource_tracker, spawn, util
 from typing import Any
 
-from concompare.backends.base import Isolation, Start, kill_processes
-from concompare.backends.forking import reason_not_to_fork, reason_to_wait
+from concompare.backends.base import Start, kill_processes
+from concompare.backends.fork_safety import hazard, reason_not_to_fork, reason_to_wait
+from concompare.backends.start_environment import prepared, short_addresses, somewhere
+from concompare.backends.traits import Handling, Isolation, Traits
 from concompare.errors import BackendUnavailable
+from concompare.interrupts import shielded
+from concompare.records import PROCESSES
 
 OPENING = threading.local()
 """`.yes` is true in a thread that starts one of our workers just now."""
@@ -42,10 +44,15 @@ def without_main(name: str) -> dict[str, Any]:
         told.pop("init_main_from_name", None)
         if told.get("start_method") not in METHODS:  # inside a worker of loky's, which adds its own
             told.pop("start_method", None)
+        return prepared(told)
     return told
 
 
-spawnv_passfds = getattr(util, "spawnv_passfds", None)
+spawnv_passfds: Any = util.spawnv_passfds
+try:
+    import _posixsubprocess  # noqa: F401 - what this needs, and with it the tracker
+except ImportError:  # Windows
+    spawnv_passfds = None
 
 
 class Aside(subprocess.Popen[bytes]):
@@ -62,11 +69,11 @@ def spawn_aside(path: Any, arguments: list[Any], descriptors: Any) -> int:
     they can tidy up, and a shutdown waits 2.6 s for multiprocessing's resource tracker, which ignores the signal.
     """
     if not getattr(OPENING, "yes", False):
-        assert spawnv_passfds is not None
         return int(spawnv_passfds(path, arguments, descriptors))
     # The tracker tidies up after a kernel that was killed, and would say so on the server's terminal.
     errors = subprocess.DEVNULL if any("resource_tracker" in str(word) for word in arguments) else None
-    return Aside(arguments, executable=path, pass_fds=descriptors, process_group=0, stderr=errors).pid
+    safe = [arguments[0], "-P", *arguments[1:]]  # the folder that it starts in is not searched for modules
+    return Aside(safe, executable=path, pass_fds=descriptors, process_group=0, stderr=errors).pid
 
 
 @contextlib.contextmanager
@@ -76,20 +83,24 @@ def starting() -> Iterator[None]:
     if spawnv_passfds is not None:
         vars(util)["spawnv_passfds"] = spawn_aside
     OPENING.yes = True
-    masked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if hasattr(signal, "pthread_sigmask") else None
     try:
-        yield
+        with shielded(), somewhere(), short_addresses():
+            yield
     finally:
-        if masked is not None:
-            signal.pthread_sigmask(signal.SIG_SETMASK, masked)
         OPENING.yes = False
+
+
+def start_tracker() -> None:
+    """Start multiprocessing's tracker where it has one: its start lifts the block of SIGINT that workers begin with."""
+    if spawnv_passfds is not None:
+        resource_tracker.ensure_running()
 
 
 class WorkerMixin:
     """A process whose start is shielded; `multiprocessing` starts it as it starts its own."""
 
     def start(self) -> None:
-        """Start the process; multiprocessing's tracker first, since its start lifts the block of SIGINT.
+        """Start the process; multiprocessing's tracker first.
 
         Raises:
             BackendUnavailable: It would be a copy of this one, which cannot be made just now.
@@ -100,13 +111,13 @@ class WorkerMixin:
                 raise BackendUnavailable(f"fork: {reason}")
         else:
             with starting():
-                resource_tracker.ensure_running()
+                start_tracker()
         with starting():
             super().start()  # type: ignore[misc]
 
     def __reduce__(self) -> Any:
         """Cross to the new process as the stock process class, which needs nothing of ours to load."""
-        return copyreg._reconstructor, (type(self).__mro__[2], object, None), self.__dict__  # type: ignore[attr-defined]
+        return object.__new__, (type(self).__mro__[2],), self.__dict__
 
 
 def context_for(method: str) -> context.BaseContext:
@@ -125,7 +136,7 @@ def preload() -> None:
 
     server: Any = forkserver._forkserver
     if server._forkserver_pid is None and server._preload_modules == ["__main__"]:
-        multiprocessing.set_forkserver_preload(["concompare.worker", "concompare.rehearsing", "cloudpickle"])
+        multiprocessing.set_forkserver_preload(["concompare.worker.chunk", "concompare.worker.warm_up", "cloudpickle"])
 
 
 def forget_server() -> None:
@@ -165,13 +176,24 @@ def worker_processes(executor: Any) -> list[Any]:
 class Processes:
     """`concurrent.futures.ProcessPoolExecutor`; `method` None is this platform's safe start method."""
 
-    name: str = "processes"
+    name: str = PROCESSES
     label: str = "processes"
     method: str | None = None
+    worker: str = "process"
+    cost: int = 60
     isolation: Isolation = "process"
     chunk: int | None = None
     ephemeral: bool = False
-    direct: bool = True
+
+    @property
+    def traits(self) -> Traits:
+        """Return what the workers are like."""
+        return Traits(self.worker, cost=self.cost, script="ProcessPoolExecutor", method=self.method or "")
+
+    @property
+    def handling(self) -> Handling:
+        """Return how the pool is dealt with; forked workers have the native pools that this process has loaded."""
+        return Handling(direct=True, native="" if self.method == "fork" else "start")
 
     def unavailable(self) -> str | None:
         """Return None, or that this platform does not have the start method."""
@@ -180,6 +202,10 @@ class Processes:
         if self.method is not None and self.method not in multiprocessing.get_all_start_methods():
             return f"this platform cannot start processes by {self.method}; use -b processes"
         return reason_not_to_fork() if self.method == "fork" else None
+
+    def hazards(self) -> tuple[str, ...]:
+        """Return what a copy of this process may run into."""
+        return hazard() if self.method == "fork" else ()
 
     def open(self, workers: int, start: Start) -> Executor:
         """Return a process pool."""
@@ -197,7 +223,7 @@ class Processes:
 
 BACKENDS = (
     Processes(),
-    Processes("fork", "fork", "fork"),
-    Processes("forkserver", "forkserver", "forkserver"),
-    Processes("spawn", "spawn", "spawn"),
+    Processes("fork", "fork", "fork", "forked process", 110),
+    Processes("forkserver", "forkserver", "forkserver", "process (forkserver)", 70),
+    Processes("spawn", "spawn", "spawn", "spawned process", 80),
 )

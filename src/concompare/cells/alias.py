@@ -1,19 +1,71 @@
-"""Whether objects that the tail changes can be reached from what the head reads, as the objects themselves show."""
+"""Alias checks on the live objects: can the head reach an object that the tail changes?"""
 
 from __future__ import annotations
 
 import collections
+import datetime
+import decimal
+import fractions
+import functools
 import gc
 import math
+import pathlib
+import re
 import sys
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from concompare.cells import known
+from concompare.cells import memory
+from concompare.cells.frame import frame_of
 
 MOST = 200_000
 """Objects looked at before the answer is: cannot be told."""
+
+
+PACE, OBJECTS_OF_A_STEP = 512, 8
+"""After how many objects the time is looked at, and how many of them count as one step of an analysis."""
+ATOMS = frozenset(
+    {
+        *(str, bytes, int, float, complex, bool, type(None), range, type(Ellipsis), slice, re.Pattern, re.Match),
+        *(pathlib.PurePath, datetime.date, datetime.time, datetime.timedelta, decimal.Decimal, fractions.Fraction),
+        types.ModuleType,
+    }
+)
+"""Types whose values nobody can change (a tuple or frozenset of these neither)."""
+CALLABLES = (
+    *(types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.MethodDescriptorType),
+    *(types.WrapperDescriptorType, type, functools.partial, type(functools.lru_cache(lambda: None))),
+)
+BUILTIN = frozenset({list, tuple, set, frozenset})
+UNCHANGING = frozenset({tuple, frozenset, types.FunctionType})
+
+
+def is_atom(value: Any, depth: int = 3) -> bool:
+    """Tell whether nobody can change the value nor anything inside it."""
+    kind = type(value)
+    if kind in ATOMS or isinstance(value, (pathlib.PurePath, types.ModuleType)):
+        return True
+    if kind is tuple or kind is frozenset:
+        return depth > 0 and len(value) <= 1000 and all(is_atom(part, depth - 1) for part in value)
+    if kind.__module__ == "numpy" and hasattr(value, "dtype") and not hasattr(value, "__setitem__"):
+        return True
+    return issubclass(kind, (int, str, float)) and kind.__module__ != "__main__"
+
+
+def all_atoms(values: Any, most: int = 200_000) -> bool:
+    """Tell whether every element of a builtin container (or numeric array) is something nobody can change."""
+    kind = type(values)
+    if kind in (range, str, bytes):
+        return True
+    if kind.__module__ == "numpy" and hasattr(values, "dtype"):
+        return bool(values.ndim == 1 and values.dtype != object)
+    if kind not in (list, tuple, set, frozenset, dict) or len(values) > most:
+        return False
+    kinds = set(map(type, values))
+    if all(part in ATOMS for part in kinds):
+        return True
+    return len(values) <= 5000 and all(is_atom(value) for value in values)
 
 
 class TooMany(Exception):
@@ -21,33 +73,46 @@ class TooMany(Exception):
 
 
 class Reach:
-    """The changeable objects that can be reached from some objects."""
+    """The changeable objects that can be reached from some objects.
 
-    def __init__(self, namespace: Mapping[str, Any], most: int = MOST) -> None:
+    Args:
+        namespace: The notebook's names.
+        most: Objects that are looked at for one answer.
+        step: Is told how much was looked at, and may raise.
+    """
+
+    def __init__(
+        self, namespace: Mapping[str, Any], most: int = MOST, step: Callable[[int], object] = lambda count: None
+    ) -> None:
         self.namespace = namespace
         self.most = most
+        self.step = step
 
     def __call__(self, objects: Iterable[Any]) -> set[int]:
         """Return the identities of every changeable object that can be reached; raises TooMany."""
-        seen: set[int] = set()
-        keep: list[Any] = []
+        return {id(thing) for thing in self.walk(objects, set()) if type(thing) not in UNCHANGING}
+
+    def walk(self, objects: Iterable[Any], seen: set[int], keep: list[Any] | None = None) -> Iterator[Any]:
+        """Yield what can be reached and is not seen yet, but for what nobody can change; raises TooMany."""
+        keep = [] if keep is None else keep  # so that no two objects have one identity
+        known_before = len(keep)
         stack = list(objects)
         while stack:
             thing = stack.pop()
-            if type(thing) in known.ATOMS or id(thing) in seen or isinstance(thing, types.ModuleType):
+            kind = type(thing)
+            if kind in ATOMS or id(thing) in seen or isinstance(thing, types.ModuleType):
                 continue
-            if type(thing) in (list, tuple, set, frozenset) and known.all_atoms(thing):
-                seen.add(id(thing))
-                keep.append(thing)
-                continue
-            if isinstance(thing, type) and not self.is_user(thing):
+            if (isinstance(thing, type) and not self.is_user(thing)) or memory.is_index(thing):
                 continue
             seen.add(id(thing))
             keep.append(thing)
-            if len(seen) > self.most:
-                raise TooMany
-            stack += self.parts(thing)
-        return {id(thing) for thing in keep if type(thing) not in (tuple, frozenset, types.FunctionType)}
+            if kind not in BUILTIN or not all_atoms(thing):
+                if len(keep) - known_before > self.most:
+                    raise TooMany
+                stack += self.parts(thing)
+            if not len(keep) % PACE:
+                self.step(PACE // OBJECTS_OF_A_STEP)
+            yield thing
 
     def is_user(self, kind: type) -> bool:
         """Tell whether a class is the notebook's own."""
@@ -57,6 +122,8 @@ class Reach:
         """Return the objects that an object holds."""
         if isinstance(thing, types.FunctionType):
             return self.parts_of_function(thing)
+        if memory.is_frame(thing):
+            return list(memory.parts_of(thing))
         if isinstance(thing, type):
             return [value for name, value in vars(thing).items() if not name.startswith("__")]
         if type(thing).__module__ == "numpy" and hasattr(thing, "base") and hasattr(thing, "dtype"):
@@ -76,11 +143,12 @@ class Reach:
                 found.append(cell.cell_contents)
             except ValueError:
                 continue
-        if function.__globals__ is self.namespace:
+        frame, names = frame_of(self.namespace), function.__globals__
+        if names is self.namespace or (frame is not None and names is frame.module):
             stack = [function.__code__]
             while stack:
                 code = stack.pop()
-                found += [self.namespace[name] for name in code.co_names if name in self.namespace]
+                found += [names[name] for name in code.co_names if name in names]
                 stack += [constant for constant in code.co_consts if isinstance(constant, types.CodeType)]
         return found
 
@@ -117,12 +185,14 @@ def themselves(things: Iterable[Any]) -> set[int]:
     for thing in things:
         while thing is not None:
             found.add(id(thing))
-            owner = getattr(thing, "__self__", None) if isinstance(thing, known.CALLABLES) else None
+            owner = getattr(thing, "__self__", None) if isinstance(thing, CALLABLES) else None
             thing = getattr(thing, "base", None) if type(thing).__module__ == "numpy" else owner
     return found
 
 
-def overlap(shallow: list[Any], deep: list[Any], read: Iterable[Any], namespace: Mapping[str, Any]) -> bool:
+def overlap(
+    shallow: list[Any], deep: list[Any], read: Iterable[Any], namespace: Mapping[str, Any], reach: Reach | None = None
+) -> bool:
     """Tell whether something changed may be something read; True too where that cannot be told.
 
     Args:
@@ -130,21 +200,61 @@ def overlap(shallow: list[Any], deep: list[Any], read: Iterable[Any], namespace:
         deep: Objects in which anything may change.
         read: Objects that are read, with all they hold.
         namespace: The notebook's names.
+        reach: What walks them.
     """
-    reach = Reach(namespace)
-    left = [thing for thing in shallow if holders(thing) > HELD_ONCE]
+    frame = frame_of(namespace)
+    twice = frame.held if frame is not None else ()
+    left = [thing for thing in shallow if holders(thing) > HELD_ONCE + (id(thing) in twice)]
     read = list(read)
-    if not (left or deep) or not read:
-        return False
-    try:
-        return bool((themselves(left) | reach(deep)) & reach(read))
-    except TooMany:
-        return True
+    return bool((left or deep) and read) and Read(read, reach or Reach(namespace)).meets(left, deep)
 
 
-def all_apart(items: Iterable[Any], others: Iterable[Any], namespace: Mapping[str, Any]) -> bool:
+class Read:
+    """Objects that are read, with all they hold, looked up once for many questions.
+
+    Args:
+        things: The objects.
+        reach: Walks them.
+    """
+
+    def __init__(self, things: list[Any], reach: Reach) -> None:
+        self.reach = reach
+        self.apart: set[int] = set()
+        self.kept: list[Any] = []
+        self.found: set[int] | None
+        try:
+            self.found = reach(things)
+        except TooMany:
+            self.found = None
+
+    def meets(self, shallow: Iterable[Any], deep: list[Any]) -> bool:
+        """Tell whether something that changes may be something read; True too where that cannot be told.
+
+        Args:
+            shallow: Objects that change themselves, but nothing inside them.
+            deep: Objects in which anything may change.
+        """
+        if self.found is None or not themselves(shallow).isdisjoint(self.found):
+            return True
+        kept = len(self.kept)
+        try:
+            for thing in self.reach.walk(deep, self.apart, self.kept):
+                if id(thing) in self.found and type(thing) not in UNCHANGING:
+                    for other in self.kept[kept:]:
+                        self.apart.discard(id(other))
+                    del self.kept[kept:]
+                    return True
+        except TooMany:
+            self.found = None
+            return True
+        return False  # and none of what was walked now meets anything in later questions
+
+
+def all_apart(
+    items: Iterable[Any], others: Iterable[Any], namespace: Mapping[str, Any], reach: Reach | None = None
+) -> bool:
     """Tell whether no two items share anything changeable, nor an item and the others."""
-    reach = Reach(namespace)
+    reach = reach or Reach(namespace)
     try:
         seen = reach(others)
         for item in items:

@@ -1,10 +1,13 @@
-"""What a cell wants done: a function, its items, and how results go back into the notebook."""
+"""Tasks: a function, its items, and how results go back into the notebook."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sized
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from concompare.cells.counting import number_of
+from concompare.records import ShortForm
 
 
 def forget(names: Mapping[str, Any]) -> None:
@@ -24,6 +27,9 @@ class Task:
         apply: `(position, value)`: replay the tail of that item, in item order. True: the loop stopped here.
         finish: After the last item: bind the temporaries, run what follows; returns the cell's value.
         fail: An item raised: bind the names as the plain loop would have left them.
+        changing: The function changes its items, so that computing one again changes it again.
+        staying: The call that stays in the notebook, with its line; empty where there is none that may take long.
+        short: Gives the loop as a script has it.
     """
 
     function: Callable[[Any], Any]
@@ -40,6 +46,9 @@ class Task:
     finish: Callable[[Mapping[str, Any]], Any]
     fail: Callable[[Mapping[str, Any]], None] = forget
     statement: int | None = None
+    changing: bool = False
+    staying: str = ""
+    short: Callable[[], ShortForm] | None = None
 
 
 class Collector:
@@ -64,8 +73,8 @@ def task_of(
     """Make a task of a plain function and its items; finishing it returns the list of values."""
     label = name or getattr(function, "__name__", None) or type(function).__name__
     collector = Collector()
-    if count is None and isinstance(items, Sized):
-        count = len(items)
+    if count is None:
+        count = number_of(items)
     source = f"[{label}(item) for item in items]"
     return Task(
         function=function,

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from concompare.engine.ahead import listed, watched
-from concompare.engine.interrupt import unswallowed
+from concompare.engine.lookahead import listed, watched
 from concompare.engine.outcome import Failure, Outcome, PassOptions, last
 from concompare.engine.output import show
-from concompare.engine.pooling import Pool, close_pools, lease, pools
-from concompare.engine.running import run_pass
-from concompare.engine.shipping import Shipment, ship
+from concompare.engine.pools.pool import Pool, close_pools, lease, pools
+from concompare.engine.process_state import shared_context
+from concompare.engine.run_pass import can_begin, run_pass
+from concompare.interrupts import unswallowed
 
 __all__ = [
     "Failure",
     "Outcome",
     "PassOptions",
     "Pool",
-    "Shipment",
+    "can_begin",
     "close_pools",
     "last",
     "lease",
     "listed",
     "pools",
     "run_pass",
-    "ship",
+    "shared_context",
     "show",
     "unswallowed",
     "watched",

@@ -1,4 +1,4 @@
-"""What a pass is asked for and what it gives."""
+"""Options and outcome of a pass."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from concompare.formats import clean
-from concompare.parcels import text_of
 from concompare.records import Pass
+from concompare.worker.transfer.pickling import text_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,8 @@ class PassOptions:
         timeline: Whether to record when each worker was on a CPU (where the system tells).
         keep_values: Whether the outcome holds the values (a tail that was given them all may not need them again).
         first: Position of the first item; those before it were run already.
+        witness: Looks at each chunk's answer before anything of it is handed on; it may end the pass by raising.
+        named: Whether an error has a note that says which item raised it.
         places: Of a sample, the position of each item among all items: errors name it, seeds are made of it.
     """
 
@@ -47,6 +49,8 @@ class PassOptions:
     seed: int | None = None
     timeline: bool = False
     first: int = 0
+    witness: Callable[[int, Any], None] | None = None
+    named: bool = True
 
     def pause(self, passed: float, longest: float) -> float:
         """Return how long to wait for an answer, `passed` seconds after the beginning: at most until the cap."""
@@ -65,7 +69,7 @@ class PassOptions:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What stands in the place of an item's result when the item failed and the pass went on.
+    """Placeholder for the result of an item that failed while the pass went on.
 
     Attributes:
         index: Position of the item in the input.
@@ -87,7 +91,7 @@ class Failure:
 
 @dataclass(slots=True, weakref_slot=True)
 class Outcome:
-    """What a pass gave; while it runs, what it has given so far.
+    """Outcome of a pass; while it runs, the outcome so far.
 
     Attributes:
         values: Results in input order, a Failure in the place of an item that failed.
@@ -99,6 +103,7 @@ class Outcome:
         hidden_state: Names of captured objects that workers changed; the changes are lost.
         shared_random: The source of random numbers from which two workers drew the same, or None.
         failed_items: The items that failed, by position.
+        handed: Position of the first item that was not handed on.
         finished: Results that finished before an interrupt or error and after one that did not, by position.
     """
 
@@ -111,6 +116,7 @@ class Outcome:
     finished: dict[int, Any] = field(default_factory=dict)
     hidden_state: tuple[str, ...] = ()
     shared_random: str | None = None
+    handed: int = 0
     failed_items: dict[int, Any] = field(default_factory=dict)
     again: Callable[[dict[int, Any]], Outcome] | None = None
 

@@ -1,4 +1,4 @@
-"""What workers print, under the cell that started them: whole, once, in item order."""
+"""Show what workers print under the cell that started them: whole lines, once, in item order."""
 
 from __future__ import annotations
 
@@ -7,52 +7,21 @@ import contextlib
 import pickle
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from concompare import streams
-from concompare.streams import LISTENING
+from concompare.worker import capture, log_records
+from concompare.worker.capture import LISTENING
 
 LOCK = threading.RLock()
 DISPLAY = "IPython.core.display_functions"
 """The module in which every `display` ends."""
 
 
-class Route:
-    """A stream that gives what our worker threads write to their recorders, and everything else to the original."""
-
-    def __init__(self, original: Any, which: int) -> None:
-        self.original = original
-        self.which = which
-
-    def write(self, text: str) -> int:
-        """Write to the recorder of the calling thread if it computes an item, else to the original stream."""
-        recorders = getattr(LISTENING, "out", None)
-        stream = self.original if recorders is None else recorders[self.which]
-        return int(stream.write(text) or 0)
-
-    def writelines(self, lines: Iterable[str]) -> None:
-        """Write each line."""
-        for line in lines:
-            self.write(line)
-
-    def flush(self) -> None:
-        """Flush the original stream, unless the calling thread's output is recorded."""
-        if getattr(LISTENING, "out", None) is None:
-            self.original.flush()
-
-    def __getattr__(self, name: str) -> Any:
-        recorders = getattr(LISTENING, "out", None)
-        return getattr(self.original if recorders is None else recorders[self.which], name)
-
-
 @contextlib.contextmanager
 def routed() -> Iterator[None]:
     """Record what worker threads write for the time of a pass."""
     with LOCK:
-        before = sys.stdout, sys.stderr
-        sys.stdout, sys.stderr = Route(before[0], 0), Route(before[1], 1)
-        mine = sys.stdout, sys.stderr
         display = getattr(builtins, "display", None)
         if display is not None:
             builtins.display = displaying = display_by(display)  # type: ignore[attr-defined]
@@ -61,13 +30,10 @@ def routed() -> Iterator[None]:
             publish = shell.publish_display_data
             shell.publish_display_data = publishing = publish_by(publish)  # type: ignore[attr-defined]
     try:
-        yield
+        with log_records.kept(), capture.doors():
+            yield
     finally:
         with LOCK:
-            if sys.stdout is mine[0]:
-                sys.stdout = before[0]
-            if sys.stderr is mine[1]:
-                sys.stderr = before[1]
             if display is not None and builtins.display is displaying:  # type: ignore[attr-defined]
                 builtins.display = display  # type: ignore[attr-defined]
             if shell is not None and shell.publish_display_data is publishing:
@@ -79,7 +45,7 @@ def display_by(original: Callable[..., Any]) -> Callable[..., Any]:
 
     def route(*objects: Any, **options: Any) -> Any:
         recorded = getattr(LISTENING, "out", None) is not None
-        return (streams.display if recorded else original)(*objects, **options)
+        return (capture.display if recorded else original)(*objects, **options)
 
     return route
 
@@ -100,10 +66,13 @@ def show(stream: str, text: Any) -> None:
     """Write recorded text to the notebook's stream of that name, or display what an item displayed."""
     if stream == "display":
         objects, options = pickle.loads(text) if isinstance(text, bytes) else text
-        getattr(builtins, "display", streams.display)(*objects, **options)
+        getattr(builtins, "display", capture.display)(*objects, **options)
         return
     if stream == "published":
         arguments, options = text
         sys.modules[DISPLAY].publish_display_data(*arguments, **options)
+        return
+    if stream in log_records.KINDS:
+        log_records.show_here(stream, text)
         return
     (sys.stderr if stream == "stderr" else sys.stdout).write(text)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Executor, ThreadPoolExecutor
+import multiprocessing
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from typing import Any
 
-from concompare.backends import Start
+from concompare.backends import Isolation, NotInstalled, Start, Traits
 
 
 class Beside:
@@ -13,7 +14,7 @@ class Beside:
 
     name = "beside"
     label = "threads beside"
-    isolation = "thread"
+    isolation: Isolation = "thread"
     chunk = None
     ephemeral = False
 
@@ -36,7 +37,28 @@ class Missing(Beside):
     name = "missing"
 
     def unavailable(self) -> str | None:
-        return "nowhere is not installed: pip install nowhere"
+        return NotInstalled("nowhere is not installed: pip install nowhere")
+
+
+class Apart(Beside):
+    """Processes with a name of their own, which says what one of them is called."""
+
+    name = "apart"
+    label = "processes apart"
+    isolation: Isolation = "process"
+    traits = Traits("worker apart")
+
+    def open(self, workers: int, start: Start) -> Executor:
+        context = multiprocessing.get_context("spawn")
+        return ProcessPoolExecutor(workers, context, start.initializer, start.initargs)
+
+    def processes(self, executor: Any) -> list[Any]:
+        return list((executor._processes or {}).values())
+
+    def kill(self, executor: Any) -> None:
+        for process in self.processes(executor):
+            process.kill()
+        executor.shutdown(wait=False, cancel_futures=True)
 
 
 def broken() -> Any:

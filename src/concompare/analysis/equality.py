@@ -1,0 +1,216 @@
+"""Compare a backend's results with the plain loop's: exact, but NaN equals NaN."""
+
+from __future__ import annotations
+
+import math
+import pickle
+import reprlib
+from collections.abc import Mapping, Sequence, Set
+from typing import Any, NamedTuple
+
+DEEP = 50
+"""Levels of nesting that are followed before pickles are compared."""
+
+LAST_DIGITS = 1e-10
+"""Relative difference of floating-point numbers up to which it is taken for rounding."""
+
+
+class Difference(NamedTuple):
+    """How results differ from those of the plain loop.
+
+    Attributes:
+        same: Whether they are the same; None: not all could be compared.
+        words: A sentence about the first that differs, or None.
+        rounding: Whether that differs in its last digits only.
+    """
+
+    same: bool | None
+    words: str | None = None
+    rounding: bool = False
+
+
+_ATOMS = (str, bytes, bytearray, int, bool, complex, type(None), range)
+
+
+def equal(one: Any, other: Any, depth: int = 0) -> bool | None:
+    """Return whether two results are the same value, or None when that cannot be told.
+
+    Numbers are compared exactly, since the same code on the same item gives the same bits; arrays by
+    `array_equal` with NaN equal to NaN, pandas objects by their `equals`, containers by their parts. Objects without a
+    comparison of their own are compared by their attributes, else by their pickles.
+    """
+    if one is other:
+        return True
+    if _kind(one) != _kind(other):
+        return _loosely(one, other)
+    if isinstance(one, float):
+        return one == other or (math.isnan(one) and math.isnan(other))
+    if isinstance(one, _ATOMS):
+        return bool(one == other)
+    if depth >= DEEP:
+        return _by_pickle(one, other)
+    if _is_array(one):
+        return _arrays(one, other, depth)
+    if hasattr(type(one), "equals") and hasattr(type(one), "to_numpy"):
+        return _asked(lambda: one.equals(other))
+    if type(one) in (list, tuple) or (isinstance(one, tuple) and isinstance(one, Sequence)):
+        return _in_order(one, other, depth)
+    if isinstance(one, Mapping):
+        return _mappings(one, other, depth)
+    if isinstance(one, Set):
+        return _asked(lambda: one == other)
+    if isinstance(one, BaseException):
+        return equal(one.args, other.args, depth + 1)
+    return _objects(one, other, depth)
+
+
+def difference(values: Sequence[Any], reference: Sequence[Any], positions: Sequence[int]) -> Difference:
+    """Compare a pass's results with the plain loop's."""
+    unsure = False
+    for value, expected, position in zip(values, reference, positions, strict=False):
+        same = equal(value, expected)
+        if same is False:
+            said = f"item {position}: {_short(value)} instead of {_short(expected)}"
+            off = rounding(value, expected)
+            if off is None or off > LAST_DIGITS:
+                return Difference(False, said)
+            return Difference(False, f"{said}, {off:.0e} of it: rounding", rounding=True)
+        unsure = unsure or same is None
+    if len(values) != len(reference):
+        return Difference(False, f"{len(values)} results instead of {len(reference)}")
+    return Difference(None if unsure else True)
+
+
+def rounding(one: Any, other: Any) -> float | None:
+    """Return by how much of their size two results differ, where only their floating-point numbers do; None else.
+
+    Sums that native libraries make with another number of threads are added in another order.
+    """
+    if _kind(one) != _kind(other):
+        return None
+    if isinstance(one, float | complex):
+        size = max(abs(one), abs(other))
+        return 0.0 if one == other else abs(one - other) / size if 0 < size < math.inf else None
+    if _is_array(one):
+        return _rounded_arrays(one, other)
+    if isinstance(one, list | tuple | Mapping):
+        if len(one) != len(other) or (isinstance(one, Mapping) and one.keys() != other.keys()):
+            return None
+        pairs = [(one[k], other[k]) for k in (one if isinstance(one, Mapping) else range(len(one)))]
+        found = [rounding(a, b) for a, b in pairs]
+        return None if None in found else max((f for f in found if f is not None), default=0.0)
+    return 0.0 if equal(one, other) else None
+
+
+def _rounded_arrays(one: Any, other: Any) -> float | None:
+    import numpy as np
+
+    if not isinstance(one, np.ndarray) or one.shape != other.shape or one.dtype != other.dtype:
+        return None
+    if one.dtype.kind not in "fc" or not one.size or not (np.isfinite(one).all() and np.isfinite(other).all()):
+        return 0.0 if equal(one, other) else None
+    size = float(np.abs(one).max())
+    return float(np.abs(one - other).max()) / size if size else None
+
+
+def _short(value: Any) -> str:
+    shown = reprlib.Repr()
+    shown.maxstring = shown.maxother = 40
+    try:
+        return shown.repr(value)
+    except Exception:
+        return f"<{type(value).__name__}>"
+
+
+def _kind(value: Any) -> tuple[str, str]:
+    return type(value).__module__, type(value).__qualname__
+
+
+def _loosely(one: Any, other: Any) -> bool | None:
+    """Compare values of two types: equal only if both sides say so with a plain yes."""
+    if _is_array(one) or _is_array(other):
+        return False
+    return _asked(lambda: one == other)
+
+
+def _asked(question: Any) -> bool | None:
+    """Return the answer to a comparison that the user's classes may answer with anything, or with an exception."""
+    try:
+        return bool(question())
+    except Exception:
+        return None
+
+
+def _is_array(value: Any) -> bool:
+    return hasattr(type(value), "__array_interface__") or (hasattr(value, "dtype") and hasattr(value, "shape"))
+
+
+def _arrays(one: Any, other: Any, depth: int) -> bool | None:
+    import numpy as np
+
+    if not isinstance(one, np.ndarray | np.generic) or not isinstance(other, np.ndarray | np.generic):
+        return _asked(lambda: np.array_equal(np.asarray(one), np.asarray(other), equal_nan=True))
+    if one.shape != other.shape or one.dtype != other.dtype:
+        return False
+    if one.dtype == object:
+        return _in_order(list(one.ravel()), list(other.ravel()), depth)
+    if one.dtype.names is not None:
+        return one.tobytes() == other.tobytes()
+    try:
+        return bool(np.array_equal(one, other, equal_nan=one.dtype.kind in "fcmM"))
+    except TypeError:
+        return one.tobytes() == other.tobytes()
+
+
+def _all(answers: Any) -> bool | None:
+    unsure = False
+    for answer in answers:
+        if answer is False:
+            return False
+        unsure = unsure or answer is None
+    return None if unsure else True
+
+
+def _in_order(one: Any, other: Any, depth: int) -> bool | None:
+    if len(one) != len(other):
+        return False
+    return _all(equal(a, b, depth + 1) for a, b in zip(one, other, strict=True))
+
+
+def _mappings(one: Any, other: Any, depth: int) -> bool | None:
+    if len(one) != len(other):
+        return False
+    try:
+        if any(key not in other for key in one):
+            return _by_pickle(one, other)
+    except Exception:
+        return None
+    return _all(equal(one[key], other[key], depth + 1) for key in one)
+
+
+def _objects(one: Any, other: Any, depth: int) -> bool | None:
+    mine, theirs = _state(one), _state(other)
+    alike = equal(mine, theirs, depth + 1) if mine and theirs else None
+    if not _compares_by_identity(type(one)):
+        answer = _asked(lambda: one == other)
+        return True if answer or alike else answer
+    return alike if mine and theirs else _by_pickle(one, other)
+
+
+def _compares_by_identity(kind: type) -> bool:
+    return next(c for c in kind.__mro__ if "__eq__" in vars(c)) is object
+
+
+def _state(value: Any) -> dict[str, Any] | None:
+    names = [n for c in type(value).__mro__ for n in getattr(c, "__slots__", ()) if isinstance(n, str)]
+    found = {n: getattr(value, n) for n in names if hasattr(value, n) and not n.startswith("__")}
+    found.update(getattr(value, "__dict__", {}))
+    return found or None
+
+
+def _by_pickle(one: Any, other: Any) -> bool | None:
+    """Compare pickles: the same bytes mean the same value, other bytes mean nothing certain."""
+    try:
+        return True if pickle.dumps(one) == pickle.dumps(other) else None
+    except Exception:
+        return None

@@ -1,0 +1,155 @@
+"""Findings on the GIL and on waiting: which of threads and processes the items can use."""
+
+from __future__ import annotations
+
+from concompare import formats
+from concompare.analysis import pick, stats
+from concompare.analysis.findings import evidence
+from concompare.records import Comparison, Finding, Trial
+
+GAIN = 1.3
+"""Speed-up on threads below which they do not help."""
+LOCKED = 0.5
+"""Share of what a full lock would block, (workers − 1) ÷ workers, from which on threads take turns."""
+STARVED = 0.15
+"""Share of the time without a CPU from which on that explains slow threads."""
+LONG_ENOUGH = 0.0005
+"""Seconds of an item from which on handing it over does not explain slow threads."""
+HELD = 0.6
+"""Share of the time the plain loop holds the GIL that explains it where the ledger cannot tell."""
+RELEASED = 1.4
+"""Speed-up on threads from which on they run together."""
+
+
+def gil_re_enabled(comparison: Comparison) -> Finding | None:
+    """A free-threaded Python runs with the GIL, because an import switched it back on."""
+    module = comparison.probe.gil_enabled_by
+    if module is None and comparison.environment.gil != "re-enabled":
+        return None
+    who = f"importing {module}" if module else "an imported module"
+    switched = next(((t, p) for t in comparison.trials for p in t.passes if p.gil == ("off", "re-enabled")), None)
+    when = f" while {pick.name_of(switched[0])} ran" if switched is not None else ""
+    return Finding(
+        "gil-re-enabled",
+        f"This free-threaded Python runs with the GIL on: {who} switched it back on{when}.",
+        f"Use a version of {module or 'that module'} made for free-threaded Python, or start Python with -X gil=0.",
+        trial=(switched[0].backend, switched[0].workers) if switched is not None else None,
+    )
+
+
+def contention(comparison: Comparison) -> Finding | None:
+    """Without a GIL threads are slower than the plain loop, and neither CPUs nor waiting are to blame."""
+    if comparison.environment.gil != "off" or evidence.is_busy(comparison) or evidence.waiting_task(comparison):
+        return None
+    usable = comparison.environment.usable
+    trials = [t for t in evidence.ran(comparison, evidence.in_threads, least=2) if t.workers <= usable]
+    trial = evidence.fastest(trials, comparison)
+    between = evidence.speed(trial, comparison) if trial is not None else None
+    if trial is None or between is None or stats.verdict(between) != "slower":
+        return None
+    waiting, mean = evidence.share(trial, "waiting"), evidence.item_mean(comparison)
+    if (waiting or 0.0) > STARVED or mean is None or mean < LONG_ENOUGH:
+        return None
+    lock = evidence.share(trial, "lock") or 0.0
+    how = f", blocked by each other {formats.percent(lock)} of the time" if lock >= LOCKED / 2 else ""
+    return Finding(
+        "contention",
+        f"There is no GIL, and yet {trial.label or trial.backend} × {trial.workers} are only"
+        f" {formats.times(between.mid)} as fast as the plain loop{how}: they share objects that only one can"
+        " use at a time.",
+        "Give each item its own copy of what all of them read and write (a dict, a list, a lock, an instance), or use"
+        " -b processes.",
+        (("speed-up", between.mid), ("lock share", lock)),
+        (trial.backend, trial.workers),
+    )
+
+
+def gil_bound(comparison: Comparison) -> Finding | None:
+    """Threads take turns: computing holds the GIL."""
+    trial = held_up(comparison)
+    if trial is None:
+        return None
+    between, lock = evidence.speed(trial, comparison), evidence.share(trial, "lock")
+    probe = comparison.probe.gil_share
+    if between is None:
+        return None
+    full = (trial.workers - 1) / trial.workers
+    told = lock is not None and evidence.share(trial, "waiting") is not None
+    if told and lock is not None and lock < LOCKED * full:
+        return None
+    if (not told or evidence.is_busy(comparison)) and (probe or 0.0) < HELD:
+        return None
+    if not told and evidence.is_busy(comparison):
+        return None
+    numbers = [("speed-up", between.mid)]
+    held = ""
+    if lock is not None and told:
+        numbers.append(("lock share", lock))
+        held = f"; they were blocked {formats.percent(lock)} of the time"
+    if probe is not None:
+        numbers.append(("GIL share", probe))
+        held += f"; the plain loop holds the GIL about {formats.percent(probe)} of the time"
+    away = "processes, once less is sent to them" if evidence.transferring(comparison) else "processes for this"
+    return Finding(
+        "gil-bound",
+        f"Threads take turns: {trial.workers} of them are {formats.times(between.mid)} as fast as the plain loop"
+        f" (below {formats.times(GAIN)}){held}.",
+        f"Use {away}, or functions that release the GIL (numpy on large arrays, hashing, compression).",
+        tuple(numbers),
+        (trial.backend, trial.workers),
+    )
+
+
+def held_up(comparison: Comparison) -> Trial | None:
+    """Return the threads trial that should have been faster and was not, or None."""
+    if comparison.environment.gil == "off" or evidence.waiting_task(comparison):
+        return None
+    if evidence.native_threads(comparison) > 1:  # waiting for native threads looks like waiting for a lock
+        return None
+    usable = comparison.environment.usable
+    trials = evidence.ran(comparison, evidence.in_threads, least=2)
+    best = evidence.fastest([t for t in trials if t.workers <= max(2, usable)] or trials, comparison)
+    between = evidence.speed(best, comparison) if best is not None else None
+    mean = evidence.item_mean(comparison)
+    if best is None or between is None or between.mid >= GAIN or evidence.capacity_at(comparison, best.workers) < GAIN:
+        return None
+    return best if mean is not None and mean >= 0.0001 else None
+
+
+def releases_gil(comparison: Comparison) -> Finding | None:
+    """Threads run together although items compute: they release the GIL."""
+    if comparison.environment.gil == "off" or evidence.waiting_task(comparison):
+        return None
+    if (comparison.probe.gil_share or 0.0) >= HELD or evidence.is_busy(comparison):
+        return None  # on a busy machine more threads get more of the CPUs, whoever holds the GIL
+    best = evidence.fastest(evidence.ran(comparison, evidence.in_threads, least=2), comparison)
+    between = evidence.speed(best, comparison) if best is not None else None
+    if best is None or between is None or between.mid < RELEASED or stats.verdict(between) != "faster":
+        return None
+    return Finding(
+        "releases-gil",
+        f"The items compute without the GIL: {best.workers} threads are {formats.times(between.mid)} as fast as the"
+        f" plain loop (from {formats.times(RELEASED)}).",
+        "Threads are enough here: nothing is copied, and they start at once.",
+        (("speed-up", between.mid),),
+        (best.backend, best.workers),
+    )
+
+
+def waits(comparison: Comparison) -> Finding | None:
+    """Items wait for something outside: many threads help, more CPUs do not."""
+    blocked = evidence.waits(comparison)
+    if blocked is None or blocked < evidence.WAITS:
+        return None
+    best = evidence.fastest(evidence.ran(comparison, evidence.in_threads, least=2), comparison)
+    most = max((t.workers for t in evidence.ran(comparison, evidence.in_threads)), default=1)
+    further = best is not None and best.workers == most
+    advice = f"Try more threads than CPUs (-b threads -w {2 * most if further else most})."
+    return Finding(
+        "waits",
+        f"The items wait {formats.percent(blocked)} of their time (from {formats.percent(evidence.WAITS)}): for files,"
+        " the network, another program, or a sleep.",
+        advice,
+        (("share waiting", blocked),),
+        (best.backend, best.workers) if best is not None else None,
+    )

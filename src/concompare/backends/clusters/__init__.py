@@ -1,0 +1,1 @@
+"""Workers that may be on other machines."""

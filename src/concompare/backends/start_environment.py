@@ -1,0 +1,218 @@
+"""Settings of this process for new ones, so that they start wherever the notebook is.
+
+A worker first loads what it needs with Python's own and the installed modules before the user's: a `random.py` beside
+the notebook is not for it. Then it takes the notebook's search path as it is, and for every name that both have the
+module that the notebook has (`bootstrap.take_path`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import site
+import sys
+import sysconfig
+import tempfile
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from multiprocessing import process, util
+from typing import Any
+
+from concompare.errors import BackendUnavailable
+from concompare.worker.bootstrap import Modules, Settings
+
+LONGEST_ADDRESS = 100
+"""Bytes of a socket's path that every system takes; Linux takes 107, others 103."""
+
+NAMES = len("/pymp-12345678/listener-12345678")
+"""Bytes that multiprocessing adds to the folder for temporary files."""
+
+SHORT = ("/tmp", "/var/tmp", "/dev/shm")
+"""Folders whose names are short."""
+
+OWN_NEEDS = ("cloudpickle", "concompare", "loky")
+"""Packages that workers import beside the standard library."""
+
+
+def libraries() -> tuple[str, ...]:
+    """Return the folders of the standard library and of installed modules."""
+    paths = sysconfig.get_paths()
+    found = {paths[kind] for kind in ("stdlib", "platstdlib", "purelib", "platlib")}
+    found.update(getattr(site, "getsitepackages", list)())
+    if site.ENABLE_USER_SITE and site.USER_SITE:
+        found.add(site.USER_SITE)
+    return tuple(found)
+
+
+def is_library(entry: str, folders: tuple[str, ...]) -> bool:
+    """Return whether an entry of a search path is the standard library's or that of installed modules."""
+    return entry.startswith(folders) or (entry.endswith(".zip") and os.path.basename(entry).startswith("python"))
+
+
+def searched() -> list[str]:
+    """Return the notebook's search path without what Python passes over: only strings count."""
+    return [str(entry) for entry in sys.path if isinstance(entry, str)]
+
+
+def libraries_first(path: Iterable[str]) -> list[str]:
+    """Return a search path with the entries of the libraries before the user's."""
+    folders = libraries()
+    return sorted((entry or here() or "." for entry in path), key=lambda entry: not is_library(entry, folders))
+
+
+def modules_seen() -> Modules:
+    """Return the notebook's search path, and which module it has of each name that the user and a library have."""
+    path = searched()
+    kept, dropped = [], []
+    for name, folder in sorted(shadowed(path)):
+        file = getattr(sys.modules.get(name), "__file__", None)
+        if name in sys.modules and not (isinstance(file, str) and lies_in(file, folder)):
+            kept.append(name)
+        elif name != "concompare":
+            dropped.append((name, folder))
+    return Modules(tuple(path), tuple(libraries_first(path)), tuple(kept), tuple(dropped), settings_now())
+
+
+def shadowed(path: list[str]) -> Iterator[tuple[str, str]]:
+    """Yield the names in folders of the user's that a library has too, and which would be found first."""
+    folders = libraries()
+    taken = (sys.stdlib_module_names | {*OWN_NEEDS}) - {*sys.builtin_module_names}
+    taken |= {name for name in sys.modules if "." not in name} - {*sys.builtin_module_names}
+    seen: set[str] = set()
+    for entry in path:
+        if is_library(entry, folders):
+            continue
+        for name in taken & names_in(entry) - seen:
+            seen.add(name)
+            yield name, os.path.abspath(entry) if entry else here()
+
+
+def names_in(folder: str) -> set[str]:
+    """Return the names of the modules that lie in a folder."""
+    try:
+        with os.scandir(folder or ".") as entries:
+            return {name for entry in entries if (name := name_of(entry))}
+    except OSError:
+        return set()
+
+
+def name_of(entry: os.DirEntry[str]) -> str:
+    """Return the name of the module that a file or folder is, or nothing."""
+    name, dot, kind = entry.name.partition(".")
+    if dot:
+        return name if kind in ("py", "pyc") or kind.endswith((".so", ".pyd")) or kind in ("so", "pyd") else ""
+    return name if os.path.isfile(os.path.join(entry.path, "__init__.py")) else ""
+
+
+def lies_in(file: str, folder: str) -> bool:
+    """Return whether a module's file lies in a folder, or in a package there."""
+    return bool(folder) and os.path.abspath(file).startswith(os.path.join(folder, ""))
+
+
+def settings_now() -> Settings:
+    """Return what the notebook has set for its thread or process."""
+    decimal: Any = sys.modules.get("decimal")
+    if decimal is None:
+        return Settings(sys.getrecursionlimit())
+    now, usual = parts_of_context(decimal.getcontext()), parts_of_context(decimal.Context())
+    return Settings(sys.getrecursionlimit(), now if now != usual else ())
+
+
+def parts_of_context(context: Any) -> tuple[Any, ...]:
+    """Return the arguments of a context of decimal's, with the names of what it traps and without its flags."""
+    traps = tuple(sorted(signal.__name__ for signal, on in context.traps.items() if on))
+    return context.prec, context.rounding, context.Emin, context.Emax, context.capitals, context.clamp, traps
+
+
+# ----------------------------------------------------------------------------------------------------- where it starts
+
+
+def here() -> str:
+    """Return the current folder, or nothing where it has been deleted."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return ""
+
+
+class WhileStarting:
+    """Changes something of this process while workers start, in whatever threads; the last start undoes it."""
+
+    def __init__(self, change: Callable[[], Callable[[], object] | None]) -> None:
+        self.change = change
+        self.lock = threading.Lock()
+        self.inside = 0
+        self.undo: Callable[[], object] | None = None
+
+    @contextlib.contextmanager
+    def __call__(self) -> Iterator[None]:
+        """Keep the change inside the block."""
+        with self.lock:
+            if not self.inside:
+                self.undo = self.change()
+            self.inside += 1
+        try:
+            yield
+        finally:
+            with self.lock:
+                self.inside -= 1
+                if not self.inside and self.undo is not None:
+                    self.undo()
+                    self.undo = None
+
+
+def name_the_folder() -> Callable[[], object] | None:
+    """Let new processes be told the current folder even where it has been deleted.
+
+    Raises:
+        BackendUnavailable: It has been, and the system gives no other way into it.
+    """
+    if here():
+        return None
+    link = f"/proc/{os.getpid()}/cwd"
+    if not os.path.isdir(link):
+        raise BackendUnavailable(
+            "the current folder has been deleted, and workers cannot start in it: change to another (%cd ~)"
+        )
+    original = os.getcwd
+    vars(os)["getcwd"] = lambda: link
+    return lambda: vars(os).update(getcwd=original)
+
+
+def shorten_addresses() -> Callable[[], object] | None:
+    """Let multiprocessing make its sockets in a folder whose name is short enough for them."""
+    told: dict[str, Any] = process.current_process()._config  # type: ignore[attr-defined]
+    usual = told.get("tempdir")
+    length = len(os.fsencode(usual or tempfile.gettempdir())) + NAMES
+    if length <= LONGEST_ADDRESS:
+        return None
+    told["tempdir"] = short_folder() or usual
+    return lambda: told.update(tempdir=usual)
+
+
+somewhere, short_addresses = WhileStarting(name_the_folder), WhileStarting(shorten_addresses)
+
+
+MADE: dict[int, str] = {}
+"""The folder with a short name that a process has made, by the process."""
+
+
+def short_folder() -> str | None:
+    """Return a folder of this process's own whose name is short; None where there is no room for one."""
+    made = MADE.get(os.getpid())
+    if made is not None and os.path.isdir(made):
+        return made
+    for base in SHORT:
+        with contextlib.suppress(OSError):
+            MADE[os.getpid()] = folder = tempfile.mkdtemp(prefix="pymp-", dir=base)
+            util.Finalize(None, shutil.rmtree, (folder, True), exitpriority=-100)
+            return folder
+    return None
+
+
+def prepared(told: dict[str, Any]) -> dict[str, Any]:
+    """Return what a new process is told, its search path with the libraries first and nothing but strings in it."""
+    if "sys_path" in told:
+        told["sys_path"] = libraries_first(searched())
+    return told

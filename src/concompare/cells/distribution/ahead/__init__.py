@@ -1,0 +1,1 @@
+"""The front: what the notebook computes before an item goes out."""

@@ -1,0 +1,172 @@
+"""Names that the notebook holds while the tail runs, and those that the head leaves behind."""
+
+from __future__ import annotations
+
+import ast
+import types
+
+from concompare.cells.distribution.code.generated import Generated
+from concompare.cells.distribution.handing import is_uncrossable
+from concompare.cells.distribution.nodes import is_cheap
+from concompare.cells.distribution.staging import Staged
+from concompare.cells.ir import OURS, Stage
+from concompare.cells.objects import Obj, Origin, reachable
+from concompare.cells.syntax import names
+
+
+class Holding:
+    """The names of one loop by who gives them values.
+
+    Attributes:
+        shared: Those of them whose objects the head makes and may go on changing.
+        in_tail: The names that the tail gives values; the head's assignments of them are repeated there.
+    """
+
+    def __init__(self, staged: Staged) -> None:
+        self.staged = staged
+        self.loop = staged.analysed.loop
+        self.uses = staged.uses
+        self.augmented = {
+            part.target
+            for statement in self.loop.body
+            for part in names.nodes_in(statement)
+            if isinstance(part, ast.AugAssign) and self.staged.of(part) is Stage.TAIL
+        }
+        self.functions = {
+            part
+            for statement in self.loop.body
+            for node in names.nodes_in(statement)
+            if isinstance(node, ast.stmt) and self.makes_function(node)
+            for part in names.nodes_in(node)
+        }
+        self.deletes = {
+            node
+            for statement in self.loop.body
+            for node in names.nodes_in(statement)
+            if isinstance(node, ast.Delete) and names.writes(node)
+        }
+        self.removed = {name for node in self.deletes for name in names.writes(node)}
+        self.in_tail = self.held_in_notebook()
+        self.shared: set[str] = set()
+        self.changed: set[Obj] | None = None
+
+    def held_in_notebook(self) -> set[str]:
+        """Return the names that the tail gives values; the head's assignments of them are repeated there."""
+        found = set()
+        for name, nodes in self.uses.defs.items():
+            if (
+                any(self.bound_in_tail(node) for node in nodes)
+                or (nodes & (self.staged.both | self.functions))
+                or name in self.removed
+            ):
+                found.add(name)
+                self.staged.both |= {node for node in nodes if not self.bound_in_tail(node)}
+        return found
+
+    def changed_in_head(self) -> set[Obj]:
+        """Return the objects that the head changes."""
+        if self.changed is None:
+            found = self.staged.analysed.effects.items()
+            head = [effects for node, effects in found if self.staged.of(node) is Stage.HEAD]
+            self.changed = {place.obj for effects in head for place in effects.writes if place.obj is not None}
+        return self.changed
+
+    def bound_in_tail(self, node: ast.AST) -> bool:
+        """Tell whether an assignment is made in the tail."""
+        return self.staged.of(node) is Stage.TAIL or node in self.augmented
+
+    def may_change(self, node: ast.expr) -> bool:
+        """Tell whether an expression reads a name to which the head gives an object that it may go on changing."""
+        found = names.reads(node)
+        both = [part for name in found & self.in_tail for part in self.uses.defs[name] if not self.bound_in_tail(part)]
+        return bool(found & self.shared) or bool(both)
+
+    def has_tail(self, node: ast.AST) -> bool:
+        """Tell whether a node or a part of it is in the tail."""
+        return any(self.staged.of(part) is Stage.TAIL for part in names.nodes_in(node))
+
+    def has_both(self, node: ast.AST) -> list[ast.AST]:
+        """Return the assignments in a node that the notebook needs as well."""
+        return [part for part in names.nodes_in(node) if part in self.staged.both]
+
+    def makes_function(self, node: ast.stmt) -> bool:
+        """Tell whether a statement names a function, or a part of the notebook's objects: the notebook does it too."""
+        if self.loop.collects:
+            return False
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            return True
+        if not isinstance(node, ast.Assign) or self.has_tail(node):
+            return False
+        found = self.staged.analysed.values.get(node.value, frozenset())
+        if any(obj.origin is Origin.OUTER and not is_code(obj) for obj in found):
+            return is_cheap(node.value, self.staged.analysed)
+        return any(obj.origin is Origin.FUNCTION and isinstance(obj.code, tuple) for obj in found)
+
+    def is_repeated(self, node: ast.stmt) -> bool:
+        """Tell whether a block holds statements that the notebook has to do as well."""
+        inner = [part for part in names.nodes_in(node) if isinstance(part, ast.stmt)]
+        return any(
+            isinstance(part, (ast.AnnAssign, ast.Global)) or self.makes_function(part) or part in self.deletes
+            for part in inner
+        )
+
+    def names_given(self, node: ast.stmt) -> list[ast.AST]:
+        """Return the targets of `:=` in a statement of the tail that the head computes and the notebook needs."""
+        inner = [part.target for part in names.nodes_in(node) if isinstance(part, ast.NamedExpr)]
+        return [part for part in inner if part in self.staged.both and not self.bound_in_tail(part)]
+
+    def targets(self) -> set[ast.AST]:
+        """Return the nodes of the loop's own target."""
+        return set(names.nodes_in(self.loop.target)) if self.loop.target is not None else set()
+
+    def kept_names(self) -> list[str]:
+        """Return the names that the head assigns and the plain loop leaves behind."""
+        target = names.stored(self.loop.target) if self.loop.target is not None else set()
+        found = [
+            name
+            for name, nodes in self.uses.defs.items()
+            if name not in self.in_tail and not name.startswith(OURS) and not nodes <= self.targets()
+        ]
+        return sorted(name for name in found if name not in self.uses.deleted or name in target)
+
+    def crossing(self, kept: list[str]) -> list[str]:
+        """Return the names among those that are left behind whose values can be handed over."""
+        bound = self.staged.analysed.bound
+        return [name for name in kept if not any(map(is_uncrossable, reachable(bound.get(name, ()))))]
+
+    def shared_names(self, made: Generated) -> set[str]:
+        """Return the names of the head that the notebook has to hold from where they are assigned.
+
+        These are names of objects that the tail is given too, for both have to be one object, and all names where a
+        head must not run a second time to see what it had assigned when the tail failed.
+        """
+        if self.loop.collects:
+            return set()
+        bound = self.staged.analysed.bound
+        emitted = frozenset[Obj]()
+        handed: set[str] = set()
+        for action in made.actions:
+            for node in action.operands:
+                emitted |= self.staged.analysed.values.get(node, frozenset())
+            handed |= {*action.names, *action.unsure}
+        handed |= {name for name in self.in_tail if not all(map(self.bound_in_tail, self.uses.defs.get(name, ())))}
+        for name in handed:
+            emitted |= bound.get(name, frozenset())
+        inner = set(reachable(emitted))
+        once = self.staged.runs_once()
+        named = set(made.actions[0].names) if made.direct else set()
+        return {
+            name
+            for name in self.crossing(made.kept)
+            if name not in self.uses.deleted | self.in_tail | named
+            and (once or not inner.isdisjoint(reachable(bound.get(name, frozenset()))))
+        }
+
+
+def is_code(obj: Obj) -> bool:
+    """Tell whether an object of the notebook is a function, class or module that is the same when it comes back."""
+    return bool(obj.live) and all(
+        isinstance(thing, (types.ModuleType, type))
+        or (isinstance(thing, types.FunctionType) and thing.__module__ != "__main__")  # else a copy, with its own names
+        for thing in obj.live
+    )

@@ -1,0 +1,56 @@
+"""The record of an item: what the head writes into it, statement by statement."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+
+from concompare.cells.ir import OURS
+from concompare.cells.syntax.nodes import located
+
+RECORD = OURS + "record"
+BREAK = -1
+"""The number of the action that leaves the loop."""
+CHANGED = -3
+"""The number of the entry with an item that the head changed."""
+KEPT = -2
+"""The number of the entry with the names that the head has, where the tail may leave the loop."""
+PARTS = OURS + "parts"
+"""The parts of the item as it came, and the name of the function that lists them."""
+
+
+def record(number: int, values: list[ast.expr], place: ast.AST) -> ast.stmt:
+    """Return the statement that puts an entry into the record."""
+    holder = located(ast.Name(RECORD, ast.Load()), place)
+    entry = ast.Tuple([ast.Constant(number), *values], ast.Load())
+    call = ast.Call(ast.Attribute(holder, "append", ast.Load()), [entry], [])
+    made = ast.Expr(call)
+    for part in (made, call, call.func, entry, entry.elts[0]):
+        located(part, place)
+    return made
+
+
+def empty_record(place: ast.AST) -> ast.stmt:
+    """Return the statement that begins the record, unless one was handed in."""
+    made = ast.parse(f"if {RECORD} is None: {RECORD} = []").body[0]
+    for node in ast.walk(made):
+        located(node, place)
+    return made
+
+
+def parts_of_item(argument: str, place: ast.AST) -> ast.stmt:
+    """Return the statement that lists the parts of the item before anything changes."""
+    made = ast.parse(f"{PARTS} = {PARTS}_of({argument})").body[0]
+    for node in ast.walk(made):
+        located(node, place)
+    return made
+
+
+def present(words: Sequence[str], place: ast.AST) -> ast.expr:
+    """Return the expression of a dict with those of some names that have values."""
+    if not words:
+        return located(ast.Dict([], []), place)
+    made = ast.parse(f"{{name: value for name, value in locals().items() if name in {(*words,)!r}}}", mode="eval").body
+    for node in ast.walk(made):
+        located(node, place)
+    return made

@@ -1,0 +1,194 @@
+"""Dependences through names and objects: what uses something that the tail makes or changes is in the tail too."""
+
+from __future__ import annotations
+
+import ast
+import types
+from collections.abc import Iterable
+
+from concompare.cells.distribution.handing import is_uncrossable
+from concompare.cells.distribution.nodes import asked_in, is_cheap, operands
+from concompare.cells.distribution.staging import Body, Rules
+from concompare.cells.distribution.touches import Touch, Touches
+from concompare.cells.distribution.uses import START
+from concompare.cells.effects.arguments import Partial
+from concompare.cells.ir import Doubt, Place, Stage, Why
+from concompare.cells.objects import Obj, Origin, reachable
+from concompare.cells.syntax import names
+
+
+class Dependences(Rules):
+    """Follows names, objects and operands."""
+
+    def __init__(self, body: Body, touches: Touches) -> None:
+        super().__init__(body)
+        self.touches = touches
+        self.asked = {part for node in body.nodes_of(ast.If) for part in asked_in(node.test)}  # type: ignore[attr-defined]
+
+    def through_names(self) -> None:
+        """What reads a name whose value comes from the tail is in the tail; so is what an iteration hands on."""
+        for node, found in self.uses.reads.items():
+            if self.staged.of(node) is Stage.TAIL:
+                continue
+            name = getattr(node, "id", None)
+            if any(isinstance(getattr(definition, "ctx", None), ast.Del) for definition in found):
+                self.body.to_tail(
+                    node, Doubt(Why.CARRIED, self.body.line(node), "reads a name that may have been deleted")
+                )
+            elif START in found and name is not None and name in self.uses.defs and self.is_carried(name):
+                text = f"needs '{name}' from the item before"
+                self.body.to_tail(node, Doubt(Why.CARRIED, self.body.line(node), text, about=name))
+            elif START in found and name is None and any(self.is_carried(word) for word in self.free(node)):
+                self.body.to_tail(node)
+            elif any(self.value_stage(definition) is Stage.TAIL for definition in found if definition is not START):
+                text = f"needs '{name}', whose value is computed in the notebook" if name is not None else ""
+                why = Doubt(Why.AFTER, self.body.line(node), text, about=name)
+                self.body.to_tail(node, why if name is not None else None)
+
+    def free(self, node: ast.AST) -> set[str]:
+        """Return the names that a node reads without naming them: those of a function, of `x += …`."""
+        if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+            return {node.target.id}
+        return set(names.free_names(node)) if isinstance(node, names.FUNCTIONS) else set()
+
+    def is_carried(self, name: str) -> bool:
+        """Tell whether an assignment of the body may be what the next iteration reads."""
+        return bool(self.uses.defs.get(name))
+
+    def value_stage(self, definition: ast.AST) -> Stage:
+        """Return where the value of an assignment is computed."""
+        node: ast.AST | None = definition
+        while node is not None:
+            above = self.body.parent.get(node)
+            if isinstance(above, (ast.Assign, ast.AnnAssign)):
+                if self.staged.of(above) is Stage.TAIL:
+                    return Stage.TAIL
+                return self.staged.of(above.value) if above.value is not None else Stage.HEAD
+            if isinstance(above, ast.NamedExpr):
+                return max(self.staged.of(above), self.staged.of(above.value))
+            if isinstance(above, ast.AugAssign):
+                return self.staged.of(above)
+            if isinstance(above, (ast.For, ast.AsyncFor)) and node is above.target:
+                return self.staged.of(above.iter)
+            if isinstance(above, ast.withitem):
+                return self.staged.of(above.context_expr)
+            if isinstance(node, (ast.stmt, ast.ExceptHandler)):
+                return self.staged.of(node)
+            node = above
+        return Stage.HEAD
+
+    def through_objects(self) -> None:
+        """What comes after a part of the tail that touches the same object, if one of them changes it, is there too."""
+        for obj, touches in self.touches.by_object.items():
+            if obj.origin is Origin.OUTER and obj not in self.staged.own_index:
+                continue  # `outer_object` has put all that matters into the tail
+            done = [touch for touch in touches if self.staged.of(touch[1]) is Stage.TAIL]
+            if not done:
+                continue
+            for at, later, name, changes in touches:
+                if self.staged.of(later) is not Stage.TAIL and any(
+                    self.is_before(touch, at, later, name, changes, obj) for touch in done
+                ):
+                    text = f"comes after {obj.shown} is used in the notebook"
+                    self.body.to_tail(later, Doubt(Why.AFTER, self.body.line(later), text))
+
+    def is_before(self, touch: Touch, at: int, later: ast.AST, name: str, changes: bool, obj: Obj) -> bool:
+        """Tell whether a part of the tail must be done before another part that touches the same object."""
+        self.analysed.budget.step()
+        order, node, other, writes = touch
+        if not (writes or changes) or not Place(obj, name).meets(Place(obj, other)) or self.body.is_inside(node, later):
+            return False
+        return order < at or self.around_again(obj, node, later)
+
+    def around_again(self, obj: Obj, node: ast.AST, other: ast.AST) -> bool:
+        """Tell whether both stand in an inner loop that the object lives longer than one turn of."""
+        common = 0
+        for one, two in zip(self.body.loops.get(node, ()), self.body.loops.get(other, ()), strict=False):
+            if one is not two:
+                break
+            common += 1
+        return common > obj.depth
+
+    def through_operands(self) -> None:
+        """What cannot be handed over, or has to be the notebook's own object, is made where it is used."""
+        for statement in self.loop.body:
+            for node in names.nodes_in(statement):
+                if isinstance(node, ast.Assign) and not self.loop.collects:
+                    self.functions_inside(node)
+                if self.staged.of(node) is Stage.TAIL:
+                    self.operands_of(node)
+
+    def functions_inside(self, node: ast.Assign) -> None:
+        """A container of functions that see the loop's names is made in the notebook."""
+        found = self.analysed.values.get(node.value, frozenset())
+        inner = {obj for obj in reachable(found) if obj.origin is Origin.FUNCTION and obj.code is not None}
+        if inner - found and inner:
+            self.body.to_tail(
+                node.value, Doubt(Why.FUNCTION, self.body.line(node), "makes functions that see the loop's names")
+            )
+
+    def operands_of(self, node: ast.AST) -> None:
+        """Look at what one part of the tail uses."""
+        used = list(operands(node))
+        for part in [inner for operand in used for inner in (operand, root_of(operand))]:
+            if self.staged.of(part) is Stage.TAIL or part in self.asked:
+                continue
+            found = self.analysed.values.get(part, frozenset())
+            written = (
+                found
+                if any(
+                    obj in self.touches.changing or self.touches.aliases(obj, self.touches.changing) for obj in found
+                )
+                else frozenset()
+            )
+            if part in used and any(is_uncrossable(obj) for obj in found):
+                why = Doubt(
+                    Why.AFTER, self.body.line(part), "makes an iterator or an open file, which no worker can give back"
+                )
+            elif isinstance(node, ast.Call) and part is node.func and any(map(is_of_notebook, reachable(found))):
+                why = Doubt(Why.AFTER, self.body.line(part), "is a function of the notebook, which workers copy")
+            elif self.holds_changing(found):
+                why = Doubt(Why.CHANGES, self.body.line(part), "holds an object of the notebook that the loop changes")
+            elif found & written and not self.is_lookup(part):
+                why = Doubt(Why.CHANGES, self.body.line(part), "gives an object of the notebook that the loop changes")
+            else:
+                continue
+            if isinstance(part, ast.Name):
+                for definition in self.uses.reads.get(part, frozenset()) - {START}:
+                    value = self.body.value_node(definition)
+                    if value is not None and not (found & written and self.is_lookup(value)):
+                        self.body.to_tail(value, why)
+            else:
+                self.body.to_tail(part, why)
+
+    def holds_changing(self, found: Iterable[Obj]) -> bool:
+        """Tell whether an object that the iteration made holds one of the notebook that the loop changes."""
+        return any(
+            inner in self.touches.changing
+            for obj in found
+            if not obj.outer
+            for inner in reachable([obj])
+            if inner.outer
+        )
+
+    def is_lookup(self, node: ast.AST) -> bool:
+        """Tell whether an expression does no more than look something up, so that the notebook may do it again."""
+        if isinstance(node, ast.Name):
+            return not self.uses.reads.get(node, frozenset()) - {START} or isinstance(
+                self.body.parent.get(node), ast.Name
+            )
+        return is_cheap(node, self.analysed)
+
+
+def is_of_notebook(obj: Obj) -> bool:
+    """Tell whether an object is a function of the notebook, of which workers have a copy with its own names."""
+    if isinstance(obj.code, Partial):
+        return any(map(is_of_notebook, obj.code.function))
+    return any(isinstance(thing, types.FunctionType) and thing.__module__ == "__main__" for thing in obj.live)
+
+
+def root_of(node: ast.expr) -> ast.expr:
+    """Return what an expression looks something up in, or the expression itself."""
+    while isinstance(node, (ast.Attribute, ast.Subscript)):
+        node = node.value
+    return node

@@ -1,0 +1,35 @@
+"""Decide which objects can be handed from a worker to the notebook."""
+
+from __future__ import annotations
+
+import io
+import types
+
+from concompare.cells.objects import Obj, Origin
+
+# what only the process that made it can use, by the names of its type
+UNSENDABLE = frozenset([
+    *("re.Match", "_thread.lock", "_thread.RLock", "threading.Event", "threading.Condition", "threading.Semaphore"),
+    *("threading.BoundedSemaphore", "threading.Barrier", "threading.Thread", "threading.Timer", "_thread._local"),
+    *("sqlite3.Connection", "sqlite3.Cursor", "sqlite3.Blob", "sqlite3.Row", "socket.socket", "ssl.SSLSocket"),
+    *("subprocess.Popen", "_csv.reader", "_csv.writer", "csv.DictReader", "csv.DictWriter", "mmap.mmap"),
+    *("builtins.memoryview", "builtins.callable_iterator", "zipfile.ZipFile", "tarfile.TarFile", "queue.Queue"),
+    *("http.client.HTTPConnection", "http.client.HTTPSConnection", "_asyncio.Task", "_asyncio.Future"),
+    "concurrent.futures.thread.ThreadPoolExecutor",
+])  # fmt: skip
+FILES = frozenset({io.TextIOWrapper, io.BufferedReader, io.BufferedWriter, io.BufferedRandom, io.FileIO})
+UNCROSSABLE = FILES | frozenset({
+    types.GeneratorType, map, filter, zip, enumerate, reversed,
+})  # fmt: skip
+
+
+def is_uncrossable(obj: Obj) -> bool:
+    """Tell whether an object that the iteration made can only be used where it was made."""
+    if obj.outer or obj.origin is Origin.FUNCTION:
+        return False
+    return obj.lazy is not None or any(kind in UNCROSSABLE or name_of(kind) in UNSENDABLE for kind in obj.types or ())
+
+
+def name_of(kind: type) -> str:
+    """Return the dotted name of a type."""
+    return f"{kind.__module__}.{kind.__qualname__}"

@@ -1,0 +1,100 @@
+"""Questions about the parts of a body that their syntax alone answers."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+
+from concompare.cells.ir import Analysed
+from concompare.cells.syntax import names
+
+BLOCKS = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.Try, ast.TryStar, ast.With, ast.AsyncWith, ast.Match)
+CONDITIONAL = (ast.BoolOp, ast.IfExp, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.Lambda)
+AMBIENT = frozenset([
+    *("errstate", "localcontext", "suppress", "redirect_stdout", "redirect_stderr", "catch_warnings", "chdir"),
+    *("printoptions", "option_context", "rc_context", "raises", "warns", "ExitStack", "config_context"),
+])  # fmt: skip
+
+
+def first_of(node: ast.AST) -> ast.AST | None:
+    """Return the part of a conditional expression that is evaluated in any case, if it has one."""
+    if isinstance(node, ast.BoolOp):
+        return node.values[0]
+    if isinstance(node, ast.IfExp):
+        return node.test
+    return node.generators[0].iter if isinstance(node, names.COMPREHENSIONS) else None
+
+
+def asked_in(node: ast.expr) -> set[ast.expr]:
+    """Return the parts of a condition that are evaluated in any case and of which no more than the truth matters."""
+    first = node.values[0] if isinstance(node, ast.BoolOp) else node.test if isinstance(node, ast.IfExp) else None
+    return {node} if first is None else {node, *asked_in(first)}
+
+
+def is_slice(node: ast.AST) -> bool:
+    """Tell whether an expression stands in brackets only: `a:b`, or a tuple with such a part."""
+    return isinstance(node, ast.Slice) or (isinstance(node, ast.Tuple) and any(map(is_slice, node.elts)))
+
+
+def operands(node: ast.AST) -> Iterator[ast.expr]:
+    """Yield the expressions that a node uses itself, the receiver of a method among them."""
+    for part in names.children_of(node):
+        if isinstance(node, ast.Call) and part is node.func and isinstance(part, ast.Attribute):
+            yield part.value
+        if isinstance(part, (ast.keyword, ast.Starred, ast.withitem, ast.Slice)):
+            yield from operands(part)
+        elif isinstance(part, ast.expr):
+            yield part
+
+
+def own_jumps(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield the `break` and `continue` statements in a block that belong to the loop around it."""
+    if isinstance(node, (ast.Break, ast.Continue)):
+        yield node
+    if isinstance(node, (ast.For, ast.AsyncFor, ast.While)):
+        for statement in node.orelse:
+            yield from own_jumps(statement)
+        return
+    if isinstance(node, (*names.FUNCTIONS, ast.ClassDef)):
+        return
+    for part in names.children_of(node):
+        yield from own_jumps(part)
+
+
+def jumps_in(statements: Iterable[ast.stmt]) -> list[ast.AST]:
+    """Return the `break` and `continue` statements that belong to the loop around."""
+    return [part for statement in statements for part in own_jumps(statement)]
+
+
+def blocks_of(node: ast.AST) -> list[list[ast.stmt]]:
+    """Return the blocks of statements that a node holds."""
+    found = []
+    for name in ("body", "orelse", "finalbody"):
+        block = getattr(node, name, None)
+        if isinstance(block, list):
+            found.append(block)
+    return found
+
+
+def is_ambient(node: ast.AST) -> bool:
+    """Tell whether a context changes what statements inside it do, or swallows what they raise."""
+    words = {part.id for part in names.nodes_in(node) if isinstance(part, ast.Name)}
+    words |= {part.attr for part in names.nodes_in(node) if isinstance(part, ast.Attribute)}
+    return bool(words & AMBIENT)
+
+
+def is_cheap(node: ast.AST, analysed: Analysed) -> bool:
+    """Tell whether an expression only looks up parts of objects, at places that it may compute."""
+    kinds = names.kinds_in(node)
+    if kinds & {ast.Call, ast.Await, *names.COMPREHENSIONS, ast.Lambda, ast.NamedExpr}:
+        return all(
+            isinstance(part, ast.Call) is False or is_indexer(part) for part in names.nodes_in(node)
+        ) and not kinds & {ast.Await, *names.COMPREHENSIONS, ast.Lambda, ast.NamedExpr}
+    return not any(analysed.of(part).heavy or analysed.of(part).writes for part in names.nodes_in(node))
+
+
+def is_indexer(node: ast.AST) -> bool:
+    """Tell whether a call is one of a builtin that makes a number of a number."""
+    return (
+        isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("int", "len", "abs", "min")
+    )

@@ -1,0 +1,211 @@
+"""Rules with names: what is no dependence, but forbids the head all the same."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator, Mapping
+
+from concompare.cells.distribution.advice import UNDER_WITH
+from concompare.cells.distribution.control import Control
+from concompare.cells.distribution.handing import FILES, is_uncrossable
+from concompare.cells.distribution.nodes import is_ambient, operands
+from concompare.cells.distribution.raising import meets
+from concompare.cells.distribution.staging import Body, Rules
+from concompare.cells.distribution.uses import is_let_through
+from concompare.cells.ir import Doubt, Effects, Order, Stage, Why
+from concompare.cells.objects import Obj, Origin, reachable
+from concompare.cells.syntax import names
+
+NEVER = sys.maxsize
+"""After everything that an iteration does."""
+UNDER_TRY = "Leave only the call under the `try`, and put what follows it under `else`"
+
+
+class NamedRules(Rules):
+    """Keep prints, errors and contexts as the plain loop has them."""
+
+    def __init__(self, body: Body, control: Control) -> None:
+        super().__init__(body)
+        self.control = control
+        self.raising = body.staged.raising
+        self.stored: set[Obj] | None = None
+
+    def apply(self) -> None:
+        """Apply what is no dependence, but forbids the head all the same."""
+        self.output()
+        self.uncrossable_names()
+        for node in self.body.nodes_of(ast.NamedExpr):
+            self.walrus(node)
+        for node in self.body.nodes_of(ast.Try, ast.TryStar):
+            self.caught(node)
+        for node in self.body.nodes_of(ast.With, ast.AsyncWith):
+            self.within(node)
+        for node in self.body.nodes_of(ast.Raise):
+            if self.staged.of(node) is Stage.TAIL:
+                self.control.rest_of(node)
+
+    def uncrossable_names(self) -> None:
+        """A name that the notebook gives values too cannot have one there that only the head can make."""
+        for name, definitions in self.uses.defs.items():
+            inner = list(reachable(self.analysed.bound.get(name, ())))
+            if not any(map(is_uncrossable, inner)):
+                continue
+            held = any(self.staged.of(node) is Stage.TAIL for node in definitions) or definitions & self.staged.both
+            files = any(kind in FILES for obj in inner for kind in obj.types or ())
+            if not held and (files or self.loop.collects or not self.staged.runs_once()):
+                continue
+            for node in definitions:
+                value = self.body.value_node(node)
+                if value is not None and any(map(is_uncrossable, self.analysed.values.get(value, ()))):
+                    self.body.to_tail(value)
+
+    def walrus(self, node: ast.AST) -> None:
+        """A name that the notebook gives values too, or reads there, gets them there by `:=` in a part of the tail."""
+        assert isinstance(node, ast.NamedExpr)
+        statement: ast.AST | None = node
+        while statement is not None and not isinstance(statement, ast.stmt):
+            statement = self.body.parent.get(statement)
+        if statement is None or self.staged.of(statement) is not Stage.TAIL:
+            return
+        definitions = self.uses.defs.get(node.target.id, set())
+        given = definitions & self.staged.both or any(self.staged.of(part) is Stage.TAIL for part in definitions)
+        if given or any(map(self.is_read_in_tail, self.reads_of(node.target, statement))):
+            self.body.to_tail(node)
+            self.body.to_tail(node.target)
+
+    def reads_of(self, definition: ast.AST, statement: ast.AST) -> Iterator[ast.AST]:
+        """Yield the parts of a statement that read a name with the value that it is given there."""
+        for part in names.nodes_in(statement):
+            if definition in self.uses.reads.get(part, frozenset()):
+                yield part
+
+    def is_read_in_tail(self, node: ast.AST) -> bool:
+        """Tell whether the tail reads a name."""
+        above = self.body.parent.get(node)
+        return self.staged.of(node) is Stage.TAIL or (above is not None and self.staged.of(above) is Stage.TAIL)
+
+    def output(self) -> None:
+        """A print comes after what the tail did before it, unless that cannot raise."""
+        order = self.analysed.order
+        done = [part for statement in self.loop.body for part in self.done_in_tail(statement)]
+        tail = {node: order[node] for node in done if node in order and not self.raising.calm(node)}
+        if not tail:
+            return
+        first = min(tail.values())
+        around = {loop for node in tail for loop in self.body.loops.get(node, ())}
+        held = self.held_from()
+        for node, found in self.analysed.effects.items():
+            seen = any(place.obj is not None and self.is_seen(place.obj) for place in found.writes)
+            since = first
+            if Order.OUTPUT not in found.order and not seen:
+                since = self.told_after(found, held, tail)
+            above = self.body.parent.get(node)
+            again = above in around and node is getattr(above, "iter", None)
+            turning = since < NEVER and not around.isdisjoint(self.body.loops.get(node, ()))
+            if order.get(node, 0) > since or (again and since < NEVER) or turning:
+                self.body.to_tail(
+                    node,
+                    Doubt(Why.ORDER, self.body.line(node), "follows a step that stays in the notebook and may raise"),
+                )
+
+    def told_after(self, found: Effects, held: Mapping[Obj, int], tail: Mapping[ast.AST, int]) -> int:
+        """Return from when on a change would be seen if a step of the tail raised: its object has a name there."""
+        begun = [held[place.obj] for place in found.writes if place.obj is not None and place.obj in held]
+        return min((at for at in tail.values() if begun and at >= min(begun)), default=NEVER)
+
+    def held_from(self) -> dict[Obj, int]:
+        """Return the objects that have names of the notebook while the tail runs, and since when."""
+        given = {
+            obj
+            for node in self.analysed.effects
+            if self.staged.of(node) is Stage.TAIL
+            for part in operands(node)
+            if self.staged.of(part) is Stage.HEAD
+            for obj in self.analysed.values.get(part, ())
+        }
+        handed = set(reachable(given))
+        found: dict[Obj, int] = {}
+        for name, definitions in self.uses.defs.items():
+            objects = set(reachable(self.analysed.bound.get(name, ())))
+            if self.loop.collects or not (any(map(self.is_held, definitions)) or objects & handed):
+                continue
+            for node in definitions:
+                value = self.body.value_node(node)
+                at = self.analysed.order.get(node, 0)
+                for obj in reachable(self.analysed.values.get(value, ()) if value is not None else objects):
+                    if not obj.outer:
+                        found[obj] = min(found.get(obj, at), at)
+        return found
+
+    def is_held(self, definition: ast.AST) -> bool:
+        """Tell whether the notebook gives a name this value too, while the tail runs."""
+        if self.staged.of(definition) is Stage.TAIL or definition in self.staged.both:
+            return True
+        value = self.body.value_node(definition)
+        objects = self.analysed.values.get(value, ()) if value is not None else ()
+        return any(obj.origin in (Origin.OUTER, Origin.FUNCTION) for obj in objects)
+
+    def caught(self, node: ast.AST) -> None:
+        """A step of the tail under `try` must not raise what would be caught there."""
+        assert isinstance(node, (ast.Try, ast.TryStar))
+        last = bool(node.finalbody)
+        if not (node.handlers or last) or self.staged.stage.get(node) is Stage.TAIL:
+            return
+        catches = (
+            (BaseException,)
+            if last
+            else tuple(kind for handler in node.handlers for kind in self.raising.kinds(handler.type))
+        )
+        for statement in node.body:
+            for part in self.done_in_tail(statement):
+                if meets(self.raising.raises(part), catches):
+                    text = "is under a `try` together with a step that stays in the notebook and may raise"
+                    self.control.whole(node, why=Doubt(Why.CONTEXT, self.body.line(node), text, UNDER_TRY))
+                    return
+
+    def within(self, node: ast.AST) -> None:
+        """A step of the tail under `with` must not depend on the context, nor be swallowed by it."""
+        assert isinstance(node, (ast.With, ast.AsyncWith))
+        if self.staged.stage.get(node) is Stage.TAIL or not any(map(self.may_matter, node.items)):
+            return
+        for statement in node.body:
+            for part in self.done_in_tail(statement):
+                if not self.raising.calm(part):
+                    context = ", ".join(ast.unparse(item.context_expr) for item in node.items)
+                    text = f"is under `with {context}` together with a step that stays in the notebook"
+                    self.control.whole(node, why=Doubt(Why.CONTEXT, self.body.line(node), text, UNDER_WITH))
+                    return
+
+    def may_matter(self, item: ast.withitem) -> bool:
+        """Tell whether a context changes what its block does, or sees or swallows what is raised there."""
+        found = self.analysed.values.get(item.context_expr, frozenset())
+        known = bool(found) and all(
+            obj.types and all(kind.__module__ != "__main__" for kind in obj.types) for obj in found
+        )
+        return is_ambient(item.context_expr) or not (known or is_let_through(item.context_expr))
+
+    def is_seen(self, obj: Obj) -> bool:
+        """Tell whether what the head does to an object is seen when the tail fails: to items, or to what is stored."""
+        if self.stored is None:
+            holders = {place.obj for found in self.analysed.effects.values() for place in found.writes if place.obj}
+            held = [part for one in holders if one.outer for parts in one.fields.values() for part in parts]
+            self.stored = {part for part in reachable(held) if not part.outer}
+        return (obj.origin is Origin.ITEM and self.staged.items_change) or obj in self.stored
+
+    def done_in_tail(self, node: ast.AST) -> Iterator[ast.AST]:
+        """Yield the parts of a node that the tail evaluates: its own, and what these only look up."""
+        for part in names.nodes_in(node):
+            if self.staged.of(part) is not Stage.TAIL:
+                continue
+            yield part
+            for operand in operands(part):
+                found = self.analysed.values.get(operand, frozenset())
+                looked_up = isinstance(operand, (ast.Attribute, ast.Subscript)) and any(obj.outer for obj in found)
+                method = isinstance(part, ast.Call) and operand is part.func
+                if (
+                    self.staged.of(operand) is Stage.HEAD
+                    and not method
+                    and (looked_up or isinstance(operand, ast.Name))
+                ):
+                    yield from names.nodes_in(operand)

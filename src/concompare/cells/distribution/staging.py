@@ -1,0 +1,140 @@
+"""A body while its parts get their stages: what all rules look up, and how they put a part into the tail."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from concompare.cells.distribution.raising import Raising
+from concompare.cells.distribution.uses import Uses, uses_of
+from concompare.cells.ir import Analysed, Doubt, Order, Stage
+from concompare.cells.objects import Obj
+from concompare.cells.syntax import names
+
+
+@dataclass
+class Staged:
+    """A body whose parts have stages.
+
+    Attributes:
+        raising: What its parts may raise.
+        stage: Of every node; HEAD where nothing is said.
+        both: Assignments of the head that the notebook needs as well, at their place.
+        reasons: Why heavy calls stay in the notebook.
+        own_index: Containers used at the index of the item alone, with the name of the index.
+        items_change: The head changes the items.
+        because: Why parts are in the tail, where a rule has said so.
+        stays: Why each heavy call stays in the notebook.
+    """
+
+    analysed: Analysed
+    uses: Uses
+    raising: Raising
+    stage: dict[ast.AST, Stage] = field(default_factory=dict)
+    both: set[ast.AST] = field(default_factory=set)
+    reasons: list[Doubt] = field(default_factory=list)
+    own_index: dict[Obj, str] = field(default_factory=dict)
+    items_change: bool = False
+    because: dict[ast.AST, Doubt] = field(default_factory=dict)
+    stays: dict[ast.AST, Doubt] = field(default_factory=dict)
+
+    def of(self, node: ast.AST) -> Stage:
+        """Return the stage of a node."""
+        return self.stage.get(node, Stage.HEAD)
+
+    def runs_once(self) -> bool:
+        """Tell whether a head leaves traces, so that it must not run again."""
+        if self.items_change:
+            return True
+        found = self.analysed.effects.items()
+        return any(effects.order - {Order.OUTPUT} for node, effects in found if self.of(node) is Stage.HEAD)
+
+
+class Body:
+    """The body of a loop, with what is around each of its nodes and the stages found by now.
+
+    Args:
+        analysed: The loop.
+        seeded: Each item draws from a random stream of its own.
+    """
+
+    def __init__(self, analysed: Analysed, *, seeded: bool = False) -> None:
+        self.analysed = analysed
+        self.loop = analysed.loop
+        assigned = names.writes(*self.loop.body) | (names.stored(self.loop.target) if self.loop.target else set())
+        self.assigned = assigned
+        self.visible = (names.writes(*self.loop.body) if self.loop.collects else assigned) | analysed.given
+        self.uses = uses_of(self.loop, assigned, analysed.budget)
+        self.staged = Staged(analysed, self.uses, Raising(analysed, self.uses, assigned))
+        self.stage = self.staged.stage
+        self.seeded = seeded
+        self.parent: dict[ast.AST, ast.AST] = {}
+        self.loops: dict[ast.AST, tuple[ast.AST, ...]] = {}
+        for statement in self.loop.body:
+            self.enter(statement, ())
+        self.changed = True
+
+    def enter(self, node: ast.AST, loops: tuple[ast.AST, ...]) -> None:
+        """Note what is around a node."""
+        self.loops[node] = loops
+        inner = (*loops, node) if isinstance(node, (ast.For, ast.AsyncFor, ast.While, *names.COMPREHENSIONS)) else loops
+        for part in names.children_of(node):
+            self.parent[part] = node
+            self.enter(part, inner)
+
+    def to_tail(self, node: ast.AST, why: Doubt | None = None) -> None:
+        """Put a node into the tail."""
+        if self.stage.get(node, Stage.HEAD) is not Stage.TAIL:
+            self.stage[node] = Stage.TAIL
+            self.changed = True
+            if why is not None:
+                self.staged.because.setdefault(node, why)
+
+    def line(self, node: ast.AST) -> int:
+        """Return the line of a node."""
+        return getattr(node, "lineno", self.loop.line)
+
+    def nodes_of(self, *kinds: type[ast.AST]) -> Iterator[ast.AST]:
+        """Yield the nodes of some kinds in the body."""
+        for statement in self.loop.body:
+            for node in names.nodes_in(statement):
+                if isinstance(node, kinds):
+                    yield node
+
+    def value_node(self, definition: ast.AST) -> ast.AST | None:
+        """Return the expression that an assignment takes its value from."""
+        node: ast.AST | None = definition
+        while node is not None:
+            above = self.parent.get(node)
+            if isinstance(above, (ast.Assign, ast.AnnAssign, ast.NamedExpr)):
+                return above.value
+            if isinstance(above, (ast.For, ast.AsyncFor)):
+                return above.iter
+            if isinstance(above, ast.withitem):
+                return above.context_expr
+            node = above
+        return None
+
+    def is_inside(self, node: ast.AST, around: ast.AST) -> bool:
+        """Tell whether a node is a part of another."""
+        found: ast.AST | None = node
+        while found is not None and found is not around:
+            found = self.parent.get(found)
+        return found is around
+
+
+class Rules:
+    """Rules of one kind, which put parts of a body into the tail."""
+
+    def __init__(self, body: Body) -> None:
+        self.body = body
+        self.analysed = body.analysed
+        self.loop = body.loop
+        self.uses = body.uses
+        self.staged = body.staged
+
+
+def heavy_in_tail(staged: Staged) -> list[ast.AST]:
+    """Return the heavy parts that stay in the notebook."""
+    return [node for node, found in staged.analysed.effects.items() if found.heavy and staged.of(node) is Stage.TAIL]

@@ -1,0 +1,126 @@
+"""Reads and writes of each object that a loop changes, under other names of the same object too."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+
+from concompare.cells import alias
+from concompare.cells.effects.kinds import inert
+from concompare.cells.ir import Analysed, Effects, Place
+from concompare.cells.objects import ANY, Obj, reachable
+
+Touch = tuple[int, ast.AST, str, bool]
+"""Who reads or changes an object: its place in the order, the node, the field, and whether it changes it."""
+VIEWS = frozenset({"numpy", "pandas"})
+
+
+class Touches:
+    """The touches of every object that one body changes."""
+
+    def __init__(self, analysed: Analysed) -> None:
+        self.analysed = analysed
+        self.alias_of: dict[Obj, list[Obj]] = {}
+        self.reach: dict[Obj, set[Obj]] = {}
+        self.read_of: dict[Obj, alias.Read] = {}
+        self.fields_written: dict[Obj, set[str]] = {}
+        for found in analysed.effects.values():
+            for place in found.writes:
+                if place.obj is not None:
+                    self.fields_written.setdefault(place.obj, set()).add(place.field)
+        self.by_object = self.touched(set(self.fields_written))
+        self.changing = frozenset(obj for obj in self.by_object if obj.outer)
+
+    def touched(self, written: set[Obj]) -> dict[Obj, list[Touch]]:
+        """Return for each object that changes who reads or changes it: (order, node, field, changes)."""
+        order = self.analysed.order
+        touches: dict[Obj, list[Touch]] = {obj: [] for obj in written}
+        for node, found in self.analysed.effects.items():
+            for place, changes in self.touched_by(found, written):
+                if place.obj is not None:
+                    touches[place.obj].append((order.get(node, 0), node, place.field, changes))
+        return {obj: sorted(set(found), key=in_order) for obj, found in touches.items()}
+
+    def touched_by(self, found: Effects, written: set[Obj]) -> Iterator[tuple[Place, bool]]:
+        """Yield the changing objects that one node touches, as places, and whether it changes them."""
+        for place in found.reads:
+            if place.obj is not None:
+                yield from ((read, False) for read in self.read_with(place.obj, place.field, written))
+        for place in found.writes:
+            if place.obj is not None:
+                yield place, True
+                yield from ((Place(other, place.field), True) for other in self.aliases(place.obj, written))
+        for obj in found.deep:
+            if obj not in self.reach:
+                self.reach[obj] = set(reachable([obj])) | self.live_reach(obj, written)
+            yield from ((Place(inner, ANY), False) for inner in self.reach[obj] & written)
+
+    def read_with(self, obj: Obj, field: str, written: set[Obj]) -> Iterator[Place]:
+        """Yield what of the changing objects a read of one object's field may read."""
+        for other in self.aliases(obj, written):
+            yield Place(other, field)
+        if obj in written:
+            yield Place(obj, field)
+        elif may_be_view(obj):
+            for other in self.live_reach(obj, written):
+                yield Place(other, ANY)
+
+    def aliases(self, obj: Obj, written: Iterable[Obj]) -> list[Obj]:
+        """Return the other changed objects that may be the same as an object of the notebook."""
+        if not obj.outer or inert(obj):
+            return []
+        if obj not in self.alias_of:
+            self.alias_of[obj] = [
+                other for other in written if other is not obj and other.outer and may_be_one(obj, other)
+            ]
+        return self.alias_of[obj]
+
+    def live_reach(self, obj: Obj, written: set[Obj]) -> set[Obj]:
+        """Return the changed objects of the notebook that a live object may reach."""
+        found: set[Obj] = set()
+        if not obj.outer:
+            inner = [part for part in reachable([obj]) if part.outer and part is not obj]
+            return found.union(*[self.live_reach(part, written) for part in inner]) if inner else found
+        for other in written:
+            if other is obj or not other.outer:
+                continue
+            if not obj.live or not other.live:
+                if other.owner and obj in other.owner:
+                    found.add(other)
+                continue
+            plain = all(kind.__module__ in ("builtins", "collections") for kind in other.types or (object,))
+            shallow = plain and all(name.startswith("[") for name in self.fields_written.get(other, ("*",)))
+            things = list(other.live)
+            if self.read(obj).meets(things if shallow else [], [] if shallow else things):
+                found.add(other)
+        return found
+
+    def read(self, obj: Obj) -> alias.Read:
+        """Return what a live object holds, found once."""
+        if obj not in self.read_of:
+            namespace = self.analysed.loop.__dict__.get("namespace", {})
+            reach = alias.Reach(namespace, step=self.analysed.budget.step)
+            self.read_of[obj] = alias.Read(list(obj.live), reach)
+        return self.read_of[obj]
+
+
+def in_order(touch: Touch) -> tuple[int, int, int, bool, str]:
+    """Return the place of a touch among others: by order, then by where it stands, changes first."""
+    order, node, name, changes = touch
+    return order, getattr(node, "lineno", 0), getattr(node, "col_offset", 0), not changes, name
+
+
+def may_be_one(obj: Obj, other: Obj) -> bool:
+    """Tell whether two abstract objects of the notebook may stand for the same live one."""
+    if obj.live and other.live:
+        if not {id(thing) for thing in obj.live}.isdisjoint(map(id, other.live)):
+            return True
+        if obj.whole and other.whole:
+            return False
+        return obj.types is None or other.types is None or not set(obj.types).isdisjoint(other.types)
+    return bool(obj.owner & other.owner) or bool({obj} & other.owner) or bool({other} & obj.owner)
+
+
+def may_be_view(obj: Obj) -> bool:
+    """Tell whether an object of the notebook may share its memory with another."""
+    return obj.outer and any(type(thing).__module__.partition(".")[0] in VIEWS for thing in obj.live)

@@ -1,0 +1,165 @@
+"""Attributes: what an object or its class gives under a name."""
+
+from __future__ import annotations
+
+import ast
+import enum
+import re
+import types
+from typing import TYPE_CHECKING, Any
+
+from concompare.cells.effects import declared
+from concompare.cells.effects.arguments import Arguments
+from concompare.cells.effects.following import follow
+from concompare.cells.effects.kinds import is_module_like, may_hold_objects
+from concompare.cells.effects.live import MISSING, static
+from concompare.cells.objects import ANY, ATOM, ELEMENT, Obj, Origin, Value
+
+if TYPE_CHECKING:
+    from concompare.cells.effects.interpreter import Interpreter
+
+
+def attribute(an: Interpreter, base: Value, name: str, node: ast.AST) -> Value:
+    """Return what an attribute of some objects may be."""
+    found = ATOM
+    for obj in base:
+        found |= attribute_of(an, obj, name, node)
+    return found
+
+
+def attribute_of(an: Interpreter, obj: Obj, name: str, node: ast.AST) -> Value:
+    """Return what an attribute of one object may be."""
+    if not is_module_like(obj):
+        an.read(obj, name)
+    stored = frozenset(obj.held(name))
+    live = an.world.attribute(obj, name)
+    if live is not None and not (obj.live and isinstance(obj.live[0], type)):
+        return live | stored
+    if obj.live and isinstance(obj.live[0], type):
+        return stored | class_attribute(an, obj, name)
+    if obj.types is None:
+        found = stored
+        for kind, thing in an.world.methods(name):
+            found |= bound_to(an, obj, kind, thing, name, node)
+        return found | any_part(an, obj)
+    known = False
+    found = stored
+    for kind in obj.types:
+        thing = static(kind, name)
+        if thing is MISSING:
+            hook = static(kind, "__getattr__")
+            if isinstance(hook, types.FunctionType) and an.world.is_user(hook):
+                known = True
+                found |= follow(an, hook, node, Arguments([frozenset({obj}), ATOM]))
+            continue
+        known = True
+        found |= bound_to(an, obj, kind, thing, name, node)
+    if known or (obj.has(name) and not obj.outer):
+        return found
+    if not obj.outer and all(an.is_plain_class(kind) for kind in obj.types):
+        return found | frozenset(obj.held(ANY))
+    return found | any_part(an, obj)
+
+
+def class_attribute(an: Interpreter, obj: Obj, name: str) -> Value:
+    """Return what a class holds under a name."""
+    thing = static(obj.live[0], name)
+    members = getattr(obj.live[0], "__members__", None)
+    if thing is MISSING or (isinstance(obj.live[0], enum.EnumMeta) and members and name in members):
+        return ATOM
+    if isinstance(thing, classmethod):
+        return bound_method(an, name, thing.__func__, obj)
+    if isinstance(thing, staticmethod):
+        thing = thing.__func__
+    if hasattr(thing, "__get__") and not isinstance(thing, (types.FunctionType, type)):
+        return frozenset({obj})
+    read_from_class(an, obj.live[0], name)
+    return an.world.outer(thing, f"{obj.label}.{name}")
+
+
+def read_from_class(an: Interpreter, kind: type, name: str) -> None:
+    """Note that an attribute is read of a class, or of one that it is derived from."""
+    for base in kind.__mro__:
+        for holder in an.world.outer(base, base.__name__) if an.world.is_user(base) or base is kind else ():
+            an.read(holder, name)
+
+
+def bound_to(an: Interpreter, obj: Obj, kind: type, thing: Any, name: str, node: ast.AST) -> Value:
+    """Return what a class gives an object under a name: a method, the value of a property, an attribute."""
+    this = frozenset({obj})
+    if name == "__dict__":
+        return this
+    if not isinstance(thing, types.FunctionType) and is_atom_of(an, kind, name):
+        return ATOM
+    if isinstance(thing, property):
+        return property_value(an, thing.fget, obj, node)
+    if type(thing).__name__ == "cached_property":
+        an.write(this, name)
+        value = property_value(an, thing.func, obj, node)
+        an.put(this, name, value)
+        return value
+    if isinstance(thing, (types.FunctionType, classmethod, staticmethod)):
+        return bound_method(an, name, thing, obj, kind)
+    if an.world.is_user(kind):
+        if isinstance(thing, (types.MemberDescriptorType, types.GetSetDescriptorType)):
+            return frozenset(obj.held(name))
+        getter = static(type(thing), "__get__")
+        if type(thing).__name__ == "_tuplegetter":  # a field of a named tuple
+            held = frozenset({*obj.held(name), *obj.held(ELEMENT)})
+            return held | (an.world.element(obj) if obj.live or obj.outer else ATOM)
+        if isinstance(getter, types.FunctionType):
+            if not an.world.is_user(getter):
+                return any_part(an, obj)
+            owner = an.world.outer(thing, f"{kind.__name__}.{name}")
+            return follow(an, getter, node, Arguments([owner, this, ATOM]))
+        read_from_class(an, kind, name)
+        return an.world.outer(thing, f"{kind.__name__}.{name}")
+    return any_part(an, obj)
+
+
+def is_atom_of(an: Interpreter, kind: type, name: str) -> bool:
+    """Tell whether an attribute of an installed class is declared as something that nobody can change."""
+    entry = declared.method(kind, name) if not an.world.is_user(kind) else None
+    return entry is not None and set(entry.returns) == {"atom"}
+
+
+def bound_method(an: Interpreter, name: str, code: Any, obj: Obj, *kinds: type) -> Value:
+    """Return a method that is bound to an object, always the same one."""
+    found = an.sites.get(("method", obj, code))
+    if found is None:
+        found = Obj(Origin.FUNCTION, name, code=code, owner=frozenset({obj}), types=kinds or None)
+        an.sites["method", obj, code] = found
+    return frozenset({found})
+
+
+def property_value(an: Interpreter, function: Any, obj: Obj, node: ast.AST) -> Value:
+    """Return the value of a property."""
+    if isinstance(function, types.FunctionType) and an.world.is_user(function):
+        return follow(an, function, node, Arguments([frozenset({obj})]))
+    return any_part(an, obj)
+
+
+def any_part(an: Interpreter, obj: Obj) -> Value:
+    """Return what may be found in an object of which nothing else is known: itself, or what it holds."""
+    found = {obj, *obj.held(ANY), *obj.held(ELEMENT), *cells_of(an, obj)}
+    only_text = obj.types == (re.Match,) and not obj.outer
+    return frozenset(found - {obj} if only_text else found)
+
+
+def cells_of(an: Interpreter, obj: Obj) -> Value:
+    """Return what the cells of an array or a frame of the notebook may hold: objects that have methods of their own."""
+    if not may_hold_objects(obj):
+        return ATOM
+    site = ("cells", obj)
+    if site not in an.sites:
+        an.sites[site] = Obj(obj.origin, f"{obj.label}[…]", None, (), whole=False, owner=frozenset({obj}))
+    return frozenset({an.sites[site]})
+
+
+def user_method(an: Interpreter, obj: Obj, name: str) -> Any:
+    """Return the user's method of an object, if its class has one."""
+    for kind in obj.types or ():
+        thing = static(kind, name)
+        if isinstance(thing, types.FunctionType) and an.world.is_user(thing):
+            return thing
+    return None

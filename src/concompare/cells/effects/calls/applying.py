@@ -1,0 +1,359 @@
+"""Declared entries: what an installed callable does with its arguments, as the library says."""
+
+from __future__ import annotations
+
+import ast
+import pathlib
+import sys
+import types
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from concompare.cells.effects import declared
+from concompare.cells.effects.arguments import Arguments, made_with
+from concompare.cells.effects.attributes import any_part
+from concompare.cells.effects.calls import one_file
+from concompare.cells.effects.elements import elements_of, walk_over, walked
+from concompare.cells.effects.kinds import (
+    DICTS,
+    FILES,
+    MADE_FOR_THREADS,
+    PLAIN_CONTAINERS,
+    holds_values,
+    is_container,
+    type_named,
+)
+from concompare.cells.effects.live import MISSING, held
+from concompare.cells.ir import Effects, Order, Why
+from concompare.cells.objects import ANY, ATOM, ELEMENT, Obj, Origin, Value, is_atom_type
+
+if TYPE_CHECKING:
+    from concompare.cells.effects.declared import Declared
+    from concompare.cells.effects.interpreter import Interpreter
+
+OWN_CONTEXTS = frozenset({"localcontext", "errstate", "printoptions", "copy_context"})
+"""What changes context variables: every thread has its own."""
+HAZARDS = {"files": "writes or deletes files", "programs": "starts programs", "network": "reaches other machines"}
+MAPS = ("map", "starmap")
+SOURCE = "source"
+"""The field of what a lazy object walks."""
+
+
+def apply(
+    an: Interpreter,
+    node: ast.AST,
+    entry: Declared,
+    this: Value,
+    given: Arguments,
+    what: str,
+    *,
+    made_type: type | None = None,
+) -> Value:
+    """Do what a declared entry says."""
+    if entry.draws:
+        if any(obj.origin is Origin.OUTER for obj in this):
+            an.now.order.add(Order.RANDOM)
+        an.write({obj for obj in this if obj.origin is not Origin.OUTER}, ANY, what)
+    returned: list[str] = []
+    for more in [entry, *holding(entry, this, given)]:
+        apply_changes(an, more, this, given, what)
+        returned += more.returns
+        an.now.sees |= more.reads
+        apply_order(an, node, more, what)
+        if more.forbidden:
+            an.doubt(Why.FORBIDDEN, f"`{what}` {more.forbidden}", more.instead or "Take it out of the loop")
+        if not entry.lazy:
+            apply_walks(an, more, given)
+    if not entry.cheap and not entry.order & {"log", "output"}:
+        an.now.heavy = True
+    apply_reads(an, entry, this, given)
+    lazy = Effects() if entry.lazy else None
+    with an.recording(lazy if lazy is not None else an.now):
+        called = apply_calls(an, node, entry, this, given)
+        if entry.lazy:
+            apply_walks(an, entry, given)
+    call = Applied(node, entry, this, given, what, made_type, called, lazy)
+    return result(an, call, returned)
+
+
+@dataclass(frozen=True)
+class Applied:
+    """A call that an entry was applied to.
+
+    Attributes:
+        node: The call; `what` names it in messages.
+        entry: What is declared of it.
+        this: Its receiver; `given`: its arguments.
+        made_type: The class that is called, if one is.
+        called: What the functions among the arguments gave back.
+        lazy: What is done once the result is walked.
+    """
+
+    node: ast.AST
+    entry: Declared
+    this: Value
+    given: Arguments
+    what: str
+    made_type: type | None
+    called: Value
+    lazy: Effects | None
+
+
+def apply_order(an: Interpreter, node: ast.AST, entry: Declared, what: str) -> None:
+    """Note what an entry says of order, and of what does not come back from workers."""
+    for order in entry.order:
+        if not (order == "process" and what.rpartition(".")[2] in OWN_CONTEXTS):
+            an.now.order.add(Order(order))
+        if order == "files" and one_file.writes_one_file(an, node):
+            an.now.order.add(Order.ONE_FILE)
+        if order in HAZARDS:
+            an.now.hazards.append(f"`{what}` {HAZARDS[order]}")
+
+
+def apply_walks(an: Interpreter, entry: Declared, given: Arguments) -> None:
+    """Note which arguments an entry walks over."""
+    for word in entry.walks:
+        for obj in given.of(word):
+            walked(an, obj)
+
+
+def apply_reads(an: Interpreter, entry: Declared, this: Value, given: Arguments) -> None:
+    """Note that a call reads its arguments, but for those that its result only holds."""
+    held = frozenset(word.partition(".")[0] for word in entry.holds)
+    for place, value in enumerate(given.positional):
+        if str(place) not in held:
+            an.deep(value)
+    for word, value in given.named.items():
+        if word not in held:
+            an.deep(value)
+    an.deep(given.spread or ATOM)
+    if not entry.holds:
+        for obj in this:
+            an.read(obj, ANY)
+            if not entry.cheap:
+                an.deep(frozenset({obj}))
+
+
+def holding(entry: Declared, this: Value, given: Arguments) -> list[Declared]:
+    """Return what an entry adds under the conditions that this call may meet."""
+    return [more for text, more in entry.when.items() if holds(declared.condition(text), this, given)]
+
+
+def holds(said: declared.Condition, this: Value, given: Arguments) -> bool:
+    """Tell whether a condition of an entry may hold for a call."""
+    found: list[tuple[bool, object]] = []
+    for word in said.names:
+        base, dot, attribute = word.partition(".")
+        if dot:
+            value = this if base == "self" else given.of(base)
+            found += [given_at_first(obj, attribute) for obj in value]
+        elif word in given.named:
+            found.append((True, given.flags.get(word, declared.UNSEEN)))
+    place = said.position
+    if place is not None and place < len(given.positional):
+        found.append((True, given.flags.get(place, declared.UNSEEN)))
+    if given.spread:
+        found.append((True, declared.UNSEEN))
+    if said.test == "absent":
+        return all(said.may_hold(*one) for one in found) if found else said.may_hold(False)
+    return any(said.may_hold(*one) for one in found) if found else said.may_hold(False)
+
+
+def given_at_first(obj: Obj, attribute: str) -> tuple[bool, object]:
+    """Return whether an object was made with an attribute, and its value where that can be seen."""
+    if attribute in obj.made_with:
+        return True, obj.made_with[attribute]
+    for thing in obj.live:
+        value = held(thing, attribute)
+        if value is not MISSING:
+            return True, value
+    return False, None
+
+
+def apply_changes(an: Interpreter, entry: Declared, this: Value, given: Arguments, what: str) -> None:
+    """Do what an entry says of changes."""
+    for word in entry.changes:
+        for obj in named(an, word, this, given) if word == "part" else this if word == "self" else given.of(word):
+            if any(thing in (sys.stdout, sys.stderr) for thing in obj.live if hasattr(thing, "write")):
+                continue  # what is printed is brought back in order
+            if obj.types and all(map(is_atom_type, obj.types)):
+                continue  # a path instead of a file, which would be read further
+            if obj.outer and obj.types and all(kind.__module__ in MADE_FOR_THREADS for kind in obj.types):
+                continue
+            plain = obj.types is not None and all(kind.__module__ in ("builtins", "collections") for kind in obj.types)
+            an.write({obj}, ELEMENT if plain else ANY, what)
+    for word in entry.holds:
+        value = given.of(word.partition(".")[0])
+        if word.endswith(".part"):
+            parts = ATOM
+            for obj in value:
+                walked(an, obj)
+                parts |= elements_of(an, obj)
+            value = parts
+        holders = this
+        if not this and entry.changes:
+            holders = given.of(entry.changes[0])
+        an.put(holders, ELEMENT, value)
+
+
+def apply_calls(an: Interpreter, node: ast.AST, entry: Declared, this: Value, given: Arguments) -> Value:
+    """Follow what an entry says is called, with parts of the other arguments; returns what the calls give."""
+    found = ATOM
+    for word in entry.calls:
+        functions = given.of(word)
+        others = [value for place, value in enumerate(given.positional) if str(place) != word]
+        parts = [walk_over(an, value, node) for value in others]
+        if not parts:
+            parts = [walk_over(an, this, node)] if this else [ATOM]
+        for obj in functions:
+            if obj.origin is Origin.FUNCTION or obj.live or obj.types:
+                count = parameter_count(obj)
+                arguments = parts[:count] if len(parts) >= count else [ATOM.union(*parts)] * count
+                found |= an.call_obj(node, obj, Arguments(arguments), obj.label)
+    return found
+
+
+def parameter_count(obj: Obj) -> int:
+    """Return how many positional arguments a function takes at the most."""
+    if isinstance(obj.code, tuple):
+        return len(obj.code[0].args.args)
+    thing = obj.live[0] if obj.live else obj.code
+    thing = getattr(thing, "__wrapped__", getattr(thing, "__func__", thing))
+    code = getattr(thing, "__code__", None)
+    bound = isinstance(obj.code, types.FunctionType) or isinstance(obj.live[0] if obj.live else None, types.MethodType)
+    return max(code.co_argcount - bound, 0) if code is not None else 1
+
+
+def result(an: Interpreter, call: Applied, returned: list[str]) -> Value:
+    """Return what an entry says is returned."""
+    this, given = call.this, call.given
+    found = ATOM
+    alone = len(given.positional) == 1 and given.spread is None and call.entry is declared.function(max)
+    for word in dict.fromkeys(returned):
+        if word == "*" and alone:
+            continue
+        if word == "part" and not this and call.entry.type is not None:
+            found |= {there_already(an, call)}
+        elif word == "atom":
+            found |= path_made(an, call.node, call.made_type, call.what)
+        elif word == "new":
+            found |= {new_result(an, call)}
+        else:
+            found |= named(an, word, this, given)
+    return found
+
+
+def there_already(an: Interpreter, call: Applied) -> Obj:
+    """Return an object that a function gives everybody who asks, as a logger by its name."""
+    key = "there already", call.what
+    if key not in an.sites:
+        kind = type_named(call.entry.type or "")
+        types = (kind,) if kind is not None else None
+        an.sites[key] = Obj(Origin.OUTER, f"the result of `{call.what}`", types, whole=False)
+    return an.sites[key]
+
+
+ROWS = frozenset({"itertuples", "iterrows"})
+"""Methods that give the rows of a frame."""
+
+
+def new_result(an: Interpreter, call: Applied) -> Obj:
+    """Return the new object that a call gives back, with what it holds: one for all entries that give one type."""
+    entry, node, what, this, given = call.entry, call.node, call.what, call.this, call.given
+    types = new_types(entry, call.made_type)
+    made = an.made(node, f"the result of `{what}`", types, key=(what, id(entry) if entry.lazy else types))
+    if any(is_narrower(obj, made) for obj in call.called):
+        made.types = None  # a class of the user's, given as the factory, makes it
+    if call.lazy is not None:
+        an.defer(made, call.lazy)
+    if call.made_type is not None:
+        made.made_with = made_with(given)
+    if entry.lazy and any(issubclass(kind, pathlib.PurePath) for obj in this for kind in obj.types or ()):
+        an.put({made}, ELEMENT, path_made(an, node, pathlib.Path, f"an element of {what}"))
+    structured = tuple_fields(an, node, what, this, given)
+    if structured is not None:
+        an.put({made}, ELEMENT, structured)
+        method = what.rpartition(".")[2]
+        if method in ROWS:  # made of values; `row_walks` knows of when they are taken
+            made.owner, made.method = this, method
+        else:
+            an.put({made}, SOURCE, given.all | this)
+        return made
+    for word in entry.holding:
+        place = ELEMENT if made.types and is_container(made.types[0]) else ANY
+        if entry.lazy:
+            place = ELEMENT if word.endswith("part") and what not in MAPS else SOURCE
+        an.put({made}, place, named(an, word, this, given))
+    if entry.calls and (call.called or entry.lazy):
+        an.put({made}, ELEMENT, call.called)
+    return made
+
+
+def is_narrower(obj: Obj, made: Obj) -> bool:
+    """Tell whether an object is of a class below the one that a result is declared to have."""
+    return any(issubclass(kind, made.types or ()) and kind not in (made.types or ()) for kind in obj.types or ())
+
+
+def path_made(an: Interpreter, node: ast.AST, made_type: type | None, what: str) -> Value:
+    """Return a path where one is made: nobody can change it, but its methods reach files."""
+    if made_type is None or not issubclass(made_type, pathlib.PurePath):
+        return ATOM
+    return frozenset({an.made(node, "a path", (made_type,), key=what)})
+
+
+def tuple_fields(an: Interpreter, node: ast.AST, what: str, this: Value, given: Arguments) -> Value | None:
+    """Return the tuples that `zip`, `enumerate` and `items` give, with what stands at each place; None: others."""
+    columns: list[Value]
+    if what == "zip" and given.spread is None:
+        columns = [walk_over(an, value, node) for value in given.positional]
+    elif what == "enumerate" and given.positional:
+        columns = [ATOM, walk_over(an, given.positional[0], node)]
+    elif what == "itertuples" and this and all(map(holds_values, this)):
+        columns = []
+    elif what == "iterrows" and this and all(map(holds_values, this)):
+        columns = [ATOM, frozenset({an.made(node, "a row", row_types(), key="row")})]
+    elif what == "items" and this and all(set(obj.types or (object,)) <= DICTS for obj in this):
+        columns = [ATOM, ATOM.union(*[elements_of(an, obj) for obj in this])]
+    else:
+        return None
+    made = an.made(node, "a tuple", (tuple,), key="tuple")
+    for place, value in enumerate(columns[:10]):
+        an.put({made}, str(place), value)
+    return frozenset({made})
+
+
+def row_types() -> tuple[type, ...] | None:
+    """Return the type of a row of a frame."""
+    kind = type_named("pandas.Series")
+    return (kind,) if kind is not None else None
+
+
+def named(an: Interpreter, word: str, this: Value, given: Arguments) -> Value:
+    """Return what a word of an entry stands for."""
+    if word == "self":
+        return this
+    if word == "part":
+        return ATOM.union(*[inner(an, obj) for obj in this])
+    place, _, part = word.partition(".")
+    value = given.of(place)
+    if not part:
+        return value
+    found = ATOM
+    for obj in value:
+        walked(an, obj)
+        found |= elements_of(an, obj)
+    return found
+
+
+def inner(an: Interpreter, obj: Obj) -> Value:
+    """Return what a method may give of its receiver: an element of a container, else any part or a view of it."""
+    plain = bool(obj.types) and all(kind in PLAIN_CONTAINERS for kind in obj.types or ())
+    return elements_of(an, obj) if plain else any_part(an, obj) | elements_of(an, obj)
+
+
+def new_types(entry: Declared, made_type: type | None) -> tuple[type, ...] | None:
+    """Return the types of a new result."""
+    if entry is declared.function(open):
+        return FILES
+    kind = made_type if made_type is not None else type_named(entry.type) if entry.type else None
+    return (kind,) if kind is not None else None

@@ -1,0 +1,192 @@
+"""Callables: which functions a value may stand for when it is called."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import inspect
+import types
+from typing import TYPE_CHECKING, Any
+
+from concompare.cells.effects import declared
+from concompare.cells.effects.arguments import Arguments, Partial, Unloaded
+from concompare.cells.effects.calls.applying import apply
+from concompare.cells.effects.calls.classes import call_class
+from concompare.cells.effects.calls.installed import installed, installed_method, undeclared
+from concompare.cells.effects.following import follow, run_body
+from concompare.cells.effects.kinds import CACHE, PURE
+from concompare.cells.effects.live import static
+from concompare.cells.ir import Why
+from concompare.cells.objects import ATOM, ELEMENT, Obj, Origin, Value
+from concompare.cells.syntax.own_code import is_installed_file
+
+if TYPE_CHECKING:
+    from concompare.cells.effects.interpreter import Interpreter
+
+
+def call_value(an: Interpreter, node: ast.AST, value: Value, given: Arguments, what: str) -> Value:
+    """Follow a call of whatever a value may be."""
+    if not value:
+        unknown(an, node, what, given)
+        return given.all
+    found = ATOM
+    for obj in value:
+        found |= call_obj(an, node, obj, given, what)
+    return found
+
+
+def unknown(an: Interpreter, node: ast.AST, what: str, given: Arguments) -> None:
+    """Note a call of something that cannot be told."""
+    an.now.heavy = True
+    an.deep(given.all)
+    if what in an.unknowns:
+        an.doubt(Why.OPAQUE, f"`{what}` has no value when the loop begins")
+    elif not an.world.assume_pure:
+        an.doubt(Why.OPAQUE, f"it cannot be seen what `{what}` is when it is called", PURE)
+
+
+def call_obj(an: Interpreter, node: ast.AST, obj: Obj, given: Arguments, what: str) -> Value:
+    """Follow a call of what one abstract object stands for."""
+    if isinstance(obj.code, Unloaded):
+        return call_unloaded(an, node, obj.code.dotted, given)
+    if obj.origin is Origin.FUNCTION:
+        return call_function(an, node, obj, given)
+    if obj.live:
+        found = ATOM
+        for thing in obj.live:
+            found |= call_live(an, node, thing, obj, given, what)
+        return found
+    methods = [static(kind, "__call__") for kind in obj.types or ()]
+    if obj.types is None:
+        methods = [thing for _, thing in an.world.methods("__call__")]
+    users = [thing for thing in methods if isinstance(thing, types.FunctionType) and an.world.is_user(thing)]
+    for thing in users:
+        return follow(an, thing, node, given.after(frozenset({obj})))
+    if obj.types is not None and not obj.outer:  # an installed callable that the iteration made itself
+        return undeclared(an, node, what, given, frozenset({obj}))
+    if obj.outer:
+        unknown(an, node, what, given)
+        return given.all | {obj}
+    return undeclared(an, node, what, given, frozenset({obj}))
+
+
+def call_function(an: Interpreter, node: ast.AST, obj: Obj, given: Arguments) -> Value:
+    """Follow a call of a function that the body defines, or of a bound method."""
+    code = obj.code
+    if isinstance(code, Partial):
+        before = code.given
+        positional, named = [*before.positional, *given.positional], {**before.named, **given.named}
+        spread = (before.spread or ATOM) | (given.spread or ATOM) or None
+        return call_value(an, node, code.function, Arguments(positional, named, spread), obj.label)
+    if isinstance(code, tuple):
+        definition, scope = code
+        return run_body(an, definition, node, given, scope, key=(definition, id(scope)))
+    owner = obj.owner
+    if isinstance(code, staticmethod):
+        return call_plain(an, node, code.__func__, given)
+    if isinstance(code, classmethod):
+        kinds = [an.world.outer(kind, kind.__name__) for kind in obj.types or ()]
+        return call_plain(an, node, code.__func__, given.after(ATOM.union(*kinds)))
+    return call_plain(an, node, code, given.after(owner))
+
+
+def call_plain(an: Interpreter, node: ast.AST, function: Any, given: Arguments) -> Value:
+    """Follow a call of a live function with its receiver among the arguments."""
+    if isinstance(function, types.FunctionType) and an.world.is_user(function):
+        return follow(an, function, node, given)
+    entry = declared.function(function)
+    if entry is not None:
+        return apply(an, node, entry, ATOM, given, getattr(function, "__name__", "it"))
+    return undeclared(an, node, getattr(function, "__qualname__", "it"), given, ATOM)
+
+
+def call_live(an: Interpreter, node: ast.AST, thing: Any, obj: Obj, given: Arguments, what: str) -> Value:
+    """Follow a call of a live object."""
+    if isinstance(thing, CACHE):
+        return call_cached(an, node, thing, given)
+    if isinstance(thing, functools.partial):
+        bound = [an.world.outer(part, f"the arguments of `{what}`") for part in thing.args]
+        words = {name: an.world.outer(part, f"the arguments of `{what}`") for name, part in thing.keywords.items()}
+        whole = Arguments([*bound, *given.positional], {**words, **given.named}, given.spread, given.flags)
+        return call_value(an, node, an.world.outer(thing.func, what), whole, what)
+    if isinstance(thing, types.MethodType):
+        return call_live_method(an, node, thing, given, what)
+    if isinstance(thing, types.FunctionType):
+        return call_live_function(an, node, thing, given, what)
+    if isinstance(thing, type):
+        return call_class(an, node, thing, given, what)
+    if isinstance(thing, types.BuiltinFunctionType):
+        return call_builtin(an, node, thing, given, what)
+    method = static(type(thing), "__call__")
+    if isinstance(method, types.FunctionType) and an.world.is_user(method):
+        return follow(an, method, node, given.after(frozenset({obj})))
+    return installed(an, node, thing, given, what)
+
+
+def call_live_method(an: Interpreter, node: ast.AST, thing: types.MethodType, given: Arguments, what: str) -> Value:
+    """Follow a call of a method of a live object."""
+    if declared.function(thing) is not None:  # as `random.random`, a method of an object that nobody names
+        return installed(an, node, thing, given, what)
+    receiver: Any = thing.__self__
+    function: Any = thing.__func__
+    owner = an.world.outer(receiver, what.rpartition(".")[0] or f"what `{what}` belongs to")
+    if isinstance(receiver, type):
+        owner = an.world.outer(receiver, receiver.__name__)
+    if an.world.is_user(function):
+        return follow(an, function, node, given.after(owner))
+    return installed_method(an, node, type(receiver), function.__name__, owner, given)
+
+
+def call_live_function(an: Interpreter, node: ast.AST, thing: types.FunctionType, given: Arguments, what: str) -> Value:
+    """Follow a call of a live function, the user's own behind an installed decorator too."""
+    wrapped = inspect.unwrap(thing) if hasattr(thing, "__wrapped__") else thing
+    ours = an.world.is_user(thing)  # `wraps` gives a wrapper of an installed module the user's module as its own
+    if ours and (wrapped is thing or not is_installed_file(thing.__code__.co_filename)):
+        return follow(an, thing, node, given)
+    if wrapped is not thing and an.world.is_user(wrapped):  # contextmanager: the wrapper is installed
+        return follow(an, wrapped, node, given)
+    return installed(an, node, thing, given, what)
+
+
+def call_builtin(an: Interpreter, node: ast.AST, thing: Any, given: Arguments, what: str) -> Value:
+    """Follow a call of a builtin function, or of a builtin method of a live object."""
+    owner = thing.__self__
+    if owner is None or isinstance(owner, types.ModuleType) or is_named_function(thing):
+        return installed(an, node, thing, given, what)
+    label = what.rpartition(".")[0] or f"what `{what}` belongs to"
+    return installed_method(an, node, type(owner), thing.__name__, an.world.outer(owner, label), given)
+
+
+def is_named_function(thing: Any) -> bool:
+    """Tell whether a builtin method is known as a function of its module, as `numpy.random.rand` is."""
+    entry = declared.function(thing)
+    return entry is not None and bool(entry.order)
+
+
+def call_cached(an: Interpreter, node: ast.AST, thing: Any, given: Arguments) -> Value:
+    """Follow a function behind `lru_cache`: what it gives back is shared by all that ask for it."""
+    wrapped = thing.__wrapped__
+    if not an.world.is_user(wrapped):
+        return installed(an, node, wrapped, given, wrapped.__name__)
+    value = follow(an, wrapped, node, given)
+    an.now.hazards.append(f"the cache of `{wrapped.__name__}` does not come back from workers")
+    if not value:
+        return ATOM
+    cache = an.world.outer(thing, f"the cache of `{wrapped.__name__}`")
+    an.put(cache, ELEMENT, value)
+    return cache
+
+
+def call_unloaded(an: Interpreter, node: ast.AST, dotted: str, given: Arguments) -> Value:
+    """Follow a call into a module that is not loaded yet."""
+    from concompare.cells.syntax.own_code import is_user_module
+
+    if is_user_module(dotted.rpartition(".")[0] or dotted):
+        if not an.world.assume_pure:
+            text = f"`{dotted}` is not loaded yet, so it cannot be followed; import it in an earlier cell"
+            an.doubt(Why.OPAQUE, text)
+        return given.all
+    entry = declared.named(dotted)
+    if entry is not None:
+        return apply(an, node, entry, ATOM, given, dotted)
+    return undeclared(an, node, dotted, given, ATOM)

@@ -1,0 +1,242 @@
+"""Calls in the code: their arguments, and the methods that a receiver may have."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import re
+import types
+from typing import TYPE_CHECKING, Any
+
+from concompare.cells.effects import declared
+from concompare.cells.effects.arguments import Arguments, Unloaded
+from concompare.cells.effects.attributes import any_part, bound_to, property_value, user_method
+from concompare.cells.effects.calls.above import Above, call_above, is_super, made_super
+from concompare.cells.effects.calls.applying import apply
+from concompare.cells.effects.calls.callables import call_cached, call_plain, call_unloaded, call_value
+from concompare.cells.effects.calls.classes import call_class
+from concompare.cells.effects.calls.installed import call_back, installed, installed_method, undeclared_method
+from concompare.cells.effects.calls.one_file import is_same
+from concompare.cells.effects.elements import walk_over
+from concompare.cells.effects.following import follow
+from concompare.cells.effects.kinds import CACHE, MATCHES
+from concompare.cells.effects.live import MISSING, static
+from concompare.cells.effects.scopes import Scope
+from concompare.cells.ir import Effects
+from concompare.cells.objects import ATOM, ELEMENT, Obj, Value
+
+if TYPE_CHECKING:
+    from concompare.cells.effects.interpreter import Interpreter
+
+LISTING = frozenset({"split", "rsplit", "splitlines", "findall"})
+"""Methods of text and patterns that give a list."""
+OF_PATTERN: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("match", "search", "fullmatch"), (re.Match,)),
+    "finditer": (MATCHES,),
+}
+"""What methods of a pattern give that cannot be sent, by their names."""
+
+
+def call(an: Interpreter, node: ast.Call, scope: Scope) -> Value:
+    """Follow a call."""
+    func = node.func
+    an.calling[node] = scope
+    if isinstance(func, ast.Attribute):
+        base = an.value(func.value, scope)
+        if scope is an.top:
+            an.nodes.setdefault(func, Effects())
+            an.note(func)
+        given = arguments_of(an, node, scope)
+        given.receiver = is_same(an, func.value, scope)
+        return call_method(an, node, base, func.attr, given, scope)
+    value = an.value(func, scope)
+    given = arguments_of(an, node, scope)
+    if is_super(node, an, scope):
+        return made_super(an, node, given, scope)
+    return call_value(an, node, value, given, ast.unparse(func)[:40])
+
+
+def same_arguments(an: Interpreter, node: ast.Call, scope: Scope) -> frozenset[str | int]:
+    """Return the places and names of the arguments that are surely the same for every item."""
+    places = itertools.takewhile(lambda pair: not isinstance(pair[1], ast.Starred), enumerate(node.args))
+    found: set[str | int] = {place for place, part in places if is_same(an, part, scope)}
+    return frozenset(found | {part.arg for part in node.keywords if part.arg and is_same(an, part.value, scope)})
+
+
+def arguments_of(an: Interpreter, node: ast.Call, scope: Scope) -> Arguments:
+    """Follow the arguments of a call."""
+    found = Arguments(same=same_arguments(an, node, scope))
+    for part in node.args:
+        value = an.value(part, scope)
+        if isinstance(part, ast.Starred):
+            found.spread = (found.spread or ATOM) | value
+        elif found.spread is not None:
+            found.spread |= value
+        else:
+            if isinstance(part, ast.Constant):
+                found.flags[len(found.positional)] = part.value
+            found.positional.append(value)
+    for keyword in node.keywords:
+        value = an.value(keyword.value, scope)
+        if keyword.arg is None:
+            found.spread = (found.spread or ATOM) | walk_over(an, value, keyword.value)
+        else:
+            found.named[keyword.arg] = value
+            if isinstance(keyword.value, ast.Constant):
+                found.flags[keyword.arg] = keyword.value.value
+    return found
+
+
+def call_method(an: Interpreter, node: ast.AST, base: Value, name: str, given: Arguments, scope: Scope) -> Value:
+    """Follow the call of a method."""
+    if not base:
+        return atom_method(an, node, name, given)
+    together: dict[types.FunctionType, set[Obj]] = {}
+    unseen = frozenset(obj for obj in base if is_unseen(obj, name))
+    found = call_by_name(an, node, unseen, name, given) if unseen else ATOM
+    for obj in base - unseen:
+        users = direct_methods(an, obj, name)
+        if users is None:
+            found |= method_of(an, node, obj, name, given)
+            continue
+        for thing in users:
+            together.setdefault(thing, set()).add(obj)
+    for function, receivers in together.items():
+        found |= follow(an, function, node, given.after(frozenset(receivers)))
+    return found
+
+
+def is_unseen(obj: Obj, name: str) -> bool:
+    """Tell whether nothing is known of an object that tells what its method of that name does."""
+    if obj.types is not None or obj.live or obj.code is not None or obj.made_with:
+        return False
+    return not obj.has(name)
+
+
+def direct_methods(an: Interpreter, obj: Obj, name: str) -> list[types.FunctionType] | None:
+    """Return the user's plain methods that an object's classes have under a name; None: there is more to it."""
+    if not obj.types or obj.live or obj.code is not None or obj.has(name):
+        return None
+    found = [static(kind, name) for kind in obj.types]
+    return found if all(isinstance(thing, types.FunctionType) and an.world.is_user(thing) for thing in found) else None
+
+
+def atom_method(an: Interpreter, node: ast.AST, name: str, given: Arguments) -> Value:
+    """Follow a method of something that nobody can change, such as text or a number."""
+    call_back(an, node, given, given.all)
+    an.deep(given.all)
+    an.now.called.append(name)
+    if name == "join":
+        return ATOM
+    found = ATOM
+    for _, thing in an.world.methods(name):  # a frozen object of the user's, or one that could not be told
+        found |= call_plain(an, node, unbound(thing), given.after(ATOM)) if unbound(thing) is not None else ATOM
+    if name in LISTING:
+        found |= {an.made(node, f"the result of `.{name}`", (list,))}
+    if name in ("format", "format_map") or name in dir(str) or name in dir(bytes):
+        return found
+    an.now.heavy = an.now.heavy or name not in dir(int) + dir(float)
+    return found if name not in OF_PATTERN else found | {of_pattern(an, node, name)}
+
+
+def of_pattern(an: Interpreter, node: ast.AST, name: str) -> Obj:
+    """Return what a method of a pattern gives: a match, or what gives matches."""
+    made = an.made(node, f"the result of `.{name}`", OF_PATTERN[name])
+    if name == "finditer":
+        an.put({made}, ELEMENT, frozenset({an.made(node, "a match", (re.Match,), key="match")}))
+    return made
+
+
+def unbound(thing: Any) -> Any:
+    """Return the function of a method, or None."""
+    thing = thing.__func__ if isinstance(thing, (staticmethod, classmethod)) else thing
+    return thing if isinstance(thing, types.FunctionType) else None
+
+
+def method_of(an: Interpreter, node: ast.AST, obj: Obj, name: str, given: Arguments) -> Value:
+    """Follow a method of one abstract object."""
+    this = frozenset({obj})
+    what = f"{obj.label}.{name}"
+    if obj.live and isinstance(obj.live[0], (types.ModuleType, type)):
+        return call_module_part(an, node, obj, name, given, what)
+    if isinstance(obj.code, Unloaded):
+        return call_unloaded(an, node, f"{obj.code.dotted}.{name}", given)
+    if isinstance(obj.code, Above):
+        return call_above(an, node, obj.code, name, given)
+    stored = frozenset(obj.held(name))
+    held = an.world.attribute(obj, name)
+    if held is not None or stored:
+        an.read(obj, name)
+        return call_value(an, node, (held or ATOM) | stored, given, what)
+    if obj.types is None:
+        return call_by_name(an, node, this, name, given)
+    found = ATOM
+    for kind in obj.types:
+        thing = static(kind, name)
+        function = thing.__func__ if isinstance(thing, (staticmethod, classmethod)) else thing
+        if isinstance(function, types.FunctionType) and an.world.is_user(function):
+            found |= call_user_method(an, node, this, kind, thing, given)
+        elif isinstance(thing, property):
+            found |= call_value(an, node, property_value(an, thing.fget, obj, node), given, what)
+        elif isinstance(thing, CACHE):
+            found |= call_cached(an, node, thing, given.after(this))
+        elif thing is MISSING and user_method(an, obj, "__getattr__") is not None:
+            value = follow(an, user_method(an, obj, "__getattr__"), node, Arguments([this, ATOM]))
+            found |= call_value(an, node, value, given, what)
+        elif an.world.is_user(kind) and thing is not MISSING and isinstance(thing, type):
+            found |= call_class(an, node, thing, given, what)
+        else:
+            found |= installed_method(an, node, kind, name, this, given)
+    return found
+
+
+def call_user_method(an: Interpreter, node: ast.AST, this: Value, kind: type, thing: Any, given: Arguments) -> Value:
+    """Follow a method of one of the user's classes."""
+    function: Any = thing.__func__ if isinstance(thing, (staticmethod, classmethod)) else thing
+    if isinstance(thing, staticmethod):
+        return follow(an, function, node, given)
+    if isinstance(thing, classmethod):
+        return follow(an, function, node, given.after(an.world.outer(kind, kind.__name__)))
+    return follow(an, thing, node, given.after(this))
+
+
+def call_module_part(an: Interpreter, node: ast.AST, obj: Obj, name: str, given: Arguments, what: str) -> Value:
+    """Follow a call of what a module or class holds."""
+    found = ATOM
+    for holder in obj.live:
+        if isinstance(holder, type):
+            thing = static(holder, name)
+            if isinstance(thing, classmethod):
+                function: Any = thing.__func__
+                if an.world.is_user(function):
+                    found |= follow(an, function, node, given.after(an.world.outer(holder, holder.__name__)))
+                    continue
+                found |= installed(an, node, getattr(holder, name), given, what, made_type=holder)
+                continue
+            thing = thing.__func__ if isinstance(thing, staticmethod) else thing
+        else:
+            thing = vars(holder).get(name, MISSING)
+            if thing is MISSING and not an.world.is_user(holder) and "__getattr__" in vars(holder):
+                thing = getattr(holder, name, MISSING)  # scipy and others load their parts when they are asked for
+        if thing is MISSING:
+            found |= call_unloaded(an, node, f"{getattr(holder, '__name__', what)}.{name}", given)
+            continue
+        found |= call_value(an, node, an.world.outer(thing, what), given, what)
+    return found
+
+
+def call_by_name(an: Interpreter, node: ast.AST, this: Value, name: str, given: Arguments) -> Value:
+    """Follow a method of objects of unknown type: all that have the name may be meant."""
+    found = ATOM
+    users = an.world.methods(name)
+    for kind, thing in users:
+        if unbound(thing) is not None:
+            found |= call_user_method(an, node, this, kind, thing, given)
+        else:
+            found = found.union(*[bound_to(an, obj, kind, thing, name, node) for obj in this])
+    entries = declared.methods_named(name)
+    for entry in entries:
+        found |= apply(an, node, entry, this, given, name)
+    if not users and not entries:
+        found |= undeclared_method(an, node, object, name, this, given)
+    return found.union(*[any_part(an, obj) for obj in this])

@@ -1,0 +1,138 @@
+"""Classes: the objects that a call of one makes."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import types
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from concompare.cells.effects import declared
+from concompare.cells.effects.arguments import Arguments, Partial, carried, made_with
+from concompare.cells.effects.calls.applying import apply
+from concompare.cells.effects.calls.installed import asked, call_back
+from concompare.cells.effects.following import follow
+from concompare.cells.effects.live import definition_of, static
+from concompare.cells.ir import Why
+from concompare.cells.objects import ANY, ATOM, ELEMENT, Obj, Origin, Value, is_atom_type
+
+if TYPE_CHECKING:
+    from concompare.cells.effects.interpreter import Interpreter
+
+
+def call_class(an: Interpreter, node: ast.AST, kind: type, given: Arguments, what: str) -> Value:
+    """Follow making an object."""
+    an.now.called.append(kind.__name__)
+    if kind is functools.partial and given.positional:
+        made = an.made(node, "a partial function", (kind,), key=kind)
+        rest = Arguments(given.positional[1:], given.named, given.spread, given.flags)
+        code = Partial(given.positional[0], rest)
+        an.intertwined = an.intertwined or made.code not in (None, code)
+        made.origin, made.code = Origin.FUNCTION, code
+        an.put({made}, ANY, carried(rest.all))
+        return frozenset({made})
+    if kind is type or not an.world.is_user(kind):
+        return call_installed_class(an, node, kind, given)
+    return call_user_class(an, node, kind, given)
+
+
+def call_installed_class(an: Interpreter, node: ast.AST, kind: type, given: Arguments) -> Value:
+    """Follow making an object of an installed class."""
+    asked(an, node, kind, given)
+    entry = declared.function(kind)
+    if entry is not None:
+        return apply(an, node, entry, ATOM, given, kind.__name__, made_type=kind)
+    if is_atom_type(kind):
+        an.deep(given.all)
+        return ATOM
+    return construct(an, node, kind, given)
+
+
+def call_user_class(an: Interpreter, node: ast.AST, kind: type, given: Arguments) -> Value:
+    """Follow making an object of one of the user's classes."""
+    made = an.made(node, f"a new {kind.__name__}", (kind,), key=kind)
+    this = frozenset({made})
+    if issubclass(kind, tuple) and hasattr(kind, "_fields"):
+        fill(an, made, kind._fields, given)
+        an.put({made}, ELEMENT, given.all)
+        return this
+    maker = static(type(kind), "__call__")
+    if isinstance(maker, types.FunctionType) and an.world.is_user(maker):
+        return follow(an, maker, node, given.after(an.world.outer(kind, kind.__name__)))
+    dropped = static(kind, "__del__")
+    if isinstance(dropped, types.FunctionType):
+        follow(an, dropped, node, Arguments([this]))
+        an.doubt(Why.ALIAS, f"`{kind.__name__}` does something when it is dropped, which happens to copies too")
+    followed, given_back = run_makers(an, node, made, kind, given)
+    after = static(kind, "__post_init__")
+    if isinstance(after, types.FunctionType) and an.world.is_user(after):
+        follow(an, after, node, Arguments([this]))
+    if not followed or any(not an.world.is_user(part) and part is not object for part in kind.__mro__[1:]):
+        an.put({made}, ANY, given.all)
+    return this | given_back
+
+
+def run_makers(an: Interpreter, node: ast.AST, made: Obj, kind: type, given: Arguments) -> tuple[bool, Value]:
+    """Follow what a class does with the arguments of a call.
+
+    Returns whether it does anything with them, and which objects `__new__` may give back instead of a new one.
+    """
+    followed = False
+    instead = ATOM
+    for name in ("__new__", "__init__"):
+        method = static(kind, name)
+        method = method.__func__ if isinstance(method, staticmethod) else method
+        if not isinstance(method, types.FunctionType):
+            continue
+        if method.__code__.co_filename == "<string>" or definition_of(method.__code__, method.__name__) is None:
+            followed = fill_generated(an, node, made, kind, given) or followed
+        elif an.world.is_user(method):
+            first = an.world.outer(kind, kind.__name__) if name == "__new__" else frozenset({made}) | instead
+            found = follow(an, method, node, given.after(first))
+            instead = instead or found
+            followed = True
+        else:
+            an.put({made}, ANY, given.all)
+            followed = True
+    return followed, instead
+
+
+def fill(an: Interpreter, made: Obj, words: Iterable[str], given: Arguments) -> None:
+    """Give the fields of a record what the call gives."""
+    for name, value in zip(words, given.positional, strict=False):
+        an.put({made}, name, value)
+    for name, value in given.named.items():
+        an.put({made}, name, value)
+    if given.spread:
+        for name in words:
+            an.put({made}, name, given.spread)
+
+
+def fill_generated(an: Interpreter, node: ast.AST, made: Obj, kind: type, given: Arguments) -> bool:
+    """Give the fields of a data class what its generated `__init__` would."""
+    fields = getattr(kind, "__dataclass_fields__", None)
+    if not isinstance(fields, dict):
+        an.put({made}, ANY, given.all)
+        return True
+    words = [name for name, part in fields.items() if part.init]
+    fill(an, made, words, given)
+    for name, part in fields.items():
+        factory = part.default_factory
+        if isinstance(factory, type) and not an.world.is_user(factory):
+            an.put({made}, name, frozenset({an.made(node, f"`.{name}`", (factory,), key=(kind, name))}))
+        elif callable(factory):
+            an.put({made}, name, an.call_value(node, an.world.outer(factory, name), Arguments(), name))
+    return True
+
+
+def construct(an: Interpreter, node: ast.AST, kind: type, given: Arguments) -> Value:
+    """Follow making an object of an installed class of which nothing is declared: it holds what it is given."""
+    an.now.heavy = True
+    an.deep(given.all)
+    made = an.made(node, f"a new {kind.__name__}", (kind,), key=kind)
+    made.made_with = made_with(given)
+    an.put({made}, ANY, carried(given.all))
+    call_back(an, node, given, given.all)
+    an.now.trusted.add(f"{kind.__module__}.{kind.__qualname__}")
+    return frozenset({made})

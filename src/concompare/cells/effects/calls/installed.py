@@ -1,0 +1,161 @@
+"""Installed callables: followed by their entries, or trusted where nothing is declared."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import types
+from typing import TYPE_CHECKING, Any
+
+from concompare.cells.effects import declared
+from concompare.cells.effects.arguments import Arguments, carried
+from concompare.cells.effects.attributes import any_part
+from concompare.cells.effects.calls.applying import apply, parameter_count
+from concompare.cells.effects.calls.drawing import as_drawing
+from concompare.cells.effects.elements import elements_of
+from concompare.cells.effects.identity import SEARCHES, found_by_identity
+from concompare.cells.effects.kinds import CACHE, CALM_METHODS, PURE, is_container
+from concompare.cells.effects.live import static
+from concompare.cells.effects.operators import operated
+from concompare.cells.ir import Why
+from concompare.cells.objects import ANY, ATOM, Obj, Origin, Value
+
+if TYPE_CHECKING:
+    from concompare.cells.effects.interpreter import Interpreter
+
+ASKED: dict[Any, str] = {
+    **{len: "len", str: "str repr", repr: "repr", print: "str repr", format: "format str repr", bool: "bool len"},
+    **{int: "int index trunc", float: "float index", abs: "abs", round: "round", hash: "hash", sorted: "lt gt"},
+    **{
+        min: "lt gt",
+        max: "lt gt",
+        sum: "add radd",
+        reversed: "reversed len getitem",
+        next: "next",
+        divmod: "divmod rdivmod",
+    },
+    **{
+        pow: "pow rpow",
+        set: "hash eq",
+        frozenset: "hash eq",
+        dict: "hash eq keys getitem",
+        bytes: "bytes",
+        list: "len",
+    },
+    **{getattr: "getattr getattribute", hasattr: "getattr getattribute", setattr: "setattr", delattr: "delattr"},
+    **{tuple: "len", range: "index", bin: "index", hex: "index", oct: "index", complex: "complex float", chr: "index"},
+    **{any: "bool len", all: "bool len", filter: "bool len"},
+}
+"""The special methods that builtins run on their arguments or the elements of these."""
+
+
+def installed(
+    an: Interpreter, node: ast.AST, thing: Any, given: Arguments, what: str, made_type: type | None = None
+) -> Value:
+    """Follow a call of an installed function."""
+    an.now.called.append(getattr(thing, "__name__", what))
+    asked(an, node, thing, given)
+    entry = declared.function(thing) or as_drawing(thing)
+    if entry is not None:
+        return apply(an, node, entry, ATOM, given, what, made_type=made_type)
+    found = undeclared(an, node, what, given, ATOM)
+    module = getattr(thing, "__module__", None) or type(thing).__module__
+    an.now.trusted.add(f"{module}.{getattr(thing, '__qualname__', what)}")
+    if made_type is not None:
+        for obj in found:
+            obj.types = (made_type,)
+    return found
+
+
+def asked(an: Interpreter, node: ast.AST, thing: Any, given: Arguments) -> None:
+    """Follow the special methods of the user's classes that a builtin runs."""
+    words = ASKED.get(thing) if isinstance(thing, (type, types.BuiltinFunctionType)) else None
+    if thing is id and given.all and not an.world.assume_pure:
+        an.doubt(Why.ALIAS, "asks for an object's place in memory, which differs from process to process")
+    if words is None or not given.all:
+        return
+    if thing in (setattr, delattr) and any(map(is_shared_by_all, given.of("0"))):
+        an.doubt(
+            Why.FORBIDDEN, f"`{ast.unparse(node)}` changes what everything else may read", "Take it out of the loop"
+        )
+    values = given.all.union(
+        *[elements_of(an, obj) for obj in given.all if not obj.live or is_container(type(obj.live[0]))]
+    )
+    for word in words.split():
+        operated(an, word, values, node, given.all)
+
+
+def is_shared_by_all(obj: Obj) -> bool:
+    """Tell whether an object is a module or a class of the notebook's process."""
+    return any(isinstance(thing, (types.ModuleType, type)) for thing in obj.live)
+
+
+def undeclared(an: Interpreter, node: ast.AST, what: str, given: Arguments, this: Value) -> Value:
+    """Follow an installed callable of which nothing is declared: trusted to change nothing that it is given."""
+    an.now.heavy = True
+    an.deep(given.all | this)
+    call_back(an, node, given, given.all)
+    made = an.made(node, f"the result of `{what}`", None)
+    an.put({made}, ANY, carried(given.all))
+    return frozenset({made})
+
+
+def undeclared_method(an: Interpreter, node: ast.AST, kind: type, name: str, this: Value, given: Arguments) -> Value:
+    """Follow a method of which nothing is declared: it changes its object; that of the notebook is tried first."""
+    an.now.heavy = True
+    an.deep(given.all | this)
+    call_back(an, node, given, given.all)
+    own = frozenset(obj for obj in this if not obj.outer)
+    an.write(own, ANY)
+    an.put(own, ANY, carried(given.all))
+    for obj in this - own:
+        if not an.world.assume_pure:
+            an.now.trusted.add(f".{name}")
+            if obj.types is None or kind is object:
+                an.doubt(Why.OPAQUE, f"it cannot be seen whether `{obj.label}.{name}` changes `{obj.label}`", PURE)
+    made = an.made(node, f"the result of `.{name}`", None)
+    held = ATOM
+    for obj in this:
+        held |= any_part(an, obj)
+    an.put({made}, ANY, held | carried(given.all))
+    return frozenset({made}) | own
+
+
+def installed_method(an: Interpreter, node: ast.AST, kind: type, name: str, this: Value, given: Arguments) -> Value:
+    """Follow a method of an installed class."""
+    an.now.called.append(name)
+    if name in SEARCHES and kind.__module__ in ("builtins", "collections"):
+        found_by_identity(an, node, given.positional[0] if given.positional else ATOM, this)
+    entry = declared.method(kind, name) or as_drawing(static(kind, name))
+    if entry is not None:
+        found = apply(an, node, entry, this, given, name)
+        calm = CALM_METHODS.get(kind, set())
+        an.now.calm = name in calm or (kind is set and name == "add" and not given.all)
+        return found
+    return undeclared_method(an, node, kind, name, this, given)
+
+
+def call_back(an: Interpreter, node: ast.AST, given: Arguments, values: Value) -> None:
+    """Follow the functions among the arguments: an installed function may call them, with what it was given."""
+    for obj in given.all:
+        if not may_be_called(an, obj):
+            continue
+        parts = ATOM
+        for other in values - {obj}:
+            parts |= any_part(an, other) | (elements_of(an, other) if other.outer or other.all_held() else ATOM)
+        count = parameter_count(obj)
+        an.call_obj(node, obj, Arguments([parts - {obj}] * count), obj.label)
+
+
+def may_be_called(an: Interpreter, obj: Obj) -> bool:
+    """Tell whether an object is a function of the user's."""
+    if obj.origin is Origin.FUNCTION:
+        return True
+    return any(
+        (
+            isinstance(thing, (types.FunctionType, types.MethodType))
+            and an.world.is_user(getattr(thing, "__func__", thing))
+        )
+        or isinstance(thing, (functools.partial, CACHE))
+        for thing in obj.live
+    )

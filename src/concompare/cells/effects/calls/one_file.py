@@ -1,0 +1,73 @@
+"""Files that all items write to: their lines have the order of the plain loop, so they are written in the notebook."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from concompare.cells.effects.scopes import Scope
+from concompare.cells.syntax import names
+
+if TYPE_CHECKING:
+    from concompare.cells.effects.interpreter import Interpreter
+
+WRITERS = frozenset([
+    *("open", "FileIO", "ZipFile", "TarFile", "GzipFile", "write_text", "write_bytes", "tofile"),
+    *("savetxt", "save", "savez", "savez_compressed", "savefig"),
+    *("to_csv", "to_json", "to_pickle", "to_excel", "to_parquet", "to_feather", "to_html", "to_hdf"),
+])  # fmt: skip
+"""What writes into a file that it is given the path of, or that its receiver is the path of."""
+OF_PATHS = frozenset({"open", "write_text", "write_bytes"})
+"""Methods of a path."""
+PLAIN = frozenset([
+    *("join", "Path", "PurePath", "PosixPath", "str", "fspath", "joinpath", "with_suffix", "with_name", "abspath"),
+    *("expanduser", "resolve", "absolute", "format"),
+])  # fmt: skip
+"""Calls that give the same path for the same parts."""
+
+
+def writes_one_file(an: Interpreter, node: ast.AST) -> bool:
+    """Tell whether a call writes to a file whose path is surely the same for every item."""
+    scope = an.calling.get(node)
+    if scope is None or not isinstance(node, ast.Call):
+        return False
+    name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+    if name not in WRITERS:
+        return False
+    if isinstance(node.func, ast.Attribute) and name in OF_PATHS and not is_module(an, node.func.value, scope):
+        return is_same(an, node.func.value, scope)
+    paths = [*node.args[:1], *(part.value for part in node.keywords if part.arg in ("file", "path", "fname"))]
+    return bool(paths) and is_same(an, paths[0], scope)
+
+
+def is_module(an: Interpreter, node: ast.expr, scope: Scope) -> bool:
+    """Tell whether a name is that of a module, such as `gzip` in `gzip.open`."""
+    return isinstance(node, ast.Name) and is_same(an, node, scope) and node.id in modules_of(an, scope)
+
+
+def modules_of(an: Interpreter, scope: Scope) -> set[str]:
+    """Return the names of modules that a piece of code sees."""
+    names = scope.module if scope.module is not None else an.world.namespace
+    return {name for name, thing in names.items() if type(thing).__name__ == "module"}
+
+
+def is_same(an: Interpreter, node: ast.expr, scope: Scope) -> bool:
+    """Tell whether an expression surely has the same value for every item."""
+    if isinstance(node, ast.Constant):
+        return True
+    if isinstance(node, ast.Name):
+        current: Scope | None = scope
+        while current is not None:
+            if node.id in current.local and node.id not in current.declared:
+                return node.id in current.same
+            current = current.outer
+        return node.id not in an.assigned
+    if isinstance(node, ast.Call):
+        name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+        holder = [node.func.value] if isinstance(node.func, ast.Attribute) else []
+        parts = [*holder, *node.args, *(part.value for part in node.keywords)]
+        return name in PLAIN and all(is_same(an, part, scope) for part in parts)
+    if isinstance(node, (ast.Attribute, ast.JoinedStr, ast.FormattedValue, ast.BinOp)):
+        parts = [part for part in names.children_of(node) if isinstance(part, ast.expr)]
+        return all(is_same(an, part, scope) for part in parts)
+    return False

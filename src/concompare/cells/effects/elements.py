@@ -1,0 +1,173 @@
+"""Elements: what walking over an object or indexing it gives."""
+
+from __future__ import annotations
+
+import ast
+import collections
+import re
+from typing import TYPE_CHECKING
+
+from concompare.cells.effects.arguments import Arguments
+from concompare.cells.effects.attributes import cells_of, user_method
+from concompare.cells.effects.following import follow
+from concompare.cells.effects.kinds import FILES, INDEXERS, MATCHES, inert, is_frame, is_lazy_type
+from concompare.cells.effects.live import MISSING, is_iterator, static
+from concompare.cells.effects.scopes import Scope
+from concompare.cells.ir import Effects, Place
+from concompare.cells.objects import ANY, ATOM, ELEMENT, LAZY, NAMED, PLACES, Obj, Origin, Value, is_atom_type
+
+if TYPE_CHECKING:
+    from concompare.cells.effects.interpreter import Interpreter
+
+HOLDING = (list, tuple, set, frozenset, dict, collections.deque)
+KNOWN = frozenset({*FILES, re.Match, MATCHES})
+"""Types that give text, bytes or what was put into them when they are walked or indexed."""
+
+
+def walk_over(an: Interpreter, value: Value, node: ast.AST) -> Value:
+    """Walk over a value; returns what its elements may be."""
+    found = ATOM
+    for obj in value:
+        walked(an, obj)
+        if not inert(obj):
+            an.read(obj, ELEMENT)
+        method = user_method(an, obj, "__iter__")
+        if method is not None:
+            iterator = follow(an, method, node, Arguments([frozenset({obj})]))
+            if iterator and iterator != {obj}:
+                found |= walk_over(an, iterator - {obj}, node)
+            following = user_method(an, obj, "__next__")
+            if following is not None:
+                found |= follow(an, following, node, Arguments([frozenset({obj})]))
+            continue
+        indexed = user_method(an, obj, "__getitem__")
+        if indexed is not None:
+            found |= follow(an, indexed, node, Arguments([frozenset({obj}), ATOM]))
+            continue
+        found |= elements_of(an, obj)
+    return found
+
+
+HELD = frozenset({ELEMENT, ANY})
+"""Where an object holds its elements, beside places that are known by number."""
+GIVEN = HELD | {PLACES, LAZY}
+"""What tells which elements an object gives."""
+
+
+def elements_of(an: Interpreter, obj: Obj) -> Value:
+    """Return what the elements of an object may be."""
+    obj.asked |= GIVEN
+    found = ATOM.union(*[held for name, held in obj.fields.items() if name in HELD or name.isdigit()])
+    if obj.live or (obj.outer and obj.origin is not Origin.FUNCTION):
+        return found | an.world.element(obj) | cells_of(an, obj)
+    is_plain = obj.types is not None and all(issubclass(kind, HOLDING) or is_lazy_type(kind) for kind in obj.types)
+    if not is_plain and obj.lazy is None and not knows_elements(obj):
+        found |= {obj}
+    return found
+
+
+def knows_elements(obj: Obj) -> bool:
+    """Tell whether what an object gives when it is walked is known by its fields."""
+    return bool(obj.types) and all(is_lazy_type(kind) or kind in KNOWN for kind in obj.types or ())
+
+
+def walked(an: Interpreter, obj: Obj) -> None:
+    """Note what walking over an object does: an iterator is used up, a lazy one does its work."""
+    obj.asked.add(LAZY)
+    if obj.lazy is not None:
+        an.now.add(obj.lazy)
+        an.now.writes.add(Place(obj, "next"))
+    if any(map(is_iterator, obj.live)) or any(static(kind, "__next__") is not MISSING for kind in obj.types or ()):
+        an.now.writes.add(Place(obj, "next"))
+        if obj.outer:
+            an.now.writes.add(Place(obj, ANY))
+
+
+def item_of(an: Interpreter, obj: Obj, node: ast.Subscript) -> Value:
+    """Return what an element of an object may be."""
+    place = node.slice.value if isinstance(node.slice, ast.Constant) else None
+    if isinstance(place, int) and (held := obj.at(place)) is not None:
+        return frozenset(held)
+    if len(obj.live) == 1 and isinstance(place, (str, int)):
+        thing = obj.live[0]
+        if type(thing) is dict and place in thing and not obj.has(ELEMENT):
+            return an.world.outer(thing[place], f"{obj.label}[{place!r}]", obj.origin)
+        if type(thing) is list and isinstance(place, int) and -len(thing) <= place < len(thing):
+            return an.world.outer(thing[place], f"{obj.label}[{place}]", obj.origin) | frozenset(obj.held(ELEMENT))
+    if isinstance(node.slice, ast.Slice) and obj.types and set(obj.types) <= {list, tuple}:
+        made = an.made(node, "a slice", (list,))
+        an.put({made}, ELEMENT, elements_of(an, obj))
+        return frozenset({made})
+    if obj.types and all(kind.__module__.partition(".")[0] == "pandas" for kind in obj.types):
+        return pandas_part(an, obj, node)
+    if obj.types and any(kind.__module__ == "numpy" for kind in obj.types) and not is_one(an, node.slice):
+        return elements_of(an, obj) | {obj}
+    return elements_of(an, obj)
+
+
+def is_one(an: Interpreter, node: ast.expr) -> bool:
+    """Tell whether an index names one element, not a part of an array that shares its memory."""
+    if isinstance(node, (ast.Slice, ast.Tuple)):
+        return False
+    return isinstance(node, ast.Constant) or not an.values.get(node, ATOM)
+
+
+def pandas_part(an: Interpreter, obj: Obj, node: ast.Subscript) -> Value:
+    """Return a part of a frame: a new object, for with copy-on-write semantics a store goes through `.loc`."""
+    made = an.made(node, obj.label, None, key=obj)
+    an.put({made}, ANY, frozenset({obj}) | cells_of(an, obj))
+    return frozenset({made, obj}) | cells_of(an, obj)
+
+
+def default_of(an: Interpreter, obj: Obj) -> Value:
+    """Return what a `defaultdict` puts into itself for a key that is missing."""
+    factories = {getattr(thing, "default_factory", None) for thing in obj.live}
+    if obj.live and all(isinstance(kind, type) and is_atom_type(kind) for kind in factories):
+        return ATOM
+    site = (obj, "default")
+    if site not in an.sites:
+        kinds = tuple(kind for kind in factories if isinstance(kind, type))
+        owner = frozenset({obj}) if obj.outer else frozenset()
+        origin = Origin.OUTER if obj.outer else Origin.MADE
+        an.sites[site] = Obj(origin, f"{obj.label}[…]", kinds or None, owner=owner)
+    made = frozenset({an.sites[site]})
+    an.put({obj}, ELEMENT, made)
+    return made
+
+
+def key_of(an: Interpreter, node: ast.Subscript, scope: Scope) -> str:
+    """Return the field that a subscript names: ELEMENT, or the element of this iteration alone."""
+    if scope is an.top and isinstance(node.slice, ast.Name) and node.slice.id in an.own_index:
+        return f"[{node.slice.id}]"
+    return ELEMENT
+
+
+def cell_of_frame(an: Interpreter, node: ast.Subscript, scope: Scope) -> tuple[Value, str] | None:
+    """Return the frame and the column that `df["c"]`, `df.loc[i, "c"]` or `df.at[i, "c"]` names, or None."""
+    holder, key = node.value, node.slice
+    if isinstance(holder, ast.Attribute) and holder.attr in INDEXERS:
+        if not (isinstance(key, ast.Tuple) and len(key.elts) == 2):
+            return None
+        holder, column = holder.value, key.elts[1]
+    else:
+        column = key
+    if not (isinstance(column, ast.Constant) and isinstance(column.value, (str, int))):
+        return None
+    with an.recording(Effects()):
+        kept, an.top = an.top, None
+        frames = an.value(holder, scope) if scope is not kept else peek(an, holder, kept)
+        an.top = kept
+    if not frames or not all(obj.types and all(is_frame(kind) for kind in obj.types) for obj in frames):
+        return None
+    return frames, f"column {column.value!r}"
+
+
+def peek(an: Interpreter, node: ast.expr, scope: Scope | None) -> Value:
+    """Return what a plain name of the body stands for, noting nothing."""
+    assert scope is not None
+    if not isinstance(node, ast.Name):
+        return ATOM
+    if node.id in scope.local:
+        return scope.names.get(node.id, ATOM)
+    thing = an.world.namespace.get(node.id, MISSING)
+    return an.world.outer(thing, node.id, route=NAMED) if thing is not MISSING else ATOM

@@ -1,0 +1,363 @@
+"""Abstract interpretation of a loop's body: where values come from, and what each part reads and changes.
+
+    body ── statements.py ── expressions.py ── calls/ ┬─ following.py: the user's functions
+                │                  │                  ├─ calls/classes.py: objects that are made
+            storing.py      operators.py,             └─ calls/installed.py, calls/applying.py: as declared
+                            elements.py, attributes.py
+
+Every node of the body itself gets `Effects` of its own; those of a followed function belong to the call. Objects gain
+fields and never lose them, so the walk is repeated until nothing new is stored where it was looked up before (at most
+ROUNDS times).
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator, Set
+from contextlib import contextmanager
+from typing import Any
+
+from concompare.cells.effects import expressions, statements
+from concompare.cells.effects.arguments import Arguments
+from concompare.cells.effects.calls import callables
+from concompare.cells.effects.elements import walk_over
+from concompare.cells.effects.following import ALONE, Contexts, Running
+from concompare.cells.effects.kinds import inert
+from concompare.cells.effects.live import MISSING, World
+from concompare.cells.effects.scopes import Scope
+from concompare.cells.effects.storing import assign
+from concompare.cells.ir import Analysed, Budget, Doubt, Effects, Loop, Place, TooLong, Why
+from concompare.cells.objects import ANY, ATOM, ELEMENT, LAZY, NAMED, Obj, Origin, Value
+from concompare.cells.syntax import names
+
+ROUNDS = 30
+HANDLERS = {getattr(ast, name): found for name, found in {**expressions.HANDLERS, **statements.HANDLERS}.items()}
+
+
+class Interpreter:
+    """Walks the body of a loop, and what it calls.
+
+    Args:
+        world: The notebook.
+        budget: What the analysis may do.
+    """
+
+    def __init__(self, world: World, budget: Budget | None = None) -> None:
+        self.world = world
+        self.budget = budget or Budget()
+        self.now = Effects()
+        self.nodes: dict[ast.AST, Effects] = {}
+        self.values: dict[ast.AST, Value] = {}
+        self.order: dict[ast.AST, int] = {}
+        self.evaluated = 0
+        self.sites: dict[Any, Obj] = {}
+        self.calling: dict[ast.AST, Scope] = {}
+        self.memo: dict[Any, tuple[Effects, Value]] = {}
+        self.open: dict[Any, int] = {}
+        self.lowest = ALONE
+        self.running: dict[Any, Running] = {}
+        self.returned: dict[Any, Value] = {}
+        self.contexts: dict[Any, Contexts] = {}
+        self.element: Value = ATOM
+        self.renewed: set[ast.AST] = set()
+        self.bindings: dict[str, Value] = {}
+        self.plain_classes: dict[type, bool] = {}
+        self.changed = self.missed = self.intertwined = False
+        self.depth = 0
+        self.inner = 0
+        self.line = 0
+        self.chain: tuple[int, ...] = ()
+        self.top: Scope | None = None
+        self.assigned: frozenset[str] = frozenset()
+        self.visible: frozenset[str] = frozenset()
+        self.given: dict[str, Value] = {}
+        self.walked_objects: Value = ATOM
+        self.walking = Effects()
+        self.unknowns: dict[str, Obj] = {}
+        self.own_index: frozenset[str] = frozenset()
+        self.result = Obj(Origin.OUTER, "the result", (list,), whole=False)
+
+    def analyse(self, loop: Loop, items: Any = MISSING) -> Analysed:
+        """Return the effects of every node of a loop's body.
+
+        Args:
+            loop: The loop.
+            items: What it walks, evaluated; MISSING where that is not known yet.
+        """
+        body = loop.body
+        targets = names.stored(loop.target) if loop.target is not None else set()
+        self.assigned = frozenset(names.writes(*body) | targets | (names.writes(loop.test) if loop.test else set()))
+        self.own_index = frozenset(targets - names.writes(*body))
+        self.visible = self.assigned - targets if loop.collects else self.assigned
+        exposed = names.flow_of([*([loop.test] if loop.test else []), *body], sure=targets).exposed
+        carried = {name for name in self.assigned if name in exposed or name not in targets}
+        scope = Scope(local=set(self.assigned), module=self.world.namespace)
+        self.top = scope
+        element = self.element_of(loop, items, scope)
+        before = {name: self.started(name) for name in carried}
+        self.settle(loop, element, before, exposed.keys())
+        if loop.filled is not None:
+            self.fill(loop.filled)
+        shared = {obj for name in exposed if name in carried for obj in before.get(name, ATOM)}
+        return Analysed(
+            loop,
+            self.order,
+            self.nodes,
+            self.values,
+            shared,
+            self.walked_objects,
+            self.walking,
+            dict(scope.names),
+            self.bindings,
+            self.budget,
+            self.element,
+            self.result,
+            frozenset(self.given),
+        )
+
+    def settle(self, loop: Loop, element: Value, before: dict[str, Value], exposed: Set[str]) -> None:
+        """Walk the body until another walk would find nothing new.
+
+        Where all that was looked up is tracked, that is when nothing was put where a look-up has missed it; else when
+        nothing new is known.
+
+        Args:
+            loop: The loop.
+            element: What its target is bound to.
+            before: What its names stand for when an iteration begins; gains what the body leaves.
+            exposed: The names that the body may read before it sets them.
+        """
+        scope = self.top
+        assert scope is not None
+        for _ in range(ROUNDS):
+            kept, self.memo, self.open = self.size(), {}, {}
+            self.changed = self.missed = False
+            self.order.clear()
+            scope.names = {name: before.get(name, ATOM) for name in self.assigned}
+            if loop.test is not None:
+                self.value(loop.test, scope)
+            if loop.target is not None:
+                assign(self, loop.target, element, scope)
+            self.block(loop.body, scope)
+            for name, known in before.items():
+                left = known | scope.names.get(name, ATOM)
+                if left != known:
+                    self.changed = True
+                    self.missed = self.missed or name in exposed or name in scope.shared
+                before[name] = left
+            if not self.missed and not (self.intertwined and (self.changed or self.size() != kept)):
+                return
+        raise TooLong
+
+    def note(self, node: ast.AST) -> None:
+        """Note that a node is evaluated now; parts of inner loops are again, where their turns are walked again."""
+        self.evaluated += 1
+        self.order[node] = self.evaluated
+
+    def size(self) -> int:
+        """Return a number that grows with what is known."""
+        found = sum(len(part.reads) + len(part.writes) + len(part.deep) for part in self.nodes.values())
+        return found + sum(len(value) + 1 for known in (self.values, self.given) for value in known.values())
+
+    def fill(self, node: ast.expr) -> None:
+        """Note that a container takes a value in every iteration."""
+        with self.recording(Effects()):
+            found = self.value(node, Scope(module=self.world.namespace))
+        with self.recording(self.nodes.setdefault(node, Effects())):
+            self.write(found, ELEMENT)
+        self.note(node)
+
+    def started(self, name: str) -> Value:
+        """Return what a name of the loop stands for before the first iteration."""
+        if name not in self.world.namespace:
+            return ATOM
+        return self.world.outer(self.world.namespace[name], name, route=NAMED)
+
+    def element_of(self, loop: Loop, items: Any, scope: Scope) -> Value:
+        """Return what the loop's target is bound to."""
+        if loop.items is None:
+            return ATOM
+        around = Scope(module=self.world.namespace)
+        with self.recording(self.walking if loop.early else Effects()):
+            found = self.value(loop.items, around)
+            if loop.early:
+                walk_over(self, found, loop.items)
+        if items is not MISSING and type(items) in (list, tuple, dict, set, frozenset, range):
+            (holder,) = self.world.outer(items, "the items", Origin.ITEM) or (None,)
+            if holder is None:
+                return ATOM
+            self.walked_objects = found | {holder}
+            return self.tuples_of(items, holder)
+        self.walked_objects = found
+        with self.recording(self.walking):
+            made = walk_over(self, found, loop.items)
+        self.element = made
+        for obj in made:
+            self.as_item(obj, 3)
+        return made
+
+    def as_item(self, obj: Obj, deep: int) -> None:
+        """Note that an object is the item, or a part of it."""
+        if obj.origin is Origin.OUTER and (obj.owner or not obj.live):
+            obj.origin = Origin.ITEM
+        for held in obj.fields.values() if deep else ():
+            for part in held:
+                self.as_item(part, deep - 1)
+
+    def row_of(self, rows: list[Any], holder: Obj, deep: int) -> Value:
+        """Return what tuples of one length may be, by place, and so the tuples in them."""
+        made = Obj(Origin.MADE, "the item", (tuple,))
+        for place in range(min(len(rows[0]), 10)):
+            parts = [row[place] for row in rows]
+            inner = deep and are_rows(parts)
+            made.put(
+                str(place),
+                self.row_of(parts, holder, deep - 1) if inner else self.world.summary(parts, "the item", holder),
+            )
+        return frozenset({made})
+
+    def tuples_of(self, items: Any, holder: Obj) -> Value:
+        """Return the elements of live items; tuples of one length keep what stands at each place."""
+        parts = list(items)[:1_000_000] if not isinstance(items, range) else []
+        if are_rows(parts):
+            return self.row_of(parts, holder, 3)
+        found = self.world.element(holder)
+        for obj in found:
+            obj.origin = Origin.ITEM if obj.origin is Origin.OUTER else obj.origin
+        return found
+
+    @contextmanager
+    def recording(self, effects: Effects) -> Iterator[Effects]:
+        """Note what is done inside the block by itself."""
+        kept, self.now = self.now, effects
+        try:
+            yield effects
+        finally:
+            self.now = kept
+
+    def read(self, obj: Obj | None, name: str) -> None:
+        """Note that a place is read."""
+        self.now.reads.add(Place(obj, name))
+
+    def write(self, value: Iterable[Obj], name: str, what: str = "") -> None:
+        """Note that a field of objects changes."""
+        for obj in value:
+            if name == ELEMENT and obj.types and any(map(self.is_plain_class, obj.types)):  # by its `__dict__`
+                self.now.writes.add(Place(obj, ANY))
+            self.now.writes.add(Place(obj, name))
+            if name == ANY or name.startswith("["):
+                self.missed = obj.move() or self.missed
+            if obj.owner and obj.origin is not Origin.FUNCTION and not obj.live:
+                for holder in obj.owner:  # a part that was not looked at: its holder counts as changed
+                    self.now.writes.add(Place(holder, ELEMENT))
+
+    def deep(self, value: Value) -> None:
+        """Note that objects are read with all they hold."""
+        self.now.deep |= {obj for obj in value if not inert(obj)}
+
+    def doubt(self, why: Why, text: str, remedy: str = "") -> None:
+        """Note why this part may not run in workers."""
+        found = Doubt(why, self.line, text, remedy)
+        if found not in self.now.doubts:
+            self.now.doubts.append(found)
+
+    def put(self, holders: Iterable[Obj], name: str, value: Value) -> None:
+        """Note that objects may hold a value from now on."""
+        for obj in holders:
+            if name == ELEMENT and obj.types and any(map(self.is_plain_class, obj.types)):
+                self.put_into(obj, ANY, value)
+            self.put_into(obj, name, value)
+
+    def put_into(self, obj: Obj, name: str, value: Value) -> None:
+        """Note that a field of an object may hold a value from now on."""
+        is_new, was_missed = obj.put(name, value)
+        self.changed = self.changed or is_new
+        self.missed = self.missed or was_missed
+
+    def defer(self, obj: Obj, lazy: Effects | None) -> None:
+        """Note what an object does once it is walked."""
+        self.intertwined = self.intertwined or (LAZY in obj.asked and obj.lazy != lazy)
+        obj.lazy = lazy
+
+    def made(self, node: Any, label: str, types: tuple[type, ...] | None = None, key: Any = "") -> Obj:
+        """Return the object that is made at a place of the code, always the same one."""
+        site = (node, key, self.chain[-3:])
+        found = self.sites.get(site)
+        if found is None:
+            found = self.sites[site] = Obj(Origin.MADE, label, types, depth=self.inner)
+        return found
+
+    def value(self, node: ast.AST | None, scope: Scope) -> Value:
+        """Follow an expression; returns what it may stand for."""
+        if node is None:
+            return ATOM
+        self.budget.step()
+        handler = HANDLERS.get(type(node))
+        if scope is not self.top:
+            return handler(self, node, scope) if handler is not None else self.parts(node, scope)
+        self.line = getattr(node, "lineno", self.line)
+        kept, self.now = self.now, self.nodes.setdefault(node, Effects())
+        try:
+            found = handler(self, node, scope) if handler is not None else self.parts(node, scope)
+        finally:
+            self.now = kept
+        self.note(node)
+        self.values[node] = self.values.get(node, ATOM) | found
+        return found
+
+    def parts(self, node: ast.AST, scope: Scope) -> Value:
+        """Follow the parts of an expression that makes nothing itself."""
+        found = ATOM
+        for part in names.children_of(node):
+            found |= self.value(part, scope)
+        return found
+
+    def is_plain_class(self, kind: type) -> bool:
+        """Tell whether a class and all its bases are the user's: its objects hold what is stored into them, no more."""
+        if kind not in self.plain_classes:
+            bases = [part for part in kind.__mro__ if part is not object and part.__module__ not in ("typing", "abc")]
+            self.plain_classes[kind] = self.world.is_user(kind) and all(map(self.world.is_user, bases))
+        return self.plain_classes[kind]
+
+    def block(self, statements: Iterable[ast.stmt], scope: Scope) -> None:
+        """Follow statements one after the other."""
+        block = list(statements)
+        for statement, following in zip(block, [*block[1:], None], strict=False):
+            if is_renewed(statement, following):
+                self.renewed.add(statement.value)  # type: ignore[attr-defined]
+            self.statement(statement, scope)
+
+    def statement(self, node: ast.stmt, scope: Scope) -> None:
+        """Follow a statement."""
+        self.value(node, scope)
+
+    @contextmanager
+    def at(self, node: ast.AST, scope: Scope) -> Iterator[None]:
+        """Note what is done as that of a node of the body."""
+        if scope is not self.top:
+            yield
+            return
+        with self.recording(self.nodes.setdefault(node, Effects())):
+            yield
+        self.note(node)
+
+    def call_value(self, node: ast.AST, value: Value, given: Arguments, what: str) -> Value:
+        """Follow a call of whatever a value may be."""
+        return callables.call_value(self, node, value, given, what)
+
+    def call_obj(self, node: ast.AST, obj: Obj, given: Arguments, what: str) -> Value:
+        """Follow a call of what one abstract object stands for."""
+        return callables.call_obj(self, node, obj, given, what)
+
+
+def is_renewed(node: ast.stmt, following: ast.stmt | None) -> bool:
+    """Tell whether a statement yields what a name stands for, and the next one gives the name another value."""
+    given = node.value.value if isinstance(node, ast.Expr) and isinstance(node.value, ast.Yield) else None
+    if not isinstance(given, ast.Name) or not isinstance(following, ast.Assign):
+        return False
+    return any(isinstance(target, ast.Name) and target.id == given.id for target in following.targets)
+
+
+def are_rows(parts: list[Any]) -> bool:
+    """Tell whether all are tuples of one length."""
+    return bool(parts) and all(type(part) is tuple for part in parts) and len(set(map(len, parts))) == 1

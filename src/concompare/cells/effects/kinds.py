@@ -1,0 +1,104 @@
+"""What is known of live types and objects without their notebook."""
+
+from __future__ import annotations
+
+import builtins
+import collections
+import enum
+import functools
+import io
+import re
+import sys
+import types
+from typing import Any
+
+from concompare.cells.effects.live import MISSING, static
+from concompare.cells.objects import Obj, all_atoms
+
+NUMBERS = (int, float, complex, bool)
+DEFAULTING = (collections.defaultdict,)
+CALM_STORES = {dict, list, collections.defaultdict, collections.OrderedDict, collections.Counter}
+CALM_METHODS: dict[type, set[str]] = {list: {"append"}, collections.deque: {"append", "appendleft"}}
+INERT = (types.ModuleType, types.BuiltinFunctionType, types.FunctionType, type, types.MethodDescriptorType)
+LAZY_TYPES = (map, filter, zip, enumerate, reversed, types.GeneratorType)
+CACHE = type(functools.lru_cache(maxsize=1)(lambda: None))
+MATCHES = type(re.finditer("", ""))
+"""The type of what gives the matches of a pattern."""
+FILES = (io.TextIOWrapper, io.BufferedReader, io.BufferedWriter, io.BufferedRandom, io.FileIO)
+MADE_FOR_THREADS = frozenset({"threading", "_thread"})
+"""Modules whose objects are there to be shared by threads; they cannot be sent to processes."""
+INDEXERS = frozenset({"loc", "at", "iloc", "iat"})
+DICTS = {dict, collections.defaultdict, collections.OrderedDict, collections.Counter}
+PLAIN_CONTAINERS = {list, tuple, dict, set, frozenset, collections.deque, *DICTS}
+PURE = "Run with --assume-pure if it changes nothing; results are then checked against the plain loop"
+
+
+def is_frame(kind: type) -> bool:
+    """Tell whether a type is that of pandas' frames."""
+    return kind.__module__.partition(".")[0] == "pandas" and kind.__name__ == "DataFrame"
+
+
+def inert(obj: Obj) -> bool:
+    """Tell whether reading an object can tell nothing of what a loop changes: a module, an installed function."""
+    return bool(obj.live) and all(isinstance(thing, INERT) for thing in obj.live)
+
+
+def is_module_like(obj: Obj) -> bool:
+    """Tell whether all live objects are modules."""
+    return bool(obj.live) and all(isinstance(thing, types.ModuleType) for thing in obj.live)
+
+
+def is_lazy_type(kind: type) -> bool:
+    """Tell whether objects of a builtin type do their work when they are walked."""
+    return kind in LAZY_TYPES
+
+
+def is_changed_in_place(kind: type, name: str) -> bool:
+    """Tell whether an operator such as `+=` changes an object of a type itself."""
+    return static(kind, f"__i{name}__") is not MISSING and not issubclass(kind, NUMBERS)
+
+
+def is_container(kind: type) -> bool:
+    """Tell whether objects of a type hold elements and nothing else."""
+    return kind.__module__ in ("builtins", "collections", "itertools")
+
+
+def is_bare(kind: type) -> bool:
+    """Tell whether objects of a type are equal only to themselves, and are copied when they cross."""
+    return static(kind, "__eq__") is object.__eq__ and not issubclass(kind, (*INERT, enum.Enum))
+
+
+def holds_values(obj: Obj) -> bool:
+    """Tell whether a frame holds nothing that can be changed by itself."""
+    return bool(obj.live) and all(
+        thing[name].dtype != object or all_atoms(list(thing[name]))
+        for thing in obj.live
+        if hasattr(thing, "columns") and thing.columns.is_unique
+        for name in thing.columns
+    )
+
+
+def may_hold_objects(obj: Obj) -> bool:
+    """Tell whether an array or a frame of the notebook may hold objects that can be changed by themselves."""
+    kinds = [kind for kind in obj.types or () if kind.__module__.partition(".")[0] in ("numpy", "pandas")]
+    if not (obj.outer and kinds):
+        return False
+    if obj.of_values is None:  # asked for every method of a column, and a frame has many cells
+        obj.of_values = bool(obj.live) and obj.whole and all(map(is_of_values, obj.live))
+    return not obj.of_values
+
+
+def is_of_values(thing: Any) -> bool:
+    """Tell whether a live array, column or frame holds nothing that can be changed by itself."""
+    dtypes = getattr(thing, "dtypes", getattr(thing, "dtype", None))
+    if hasattr(thing, "columns"):
+        return bool(thing.columns.is_unique) and all(is_of_values(thing[name]) for name in thing.columns)
+    return dtypes is not None and (str(dtypes) != "object" or all_atoms(list(getattr(thing, "flat", thing))))
+
+
+@functools.cache
+def type_named(dotted: str) -> type | None:
+    """Return the type of a dotted name, if its module is loaded."""
+    module, _, name = dotted.rpartition(".")
+    found = vars(sys.modules.get(module or "builtins", builtins)).get(name)
+    return found if isinstance(found, type) else None

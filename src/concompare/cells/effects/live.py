@@ -1,0 +1,249 @@
+"""The notebook's live objects, as the analysis looks them up: nothing is run and no property is called."""
+
+from __future__ import annotations
+
+import collections
+import functools
+import inspect
+import itertools
+import types
+from collections.abc import Mapping
+from typing import Any
+
+from concompare.cells.objects import (
+    ATOM,
+    ATTRIBUTE,
+    ELEMENT,
+    ELSEWHERE,
+    ENOUGH,
+    MANY,
+    MISSING,
+    NUMBERS,
+    Obj,
+    Origin,
+    Value,
+    all_atoms,
+    is_atom,
+    is_atom_type,
+)
+from concompare.cells.syntax.definitions import definition_of
+from concompare.cells.syntax.own_code import is_installed_file, is_user_module
+
+SLOTS = (types.MemberDescriptorType, types.GetSetDescriptorType)
+CONTAINERS = (
+    *(list, tuple, set, frozenset, dict),
+    *(collections.deque, collections.OrderedDict, collections.Counter),
+)
+ITERATORS = (*(type(iter(kind())) for kind in (list, tuple, dict)), type(iter(range(0))), type(iter("")))
+FIXED = 1 << 8
+"""Of the flags of a type: nobody can set its attributes (Py_TPFLAGS_IMMUTABLETYPE)."""
+CODE = (types.FunctionType, types.BuiltinFunctionType, types.ModuleType, type)
+
+
+class World:
+    """The notebook's names and what their objects are.
+
+    Args:
+        namespace: The names that the loop's body sees.
+        assume_pure: Take every call that cannot be seen as one that changes nothing.
+    """
+
+    def __init__(self, namespace: Mapping[str, Any], *, assume_pure: bool = False) -> None:
+        NUMBERS[-1] = itertools.count()
+        self.namespace = namespace
+        self.assume_pure = assume_pure
+        self.module = str(namespace.get("__name__", "__main__"))
+        self.known: dict[int, Obj] = {}
+        self.elements: dict[int, Value] = {}
+        self.attributes: dict[tuple[int, str], Value | None] = {}
+        self.kept: list[Any] = []
+        self.by_name: dict[str, list[tuple[type, Any]]] = {}
+
+    def is_user(self, thing: Any) -> bool:
+        """Tell whether a function or class is the user's own, so that it must be followed."""
+        if isinstance(thing, types.FunctionType):
+            if thing.__globals__ is self.namespace or thing.__module__ == self.module:
+                return True
+            return not is_installed_file(thing.__code__.co_filename) and is_user_module(thing.__module__ or "__main__")
+        module = getattr(thing, "__module__", None)
+        return isinstance(module, str) and (module == self.module or is_user_module(module))
+
+    def outer(self, thing: Any, label: str, origin: Origin = Origin.OUTER, route: int = ELSEWHERE) -> Value:
+        """Return the abstract object of a live one; ATOM where nobody can change it."""
+        may_be_atom = type(thing).__module__ != "pathlib" and not isinstance(thing, types.ModuleType)
+        if may_be_atom and not callable(thing) and is_atom(thing):
+            return ATOM
+        found = self.known.get(id(thing))
+        if found is None:
+            found = self.known[id(thing)] = Obj(origin, label, (type(thing),), (thing,))
+            self.kept.append(thing)
+        found.route = max(found.route, route)
+        return frozenset({found})
+
+    def element(self, obj: Obj) -> Value:
+        """Return what the elements of an outer object are."""
+        if id(obj) not in self.elements:
+            self.elements[id(obj)] = self.found_element(obj)
+        return self.elements[id(obj)] | frozenset(obj.held(ELEMENT))
+
+    def found_element(self, obj: Obj) -> Value:
+        """Look the elements of an outer object up."""
+        label = f"{obj.label}[…]"
+        if not obj.live and obj.types is None and obj.owner:
+            return frozenset({obj})  # a part of a part of something that cannot be looked into
+        if obj.live and all(isinstance(thing, CODE) for thing in obj.live):
+            return ATOM
+        sources = walked_by_all(obj)
+        if sources is not None:
+            return self.summary(sources, label, obj)
+        if not obj.live or not obj.whole or any(type(thing) not in CONTAINERS for thing in obj.live):
+            if obj.live and all(map(all_atoms, obj.live)):
+                return ATOM
+            kinds = tuple({type(thing) for thing in obj.live})
+            if all(kind.__module__ == "numpy" for kind in kinds) and kinds:
+                return frozenset({obj})
+            return frozenset({Obj(obj.origin, label, None, (), whole=False, owner=frozenset({obj}))})
+        parts: list[Any] = []
+        for thing in obj.live:
+            if len(thing) > MANY:
+                return frozenset({Obj(obj.origin, label, None, (), whole=False, owner=frozenset({obj}))})
+            parts += thing.values() if isinstance(thing, dict) else thing
+        return self.summary(parts, label, obj)
+
+    def summary(self, parts: list[Any], label: str, holder: Obj) -> Value:
+        """Return one abstract object for several live ones."""
+        kinds = set(map(type, parts))
+        if all(is_atom_type(kind) for kind in kinds) and not any(kind.__module__ == "pathlib" for kind in kinds):
+            return ATOM
+        if len(parts) <= ENOUGH and all(is_atom(part) and type(part).__module__ != "pathlib" for part in parts):
+            return ATOM
+        if len(parts) == 1:
+            return self.outer(parts[0], label, holder.origin)
+        seen = tuple(parts[:ENOUGH])
+        self.kept += seen
+        whole = len(parts) <= ENOUGH
+        return frozenset({Obj(holder.origin, label, tuple(kinds), seen, whole, owner=frozenset({holder}))})
+
+    def attribute(self, obj: Obj, name: str) -> Value | None:
+        """Return what an attribute of the live objects is, as far as they hold it themselves; None: not told."""
+        if not obj.live:
+            return None
+        if (id(obj), name) not in self.attributes:
+            self.attributes[id(obj), name] = self.found_attribute(obj, name)
+        return self.attributes[id(obj), name]
+
+    def found_attribute(self, obj: Obj, name: str) -> Value | None:
+        """Look an attribute of the live objects up."""
+        found: list[Any] = []
+        for thing in obj.live:
+            part = held(thing, name)
+            if part is MISSING:
+                return None
+            found.append(part)
+        if len(found) == 1:
+            return self.held(obj, name, found[0])
+        made = self.summary(found, f"{obj.label}.{name}", obj)
+        if not obj.whole and not made:
+            return None
+        return made
+
+    def held(self, obj: Obj, name: str, thing: Any) -> Value:
+        """Return the abstract object of an attribute, which knows by which objects it was reached."""
+        own = getattr(obj.live[0], "__dict__", None)
+        is_plain = isinstance(own, dict) and name in own
+        value = self.outer(thing, f"{obj.label}.{name}", obj.origin, ATTRIBUTE if is_plain else ELSEWHERE)
+        for found in value:
+            found.via.add(obj)
+        return value
+
+    def methods(self, name: str) -> list[tuple[type, Any]]:
+        """Return every method or property of that name in the user's classes, with its class."""
+        if name not in self.by_name:
+            self.by_name[name] = [(kind, vars(kind)[name]) for kind in self.classes() if name in vars(kind)]
+        return self.by_name[name]
+
+    def classes(self) -> list[type]:
+        """Return the user's classes: of the notebook and of its objects."""
+        if not hasattr(self, "found"):
+            found: dict[int, type] = {}
+            for value in list(self.namespace.values()):
+                kinds = [value] if isinstance(value, type) else [type(value)]
+                if isinstance(value, types.ModuleType) and is_user_module(value.__name__):
+                    kinds = [part for part in vars(value).values() if isinstance(part, type)]
+                for kind in kinds:
+                    for part in kind.__mro__:
+                        if part is not object and id(part) not in found and self.is_user(part):
+                            found[id(part)] = part
+            self.found = list(found.values())
+        return self.found
+
+
+def held(thing: Any, name: str) -> Any:
+    """Return an attribute that an object holds itself, in its `__dict__`, its slots or its module, or MISSING."""
+    if isinstance(thing, types.ModuleType):
+        return vars(thing).get(name, MISSING)
+    if isinstance(thing, type):
+        return static(thing, name)
+    inside = getattr(thing, "__dict__", None)
+    if isinstance(inside, dict) and name in inside:
+        return inside[name]
+    found = static(type(thing), name)
+    if isinstance(found, SLOTS) and type(thing).__module__ not in ("builtins",):
+        try:
+            return found.__get__(thing)
+        except Exception:
+            return MISSING
+    return MISSING
+
+
+def static(kind: type, name: str) -> Any:
+    """Return what a class defines under a name, without binding it, or MISSING."""
+    return of_fixed(kind, name) if is_fixed(kind) else found_in(kind, name)
+
+
+def is_fixed(kind: type) -> bool:
+    """Tell whether a class and its bases are built in, so that nobody can give them other methods."""
+    return bool(kind.__flags__ & FIXED)
+
+
+def found_in(kind: type, name: str) -> Any:
+    """Look up what a class defines under a name."""
+    for part in kind.__mro__:
+        if name in vars(part):
+            return vars(part)[name]
+    return MISSING
+
+
+of_fixed = functools.cache(found_in)
+
+
+def walked_by_all(obj: Obj) -> list[Any] | None:
+    """Return what the iterators of the notebook that an object stands for have not given yet; None: not known."""
+    found: list[Any] = []
+    for thing in obj.live if obj.origin is Origin.OUTER else ():
+        parts = walked_by(thing)
+        if parts is None:
+            return None
+        found += parts
+    return found if obj.live and obj.origin is Origin.OUTER else None
+
+
+def walked_by(thing: Any) -> list[Any] | None:
+    """Return what an iterator over a builtin container has not given yet and may be changed; None: not known."""
+    if type(thing) is itertools.count:
+        return []
+    if type(thing) in (zip, enumerate):
+        sources = [walked_by(part) for part in thing.__reduce__()[1] if hasattr(part, "__next__")]
+        return [] if all(source is not None and all(map(is_atom, source)) for source in sources) else None
+    if type(thing) not in ITERATORS:
+        return None
+    source = thing.__reduce__()[1][0]
+    return [] if isinstance(source, (range, str)) else list(source) if len(source) <= ENOUGH else None
+
+
+def is_iterator(thing: Any) -> bool:
+    """Tell whether walking over a live object uses it up."""
+    return static(type(thing), "__next__") is not MISSING
+
+
+__all__ = ["MISSING", "World", "definition_of", "held", "inspect", "is_iterator", "static"]

@@ -1,0 +1,126 @@
+"""Operators: the special methods that they run, and what they make."""
+
+from __future__ import annotations
+
+import ast
+import types
+from typing import TYPE_CHECKING, Any
+
+from concompare.cells.effects.arguments import Arguments
+from concompare.cells.effects.elements import elements_of, walk_over
+from concompare.cells.effects.following import follow
+from concompare.cells.effects.kinds import inert, is_changed_in_place
+from concompare.cells.effects.live import MISSING, is_fixed, static
+from concompare.cells.objects import ANY, ATOM, ELEMENT, Obj, Value, is_atom_type
+
+if TYPE_CHECKING:
+    from concompare.cells.effects.interpreter import Interpreter
+
+OPERATORS: dict[type[ast.AST], str] = {
+    ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "truediv", ast.FloorDiv: "floordiv", ast.Mod: "mod",
+    ast.Pow: "pow", ast.MatMult: "matmul", ast.BitAnd: "and", ast.BitOr: "or", ast.BitXor: "xor",
+    ast.LShift: "lshift", ast.RShift: "rshift", ast.Eq: "eq", ast.NotEq: "ne", ast.Lt: "lt", ast.LtE: "le",
+    ast.Gt: "gt", ast.GtE: "ge", ast.In: "contains", ast.NotIn: "contains", ast.USub: "neg", ast.UAdd: "pos",
+    ast.Invert: "invert",
+}  # fmt: skip
+WORDS = {"contains": ("__contains__", "__iter__", "__eq__"), "ne": ("__ne__", "__eq__")}
+SWAPPED = {"eq": "eq", "ne": "ne", "lt": "gt", "gt": "lt", "le": "ge", "ge": "le"}
+"""What the right operand of a comparison is asked."""
+
+
+def binary(an: Interpreter, name: str, left: Value, right: Value, node: ast.AST, *, result: bool = True) -> Value:
+    """Follow a binary operator; `result`: its value may hold what the operands hold."""
+    if not left and not right:
+        return ATOM
+    found = ATOM
+    installed = ATOM
+    asked: set[Obj] = set()
+    for obj in left | right:
+        if inert(obj):
+            continue
+        kinds = [kind for kind in obj.types or () if an.world.is_user(kind)]
+        if obj.types is None or len(kinds) < len(obj.types):
+            installed |= {obj}
+            an.now.deep.add(obj)
+        if kinds or obj.types is None:
+            asked.add(obj)
+    found |= operated(an, name, left & asked, node, right)
+    found |= operated(an, SWAPPED.get(name, f"r{name}"), right & asked, node, left)
+    if not installed or not result:
+        return found
+    kinds_known = {kind for obj in installed for kind in obj.types or (object,)}
+    types = tuple(kinds_known) if len(kinds_known) == 1 and object not in kinds_known else None
+    if types is not None and all(is_atom_type(kind) for kind in types) and types[0].__module__ != "pathlib":
+        return found
+    made = an.made(node, "a new object", types)
+    for obj in installed:
+        if obj.types and set(obj.types) <= {list, tuple, set, frozenset, dict}:
+            an.put({made}, ELEMENT, elements_of(an, obj))
+        elif obj.types is None:
+            an.put({made}, ANY, frozenset(obj.held(ANY)))
+    return found | {made}
+
+
+def operated(an: Interpreter, name: str, asked: Obj | Value, node: ast.AST, operands: Value) -> Value:
+    """Follow the special methods of the user's classes that an operator runs."""
+    methods: dict[types.FunctionType, set[Obj]] = {}
+    for obj in {asked} if isinstance(asked, Obj) else asked:
+        an.budget.step()
+        if obj.types is not None and all(map(is_fixed, obj.types)):
+            continue  # no method of theirs is the user's
+        for word in WORDS.get(name, ()) or (f"__{name}__",):
+            for thing in special_methods(an, obj, word):
+                if isinstance(thing, types.FunctionType) and an.world.is_user(thing):
+                    methods.setdefault(thing, set()).add(obj)
+    found = ATOM
+    for thing, receivers in methods.items():
+        count = thing.__code__.co_argcount
+        arguments = [frozenset(receivers), *[operands] * (count - 1)]
+        found |= follow(an, thing, node, Arguments(arguments))
+    return found
+
+
+def special_methods(an: Interpreter, obj: Obj, word: str) -> list[Any]:
+    """Return the special methods of that name that an object may have."""
+    if obj.types is None:
+        return [thing for _, thing in an.world.methods(word)]
+    return [static(kind, word) for kind in obj.types]
+
+
+def in_place(an: Interpreter, name: str, held: Value, value: Value, node: ast.AST) -> Value:
+    """Follow an operator that may change its left operand."""
+    found = binary(an, name, held, value, node)
+    found |= operated(an, f"i{name}", held, node, value)
+    for obj in held:
+        user = [kind for kind in obj.types or () if an.world.is_user(kind)]
+        inherits = any(is_inherited(an, kind, f"__i{name}__") for kind in user)
+        if obj.types is None or inherits or any(is_changed_in_place(kind, name) for kind in {*obj.types} - {*user}):
+            an.write({obj}, ELEMENT)
+            an.put({obj}, ELEMENT, walk_over(an, value, node) if value else ATOM)
+            found |= {obj}
+        elif any(static(kind, f"__i{name}__") is not MISSING for kind in user):
+            found |= {obj}
+    return found
+
+
+def is_inherited(an: Interpreter, kind: type, name: str) -> bool:
+    """Tell whether a class of the user's has a special method from an installed class that it derives from."""
+    thing = static(kind, name)
+    return thing is not MISSING and not (isinstance(thing, types.FunctionType) and an.world.is_user(thing))
+
+
+def ask_truth(an: Interpreter, value: Value, node: ast.AST) -> None:
+    """Follow asking whether something is true."""
+    for obj in value:
+        if not inert(obj):
+            an.read(obj, ELEMENT)
+            operated(an, "bool", obj, node, ATOM)
+            operated(an, "len", obj, node, ATOM)
+
+
+def formatted(an: Interpreter, value: Value, node: ast.AST) -> None:
+    """Follow making text of objects."""
+    an.deep(value)
+    for obj in value:
+        for name in ("str", "repr", "format"):
+            operated(an, name, obj, node, ATOM)

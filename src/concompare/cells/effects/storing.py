@@ -1,0 +1,138 @@
+"""Assignment targets: names, attributes and elements that are given a value."""
+
+from __future__ import annotations
+
+import ast
+import types
+from typing import TYPE_CHECKING
+
+from concompare.cells.effects import declared
+from concompare.cells.effects.arguments import Arguments
+from concompare.cells.effects.attributes import any_part
+from concompare.cells.effects.elements import cell_of_frame, elements_of, key_of, walk_over
+from concompare.cells.effects.following import follow
+from concompare.cells.effects.kinds import CALM_STORES
+from concompare.cells.effects.live import static
+from concompare.cells.effects.operators import operated
+from concompare.cells.effects.scopes import Scope
+from concompare.cells.frame import is_own
+from concompare.cells.ir import Place, Why
+from concompare.cells.objects import ANY, ATOM, ELEMENT, Value
+
+if TYPE_CHECKING:
+    from concompare.cells.effects.interpreter import Interpreter
+
+PLACES = frozenset(map(str, range(10)))
+
+
+def assign(an: Interpreter, target: ast.AST, value: Value, scope: Scope, *, strong: bool = True) -> None:
+    """Give a value to an assignment target."""
+    if isinstance(target, ast.Name):
+        bind_name(an, target.id, value, scope, strong=strong)
+        if scope is an.top:
+            an.note(target)
+    elif isinstance(target, (ast.Tuple, ast.List)):
+        unpack(an, target, value, scope, strong=strong)
+    elif isinstance(target, ast.Starred):
+        made = an.made(target, "a list", (list,))
+        an.put({made}, ELEMENT, value)
+        assign(an, target.value, frozenset({made}) if value else ATOM, scope, strong=strong)
+    elif isinstance(target, ast.Attribute):
+        store_attribute(an, target, value, scope)
+    elif isinstance(target, ast.Subscript):
+        store_element(an, target, value, scope)
+
+
+def bind_name(an: Interpreter, name: str, value: Value, scope: Scope, *, strong: bool = True) -> None:
+    """Give a name a value."""
+    if name in scope.declared:
+        if is_own(an.world.namespace, scope.module, name):
+            an.now.writes.add(Place(None, name))
+            an.given[name] = an.given.get(name, ATOM) | value
+        else:
+            for module in an.world.outer(scope.module, f"the names of `{scope.where}`'s module"):
+                an.now.writes.add(Place(module, name))
+        return
+    if scope is an.top:
+        an.now.writes.add(Place(None, name))
+        an.bindings[name] = an.bindings.get(name, ATOM) | value
+    holder = scope
+    while name not in holder.local and name not in holder.holders and holder.outer is not None:
+        holder = holder.outer
+    if name not in holder.local and name in holder.holders:
+        cell = an.world.outer(holder.holders[name], name)
+        an.write(cell, "cell")
+        an.put(cell, "cell", value)
+        return
+    weak = not strong or holder is not scope
+    holder.names[name] = value | holder.names.get(name, ATOM) if weak else value
+    for seen in holder.watched:
+        seen[name] = seen.get(name, ATOM) | holder.names[name]
+
+
+def unpack(an: Interpreter, target: ast.Tuple | ast.List, value: Value, scope: Scope, *, strong: bool) -> None:
+    """Give the parts of a value to several targets."""
+    starred = any(isinstance(part, ast.Starred) for part in target.elts)
+    elements: Value | None = None
+    for place, part in enumerate(target.elts):
+        found = ATOM
+        for obj in value:
+            held = obj.at(place) if not starred and set(obj.all_held()) <= PLACES else None
+            if held is not None:
+                found = found.union(held)
+                continue
+            elements = walk_over(an, value, target) if elements is None else elements
+            found |= elements
+        assign(an, part, found, scope, strong=strong)
+
+
+def store_attribute(an: Interpreter, target: ast.Attribute, value: Value, scope: Scope) -> None:
+    """Follow setting an attribute."""
+    with an.at(target, scope):
+        base = an.value(target.value, scope)
+        for obj in base:
+            if any(isinstance(thing, (types.ModuleType, type)) for thing in obj.live):
+                an.doubt(
+                    Why.FORBIDDEN,
+                    f"`{ast.unparse(target)}` is set, which everything else may read",
+                    "Take it out of the loop",
+                )
+            operated(an, "setattr", obj, target, value)
+            for kind in obj.types or ():
+                thing = static(kind, target.attr)
+                setter = thing.fset if isinstance(thing, property) else None
+                if isinstance(setter, types.FunctionType) and an.world.is_user(setter):
+                    follow(an, setter, target, Arguments([frozenset({obj}), value]))
+        an.write(base, target.attr)
+        an.put(base, target.attr, value)
+
+
+def passed_on(an: Interpreter, base: Value, method: str) -> Value:
+    """Return what some objects hold and pass changes on to, as a chain of dicts does."""
+    found = ATOM
+    for obj in base:
+        entries = [declared.method(kind, method) for kind in obj.types or () if not an.world.is_user(kind)]
+        if any(entry is not None and "part" in entry.changes for entry in entries):
+            found |= any_part(an, obj) | elements_of(an, obj)
+    return found
+
+
+def store_element(an: Interpreter, target: ast.Subscript, value: Value, scope: Scope) -> None:
+    """Follow storing an element."""
+    framed = cell_of_frame(an, target, scope)
+    if framed is not None:
+        with an.at(target, scope):
+            an.parts(target.slice, scope)
+            an.write(framed[0], framed[1])
+        return
+    with an.at(target, scope):
+        base = an.value(target.value, scope)
+        key = an.value(target.slice, scope)
+        for obj in base:
+            operated(an, "setitem", obj, target, value | key)
+        an.write(base, key_of(an, target, scope))
+        an.write(passed_on(an, base, "__setitem__"), ANY)
+        an.put(base, ELEMENT, value | key)
+        exact = all(obj.types and set(obj.types) <= CALM_STORES for obj in base)
+        if exact and base and not key and scope is an.top:
+            an.now.calm = all(set(obj.types or ()) <= {dict} or not obj.types for obj in base)

@@ -1,0 +1,600 @@
+"""A cell as a program: everything runs as written, but each loop that can run in parallel is handed to a runner.
+
+A loop in the cell's tree becomes a call of a hook, which analyses the loop with the objects that are there by then. So
+the statements around it run once, in their order, and a loop that cannot run in parallel runs there as the plain loop.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import contextlib
+import itertools
+import sys
+import time
+import types
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from concompare.cells.counting import VIEWS, counted
+from concompare.cells.forms import again, calls, finding, flattening, independent, joined, pools
+from concompare.cells.hooks import HOOK, ITEMS, Walked, annotate, hook_call, hook_if_meant, hook_of, iterable, place_in
+from concompare.cells.ir import OURS, Allowance, Loop, TooLong
+from concompare.cells.replay import binding, checks, row_walks
+from concompare.cells.replay.binding import Lifted
+from concompare.cells.replay.collect import AsMapped, Collect
+from concompare.cells.replay.compiling import compiled, look_up_once
+from concompare.cells.replay.statement import Replay
+from concompare.cells.syntax import names, sources
+from concompare.cells.syntax.definitions import remember
+from concompare.cells.syntax.nodes import located
+from concompare.cells.syntax.placing import placed
+from concompare.cells.task import Task
+from concompare.cells.wishes import Refused, Runner, Wishes
+from concompare.errors import BadOption, CellRefused
+from concompare.worker import coroutines
+
+if TYPE_CHECKING:
+    from concompare.cells.inside.cell_calls import Calls
+    from concompare.cells.inside.following import Following
+    from concompare.cells.pools.session import Session
+    from concompare.cells.pools.started import Threads
+    from concompare.cells.replay.front import Front
+    from concompare.cells.replay.independent import Ahead
+
+__all__ = ["Cell", "Hook", "Refused", "Runner", "Wishes"]
+
+DONE = OURS + "done"
+POOL = OURS + "pool"
+GROUPED = ("DataFrameGroupBy", "SeriesGroupBy")
+WORTH = 0.02
+"""Seconds from which on the run of a loop inside another is worth what it takes to prepare."""
+MOST = 100_000
+"""Items of nested loops that are shared out as those of one."""
+
+
+@dataclass
+class Cell:
+    """A cell, parsed, with its loops.
+
+    Args:
+        source: The cell.
+        wishes: What the user asked for.
+
+    `makers` are the expressions with which the cell makes executors and pools of its own, `windows` the places where it
+    starts threads or processes one by one and joins them; `numbered` gives the nodes of its statements their numbers in
+    the order of `ast.walk`.
+
+    Raises:
+        SyntaxError: As the plain cell would raise it.
+        BadOption: An option names something that is not there.
+    """
+
+    source: str
+    wishes: Wishes
+    tree: ast.Module = field(init=False)
+    loops: list[Loop] = field(init=False)
+    lifted: list[Lifted] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
+    shadowed: frozenset[str] = frozenset()
+    bodies: dict[int, list[ast.stmt]] = field(default_factory=dict)
+    numbered: dict[int, dict[int, int]] = field(default_factory=dict)
+    allowance: Allowance = field(default_factory=Allowance)
+    makers: list[ast.expr] = field(default_factory=list)
+    windows: joined.Windows = field(default_factory=joined.Windows)
+    alone: set[int] = field(default_factory=set)
+    """Loops that walk what nobody else may hold meanwhile."""
+
+    def __post_init__(self) -> None:
+        with self.allowance.counted():
+            self.read()
+
+    def read(self) -> None:
+        """Parse the cell and find its loops."""
+        self.tree = sources.parsed(self.source, self.wishes.filename, self.wishes.first_line)
+        remember(self.wishes.filename, self.tree)
+        if self.wishes.over is not None or self.wishes.function is not None:
+            self.loops = [calls.over(self.tree, self.wishes.over, self.wishes.function)]
+            return
+        if self.wishes.inside is not None:
+            from concompare.cells.inside import cell_calls
+
+            self.loops = []
+            cell_calls.check_called(self.tree, self.wishes.inside)
+            return
+        self.find()
+        if self.wishes.line is not None and not any(self.is_meant(loop) for loop in self.loops):
+            raise BadOption(f"--line {self.wishes.line}: no loop, comprehension or map starts there")
+
+    def find(self) -> None:
+        """Find the loops."""
+        self.shadowed = frozenset(name for name in names.writes(*self.tree.body) if hasattr(builtins, name))
+        self.loops = finding.loops_in(self.tree.body, self.shadowed) or calls.plain_call(self.tree)
+
+    def look(self, namespace: Mapping[str, Any]) -> None:
+        """Find the loops that only the notebook's objects show to be some.
+
+        Raises:
+            BadOption: Neither the cell nor the notebook has the function that the user named.
+        """
+        calls.check_function(self.tree, self.wishes.function, namespace)
+        if any(loop.kind == "function" for loop in self.loops):
+            return
+        self.alone = {id(loop) for loop in self.loops if row_walks.walks_what_it_stores(loop, namespace)}
+        if "numpy" not in sys.modules and "vectorize" not in self.source:
+            return
+        from concompare.cells.replay.calling import arrays
+
+        if arrays.mark(self.tree, namespace):
+            self.find()
+
+    def is_meant(self, loop: Loop) -> bool:
+        """Tell whether a loop is the one that the user named, if one was named."""
+        return self.wishes.line in (None, loop.line)
+
+    @property
+    def beside(self) -> bool:
+        """Whether the cell has more than one place where work may be, so that a loop that does little is let alone."""
+        return len(self.loops) > 1 and self.wishes.line is None
+
+    @property
+    def share(self) -> float:
+        """The part of a budget that each loop of the cell gets."""
+        return 1 / max(1, sum(map(self.is_meant, self.loops)))
+
+    def place_of(self, loop: Loop) -> int | None:
+        """Return which statement of the cell a loop is, or is a part of; None where it stands inside a block."""
+        for place, statement in enumerate(self.tree.body):
+            if loop.node is statement:
+                return place
+            if loop.node in names.nodes_in(statement) and not isinstance(statement, finding.BLOCKS):
+                return place
+        return None
+
+    def place(self, loop: Loop, lifted: Lifted) -> None:
+        """Note where in the cell a loop stands."""
+        lifted.statement = place = self.place_of(loop)
+        if place is not None and loop.kind != "function":
+            if place not in self.numbered:
+                self.numbered[place] = {id(node): n for n, node in enumerate(ast.walk(self.tree.body[place]))}
+            lifted.part = self.numbered[place].get(id(loop.node), 0)
+
+    def run(self, namespace: dict[str, Any], runner: Runner) -> Any:
+        """Run the cell; returns its value."""
+        if self.wishes.inside is None:
+            self.look(namespace)
+            self.settle(namespace)
+            self.find_pools(namespace)
+        follow = self.following(namespace, runner)
+        with self.allowance.counted():
+            tree = self.hooked(follow.calls if follow is not None else None)
+        hook = Hook(self, namespace, runner)
+        ours = {HOOK: hook} | (follow.names() if follow is not None else {})
+        if (session := self.session(hook)) is not None:
+            ours[POOL] = session.stand_in
+        if (threads := self.threads(hook, follow)) is not None:
+            ours[joined.THREADS] = threads
+        before = {name: vars(builtins).get(name) for name in ours}  # a cell may run another
+        vars(builtins).update(ours)  # there `locals()` and `globals()` show none of ours
+        try:
+            with session or contextlib.nullcontext(), threads or contextlib.nullcontext():
+                return self.run_statements(tree, namespace, self.ahead(hook))
+        except BaseException as error:
+            from concompare.cells.inside import following
+            from concompare.cells.replay.frames import tracebacks
+
+            own = Hook.__call__.__code__ if error is hook.unwalkable else None
+            trace = tracebacks.above(error.__traceback__, own) if own else below_hook(error.__traceback__)
+            error.__traceback__ = tracebacks.without_ours(following.without_hooks(trace))
+            raise
+        finally:
+            for name, other in before.items():
+                del vars(builtins)[name]
+                if other is not None:
+                    vars(builtins)[name] = other
+            for name in [name for name in namespace if name.startswith(OURS)]:
+                del namespace[name]
+
+    def following(self, namespace: dict[str, Any], runner: Runner) -> Following | None:
+        """Return what follows the calls of the user's functions, where the cell may have some."""
+        shadowed = frozenset(names.writes(*self.tree.body) | namespace.keys())
+        found = [node for node in names.nodes_in(self.tree) if isinstance(node, ast.Call)]
+        if self.wishes.inside is None and not any(calls.may_enter(node, shadowed) for node in found):
+            return None
+        from concompare.cells.inside import cell_calls, following
+
+        entering = cell_calls.Calls(self.tree, self.loops, self.wishes, namespace)
+        return following.Following(self, namespace, runner, entering)
+
+    def session(self, hook: Hook) -> Session | None:
+        """Return what the cell's executors and pools belong to, where it may have some."""
+        namespace = hook.namespace
+        read = {node.id for node in names.nodes_in(self.tree) if isinstance(node, ast.Name)}
+        if not self.makers and not any(pools.is_handle(namespace.get(name), 0) for name in read):
+            return None
+        from concompare.cells.pools.session import Session
+
+        return Session(hook, self.makers, pools.urgent(self.tree, namespace))
+
+    def threads(self, hook: Hook, follow: Following | None) -> Threads | None:
+        """Return what starts and joins in the place of threads and processes, where the cell may have some."""
+        if not self.windows and follow is None:
+            return None
+        from concompare.cells.pools.started import Threads
+
+        threads = Threads(hook, self.windows)
+        if follow is not None:
+            follow.threads = threads
+        return threads
+
+    def settle(self, namespace: Mapping[str, Any]) -> None:
+        """Take the call that the cell ends with as one item of work, where it is no method of pandas after all."""
+        single = calls.plain_call(self.tree)
+        if not single or not self.loops or any(loop.method is None for loop in self.loops):
+            return
+        owner = next((loop.method.value for loop in self.loops if loop.node is single[0].node and loop.method), None)
+        if not isinstance(owner, ast.Name) or owner.id in names.writes(*self.tree.body) or owner.id not in namespace:
+            return
+        from concompare.cells.replay.frames import owners
+
+        if not owners.is_owner(namespace[owner.id]):
+            self.loops = single
+
+    def find_pools(self, namespace: Mapping[str, Any]) -> None:
+        """Find the parallel code that the cell has already; loops around it, or that only hand it on, are no work."""
+        if self.wishes.over is None and self.wishes.function is None and self.wishes.line is None:
+            self.makers = pools.makers(self.tree, namespace)
+            self.windows = joined.windows_of(self.tree.body)
+            held = [loop for loop in self.loops if pools.holds(loop.node, self.makers) or self.windows.holds(loop.node)]
+            held += [loop for loop in self.loops if self.makers and pools.is_delayed(loop.node)]
+            self.loops = [loop for loop in self.loops if loop not in held]
+
+    def ahead(self, hook: Hook) -> Ahead | None:
+        """Return what computes independent calls together, where no loop and no pool of the cell does the work."""
+        if (fixed := self.fixed()) is None:
+            return None
+        from concompare.cells.replay.independent import Ahead
+
+        return Ahead(hook, fixed)
+
+    def fixed(self) -> list[ast.AST] | None:
+        """Return the loops that stay as they are while independent calls run together; None where no calls do."""
+        wishes, loops = self.wishes, [loop for loop in self.loops if loop.kind != "call"]
+        asked = any(wish is not None for wish in (wishes.over, wishes.function, wishes.line, wishes.inside))
+        fixed: list[ast.AST] = [loop.node for loop in loops]
+        apart = not (asked or self.makers or self.windows) and all(map(independent.is_light, loops))
+        return fixed if apart and independent.may_run_together(self.tree.body, fixed) else None
+
+    def run_statements(self, tree: ast.Module, namespace: dict[str, Any], ahead: Ahead | None) -> Any:
+        """Run statements one by one as the notebook does; returns the value of a last expression."""
+        body = list(tree.body)
+        last = body.pop() if self.loops_value() and isinstance(body[-1], ast.Expr) else None
+        for place, (own, statement) in enumerate(zip(self.tree.body, body, strict=False)):
+            annotate(own, namespace)
+            found = ahead.ready(place) if ahead is not None else None
+            exec(compiled(ast.Module([found or statement], []), self.wishes.filename, "exec", namespace), namespace)
+        if not isinstance(last, ast.Expr):
+            return None
+        found = ahead.ready(len(body)) if ahead is not None else None
+        last = found if isinstance(found, ast.Expr) else last
+        return eval(compiled(ast.Expression(last.value), self.wishes.filename, "eval", namespace), namespace)
+
+    def loops_value(self) -> bool:
+        """Tell whether the cell ends with an expression, or with the call of its function for every item."""
+        over = any(loop.kind == "function" for loop in self.loops)
+        return over or (bool(self.tree.body) and isinstance(self.tree.body[-1], ast.Expr))
+
+    def inside(self, loop: Loop) -> list[ast.stmt]:
+        """Return the body of a loop that runs as it is, with hooks in the place of the loops in it."""
+        if id(loop) not in self.bodies:
+            first = len(self.loops)
+            self.loops += finding.loops_in(loop.body, self.shadowed)
+            instead = again.once_instead(loop, self.instead(range(first, len(self.loops))))
+            self.bodies[id(loop)] = [names.copied(statement, instead) for statement in loop.body]
+        return self.bodies[id(loop)]
+
+    def instead(self, numbers: Iterable[int], entering: Calls | None = None) -> Callable[[ast.AST], ast.AST | None]:
+        """Return what gives the hook that stands in the place of a node, if there is one.
+
+        Args:
+            numbers: Of the loops.
+            entering: Writes calls that may hold a loop.
+        """
+        places = {id(place_in(self.loops[number])): number for number in numbers}
+        makers = {id(node): number for number, node in enumerate(self.makers)}
+
+        def hook(node: ast.AST) -> ast.AST | None:
+            if (started := self.windows.instead(node, hook)) is not None:
+                return started
+            if id(node) in makers:
+                return pools.stand_in(self.makers[makers[id(node)]], makers[id(node)], POOL)
+            number = places.get(id(node))
+            if number is None:
+                return entering.instead(node, hook) if entering is not None else None
+            loop = self.loops[number]
+            if loop.kind == "call" and entering is not None:
+                return entering.whole(loop, hook_of(loop, number, [located(ast.Constant(None), node)]), hook)
+            if loop.method is not None:
+                assert isinstance(node, ast.Attribute)
+                owner = located(ast.Attribute(names.copied(node.value, hook), node.attr, node.ctx), node)
+                return located(ast.Attribute(hook_call(number, node, owner), node.attr, node.ctx), node)
+
+            def inside(part: ast.AST) -> ast.AST | None:
+                return hook(part) if part is not node else None
+
+            if loop.caller is not None:
+                called = names.copied(loop.caller, inside)
+                made: ast.AST = hook_call(number, node, called)
+                return hook_if_meant(loop, made, names.copied(called)) if loop.means else made
+            walked = loop.items if id(loop) not in self.alone else None
+            items = [names.copied(walked, inside)] if walked is not None else []
+            made = hook_of(loop, number, items, [names.copied(part, hook) for part in loop.orelse])
+            return hook_if_meant(loop, made, names.copied(node, inside)) if loop.means else made
+
+        return hook
+
+    def hooked(self, entering: Calls | None) -> ast.Module:
+        """Return the tree with a hook in the place of each loop, and around calls that may hold one."""
+        made = names.copied(self.tree, self.instead(range(len(self.loops)), entering))
+        for number, loop in enumerate(self.loops):
+            if loop.kind == "function":
+                call = hook_of(loop, number, [loop.items] if loop.items is not None else [])
+                assert isinstance(call, ast.expr)
+                made.body.append(located(ast.Expr(call), loop.node))
+        return placed(made)
+
+
+def below_hook(trace: types.TracebackType | None) -> types.TracebackType | None:
+    """Return a traceback without what led into the last hook: there the plain cell goes on in one frame."""
+    from concompare.cells.replay.frames.methods import Reached
+    from concompare.cells.replay.independent import Ahead
+
+    found, entry = trace, trace
+    while entry is not None:
+        if entry.tb_frame.f_code in (Hook.__call__.__code__, Reached.direct.__code__, Ahead.ready.__code__):
+            found = entry.tb_next
+        entry = entry.tb_next
+    return found if found is not None else trace
+
+
+@dataclass
+class Hook:
+    """The object that the cell's tree calls in the place of its loops."""
+
+    cell: Cell
+    namespace: dict[str, Any]
+    runner: Runner
+    small: set[int] = field(default_factory=set)
+    """Loops inside one that runs as it is, which are not worth looking at again when they come round."""
+    codes: dict[int, types.CodeType] = field(default_factory=dict)
+    depth: int = 0
+    map: ClassVar[Any] = map
+    starmap: ClassVar[Any] = itertools.starmap
+    unwalkable: BaseException | None = None
+
+    @staticmethod
+    def means(paths: tuple[str, ...], *found: Any) -> bool:
+        """Tell whether objects are those that dotted paths name."""
+        from concompare.cells.replay.calling import meaning
+
+        return meaning.are_meant(paths, *found)
+
+    def __call__(self, number: int, items: Any = None) -> Any:
+        """Run a loop: True where a statement came to its end, or the value of an expression.
+
+        For what calls a function with items, return what is called in its stead; for a method, return what has another
+        one of that name.
+        """
+        return self.go(number, items)
+
+    def go(self, number: int, items: Any = None) -> Any:
+        """Run a loop, called from the cell or from a function that it calls."""
+        loop = self.cell.loops[number]
+        if loop.caller is not None:
+            from concompare.cells.replay.calling.caller import Caller
+
+            return Caller(self, loop, items) if self.cell.is_meant(loop) else items
+        if loop.method is not None:
+            from concompare.cells.replay.frames import methods
+
+            return methods.instead(self, loop, items)
+        annotate(loop.node, self.namespace)
+        if id(loop) in self.cell.alone:
+            return self.refuse(loop, items, row_walks.refusal(loop))
+        if not self.cell.is_meant(loop) or id(loop) in self.small or pools.concerns(loop.node, items, self.namespace):
+            return self.plain(loop, items)
+        if loop.target is not None and loop.kind != "call":
+            try:
+                items = iterable(items)
+            except TypeError as error:
+                self.unwalkable = error
+                raise
+        walked, bar = ([None], None) if loop.kind == "call" else checks.unwrapped(items)
+        taken: list[Any] = []
+        try:
+            if bar is None and flattening.levels(loop) > 1 and (listed := self.few(walked)) is not None:
+                items = walked = listed
+            if bar is None and (nest := self.nest(loop, walked)) is not None:
+                return self.run_nest(loop, *nest)
+            lifted = self.lift(loop, walked, taken if bar is None else None)
+            with self.cell.allowance.counted():
+                self.cell.place(loop, lifted)
+                task, side = lifted.bind(self.namespace, taken[0] if taken else walked, bar)
+            return self.run(loop, lifted, task, side)
+        except CellRefused as found:
+            refusal = found  # the plain loop runs outside of the handler: its errors have no other before them
+        return self.refuse(loop, taken[0] if taken else items, refusal)
+
+    def few(self, items: Any) -> list[Any] | None:
+        """Return what gives few items as a list, where taking them early changes nothing."""
+        if type(items) in (enumerate, zip, *VIEWS):
+            number = counted(items)
+        else:
+            known = type(items).__module__.startswith("pandas.") and type(items).__name__ in GROUPED
+            number = getattr(items, "ngroups", None) if known else None
+        return list(items) if number is not None and number <= self.cell.wishes.few else None
+
+    def nest(self, loop: Loop, items: Any) -> tuple[flattening.Flat, Lifted, list[Any]] | None:
+        """Return loops inside one another as one that can run in parallel, where the outer one has few items."""
+        found = flattening.flattened(loop) if type(items) in (list, tuple, range, dict) else None
+        if found is None or not 0 < len(items) <= self.cell.wishes.few:
+            return None
+        self.namespace[flattening.ITEMS] = items
+        code = ast.fix_missing_locations(ast.Expression(names.copied(found.walk)))
+        rows = eval(compiled(code, self.cell.wishes.filename, "eval", self.namespace), self.namespace)
+        try:
+            pairs = list(itertools.islice(rows, MOST + 1))
+            lifted = self.lift(found.loop, pairs, None) if len(pairs) <= MOST else None
+        except Exception:  # the plain loop meets it in its turn
+            return None
+        if lifted is None or lifted.staying or lifted.ahead is not None:
+            return None
+        self.cell.place(loop, lifted)
+        lifted.uneven = not pairs or pairs[-1][0] is not list(items)[-1]
+        return found, lifted, pairs
+
+    def run_nest(self, loop: Loop, found: flattening.Flat, lifted: Lifted, pairs: list[Any]) -> Any:
+        """Run loops inside one another as one."""
+        last = list(self.namespace[flattening.ITEMS])[-1]
+        task, side = lifted.bind(self.namespace, pairs)
+        done = self.run(loop, lifted, task, side)
+        if not loop.collects:
+            self.bind(found.outer, last)
+        return done
+
+    def bind(self, target: ast.expr, value: Any) -> None:
+        """Bind a loop's target as the plain loop does."""
+        self.namespace[ITEMS] = value
+        load = located(ast.Name(ITEMS, ast.Load()), target)
+        module = ast.Module([located(ast.Assign([names.copied(target)], load), target)], [])
+        filename = self.cell.wishes.filename
+        exec(compiled(ast.fix_missing_locations(module), filename, "exec", self.namespace), self.namespace)
+
+    def lift(self, loop: Loop, walked: Any, taken: list[Any] | None) -> Lifted:
+        """Return the loop as one that can run in parallel; `taken` gets what is left of items that were looked at."""
+        wishes = self.cell.wishes
+        try:
+            with self.cell.allowance.one() as budget:
+                found = binding.lift(
+                    loop,
+                    self.namespace,
+                    walked,
+                    filename=wishes.filename,
+                    source=self.cell.source,
+                    assume_pure=wishes.assume_pure,
+                    seeded=wishes.seeded,
+                    taken=taken,
+                    budget=budget,
+                )
+        except TooLong:
+            raise CellRefused(binding.TOO_LONG, loop.line) from None
+        alone = not (self.cell.beside or self.depth or (loop.kind == "call" and len(self.cell.tree.body) > 1))
+        if not alone and binding.is_light(found.staged):
+            raise binding.nothing(loop)
+        return found
+
+    def run(self, loop: Loop, found: Lifted, task: Task, side: Replay | Collect) -> Any:
+        """Let the runner run a task; returns what the cell goes on with."""
+        began = time.perf_counter()
+        try:
+            self.runner.run(task, found)
+        except CellRefused:
+            raise
+        except BaseException as error:
+            self.cell.lifted.append(found)
+            if isinstance(side, Collect) and side.error is error:
+                return side.value
+            raise
+        self.cell.lifted.append(found)
+        if self.depth and time.perf_counter() - began < WORTH:
+            self.small.add(id(loop))
+        if side.front is not None and side.front.failed:
+            return self.rest(loop, side, side.front)
+        if isinstance(side, Collect):
+            return side.joined(self.plain(loop, side.left())) if side.halted else side.value
+        return not side.stopped or (side.front is not None and side.front.is_end(side.last))
+
+    def rest(self, loop: Loop, side: Replay | Collect, front: Front) -> Any:
+        """Run what is left of a loop as it is, from the item on for which nothing could be computed ahead."""
+        if isinstance(side, Collect):
+            return side.joined(self.plain(loop, front.left()))
+        return False if side.stopped else self.plain(loop, front.left())
+
+    def refuse(self, loop: Loop, items: Any, refusal: CellRefused) -> Any:
+        """Run a loop that cannot run in parallel as the plain loop; raises where that is to be an error."""
+        return self.refuse_play(loop, refusal, lambda: self.plain(loop, items), binding.number_of(loop, items))
+
+    def refuse_play(self, loop: Loop, refusal: CellRefused, play: Callable[[], Any], count: int = 0) -> Any:
+        """Run a loop that cannot run in parallel by `play`; raises where that is to be an error."""
+        if refusal.line is None:
+            refusal.line = loop.line
+        if self.cell.wishes.strict:
+            raise refusal
+        self.cell.refused.append(Refused(loop, refusal, count))
+        if self.depth:
+            self.small.add(id(loop))
+        return self.runner.plainly(loop, refusal, play)
+
+    def plain(self, loop: Loop, items: Any) -> Any:
+        """Run a loop as it is, over items that are evaluated already."""
+        if loop.target is not None and loop.kind != "call":
+            self.namespace[ITEMS] = Walked(self.namespace, items)
+        filename = self.cell.wishes.filename
+        look_up_once(loop, self.namespace, filename)
+        if isinstance(loop.node, ast.stmt):
+            return self.plain_statement(loop, loop.node)
+        load = located(ast.Name(ITEMS, ast.Load()), loop.node)
+        whole = placed(ast.Expression(self.expression(loop, load)))
+        if any(isinstance(part, ast.Await) for part in sources.outside_functions(whole)):
+            code = compile(whole, filename, "eval", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+            return coroutines.called(lambda found: found)(eval(code, self.namespace))
+        if id(loop) not in self.codes:
+            self.codes[id(loop)] = compiled(whole, filename, "eval", self.namespace)
+        value = eval(self.codes[id(loop)], self.namespace)
+        return value if loop.plainly is None else AsMapped(value)
+
+    def plain_statement(self, loop: Loop, node: ast.stmt) -> bool:
+        """Run a statement over items that are evaluated already; tells whether it came to its end."""
+        done = f"{DONE}{self.depth}"
+        key = id(loop) if id(loop) in self.small else -id(loop)
+        if key not in self.codes:
+            with self.cell.allowance.counted():
+                self.codes[key] = self.statement(loop, node, done)
+        self.depth += 1
+        try:
+            exec(self.codes[key], self.namespace)
+        finally:
+            self.depth -= 1
+        return bool(self.namespace.pop(done, False))
+
+    def statement(self, loop: Loop, node: ast.stmt, done: str) -> types.CodeType:
+        """Return the code of a statement that walks items under a name of ours; the loops in it are hooks."""
+        once = again.once_instead(loop)
+        body = [names.copied(part, once) for part in loop.body] if id(loop) in self.small else self.cell.inside(loop)
+        end: ast.stmt = located(ast.Assign([ast.Name(done, ast.Store())], ast.Constant(True)), node)
+        made: ast.stmt
+        if isinstance(node, ast.For):
+            assert loop.target is not None
+            walked = node.iter if id(loop) in self.cell.alone else located(ast.Name(ITEMS, ast.Load()), node)
+            made = located(ast.For(loop.target, walked, body, [end]), node)
+        else:
+            assert loop.test is not None
+            made = located(ast.While(loop.test, body, [end]), node)
+        module = placed(ast.Module([made], []))
+        code: types.CodeType = compiled(module, self.cell.wishes.filename, "exec", self.namespace)
+        return code
+
+    def expression(self, loop: Loop, load: ast.expr) -> ast.expr:
+        """Return an expression that walks items which are evaluated already."""
+        node = loop.plainly or loop.node
+        if isinstance(node, ast.Await):
+            return names.copied(node, lambda part: load if part is loop.items else None)
+        assert isinstance(node, ast.expr)
+        if loop.kind == "call":
+            return node
+        if loop.kind == "function":
+            return calls.each(loop, load)
+        hook = located(ast.Name(HOOK, ast.Load()), node)
+        mapper = located(ast.Attribute(hook, again.word_of(node), ast.Load()), node)
+        return again.plain_expression(loop, load, mapper, again.once_instead(loop))

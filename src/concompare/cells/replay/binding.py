@@ -1,0 +1,418 @@
+"""A loop of the notebook bound to its objects: analysed, checked, ready to run as a task."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import functools
+from collections.abc import Callable, Sized
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from concompare.cells.counting import counted
+from concompare.cells.distribution.advice import name_of
+from concompare.cells.distribution.code.generated import Generated
+from concompare.cells.distribution.code.record import PARTS
+from concompare.cells.distribution.generate import Generator
+from concompare.cells.distribution.seeds import FATAL
+from concompare.cells.distribution.stages import stages_of
+from concompare.cells.distribution.staging import Staged, heavy_in_tail
+from concompare.cells.effects.interpreter import Interpreter
+from concompare.cells.effects.live import World
+from concompare.cells.forms import again, known_pools
+from concompare.cells.ir import OURS, Analysed, Budget, Doubt, Loop, Order, Stage, TooLong, Why, as_named
+from concompare.cells.objects import Origin
+from concompare.cells.replay import checks, compiling, module_state, purity
+from concompare.cells.replay.collect import Collect
+from concompare.cells.replay.items import Items
+from concompare.cells.replay.statement import Replay
+from concompare.cells.syntax import names
+from concompare.cells.task import Task
+from concompare.errors import CellRefused
+from concompare.records import ShortForm
+from concompare.worker.transfer.item_state import Keeper
+
+if TYPE_CHECKING:
+    from concompare.cells.distribution.ahead.rewriting import Ahead
+    from concompare.cells.replay.front import Front
+
+WORTH = frozenset({ast.Call, ast.BinOp, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.JoinedStr})
+TURNS = (ast.For, ast.While, *names.COMPREHENSIONS)
+OF_OURS = tuple(OURS + word for word in ("function", "call", "caught", "chain", "error", "shown"))
+"""How the names of functions begin that call the user's own."""
+TOO_LONG = "it takes too long to see what the loop does. Make a function of what is inside it."
+
+
+@dataclass
+class Lifted:
+    """A loop that can run in parallel.
+
+    Attributes:
+        notes: What the user should know; `hazards`: what may leave traces outside the notebook.
+        trusted: Installed callables that it calls of which nothing is declared.
+        outside: What the workers do beyond their process, as far as the source shows: line and predicate.
+        as_written: Does the same with the parallel code that the cell has itself (`loop.own`), with `own_workers`;
+            `prepare` does what comes before and is not to be measured.
+        statement: Which statement of the cell it is in, and `part`, which node of that in the order of `ast.walk`.
+        uneven: It is several loops as one, whose outer one has a last item without any of the inner one.
+    """
+
+    loop: Loop
+    made: Generated
+    staged: Staged
+    filename: str
+    source: str
+    notes: tuple[str, ...] = ()
+    hazards: tuple[str, ...] = ()
+    trusted: dict[str, None] = field(default_factory=dict)
+    outside: dict[tuple[int, str], None] = field(default_factory=dict)
+    statement: int | None = None
+    part: int = 0
+    uneven: bool = False
+    staying: str = ""
+    ahead: Ahead | None = None
+    as_written: Callable[[], Any] | None = None
+    prepare: Callable[[], None] | None = None
+    own_workers: int = 1
+
+    @property
+    def kind(self) -> str:
+        """Return what the user calls it."""
+        return self.loop.kind
+
+    @property
+    def line(self) -> int:
+        """Return its line."""
+        return self.loop.line
+
+    @property
+    def name(self) -> str:
+        """Return a short name for captions: the function that does the work, or where the loop is."""
+        for node in [part for statement in self.loop.body for part in names.nodes_in(statement)]:
+            effects = self.staged.analysed.effects.get(node)
+            func = node.func if isinstance(node, ast.Call) and effects is not None and effects.heavy else None
+            if isinstance(func, ast.Name) and not func.id.startswith(OF_OURS):
+                return as_named(func.id).removeprefix(OURS)
+        return self.loop.caption
+
+    @functools.cached_property
+    def sources(self) -> tuple[str, str]:
+        """Return the head and the tail as text."""
+        from concompare.cells.explaining import readable
+
+        return readable(self.made)
+
+    def bind(self, namespace: dict[str, Any], items: Any, bar: Any = None) -> tuple[Task, Replay | Collect]:
+        """Return the task over items, and what takes its results."""
+        keeper: Keeper | None = None
+        front: Front | None = None
+        whole = items
+        count = len(items) if is_counted(items) else None
+        if self.ahead is not None:
+            from concompare.cells.replay.front import Front
+
+            front = Front(self.ahead, namespace, items, self.filename)
+            items, count = front.pairs(), None if self.ahead.ends else count
+        handed = Items(items if type(items) in checks.SEVERAL_TIMES else iter(items))
+        if self.staged.items_change:
+            namespace[PARTS + "_of"] = keeper = Keeper()
+        function = compiling.head(self.made.head, namespace, self.filename)
+        side: Replay | Collect
+        if self.loop.collects:
+            side = Collect(self.made, namespace, handed, self.filename)
+            side.whole = whole
+        else:
+            side = Replay(self.made, namespace, handed, function, self.filename)
+            handed.keep = not self.made.unsent <= self.made.sure
+        side.bar, side.front, side.keeper = bar, front, keeper
+        if front is not None:
+            handed.keep = handed.keep or not set(self.made.kept) <= self.made.sure
+            front.done = lambda: side.position
+
+        def check(found: list[Any]) -> None:
+            checks.items_one_by_one(front.items_of(found) if front is not None else found, self.line)
+
+        if handed.known is not None and type(items) is not range:
+            check(handed.known)
+        task = self.task(function, items if handed.known is not None else handed.handed(check), count, side)
+        return task, side
+
+    def task(self, function: Callable[[Any], Any], items: Any, count: int | None, side: Replay | Collect) -> Task:
+        """Return the task of the head, with the notebook's side of it."""
+        return Task(
+            function=function,
+            items=items,
+            count=count,
+            name=self.name,
+            kind=self.kind,
+            source=self.source,
+            head_source="",  # `sources` has both: written when somebody asks
+            tail_source="",
+            line=self.line,
+            temporaries=self.made.temporaries,
+            apply=side.apply,
+            finish=side.finish,
+            fail=side.fail,
+            statement=self.statement,
+            changing=self.staged.items_change,
+            staying=self.staying,
+            short=self.short,
+        )
+
+    def short(self) -> ShortForm:
+        """Return the loop as a script has it."""
+        from concompare.cells.short_form import short_form
+
+        return short_form(self)
+
+
+def lift(
+    loop: Loop,
+    namespace: dict[str, Any],
+    items: Any,
+    *,
+    filename: str,
+    source: str,
+    assume_pure: bool = False,
+    seeded: bool = False,
+    taken: list[Any] | None = None,
+    seen: bool = True,
+    budget: Budget | None = None,
+) -> Lifted:
+    """Return a loop as one that can run in parallel, with the objects that it meets, within a budget.
+
+    Raises:
+        CellRefused: It cannot be shown that the results are those of the plain loop, or there is nothing to gain.
+    """
+    if loop.target is not None and not is_plain(loop.target):
+        raise CellRefused("the loop's target is a part of an object. Use a plain name.", loop.line)
+    try:
+        meeting = Meeting(namespace, items, taken, seen)
+        world = World(namespace, assume_pure=assume_pure)
+        made, ahead = within(budget or Budget(), loop, world, meeting, seeded=seeded)
+    except (TooLong, RecursionError):
+        raise CellRefused(TOO_LONG, loop.line, Why.SLOW) from None
+    loop, staged, analysed = made.loop, made.staged, made.staged.analysed
+    trusted: dict[str, None] = {}
+    hazards: dict[str, None] = {}
+    outside: dict[tuple[int, str], None] = {}
+    for node, effects in analysed.effects.items():
+        if staged.of(node) is Stage.HEAD:
+            trusted |= dict.fromkeys(sorted(effects.trusted))
+            for text in effects.hazards:
+                hazards[f"line {getattr(node, 'lineno', loop.line)}: {text}"] = None
+            if effects.order & {Order.FILES, Order.PROGRAMS, Order.NETWORK}:
+                outside |= {(getattr(node, "lineno", loop.line), text): None for text in effects.hazards}
+    notes = [note_of(node, doubt) for node, doubt in staged.stays.items() if not is_bookkeeping(node)]
+    return Lifted(
+        loop,
+        made,
+        staged,
+        filename,
+        source,
+        tuple(dict.fromkeys(notes)),
+        tuple(hazards),
+        trusted,
+        outside,
+        staying=staying(staged),
+        ahead=ahead,
+    )
+
+
+@dataclass(frozen=True)
+class Meeting:
+    """The live objects that a loop meets; `taken` gets what is left of items that are looked at, if they are `seen`."""
+
+    namespace: dict[str, Any]
+    items: Any
+    taken: list[Any] | None
+    seen: bool
+
+    def check(self, staged: Staged, world: World, *, seeded: bool) -> None:
+        """Refuse where the objects show that the items are not independent."""
+        items = self.items
+        if self.taken is not None and not isinstance(items, (list, tuple, range)):
+            items = checks.looked_at(staged, items, self.taken)
+        if self.seen:
+            checks.check(staged, items, self.namespace)
+            purity.alone(staged, items, world, seeded=seeded)
+
+
+def within(
+    budget: Budget, loop: Loop, world: World, meeting: Meeting, *, seeded: bool
+) -> tuple[Generated, Ahead | None]:
+    """Return the code of a loop, and what is computed ahead; raises TooLong where the budget ends before."""
+    loop, test = plain_loop(loop)
+    loop.__dict__["namespace"] = meeting.namespace
+    analysed = Interpreter(world, budget).analyse(loop, meeting.items)
+    refuse_renamed(loop, analysed)
+    staged = stages_of(analysed, seeded=seeded)
+    ahead = front_of(analysed, staged, test, seeded=seeded)
+    if loop.target is None and ahead is None:
+        raise endless(loop, staged)
+    if ahead is not None:
+        staged = ahead.staged
+    if not world.assume_pure:
+        module_state.refuse_changes(staged)
+    refuse(staged)
+    refuse_threads(analysed)
+    meeting.check(staged, world, seeded=seeded)
+    if ahead is not None:
+        staged = ahead.settle()
+    return Generator(staged).generate(), ahead
+
+
+def refuse_renamed(loop: Loop, analysed: Analysed) -> None:
+    """Refuse where the body gives something another value that the plain code looks up once, before the first item."""
+    assigned = set(analysed.given)
+    if isinstance(loop.node, ast.stmt):
+        assigned |= names.writes(*loop.body)
+    attributes = {place.field for found in analysed.effects.values() for place in found.writes if place.obj is not None}
+    for node in loop.once:
+        held = {part.attr for part in names.nodes_in(node) if isinstance(part, ast.Attribute)} & attributes
+        for name in sorted((again.read_at_once(node) & assigned) | held):
+            text = f"'{name}' is looked up once, before the loop gives it another value."
+            raise CellRefused(text, node.lineno, Why.CARRIED)
+    loop.renamed = False
+
+
+def is_light(staged: Staged) -> bool:
+    """Tell whether the workers would do next to nothing for an item: no call that may take long, nothing in a loop."""
+    head = [node for node in staged.analysed.effects if staged.of(node) is Stage.HEAD]
+    if any(staged.analysed.of(node).heavy for node in head):
+        return False
+    inner = [node for statement in staged.analysed.loop.body for node in names.nodes_in(statement)]
+    turns = [part for node in inner if isinstance(node, TURNS) for part in names.nodes_in(node)]
+    return not any(isinstance(part, (ast.BinOp, ast.AugAssign)) for part in turns)
+
+
+def plain_loop(loop: Loop) -> tuple[Loop, ast.stmt | None]:
+    """Return a `while` as a loop without a condition of its own, and the statement that tests it."""
+    if loop.target is not None:
+        return loop, None
+    from concompare.cells.distribution.ahead.rewriting import as_plain_loop
+
+    return as_plain_loop(loop)
+
+
+def front_of(analysed: Analysed, staged: Staged, test: ast.stmt | None, *, seeded: bool) -> Ahead | None:
+    """Return a loop with a front, where that lets workers do more; else None."""
+    walks = analysed.loop.target is not None
+    if walks and not heavy_in_tail(staged):
+        return None
+    from concompare.cells.distribution.ahead.rewriting import ahead_of
+
+    return ahead_of(analysed, staged if walks else None, seeded=seeded, test=test)
+
+
+def staying(staged: Staged) -> str:
+    """Return the first call that stays in the notebook and may take long, with its line, or nothing."""
+    for node, effects in staged.analysed.effects.items():
+        if isinstance(node, ast.Call) and effects.heavy and staged.of(node) is Stage.TAIL:
+            return f"`{ast.unparse(node.func)}` at line {node.lineno}"
+    return ""
+
+
+def is_counted(items: Any) -> bool:
+    """Tell whether asking for the number of items runs none of the user's code."""
+    kind = type(items)
+    return isinstance(items, Sized) and (
+        kind.__module__.partition(".")[0] in ("builtins", "collections", "numpy", "pandas")
+    )
+
+
+def number_of(loop: Loop, items: Any) -> int:
+    """Return the number of items of a loop, 0 where it cannot be told without running anything."""
+    if loop.kind == "call":
+        return 1
+    return len(items) if is_counted(items) else counted(items) or 0
+
+
+def is_plain(target: ast.expr) -> bool:
+    """Tell whether a target consists of names."""
+    kinds = (ast.Name, ast.Tuple, ast.List, ast.Starred, ast.expr_context)
+    return all(isinstance(part, kinds) for part in names.nodes_in(target))
+
+
+def refuse(staged: Staged) -> None:
+    """Refuse a loop that must not run in workers, or of which nothing would."""
+    loop = staged.analysed.loop
+    fatal = [doubt for doubt in staged.reasons if doubt.why in FATAL]
+    if fatal:
+        raise refusal(fatal)
+    nodes = [part for statement in loop.body for part in names.nodes_in(statement)]
+    head = [part for part in nodes if staged.of(part) is Stage.HEAD]
+    if any(staged.analysed.of(part).heavy for part in head):
+        return
+    if staged.reasons:
+        raise refusal(
+            sorted(staged.reasons, key=help_of),
+            idle=not any(effects.heavy for effects in staged.analysed.effects.values()),
+        )
+    if not any(type(part) in WORTH and not is_bookkeeping(part) for part in head):
+        raise nothing(loop)
+
+
+def refuse_threads(analysed: Analysed) -> None:
+    """Refuse a loop that makes threads or processes: they belong to the notebook."""
+    made = {obj for value in analysed.values.values() for obj in value if obj.origin is Origin.MADE}
+    if any(known_pools.is_started(kind) for obj in made for kind in obj.types or ()):
+        text = "makes threads or processes, which belong to the notebook"
+        raise refusal([Doubt(Why.FORBIDDEN, analysed.loop.line, text)], idle=True)
+
+
+def endless(loop: Loop, staged: Staged) -> CellRefused:
+    """Return why a `while` loop runs as it is."""
+    lasting = [doubt for doubt in staged.reasons if doubt.lasting]
+    if lasting:
+        return refusal(lasting)
+    text = "whether the `while` loop goes on depends on what its items compute"
+    remedy = "If it can be told before what they are, walk them with `for` and leave it by `break`"
+    return refusal([Doubt(Why.CARRIED, loop.line, text, remedy)])
+
+
+def help_of(doubt: Doubt) -> int:
+    """Return how much a reason helps: first those with advice, then what cannot be helped, then its consequences."""
+    if doubt.lasting or doubt.why is Why.RANDOM:
+        return 1 if doubt.lasting else 2
+    return 0 if doubt.remedy else 3
+
+
+def nothing(loop: Loop) -> CellRefused:
+    """Return why a loop that does next to nothing for an item runs as it is."""
+    named = [node.func for part in loop.body for node in names.nodes_in(part) if isinstance(node, ast.Call)]
+    calls = any(isinstance(func, ast.Name) and not hasattr(builtins, func.id) for func in named)
+    text = f"nothing to run in parallel: the loop only moves data{' and calls what is cheap' if calls else ''}"
+    return refusal([Doubt(Why.NOTHING, loop.line, text)], idle=True)
+
+
+def is_bookkeeping(node: ast.AST) -> bool:
+    """Tell whether a call is ours."""
+    func = node.func if isinstance(node, ast.Call) else None
+    holder = func.value if isinstance(func, ast.Attribute) else None
+    return isinstance(holder, ast.Name) and holder.id.startswith(OURS.removesuffix("_"))
+
+
+def refusal(doubts: list[Doubt], *, idle: bool = False) -> CellRefused:
+    """Return reasons as an error that tells the first."""
+    found = [CellRefused(text_of(doubt), doubt.line, doubt.why) for doubt in doubts]
+    found[0].reasons = tuple(dict.fromkeys(map(str, found)))
+    found[0].idle = idle
+    return found[0]
+
+
+def text_of(doubt: Doubt) -> str:
+    """Return a doubt as a sentence."""
+    return f"{doubt}. {doubt.remedy}." if doubt.remedy else f"{doubt}."
+
+
+def note_of(node: ast.AST, doubt: Doubt) -> str:
+    """Return why a call stays in the notebook, as a sentence with its line."""
+    line: int = getattr(node, "lineno", doubt.line)
+    place = f"line {doubt.line} " if doubt.line != line else ""
+    called = name_of(node)
+    if not called:
+        return f"line {line}: {place}{doubt.text}, so it stays in the notebook"
+    own = f"`{called}` "
+    text = f"it {doubt.text.removeprefix(own)}" if doubt.text.startswith(own) else doubt.text
+    return f"line {line}: `{called}` stays in the notebook: {place}{text}"

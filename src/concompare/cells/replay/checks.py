@@ -1,0 +1,356 @@
+"""Checks on the live objects before the first item goes out."""
+
+from __future__ import annotations
+
+import ast
+import types
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain, islice
+from typing import Any
+
+from concompare.cells import alias, memory
+from concompare.cells.distribution.staging import Staged
+from concompare.cells.effects.kinds import is_of_values
+from concompare.cells.effects.live import is_iterator
+from concompare.cells.ir import Budget, Loop, Stage
+from concompare.cells.objects import ELEMENT, Obj, Origin, all_atoms, is_atom, reachable
+from concompare.cells.replay import row_walks
+from concompare.cells.syntax import names
+from concompare.errors import CellRefused
+from concompare.worker.transfer import item_state
+
+SEVERAL_TIMES = (list, tuple, range)
+"""Types of items that may be walked more than once without anything happening."""
+VIEWS = ("dict_items", "dict_keys", "dict_values")
+ENOUGH = 1000
+MOST = 100_000
+LOOKING = 0.3
+"""Seconds of computing that the live objects may be looked at for one question."""
+
+
+def unwrapped(items: Any) -> tuple[Any, Any]:
+    """Return what is walked as something with a fixed order, and the progress bar around it, if there is one."""
+    bar = None
+    if type(items).__module__.partition(".")[0] == "tqdm" and hasattr(items, "iterable"):
+        bar, items = items, items.iterable
+    if isinstance(items, (dict, set, frozenset)) or type(items).__name__ in VIEWS:
+        items = list(items)
+    return items, bar
+
+
+def check(staged: Staged, items: Any, namespace: Mapping[str, Any]) -> None:
+    """Refuse where the objects show that the items are not independent.
+
+    Raises:
+        CellRefused: They are not, or it cannot be seen that they are.
+    """
+    loop = staged.analysed.loop
+    walked(staged, loop, items)
+    changed = [obj for obj in touched(staged) if obj.outer]
+    indices(staged, loop, items)
+    if loop.stops is not None or stops(loop):
+        drawn = any(is_used_up(place.obj) for place in staged.analysed.walking.writes)
+        if drawn or (is_iterator(items) and not fresh(loop)):
+            text = "stopping early would leave the iterator elsewhere than the plain loop does. Make it a list first."
+            raise CellRefused(text, loop.line)
+    if staged.items_change:
+        apart(staged, loop, items, namespace)
+    outer = [obj for obj in changed if obj.origin is Origin.OUTER and obj.live and not walks_at(staged, loop, obj)]
+    outer = [obj for obj in outer if not row_walks.columns_apart(staged, loop, obj)]
+    if (
+        outer
+        and reads_items(staged)
+        and not row_walks.is_fixed(items)
+        and (is_view(items) or not (all_atoms(items) or gives_own(staged, items)))
+    ):
+        shallow = [thing for obj in outer if is_shallow(staged, obj) for thing in obj.live]
+        deep = [thing for obj in outer if not is_shallow(staged, obj) for thing in obj.live]
+        if alias.overlap(shallow, deep, [items], namespace, bounded(namespace)):
+            raise CellRefused("the loop changes something that its items hold. Copy it before the loop.", loop.line)
+
+
+def gives_own(staged: Staged, items: Any) -> bool:
+    """Tell whether what an iterator gives holds nothing of the notebook, such as the rows of a frame as tuples."""
+    given = staged.analysed.element
+    return is_iterator(items) and bool(given) and not any(obj.outer for obj in reachable(given))
+
+
+def is_view(items: Any) -> bool:
+    """Tell whether the elements of items may lie in memory that something else shares."""
+    return type(items).__module__.partition(".")[0] in ("numpy", "pandas")
+
+
+def looked_at(staged: Staged, items: Any, taken: list[Any]) -> Any:
+    """Take the first item, or all where they are changed in place, to look at them before any goes out.
+
+    Args:
+        staged: The loop.
+        items: What it walks.
+        taken: Where what is left to walk is put, for the plain loop and for the workers.
+    """
+    walked(staged, staged.analysed.loop, items)
+    if staged.analysed.loop.stops == "some" or stops(staged.analysed.loop) or not hasattr(type(items), "__iter__"):
+        return items
+    every = staged.items_change
+    found: list[Any] = []
+    rest, ended = iter(items), False
+    try:
+        while not ended and len(found) < (MOST if every else 1) and not (found and is_walked(found[-1])):
+            item = next(rest, rest)
+            ended = item is rest
+            if not ended:
+                found.append(item)
+    except Exception as error:
+        taken[:] = [raising(found, error)]
+        return items
+    taken[:] = [found if ended else chain(found, rest)]  # what has ended may go on if it is asked once more
+    items_one_by_one(found, staged.analysed.loop.line)
+    return found if ended and every else items
+
+
+def raising(found: list[Any], error: Exception) -> Iterator[Any]:
+    """Yield items, then raise what walking on raised."""
+    yield from found
+    raise error
+
+
+def touched(staged: Staged) -> set[Obj]:
+    """Return the objects that the body changes."""
+    return {place.obj for found in staged.analysed.effects.values() for place in found.writes if place.obj is not None}
+
+
+def is_shallow(staged: Staged, obj: Obj) -> bool:
+    """Tell whether only the object itself changes, not what it holds."""
+    fields = {place.field for found in staged.analysed.effects.values() for place in found.writes if place.obj is obj}
+    plain = all(kind.__module__ in ("builtins", "collections") for kind in obj.types or (object,))
+    return plain and all(name == ELEMENT or name.startswith("[") for name in fields)
+
+
+def reads_items(staged: Staged) -> bool:
+    """Tell whether the items are anything that could hold a changed object."""
+    return staged.analysed.loop.target is not None
+
+
+def walked(staged: Staged, loop: Loop, items: Any) -> None:
+    """Refuse to change what is walked, or names that the walking reads."""
+    changed = touched(staged)
+    for method, frame in row_walks.rows_walked(staged):
+        if frame in changed and row_walks.shows_changes(staged, loop, method, frame):
+            text = f"the loop changes `{frame.label}` while walking its rows"
+            raise CellRefused(f"{text}, and later rows may show that. Walk a copy of it.", loop.line)
+    if row_walks.changed_row(staged, changed):
+        raise CellRefused("the loop changes the rows that it walks. Change a copy of each.", loop.line)
+    if row_walks.is_fixed(items):
+        return
+    changed = {obj for obj in changed if not row_walks.columns_apart(staged, loop, obj)}
+    for obj in reachable_walked(staged):
+        if obj in changed and obj.outer and not walks_at(staged, loop, obj) and obj.origin is Origin.OUTER:
+            text = f"the loop changes {obj.shown} while walking it"
+            raise CellRefused(f"{text}. {instead_of_walking(obj)}.", loop.line)
+    effects = staged.analysed.walking
+    for obj in {place.obj for place in effects.reads if place.obj is not None} | effects.deep:
+        if obj in changed and obj.origin is Origin.OUTER and not walks_at(staged, loop, obj) and not is_used_up(obj):
+            text = f"walking the items reads {obj.shown}, which changes between the iterations"
+            raise CellRefused(f"{text}. Make them a list first.", loop.line)
+    done = [place for place in effects.writes if place.obj is not None and place.obj.outer and place.field != "next"]
+    renamed = any(place.obj is None for place in effects.writes)
+    read = {place.field for place in effects.reads if place.obj is None} | effects.globals
+    given_names = names.writes(*loop.body) | staged.analysed.given
+    given_names |= names.stored(loop.target) if loop.target is not None and not loop.collects else set()
+    if read & given_names:
+        name = sorted(read & given_names)[0]
+        text = f"walking the items reads '{name}', which the loop gives values. Make them a list first."
+        raise CellRefused(text, loop.line)
+    if loop.early:
+        steady(staged, changed)
+    given = set(reachable(staged.analysed.element))
+    again = any(place.obj in given and place.obj.again for place in effects.writes if place.obj is not None)
+    if again or effects.order or renamed or any(not is_used_up(place.obj) for place in done):
+        text = "walking the items changes something or prints between the iterations. Make them a list first."
+        raise CellRefused(text, loop.line)
+
+
+def instead_of_walking(obj: Obj) -> str:
+    """Return what to do where a loop changes what it walks."""
+    if any(map(is_iterator, obj.live)):
+        return "Make a list of it before the loop, and walk that"
+    return "Walk a copy of it, if the loop need not meet the changes"
+
+
+def steady(staged: Staged, changed: set[Obj]) -> None:
+    """Refuse where the body changes what the inner loops are found from."""
+    effects = staged.analysed.walking
+    looked = effects.deep | {place.obj for place in effects.reads if place.obj is not None}
+    if any(obj in changed and obj.outer for obj in reachable(looked)):
+        raise CellRefused("the loop changes what it walks next.", staged.analysed.loop.line)
+
+
+def walks_at(staged: Staged, loop: Loop, obj: Obj) -> bool:
+    """Tell whether the loop walks a container itself, and changes only the element that is walked."""
+    index, node, target = staged.own_index.get(obj), loop.items, loop.target
+    if index is None or not obj.live:
+        return False
+    kind = type(obj.live[0])
+    if isinstance(node, ast.Name):
+        return node.id == obj.label and kind is dict and isinstance(target, ast.Name) and target.id == index
+    if not isinstance(node, ast.Call) or node.keywords:
+        return False
+    pair = isinstance(target, ast.Tuple) and len(target.elts) == 2 and getattr(target.elts[0], "id", None) == index
+    if isinstance(node.func, ast.Attribute) and getattr(node.func.value, "id", None) == obj.label:
+        keys = isinstance(target, ast.Name) and target.id == index and node.func.attr == "keys"
+        return kind is dict and (keys or (pair and node.func.attr == "items"))
+    enumerated = isinstance(node.func, ast.Name) and node.func.id == "enumerate" and len(node.args) == 1
+    ordered = kind is list or kind.__module__ == "numpy"
+    return enumerated and pair and ordered and getattr(node.args[0], "id", None) == obj.label
+
+
+def is_used_up(obj: Obj | None) -> bool:
+    """Tell whether walking an object is what changes it."""
+    return obj is not None and bool(obj.live) and all(map(is_iterator, obj.live))
+
+
+def reachable_walked(staged: Staged) -> Iterable[Obj]:
+    """Return the containers that are walked step by step."""
+    for obj in staged.analysed.walked:
+        if obj.origin is Origin.MADE and obj.lazy is None and obj.types and set(obj.types) <= {list, tuple, set, dict}:
+            continue
+        if obj.outer:
+            yield obj
+            continue
+        for inner in reachable([obj]):
+            if inner.outer and not inner.owner:
+                yield inner
+
+
+def stops(loop: Loop) -> bool:
+    """Tell whether the loop may be left early."""
+    return any(ast.Break in names.kinds_in(statement) for statement in loop.body)
+
+
+def fresh(loop: Loop) -> bool:
+    """Tell whether the expression that is walked makes the iterator itself."""
+    return loop.items is not None and not isinstance(loop.items, (ast.Name, ast.Attribute, ast.Subscript))
+
+
+def indices(staged: Staged, loop: Loop, items: Any) -> None:
+    """Refuse where two iterations may use the same element of a container that is read and changed."""
+    for obj, index in staged.own_index.items():
+        found = indices_of(loop.target, index, items)
+        reads = any(
+            place.obj is obj
+            for node, effects in staged.analysed.effects.items()
+            for place in effects.reads
+            if staged.of(node) is Stage.HEAD
+        )
+        if not reads:
+            continue
+        if found is None or not all(all_different(holder, found) for holder in obj.live) or not obj.live:
+            text = f"every iteration changes {obj.shown} and reads it, and it cannot be seen that each has its own"
+            raise CellRefused(f"{text} element. Store into a new container.", loop.line)
+
+
+def indices_of(target: ast.expr | None, index: str, items: Any) -> list[Any] | None:
+    """Return what a name of the target is in every iteration, or None where that cannot be told."""
+    if not isinstance(items, (list, tuple, range)):
+        return None
+    if isinstance(target, ast.Name):
+        return list(items)
+    if not isinstance(target, (ast.Tuple, ast.List)) or not all(type(item) is tuple for item in items):
+        return None
+    words = [part.id if isinstance(part, ast.Name) else "" for part in target.elts]
+    rows: list[tuple[Any, ...]] = [*items]
+    if index not in words or any(len(row) != len(words) for row in rows):
+        return None
+    return [row[words.index(index)] for row in rows]
+
+
+def all_different(holder: Any, found: list[Any]) -> bool:
+    """Tell whether the indices surely name different elements of the container."""
+    if type(holder) not in (list, dict) and not (type(holder).__module__ == "numpy" and hasattr(holder, "dtype")):
+        return False
+    try:
+        different = len(set(found)) == len(found)
+    except TypeError:
+        return False
+    if type(holder) is dict:
+        return different and all(index in holder for index in found)
+    kinds = {type(index) for index in found}
+    whole = all(issubclass(kind, int) or kind.__module__ == "numpy" for kind in kinds)
+    return different and whole and all(index >= 0 for index in found)
+
+
+def apart(staged: Staged, loop: Loop, items: Any, namespace: Mapping[str, Any]) -> None:
+    """Refuse where items that change share anything that changes, with each other or with what is read."""
+    text = "the loop changes its items, and it cannot be seen that they share nothing"
+    if not isinstance(items, (list, tuple)):
+        raise CellRefused(f"{text}. Make them a list first, or compute into a new list.", loop.line)
+    if hides(staged, items):
+        raise CellRefused("the loop changes what its items hold in a way that cannot be put back.", loop.line)
+    parts = [part for part in item_state.parts_of([*items]) if type(part).__module__.partition(".")[0] == "pandas"]
+    if not all(item_state.is_frame(part) and is_of_values(part) for part in parts):
+        raise CellRefused("the loop changes its items, whose parts no worker can give back.", loop.line)
+    if any(map(memory.is_shared, parts)):
+        text = "the loop changes its items, of which something else holds a part"
+        raise CellRefused(f"{text}. Copy them first.", loop.line)
+    others = [thing for obj in others_of(staged) for thing in obj.live]
+    if not alias.all_apart(items, others, namespace, bounded(namespace)):
+        raise CellRefused(f"{text}. Compute into a new list instead.", loop.line)
+
+
+def hides(staged: Staged, items: Iterable[Any]) -> bool:
+    """Tell whether items may change where no attribute shows it, as an iterator that they hold does."""
+    found = {type(part) for part in everything_in(items) if item_state.inside(part) is None and not is_atom(part)}
+    found = {kind for kind in found if not issubclass(kind, (types.FunctionType, types.MethodType, *item_state.ATOMS))}
+    changed = [obj for obj in touched(staged) if obj.origin is Origin.ITEM]
+    return (
+        any(obj.types is None or any(issubclass(kind, tuple(found)) for kind in obj.types) for obj in changed)
+        if found
+        else False
+    )
+
+
+def everything_in(items: Iterable[Any]) -> Iterator[Any]:
+    """Yield all objects in items, as far as containers and attributes show them."""
+    seen: set[int] = set()
+    stack = list(items)
+    while stack:
+        thing = stack.pop()
+        if id(thing) not in seen:
+            seen.add(id(thing))
+            yield thing
+            stack += item_state.inside(thing) or []
+
+
+def others_of(staged: Staged) -> set[Obj]:
+    """Return the notebook's objects that the body reads or changes."""
+    found: set[Obj] = set()
+    for effects in staged.analysed.effects.values():
+        found |= effects.deep
+        found |= {place.obj for place in effects.reads | effects.writes if place.obj is not None}
+    return {
+        obj for obj in found if obj.origin is Origin.OUTER and not is_code(obj) and obj not in staged.analysed.walked
+    }
+
+
+def bounded(namespace: Mapping[str, Any]) -> alias.Reach:
+    """Return a walk over live objects that gives up after some time."""
+    return alias.Reach(namespace, step=Budget(alias.MOST, seconds=LOOKING).step)
+
+
+def is_code(obj: Obj) -> bool:
+    """Tell whether an object is a function, class or module."""
+    return all(isinstance(thing, (types.FunctionType, types.ModuleType, type)) for thing in obj.live)
+
+
+def items_one_by_one(items: Iterable[Any], line: int) -> None:
+    """Refuse items that a worker would use up as copies."""
+    for item in islice(items, ENOUGH):
+        if is_walked(item):
+            text = f"an item is an iterator ({type(item).__name__}), which a worker would use up as a copy"
+            raise CellRefused(f"{text}. Walk lists instead.", line)
+
+
+def is_walked(item: Any) -> bool:
+    """Tell whether an item is an iterator, or a tuple with one."""
+    parts = item if type(item) is tuple else (item,)
+    return any(type(part) not in (str, int, float, bytes, tuple) and is_iterator(part) for part in parts)

@@ -1,0 +1,159 @@
+"""Code objects of the stages, which see the notebook's names and carry the notebook's file name and lines."""
+
+from __future__ import annotations
+import __future__
+
+import ast
+import types
+import weakref
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from concompare.cells.distribution.code.generated import HELD, Action
+from concompare.cells.distribution.nodes import jumps_in
+from concompare.cells.forms import again
+from concompare.cells.frame import frame_of
+from concompare.cells.ir import OURS, Loop
+from concompare.cells.syntax import names
+from concompare.cells.syntax.nodes import located
+from concompare.cells.syntax.placing import placed
+
+ONCE = OURS + "once"
+STATE = OURS + "state"
+NEXT, LEAVE = 1, 2
+"""What an action tells: the rest of the iteration is left out; the loop ends."""
+
+Definition = ast.FunctionDef | ast.AsyncFunctionDef
+HEADS: weakref.WeakKeyDictionary[types.FunctionType, Definition] = weakref.WeakKeyDictionary()
+"""The definitions of the heads that are in use, for those who need their source."""
+
+
+def compiled(tree: ast.Module | ast.Expression, filename: str, mode: str, namespace: Mapping[str, Any]) -> Any:
+    """Compile code as the notebook does: with the `from __future__ import annotations` of an earlier cell."""
+    found = namespace.get("annotations")
+    flags = __future__.annotations.compiler_flag if found is __future__.annotations else 0
+    return compile(tree, filename, mode, flags, dont_inherit=True)
+
+
+def look_up_once(loop: Loop, namespace: dict[str, Any], filename: str) -> None:
+    """Give what the plain code evaluates before the first item a name, by which the body has it for every item."""
+    for node in loop.once:
+        namespace[again.word_of_once(node)] = eval(
+            compiled(ast.Expression(node), filename, "eval", namespace), namespace
+        )
+
+
+def function(
+    definition: Definition, namespace: dict[str, Any], filename: str, defaults: tuple[Any, ...] = ()
+) -> types.FunctionType:
+    """Return the function of a definition, over the notebook's names."""
+    placed(definition)
+    frame = frame_of(namespace)  # IPython counts the lines of a frame from co_firstlineno
+    kept, definition.lineno = definition.lineno, frame.first_line if frame is not None else 1
+    code = compiled(ast.Module([definition], []), filename, "exec", namespace)
+    definition.lineno = kept
+    inner = next(part for part in code.co_consts if isinstance(part, types.CodeType))
+    made = types.FunctionType(named(inner, namespace), namespace, definition.name)
+    made.__defaults__ = defaults or None
+    return made
+
+
+def named(code: types.CodeType, namespace: Mapping[str, Any]) -> types.CodeType:
+    """Return code under the name that the plain loop's frame has in a traceback."""
+    frame = frame_of(namespace)
+    if frame is None:
+        return code.replace(co_name="<module>", co_qualname="<module>")
+    return code.replace(co_name=frame.name, co_qualname=frame.qualname)
+
+
+def head(definition: Definition, namespace: dict[str, Any], filename: str) -> types.FunctionType:
+    """Return the head: a function of an item, and of a record to fill."""
+    made = function(definition, namespace, filename, (None,))
+    HEADS[made] = definition
+    return made
+
+
+MAKERS = frozenset({ast.Lambda, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.AnnAssign, ast.GeneratorExp})
+"""What comes out otherwise inside a function than at the level of the cell."""
+
+
+def notebook_action(part: Action, namespace: dict[str, Any], filename: str) -> Callable[..., int | None]:
+    """Return an action that reads and writes the notebook's names, as a function of its values."""
+    if not any(names.kinds_in(statement) & MAKERS for statement in part.code):
+        return action(part, namespace, filename, part.values, local=False)
+    body = list(part.code)
+    state = f"{OURS}told"
+    if jumps_in(body):
+        turn_of = f"for {ONCE} in (None,):\n    {state} = 0\nelse:\n    {state} -= {LEAVE}"
+        tree = ast.parse(f"{state} = {NEXT}\n{turn_of}\n{state} += {LEAVE}")
+        for node in ast.walk(tree):
+            located(node, part.code[0])
+        turn = tree.body[1]
+        assert isinstance(turn, ast.For)
+        body = [
+            tree.body[0],
+            located(ast.For(turn.target, turn.iter, [*body, turn.body[0]], turn.orelse), turn),
+            tree.body[2],
+        ]
+    module = placed(ast.Module(body, []))
+    code = named(compiled(module, filename, "exec", namespace), namespace)
+
+    def play(*values: Any) -> int | None:
+        namespace.update(zip(part.values, values, strict=True))
+        exec(code, namespace)
+        told = namespace.pop(state, None)
+        return LEAVE if told is not None and told > NEXT else told
+
+    return play
+
+
+def action(
+    part: Action,
+    namespace: dict[str, Any],
+    filename: str,
+    parameters: Sequence[str],
+    *,
+    local: bool,
+    shared: Collection[str] = (),
+) -> Callable[..., int | None]:
+    """Return an action as a function of its values.
+
+    Args:
+        part: The action.
+        namespace: The notebook's names, which the code reads and writes.
+        filename: Of the cell.
+        parameters: The names of the values, in order.
+        local: The names that the code assigns are its own, as those of a comprehension are.
+        shared: Names among those that are the notebook's all the same.
+    """
+    place = part.code[0]
+    body = list(part.code)
+    if jumps_in(body):
+        body = as_turn(body, place)
+    written = sorted(name for name in names.writes(*part.code) if name.startswith(HELD) or not name.startswith(OURS))
+    written = [name for name in written if not local or name in shared or name.startswith(HELD)]
+    if written:
+        body.insert(0, located(ast.Global(written), place))
+    arguments = [located(ast.arg(name), place) for name in parameters]
+    args = ast.arguments([], arguments, None, [], [], None, [])
+    definition = located(ast.FunctionDef("tail", args, body, []), place)
+    return function(definition, namespace, filename)
+
+
+def as_turn(body: list[ast.stmt], place: ast.AST) -> list[ast.stmt]:
+    """Return statements as one turn of a loop, so that `continue` and `break` mean what they say."""
+    tree = ast.parse(
+        f"{STATE} = {NEXT}\nfor {ONCE} in (None,):\n    {STATE} = 0\nelse:\n    return {STATE}\nreturn {LEAVE}"
+    )
+    for node in ast.walk(tree):
+        located(node, place)
+    turn = tree.body[1]
+    assert isinstance(turn, ast.For)
+    turn.body = [*body, turn.body[0]]
+    return tree.body
+
+
+def run(statements: Iterable[ast.stmt], namespace: dict[str, Any], filename: str) -> None:
+    """Run statements in the notebook, one by one as the notebook does."""
+    for statement in statements:
+        exec(compiled(ast.Module([statement], []), filename, "exec", namespace), namespace)

@@ -1,0 +1,63 @@
+"""Tracebacks through methods of pandas, as those of the plain cell."""
+
+from __future__ import annotations
+
+import types
+
+PACKAGE = __name__.split(".")[0] + "."
+CALLING = (PACKAGE + "cells.replay.calling.", PACKAGE + "cells.replay.frames.")
+"""Modules that call functions of libraries in the cell's place."""
+CELL = "<module>"
+
+
+def entries(trace: types.TracebackType | None) -> list[types.TracebackType]:
+    """Return the entries of a traceback, outermost first."""
+    found: list[types.TracebackType] = []
+    while trace is not None:
+        found.append(trace)
+        trace = trace.tb_next
+    return found
+
+
+def module_of(entry: types.TracebackType) -> str:
+    """Return the module that a frame belongs to."""
+    return str(entry.tb_frame.f_globals.get("__name__", ""))
+
+
+def without_ours(trace: types.TracebackType | None) -> types.TracebackType | None:
+    """Return a traceback without what stands between the cell, functions of libraries and the user's own.
+
+    Where an error is raised by this package itself the frames stay: they tell of a mistake in it.
+    """
+    found = entries(trace)
+    while found and module_of(found[-1]).startswith(CALLING):
+        found.pop()
+    if not found or module_of(found[-1]).startswith(PACKAGE):
+        return trace
+    kept = [entry for entry in found if not module_of(entry).startswith(PACKAGE)]
+    for entry, following in zip(kept, [*kept[1:], None], strict=False):
+        entry.tb_next = following
+    return kept[0]
+
+
+def of_function(error: BaseException, filename: str) -> types.TracebackType | None:
+    """Return the traceback of an item's error from where the user's function begins."""
+    found = entries(error.__traceback__)
+    inside = [
+        number
+        for number, entry in enumerate(found)
+        if entry.tb_frame.f_code.co_filename == filename and entry.tb_frame.f_code.co_name == CELL
+    ]
+    return found[inside[-1]].tb_next if inside else error.__traceback__
+
+
+def above(trace: types.TracebackType | None, code: types.CodeType) -> types.TracebackType | None:
+    """Return a traceback without what a hook has called: there the plain cell would have failed itself."""
+    frames: list[types.TracebackType] = []
+    while trace is not None and trace.tb_frame.f_code is not code:
+        frames.append(trace)
+        trace = trace.tb_next
+    found = None
+    for entry in reversed(frames):
+        found = types.TracebackType(found, entry.tb_frame, entry.tb_lasti, entry.tb_lineno)
+    return found

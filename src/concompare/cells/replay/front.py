@@ -1,0 +1,134 @@
+"""The front at run time: items go out as pairs with the values that the notebook has computed for them ahead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import chain, count
+from typing import Any
+
+from concompare.cells.distribution.ahead import shadows
+from concompare.cells.distribution.ahead.rewriting import Ahead
+from concompare.cells.objects import is_atom
+from concompare.cells.replay import compiling
+
+MOST = 10_000
+"""Iterations of a `while` that the front runs ahead of the tail: the tail may be what ends the loop."""
+Tape = dict[int, Any]
+
+
+class Walk:
+    """The items of a loop, the last of which is kept; they are made with the notebook's own objects in place.
+
+    Attributes:
+        last: The item that was given last.
+        given: Whether one was given at all.
+        failed: The items themselves raised an error.
+    """
+
+    def __init__(self, front: Front, items: Any) -> None:
+        self.front, self.iterator = front, iter(items)
+        self.last: Any = None
+        self.given = self.failed = False
+
+    def __iter__(self) -> Walk:
+        return self
+
+    def __next__(self) -> Any:
+        shadow = self.front.shadow
+        if shadow is not None:
+            shadow.leave()
+        try:
+            self.given = False
+            self.last = next(self.iterator)
+            self.given = True
+        except StopIteration:
+            raise
+        except BaseException:
+            self.failed = True
+            raise
+        finally:
+            if shadow is not None:
+                shadow.enter()
+        return self.last
+
+
+class Front:
+    """Computes ahead of the workers, on copies of what it changes.
+
+    Args:
+        ahead: The code.
+        namespace: The notebook's names.
+        items: What the loop walks; None for a `while`.
+        filename: Of the cell.
+
+    Attributes:
+        failed: It could not go on: from there on the plain loop runs, which meets whatever it was in its turn.
+    """
+
+    def __init__(self, ahead: Ahead, namespace: dict[str, Any], items: Any, filename: str) -> None:
+        self.ahead, self.namespace, self.filename = ahead, namespace, filename
+        self.walk = Walk(self, items if items is not None else ())
+        self.shadow: shadows.Shadows | None = None
+        self.failed = False
+        self.done: Callable[[], int] = lambda: 0
+        """Tells how many items the tail has done."""
+
+    def pairs(self) -> Iterator[Any]:
+        """Yield each item with its tape, or the tape alone where there are no items."""
+        try:
+            shadow = self.shadow = shadows.Shadows(self.ahead.changed, self.namespace)
+        except (TypeError, ValueError):
+            self.failed = True
+            return
+        function = compiling.function(self.ahead.front, self.namespace, self.filename)
+        starts = [shadow.of(self.namespace[name]) for name in self.ahead.begins]
+        following = function(self.walk, put, keep, as_it_is, *starts)
+        for given in count():
+            if self.ahead.loop.items is None and given - self.done() > MOST:
+                self.failed = True
+                return
+            shadow.enter()
+            try:
+                pair = next(following)
+            except StopIteration:
+                return
+            except Exception:
+                if self.walk.failed:
+                    raise
+                self.failed = True
+                return
+            finally:
+                shadow.leave()
+            yield pair
+
+    def items_of(self, pairs: list[Any]) -> list[Any]:
+        """Return the items of the loop among what goes out."""
+        return [pair[0] for pair in pairs] if self.ahead.loop.items is not None else []
+
+    def is_end(self, tape: Any) -> bool:
+        """Tell whether a `while` ended here because its condition was false."""
+        return self.ahead.test is not None and bool(tape.get(self.ahead.test))
+
+    def left(self) -> Any:
+        """Return the items that nothing was computed for, the one at which the front failed first."""
+        return chain([self.walk.last], self.walk.iterator) if self.walk.given else self.walk.iterator
+
+
+def put(tape: Tape, number: int, value: Any) -> Any:
+    """Note a value that an item needs once."""
+    tape[number] = value
+    return value
+
+
+def keep(tape: Tape, number: int, value: Any) -> Any:
+    """Note a value that an item may need several times, each in its turn."""
+    tape.setdefault(number, []).append(value)
+    return value
+
+
+def as_it_is(value: Any) -> Any:
+    """Return a value that stays as it is now, though the front goes on to change the original."""
+    return value if is_atom(value) else shadows.shadow_of(value)
+
+
+__all__ = ["Front"]

@@ -1,0 +1,1 @@
+"""Python source as trees: parsing, positions, definitions and uses of names."""

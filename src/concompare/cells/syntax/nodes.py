@@ -1,0 +1,55 @@
+"""Nodes that are made, at the places of nodes that the user wrote."""
+
+from __future__ import annotations
+
+import ast
+from typing import TypeVar
+
+from concompare.cells.syntax import names
+
+Node = TypeVar("Node", bound=ast.AST)
+PLACE_OF = ("lineno", "col_offset", "end_lineno", "end_col_offset")
+
+
+def located(node: Node, place: ast.AST) -> Node:
+    """Give a made node the place of one that the user wrote."""
+    known = place.__dict__
+    for name in PLACE_OF:
+        if name in known and name in node._attributes:
+            setattr(node, name, known[name])
+    return node
+
+
+def method(holder: ast.expr, name: str, place: ast.AST) -> ast.Attribute:
+    """Return a method of ours, on the first line of its place: Python shows a call at the last line of its method."""
+    made = located(ast.Attribute(holder, name, ast.Load()), place)
+    made.end_lineno, made.end_col_offset = made.lineno, made.col_offset
+    return made
+
+
+def gathered_of(node: ast.AST) -> ast.ListComp | None:
+    """Return `await asyncio.gather(*[f(x) for x in xs])` as `[await f(x) for x in xs]`; None: it is something else."""
+    call = node.value if isinstance(node, ast.Await) else None
+    if not isinstance(call, ast.Call) or call.keywords or len(call.args) != 1:
+        return None
+    if ast.unparse(call.func) not in ("asyncio.gather", "gather") or not isinstance(call.args[0], ast.Starred):
+        return None
+    made = call.args[0].value
+    if not isinstance(made, (ast.ListComp, ast.GeneratorExp)) or isinstance(made.elt, ast.Await):
+        return None
+    return located(ast.ListComp(located(ast.Await(made.elt), made.elt), made.generators), made)
+
+
+def awaits_items(statement: ast.stmt) -> bool:
+    """Tell whether all that a statement awaits is one coroutine for each item of a comprehension or of `gather`."""
+    if not isinstance(statement, (ast.Assign, ast.AnnAssign, ast.Expr)):
+        return False
+    made = gathered_of(statement.value) if statement.value is not None else None
+    comp = made or statement.value
+    if not isinstance(comp, ast.ListComp) or not isinstance(comp.elt, ast.Await) or len(comp.generators) != 1:
+        return False
+    waits = {ast.Await, ast.AsyncFor, ast.AsyncWith}
+    others: list[ast.AST] = [comp.elt.value, comp.generators[0]]
+    if isinstance(statement, (ast.Assign, ast.AnnAssign)):
+        others += statement.targets if isinstance(statement, ast.Assign) else [statement.target, statement.annotation]
+    return not comp.generators[0].is_async and not any(names.kinds_in(part) & waits for part in others)

@@ -1,0 +1,59 @@
+"""A cell's source as a tree: parsed as written, with what cannot be run in parallel refused by name."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+from concompare.cells.syntax import names
+from concompare.cells.syntax.nodes import awaits_items
+from concompare.errors import CellRefused
+
+SHELL = re.compile(r"^\s*(?:[\w, ]+=\s*)?([!%].*)$|^\s*(\?.*|.*\?)\s*$")
+
+
+def parsed(source: str, filename: str, first_line: int) -> ast.Module:
+    """Parse and compile a cell as written, so that its own syntax errors are raised as they are."""
+    text = "\n" * (first_line - 1) + source
+    try:
+        tree = compile(text, filename, "exec", ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+        compile(tree, filename, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+    except SyntaxError as error:
+        line = (
+            text.splitlines()[(error.lineno or 1) - 1]
+            if text.strip() and (error.lineno or 1) <= len(text.splitlines())
+            else ""
+        )
+        for number, shown in ((error.lineno, line), *enumerate(text.splitlines(), 1)):
+            found = SHELL.match(shown or "")
+            if found and shown.strip() and number is not None and number <= (error.lineno or number):
+                what = (found.group(1) or found.group(2)).strip()
+                raise CellRefused(
+                    f"`{what}` is IPython syntax, which has to stand in a cell of its own.", number
+                ) from None
+        raise
+    assert isinstance(tree, ast.Module)
+    for statement in tree.body:
+        if isinstance(statement, ast.ImportFrom) and statement.module == "__future__":
+            text = "`from __future__ import` holds for all cells that follow. Put it into a cell of its own."
+            raise CellRefused(text, statement.lineno)
+        waits = names.kinds_in(statement) & {ast.Await, ast.AsyncFor, ast.AsyncWith, ast.comprehension}
+        if waits and not isinstance(statement, (*names.FUNCTIONS, ast.ClassDef)) and not awaits_items(statement):
+            for node in outside_functions(statement):
+                walks = isinstance(node, ast.comprehension) and node.is_async
+                if walks or isinstance(node, (ast.Await, ast.AsyncFor, ast.AsyncWith)):
+                    text = "`await` at the top of the cell needs the notebook's own event loop"
+                    place: int = getattr(node, "lineno", statement.lineno)
+                    raise CellRefused(f"{text}. Define an `async def` and give the items with --over.", place)
+    return tree
+
+
+def outside_functions(statement: ast.AST) -> list[ast.AST]:
+    """Return the nodes of a statement that are not inside a function of its own."""
+    found, stack = [], [statement]
+    while stack:
+        node = stack.pop()
+        found.append(node)
+        if not isinstance(node, names.FUNCTIONS):
+            stack += names.children_of(node)
+    return found

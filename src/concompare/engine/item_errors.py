@@ -1,0 +1,188 @@
+"""Exceptions of items as the user should see them: themselves, with the item, ending on the user's line."""
+
+from __future__ import annotations
+
+import contextlib
+import pickle
+import reprlib
+import signal
+from types import CodeType, TracebackType
+from typing import Any
+
+from concompare.errors import RemoteError, WorkerDied
+from concompare.formats import one_line, size
+from concompare.worker.bootstrap import SPENT
+from concompare.worker.transfer.pickling import ARGUMENTS
+
+SHORT = reprlib.Repr()
+SHORT.maxstring = SHORT.maxother = 60
+
+
+def short_repr(item: Any) -> str:
+    """Return an item's repr on one line, at most some sixty characters, whatever its `__repr__` does."""
+    try:
+        text = SHORT.repr(item)
+    except (Exception, SystemExit, GeneratorExit):
+        text = f"<{type(item).__name__}>"
+    return one_line(text, 78)
+
+
+def rebuild(packed: dict[str, Any]) -> BaseException:
+    """Return the exception that `pack_error` took apart, with a traceback through the user's frames."""
+    error = instance_of(packed)
+    for note in packed["notes"]:
+        add_note(error, note)
+    if "cause" in packed:
+        put(error, "__cause__", rebuild(packed["cause"]))
+    if "context" in packed:
+        put(error, "__context__", rebuild(packed["context"]))
+    put(error, "__suppress_context__", packed["suppress"])
+    if isinstance(error, BaseExceptionGroup) and len(packed.get("members", ())) == len(error.exceptions):
+        for member, inner in zip(error.exceptions, packed["members"], strict=True):
+            member.with_traceback(traceback_through(inner["frames"]))
+    return error.with_traceback(traceback_through(packed["frames"]))
+
+
+def instance_of(packed: dict[str, Any]) -> BaseException:
+    """Return the exception itself, or one put together from its parts, or a stand-in of its name and text."""
+    with contextlib.suppress(Exception):
+        error: Any = pickle.loads(packed["pickle"])
+        if isinstance(error, BaseException):
+            return error
+    with contextlib.suppress(Exception):
+        kind, arguments, state = pickle.loads(packed["parts"])
+        own = next(base for base in kind.__mro__ if base.__module__ == "builtins")
+        error = own.__new__(kind, *arguments)  # what a class makes of its arguments is in `state`
+        ARGUMENTS.__set__(error, arguments)
+        error.__dict__.update(state)
+        if isinstance(error, BaseException):
+            return error
+    stand_in: type[RemoteError] = type(packed["type"].rpartition(".")[2], (RemoteError,), {})
+    return stand_in(packed["text"])
+
+
+def traceback_through(frames: list[tuple[str, int | None, str, str, int]]) -> TracebackType | None:
+    """Return a traceback through places in source files, outermost first, made of frames that ran nothing."""
+    entry: TracebackType | None = None
+    for file, line, name, full_name, first in reversed(frames):
+        place = place_in(file, line or first, name, full_name, first)
+        if place is not None:
+            entry = TracebackType(entry, place.tb_frame, place.tb_lasti, line or first)
+    return entry
+
+
+TEMPLATE: CodeType = compile("raise error", "", "exec")
+
+
+def place_in(file: str, line: int, name: str, full_name: str, first: int) -> TracebackType | None:
+    """Return a traceback entry whose frame claims to be at that line of that file, in code that begins at `first`.
+
+    IPython finds a function's source by its first line, and counts from there.
+    """
+    code = TEMPLATE.replace(
+        co_filename=file,
+        co_name=name,
+        co_qualname=full_name,
+        co_firstlineno=first,
+        co_linetable=table_of(line - first),
+    )
+    try:
+        exec(code, {"error": Exception(), "__name__": name})
+    except Exception as error:
+        return error.__traceback__.tb_next if error.__traceback__ is not None else None
+    return None
+
+
+def table_of(distance: int) -> bytes:
+    """Return a line table in which every instruction lies that many lines below the first, with no columns.
+
+    Form 13 of https://github.com/python/cpython/blob/main/InternalDocs/code_objects.md: a signed number of lines.
+    """
+    number = -distance << 1 | 1 if distance < 0 else distance << 1
+    steps = bytearray()
+    while number >= 64:
+        steps.append(0x40 | number & 63)
+        number >>= 6
+    steps.append(number)
+    units = len(TEMPLATE.co_code) // 2
+    table = bytearray()
+    for at in range(0, units, 8):
+        table.append(0xE8 | (min(8, units - at) - 1))
+        table += b"\0" if at else bytes(steps)
+    return bytes(table)
+
+
+def user_part(entry: TracebackType | None) -> TracebackType | None:
+    """Return a traceback from the first frame that is not concompare's."""
+    while entry is not None and entry.tb_frame.f_globals.get("__name__", "").startswith("concompare."):
+        entry = entry.tb_next
+    return entry
+
+
+def with_item(error: BaseException, index: int, item: str) -> BaseException:
+    """Note on an exception which item raised it; a call that is the only work has no item."""
+    if index == 0 and item == "None":
+        return error
+    add_note(error, f"{RAISED_BY}{index}: {item}")
+    return error
+
+
+RAISED_BY = "concompare: raised by item "
+"""What the note begins with: an exception keeps nothing else that was put into it, and nobody else writes this."""
+
+
+def item_of(error: BaseException) -> int | None:
+    """Return which item raised an exception, or None where it is not noted."""
+    notes = getattr(error, "__notes__", ())
+    ours = [note for note in notes if isinstance(note, str) and note.startswith(RAISED_BY)]
+    return int(ours[0].removeprefix(RAISED_BY).partition(":")[0]) if ours else None
+
+
+def add_note(error: BaseException, note: str) -> None:
+    """Add a note to an exception that does not have it yet, also to one of which attributes cannot be set."""
+    notes = getattr(error, "__notes__", [])
+    if isinstance(notes, list) and note not in notes:
+        put(error, "__notes__", [*notes, note])
+
+
+def put(error: BaseException, name: str, value: object) -> None:
+    """Set an attribute of an exception, whatever its class says to that: frozen data classes are exceptions too."""
+    BaseException.__setattr__(error, name, value)
+
+
+STATUSES = {
+    0xC0000005: "access violation",
+    0xC0000017: "no memory",
+    0xC00000FD: "stack overflow",
+    0xC000013A: "Ctrl-C",
+    0xC0000374: "heap corruption",
+    0xC0000409: "stack buffer overrun",
+}
+"""Exit codes by which Windows says what ended a process (NTSTATUS)."""
+
+
+def ending(exitcode: int | None) -> str:
+    """Return how a process ended that was not killed by a signal."""
+    if exitcode is None:
+        return "gone"
+    if exitcode == SPENT:
+        return "left without memory or open files"
+    if exitcode < 0x8000_0000:
+        return f"ended with exit code {exitcode}"
+    status = STATUSES.get(exitcode)
+    return f"ended by Windows with 0x{exitcode:X}" + (f" ({status})" if status else "")
+
+
+def death(index: int | None, item: str, exitcode: int | None, peak: int | None) -> WorkerDied:
+    """Return the error for an item whose worker ended while computing it."""
+    name = None
+    if exitcode is not None and exitcode < 0:
+        with contextlib.suppress(ValueError):
+            name = signal.Signals(-exitcode).name
+    how = f"killed by {name}" if name else ending(exitcode)
+    if name == "SIGKILL":
+        how += " (often the system, for lack of memory)"
+    memory = f"; it had used {size(peak)} of memory" if peak else ""
+    where = f"computing item {index} ({item})" if index is not None else "between two items"
+    remedy = "Use fewer workers or smaller items if memory ran out, or --on-error keep to go on without the item."
+    return WorkerDied(f"a worker was {how} while {where}{memory}. {remedy}", index, name)

@@ -1,0 +1,1 @@
+"""Open workers: started, kept warm, closed."""

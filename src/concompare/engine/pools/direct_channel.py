@@ -1,0 +1,338 @@
+"""Direct lines to the worker processes of a pool: the calls of a pass without the executor's threads between.
+
+    submit ─ out ──> requests (one pipe, taken by whichever worker is free) ──> serving.serve
+                                                                                   │
+    future <─ receive <── one socket of each worker <──────────────────────────────┘
+
+The executor still starts the workers and notices their ends; each of them is in one long call, `serve`. Whoever waits
+for a future calls `pump`: nothing happens between, and no other thread runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import selectors
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import Any
+
+from concompare.machine import usable_cpus
+from concompare.worker.direct_server import HEAD, REHEARSAL, possible, serve
+from concompare.worker.warm_up import rehearse
+
+PATIENCE = 5.0
+"""Seconds that workers may take to open their lines."""
+
+PIPE = 2**20
+"""Bytes that the pipe of requests should hold, where the system lets it be set."""
+
+PIECE = 2**18
+"""Bytes read from a line at a time."""
+
+MOST_AWAKE = 4
+"""Workers, at the most, that are woken before a pass: they wake one after the other, ahead of the first message."""
+
+ROOM = 2**16
+"""Bytes written to the pipe at a time."""
+
+
+BODY = pickle.dumps((rehearse, ()), 5)
+NOTHING = HEAD.pack(REHEARSAL, len(BODY), False) + BODY
+"""The message that wakes a worker."""
+
+
+class Line:
+    """A worker's socket, and the answer that is arriving on it."""
+
+    def __init__(self, end: socket.socket) -> None:
+        self.end = end
+        self.head = bytearray(HEAD.size)
+        self.body = bytearray()
+        self.view = memoryview(self.head)
+        self.at = 0
+        self.in_head = True
+
+    def receive(self) -> list[tuple[int, bool, bytearray]]:
+        """Return the answers that have arrived whole: number, whether it is an error, bytes.
+
+        Raises:
+            EOFError: The worker's end is closed, and nothing is left to read.
+        """
+        answers: list[tuple[int, bool, bytearray]] = []
+        while True:
+            try:
+                got = self.end.recv_into(self.view[self.at : self.at + PIECE])
+            except BlockingIOError:
+                return answers
+            except OSError:
+                got = 0
+            if not got:
+                if answers:
+                    return answers
+                raise EOFError
+            self.at += got
+            if self.at < len(self.view):
+                continue
+            number, size, failed = HEAD.unpack(self.head)
+            if self.in_head and size:
+                self.body = bytearray(size)
+                self.start(self.body, in_head=False)
+                continue
+            answers.append((number, failed, self.body))
+            self.start(self.head, in_head=True)
+
+    def start(self, into: bytearray, in_head: bool) -> None:
+        """Read the next part into these bytes."""
+        self.view, self.at, self.in_head = memoryview(into), 0, in_head
+
+
+class Lines:
+    """The direct lines to one pool's workers, and the calls that are under way on them."""
+
+    def __init__(self, folder: Path, workers: int) -> None:
+        self.lines: list[Line] = []
+        self.calls: dict[int, Future[Any]] = {}
+        self.out: deque[memoryview] = deque()
+        self.number = 0
+        self.broken = self.left = False
+        self.folder, self.workers = folder, workers
+        self.awake = min(workers, usable_cpus() - 1, MOST_AWAKE)
+        self.woken = self.waker = self.reader = self.requests = -1
+        self.writing = False
+        self.selector = selectors.DefaultSelector()
+        try:
+            self.make_pipes()
+        except OSError:
+            self.close()
+            raise
+
+    # ------------------------------------------------------------------------------------------------ opening, closing
+
+    def make_pipes(self) -> None:
+        """Make the pipe of requests, and the one that ends a wait.
+
+        Raises:
+            OSError: There are as many open files as there may be.
+        """
+        self.woken, self.waker = os.pipe()
+        self.reader, self.requests = os.pipe()
+        for descriptor in (self.woken, self.waker, self.requests):
+            os.set_blocking(descriptor, False)
+        self.selector.register(self.woken, selectors.EVENT_READ)
+
+    def open(self, executor: Executor, check: Callable[[], None]) -> None:
+        """Let every worker of the executor open its line.
+
+        Raises:
+            OSError: They did not.
+        """
+        enlarge(self.requests)
+        os.close(os.open(self.folder / "turnstile", os.O_CREAT | os.O_RDWR, 0o600))
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as door:
+            door.bind(str(self.folder / "lines"))
+            door.listen(self.workers)
+            calls = [executor.submit(serve, str(self.folder)) for _ in range(self.workers)]
+            end = time.monotonic() + PATIENCE
+            door.settimeout(0.05)
+            while len(self.lines) < self.workers:
+                check()
+                if time.monotonic() > end or any(call.done() for call in calls):
+                    raise OSError("the workers did not open their lines")
+                with contextlib.suppress(TimeoutError):
+                    self.add(door.accept()[0])
+        os.close(self.reader)
+        self.reader = -1
+        for call in calls:
+            call.add_done_callback(self.leave)
+
+    def leave(self, call: Future[Any]) -> None:
+        """Take note that a worker serves no more, in any thread: what it has started may hold its line open."""
+        self.left = True
+        self.wake()
+
+    def add(self, end: socket.socket) -> None:
+        """Take a worker's line, and give it its end of the pipe."""
+        line = Line(end)
+        self.lines.append(line)
+        socket.send_fds(end, [b"r"], [self.reader])
+        end.setblocking(False)
+        self.selector.register(end, selectors.EVENT_READ, line)
+
+    def close(self) -> None:
+        """Close the lines: workers that wait for a message return to the executor."""
+        with contextlib.suppress(OSError):
+            self.selector.close()
+        for line in self.lines:
+            line.end.close()
+        self.lines.clear()
+        for descriptor in (self.requests, self.woken, self.waker, self.reader):
+            if descriptor >= 0:
+                with contextlib.suppress(OSError):
+                    os.close(descriptor)
+        self.requests = self.woken = self.waker = self.reader = -1
+        self.fail_all()
+
+    # ------------------------------------------------------------------------------------------------------------ calls
+
+    def submit(self, call: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        """Send a call to whichever worker is free first."""
+        if self.broken or self.requests < 0:
+            raise BrokenProcessPool("a worker has ended")
+        future: Future[Any] = Future()
+        future.set_running_or_notify_cancel()
+        body = pickle.dumps((call, arguments), 5)
+        self.number += 1
+        self.calls[self.number] = future
+        self.out.append(memoryview(HEAD.pack(self.number, len(body), False) + body))
+        self.flush()
+        return future
+
+    def rehearse(self) -> None:
+        """Wake the workers, as many as there are CPUs for beside this process's own: a pass is about to begin."""
+        if self.awake > 0 and not (self.broken or self.calls or self.out) and self.requests >= 0:
+            self.out.append(memoryview(NOTHING * self.awake))
+            self.flush()
+
+    def flush(self) -> None:
+        """Write as much of what is to be sent as the pipe takes."""
+        while self.out:
+            piece = self.out[0]
+            try:
+                written = os.write(self.requests, piece[:ROOM])
+            except BlockingIOError:
+                break
+            except OSError:
+                self.out.clear()
+                break
+            if written == len(piece):
+                self.out.popleft()
+            else:
+                self.out[0] = piece[written:]
+        if bool(self.out) != self.writing:
+            self.writing = bool(self.out)
+            if self.writing:
+                self.selector.register(self.requests, selectors.EVENT_WRITE)
+            else:
+                self.selector.unregister(self.requests)
+
+    def pump(self, timeout: float) -> None:
+        """Wait until something arrives, somebody calls `wake`, or so many seconds have passed; settle what arrived."""
+        if self.requests < 0:
+            return
+        ended = False
+        for key, _ in self.selector.select(timeout):
+            if key.fd == self.woken:
+                with contextlib.suppress(OSError):
+                    os.read(self.woken, 4096)
+            elif key.fd == self.requests:
+                self.flush()
+            else:
+                ended = not self.take(key.data) or ended
+        if (ended or self.left) and not self.broken:
+            self.mourn()
+
+    def idle(self) -> bool:
+        """Return whether all workers wait for a message: one that has ended has closed its line."""
+        return not (self.broken or self.left or self.calls) and not any(
+            key.fd != self.woken for key, _ in self.selector.select(0)
+        )
+
+    def take(self, line: Line) -> bool:
+        """Settle the calls whose answers have arrived on a line; False when its worker is gone."""
+        try:
+            answers = line.receive()
+        except EOFError:
+            self.selector.unregister(line.end)
+            return False
+        for number, failed, data in answers:
+            future = self.calls.pop(number)
+            try:
+                result = pickle.loads(data)
+            except Exception as error:
+                future.set_exception(error)
+            else:
+                (future.set_exception if failed else future.set_result)(result)
+        return True
+
+    def mourn(self) -> None:
+        """Fail what is under way after the answers of the living have been read: a worker has ended."""
+        self.broken = True
+        for line in self.lines:
+            with contextlib.suppress(KeyError, ValueError):
+                self.selector.get_key(line.end)
+                self.take(line)
+        self.fail_all()
+
+    def fail_all(self) -> None:
+        """Fail every call that is under way."""
+        calls, self.calls = self.calls, {}
+        for future in calls.values():
+            future.set_exception(BrokenProcessPool("a worker has ended"))
+
+    def wake(self) -> None:
+        """End a `pump` that waits, from any thread or signal handler."""
+        with contextlib.suppress(OSError):
+            os.write(self.waker, b"w")
+
+
+def enlarge(pipe: int) -> None:
+    """Let a pipe hold more than its usual 64 KiB where that is possible."""
+    with contextlib.suppress(ImportError, AttributeError, OSError):
+        import fcntl
+
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE)
+
+
+def close_first(closing: Callable[[], None]) -> bool:
+    """Let something be called at the interpreter's end before executors wait for their calls; False: it cannot be.
+
+    What was registered last is called first. Most kinds of executors register once, before the first one's workers
+    start; loky does it for every executor.
+    """
+    register = getattr(threading, "_register_atexit", None)
+    if register is None:
+        return False
+    registered = getattr(threading, "_threading_atexits", None)
+    if registered and getattr(registered[-1], "func", None) is closing:
+        return True
+    try:
+        register(closing)
+    except RuntimeError:  # the interpreter is ending
+        return False
+    return True
+
+
+def open_lines(
+    executor: Executor, folder: Path, workers: int, kind: str, closing: Callable[[], None], check: Callable[[], None]
+) -> Lines | None:
+    """Return direct lines to the workers of an executor, or None where they cannot be had.
+
+    Args:
+        executor: Its workers have all started.
+        folder: That they share.
+        workers: How many they are.
+        kind: Name of the executor's kind.
+        closing: Closes the lines of all pools; called at the interpreter's end before executors wait for their calls.
+        check: Raises if the user has interrupted.
+    """
+    if not possible() or not close_first(closing):
+        return None
+    lines = None
+    try:
+        lines = Lines(folder, workers)
+        lines.open(executor, check)
+    except BaseException as error:
+        if lines is not None:
+            lines.close()
+        if isinstance(error, OSError):
+            return None
+        raise
+    return lines

@@ -1,0 +1,492 @@
+"""The workers open now: started by rendezvous, kept warm between cells, closed when idle, never left behind."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import shutil
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from concompare.backends.base import Backend, Start
+from concompare.backends.traits import handling_of, shares_objects
+from concompare.engine.pools.directory import ALIVE, KEEPERS, LEFT, make_folder, release_alive, remove, remove_left
+from concompare.engine.pools.limits import allowances, highest, limits, refuse_limit, taken, variables_for
+from concompare.engine.pools.start_failures import PATIENCE, SCARCE, answers_of, not_started
+from concompare.errors import BackendUnavailable, ConcompareError
+from concompare.interrupts import guarded, shielded
+from concompare.worker.bootstrap import BOARD, begin, linger, meet
+from concompare.worker.chunk import FUNCTIONS_KEPT
+from concompare.worker.transfer.pickling import let_go
+
+if TYPE_CHECKING:
+    from concompare.engine.pools.direct_channel import Lines
+
+IDLE = 300.0
+"""Seconds after which a warm pool that nobody uses is closed."""
+
+KEPT = 4
+"""Warm pools kept at a time; the least recently used is closed first."""
+
+
+class Pool:
+    """Open workers of one backend.
+
+    Attributes:
+        backend: Their kind.
+        handling: How it is to be dealt with.
+        workers: How many were asked for; `got`: how many distinct ones answered (None where that is not asked).
+        start_up: Seconds from opening until all answered.
+        fresh_now: Whether this lease opened it.
+        cost: Seconds that a message costs by itself, where the workers may be far away.
+        folder: Files shared with worker processes of this machine, or None.
+    """
+
+    def __init__(self, backend: Backend, workers: int, native_threads: int | None = None) -> None:
+        self.backend = backend
+        self.handling = handling_of(backend)
+        self.workers = workers
+        self.native_threads = native_threads
+        self.got: int | None = None
+        self.start_up = 0.0
+        self.cost = 0.0
+        self.fresh_now = True
+        self.keep = False
+        self.folder: Path | None = None
+        self.executor: Executor | None = None
+        self.idents: tuple[tuple[int, int], ...] = ()
+        self.pids: tuple[int, ...] = ()
+        self.knows: dict[str, set[tuple[int, int]]] = {}
+        self.state = ""
+        self.used = time.monotonic()
+        self.broken = False
+        self.processes: list[Any] = []
+        self.allowed: tuple[Any, ...] = ()
+        self.arena: Any = None
+        self.lines: Lines | None = None
+        self.tried_lines = False
+        self.wanted: dict[str, float] = {}
+        self.means: dict[str, tuple[float, float]] = {}
+        self.witnessed: dict[Any, Any] = {}
+
+    @property
+    def kind(self) -> tuple[Backend, int, int | None]:
+        """Return what it was asked for."""
+        return self.backend, self.workers, self.native_threads
+
+    @property
+    def near(self) -> bool:
+        """Return whether the workers are processes of this machine that we start."""
+        return self.backend.isolation == "process" and not self.handling.borrowed
+
+    def refuse_limit(self, seconds: float) -> None:
+        """Raise where an item cannot be ended when its time is up."""
+        if self.near:
+            return
+        what = "a thread" if self.shares_objects else "workers that are not ours"
+        text = f"a time limit of {seconds:g} s per item cannot be kept: nothing can stop a call in {what} from outside"
+        raise BackendUnavailable(f"{text}. Use processes, or leave the limit out.")
+
+    @property
+    def shares_objects(self) -> bool:
+        """Return whether workers see the notebook's own objects."""
+        return shares_objects(self.backend)
+
+    def open(self) -> None:
+        """Start the workers and wait until all have answered.
+
+        Raises:
+            BackendUnavailable: They did not start.
+        """
+        reason = self.backend.unavailable()
+        if reason is not None:
+            raise BackendUnavailable(f"{self.backend.name}: {reason}")
+        began = time.perf_counter()
+        try:
+            # An interrupt in the middle would leave what has begun to nobody; to join a cluster may take long.
+            with guarded() if self.near else contextlib.nullcontext():
+                if self.near:
+                    self.folder = make_folder(self.workers if not self.backend.ephemeral else 4096)
+                with self.starting():
+                    self.executor = self.backend.open(self.workers, self.start())
+            if self.backend.isolation != "none" and not self.backend.ephemeral:
+                self.rendezvous()
+        except BaseException as error:
+            self.kill()
+            ours = isinstance(error, OSError) or (self.near and isinstance(error, Exception))
+            if not ours or isinstance(error, ConcompareError):
+                raise
+            raise BackendUnavailable(f"{self.backend.name}: {not_started(error)}") from error
+        self.processes = self.backend.processes(self.executor)
+        self.allowed = allowances(self.processes)
+        self.start_up = time.perf_counter() - began
+
+    def reopen(self) -> None:
+        """Open new workers after the old ones broke."""
+        executor, self.executor = self.executor, None
+        if executor is not None:
+            end(self.backend, executor, self.processes)
+        self.remove_folder()
+        self.knows.clear()
+        self.arena = None
+        self.tried_lines = False
+        self.open()
+
+    def direct_lines(self) -> Lines | None:
+        """Return the direct lines to the workers, opened for the first pass that asks; None where there are none."""
+        if not self.tried_lines and self.near and self.handling.direct:
+            assert self.executor is not None
+            assert self.folder is not None
+            self.tried_lines = True
+            from concompare.engine.pools.direct_channel import open_lines
+
+            with guarded() as guard:
+                name = self.backend.name
+                self.lines = open_lines(self.executor, self.folder, self.workers, name, close_pools, guard.check)
+        return self.lines
+
+    def remember(self, key: str, seconds: float | None, item_bytes: float) -> None:
+        """Keep the mean seconds and bytes of a function's items for its next pass."""
+        while len(self.means) >= FUNCTIONS_KEPT:
+            del self.means[next(iter(self.means))]
+        self.means[key] = seconds or 0.0, item_bytes
+
+    def start(self) -> Start:
+        """Return what each worker process runs first."""
+        variables = variables_for(self.workers, self.native_threads)
+        environment = {**os.environ, **(variables if self.native_threads else {})}
+        seen = None
+        if not self.shares_objects:
+            from concompare.backends.start_environment import modules_seen
+
+            seen = modules_seen()
+        arguments = (str(self.folder), os.getpid(), environment, variables, seen)
+        return Start(begin, arguments, variables, self.state, self.native_threads)
+
+    def starting(self) -> contextlib.AbstractContextManager[None]:
+        """Return what workers start in; threads need nothing of what processes do."""
+        if self.shares_objects:
+            return shielded()
+        from concompare.backends.processes import starting
+
+        return starting()
+
+    def rendezvous(self) -> None:
+        """Let every worker answer at the same time, so that all of them have really started."""
+        assert self.executor is not None
+        near = self.folder is not None
+        with guarded() as guard:
+            if self.backend.isolation in ("cluster", "unknown"):
+                self.cost = self.cost_of_a_message(guard.check)
+            if self.handling.lasting:  # its workers have been asked one by one
+                self.got, self.pids = self.executor.slots, self.executor.pids  # type: ignore[attr-defined]
+                return
+            folder = None
+            call: tuple[Any, ...] = (linger, 0.1)
+            if near or self.backend.isolation in ("thread", "interpreter"):
+                folder = self.folder or Path(tempfile.mkdtemp(prefix=f"concompare-{os.getpid()}-"))
+                call = (meet, str(folder), self.workers, PATIENCE)
+            with self.starting():
+                calls = [self.greet(*call) for _ in range(self.workers)]
+            try:
+                answers = answers_of(calls, guard.check)
+            finally:
+                if not near and folder is not None:
+                    shutil.rmtree(folder, ignore_errors=True)
+        self.got = len({answer[:2] for answer in answers})
+        self.idents = tuple(sorted({answer[:2] for answer in answers}))
+        self.pids = tuple(sorted({answer[0] for answer in answers}))
+
+    def cost_of_a_message(self, check: Callable[[], None]) -> float:
+        """Return the seconds that a call takes which does nothing: the least of a few, or of one that takes long."""
+        from concompare.worker.remote import nothing
+
+        costs: list[float] = []
+        while len(costs) < 5 and sum(costs) < 0.1:
+            began = time.perf_counter()
+            answers_of([self.greet(nothing)], check)
+            costs.append(time.perf_counter() - began)
+        return min(costs)
+
+    def greet(self, call: Callable[..., Any], *arguments: object) -> Future[Any]:
+        """Submit a first call; an executor that takes none, such as one shut down, is not available."""
+        assert self.executor is not None
+        try:
+            return self.executor.submit(call, *arguments)
+        except RuntimeError as error:
+            raise BackendUnavailable(f"{self.backend.name}: {error}") from error
+
+    def memory(self) -> int:
+        """Return the bytes that the worker processes take (PSS where the system tells, else USS, else RSS)."""
+        return sum(taken(process.pid)[0] for process in self.processes)
+
+    def worker_memory(self) -> tuple[int, ...]:
+        """Return the most bytes that each worker process took so far, the highest first; empty without any.
+
+        Linux keeps the highest resident size of a process (VmHWM) but not its highest PSS: what was freed since then
+        was the process's own, so it is added to the PSS of now.
+        """
+        found = [size for process in self.processes if (size := highest(process.pid)) is not None]
+        return tuple(sorted(found, reverse=True))
+
+    def idle_seconds(self) -> float:
+        """Return the seconds since the pool was last used."""
+        return time.monotonic() - self.used
+
+    def alive(self) -> bool:
+        """Return whether every worker is there, and may still take what it might at first."""
+        if self.broken or (self.handling.lasting and not self.executor.whole):  # type: ignore[union-attr]
+            return False
+        there = all(process.exitcode is None for process in self.processes) if self.lines is None else self.lines.idle()
+        return there and allowances(self.processes) == self.allowed
+
+    def close(self) -> None:
+        """Let the workers go, and make sure they have gone."""
+        forget(self)
+        executor, self.executor = self.executor, None
+        if executor is not None and not self.handling.borrowed:
+            if self.near:
+                end(self.backend, executor, self.processes or self.backend.processes(executor))
+            else:
+                executor.shutdown(wait=False, cancel_futures=True)
+        self.remove_folder()
+
+    def kill(self) -> None:
+        """End the workers at once, whatever they compute; threads get nothing new to do."""
+        self.broken = True
+        executor, self.executor = self.executor, None
+        forget(self)
+        if executor is not None and not self.handling.borrowed:
+            self.processes = self.backend.processes(executor) or self.processes
+            end(self.backend, executor, self.processes, AT_ONCE)
+        self.remove_folder()
+
+    def remove_folder(self) -> None:
+        """Remove the shared files, and let go of what holds semaphores."""
+        self.processes = []
+        if self.lines is not None:
+            self.lines.close()
+            self.lines = None
+        if self.folder is not None:
+            release_alive(self.folder)
+            let_go(str(self.folder))
+            remove(self.folder)
+            self.folder = None
+
+    def board(self) -> list[tuple[int, int, float, int]]:
+        """Return for each worker: process id, the item it computes (−1: none), since when, its peak in bytes."""
+        if self.folder is None:
+            return []
+        try:
+            data = Path(self.folder, "board").read_bytes()
+        except OSError:
+            return []
+        return [BOARD.unpack_from(data, at) for at in range(0, len(data) - BOARD.size + 1, BOARD.size)]
+
+    def __enter__(self) -> Pool:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.used = time.monotonic()
+        if self.broken:
+            self.kill()
+        elif self.keep:
+            warm(self)
+        else:
+            self.close()
+
+
+HALF_SENT = 0.1
+"""Seconds after which a thread that should have ended is taken to wait for the rest of an answer."""
+
+
+AT_ONCE = 0.6
+"""Seconds that ended workers get to be gone where a user waits for the cell to be free: large ones take longer."""
+
+
+def end(backend: Backend, executor: Executor, processes: list[Any], patience: float = 2.0) -> None:
+    """End workers at once and wait until they and the executor's own thread are gone; told to go, they go quickly.
+
+    A worker that is killed in the middle of a large answer leaves that thread waiting for the rest of it, for ever,
+    since this process holds the pipe's writing end too.
+    """
+    manager = getattr(executor, "_executor_manager_thread", None)
+    answers = getattr(getattr(executor, "_result_queue", None), "_writer", None)
+    backend.kill(executor)
+    late = time.monotonic() + patience
+    if isinstance(manager, threading.Thread):
+        manager.join(HALF_SENT)
+        if manager.is_alive() and answers is not None:
+            with contextlib.suppress(OSError):
+                answers.close()
+        manager.join(max(0.0, late - time.monotonic()))
+    for process in processes:
+        with contextlib.suppress(AssertionError, ValueError, OSError):
+            process.join(max(0.0, late - time.monotonic()))
+
+
+# ------------------------------------------------------------------------------------------------------ warm pools
+
+WARM: list[Pool] = []
+"""Pools that nobody uses now, most recently used last."""
+
+OUT: list[Pool] = []
+"""Pools in use."""
+
+REAPER: list[threading.Timer] = []
+"""The one timer that looks for idle pools."""
+
+LOCK = threading.RLock()
+
+
+def lease(backend: Backend, workers: int, *, fresh: bool = False, native_threads: int | None = None) -> Pool:
+    """Return open workers: warm ones where they fit, else new ones.
+
+    Args:
+        backend: Their kind.
+        workers: How many.
+        fresh: Always open new ones, and close them at the end of the lease.
+        native_threads: Threads per BLAS or OpenMP pool in a worker; None: as the notebook has them in this process, the
+            usable CPUs shared out among processes.
+
+    Returns:
+        The pool, to be used in a `with` statement.
+
+    Raises:
+        BackendUnavailable: The workers cannot be started here.
+    """
+    refuse_limit(backend, native_threads)
+    rehearse(backend, workers, native_threads)
+    state = ""
+    if not shares_objects(backend):
+        from concompare.engine.pools.inherited_state import surroundings
+
+        state = surroundings()
+    with LOCK:
+        pool = None if fresh else take(backend, workers, native_threads, state)
+    if pool is None:
+        pool = Pool(backend, workers, native_threads)
+        pool.state = state
+        pool.keep = not fresh and not backend.ephemeral
+        with limits(backend, native_threads):
+            try:
+                pool.open()
+            except BackendUnavailable as problem:
+                if getattr(problem.__cause__, "errno", None) not in SCARCE or not WARM:
+                    raise
+                close_warm()  # each worker of theirs holds files
+                pool.broken = False
+                pool.open()
+    else:
+        pool.fresh_now = False
+    with LOCK:
+        OUT.append(pool)
+    return pool
+
+
+def rehearse(backend: Backend, workers: int, native_threads: int | None) -> None:
+    """Wake the workers of the pool that will be taken, if one is warm."""
+    with LOCK:
+        for pool in WARM:
+            if pool.lines is not None and pool.kind == (backend, workers, native_threads):
+                pool.lines.rehearse()
+                return
+
+
+def take(backend: Backend, workers: int, native_threads: int | None, state: str) -> Pool | None:
+    """Take a fitting pool off the warm ones; close those that no longer fit the notebook's surroundings."""
+    found = None
+    for pool in list(WARM):
+        # Threads need no surroundings, so to ask for them says nothing about the others'.
+        outdated = state != "" and pool.state != state
+        if (pool.near or pool.handling.lasting) and (outdated or not pool.alive()):
+            pool.close()
+        elif found is None and pool.kind == (backend, workers, native_threads):
+            WARM.remove(pool)
+            found = pool
+    return found
+
+
+def warm(pool: Pool) -> None:
+    """Keep a pool for the next cell, for a while."""
+    with LOCK:
+        forget(pool)
+        WARM.append(pool)
+        for oldest in WARM[:-KEPT]:
+            oldest.close()
+        if not any(timer.is_alive() for timer in REAPER):
+            look_again()
+
+
+def look_again() -> None:
+    """Look for idle pools when the oldest may be idle for long enough."""
+    timer = threading.Timer(IDLE + 1, close_idle)
+    timer.daemon = True
+    timer.start()
+    REAPER[:] = [timer]
+
+
+def close_idle() -> None:
+    """Close the warm pools that have been idle for long."""
+    with LOCK:
+        for pool in WARM:
+            if pool.idle_seconds() >= IDLE:
+                pool.close()
+        if WARM:
+            look_again()
+
+
+def close_warm() -> None:
+    """Close the pools that nobody uses now."""
+    with LOCK:
+        while WARM:
+            WARM[-1].close()
+
+
+def forget(pool: Pool) -> None:
+    """Take a pool off the lists."""
+    with LOCK:
+        for pools in (WARM, OUT):
+            if pool in pools:
+                pools.remove(pool)
+
+
+def pools() -> tuple[Pool, ...]:
+    """Return the open pools, those in use first."""
+    with LOCK:
+        return (*OUT, *WARM)
+
+
+def close_pools() -> None:
+    """Close every open pool, and the clusters that they were on."""
+    for pool in pools():
+        pool.close()
+    connected = sys.modules.get("concompare.backends.clusters.cluster")
+    if connected is not None:
+        connected.close_clusters()
+    remove_left()
+
+
+def forget_all() -> None:
+    """Forget the pools in a forked child: they are its parent's."""
+    WARM.clear()
+    OUT.clear()
+    ALIVE.clear()
+    KEEPERS.clear()
+    LEFT.clear()
+    REAPER.clear()
+
+
+atexit.register(close_pools)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=forget_all)

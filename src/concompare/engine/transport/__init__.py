@@ -1,0 +1,1 @@
+"""Transport of items, functions and results to workers and back."""

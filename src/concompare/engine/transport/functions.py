@@ -1,0 +1,84 @@
+"""A function as bytes: by value, once per worker, and named by its path where it cannot be sent."""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import FunctionType
+from typing import Any
+
+from concompare.errors import CannotShip
+from concompare.worker.transfer.object_refs import written
+from concompare.worker.transfer.pickling import function_parts, pack, way_to_unpicklable
+
+LARGE_BLOB = 256 * 2**10
+"""Bytes from which a function travels as a file instead of inside every message, and its captured values are named."""
+
+REMEDIES = {
+    "Connection": "open it inside the function",
+    "Cursor": "open it inside the function",
+    "socket": "open it inside the function",
+    "TextIOWrapper": "open the file inside the function",
+    "BufferedReader": "open the file inside the function",
+    "BufferedWriter": "open the file inside the function",
+    "lock": "make it inside the function, or use -b threads, whose workers share it",
+    "RLock": "make it inside the function, or use -b threads, whose workers share it",
+    "Condition": "use -b threads, whose workers share it",
+    "generator": "make it inside the function, or turn it into a list first",
+    "thread": "use -b threads",
+    "frame": "do not keep frames",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Shipment:
+    """A function ready to be sent.
+
+    Attributes:
+        key: What workers remember it by.
+        blob: The pickled function with its captured values; behind it, the numbers of what was made for the pickle.
+        captured: Name and bytes of the captured values when the blob is large, largest first.
+        objects: Those of the notebook's that went along, by their numbers in the pickle.
+    """
+
+    key: str
+    blob: bytes
+    captured: tuple[tuple[str, int], ...] = ()
+    objects: dict[int, Any] = field(default_factory=dict, compare=False, repr=False)
+
+
+def ship(function: Callable[[Any], Any]) -> Shipment:
+    """Pickle a function by value with what it captures.
+
+    Raises:
+        CannotShip: Something in it cannot be pickled; named by its path, with the remedy.
+    """
+    name = getattr(function, "__name__", type(function).__name__)
+    picklers: list[Any] = []
+    try:
+        blob = pack(function, None, picklers)
+    except Exception as error:
+        raise CannotShip(refusal(function, name, error)) from None
+    captured = captured_sizes(function) if len(blob) > LARGE_BLOB else ()
+    objects, made = written(picklers[-1], (function,))
+    blob += pickle.dumps(made, 5)
+    return Shipment(hashlib.blake2b(blob, digest_size=16).hexdigest(), blob, captured, objects)
+
+
+def refusal(value: Any, name: str, error: Exception) -> str:
+    """Return one line on what cannot be sent and what to do instead."""
+    way = way_to_unpicklable(value, name)
+    kind = way.rpartition("→")[2].strip().rpartition(".")[2]
+    remedy = REMEDIES.get(kind, "make it inside the function, or use -b threads, whose workers share it")
+    return f"{way} cannot be sent to another process: {remedy}. ({type(error).__name__}: {error})"
+
+
+def captured_sizes(function: Callable[[Any], Any]) -> tuple[tuple[str, int], ...]:
+    """Return name and pickled bytes of what a function captures, largest first."""
+    inner = getattr(function, "__func__", getattr(function, "func", function))
+    if not isinstance(inner, FunctionType):
+        return ()
+    sizes = [(name.partition(" ")[2], len(pack(part))) for name, part in function_parts(inner)]
+    return tuple(sorted(sizes, key=lambda entry: -entry[1])[:5])

@@ -1,0 +1,1 @@
+"""The magics: options in, results and reports out; the only door to IPython."""

@@ -1,0 +1,1 @@
+"""A comparison within its budget."""

@@ -1,0 +1,131 @@
+"""Calibrate on the plain loop: a growing prefix, some items of every stretch, then the sample itself.
+
+What it ran is kept for the user, and runs again only to be compared with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from concompare.measure import plan
+from concompare.measure.baseline import PlainLoop
+from concompare.measure.cost_model import Calibration, Costs
+from concompare.measure.plan import Shape
+from concompare.measure.tails import Tails
+from concompare.measure.trials import Wishes
+
+PREFIX = 0.2
+"""Seconds of the growing prefix."""
+STRETCHES = (8, 24)
+"""Items of the stratified probes that follow the prefix, while they stay short."""
+LONG = 3
+"""Items of the first of these where they are long, as long as they take no more than a tenth of the budget."""
+
+
+@dataclass
+class Calibrating:
+    """The plain loop's first runs.
+
+    Attributes:
+        gil: Whether threads share one GIL.
+        usable: CPUs that may be used.
+        spent: Returns the seconds since the comparison began.
+        tails: Replays the tails of the first items, or None where the loop has none.
+        tried: Positions that ran beyond the prefix.
+    """
+
+    plain: PlainLoop
+    wishes: Wishes
+    gil: bool
+    usable: int
+    spent: Callable[[], float]
+    tails: Tails | None = None
+    tried: tuple[int, ...] = ()
+
+    def calibrate(self) -> Calibration:
+        """Run the plain loop on a growing prefix, then on some items of every stretch of the input."""
+        plain, count, budget = self.plain, len(self.plain.items), self.wishes.budget
+        done, step = 0, 1
+        while done < count and (done == 0 or self.spent() < PREFIX):
+            plain.run(range(done, min(count, done + step)))
+            self.replay()
+            done, step = min(count, done + step), step * 2
+        for wanted in STRETCHES:
+            longest = max(plain.seconds.values())
+            seconds = max(min(2 * PREFIX, budget / 20), min(LONG * longest, budget / 10))
+            size = min(wanted, int(seconds / max(longest, 1e-9)), count - done)
+            if size < 2:
+                break
+            tried = [done + p for p in plan.stratified(count - done, size, self.wishes.seed)]
+            self.tried = tuple(self.run_while(tried, PREFIX + budget / 10))
+        self.replay()
+        return self.known()
+
+    def replay(self) -> None:
+        """Replay some of the tails of the items that come first, which tell what the others will take."""
+        if self.tails is not None:
+            self.tails.replay(self.plain.values, self.plain.output, PREFIX)
+
+    def run_while(self, positions: Sequence[int], seconds: float) -> list[int]:
+        """Run items one by one until so many seconds are spent; return the positions of those that ran."""
+        ran = []
+        for position in plan.shuffled(positions, self.wishes.seed):
+            self.plain.run((position,))
+            ran.append(position)
+            if self.spent() > seconds:
+                break
+        return ran
+
+    def known(self, sample: Sequence[int] = ()) -> Calibration:
+        """Return the estimate from what ran, and from items of a sample; the very first, often slow, counts once."""
+        plain = self.plain
+        seconds, cpu = plain.seconds, plain.cpu
+        total = sum(seconds.values())
+        chosen = list({*self.tried, *sample}) or [p for p in seconds if p > 0] or list(seconds)
+        mean = sum(seconds[p] for p in chosen) / len(chosen)
+        busy = sum(min(cpu.get(p, 0.0), s) for p, s in seconds.items())
+        blocked = sum(plain.blocked.values())
+        return Calibration(
+            items=len(plain.items),
+            mean=max(1e-9, (total + (len(plain.items) - len(seconds)) * mean) / len(plain.items)),
+            longest=max(seconds[p] for p in chosen),
+            waits=blocked / (busy + blocked) if busy + blocked > 0 else 0.0,
+            done=len(seconds),
+            spent=self.spent(),
+            gil=self.gil,
+            native=plain.native_share,
+            beside=self.tails.left(len(plain.items)) if self.tails is not None else 0.0,
+        )
+
+    def sample(self, shape: Shape) -> tuple[int, ...]:
+        """Return the positions of a pass, of what the plain loop ran already as many as fit.
+
+        With temporaries the last item is among them, whose names are those that the cell ends with.
+        """
+        if shape.size == 1:
+            return (max(self.plain.values),)
+        count = len(self.plain.items)
+        chosen = plan.stratified(count, shape.size, self.wishes.seed, self.plain.values)
+        return (*chosen[:-1], count - 1) if self.wishes.temporaries else chosen
+
+    def run_sample(self, shape: Shape, calibration: Calibration) -> tuple[Shape, tuple[int, ...], Calibration]:
+        """Run the sample in the plain loop; where its items turn out longer than thought, only a part of it.
+
+        Returns:
+            The shape, the sample's positions, and what is known of the items by now.
+        """
+        weak = self.wishes.scaling == "weak"
+        chosen = plan.shuffled(self.sample(shape), self.wishes.seed)
+        if weak or shape.mode == "looped":
+            self.plain.run(chosen)
+            return shape, tuple(sorted(chosen)), calibration
+        ran, step = 0, 1
+        while ran < min(len(chosen), shape.size):
+            self.plain.run(chosen[ran : ran + step])
+            ran = min(len(chosen), ran + step)
+            calibration = self.known(chosen[:ran])
+            costs = Costs(calibration, self.usable, shape.rounds)
+            shape = plan.fitted(shape, costs, shape.estimate - self.spent())
+            step = max(1, min(2 * step, shape.size - ran))
+        return shape, tuple(sorted(chosen[: shape.size])), replace(calibration, spent=self.spent())

@@ -1,0 +1,1 @@
+"""The same task on another installed Python."""

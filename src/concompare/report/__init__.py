@@ -1,0 +1,1 @@
+"""Display of runs and comparisons."""

@@ -1,0 +1,1 @@
+"""Reports as HTML, in notebooks and in files of their own."""

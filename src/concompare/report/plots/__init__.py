@@ -1,0 +1,1 @@
+"""The pictures of a report; the only door to matplotlib."""

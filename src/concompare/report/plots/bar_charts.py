@@ -1,0 +1,194 @@
+"""The panels of lying bars: where the workers' time went, and times where there is one worker count."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from matplotlib.patches import Rectangle
+
+from concompare import formats
+from concompare.records import PLAIN
+from concompare.report.palette import HATCHING, INKS, PART_COLOURS, PART_HATCHES, Theme, ink_on, look_of
+from concompare.report.plots import canvas
+from concompare.report.view.model import STRIP_PARTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import SubFigure
+
+    from concompare.report.view.model import Pictures
+    from concompare.report.view.parts import Bar
+
+STEP = 0.34
+"""Inches from one bar to the next."""
+THICK = 0.64
+TOP = 0.45
+LEGEND_STEP = 0.22
+LEAST_SHARE = 0.005
+
+
+def ledger_height(pictures: Pictures) -> float:
+    """Return the height of the ledger's panel in inches."""
+    more = 0.2 if pictures.more_bars else 0.0
+    return max(1.6, TOP + STEP * len(pictures.bars) + 0.3 + 2 * LEGEND_STEP + more)
+
+
+def draw_ledger(part: SubFigure, pictures: Pictures, theme: Theme, width: float, tall: float) -> None:
+    """Draw where the workers' time of each trial went, as shares of workers × wall."""
+    size = (width, tall)
+    canvas.title(part, size, "Where the workers' time went", theme)
+    labels = [canvas.shortened(bar.label) for bar in pictures.bars]
+    left = max(canvas.inches(label, canvas.TEXT_SIZE, "bold") for label in labels) + 0.22
+    bottom = tall - TOP - STEP * len(labels)
+    axes = lying_axes(part, size, (left, 0.12, bottom, TOP), theme, len(labels))
+    axes.set_xlim(0, 1)
+    axes.set_xticks([])
+    axes.spines["bottom"].set_visible(False)
+    across = width - left - 0.12
+    for place, (bar, label) in enumerate(zip(pictures.bars, labels, strict=True)):
+        name_bar(axes, place, label, look_of(bar.backend).colour(theme), picked=bar.picked)
+        draw_shares(axes, place, bar, across)
+    keys = [key for bar in pictures.bars for key, share in bar.shares if share >= LEAST_SHARE]
+    last = write_legend(part, size, keys, theme, (left, bottom - 0.14))
+    if pictures.more_bars:
+        words = f"{formats.count(pictures.more_bars, 'more trial')} in numbers below"
+        up = (last - LEGEND_STEP) / tall
+        part.text(
+            min(left, 1.5) / width,
+            up,
+            words,
+            size=canvas.SMALL_SIZE,
+            va="center",
+            color=INKS[theme].muted,
+            parse_math=False,
+        )
+
+
+def lying_axes(
+    part: SubFigure, size: tuple[float, float], margins: tuple[float, float, float, float], theme: Theme, count: int
+) -> Axes:
+    """Return axes for so many lying bars, the first on top."""
+    axes = canvas.axes_at(part, size, margins, theme)
+    axes.set_ylim(count - 0.5, -0.5)
+    axes.set_yticks([])
+    axes.spines["left"].set_visible(False)
+    return axes
+
+
+def name_bar(axes: Axes, place: int, label: str, colour: str, *, picked: bool) -> None:
+    """Write a bar's name at its left."""
+    canvas.write(
+        axes,
+        -0.012,
+        place,
+        label,
+        transform=axes.get_yaxis_transform(),
+        ha="right",
+        va="center",
+        color=colour,
+        weight="bold" if picked else "normal",
+    )
+
+
+def draw_shares(axes: Axes, place: int, bar: Bar, across: float) -> None:
+    """Draw one bar, its shares written where there is room for them."""
+    start = 0.0
+    for key, share in bar.shares:
+        if share < LEAST_SHARE:
+            start += share
+            continue
+        axes.add_patch(patch(key, start, place - THICK / 2, share, THICK))
+        words = formats.percent(share)
+        if share * across > canvas.inches(words, canvas.SMALL_SIZE) + 0.08:
+            box = {"facecolor": PART_COLOURS[key], "edgecolor": "none", "pad": 0.8}
+            canvas.write(
+                axes,
+                start + share / 2,
+                place,
+                words,
+                size=canvas.SMALL_SIZE,
+                ha="center",
+                va="center",
+                color=ink_on(PART_COLOURS[key]),
+                bbox=box if key in PART_HATCHES else None,
+            )
+        start += share
+
+
+def patch(key: str, x: float, y: float, width: float, height: float) -> Rectangle:
+    """Return a part of a ledger as a rectangle, in its colour and hatching."""
+    return Rectangle(
+        (x, y),
+        width,
+        height,
+        facecolor=PART_COLOURS[key],
+        edgecolor=HATCHING if key in PART_HATCHES else "none",
+        hatch=PART_HATCHES.get(key),
+        linewidth=0,
+    )
+
+
+def write_legend(
+    part: SubFigure, size: tuple[float, float], keys: Iterable[str], theme: Theme, corner: tuple[float, float]
+) -> float:
+    """Write what the colours of these parts mean, in as many lines as it takes, from a corner downwards.
+
+    Returns:
+        The height of its last line.
+    """
+    width, tall = size
+    used = [(key, word) for key, word in STRIP_PARTS if key in set(keys)]
+    axes = part.add_axes((0, 0, 1, 1))
+    axes.set_axis_off()
+    axes.set_xlim(0, width)
+    axes.set_ylim(0, tall)
+    widths = [0.2 + canvas.inches(word, canvas.SMALL_SIZE) + 0.13 for _, word in used]
+    start = min(corner[0], max(0.12, width - sum(widths)))
+    x, y = start, corner[1]
+    for (key, word), wide in zip(used, widths, strict=True):
+        if x + wide > width and x > start:
+            x, y = start, y - LEGEND_STEP
+        axes.add_patch(patch(key, x, y - 0.055, 0.13, 0.11))
+        canvas.write(axes, x + 0.18, y, word, size=canvas.SMALL_SIZE, va="center", color=INKS[theme].text)
+        x += wide
+    return y
+
+
+def times_height(pictures: Pictures) -> float:
+    """Return the height of the panel of times in inches."""
+    return max(1.4, TOP + STEP * (len(pictures.curves) + (pictures.plain is not None)) + 0.15)
+
+
+def draw_times(part: SubFigure, pictures: Pictures, theme: Theme, width: float, tall: float) -> None:
+    """Draw the times of all trials as bars, where there is only one worker count."""
+    size = (width, tall)
+    canvas.title(part, size, "Time of one pass", theme)
+    rows = [
+        (f"{canvas.shortened(c.label, 20)} × {p.workers}", p.seconds, look_of(c.backend), p.picked)
+        for c in pictures.curves
+        for p in c.points
+    ]
+    if pictures.plain is not None:
+        rows.insert(0, ("plain loop", pictures.plain, look_of(PLAIN), pictures.plain_picked))
+    left = max(canvas.inches(row[0], canvas.TEXT_SIZE, "bold") for row in rows) + 0.22
+    values = [f"  {formats.seconds(row[1])}{'  pick' if row[3] else ''}" for row in rows]
+    right = max(canvas.inches(value, canvas.TEXT_SIZE, "bold") for value in values) + 0.12
+    axes = lying_axes(part, size, (left, right, 0.1, TOP), theme, len(rows))
+    axes.spines["bottom"].set_visible(False)
+    axes.set_xticks([])
+    axes.set_xlim(0, max(row[1] for row in rows))
+    for place, ((label, value, look, picked), words) in enumerate(zip(rows, values, strict=True)):
+        colour = look.colour(theme)
+        name_bar(axes, place, label, colour, picked=picked)
+        axes.add_patch(Rectangle((0, place - THICK / 2), value, THICK, facecolor=colour, linewidth=0))
+        canvas.write(
+            axes,
+            value,
+            place,
+            words,
+            va="center",
+            color=INKS[theme].text,
+            weight="bold" if picked else "normal",
+        )

@@ -1,0 +1,255 @@
+"""A task comes in, its results go into the notebook, and a record of what was measured comes out.
+
+run ─ one way ─────── run_once: the tail is replayed as results arrive
+    ├ several ways ── run_each: every way runs, then the tail is replayed once
+    └ auto ────────── run_auto: the first items in the plain loop, the others in what they promise
+measure ───────────── a comparison; the tail is replayed once, with what the measuring kept
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+from concompare import backends, engine, machine
+from concompare.errors import BackendUnavailable, CannotShip, ConcompareError, Interrupted
+from concompare.records import PROCESSES, Comparison, Environment, Subject, Trial
+from concompare.run import auto_history
+from concompare.run.auto_history import AUTO
+from concompare.run.once import counts_for, latest, one_pass, run_once, trial_of
+from concompare.run.request import Request
+from concompare.run.witness import Again, Differs, States
+
+if TYPE_CHECKING:
+    from concompare.backends import Backend
+    from concompare.cells.task import Task
+    from concompare.measure.compare import Progress
+    from concompare.report.report import Report
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A task that ran: the value of its cell, what was measured on the way, and what was chosen for it.
+
+    Attributes:
+        value: Of the cell.
+        task: What ran.
+        trials: What was measured.
+        seconds: From the beginning to the end.
+        note: What `auto` chose, and why.
+    """
+
+    value: Any
+    task: Task
+    trials: tuple[Trial, ...]
+    seconds: float
+    note: str = ""
+
+    @property
+    def comparison(self) -> Comparison:
+        """The trials with the environment, which takes longer to look at than many a task to run."""
+        return self.compared_in(machine.environment())
+
+    @property
+    def outline(self) -> Comparison:
+        """The trials with as much of the environment as their summary needs."""
+        return self.compared_in(machine.outline(), brief=True)
+
+    def compared_in(self, environment: Environment, *, brief: bool = False) -> Comparison:
+        """Return the trials with this environment; in brief: without the code for a script."""
+        return Comparison(
+            subject=subject_of(self.task, blob=False, short=not brief),
+            environment=environment,
+            trials=self.trials,
+            seconds=self.seconds,
+            created=now(),
+        )
+
+
+def run(task: Task, request: Request) -> Ran:
+    """Run a task once on each backend and worker count asked for, and bind its results once."""
+    began = time.perf_counter()
+    note = ""
+    if request.timeout is not None and request.backends == (AUTO,):
+        request = replace(request, backends=(backends.find(PROCESSES),))
+        note = "auto: processes, since only there a time limit per item can be kept"
+    if request.backends == (AUTO,) and len(request.workers or (1,)) == 1:
+        trial, value, note = run_auto(task, request)
+        return Ran(value, task, (trial,), time.perf_counter() - began, note)
+    plan = [(backend, count) for backend in request.backends for count in counts_for(backend, request.workers)]
+    if len(plan) == 1:
+        trial, value, said = run_once(task, *plan[0], request)
+        trials, note = [trial], ". ".join(filter(None, (note, said)))
+    else:
+        trials, value = run_each(task, plan, request)
+    return Ran(value, task, tuple(trials), time.perf_counter() - began, note)
+
+
+def run_auto(task: Task, request: Request) -> tuple[Trial, Any, str]:
+    """Run items in the plain loop until it is clear what promises most, and the others in that."""
+    sizes = auto_history.sizes_of(task)
+    choice = auto_history.chosen_before(task) or auto_history.learned(task, sizes)
+    if choice is not None:
+        expected = auto_history.plain_before(task, sizes) if choice.plain else 0.0
+        backend = backends.find(choice.backend)
+        request = replace(request, native_threads=request.native_threads or choice.native_threads)
+        workers = counts_for(backend, request.workers or (choice.workers,))[0]
+        before = latest()
+        try:
+            trial, value, words = run_once(task, backend, workers, request, expected)
+        except BackendUnavailable as problem:
+            if latest() is not before:
+                raise
+            trial, value, _ = run_once(task, backends.plain(), 1, request)
+            return trial, value, f"auto: the plain loop, since {problem}"
+        if request.native_threads is None and not words:
+            auto_history.learn(task, sizes, (choice.backend, trial.workers), trial.passes[0])
+        return trial, value, f"auto: {words or choice.reason}"
+    from concompare.run.adaptive import Trying
+
+    return Trying(task, request, sizes).run()
+
+
+def run_each(task: Task, plan: list[tuple[Backend, int]], request: Request) -> tuple[list[Trial], Any]:
+    """Run a task in several ways; the first that works gives the cell its results, at the end.
+
+    What is wrong with another way, an item that fails only there included, is said in its row.
+
+    The tail is replayed only after the last run, so that no run sees what another left.
+    """
+    from concompare.measure.tails import Tails, with_notebook
+
+    began = time.perf_counter()
+    items = task.items if isinstance(task.items, Sequence) else engine.listed(task.items)
+    task, taking = replace(task, items=items, count=len(items)), time.perf_counter() - began
+    trials: list[Trial] = []
+    kept: list[tuple[int, Any]] | None = None
+    names: Mapping[str, Any] = {}
+    problems: list[ConcompareError] = []
+    states, plainly = States(), backends.plain()
+    for backend, workers in plan:
+        values: list[tuple[int, Any]] = []
+        try:
+            shown: Literal["show", "drop"] = "show" if kept is None else "drop"
+            again = Again(task.items, 0)
+            trial, outcome = one_pass(task, backend, workers, request, collector(values), output=shown, kept=again)
+        except Differs as differs:
+            trial = trial_of(backend, workers, f"not used: {differs}")
+            if differs.states is not None or kept is None:
+                states.restore()
+        except ConcompareError as problem:
+            problems.append(problem)
+            trial = trial_of(backend, workers, str(problem))
+        except BaseException as error:
+            if kept is None or not isinstance(error, Exception):
+                left = engine.last().names
+                if replay(task, values if kept is None else kept):
+                    return trials, task.finish(left)
+                task.fail(left)
+                raise
+            trial = trial_of(backend, workers, f"{type(error).__name__}: {error}")
+        else:
+            if kept is None:
+                kept, names = values, outcome.names
+        trials.append(trial)
+    if kept is None and problems:
+        raise problems[0]
+    if kept is None:
+        trial, value, _ = run_once(task, plainly, 1, request)
+        return [*trials, trial], value
+    tails = Tails(task.apply, engine.show, time.perf_counter, taking)
+    tails.replay(dict(kept))
+    subject, environment = subject_of(task, blob=False), machine.environment()
+    found = with_notebook(Comparison(subject, environment, tuple(trials)), tails.record(subject.items))
+    return list(found.trials), task.finish(names)
+
+
+def collector(values: list[tuple[int, Any]]) -> Callable[[int, Any], bool]:
+    """Return a receiver that keeps every result and stops at none."""
+
+    def collect(position: int, value: Any) -> bool:
+        values.append((position, value))
+        return False
+
+    return collect
+
+
+def replay(task: Task, values: Iterable[tuple[int, Any]]) -> bool:
+    """Replay the tail for these results, in item order; return whether the loop stopped at one of them."""
+    return any(task.apply(position, value) for position, value in values)
+
+
+def measure(task: Task, request: Request, show: Callable[[Progress], None] | None = None) -> Report:
+    """Compare the ways to run a task, bind its results once, and return the report."""
+    from concompare.measure.compare import compare
+    from concompare.measure.tails import Tails, with_notebook
+    from concompare.pythons import host
+    from concompare.report.report import Report
+
+    began = time.perf_counter()
+    items = task.items if isinstance(task.items, list) else engine.listed(task.items)
+    task = replace(task, items=items, count=len(items))
+    tails = Tails(task.apply, engine.show, time.perf_counter, time.perf_counter() - began)
+    try:
+        comparison, kept = compare(
+            task.function,
+            items,
+            backends=(*request.backends, *(backends.suiting(task.function) if request.usual else ()), *request.pythons),
+            runner=host.Runner() if request.pythons else None,
+            workers=request.workers,
+            budget=request.budget,
+            subject=subject_of(task),
+            scaling=request.scaling or ("weak" if task.kind == "call" else "strong"),  # one call for every worker
+            seed=request.seed,
+            streams=request.seed,
+            timeout=request.timeout,
+            timeline=request.timeline,
+            show=show,
+            temporaries=task.temporaries,
+            chunk=request.chunk,
+            native_threads=request.native_threads,
+            tails=tails,
+        )
+    except KeyboardInterrupt as error:
+        if tails.done:
+            task.fail({})
+        when = str(error) if isinstance(error, Interrupted) else "interrupted between two passes"
+        raise Interrupted(f"the comparison is not finished: {when}") from None
+    except Exception:
+        if tails.done:
+            task.fail({})
+        raise
+    stopped = tails.replay(dict(enumerate(kept.values)), kept.output)
+    comparison = with_notebook(comparison, tails.record(len(items)))
+    auto_history.remember(task, comparison)
+    if kept.error is not None and not stopped:
+        task.fail(kept.names)
+        raise kept.error
+    task.finish(kept.names)
+    return Report(comparison, results=kept.values)
+
+
+def subject_of(task: Task, *, blob: bool = True, short: bool = True) -> Subject:
+    """Return the task as data; with `blob`, its size as shipped too, where it can be; with `short`, as a script."""
+    items = task.count if task.count is not None else 0
+    sources = (task.source, task.head_source, task.tail_source)
+    subject = Subject(task.name, task.kind, *sources, items, statement=task.statement, staying=task.staying)
+    if short and task.short is not None:
+        subject = replace(subject, short=task.short())
+    if not blob:
+        return subject
+    from concompare.engine.transport.functions import ship
+
+    try:
+        shipment = ship(task.function)
+    except CannotShip:
+        return subject
+    return replace(subject, blob=len(shipment.blob), captured=shipment.captured)
+
+
+def now() -> str:
+    """Return the time of day as it is saved."""
+    return datetime.now(UTC).astimezone().isoformat(timespec="seconds")

@@ -1,0 +1,210 @@
+"""One pass over a task's items, its results put into the notebook."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal, TextIO
+from weakref import ref
+
+from concompare import backends, engine, machine
+from concompare.backends.base import Counting
+from concompare.backends.traits import is_plain, kind_of
+from concompare.engine import Outcome
+from concompare.errors import BackendUnavailable, CannotShip, CellRefused
+from concompare.records import Trial
+from concompare.run import auto_history
+from concompare.run.fallback import go_on, remember, witness_of
+from concompare.run.request import Request
+from concompare.run.witness import Again, Differs
+
+if TYPE_CHECKING:
+    from concompare.backends import Backend
+    from concompare.cells.task import Task
+
+BAR_AFTER = 1.0
+"""Seconds that a run takes before its progress is shown."""
+
+
+def counts_for(backend: Backend, asked: tuple[int, ...] | None) -> tuple[int, ...]:
+    """Return the worker counts to run a backend with; the plain loop has one, a cluster all of its own."""
+    if is_plain(backend):
+        return (1,)
+    return asked or (backend.capacity() if isinstance(backend, Counting) else machine.usable_cpus(),)
+
+
+def trial_of(backend: Backend, workers: int, problem: str | None = None) -> Trial:
+    """Return the trial of a backend that has no pass yet, or why it has none."""
+    return Trial(backend.name, workers, label=backend.label, problem=problem, **kind_of(backend))
+
+
+def run_once(
+    task: Task, backend: Backend, workers: int, request: Request, expected: float = 0.0
+) -> tuple[Trial, Any, str]:
+    """Run a task in one way, its tail replayed as results arrive; an error leaves what the plain loop would leave.
+
+    Returns:
+        The trial, the cell's value, and why it ran as the plain loop if it did.
+    """
+    with failing(task):
+        trial, outcome, words = watched_pass(task, backend, workers, request, task.apply, expected=expected)
+    return trial, task.finish(outcome.names), f"ran as the plain loop: {words}" if words else ""
+
+
+def watched_pass(
+    task: Task,
+    backend: Backend,
+    workers: int,
+    request: Request,
+    on_value: Callable[[int, Any], bool],
+    first: int = 0,
+    **how: Any,
+) -> tuple[Trial, Outcome, str]:
+    """Run items as `one_pass` does; where workers turn out not to do, go on with the plain loop and say why.
+
+    Raises:
+        CellRefused: They do not, and that is to be an error.
+    """
+    if backend.isolation == "none":
+        return *one_pass(task, backend, workers, request, on_value, first, **how), ""
+    kept, before = Again(task.items, first), latest()
+    task = replace(task, items=kept.items)
+    try:
+        return *one_pass(task, backend, workers, request, on_value, first, kept=kept, **how), ""
+    except Differs as error:
+        differs = error
+        if request.strict:
+            raise CellRefused(f"{differs}. Use -b serial, or --assume-pure.") from None
+    except CannotShip as problem:
+        if not request.plainly or request.outside:
+            raise
+        ran = latest() is not before
+        differs = Differs(str(problem), engine.last().handed if ran else first, begun=ran)
+
+    def plainly(rest: Task, position: int) -> tuple[Trial, Outcome]:
+        return one_pass(rest, backends.plain(), 1, request, on_value, position, **how)
+
+    return *go_on(task, differs, first, kept, plainly), str(differs)
+
+
+def one_pass(
+    task: Task,
+    backend: Backend,
+    workers: int,
+    request: Request,
+    on_value: Callable[[int, Any], bool],
+    first: int = 0,
+    *,
+    output: Literal["show", "drop"] = "show",
+    cap: float | None = None,
+    expected: float = 0.0,
+    kept: Again | None = None,
+) -> tuple[Trial, Outcome]:
+    """Run all items once, the first of them at that position, and return the trial of this one pass.
+
+    With a `cap` no item is begun after so many seconds; `expected` are those of an item in an earlier plain loop. Where
+    items are `kept`, workers are compared with the notebook.
+
+    Raises:
+        BackendUnavailable: The backend cannot run here.
+        Differs: Workers give something else than the notebook.
+    """
+    if (reason := backend.unavailable()) is not None:
+        raise BackendUnavailable(reason)
+    native = request.native_threads
+    leased = engine.lease(backend, workers, native_threads=native)
+    with leased as pool, progress_bar(request.progress, task.name) as progress, ExitStack() as stack:
+        witness = witness_of(task, request, pool, first, kept) if kept is not None else None
+        if witness is not None:
+            stack.enter_context(witness)
+        options = engine.PassOptions(
+            on_error=request.on_error,
+            chunk=request.chunk,
+            temporaries=task.temporaries,
+            output=output,
+            progress=progress,
+            first=first,
+            seed=request.seed,
+            timeout=request.timeout,
+            timeline=request.timeline,
+            cap=cap,
+            step=auto_history.STEP if cap is not None else None,
+            expected=expected,
+            # The tail had them; of an endless iterator there may be more than there is memory for.
+            keep_values=task.count is not None or task.kind != "loop",
+            witness=witness,
+            named=request.named,
+        )
+        try:
+            outcome = engine.run_pass(task.function, task.items, pool, options, count=task.count, on_value=on_value)
+        except Differs as differs:
+            remember(task, request, pool, str(differs))
+            raise
+        if witness is not None:
+            remember(task, request, pool)
+        record = outcome.record
+        assert record is not None, "a pass that has ended has its record"
+        trial = replace(trial_of(backend, workers), passes=(record,), got=pool.got, native_threads=native)
+        if pool.fresh_now:
+            trial = replace(trial, start_up=pool.start_up, cold=pool.start_up + record.wall)
+        return trial, outcome
+
+
+@contextmanager
+def failing(task: Task, names: Mapping[str, Any] | None = None) -> Iterator[None]:
+    """When a pass ends with an error, bind what the plain loop would have left; `names` are from before it."""
+    before = [ref(outcome) for outcome in (latest(),) if outcome is not None]  # its values may go when others come
+    try:
+        yield
+    except BaseException:
+        after = latest()
+        ran = after is not None and not any(outcome() is after for outcome in before)
+        if after is not None and ran:  # else it was refused before any item
+            task.fail({**(names or {}), **after.names})
+        raise
+
+
+def latest() -> Outcome | None:
+    """Return the outcome of the last pass, if there was one."""
+    try:
+        return engine.last()
+    except LookupError:
+        return None
+
+
+@contextmanager
+def progress_bar(
+    stream: TextIO | None, name: str, clock: Callable[[], float] = time.time
+) -> Iterator[Callable[[int, int | None], None] | None]:
+    """Give a receiver of (items finished, items) that shows a bar after a second; the bar is gone at the end."""
+    if stream is None:
+        yield None
+        return
+    began, bar = clock(), None
+
+    def show(finished: int, total: int | None) -> None:
+        nonlocal bar
+        if bar is None:
+            if clock() - began < BAR_AFTER:  # most cells end before: they need not wait for tqdm to be loaded
+                return
+            bar = bar_of(stream, name, began)
+        bar.total = total
+        bar.update(finished - bar.n)
+
+    try:
+        yield show
+    finally:
+        if bar is not None:
+            bar.close()
+
+
+def bar_of(stream: TextIO, name: str, began: float) -> Any:
+    """Return a bar, not drawn yet, for what began at a time of `time.time`."""
+    from tqdm import tqdm
+
+    width = None if stream.isatty() else 80
+    bar = tqdm(desc=name, unit="item", leave=False, delay=BAR_AFTER, mininterval=0.25, file=stream, ncols=width)
+    bar.start_t = bar.last_print_t = began
+    return bar

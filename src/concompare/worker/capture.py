@@ -1,0 +1,285 @@
+"""Text streams that keep what a worker prints with the item it belongs to."""
+
+from __future__ import annotations
+
+import builtins
+import contextlib
+import io
+import sys
+import threading
+from collections.abc import Iterable, Iterator
+from contextvars import ContextVar
+from typing import Any, Protocol, cast
+
+
+class TaskLocal:
+    """Attributes of which every thread has its own, as those of `threading.local`, and every task of an event loop."""
+
+    def __init__(self, *names: str) -> None:
+        vars(self)["variables"] = {name: ContextVar[Any](name, default=None) for name in names}
+
+    def __getattr__(self, name: str) -> Any:
+        variable = vars(self)["variables"].get(name)
+        if variable is None or variable.get() is None:
+            raise AttributeError(name)
+        return variable.get()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        vars(self)["variables"][name].set(value)
+
+    def __delattr__(self, name: str) -> None:
+        vars(self)["variables"][name].set(None)
+
+
+LISTENING = TaskLocal("out")
+"""`.out`: the two Recorders (stdout, stderr) of the chunk that this thread computes, while it does."""
+
+
+class Recorded(Protocol):
+    """What a Recorder writes into: the values so far tell the item, `output` takes (offset, stream, text)."""
+
+    values: list[Any]
+    output: list[tuple[int, str, Any]]
+
+
+AS_IT_IS: Any = object()
+"""Marks a stream that an item has not replaced."""
+
+
+class Recorder(io.TextIOBase):
+    """A text stream that keeps what is written with the item it belongs to.
+
+    Attributes:
+        instead: What items of this chunk have put in its place, by `redirect_stdout` or themselves, or `AS_IT_IS`.
+    """
+
+    def __init__(self, name: str, done: Recorded, original: Any) -> None:
+        self.name = name
+        self.done = done
+        self.original = original
+        self.instead = AS_IT_IS
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        """Return the encoding that bytes written to `buffer` are read with."""
+        return "utf-8"
+
+    @property
+    def buffer(self) -> Any:
+        """Return a binary stream; what is not UTF-8 is shown as escapes."""
+        return ByteRecorder(self)
+
+    def writable(self) -> bool:
+        """Return True."""
+        return True
+
+    def write(self, text: str) -> int:
+        """Keep the text."""
+        if not isinstance(text, str):
+            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
+        own = getattr(LISTENING, "out", None)
+        if own is not None and self is not own[0] and self is not own[1]:  # another thread's, which came first
+            return cast(int, own[self.name == "stderr"].write(text))
+        output = self.done.output
+        if output and output[-1][:2] == (len(self.done.values), self.name):
+            output[-1] = (*output[-1][:2], output[-1][2] + text)
+        else:
+            self.keep(self.name, text)
+        return len(text)
+
+    def keep(self, kind: str, what: Any) -> None:
+        """Keep something with the item that is being computed."""
+        self.done.output.append((len(self.done.values), kind, what))
+
+    def fileno(self) -> int:
+        """Return the descriptor of the stream that is recorded in place of; what is written there is not recorded."""
+        return cast(int, self.original.fileno())
+
+
+class Route:
+    """Stream that items see in the notebook's process: writes to their recorder, elsewhere to the original."""
+
+    def __init__(self, original: Any, which: int) -> None:
+        self.original = original
+        self.which = which
+
+    def stream(self) -> Any:
+        """Return what is written to here and now."""
+        recorders = getattr(LISTENING, "out", None)
+        return self.original if recorders is None else recorders[self.which]
+
+    def write(self, text: str) -> int:
+        """Write to the recorder of the calling thread if it computes an item, else to the original stream."""
+        stream = self.stream()
+        return len(text) if stream is None else int(stream.write(text) or 0)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Write each line."""
+        for line in lines:
+            self.write(line)
+
+    def flush(self) -> None:
+        """Flush what is written to."""
+        stream = self.stream()
+        if stream is not None:
+            stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream(), name)
+
+
+class Door(Route):
+    """Stand-in for `sys.stdout` or `sys.stderr`: for each thread that computes items, the stream it has put there.
+
+    Attributes:
+        route: What those threads get where they have put none there, to be kept and put back.
+    """
+
+    def __init__(self, original: Any, which: int) -> None:
+        super().__init__(original, which)
+        self.route = Route(original, which)
+
+    def stream(self) -> Any:
+        """Return what is written to here and now."""
+        recorders = getattr(LISTENING, "out", None)
+        if recorders is None:
+            return self.original
+        recorder = recorders[self.which]
+        return recorder if recorder.instead is AS_IT_IS else recorder.instead
+
+    def get(self) -> Any:
+        """Return what code of this thread finds in `sys`."""
+        recorders = getattr(LISTENING, "out", None)
+        if recorders is not None and recorders[self.which].instead is AS_IT_IS:
+            return self.route
+        return self.stream()
+
+    def put(self, stream: Any) -> None:
+        """Put a stream in its place for this thread's items, or for all the others."""
+        recorders = getattr(LISTENING, "out", None)
+        own = stream is self.route or stream is self
+        if recorders is None:
+            self.original = self.route.original if own else stream
+        else:
+            recorders[self.which].instead = AS_IT_IS if own else stream
+
+
+def watched(name: str) -> property:
+    """Return an attribute of `sys` that goes through its door while there is one."""
+
+    def get(module: Any) -> Any:
+        found = vars(module).get(name, AS_IT_IS)
+        if found is AS_IT_IS:
+            raise AttributeError(f"module 'sys' has no attribute {name!r}")
+        return found.get() if type(found) is Door else found
+
+    def put(module: Any, stream: Any) -> None:
+        found = vars(module).get(name)
+        if type(found) is Door:
+            found.put(stream)
+        else:
+            vars(module)[name] = stream
+
+    def delete(module: Any) -> None:
+        vars(module).pop(name, None)
+
+    return property(get, put, delete)
+
+
+def missing(module: Any, name: str) -> Any:
+    """Raise what a module raises for an attribute that it has not.
+
+    With this method in the class, code that Python has specialised for plain modules, which reads their dictionaries,
+    no longer takes `sys` for one (from Python 3.13 on).
+    """
+    raise AttributeError(f"module 'sys' has no attribute {name!r}")
+
+
+LOCK = threading.RLock()
+NAMES = ("stdout", "stderr")
+OPEN: list[Any] = []
+"""The class that `sys` had before, once for each of those who keep the doors open."""
+
+
+@contextlib.contextmanager
+def doors() -> Iterator[None]:
+    """Let every thread that computes items have a `sys.stdout` and `sys.stderr` of its own.
+
+    Whatever items put there, and however many overlap, each sees its own; all other threads see, and replace, what was
+    there before.
+    """
+    with LOCK:
+        if not OPEN:
+            for which, name in enumerate(NAMES):
+                vars(sys)[name] = Door(vars(sys).get(name), which)
+        OPEN.append(type(sys))
+        if len(OPEN) == 1:
+            streams = {name: watched(name) for name in NAMES}
+            sys.__class__ = type("Sys", (type(sys),), {**streams, "__getattr__": missing})
+    try:
+        yield
+    finally:
+        with LOCK:
+            before = OPEN.pop()
+            if not OPEN:
+                if type(sys).__mro__[1:2] == (before,):
+                    sys.__class__ = before
+                for name in NAMES:
+                    if type(vars(sys).get(name)) is Door:
+                        vars(sys)[name] = vars(sys)[name].original
+
+
+REPLACED: list[Any] = []
+"""The process's own stdout and stderr while chunks are recorded."""
+
+RECORDED = [0]
+"""How many threads record a chunk now; a worker of a cluster may have several."""
+
+
+@contextlib.contextmanager
+def recording(done: Recorded) -> Iterator[None]:
+    """Record what this thread prints, and what threads that it starts print, for the time of a chunk."""
+    if not hasattr(builtins, "display"):  # in a worker that is not ours
+        builtins.display = display  # type: ignore[attr-defined]
+    with doors():
+        with LOCK:
+            if not RECORDED[0]:
+                REPLACED[:] = sys.stdout, sys.stderr
+            recorders = Recorder("stdout", done, REPLACED[0]), Recorder("stderr", done, REPLACED[1])
+            if not RECORDED[0]:
+                sys.stdout, sys.stderr = recorders
+            RECORDED[0] += 1
+            LISTENING.out = recorders
+        try:
+            yield
+        finally:
+            del LISTENING.out
+            with LOCK:
+                RECORDED[0] -= 1
+                if not RECORDED[0]:
+                    sys.stdout, sys.stderr = REPLACED
+
+
+def display(*objects: Any, **options: Any) -> None:
+    """Display objects in the cell that started the item, in the place of IPython's `display`."""
+    recorders = getattr(LISTENING, "out", None)
+    if recorders is None:
+        sys.stdout.write("".join(f"{shown!r}\n" for shown in objects))
+    else:
+        recorders[0].keep("display", (objects, options))
+
+
+class ByteRecorder(io.RawIOBase):
+    """The binary side of a Recorder."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self.recorder = recorder
+
+    def writable(self) -> bool:
+        """Return True."""
+        return True
+
+    def write(self, data: Any) -> int:
+        """Keep the bytes as text."""
+        self.recorder.write(bytes(data).decode("utf-8", "backslashreplace"))
+        return len(data)

@@ -1,0 +1,354 @@
+"""Run chunks inside workers: load a function once, compute items, measure each.
+
+    run_here() one chunk on live objects                  (threads)
+    run()      one chunk as bytes in, bytes out           (processes and everything further away)
+    both around compute.compute(), as the plain loop is
+
+Nothing but the standard library and cloudpickle may be imported here and in the rest of this package: every worker
+pays for it, and sub-interpreters can load little else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import io
+import os
+import pickle
+import sys
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+from concompare.worker import log_records
+from concompare.worker.bootstrap import NO_ITEM, PLACE, STOPPED, end_if_spent, stoppable, take_into_use
+from concompare.worker.capture import LISTENING, Recorder, display, recording
+from concompare.worker.clocks import LOCAL, Meter
+from concompare.worker.compute import Computed, compute, plain
+from concompare.worker.outside_effects import noticed
+from concompare.worker.results import pack_names, pack_values, sendable
+from concompare.worker.state_watch import Seeded, Watch, drawn
+from concompare.worker.transfer.class_objects import Arriving
+from concompare.worker.transfer.items import Apart, read_items, take_back
+from concompare.worker.transfer.object_refs import Sources, counts
+from concompare.worker.transfer.pickling import Parcel, pack_error
+from concompare.worker.transfer.process_memory import Loan
+
+FUNCTIONS_KEPT = 4
+"""Functions that a worker remembers; the least recently used goes first."""
+
+
+class Request(NamedTuple):
+    """One chunk of items to compute.
+
+    `blob` is the pickled function, its path, or None if the worker has it. `turn` names the pass: each begins with the
+    function as it was sent, whatever an earlier one did to what it captured. `places` are the items' positions among
+    all items, which seeds are made of, where they do not just follow `first`. After `limit` seconds the worker gives
+    back the items that it has not begun. `refer` says to objects of which of the two, "items" and "function", results
+    may refer, and `made` which objects of the items were made for their pickle only. `apart` is the number of items
+    where each is a pickle of its own, to be loaded when its turn comes. `levels` are those of the notebook's loggers.
+    `watched` asks whether the items reach beyond this process.
+    """
+
+    key: str
+    blob: bytes | str | None
+    first: int
+    items: Parcel
+    each: bool
+    keep_going: bool = False
+    temporaries: tuple[str, ...] = ()
+    room: tuple[str, int, int] | None = None
+    turn: str = ""
+    seed: int | None = None
+    places: tuple[int, ...] | None = None
+    limit: float | None = None
+    refer: tuple[str, ...] = ()
+    apart: int = 0
+    levels: log_records.Levels = ()
+    made: tuple[int, ...] = ()
+    watched: bool = False
+
+
+class Answer(NamedTuple):
+    """Result of one chunk; moments are this worker's `perf_counter`.
+
+    Values, exceptions and names are packed when they crossed to another process, and themselves when they did not.
+    `errors` holds (offset in the chunk, exception); `problem` says why nothing was computed at all:
+    ("need-function" | "function" | "items" | "memory", text or error number). `held` is True when a
+    result still refers to the request's buffers, `refers` when values or names hold references to what was sent.
+    `fetched` counts the bytes that were taken from the notebook's memory item by item. `reached` says that items wrote
+    or deleted files, started programs or connected to anything.
+    """
+
+    ident: tuple[int, int]
+    received: float
+    start: float = 0.0
+    end: float = 0.0
+    returned: float = 0.0
+    cpu: float = 0.0
+    native_cpu: float = 0.0
+    waited: float | None = None
+    values: Any = None
+    errors: tuple[tuple[int, Any], ...] = ()
+    seconds: tuple[float, ...] = ()
+    names: Any = None
+    output: tuple[tuple[int, str, Any], ...] = ()
+    problem: tuple[str, Any] | None = None
+    held: bool = False
+    wanted: int = 0
+    refers: bool = False
+    changed: tuple[str, ...] = ()
+    drawn: tuple[tuple[str, bytes], ...] = ()
+    fetched: int = 0
+    reached: bool = False
+
+
+class Known(threading.local):
+    """A function that this worker has: as it was sent, and, of each thread its own, as it is in the present pass."""
+
+    def __init__(self, blob: bytes | str) -> None:
+        self.blob = blob
+        self.turn: str | None = None
+        self.function: Callable[[Any], Any] = abs
+        self.watch: Watch | None = None
+        self.reader: pickle.Unpickler | None = None
+        self.made: tuple[int, ...] = ()
+        self.before: dict[int, int] = {}
+
+    def take(self, turn: str) -> None:
+        """Load the function anew for a new pass."""
+        if self.turn != turn:
+            self.reader, self.function = self.read()
+            self.watch = Watch(self.function)
+            self.before = counts(self.reader)
+            self.turn = turn
+
+    def tell(self, sources: Sources) -> None:
+        """Let results refer to what the function captures."""
+        sources.add("function", self.reader, self.read, self.made, self.before)
+
+    def read(self) -> tuple[pickle.Unpickler, Any]:
+        """Return the function as it was sent, and what read it."""
+        with io.BytesIO(self.blob) if isinstance(self.blob, bytes) else open(self.blob, "rb") as file:
+            reader = Arriving(file)
+            function = reader.load()
+            behind = file.read()
+            self.made = pickle.loads(behind) if behind else ()
+            return reader, function
+
+
+FUNCTIONS: OrderedDict[str, Known] = OrderedDict()
+
+
+def forget_parent() -> None:
+    """Forget, in a forked worker, what belonged to its parent."""
+    FUNCTIONS.clear()
+    LOCAL.__dict__.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=forget_parent)
+
+
+# ------------------------------------------------------------------------------------------------- one chunk, as bytes
+
+
+def load(request: Request) -> tuple[str, Any] | Known:
+    """Return the request's function, from memory or from its blob, or the problem with it."""
+    known = FUNCTIONS.get(request.key)
+    if known is None:
+        if request.blob is None:
+            return ("need-function", None)
+        if isinstance(request.blob, bytes):
+            record_displays(request.blob)
+        known = FUNCTIONS[request.key] = Known(request.blob)
+        while len(FUNCTIONS) > FUNCTIONS_KEPT:
+            FUNCTIONS.popitem(last=False)
+    FUNCTIONS.move_to_end(request.key)
+    try:
+        known.take(request.turn)
+    except BaseException as error:
+        del FUNCTIONS[request.key]
+        end_if_spent(error)
+        return ("function", pack_error(error))
+    return known
+
+
+DISPLAYING = ("IPython.core.display_functions", "IPython.display")
+
+
+def record_displays(blob: bytes = b"") -> None:
+    """Let `display`, taken from IPython, be recorded: where it is loaded, or the function to come refers to it.
+
+    An executor of the user's may run this in threads of the notebook: outside of items its `display` stays its own.
+    """
+    if DISPLAYING[0].encode() in blob:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(DISPLAYING[0])
+    for name in DISPLAYING:
+        module = sys.modules.get(name)
+        if module is not None and not isinstance(vars(module)["display"], Displayed):
+            vars(module)["display"] = Displayed(vars(module)["display"])
+
+
+class Displayed:
+    """IPython's `display`, but for what items display."""
+
+    def __init__(self, original: Callable[..., Any]) -> None:
+        self.original = original
+
+    def __call__(self, *objects: Any, **options: Any) -> Any:
+        """Record the objects where an item is computed."""
+        here = PLACE or getattr(LISTENING, "out", None) is not None
+        return (display if here else self.original)(*objects, **options)
+
+
+def run(request: Request) -> Answer:
+    """Compute one chunk that arrived as bytes. User errors are returned; internal errors propagate."""
+    try:
+        return answer_to(request)
+    except (MemoryError, OSError) as error:
+        end_if_spent(error, request.first if PLACE and PLACE[0].used == 1 else NO_ITEM)
+        raise
+
+
+def answer_to(request: Request) -> Answer:
+    """Take in a chunk, compute it, and pack what it gave."""
+    received = time.perf_counter()
+    ident = (os.getpid(), threading.get_native_id())
+    known = load(request) if request.turn not in STOPPED else ("items", None)
+    if isinstance(known, tuple):
+        return Answer(ident, received, problem=known)
+    lent = Loan()
+    sources = Sources() if request.refer else None
+    referred = sources if "items" in request.refer else None
+    items: Any = read_items(request.items, request.apart, request.first, lent, referred, request.made)
+    if isinstance(items, tuple):
+        return Answer(ident, received, problem=items)
+    done = Computed()
+    watch = known.watch if known.watch is not None and known.watch.due() else None
+    states = watch.states() if watch is not None and request.seed is None else {}
+    function = known.function if request.seed is None else seeded(known.function, request)
+    record_displays()
+    take_into_use()
+    meter = Meter()
+    reached = compute_as_asked(request, function, items, done)
+    start, end, cpu, native_cpu, waited = meter.read()
+    fetched = 0
+    if isinstance(items, Apart):
+        if items.problem is not None:
+            return Answer(ident, received, problem=items.problem)
+        start, cpu = items.without_loading(start, end, cpu)
+        fetched = items.fetched
+    del items, function
+    if sources is not None and "function" in request.refer:
+        known.tell(sources)
+    values, wanted = pack_values(done, request.room, sources)
+    names = pack_names(done.names, sources) if request.temporaries else None
+    refers, sources = sources is not None and bool(sources.used), None
+    answer = Answer(
+        ident,
+        received,
+        start,
+        end,
+        cpu=cpu,
+        native_cpu=native_cpu,
+        waited=waited,
+        values=values,
+        errors=tuple((offset, pack_error(error)) for offset, error in done.errors),
+        seconds=done.worth_telling(),
+        names=names,
+        output=tuple(map(sendable, done.output)),
+        wanted=wanted,
+        refers=refers,
+        fetched=fetched,
+        reached=reached,
+        changed=watch.changed() if watch is not None else (),
+        drawn=drawn(states, watch.states()) if watch is not None and states else (),
+    )
+    done.__init__()  # type: ignore[misc]
+    return answer._replace(held=not take_back(lent), returned=time.perf_counter())
+
+
+def compute_as_asked(request: Request, function: Callable[[Any], Any], items: Iterable[Any], done: Computed) -> bool:
+    """Compute a request's items, with what they print; return whether they reached beyond this process."""
+    log_records.take_levels(request.levels)
+    kept = log_records.kept(log_records.shown_there(request.levels))
+    with noticed(request.watched) as found, recording(done), kept, stoppable(request.turn):
+        compute(
+            function,
+            items,
+            done,
+            first=request.first,
+            each=request.each,
+            keep_going=request.keep_going,
+            temporaries=request.temporaries,
+            stopped=None if request.limit is None else after(request.limit),
+        )
+    return bool(found)
+
+
+def seeded(function: Callable[[Any], Any], request: Request) -> Callable[[Any], Any]:
+    """Return the function with a random stream for each item."""
+    assert request.seed is not None
+    return Seeded(plain(function), request.seed, iter(request.places or range(request.first, sys.maxsize)))
+
+
+def after(seconds: float) -> Callable[[], bool]:
+    """Return what tells whether so many seconds have passed since it was first asked."""
+    ends: list[float] = []
+
+    def passed() -> bool:
+        now = time.perf_counter()
+        if not ends:
+            ends.append(now + seconds)
+            return False
+        return now > ends[0]
+
+    return passed
+
+
+def run_here(
+    function: Callable[[Any], Any],
+    items: Iterable[Any],
+    first: int,
+    each: bool,
+    keep_going: bool,
+    temporaries: tuple[str, ...],
+    stopped: Callable[[], bool],
+) -> Answer:
+    """Compute one chunk in a thread of the notebook's own process: live objects in, live objects out."""
+    received = time.perf_counter()
+    done = Computed()
+    LISTENING.out = Recorder("stdout", done, sys.stdout), Recorder("stderr", done, sys.stderr)
+    meter = Meter()
+    try:
+        compute(
+            function,
+            items,
+            done,
+            first=first,
+            each=each,
+            keep_going=keep_going,
+            temporaries=temporaries,
+            stopped=stopped,
+        )
+    finally:
+        del LISTENING.out
+    start, end, cpu, _, waited = meter.read()
+    return Answer(
+        (os.getpid(), threading.get_native_id()),
+        received,
+        start,
+        end,
+        end,
+        cpu,
+        waited=waited,
+        values=done.values,
+        errors=tuple(done.errors),
+        seconds=done.worth_telling(),
+        names=done.names,
+        output=tuple(done.output),
+    )

@@ -1,0 +1,102 @@
+"""Find out whether code reaches beyond its process: writes or deletes files, starts programs or connects.
+
+The functions that do so are replaced for a moment by ones that note it. An audit hook would see more but can never be
+taken out again. Nothing but the standard library may be imported.
+"""
+
+from __future__ import annotations
+
+import builtins
+import contextlib
+import functools
+import io
+import os
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+
+DOING = (
+    *("remove", "unlink", "rmdir", "rename", "replace", "mkdir", "link", "symlink", "truncate", "ftruncate", "chmod"),
+    *("chown", "utime", "mkfifo", "kill", "killpg", "system", "posix_spawn", "posix_spawnp", "fork", "forkpty"),
+    *("execv", "execve", "write", "writev", "pwrite", "sendfile"),
+)
+"""Functions of `os` that do something outside."""
+
+CONNECTING = ("connect", "connect_ex", "sendto", "sendmsg")
+"""Methods of sockets that do."""
+
+
+@contextlib.contextmanager
+def noticed(wanted: bool = True) -> Iterator[list[str]]:
+    """Give a list that gets the names of what is called meanwhile that reaches beyond this process, in any thread."""
+    found: list[str] = []
+    if not wanted:
+        yield found
+        return
+    replaced: list[tuple[Any, str, Any]] = []
+
+    def replace(holder: Any, name: str, made: Callable[..., Any]) -> None:
+        replaced.append((holder, name, vars(holder).get(name)))
+        setattr(holder, name, made)
+
+    try:
+        for holder in (builtins, io):
+            replace(holder, "open", opening(io.open if not replaced else replaced[0][2], found))
+        replace(os, "open", opening_descriptor(os.open, found))
+        for name in DOING:
+            if hasattr(os, name):
+                replace(os, name, noting(getattr(os, name), found))
+        for module, kind, names in (
+            ("subprocess", "Popen", ("__init__",)),
+            ("socket", "socket", CONNECTING),
+            ("sqlite3", None, ("connect",)),
+        ):
+            if module in sys.modules:
+                holder = sys.modules[module] if kind is None else getattr(sys.modules[module], kind)
+                for name in names:
+                    if hasattr(holder, name):
+                        replace(holder, name, noting(getattr(holder, name), found))
+        yield found
+    finally:
+        for holder, name, original in reversed(replaced):
+            if original is None:  # it was inherited
+                delattr(holder, name)
+            else:
+                setattr(holder, name, original)
+
+
+def noting(original: Callable[..., Any], found: list[str]) -> Callable[..., Any]:
+    """Return a function that notes that it is called."""
+
+    @functools.wraps(original)
+    def call(*arguments: Any, **options: Any) -> Any:
+        found.append(getattr(original, "__name__", "a call"))
+        return original(*arguments, **options)
+
+    return call
+
+
+def opening(original: Callable[..., Any], found: list[str]) -> Callable[..., Any]:
+    """Return `open`, noting what it opens for writing."""
+
+    @functools.wraps(original)
+    def call(file: Any, mode: Any = "r", *arguments: Any, **options: Any) -> Any:
+        if isinstance(mode, str) and not {*"wxa+"}.isdisjoint(mode) and file != os.devnull:
+            found.append("open")
+        return original(file, mode, *arguments, **options)
+
+    return call
+
+
+def opening_descriptor(original: Callable[..., Any], found: list[str]) -> Callable[..., Any]:
+    """Return `os.open`, noting what it opens for writing."""
+
+    @functools.wraps(original)
+    def call(path: Any, flags: int, *arguments: Any, **options: Any) -> Any:
+        if flags & WRITING and path != os.devnull:
+            found.append("open")
+        return original(path, flags, *arguments, **options)
+
+    return call

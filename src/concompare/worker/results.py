@@ -1,0 +1,115 @@
+"""Pack a worker's results: values, names and output as bytes; a value that cannot be sent is its item's error."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import pickle
+from typing import TYPE_CHECKING, Any
+
+from concompare.worker import log_records
+from concompare.worker.transfer.object_refs import Reference, Sources, only_atoms, referring
+from concompare.worker.transfer.pickling import Parcel, pack, put, text_of, way_to_unpicklable
+
+if TYPE_CHECKING:
+    from concompare.worker.compute import Computed
+
+
+def pack_result(value: Any, parts: Any, buffers: list[pickle.PickleBuffer] | None, sources: Sources | None) -> bytes:
+    """Pack values, with references in the places of objects that were sent to this worker and are unchanged.
+
+    Args:
+        value: A list or dictionary of values.
+        parts: The values.
+        buffers: As for `pack`.
+        sources: What was sent; None: no references.
+    """
+    if sources is None or ("items" in sources.readers and only_atoms(parts)):
+        return pack(value, buffers)
+    known = sources.by_identity()
+    if not known:
+        return pack(value, buffers)
+    picklers: list[Any] = []
+    data = pack(value, buffers, picklers)
+    if known.keys().isdisjoint(picklers[-1].memo.copy()):
+        return data
+    used: set[Reference] = set()
+
+    def dress(kind: Any) -> Any:
+        return functools.partial(referring(kind), known, used)
+
+    beside: list[pickle.PickleBuffer] | None = None if buffers is None else []
+    referred = pack(value, beside, [], dress)
+    if not sources.unchanged(used, pack):
+        return data
+    sources.used |= used
+    if buffers is not None:
+        buffers[:] = beside or []
+    return referred
+
+
+def sendable(printed: tuple[int, str, Any]) -> tuple[int, str, Any]:
+    """Return a piece of output that can cross: displayed objects packed, or their reprs where they cannot be."""
+    offset, kind, what = printed
+    if kind in log_records.KINDS:
+        return offset, kind, log_records.sendable(kind, what)
+    if kind != "display":
+        return printed
+    try:
+        return offset, kind, pack(what)
+    except Exception:
+        return offset, "stdout", "".join(f"{shown!r}\n" for shown in what[0])
+
+
+def pack_values(
+    done: Computed, room: tuple[str, int, int] | None, sources: Sources | None = None
+) -> tuple[Parcel, int]:
+    """Pack the values, their large buffers into the room if they fit; what cannot be sent becomes that item's error.
+
+    Returns:
+        The parcel, and the bytes of room that would have been needed where the room was too small.
+    """
+    buffers: list[pickle.PickleBuffer] = []
+    beside = buffers if room is not None else None
+    try:
+        data = pack_result(done.values, done.values, beside, sources)
+    except BaseException:  # its own `__reduce__` may raise anything
+        refuse_values(done)
+        buffers.clear()
+        data = pack_result(done.values, done.values, beside, sources)
+    if room is None:
+        return Parcel(data), 0
+    parcel, wanted = put(data, buffers, room)
+    if parcel is None:
+        parcel = Parcel(pack_result(done.values, done.values, None, sources) if buffers else data)
+    return parcel, wanted
+
+
+def refuse_values(done: Computed) -> None:
+    """Put None and an error in the place of every value that cannot be sent."""
+    for offset, value in enumerate(done.values):
+        try:
+            pack(value)
+        except BaseException as error:
+            done.values[offset] = None
+            way = way_to_unpicklable(value, "result")
+            done.errors.append((offset, TypeError(f"the result cannot be sent back: {way}: {text_of(error)}")))
+    done.errors.sort(key=lambda entry: entry[0])
+
+
+def pack_names(names: dict[str, Any], sources: Sources | None = None) -> Parcel:
+    """Pack the names that can be sent, and which are left out, as an earlier item's value must not stand for them."""
+    try:
+        return Parcel(pack_result(names, names.values(), None, sources))
+    except BaseException:
+        kept = {}
+        for name, value in names.items():
+            with contextlib.suppress(BaseException):
+                pickle.loads(pack(value))
+                kept[name] = value
+        left_out = tuple(name for name in names if name not in kept)
+        found = {**kept, "_concompare_unsent": left_out}
+        try:
+            return Parcel(pack_result(found, found.values(), None, sources))
+        except BaseException:  # a `__reduce__` that counts its calls
+            return Parcel(pack({"_concompare_unsent": tuple(names)}))

@@ -1,0 +1,1 @@
+"""Pickling of functions, items, results and errors between processes."""

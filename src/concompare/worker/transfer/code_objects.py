@@ -1,0 +1,62 @@
+"""Code objects that cross to another process whole, whatever the pickler of the functions makes of them.
+
+A traceback finds the user's line by a code object's file name, first line and line table, and `warnings` and `inspect`
+read the same. cloudpickle keeps what it likes of them (3.1.3 no file name), so that they are put back here:
+
+    function ── its own reduction, and its code ──> rebuilt() ── the function, with that code
+
+Nothing but the standard library may be imported.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from types import CodeType, FunctionType
+from typing import Any
+
+TEMPLATE: CodeType = compile("", "", "exec")
+"""What other code is made from; nothing of it remains."""
+
+
+@functools.cache
+def fields() -> tuple[str, ...]:
+    """Return the names of all that a code object of this Python consists of: the attributes that `replace` takes."""
+    there = [name for name in dir(TEMPLATE) if name.startswith("co_") and name != "co_lnotab"]  # reading that warns
+    return tuple(name for name in there if is_field(name, getattr(TEMPLATE, name)))
+
+
+def is_field(name: str, value: Any) -> bool:
+    """Return whether a code object can be given another value of that name."""
+    try:
+        TEMPLATE.replace(**{name: value})
+    except TypeError:  # made of the others, or a method
+        return False
+    return True
+
+
+def reduce_code(code: CodeType) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+    """Return what makes the same code object, for a pickler."""
+    names = fields()
+    return make_code, (names, tuple(getattr(code, name) for name in names))
+
+
+def make_code(names: tuple[str, ...], values: tuple[Any, ...]) -> CodeType:
+    """Return a code object of these fields."""
+    return TEMPLATE.replace(**dict(zip(names, values, strict=True)))
+
+
+def reduce_function(function: FunctionType, reduced: Any) -> Any:
+    """Return a function's reduction with its code beside it; one that names the function in a module stays as it is."""
+    if not isinstance(reduced, tuple):
+        return reduced
+    make, arguments, *rest = reduced
+    return rebuilt, (function.__code__, make, *arguments), *rest
+
+
+def rebuilt(code: CodeType, make: Callable[..., FunctionType], *arguments: Any) -> FunctionType:
+    """Make a function as its reduction says, with its own code."""
+    function = make(*arguments)
+    if function.__code__ is not code:
+        function.__code__ = code
+    return function

@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+from concompare.analysis import equality
+from concompare.analysis.equality import difference, equal
+
+NAN = float("nan")
+
+
+@dataclass
+class Point:
+    x: float
+    y: Any = None
+
+
+class Bare:
+    def __init__(self, value: object) -> None:
+        self.value = value
+
+
+class Slotted:
+    __slots__ = ("value",)
+
+    def __init__(self, value: object) -> None:
+        self.value = value
+
+
+class Rude:
+    def __eq__(self, other: object) -> bool:
+        raise RuntimeError("compare me not")
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (1, 1),
+        ("a", "a"),
+        (NAN, math.nan),
+        ([1.0, NAN], [1.0, float("nan")]),
+        ({"a": (NAN, 1)}, {"a": (float("nan"), 1)}),
+        ({1, 2}, {2, 1}),
+        (np.array([1.0, NAN]), np.array([1.0, NAN])),
+        (np.array(["a", "b"]), np.array(["a", "b"])),
+        (np.array([{"a": NAN}, None], dtype=object), np.array([{"a": float("nan")}, None], dtype=object)),
+        (np.float64(NAN), np.float64(NAN)),
+        (Point(NAN, [1]), Point(float("nan"), [1])),
+        (Bare([1, NAN]), Bare([1, float("nan")])),
+        (Slotted(3), Slotted(3)),
+        (ValueError("x"), ValueError("x")),
+        (range(3), range(3)),
+    ],
+)
+def test_the_same_value_is_equal(one: object, other: object) -> None:
+    assert equal(one, other) is True
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (1, 2),
+        (0.1 + 0.2, 0.3),  # exact: the same code on the same item gives the same bits
+        ([1, 2], [2, 1]),
+        ([1, 2], [1, 2, 3]),
+        ((1,), [1]),
+        ({"a": 1}, {"a": 2}),
+        (np.array([1.0, 2.0]), np.array([1.0, 2.0000001])),
+        (np.array([1, 2]), np.array([1.0, 2.0])),
+        (np.array([[1, 2]]), np.array([1, 2])),
+        (Point(1, [1]), Point(1, [2])),
+        (Bare(1), Bare(2)),
+        (np.array([1]), [1]),
+        (None, 0),
+    ],
+)
+def test_another_value_is_not(one: object, other: object) -> None:
+    assert equal(one, other) is False
+
+
+def test_tables_are_compared_as_tables() -> None:
+    pd = pytest.importorskip("pandas")
+    assert equal(pd.DataFrame({"a": [1.0, NAN]}), pd.DataFrame({"a": [1.0, NAN]})) is True
+    assert equal(pd.Series([1, 2], name="s"), pd.Series([1, 2], name="s")) is True
+    assert equal(pd.DataFrame({"a": [1]}), pd.DataFrame({"a": [2]})) is False
+    assert equal(pd.DataFrame({"a": [1]}), pd.DataFrame({"b": [1]})) is False
+    assert equal({"t": pd.Series([1])}, {"t": pd.Series([1])}) is True
+
+
+def test_what_cannot_be_compared_is_neither() -> None:
+    assert equal(Rude(), Rude()) is None
+    assert equal(object(), object()) in (None, True)  # equal pickles, if they can be pickled
+    assert equal(iter([1]), iter([2])) is None
+
+
+def test_a_structure_without_end_is_not_followed_for_ever() -> None:
+    one: list[object] = []
+    one.append(one)
+    other: list[object] = []
+    other.append(other)
+    assert equal(one, other) in (True, None)
+
+
+def test_the_difference_names_the_first_item() -> None:
+    assert difference([1, 2], [1, 2], [4, 7]) == (True, None, False)
+    assert difference([1, 3], [1, 2], [4, 7]) == (False, "item 7: 3 instead of 2", False)
+    assert difference([1], [1, 2], [0, 1]) == (False, "1 results instead of 2", False)
+    assert difference([1, Rude()], [1, Rude()], [0, 1]) == (None, None, False)
+    assert len(difference(["x" * 1000], ["y" * 1000], [0])[1] or "") < 120
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "off"),
+    [
+        (1.0, 1.0 + 2**-52, 2**-52),
+        ([1.0, {"a": 2.0}], [1.0, {"a": 2.0 * (1 + 2**-52)}], 2**-52),
+        (np.array([4.0, 1.0]), np.array([4.0, 1.0 + 2**-50]), 2**-52),
+        ((1, "a", 1.5), (1, "a", 1.5), 0.0),
+        ((1, "a"), (1, "b"), None),
+        ([1.0], [1.0, 2.0], None),
+        ({"a": 1.0}, {"b": 1.0}, None),
+        (1.0, 1, None),
+        (math.nan, 1.0, None),
+        (np.array([1, 2]), np.array([1, 3]), None),
+        (np.array([1.0, math.nan]), np.array([1.0, 2.0]), None),
+        (np.array([1.0]), np.array([1.0, 2.0]), None),
+    ],
+)
+def test_rounding_is_told_from_a_difference(one: object, other: object, off: float | None) -> None:
+    assert equality.rounding(one, other) == (None if off is None else pytest.approx(off, rel=1e-6))
+
+
+def test_what_differs_by_rounding_differs_and_says_so() -> None:
+    found = equality.difference([0.1 + 0.2], [0.3], [5])
+    assert found == (False, "item 5: 0.30000000000000004 instead of 0.3, 2e-16 of it: rounding", True)
+    assert equality.difference([0.31], [0.3], [5]) == (False, "item 5: 0.31 instead of 0.3", False)

@@ -1,0 +1,70 @@
+"""Elements: what stands at a place of a list is known only as long as nothing has changed its places."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+import pytest
+
+from concompare.cells.effects.interpreter import Interpreter
+from concompare.cells.effects.live import World
+from concompare.cells.forms import finding
+from concompare.cells.objects import ATOM
+from concompare.cells.program import Cell, Wishes
+from tests.cells import compiled, plainly, programs
+
+SETUP = "xs, out, shared = [1, 2, 3, 4, 5], [], []\ndef f(x): return [x]\n"
+CHANGES = [
+    "held = [[]]\n    held[0] = shared",
+    "held = [[]]\n    held[-1] = shared",
+    "held = [[], []]\n    held.insert(0, shared)",
+    "held = [[], shared]\n    held.reverse()",
+    "held = [[3], shared]\n    held.sort()",
+    "held = [[], shared]\n    held.pop(0)",
+    "held = [[], shared]\n    del held[0]",
+    "held = [[], shared]\n    held[:1] = [shared]",
+    "held = [[], shared]\n    held[0], held[1] = held[1], held[0]",
+    "held = [[], shared]\n    for turn in range(2):\n        held[0].append(x)\n        held.reverse()",
+]
+
+
+@pytest.mark.parametrize("how", programs.WAYS)
+@pytest.mark.parametrize("read", ["held[0].append(x)", "first, *rest = held\n    first.append(x)"])
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_is_at_a_place_of_a_list_that_changes_may_be_any_of_its_elements(change: str, read: str, how: str) -> None:
+    cell = f"for x in xs:\n    {change}\n    {read}\n    out.append(f(x))"
+
+    different, program = compiled.differs(cell, SETUP, how, seed=3)
+
+    assert different is None
+    assert program.lifted
+
+
+@pytest.mark.parametrize("how", programs.WAYS)
+def test_a_list_that_is_unpacked_after_a_change_gives_any_of_its_elements(how: str) -> None:
+    cell = (
+        "for x in xs:\n    held = [[], shared]\n    held.reverse()\n    one, other = held\n    one.append(x)\n    f(x)"
+    )
+
+    assert compiled.differs(cell, SETUP, how, seed=3)[0] is None
+
+
+def test_a_list_that_does_not_change_is_known_by_place() -> None:
+    cell = "for x in xs:\n    held = [[], shared]\n    held[0].append(f(x))\n    out.append(held[0])"
+
+    (lifted,) = compiled.run_compiled(cell, SETUP, "threads")[1].lifted
+    assert "append" in lifted.sources[0]
+    assert "append(f(x))" not in lifted.sources[1]
+
+
+def test_the_matches_of_a_pattern_are_known_as_such() -> None:
+    cell = "for x in xs:\n    for found in line.finditer('a b'):\n        one, other = found.groups()\n        f(one)"
+    namespace = plainly.fresh(SETUP + "import re\nline = re.compile('(.) (.)')")
+    loop = finding.loops_in(Cell(cell, Wishes("<cell>")).tree.body)[0]
+
+    values = Interpreter(World(namespace)).analyse(loop, namespace["xs"]).values
+
+    named = {node.id: value for node, value in values.items() if isinstance(node, ast.Name)}
+    assert {kind for obj in named["found"] for kind in obj.types or ()} == {re.Match}
+    assert named["one"] == ATOM

@@ -1,0 +1,61 @@
+"""Functions that call each other: what each does is known in full, wherever the walk entered the recursion."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cells import compiled, programs
+
+SETUP = """
+seen, xs, out = [], [1, 2, 3], []
+
+def work(x):
+    return x * x
+
+def even(n):
+    if n:
+        odd(n - 1)
+    seen.append(n)
+    return work(n)
+
+def odd(n):
+    if n:
+        even(n - 1)
+    return work(n)
+
+def first(n):
+    if n:
+        second(n - 1)
+    return work(n)
+
+def second(n):
+    if n:
+        third(n - 1)
+    return work(n)
+
+def third(n):
+    if n:
+        second(n - 1)
+        first(n - 1)
+    seen.append(n)
+
+def outside(n):
+    return even(n)
+"""
+
+
+@pytest.mark.parametrize("how", programs.WAYS)
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "for x in xs:\n    even(x)\n    out.append(odd(x))",
+        "for x in xs:\n    outside(x)\n    out.append(odd(x + 1))",
+        "for x in xs:\n    first(x)\n    out.append(second(x))\n    out.append(first(x + 1))",
+        "for x in xs:\n    odd(x)\n    out.append(odd(x))",
+    ],
+)
+def test_what_a_recursion_changes_stays_in_order_wherever_it_is_entered(cell: str, how: str) -> None:
+    different, program = compiled.differs(cell, SETUP, how)
+
+    assert different is None
+    assert [part for found in program.refused for part in [str(found.refusal)] if "seen" in part]

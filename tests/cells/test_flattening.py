@@ -1,0 +1,69 @@
+"""Loops inside one another, shared out as one."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cells import programs
+
+SETUP = """
+calls, out, table = [], [], {}
+few, none = [1, 2, 3], []
+def f(x, y):
+    return x * 10 + y
+def rows(x):
+    calls.append(x)
+    return range(x)
+graph = {1: [2, 3], 2: [3], 3: []}
+"""
+
+
+def ran(cell: str, how: str) -> programs.Ran:
+    different, found = programs.compared(cell, SETUP, how)
+    assert different is None
+    return found
+
+
+@pytest.mark.parametrize("how", programs.WAYS)
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "for x in few:\n    for y in range(x):\n        out.append(f(x, y))",
+        "for i, x in enumerate(few):\n    for y in few[i:]:\n        table[x, y] = f(x, y)",
+        "for x in few:\n    for y in range(x):\n        if y == 1:\n            continue\n        out.append(f(x, y))",
+        "for x in few:\n    for y in none:\n        for z in few:\n            out.append(f(x, y))\nelse:\n    u = 0",
+        "for x in [2, 0]:\n    for y in range(x):\n        out.append(f(x, y))",
+        "for x, n in zip(few, [1, 2, 1]):\n    for y in range(n):\n        out.append(f(x, y))",
+        "for x in few:\n    for y in range(x):\n        z = f(x, y)\n    \nout.append(z)",
+        "made = [f(x, y) for x in few if x > 1 for y in range(x) if y]",
+        "made = {(x, y): f(x, y) for x in few for y in few}",
+        "made = sum(f(x, y) for x in few for y in range(x))",
+        "for x in few:\n    for y in range(x):\n        out.append(f(x, y) // (x - 2))",
+    ],
+)
+def test_loops_with_few_items_are_shared_out_with_those_inside(cell: str, how: str) -> None:
+    found = ran(cell, how)
+    assert [part.loop.early for part in found.cell.lifted] == [True]
+
+
+@pytest.mark.parametrize("how", programs.WAYS)
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "for x in few:\n    for y in rows(x):\n        out.append(f(x, y))",
+        "for x in few:\n    for y in range(x):\n        if y:\n            break\n        out.append(f(x, y))",
+        "for x in few:\n    n = f(x, 1)\n    for y in range(x):\n        out.append(f(n, y))",
+        "for x in few:\n    for y in range(x):\n        x = f(x, y)\n        out.append(x)",
+        "for x in few:\n    for x in range(x):\n        out.append(f(x, 1))",
+        "for x in [1, 2]:\n    for y in graph[x]:\n        graph[2].append(f(x, y))",
+        "for x in few:\n    for y in few[:n]:\n        n = f(x, y)\n        out.append(n)",
+    ],
+)
+def test_inner_loops_that_depend_on_the_work_are_not_walked_early(cell: str, how: str) -> None:
+    found = ran("n = 2\n" + cell, how)
+    assert not any(part.loop.early for part in found.cell.lifted)
+
+
+def test_a_loop_with_many_items_is_shared_out_by_itself() -> None:
+    found = ran("for x in range(100):\n    for y in few:\n        out.append(f(x, y))", "threads")
+    assert [part.loop.early for part in found.cell.lifted] == [False]

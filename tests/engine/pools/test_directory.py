@@ -1,0 +1,127 @@
+"""Workers and files whose kernel was killed: whatever is still there, nothing stays."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from concompare.engine.pools.directory import (
+    KEEPERS,
+    LEFT,
+    SETTLED,
+    make_folder,
+    release_alive,
+    remove,
+    remove_left,
+    sweep,
+)
+
+try:
+    import fcntl
+except ImportError:
+    fcntl = None  # type: ignore[assignment]
+
+locks = pytest.mark.skipif(fcntl is None, reason="the kernel is known to live by a lock of its file")
+
+START = """
+import os, sys, time
+from concompare.worker.bootstrap import BOARD, begin
+folder = sys.argv[1]
+open(folder + "/board", "wb").write(bytes(8 * BOARD.size))
+begin(folder, os.getppid(), dict(os.environ), {})
+time.sleep(3600)
+"""
+
+
+@locks
+def test_a_worker_ends_where_another_one_has_removed_the_folder_already(tmp_path: Path) -> None:
+    """The kernel's lock is held by nobody, and its file gone: two workers may notice the end at the same time."""
+    ended = subprocess.run([sys.executable, "-c", START, str(tmp_path)], timeout=500, capture_output=True, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr == b""
+    assert not tmp_path.exists()
+
+
+KILLED = """
+import os, signal
+from concompare.engine.pools.directory import make_folder
+print(make_folder(2), flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@locks
+def test_files_are_removed_where_there_was_no_worker_yet_when_the_kernel_was_killed() -> None:
+    killed = subprocess.run([sys.executable, "-c", KILLED], timeout=500, capture_output=True, text=True, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    folder = Path(killed.stdout.strip())
+    assert folder.name.startswith("concompare-")
+    end = time.monotonic() + 500
+    while folder.exists() and time.monotonic() < end:
+        time.sleep(0.02)
+    assert not folder.exists()
+
+
+@locks
+def test_who_would_remove_a_folder_goes_with_it() -> None:
+    folder = make_folder(2)
+    keeper, writing = KEEPERS[folder]
+    os.kill(keeper, 0)
+    release_alive(folder)
+    with pytest.raises(ProcessLookupError):
+        os.kill(keeper, 0)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(writing)
+    shutil.rmtree(folder)
+
+
+def test_folders_of_kernels_killed_while_they_made_them_are_swept_once_they_have_settled(tmp_path: Path) -> None:
+    old, new, others = (tmp_path / name for name in ("concompare-1-a", "concompare-2-b", "someone-1-a"))
+    for folder in (old, new, others):
+        folder.mkdir()
+    long_ago = time.time() - 2 * SETTLED
+    os.utime(old, (long_ago, long_ago))
+    sweep(tmp_path)
+    assert sorted(tmp_path.iterdir()) == [new, others]
+
+
+def gone() -> int:
+    """Return the id of a process that has ended."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def test_without_locks_the_folders_of_processes_that_are_gone_are_swept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    names = (f"concompare-{gone()}-a", f"concompare-{os.getpid()}-b", "concompare-x-c")
+    dead, living, others = (tmp_path / name for name in names)
+    long_ago = time.time() - 2 * SETTLED
+    for folder in (dead, living, others):
+        folder.mkdir()
+        (folder / "alive").touch()
+        os.utime(folder, (long_ago, long_ago))
+    sweep(tmp_path)
+    assert sorted(tmp_path.iterdir()) == sorted([living, others])
+
+
+def test_a_folder_that_is_still_in_use_is_removed_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "concompare-1-a"
+    folder.mkdir()
+    with monkeypatch.context() as busy:
+        busy.setattr(shutil, "rmtree", lambda *_, **__: None)  # as where a worker has a file of it open
+        remove(folder)
+    assert folder.exists()
+    assert folder in LEFT
+    remove_left()
+    assert not folder.exists()
+    assert folder not in LEFT

@@ -1,0 +1,89 @@
+"""Cells whose calls reach more than they are given: magics the notebook's names, plots the figure, warnings a table."""
+
+from __future__ import annotations
+
+import re
+import sys
+import warnings
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.ipython.conftest import Shell
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "%time values.append(square(n))",
+        "timed = %timeit -n1 -r1 -q -o values.append(square(n))",
+        "get_ipython().run_cell('values.append(square(n))')",
+        "held.run_cell('values.append(square(n))')",
+        "run('values.append(square(n))')",
+        "found = !echo {square(n)}\n    values.append(int(found[0]))",
+        "square(n), get_ipython().user_ns['values'].append(get_ipython().user_ns['n'] ** 2)",
+    ],
+)
+def test_magics_in_a_loop_see_the_names_of_the_loop(statement: str, shell: Shell) -> None:
+    shell.run("def square(n):\n    return n * n")
+    shell.run("n, held, run = 99, get_ipython(), get_ipython().run_cell\nvalues = []")
+    ran = shell.run(f"%%parallel -b threads\nfor n in range(1, 4):\n    {statement}")
+    assert shell.names["values"] == [1, 4, 9]
+    assert "ran as the plain loop: line 3: " in ran.stdout
+
+
+@pytest.mark.parametrize(
+    ("cell", "left"),
+    [
+        ("%time a = square(n)\n%time b = square(a)\nc = square(b)", {"a": 9, "b": 81, "c": 6561}),
+        ("a = square(n)\n%time n = 5\nb = square(n)\nc = square(a)", {"a": 9, "b": 25, "c": 81}),
+        ("from IPython import get_ipython as ip\nip().run_cell('n = 4')\na = square(n)\nb = square(2)", {"a": 16}),
+    ],
+)
+def test_statements_wait_for_the_magics_before_them(cell: str, left: dict[str, int], shell: Shell) -> None:
+    shell.run("def square(n):\n    return sum(n for _ in range(n))\nn, a, b = 3, 1, 1")
+    shell.run(f"%%parallel -b threads\n{cell}")
+    assert {name: shell.names[name] for name in left} == left
+
+
+DRAWN = """
+import matplotlib.pyplot as plt
+
+def curve(values):
+    return plt.gca().plot(values)
+"""
+
+
+@pytest.mark.parametrize("backend", ["threads", "processes"])
+def test_installed_functions_draw_into_the_figure_of_their_turn(
+    backend: str, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plt = pytest.importorskip("matplotlib.pyplot")
+    installed = ModuleType("concompare_tests_drawing")
+    installed.__file__ = str(Path(np.__file__).with_name("drawing.py"))
+    monkeypatch.setitem(sys.modules, installed.__name__, installed)
+    exec(compile(DRAWN, installed.__file__, "exec"), vars(installed))
+    shell.names["curve"] = vars(installed)["curve"]
+    shell.run("import matplotlib.pyplot as plt\nfig, axes = plt.subplots(1, 4)")
+    shell.run(f"%%parallel -b {backend} -w 2\nfor n in range(4):\n    plt.sca(axes[n])\n    curve([n, n + 1])")
+    shell.run(f"%%parallel -b {backend} -w 2\ncurve([1])\ncurve([2])\nplt.sca(axes[0])\ncurve([3])")
+    drawn = [[list(line.get_ydata()) for line in axis.lines] for axis in shell.names["axes"]]
+    plt.close(shell.names["fig"])
+    assert drawn == [[[0, 1], [3]], [[1, 2]], [[2, 3]], [[3, 4], [1], [2]]]
+
+
+def to_stderr(shown: Any) -> None:
+    """Show a warning as Python does where nobody records them."""
+    sys.stderr.write(warnings.formatwarning(shown.message, shown.category, shown.filename, shown.lineno))
+
+
+def test_what_threads_warn_of_is_shown_once_and_in_order(shell: Shell) -> None:
+    shell.run("import warnings\ndef square(n):\n    warnings.warn(f'item {n}')\n    return n * n")
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        vars(warnings)["_showwarnmsg_impl"] = to_stderr
+        ran = shell.run("%%parallel -b threads -w 2\nsquares = [square(n) for n in range(4)]")
+    assert re.findall(r"Warning: (item \d)", ran.stderr) == ["item 0", "item 1", "item 2", "item 3"]

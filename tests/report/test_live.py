@@ -1,0 +1,61 @@
+"""A comparison while it runs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from concompare.measure.compare import Progress
+from concompare.report.live import bundle_of
+from tests.records import bare
+from tests.report import worlds
+
+
+def progress(trials: int, fraction: float = 0.4) -> Progress:
+    comparison = replace(worlds.mocked(), trials=worlds.mocked().trials[:trials])
+    return Progress(worlds.PLAN, comparison, "block 2 of 5: threads × 4", fraction)
+
+
+def test_the_table_fills_row_by_row() -> None:
+    sizes = [bundle_of(progress(count))["text/html"].count("<tr") for count in (1, 4, 9)]
+    assert sizes == [2, 5, 10]
+
+
+def test_it_says_what_is_done_and_how_long_it_takes() -> None:
+    text = bundle_of(progress(3))["text/plain"]
+    assert "Comparing score" in text
+    assert "about 25 s, 30 s at most" in text
+    assert "- 5 interleaved blocks of 6 configurations" in text
+    assert "40 %  block 2 of 5: threads × 4, about 15 s left" in text
+    assert "████████████░░░░" in text
+
+
+def test_rows_keep_their_places_and_warn_of_nothing_yet() -> None:
+    text = bundle_of(progress(9))["text/plain"]
+    names = [line.split()[:2] for line in text.splitlines() if line.startswith("   ") and "s  ±" in line]
+    assert names[:3] == [["plain", "loop"], ["threads", "1"], ["threads", "2"]]
+    assert names[-1] == ["processes", "8"]
+    assert "!" not in text
+
+
+def test_it_shows_no_verdict_and_draws_nothing_yet() -> None:
+    html = bundle_of(progress(9))["text/html"]
+    assert "<img" not in html
+    assert "← pick" not in html
+    assert '<progress max="100" value="40">' in html
+
+
+def test_before_the_first_row_there_is_no_table() -> None:
+    bundle = bundle_of(Progress(None, replace(worlds.mocked(), trials=(), plan=None), "probing", 0.0))
+    assert "<table" not in bundle["text/html"]
+    assert "0 %  probing" in bundle["text/plain"]
+
+
+def test_rows_without_a_time_say_that_they_wait() -> None:
+    waiting = replace(worlds.mocked(), trials=(bare("processes", 4, "processes"),))
+    assert "not measured yet" in bundle_of(Progress(None, waiting, "probing", 0.1))["text/plain"]
+
+
+def test_what_is_foreign_is_harmless_while_it_runs() -> None:
+    bundle = bundle_of(Progress(worlds.PLAN, worlds.hostile(), worlds.NASTY, 0.5))
+    assert "<script" not in bundle["text/html"]
+    assert "\x1b" not in bundle["text/plain"]

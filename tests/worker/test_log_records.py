@@ -1,0 +1,185 @@
+"""What items log and warn of: handled once, in item order, by what the notebook has set up."""
+
+from __future__ import annotations
+
+import logging
+import pickle
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from concompare import api, backends, engine
+from concompare.cells.task import task_of
+from concompare.run import dispatch
+from concompare.run.request import request_of
+from concompare.worker import log_records
+
+COUNT = 24
+KINDS = ["serial", "threads", "processes", "spawn", "loky"]
+
+
+class Keep(logging.Handler):
+    """A handler that keeps a list."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(self.format(record))
+
+
+@pytest.fixture
+def kept() -> Iterator[Keep]:
+    root, handler = logging.getLogger(), Keep()
+    before = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    yield handler
+    root.removeHandler(handler)
+    root.setLevel(before)
+
+
+def made(source: str) -> Callable[[Any], Any]:
+    """Return the function `f` of a notebook's source."""
+    namespace: dict[str, Any] = {"__name__": "__main__"}
+    exec(source, namespace)
+    function: Callable[[Any], Any] = namespace["f"]
+    return function
+
+
+PLAIN = made("import logging\ndef f(x):\n    logging.getLogger('app.part').info('item %d', x)\n    return x\n")
+DEBUG = made("import logging\ndef f(x):\n    logging.getLogger('app').debug('item %d', x)\n    return x\n")
+QUIET = made("import logging\ndef f(x):\n    logging.getLogger('app.part').debug('item %d', x)\n    return x\n")
+FORMAT = made("import logging\ndef f(x):\n    logging.info({'item': x})\n    logging.getLogger().info('and %s', [x])\n")
+EXTRA = made(
+    "import logging\ndef f(x):\n    logging.getLogger('app').info('item', extra={'place': x, 'bad': (i for i in ())})\n"
+)
+FAILS = made(
+    "import logging\ndef f(x):\n    try:\n        1 / 0\n"
+    "    except ZeroDivisionError:\n        logging.getLogger('app').exception('item %d', x)\n"
+)
+WARNS = made("import warnings\ndef f(x):\n    warnings.warn(f'item {x}')\n    return x\n")
+LINES = [f"item {item}" for item in range(COUNT)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_record_is_handled_once_and_in_item_order(kind: str, kept: Keep) -> None:
+    api.map(PLAIN, range(COUNT), backend=kind, workers=2)
+    assert kept.lines == LINES
+
+
+@pytest.mark.parametrize("kinds", [["threads"], ["processes"], ["threads", "processes"]])
+def test_a_comparison_handles_each_record_once(kinds: list[str], kept: Keep, tmp_path: Path) -> None:
+    file = logging.FileHandler(tmp_path / "lines")
+    logging.getLogger("app").addHandler(file)
+    try:
+        dispatch.measure(task_of(PLAIN, list(range(COUNT))), request_of(kinds, 2, budget=1.0))
+    finally:
+        logging.getLogger("app").removeHandler(file)
+        file.close()
+    assert kept.lines == LINES
+    assert (tmp_path / "lines").read_text().splitlines() == LINES
+
+
+def test_several_configurations_handle_each_record_once(kept: Keep) -> None:
+    dispatch.run(task_of(PLAIN, range(COUNT)), request_of(["threads", "processes", "serial"], 2))
+    assert kept.lines == LINES
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_workers_have_the_levels_of_the_notebook(kind: str, kept: Keep) -> None:
+    logger = logging.getLogger("app")
+    api.map(DEBUG, range(COUNT), backend=kind, workers=2)
+    assert kept.lines == []
+    logger.setLevel(logging.DEBUG)
+    try:
+        api.map(DEBUG, range(COUNT), backend=kind, workers=2)
+        assert kept.lines == LINES
+    finally:
+        logger.setLevel(logging.NOTSET)
+    kept.lines.clear()
+    api.map(QUIET, range(COUNT), backend=kind, workers=2)
+    assert kept.lines == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_texts_are_made_of_what_the_item_had(kind: str, kept: Keep) -> None:
+    api.map(FORMAT, range(3), backend=kind, workers=2)
+    assert kept.lines == [line for item in range(3) for line in (f"{{'item': {item}}}", f"and [{item}]")]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_a_record_has_besides_comes_along_as_far_as_it_can_be_sent(kind: str, kept: Keep) -> None:
+    kept.setFormatter(logging.Formatter("%(name)s %(message)s %(place)d"))
+    api.map(EXTRA, range(COUNT), backend=kind, workers=2)
+    assert kept.lines == [f"app item {item}" for item in range(COUNT)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_tracebacks_in_records_come_along(kind: str, kept: Keep) -> None:
+    api.map(FAILS, range(3), backend=kind, workers=2)
+    assert [line.splitlines()[0] for line in kept.lines] == LINES[:3]
+    assert {line.splitlines()[-1] for line in kept.lines} == {"ZeroDivisionError: division by zero"}
+
+
+def test_a_filter_of_the_logger_is_asked_where_the_item_runs(kept: Keep) -> None:
+    def odd(record: logging.LogRecord) -> bool:
+        return bool(record.args) and record.args[0] % 2 == 1  # type: ignore[index,operator]
+
+    logger = logging.getLogger("app.part")
+    logger.addFilter(odd)
+    try:
+        api.map(PLAIN, range(COUNT), backend="threads", workers=2)
+    finally:
+        logger.removeFilter(odd)
+    assert kept.lines == LINES[1::2]
+
+
+def test_records_of_other_threads_and_times_are_handled_at_once(kept: Keep) -> None:
+    before = logging.Logger.handle
+    with log_records.kept():
+        logging.getLogger("app").info("not of an item")
+        assert kept.lines == ["not of an item"]
+    assert logging.Logger.handle is before
+
+
+def test_records_before_a_failing_item_are_handled(kept: Keep) -> None:
+    source = "import logging\ndef f(x):\n    logging.getLogger('app').info('item %d', x)\n    return 1 // (3 - x)\n"
+    for kind in ("serial", "threads", "processes"):
+        kept.lines.clear()
+        with pytest.raises(ZeroDivisionError):
+            api.map(made(source), range(8), backend=kind, workers=2)
+        assert kept.lines == LINES[:4]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_warnings_go_to_what_the_notebook_shows_them_with(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[str] = []
+    monkeypatch.setattr(warnings, "showwarning", lambda message, *place, **more: shown.append(str(message)))
+    with engine.lease(backends.find(kind), 2, fresh=True) as pool, warnings.catch_warnings():
+        warnings.simplefilter("always")
+        monkeypatch.setattr(warnings, "showwarning", lambda message, *place, **more: shown.append(str(message)))
+        engine.run_pass(WARNS, range(COUNT), pool)
+        assert shown == LINES
+        shown.clear()
+        engine.run_pass(WARNS, range(COUNT), pool, engine.PassOptions(output="drop"))
+    assert shown == []
+
+
+def test_a_warning_that_cannot_be_sent_comes_as_its_text() -> None:
+    class Own(UserWarning):
+        def __reduce__(self) -> Any:
+            raise TypeError
+
+    message, category, *place = pickle.loads(log_records.sendable(log_records.WARNING, (Own("said"), Own, "cell", 3)))
+    assert (message, category, place) == ("Own: said", UserWarning, ["cell", 3])
+
+
+def test_lines_of_cells_that_workers_lack_are_put_into_tracebacks() -> None:
+    here = f'  File "{__file__}", line 3, in f\n'
+    assert log_records.with_source(here) == here + "    from __future__ import annotations\n"
+    assert log_records.with_source('  File "gone", line 1, in f\nE') == '  File "gone", line 1, in f\nE'

@@ -1,0 +1,26 @@
+"""What is tried in a throw-away process is not seen."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+TRY = """
+import os, pickle
+import cloudpickle
+from concompare.worker.state_watch import try_items
+
+def f(x):
+    print("printed", x)
+    os.write(1, b"written")
+    os.write(2, b"written")
+    return x + 1
+
+tried = try_items(cloudpickle.dumps(f), tuple(map(pickle.dumps, range(3))), 5.0)
+os._exit([pickle.loads(value) for value in tried.values] != [1, 2, 3])
+"""
+
+
+def test_what_tried_items_write_past_python_is_not_shown() -> None:
+    ran = subprocess.run([sys.executable, "-c", TRY], capture_output=True, text=True, timeout=500, check=False)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")

@@ -1,0 +1,228 @@
+"""Results from processes that hold the notebook's own objects hold those, as after the plain loop, and no copies."""
+
+from __future__ import annotations
+
+import io
+import pickle
+from typing import Any
+
+import pytest
+
+from concompare import backends, engine
+from concompare.worker.transfer.object_refs import Sources, counts, only_atoms, read, written
+from concompare.worker.transfer.pickling import pack
+
+
+class Person:
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.tags = [number]
+        self.friends: list[Person] = []
+
+
+def run(function: Any, items: list[Any], name: str = "processes") -> list[Any]:
+    with engine.lease(backends.find(name), 2) as pool:
+        return engine.run_pass(function, items, pool).values
+
+
+@pytest.fixture(scope="module", autouse=True)
+def closed() -> Any:
+    yield
+    engine.close_pools()
+
+
+@pytest.fixture
+def people() -> list[Person]:
+    found = [Person(number) for number in range(6)]
+    found[2].friends.append(found[5])
+    return found
+
+
+@pytest.mark.parametrize("name", ["processes", "fork", "loky", "process-per-item"])
+def test_items_in_results_are_the_notebook_s_own(name: str, people: list[Person]) -> None:
+    values = run(lambda person: {"person": person, "tags": person.tags}, people, name)
+    assert all(value["person"] is person for value, person in zip(values, people, strict=True))
+    assert all(value["tags"] is person.tags for value, person in zip(values, people, strict=True))
+    assert people[2].friends[0] is people[5]
+
+
+def test_what_a_function_captures_is_the_notebook_s_own_too() -> None:
+    settings = {"names": ["a"]}
+    values = run(lambda number: (number, settings, [settings["names"]]), [1, 2, 3])
+    assert all(one is settings and names[0] is settings["names"] for _, one, names in values)
+
+
+def test_what_a_worker_has_changed_comes_back_changed(people: list[Person]) -> None:
+    def change(person: Person) -> Person:
+        person.tags.append(7)
+        return person
+
+    values = run(change, people)
+    assert [value.tags for value in values] == [[number, 7] for number in range(6)]
+    assert [person.tags for person in people] == [[number] for number in range(6)]
+
+
+def test_a_captured_object_that_a_worker_has_changed_comes_back_changed() -> None:
+    settings: dict[str, Any] = {"names": ["a"]}
+
+    def change(number: int) -> Any:
+        settings["names"] = [number]
+        return settings
+
+    assert run(change, [5]) == [{"names": [5]}]
+    assert settings == {"names": ["a"]}
+
+
+def test_an_item_that_was_sent_in_several_messages_is_one_object() -> None:
+    shared = [1]
+    values = run(lambda item: [item], [shared] * 200)
+    assert all(value[0] is shared for value in values)
+
+
+def test_small_arrays_keep_their_identity_and_large_ones_their_content() -> None:
+    numpy = pytest.importorskip("numpy")
+    small = [numpy.arange(10.0) for _ in range(4)]
+    assert all(value[0] is array for value, array in zip(run(lambda array: [array], small), small, strict=True))
+    large = [numpy.full(100_000, float(number)) for number in range(4)]
+
+    def halve(array: Any) -> Any:
+        array *= 0.5
+        return [array]
+
+    values = run(halve, large)
+    assert [value[0][0] for value in values] == [0.0, 0.5, 1.0, 1.5]
+    assert [array[0] for array in large] == [0.0, 1.0, 2.0, 3.0]
+
+
+def test_items_whose_arrays_find_no_room_come_back_as_copies() -> None:
+    numpy = pytest.importorskip("numpy")
+    items = [{"data": numpy.zeros(5000) + number} for number in range(3)]
+    with engine.lease(backends.find("processes"), 2, fresh=True) as pool:
+        engine.run_pass(len, items[:1], pool)
+        pool.arena.limit = pool.arena.total
+        pool.arena.free.clear()
+        values = engine.run_pass(lambda item: [item], items, pool).values
+    assert [value[0]["data"][-1] for value in values] == [0.0, 1.0, 2.0]
+
+
+def test_last_names_hold_the_notebook_s_own_objects(people: list[Person]) -> None:
+    def head(person: Person) -> tuple[int, dict[str, Any]]:
+        return person.number, {"tags": person.tags}
+
+    with engine.lease(backends.find("processes"), 2) as pool:
+        options = engine.PassOptions(temporaries=("tags",))
+        outcome = engine.run_pass(head, people, pool, options)
+    assert outcome.names["tags"] is people[-1].tags
+
+
+def test_writer_and_reader_number_objects_alike(people: list[Person]) -> None:
+    things = [people, {1: {2}}, (1, [2]), bytearray(b"x"), ["a"] * 2, range(3)]
+    picklers: list[Any] = []
+    reader = pickle.Unpickler(io.BytesIO(pack(things, None, picklers)))
+    loaded = reader.load()
+    (sent, made), arrived = written(picklers[-1], things), read(reader)
+    arrived = {number: thing for number, thing in arrived.items() if number not in made and thing is not loaded}
+    assert sent.keys() == arrived.keys()
+    assert [type(sent[number]).__name__ for number in sent] == [type(arrived[number]).__name__ for number in sent]
+    assert any(thing is people[3].tags for thing in sent.values())
+
+
+@pytest.mark.parametrize(
+    ("values", "plain"),
+    [(range(9), True), ([1, "a", None], True), ([(1, "a"), (2.0,)], True), ([[1]], False), ([(1, [2])], False)],
+)
+def test_atoms_are_told_from_what_holds_others(values: Any, plain: bool) -> None:
+    assert only_atoms(values) is plain
+
+
+def test_nothing_is_looked_for_where_nothing_can_be_found() -> None:
+    """Results that are numbers cost no look at all: the sources would fail at the first one."""
+    from concompare.worker.results import pack_result
+
+    sources = Sources()
+    sources.add("items", None, lambda: (None, None), ())
+    assert pickle.loads(pack_result([1, 2.0, "x"], [1, 2.0, "x"], None, sources)) == [1, 2.0, "x"]
+    with pytest.raises(AttributeError):
+        pack_result([[1]], [[1]], None, sources)
+
+
+def test_what_nobody_holds_is_not_looked_for_either() -> None:
+    reader = pickle.Unpickler(io.BytesIO(pickle.dumps([[1], {2: 3}], 5)))
+    things = reader.load()
+    sources = Sources()
+    sources.add("function", reader, lambda: (None, None), (), counts(reader))
+    assert sources.by_identity() == {}
+    result = {"held": things[1]}
+    assert set(sources.by_identity()) >= {id(result["held"])}
+
+
+def test_a_class_made_in_a_worker_stays_what_it_became_here() -> None:
+    def made(number: int) -> Any:
+        class Local:
+            word = "a"
+
+        thing: Any = Local()
+        thing.number = number
+        return thing, Local
+
+    pairs = run(made, [0, 1, 2])
+    assert all(type(thing) is kind for thing, kind in pairs)
+    for _, kind in pairs:
+        kind.word = "b"
+    back = run(lambda pair: pair[0], pairs)
+    assert [(thing.number, thing.word) for thing in back] == [(0, "b"), (1, "b"), (2, "b")]
+    assert all(type(thing) is kind for thing, (_, kind) in zip(back, pairs, strict=True))
+
+
+class Wrapped:
+    """Its pickle holds a dictionary that it does not hold itself, until it is rebuilt."""
+
+    def __init__(self, number: int) -> None:
+        self.own = [number]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"own": self.own, "fresh": []}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.own, self.state = state["own"], state
+
+
+def parts_numbered(thing: Any) -> tuple[list[Any], int]:
+    """Return the objects in a thing's pickle that results may refer to, and how many others there are."""
+    picklers: list[Any] = []
+    pack(thing, None, picklers)
+    sent, made = written(picklers[-1], (thing,))
+    return list(sent.values()), len(made)
+
+
+def test_what_was_made_for_a_pickle_is_never_referred_to() -> None:
+    wrapped = Wrapped(3)
+    parts, others = parts_numbered(wrapped)
+    assert {id(part) for part in parts} == {id(wrapped), id(wrapped.own)}
+    assert others == 2
+
+
+def test_parts_are_found_through_all_that_holds_them() -> None:
+    numpy = pytest.importorskip("numpy")
+    import collections
+    import functools
+
+    inside: list[list[int]] = [[number] for number in range(8)]
+    array = numpy.empty(1, dtype=object)
+    array[0] = inside[0]
+
+    class Class:
+        table = inside[1]
+
+        def method(self, more: Any = inside[2]) -> Any:
+            return more, inside[3]
+
+    def function(*, key: Any = inside[4]) -> Any:
+        return key, Class
+
+    function.mark = inside[5]  # type: ignore[attr-defined]
+    whole = [array, functools.partial(function, key=inside[6]), collections.deque([inside[7]]), Class()]
+    parts, _ = parts_numbered(whole)
+    found = {id(part) for part in parts}
+    assert [number for number, part in enumerate(inside) if id(part) not in found] == []
+    assert not [part for part in parts if type(part).__name__ in ("cell", "function", "type", "code", "module")]
