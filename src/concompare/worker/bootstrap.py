@@ -158,7 +158,10 @@ def begin(
     builtins.display = display  # type: ignore[attr-defined]
     try:
         PLACE[:] = [Place(folder, claim(folder))]
-    except FileNotFoundError:  # the pool was closed while this worker started
+    except FileNotFoundError:  # the pool was closed, or its kernel killed, while this worker started
+        import shutil
+
+        shutil.rmtree(folder, ignore_errors=True)  # the file of its slot may have come after all others had gone
         os._exit(1)
     threading.Thread(target=watch, args=(folder, parent), name="concompare-watch", daemon=True).start()
 

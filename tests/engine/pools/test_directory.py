@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from concompare.engine.pools import directory
 from concompare.engine.pools.directory import (
     KEEPERS,
     LEFT,
@@ -49,6 +50,21 @@ def test_a_worker_ends_where_another_one_has_removed_the_folder_already(tmp_path
     assert not tmp_path.exists()
 
 
+LATE = """
+import os, sys
+from concompare.worker.bootstrap import begin
+begin(sys.argv[1], os.getppid(), dict(os.environ), {})
+"""
+
+
+def test_a_worker_that_starts_while_its_folder_is_removed_leaves_nothing(tmp_path: Path) -> None:
+    """It can still make the file of its slot, but the board has gone; who removes the folder finds it not empty."""
+    ended = subprocess.run([sys.executable, "-c", LATE, str(tmp_path)], timeout=500, capture_output=True, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr == b""
+    assert not tmp_path.exists()
+
+
 KILLED = """
 import os, signal
 from concompare.engine.pools.directory import make_folder
@@ -66,6 +82,34 @@ def test_files_are_removed_where_there_was_no_worker_yet_when_the_kernel_was_kil
     end = time.monotonic() + 500
     while folder.exists() and time.monotonic() < end:
         time.sleep(0.02)
+    assert not folder.exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_spawn"), reason="no process removes folders")
+def test_who_removes_a_folder_is_there_before_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    there: list[bool] = []
+    monkeypatch.setattr(directory, "MEMORY", str(tmp_path))
+    monkeypatch.setattr(directory, "keep", lambda folder: there.append(folder.exists()))
+    folder = make_folder(2)
+    release_alive(folder)
+    assert folder.parent == tmp_path
+    assert there == [False]
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_spawn"), reason="no process removes folders")
+def test_who_removes_a_folder_looks_again_where_it_could_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that starts late may have put a file into it; here the first try does nothing at all."""
+    tries, programs, folder = tmp_path / "tries", tmp_path / "programs", tmp_path / "folder"
+    programs.mkdir()
+    folder.mkdir()
+    (programs / "rm").write_text(f'#!/bin/sh\n[ -e {tries} ] && exec /bin/rm "$@"\n: > {tries}\n')
+    (programs / "rm").chmod(0o755)
+    monkeypatch.setattr(os, "defpath", f"{programs}:{os.defpath}")
+    directory.keep(folder)
+    keeper, writing = KEEPERS.pop(folder)
+    os.close(writing)
+    os.waitpid(keeper, 0)
+    assert tries.exists()
     assert not folder.exists()
 
 

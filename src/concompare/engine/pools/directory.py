@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import shutil
 import signal
 import tempfile
@@ -28,8 +29,13 @@ KEEPERS: dict[Path, tuple[int, int]] = {}
 LEFT: set[Path] = set()
 """Folders of closed pools that are still there: where a file in use cannot be deleted, whoever uses it goes first."""
 
-SHELL, KEEP = "/bin/sh", 'read -r nothing; rm -rf -- "$0" 2>/dev/null'
-"""Source of such a process: it reads until the pipe is closed."""
+SHELL = "/bin/sh"
+KEEP = """read -r nothing
+for pause in 0 0.1 0.2 0.5 1 2 4 8; do
+    sleep "$pause"; rm -rf -- "$0" 2>/dev/null; [ -e "$0" ] || exit 0
+done"""
+"""Source of such a process: it reads until the pipe is closed. A worker that starts just then may put a file into a
+folder that is being removed, so it looks again."""
 
 
 def make_folder(workers: int) -> Path:
@@ -42,7 +48,6 @@ def make_folder(workers: int) -> Path:
         folder = folder_with(board, base)
     except OSError:  # it is full
         folder = folder_with(board, None)
-    keep(folder)
     alive = open(Path(folder, "alive"), "w+b")  # noqa: SIM115 - held as long as the pool
     with contextlib.suppress(ImportError, OSError):
         import fcntl
@@ -58,11 +63,14 @@ def folder_with(board: bytes, base: str | None) -> Path:
     Raises:
         OSError: There is no room for them.
     """
-    folder = Path(tempfile.mkdtemp(prefix=f"concompare-{os.getpid()}-", dir=base))
+    folder = Path(base or tempfile.gettempdir(), f"concompare-{os.getpid()}-{secrets.token_hex(4)}")
+    keep(folder)  # first: this process may be killed at any moment
     try:
+        folder.mkdir(0o700)
         Path(folder, "board").write_bytes(board)
     except OSError:
         shutil.rmtree(folder, ignore_errors=True)
+        end_keeper(folder)
         raise
     return folder
 
@@ -131,6 +139,11 @@ def release_alive(folder: Path) -> None:
     alive = ALIVE.pop(folder, None)
     if alive is not None:
         alive.close()
+    end_keeper(folder)
+
+
+def end_keeper(folder: Path) -> None:
+    """End the process that would remove a folder."""
     keeper, writing = KEEPERS.pop(folder, (0, -1))
     if keeper:
         with contextlib.suppress(OSError):
