@@ -19,7 +19,7 @@ from concompare.engine import output, process_state
 from concompare.engine.chunking import FIRST_BULK, Chunk, Chunker
 from concompare.engine.completions import Arrivals
 from concompare.engine.item_errors import rebuild, short_repr, user_part, with_item
-from concompare.engine.lookahead import Ahead
+from concompare.engine.lookahead import Ahead, is_steady
 from concompare.engine.ordering import Order, Settled, seconds_of_first
 from concompare.engine.outcome import LAST, Outcome, PassOptions
 from concompare.engine.pools.pool import Pool
@@ -34,6 +34,7 @@ from concompare.worker.transfer.pickling import pack
 
 if TYPE_CHECKING:
     from concompare.engine.cpu_timeline import Sampler
+    from concompare.engine.shortcuts.direct_channel import Lines
     from concompare.engine.transport.transport import Transport
 
 WINDOW = 64
@@ -71,7 +72,7 @@ class PassRun:
         if not pool.shares_objects:
             from concompare.engine.transport.transport import Transport
 
-            self.transport = Transport(pool, function, items)
+            self.transport = Transport(pool, function, is_steady(items))
         if self.transport is not None and pool.near:
             self.chunker.expected, self.chunker.item_bytes = pool.means.get(self.transport.shipment.key, (0.0, 0.0))
         self.inquest = Inquest(pool, options, clock)
@@ -106,7 +107,7 @@ class PassRun:
             self.before.clear()
         with ExitStack() as stack:
             guard = stack.enter_context(guarded())
-            guard.wake = self.arrivals.wake
+            guard.wake = lambda: self.arrivals.wake()
             if self.pool.shares_objects:
                 stack.enter_context(output.routed())
                 self.order.watched = stack.enter_context(process_state.kept(self.pool.backend.name, self.pool.workers))
@@ -119,7 +120,7 @@ class PassRun:
 
                 self.sampler = Sampler(self.pool.idents) if can_sample() else None
             if self.transport is not None:
-                self.arrivals.lines = self.pool.direct_lines()
+                self.connect()
             self.began = self.looked = self.clock()
             try:
                 self.loop(guard)
@@ -178,6 +179,14 @@ class PassRun:
         return self.first_error is not None and self.order.released >= self.first_error
 
     # ---------------------------------------------------------------------------------------------------------- sending
+
+    def connect(self) -> None:
+        """Take the direct lines to the workers where there are any."""
+        self.lines = self.pool.direct_lines()
+        if self.lines is not None:
+            from concompare.engine.shortcuts.direct_channel import DirectArrivals
+
+            self.arrivals = DirectArrivals(self.lines, self.arrivals)
 
     def fill(self, guard: Guard) -> None:
         """Send chunks until every worker has one to do and one to do next, or just one while nothing is known."""
@@ -258,13 +267,12 @@ class PassRun:
                 )
             request = self.transport.request(chunk, self.options)
             chunk.packing = self.clock() - chunk.sent
-            lines = self.arrivals.lines
-            return executor.submit(run, request) if lines is None else lines.submit(run, request)
+            return (executor if self.lines is None else self.lines).submit(run, request)
         except Exception as error:
             if not is_death(error):
                 raise
             if self.transport is not None:
-                self.transport.forget(chunk)
+                self.transport.buffers.forget(chunk)
             failed: Future[Any] = Future()
             failed.set_exception(error)
             return failed
@@ -352,11 +360,9 @@ class PassRun:
         assert answer.problem is not None
         assert self.transport is not None
         kind, packed = answer.problem
-        self.transport.forget(chunk)
+        self.transport.buffers.forget(chunk)
         if kind == "memory":
-            from concompare.engine.transport.lent_memory import take_refusal
-
-            take_refusal(chunk.offered, packed)
+            self.transport.buffers.take_refusal(chunk, packed)
             self.again.append(chunk)
             return
         if kind == "need-function" and chunk.attempts < 4:
@@ -418,12 +424,12 @@ class PassRun:
         verdicts, again = self.inquest.judge(lost, error)
         if self.transport is not None:
             for chunk in lost:
-                self.transport.forget(chunk)
+                self.transport.buffers.forget(chunk)
         if not lasting:
             self.inquest.reopen()
         if self.transport is not None and not lasting:
             self.transport = self.transport.anew()
-            self.arrivals.lines = self.pool.direct_lines()
+            self.connect()
         for chunk, index, death in verdicts:
             self.settled_by_death(chunk, index, death)
         self.again = sorted([*again, *self.again], key=lambda chunk: (chunk.alone, chunk.first))
@@ -473,6 +479,7 @@ class PassRun:
 
     unstoppable: tuple[str, ...] = ()
     sampler: Sampler | None = None
+    lines: Lines | None = None
 
     def words_of_interrupt(self) -> str:
         """Return the one line that an interrupt shows."""
@@ -512,4 +519,4 @@ class PassRun:
         if self.transport is not None:
             if self.chunker.measured:
                 self.pool.remember(self.transport.shipment.key, self.chunker.item_seconds, self.chunker.item_bytes)
-            self.transport.close()
+            self.transport.buffers.close()
