@@ -79,7 +79,7 @@ def ran(durations: Sequence[float], workers: int, items: Any) -> Machine:
     pool = Pool(backends.find("threads"), workers)
     pool.executor = machine  # type: ignore[assignment]
     run = PassRun(abs, items, pool, engine.PassOptions(), None, None, machine.clock)
-    run.arrivals = DirectArrivals(machine, run.arrivals)  # type: ignore[arg-type]
+    run.channel.arrivals = DirectArrivals(machine, run.channel.arrivals)  # type: ignore[arg-type]
     outcome = run.go()
     assert outcome.values == list(range(len(durations)))
     return machine

@@ -225,8 +225,8 @@ def test_what_is_offered_is_kept_until_it_is_answered(monkeypatch: pytest.Monkey
     settle = PassRun.settle
 
     def settling(self: PassRun, future: Any, chunk: Any) -> None:
-        assert self.transport is not None
-        buffers: Any = self.transport.buffers
+        channel: Any = self.channel
+        buffers = channel.transport.buffers
         lent.append(len(buffers.offered.get(chunk.first, ())))
         settle(self, future, chunk)
         lent.append(len(buffers.offered.get(chunk.first, ())))
@@ -391,11 +391,12 @@ def test_what_has_arrived_is_taken_in_before_the_files_go_that_it_lies_in() -> N
         pass_ = PassRun(work, [1, 2], pool, engine.PassOptions(chunk=1), None, None, time.perf_counter)
         with guarded() as guard:
             pass_.fill(guard)
-            assert not wait(pass_.flying, 30).not_done
-            assert any(chunk.room is not None for chunk in pass_.flying.values())
+            flying = pass_.channel.flying
+            assert not wait(flying, 30).not_done
+            assert any(chunk.room is not None for chunk in flying.values())
             pass_.recover([], None)
-    assert not pass_.flying
-    assert [pass_.order.settled[number].values[0][-1] for number in (0, 1)] == [1.0, 2.0]
+    assert not flying
+    assert [pass_.collector.order.settled[number].values[0][-1] for number in (0, 1)] == [1.0, 2.0]
 
 
 @LINUX
@@ -420,7 +421,6 @@ def test_items_that_are_given_back_are_not_counted_as_sent() -> None:
 
     with engine.lease(backends.find("processes"), 2, fresh=True) as pool:
         pass_ = PassRun(work, arrays(40), pool, engine.PassOptions(chunk=20), None, None, time.perf_counter)
-        assert pass_.transport is not None
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(Chunker, "limit", lambda self, size: 0.005)
             record = pass_.go().record
