@@ -120,7 +120,7 @@ class PassRun:
             if self.pool.shares_objects:
                 self.enter_process(stack)
             self.channel.connect()
-            self.log.begin(self.pool.idents if self.options.timeline else ())
+            self.log.begin(self.pool.present.idents if self.options.timeline else ())
             self.looked = self.log.began
             try:
                 self.loop(guard)

@@ -289,7 +289,7 @@ def test_what_takes_longer_than_in_the_pass_before_is_given_back_and_shared() ->
 
     with engine.lease(backends.find("processes"), 2, fresh=True) as pool:
         engine.run_pass(wait, [0.0] * 40, pool)
-        pool.means = dict.fromkeys(pool.means, (1e-7, 10.0))
+        pool.learned.means = dict.fromkeys(pool.learned.means, (1e-7, 10.0))
         pids = engine.run_pass(wait, [0.03] * 20 + [0.0] * 20, pool).values
     assert len(pids) == 40
     assert len(set(pids[:20])) == 2

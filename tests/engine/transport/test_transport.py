@@ -36,7 +36,7 @@ def test_the_function_goes_along_until_every_worker_has_answered(transport: Tran
 
 def test_a_pass_on_new_workers_begins_anew(transport: Transport) -> None:
     transport.known |= {(1, 1), (1, 2)}
-    transport.pool.knows.clear()
+    transport.pool.learned.forget_workers()
     again = transport.anew()
     assert again.blob() == transport.shipment.blob
     assert again.turn != transport.turn

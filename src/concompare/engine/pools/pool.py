@@ -5,13 +5,11 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
-import shutil
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future
+from collections.abc import Iterator
+from concurrent.futures import Executor
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -19,12 +17,13 @@ from typing import TYPE_CHECKING, Any
 from concompare.backends.base import Backend, Start
 from concompare.backends.traits import handling_of, shares_objects
 from concompare.engine.pools.directory import ALIVE, KEEPERS, LEFT, make_folder, release_alive, remove, remove_left
+from concompare.engine.pools.learned import Learned
 from concompare.engine.pools.limits import allowances, highest, limits, refuse_limit, taken, variables_for
-from concompare.engine.pools.start_failures import PATIENCE, SCARCE, answers_of, not_started
+from concompare.engine.pools.rendezvous import Present, Rendezvous
+from concompare.engine.pools.start_failures import SCARCE, not_started
 from concompare.errors import BackendUnavailable, ConcompareError
 from concompare.interrupts import guarded, shielded
-from concompare.worker.bootstrap import BOARD, begin, linger, meet
-from concompare.worker.chunk import FUNCTIONS_KEPT
+from concompare.worker.bootstrap import BOARD, begin
 from concompare.worker.transfer.pickling import let_go
 
 if TYPE_CHECKING:
@@ -44,7 +43,9 @@ class Pool:
     Attributes:
         backend: Their kind.
         handling: How it is to be dealt with.
-        workers: How many were asked for; `got`: how many distinct ones answered (None where that is not asked).
+        workers: How many were asked for.
+        present: Those that have answered.
+        learned: What its passes so far tell of functions.
         start_up: Seconds from opening until all answered.
         fresh_now: Whether this lease opened it.
         cost: Seconds that a message costs by itself, where the workers may be far away.
@@ -58,29 +59,35 @@ class Pool:
         self.workers = workers
         self.native_threads = native_threads
         self.plain = PLAIN[0]
-        self.got: int | None = None
+        self.present = Present()
         self.start_up = 0.0
         self.cost = 0.0
         self.fresh_now = True
         self.keep = False
         self.folder: Path | None = None
         self.executor: Executor | None = None
-        self.idents: tuple[tuple[int, int], ...] = ()
-        self.pids: tuple[int, ...] = ()
-        self.knows: dict[str, set[tuple[int, int]]] = {}
         self.state = ""
         self.used = time.monotonic()
         self.broken = False
         self.processes: list[Any] = []
         self.allowed: tuple[Any, ...] = ()
         self.shortcuts = shortcuts_for(self)
-        self.means: dict[str, tuple[float, float]] = {}
-        self.witnessed: dict[Any, Any] = {}
+        self.learned = Learned()
 
     @property
     def kind(self) -> tuple[Backend, int, int | None, bool]:
         """Return what it was asked for, and whether its passes go the plain way."""
         return self.backend, self.workers, self.native_threads, self.plain
+
+    @property
+    def got(self) -> int | None:
+        """Return how many distinct workers answered; None where nobody was asked."""
+        return self.present.got
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """Return the processes of the workers that answered."""
+        return self.present.pids
 
     @property
     def near(self) -> bool:
@@ -135,7 +142,7 @@ class Pool:
         if executor is not None:
             end(self.backend, executor, self.processes)
         self.remove_folder()
-        self.knows.clear()
+        self.learned.forget_workers()
         self.open()
 
     def direct_lines(self) -> Lines | None:
@@ -144,12 +151,6 @@ class Pool:
             return None
         assert self.executor is not None
         return self.shortcuts.open_lines(self.executor, self.folder, self.workers, self.backend.name, close_pools)
-
-    def remember(self, key: str, seconds: float | None, item_bytes: float) -> None:
-        """Keep the mean seconds and bytes of a function's items for its next pass."""
-        while len(self.means) >= FUNCTIONS_KEPT:
-            del self.means[next(iter(self.means))]
-        self.means[key] = seconds or 0.0, item_bytes
 
     def start(self) -> Start:
         """Return what each worker process runs first."""
@@ -172,49 +173,17 @@ class Pool:
         return starting()
 
     def rendezvous(self) -> None:
-        """Let every worker answer at the same time, so that all of them have really started."""
+        """Let every worker answer, so that all of them have really started."""
         assert self.executor is not None
-        near = self.folder is not None
         with guarded() as guard:
+            first = Rendezvous(self.backend, self.executor, guard.check)
             if self.backend.isolation in ("cluster", "unknown"):
-                self.cost = self.cost_of_a_message(guard.check)
+                self.cost = first.cost_of_a_message()
             if self.handling.lasting:  # its workers have been asked one by one
-                self.got, self.pids = self.executor.slots, self.executor.pids  # type: ignore[attr-defined]
-                return
-            folder = None
-            call: tuple[Any, ...] = (linger, 0.1)
-            if near or self.backend.isolation in ("thread", "interpreter"):
-                folder = self.folder or Path(tempfile.mkdtemp(prefix=f"concompare-{os.getpid()}-"))
-                call = (meet, str(folder), self.workers, PATIENCE)
-            with self.starting():
-                calls = [self.greet(*call) for _ in range(self.workers)]
-            try:
-                answers = answers_of(calls, guard.check)
-            finally:
-                if not near and folder is not None:
-                    shutil.rmtree(folder, ignore_errors=True)
-        self.got = len({answer[:2] for answer in answers})
-        self.idents = tuple(sorted({answer[:2] for answer in answers}))
-        self.pids = tuple(sorted({answer[0] for answer in answers}))
-
-    def cost_of_a_message(self, check: Callable[[], None]) -> float:
-        """Return the seconds that a call takes which does nothing: the least of a few, or of one that takes long."""
-        from concompare.worker.remote import nothing
-
-        costs: list[float] = []
-        while len(costs) < 5 and sum(costs) < 0.1:
-            began = time.perf_counter()
-            answers_of([self.greet(nothing)], check)
-            costs.append(time.perf_counter() - began)
-        return min(costs)
-
-    def greet(self, call: Callable[..., Any], *arguments: object) -> Future[Any]:
-        """Submit a first call; an executor that takes none, such as one shut down, is not available."""
-        assert self.executor is not None
-        try:
-            return self.executor.submit(call, *arguments)
-        except RuntimeError as error:
-            raise BackendUnavailable(f"{self.backend.name}: {error}") from error
+                there: Any = self.executor
+                self.present = Present(there.slots, pids=there.pids)
+            else:
+                self.present = first.meet(self.workers, self.folder, self.starting())
 
     def memory(self) -> int:
         """Return the bytes that the worker processes take (PSS where the system tells, else USS, else RSS)."""

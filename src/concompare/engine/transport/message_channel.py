@@ -107,12 +107,12 @@ class MessageChannel(Channel):
     def expect(self, chunker: Chunker) -> None:
         """Say what items are expected to take, where an earlier pass of the function on this pool tells."""
         if self.pool.near:
-            chunker.expected, chunker.item_bytes = self.pool.means.get(self.transport.shipment.key, (0.0, 0.0))
+            chunker.expected, chunker.item_bytes = self.pool.learned.expected(self.transport.shipment.key)
 
     def remember(self, chunker: Chunker) -> None:
         """Keep what items took for the next pass."""
         if chunker.measured:
-            self.pool.remember(self.transport.shipment.key, chunker.item_seconds, chunker.item_bytes)
+            self.pool.learned.remember(self.transport.shipment.key, chunker.item_seconds, chunker.item_bytes)
 
     def close(self) -> None:
         """Let go of everything at the end of the pass."""

@@ -39,7 +39,7 @@ class Transport:
     def __init__(self, pool: Pool, function: Callable[[Any], Any], steady: bool = True) -> None:
         self.pool, self.function, self.steady = pool, function, steady
         self.shipment = ship(function)
-        self.known = pool.knows.setdefault(self.shipment.key, set())
+        self.known = pool.learned.having(self.shipment.key)
         self.turn = os.urandom(16).hex()
         self.always = False
         self.levels = log_records.levels()
