@@ -23,6 +23,7 @@ from concompare.engine.outcome import PassOptions
 from concompare.engine.pools.pool import Pool
 from concompare.engine.transport.functions import LARGE_BLOB, refusal, ship
 from concompare.engine.transport.lent_memory import is_large, offer, offering, worth_offering
+from concompare.engine.transport.notebook_state import now_in
 from concompare.errors import CannotShip
 from concompare.worker import log_records
 from concompare.worker.chunk import Answer, Request
@@ -129,6 +130,7 @@ class Transport:
         self.turn = os.urandom(16).hex()
         self.always = False
         self.levels = log_records.levels()
+        self.surroundings = now_in(pool)
         self.slots: dict[int, list[Slot]] = {}
         self.offered: dict[int, list[memoryview]] = {}
         self.path: str | None = None
@@ -186,6 +188,7 @@ class Transport:
             self.levels,
             chunk.made,
             options.witness is not None and chunk.first < options.first + WITNESSED,
+            self.surroundings,
         )
 
     def pack_items(self, chunk: Chunk) -> Parcel:
@@ -243,6 +246,9 @@ class Transport:
 
     def not_loaded(self, kind: str, chunk: Chunk, detail: str) -> str:
         """Return one line on what a worker could not rebuild: the first such item, all of them, or the function."""
+        if kind == "folder" and self.surroundings is not None:
+            folder = self.surroundings.folder
+            return f"workers cannot enter the current folder, {folder}: {detail}. Change to another (%cd ~)."
         what = "the function"
         if kind == "items":
             broken = ((at, item) for at, item in enumerate(chunk.items, chunk.first) if not can_pack(item))
