@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from pathlib import Path
 from types import TracebackType
@@ -29,8 +29,9 @@ from concompare.worker.surroundings import decoded, undecoded
 from concompare.worker.transfer.pickling import let_go
 
 if TYPE_CHECKING:
-    from concompare.engine.pools.direct_channel import Lines
     from concompare.engine.pools.inherited_state import State
+    from concompare.engine.shortcuts.direct_channel import Lines
+    from concompare.engine.shortcuts.shortcuts import Shortcuts
 
 IDLE = 300.0
 """Seconds after which a warm pool that nobody uses is closed."""
@@ -51,6 +52,7 @@ class Pool:
         cost: Seconds that a message costs by itself, where the workers may be far away.
         folder: Files shared with worker processes of this machine, or None.
         state: Of the notebook, when it was opened; `environment`: its variables, undecoded, when the workers started.
+        shortcuts: What makes its passes quicker; None where they go the plain way, by executor and pickled messages.
     """
 
     def __init__(self, backend: Backend, workers: int, native_threads: int | None = None) -> None:
@@ -58,6 +60,7 @@ class Pool:
         self.handling = handling_of(backend)
         self.workers = workers
         self.native_threads = native_threads
+        self.plain = PLAIN[0]
         self.got: int | None = None
         self.start_up = 0.0
         self.cost = 0.0
@@ -74,17 +77,14 @@ class Pool:
         self.broken = False
         self.processes: list[Any] = []
         self.allowed: tuple[Any, ...] = ()
-        self.arena: Any = None
-        self.lines: Lines | None = None
-        self.tried_lines = False
-        self.wanted: dict[str, float] = {}
+        self.shortcuts = shortcuts_for(self)
         self.means: dict[str, tuple[float, float]] = {}
         self.witnessed: dict[Any, Any] = {}
 
     @property
-    def kind(self) -> tuple[Backend, int, int | None]:
-        """Return what it was asked for."""
-        return self.backend, self.workers, self.native_threads
+    def kind(self) -> tuple[Backend, int, int | None, bool]:
+        """Return what it was asked for, and whether its passes go the plain way."""
+        return self.backend, self.workers, self.native_threads, self.plain
 
     @property
     def near(self) -> bool:
@@ -140,22 +140,14 @@ class Pool:
             end(self.backend, executor, self.processes)
         self.remove_folder()
         self.knows.clear()
-        self.arena = None
-        self.tried_lines = False
         self.open()
 
     def direct_lines(self) -> Lines | None:
         """Return the direct lines to the workers, opened for the first pass that asks; None where there are none."""
-        if not self.tried_lines and self.near and self.handling.direct:
-            assert self.executor is not None
-            assert self.folder is not None
-            self.tried_lines = True
-            from concompare.engine.pools.direct_channel import open_lines
-
-            with guarded() as guard:
-                name = self.backend.name
-                self.lines = open_lines(self.executor, self.folder, self.workers, name, close_pools, guard.check)
-        return self.lines
+        if self.shortcuts is None or self.folder is None:
+            return None
+        assert self.executor is not None
+        return self.shortcuts.open_lines(self.executor, self.folder, self.workers, self.backend.name, close_pools)
 
     def remember(self, key: str, seconds: float | None, item_bytes: float) -> None:
         """Keep the mean seconds and bytes of a function's items for its next pass."""
@@ -250,7 +242,8 @@ class Pool:
         """Return whether every worker is there, and may still take what it might at first."""
         if self.broken or (self.handling.lasting and not self.executor.whole):  # type: ignore[union-attr]
             return False
-        there = all(process.exitcode is None for process in self.processes) if self.lines is None else self.lines.idle()
+        lines = self.shortcuts.lines if self.shortcuts is not None else None
+        there = all(process.exitcode is None for process in self.processes) if lines is None else lines.idle()
         return there and allowances(self.processes) == self.allowed
 
     def close(self) -> None:
@@ -277,9 +270,8 @@ class Pool:
     def remove_folder(self) -> None:
         """Remove the shared files, and let go of what holds semaphores."""
         self.processes = []
-        if self.lines is not None:
-            self.lines.close()
-            self.lines = None
+        if self.shortcuts is not None:
+            self.shortcuts.close()
         if self.folder is not None:
             release_alive(self.folder)
             let_go(str(self.folder))
@@ -309,6 +301,33 @@ class Pool:
             warm(self)
         else:
             self.close()
+
+
+PLAIN = [False]
+"""The one switch: whether pools that are asked for now go the plain way."""
+
+
+@contextlib.contextmanager
+def plain_way() -> Iterator[None]:
+    """Let passes use the executor and pickled messages only, for pools leased meanwhile.
+
+    There is no direct channel, no warm-up, no lent and no shared memory then. Results are the same; what differs is
+    the time. The tests of all backends run both ways.
+    """
+    before, PLAIN[0] = PLAIN[0], True
+    try:
+        yield
+    finally:
+        PLAIN[0] = before
+
+
+def shortcuts_for(pool: Pool) -> Shortcuts | None:
+    """Return what makes the passes of a pool quicker, or None: its workers cannot, or the plain way is asked for."""
+    if pool.plain or not pool.near:
+        return None
+    from concompare.engine.shortcuts.shortcuts import Shortcuts
+
+    return Shortcuts(pool.handling.direct)
 
 
 HALF_SENT = 0.1
@@ -403,8 +422,8 @@ def rehearse(backend: Backend, workers: int, native_threads: int | None) -> None
     """Wake the workers of the pool that will be taken, if one is warm."""
     with LOCK:
         for pool in WARM:
-            if pool.lines is not None and pool.kind == (backend, workers, native_threads):
-                pool.lines.rehearse()
+            if pool.shortcuts is not None and pool.kind == (backend, workers, native_threads, PLAIN[0]):
+                pool.shortcuts.rehearse()
                 return
 
 
@@ -414,7 +433,7 @@ def take(backend: Backend, workers: int, native_threads: int | None, state: Stat
     for pool in list(WARM):
         if (pool.near or pool.handling.lasting) and (is_outdated(pool, state) or not pool.alive()):
             pool.close()
-        elif found is None and pool.kind == (backend, workers, native_threads):
+        elif found is None and pool.kind == (backend, workers, native_threads, PLAIN[0]):
             WARM.remove(pool)
             found = pool
     return found
