@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -79,16 +80,62 @@ def test_a_warm_pool_is_used_again_and_never_runs_old_code(name: str, no_leaks: 
 
 
 @pytest.mark.parametrize("name", ["processes", "loky", "spawn"])
-def test_changed_surroundings_mean_new_workers(name: str, no_leaks: None, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("variable", ["OMP_NUM_THREADS", "PYTHONHASHSEED", "CONCOMPARE_TEST_THREADS"])
+def test_a_changed_variable_that_is_read_at_the_start_means_new_workers(
+    name: str, variable: str, no_leaks: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     backend = backends.find(name)
     with engine.lease(backend, 1) as pool:
         pass
-    monkeypatch.setenv("CONCOMPARE_TEST", "changed")
+    monkeypatch.setenv(variable, "7")
     with engine.lease(backend, 1) as again:
         assert again is not pool
-        assert engine.run_pass(
-            define("import os\ndef f(x): return os.environ[x]"), ["CONCOMPARE_TEST"], again
-        ).values == ["changed"]
+        assert engine.run_pass(define("import os\ndef f(x): return os.environ[x]"), [variable], again).values == ["7"]
+
+
+SURROUNDINGS = define("""
+import os
+def f(x): return {name: os.environ.get(name) for name in ('CC_KEPT', 'CC_NEW', 'CC_GONE', 'CC_OWN')}, os.getcwd()
+""")
+LEAVING = define("""
+import os
+def f(x):
+    os.environ['CC_OWN'], os.environ['CC_KEPT'] = 'left', 'left'
+    os.environ.pop('CC_GONE', None)
+    os.chdir(os.sep)
+""")
+
+
+@pytest.mark.parametrize("name", [n for n in POOLED if n in FAR or backends.find(n).isolation == "interpreter"])
+def test_workers_have_the_notebooks_variables_and_folder_in_every_pass(
+    name: str, no_leaks: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Whatever has changed since they started, and whatever items have changed there."""
+    backend = backends.find(name)
+    far = backend.isolation == "process"  # else the folder is that of the notebook's process
+    monkeypatch.setenv("CC_KEPT", "as before")
+    monkeypatch.setenv("CC_GONE", "there")
+    monkeypatch.delenv("CC_NEW", raising=False)
+    monkeypatch.delenv("CC_OWN", raising=False)
+    with engine.lease(backend, 2) as pool:
+        engine.run_pass(LEAVING if far else SURROUNDINGS, range(4), pool)
+    for folder in (tmp_path / "first", tmp_path / "second"):
+        folder.mkdir()
+        monkeypatch.chdir(folder)
+        monkeypatch.setenv("CC_NEW", folder.name)
+        monkeypatch.delenv("CC_GONE", raising=False)
+        with engine.lease(backend, 2) as pool:
+            assert backend.ephemeral or not pool.fresh_now
+            seen = engine.run_pass(SURROUNDINGS, range(4), pool).values
+            engine.run_pass(LEAVING if far else SURROUNDINGS, range(4), pool)
+        variables = {"CC_KEPT": "as before", "CC_NEW": folder.name, "CC_GONE": None, "CC_OWN": None}
+        assert seen == [(variables, str(folder))] * 4
+    monkeypatch.delenv("CC_NEW")
+    monkeypatch.setenv("CC_GONE", "there again")
+    with engine.lease(backend, 2) as pool:
+        seen = engine.run_pass(SURROUNDINGS, range(4), pool).values
+    variables = {"CC_KEPT": "as before", "CC_NEW": None, "CC_GONE": "there again", "CC_OWN": None}
+    assert seen == [(variables, str(tmp_path / "second"))] * 4
 
 
 @pytest.mark.parametrize("name", FAR)

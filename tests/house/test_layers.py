@@ -56,7 +56,6 @@ UNTESTED = {
     "engine.cpu_sampler",
     "engine.outcome",
     "engine.output",
-    "engine.pools.inherited_state",
     "engine.pools.start_failures",
     "engine.process_state",
     "engine.run_pass",

@@ -33,6 +33,7 @@ from concompare.worker.bootstrap import RUNNING, stop
 from concompare.worker.capture import display
 from concompare.worker.chunk import Answer, Request
 from concompare.worker.coroutines import wake
+from concompare.worker.surroundings import STARTED
 from concompare.worker.transfer.pickling import function_parts, pack
 
 REFUSED = re.compile(r"module (\S+) does not support loading in subinterpreters")
@@ -59,6 +60,7 @@ def arrive(path: list[str], pipes: Any) -> None:
             end of the pipe ends the reading.
     """
     sys.path[:] = path
+    STARTED.note()
     builtins.display = display  # type: ignore[attr-defined]
     threading.Thread(target=obey, args=(pipes.get(),), name="concompare-orders").start()
 

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from concompare.worker.capture import display
+from concompare.worker.surroundings import STARTED
 
 try:
     import resource
@@ -155,6 +156,7 @@ def begin(
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     for name, value in variables.items():
         os.environ.setdefault(name, value)
+    STARTED.note()
     builtins.display = display  # type: ignore[attr-defined]
     try:
         PLACE[:] = [Place(folder, claim(folder))]

@@ -30,6 +30,7 @@ from concompare.worker.compute import Computed, compute, plain
 from concompare.worker.outside_effects import noticed
 from concompare.worker.results import pack_names, pack_values, sendable
 from concompare.worker.state_watch import Seeded, Watch, drawn
+from concompare.worker.surroundings import STARTED, Surroundings
 from concompare.worker.transfer.class_objects import Arriving
 from concompare.worker.transfer.items import Apart, read_items, take_back
 from concompare.worker.transfer.object_refs import Sources, counts
@@ -49,7 +50,8 @@ class Request(NamedTuple):
     back the items that it has not begun. `refer` says to objects of which of the two, "items" and "function", results
     may refer, and `made` which objects of the items were made for their pickle only. `apart` is the number of items
     where each is a pickle of its own, to be loaded when its turn comes. `levels` are those of the notebook's loggers.
-    `watched` asks whether the items reach beyond this process.
+    `watched` asks whether the items reach beyond this process. `surroundings` are the notebook's, where the workers are
+    to have them.
     """
 
     key: str
@@ -69,6 +71,7 @@ class Request(NamedTuple):
     levels: log_records.Levels = ()
     made: tuple[int, ...] = ()
     watched: bool = False
+    surroundings: Surroundings | None = None
 
 
 class Answer(NamedTuple):
@@ -76,7 +79,7 @@ class Answer(NamedTuple):
 
     Values, exceptions and names are packed when they crossed to another process, and themselves when they did not.
     `errors` holds (offset in the chunk, exception); `problem` says why nothing was computed at all:
-    ("need-function" | "function" | "items" | "memory", text or error number). `held` is True when a
+    ("need-function" | "function" | "folder" | "items" | "memory", text or error number). `held` is True when a
     result still refers to the request's buffers, `refers` when values or names hold references to what was sent.
     `fetched` counts the bytes that were taken from the notebook's memory item by item. `reached` says that items wrote
     or deleted files, started programs or connected to anything.
@@ -218,6 +221,11 @@ def answer_to(request: Request) -> Answer:
     """Take in a chunk, compute it, and pack what it gave."""
     received = time.perf_counter()
     ident = (os.getpid(), threading.get_native_id())
+    if request.surroundings is not None:
+        try:
+            STARTED.take(request.surroundings, request.turn)
+        except OSError as error:
+            return Answer(ident, received, problem=("folder", pack_error(error)))
     known = load(request) if request.turn not in STOPPED else ("items", None)
     if isinstance(known, tuple):
         return Answer(ident, received, problem=known)

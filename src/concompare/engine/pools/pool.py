@@ -24,9 +24,11 @@ from concompare.engine.pools.start_failures import SCARCE, not_started
 from concompare.errors import BackendUnavailable, ConcompareError
 from concompare.interrupts import guarded, shielded
 from concompare.worker.bootstrap import BOARD, begin
+from concompare.worker.surroundings import decoded, undecoded
 from concompare.worker.transfer.pickling import let_go
 
 if TYPE_CHECKING:
+    from concompare.engine.pools.inherited_state import State
     from concompare.engine.shortcuts.direct_channel import Lines
     from concompare.engine.shortcuts.shortcuts import Shortcuts
 
@@ -50,6 +52,7 @@ class Pool:
         fresh_now: Whether this lease opened it.
         cost: Seconds that a message costs by itself, where the workers may be far away.
         folder: Files shared with worker processes of this machine, or None.
+        state: Of the notebook, when it was opened; `environment`: its variables, undecoded, when the workers started.
         shortcuts: What makes its passes quicker; None where they go the plain way, by executor and pickled messages.
     """
 
@@ -66,7 +69,8 @@ class Pool:
         self.keep = False
         self.folder: Path | None = None
         self.executor: Executor | None = None
-        self.state = ""
+        self.state: State | None = None
+        self.environment: dict[Any, Any] = {}
         self.used = time.monotonic()
         self.broken = False
         self.processes: list[Any] = []
@@ -155,14 +159,15 @@ class Pool:
     def start(self) -> Start:
         """Return what each worker process runs first."""
         variables = variables_for(self.workers, self.native_threads)
-        environment = {**os.environ, **(variables if self.native_threads else {})}
+        self.environment = dict(undecoded())
+        environment = decoded(self.environment) | (variables if self.native_threads else {})
         seen = None
         if not self.shares_objects:
             from concompare.backends.start_environment import modules_seen
 
             seen = modules_seen()
         arguments = (str(self.folder), os.getpid(), environment, variables, seen)
-        return Start(begin, arguments, variables, self.state, self.native_threads)
+        return Start(begin, arguments, variables, "".join(self.state or ()), self.native_threads)
 
     def starting(self) -> contextlib.AbstractContextManager[None]:
         """Return what workers start in; threads need nothing of what processes do."""
@@ -355,11 +360,11 @@ def lease(backend: Backend, workers: int, *, fresh: bool = False, native_threads
     """
     refuse_limit(backend, native_threads)
     rehearse(backend, workers, native_threads)
-    state = ""
+    state = None
     if not shares_objects(backend):
-        from concompare.engine.pools.inherited_state import surroundings
+        from concompare.engine.pools.inherited_state import state_now
 
-        state = surroundings()
+        state = state_now()
     with LOCK:
         pool = None if fresh else take(backend, workers, native_threads, state)
     if pool is None:
@@ -391,18 +396,23 @@ def rehearse(backend: Backend, workers: int, native_threads: int | None) -> None
                 return
 
 
-def take(backend: Backend, workers: int, native_threads: int | None, state: str) -> Pool | None:
-    """Take a fitting pool off the warm ones; close those that no longer fit the notebook's surroundings."""
+def take(backend: Backend, workers: int, native_threads: int | None, state: State | None) -> Pool | None:
+    """Take a fitting pool off the warm ones; close those that no longer fit the notebook's state."""
     found = None
     for pool in list(WARM):
-        # Threads need no surroundings, so to ask for them says nothing about the others'.
-        outdated = state != "" and pool.state != state
-        if (pool.near or pool.handling.lasting) and (outdated or not pool.alive()):
+        if (pool.near or pool.handling.lasting) and (is_outdated(pool, state) or not pool.alive()):
             pool.close()
         elif found is None and pool.kind == (backend, workers, native_threads, PLAIN[0]):
             WARM.remove(pool)
             found = pool
     return found
+
+
+def is_outdated(pool: Pool, state: State | None) -> bool:
+    """Return whether workers have not what they would start with now; threads ask for nothing that could tell."""
+    if state is None or pool.state is None or pool.state == state:
+        return False
+    return pool.handling.lasting or pool.state.start != state.start
 
 
 def warm(pool: Pool) -> None:

@@ -14,6 +14,7 @@ from concompare.engine.outcome import PassOptions
 from concompare.engine.pools.pool import Pool
 from concompare.engine.transport.functions import LARGE_BLOB, refusal, ship
 from concompare.engine.transport.in_messages import Buffers, InMessages
+from concompare.engine.transport.notebook_state import now_in
 from concompare.errors import CannotShip
 from concompare.worker import log_records
 from concompare.worker.chunk import Answer, Request
@@ -43,6 +44,7 @@ class Transport:
         self.turn = os.urandom(16).hex()
         self.always = False
         self.levels = log_records.levels()
+        self.surroundings = now_in(pool)
         self.buffers = buffers_for(pool, self.shipment.key, steady)
         large = len(self.shipment.blob) > LARGE_BLOB
         self.path = self.buffers.file_for(self.shipment.blob) if large else None
@@ -95,6 +97,7 @@ class Transport:
             self.levels,
             chunk.made,
             options.witness is not None and chunk.first < options.first + WITNESSED,
+            self.surroundings,
         )
 
     def sent(self, chunk: Chunk) -> dict[str, dict[int, Any]]:
@@ -112,6 +115,9 @@ class Transport:
 
     def not_loaded(self, kind: str, chunk: Chunk, detail: str) -> str:
         """Return one line on what a worker could not rebuild: the first such item, all of them, or the function."""
+        if kind == "folder" and self.surroundings is not None:
+            folder = self.surroundings.folder
+            return f"workers cannot enter the current folder, {folder}: {detail}. Change to another (%cd ~)."
         what = "the function"
         if kind == "items":
             broken = ((at, item) for at, item in enumerate(chunk.items, chunk.first) if not can_pack(item))
