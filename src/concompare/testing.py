@@ -328,6 +328,11 @@ class FarContract(BackendContract):
         source = "seen = []\nfixed = [1]\ndef g(x): seen.append(x)\ndef f(x):\n    g(x)\n    return fixed[0]"
         assert engine.run_pass(define(source), range(4), pool).hidden_state == ("seen",)
 
+    @pytest.mark.parametrize("signature", ["x, seen=[]", "x, *, seen=[]"])
+    def test_a_default_that_a_worker_changes_is_noticed(self, pool: engine.Pool, signature: str) -> None:
+        function = define(f"def f({signature}):\n    seen.append(x)\n    return x")
+        assert engine.run_pass(function, range(4), pool).hidden_state == ("a default of f",)
+
     def test_every_pass_begins_with_what_the_notebook_captured(self, pool: engine.Pool) -> None:
         function = define("seen = []\ndef f(x):\n    seen.append(x)\n    return len(seen)")
         options = engine.PassOptions(chunk=4)
