@@ -88,7 +88,6 @@ UNTESTED = {
     "testing",
     "worker.clocks",
     "worker.coroutines",
-    "worker.outside_effects",
     "worker.transfer.class_objects",
     "worker.transfer.code_objects",
 }

@@ -19,6 +19,7 @@ from concompare.worker.bootstrap import INTERRUPTIBLE
 
 MODULES = (
     "capture",
+    "surroundings",
     "bootstrap",
     "transfer.process_memory",
     "transfer.code_objects",

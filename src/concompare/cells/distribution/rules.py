@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from concompare.cells.distribution.advice import UNDER_WITH
 from concompare.cells.distribution.control import Control
-from concompare.cells.distribution.handing import FILES, is_uncrossable
+from concompare.cells.distribution.handing import is_file, is_uncrossable
 from concompare.cells.distribution.nodes import is_ambient, operands
 from concompare.cells.distribution.raising import meets
 from concompare.cells.distribution.staging import Body, Rules
@@ -52,7 +52,7 @@ class NamedRules(Rules):
             if not any(map(is_uncrossable, inner)):
                 continue
             held = any(self.staged.of(node) is Stage.TAIL for node in definitions) or definitions & self.staged.both
-            files = any(kind in FILES for obj in inner for kind in obj.types or ())
+            files = any(is_file(kind) for obj in inner for kind in obj.types or ())
             if not held and (files or self.loop.collects or not self.staged.runs_once()):
                 continue
             for node in definitions:

@@ -60,6 +60,7 @@ class Interpreter:
         self.contexts: dict[Any, Contexts] = {}
         self.element: Value = ATOM
         self.renewed: set[ast.AST] = set()
+        self.calling_only: set[ast.AST] = set()
         self.bindings: dict[str, Value] = {}
         self.plain_classes: dict[type, bool] = {}
         self.changed = self.missed = self.intertwined = False
@@ -113,6 +114,7 @@ class Interpreter:
             self.element,
             self.result,
             frozenset(self.given),
+            self.calling_only,
         )
 
     def settle(self, loop: Loop, element: Value, before: dict[str, Value], exposed: Set[str]) -> None:

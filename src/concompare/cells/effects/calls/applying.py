@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import io
 import pathlib
 import sys
 import types
@@ -70,6 +71,8 @@ def apply(
     lazy = Effects() if entry.lazy else None
     with an.recording(lazy if lazy is not None else an.now):
         called = apply_calls(an, node, entry, this, given)
+        if entry.calls and not (entry.lazy or entry.holds or made_type):
+            an.calling_only.add(node)
         if entry.lazy:
             apply_walks(an, entry, given)
     call = Applied(node, entry, this, given, what, made_type, called, lazy)
@@ -106,6 +109,8 @@ def apply_order(an: Interpreter, node: ast.AST, entry: Declared, what: str) -> N
             an.now.order.add(Order(order))
         if order == "files" and one_file.writes_one_file(an, node):
             an.now.order.add(Order.ONE_FILE)
+        elif order == "files" and one_file.appends(an, node):
+            an.now.order.add(Order.APPENDS)
         if order in HAZARDS:
             an.now.hazards.append(f"`{what}` {HAZARDS[order]}")
 
@@ -180,6 +185,8 @@ def apply_changes(an: Interpreter, entry: Declared, this: Value, given: Argument
                 continue  # a path instead of a file, which would be read further
             if obj.outer and obj.types and all(kind.__module__ in MADE_FOR_THREADS for kind in obj.types):
                 continue
+            if obj.origin is Origin.FUNCTION and isinstance(obj.code, tuple):
+                continue  # what it changes is found where it is called
             plain = obj.types is not None and all(kind.__module__ in ("builtins", "collections") for kind in obj.types)
             an.write({obj}, ELEMENT if plain else ANY, what)
     for word in entry.holds:
@@ -353,7 +360,7 @@ def inner(an: Interpreter, obj: Obj) -> Value:
 
 def new_types(entry: Declared, made_type: type | None) -> tuple[type, ...] | None:
     """Return the types of a new result."""
-    if entry is declared.function(open):
-        return FILES
     kind = made_type if made_type is not None else type_named(entry.type) if entry.type else None
+    if kind is io.IOBase:
+        return FILES
     return (kind,) if kind is not None else None

@@ -6,6 +6,7 @@ import ast
 import itertools
 import re
 import types
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from concompare.cells.effects import declared
@@ -16,7 +17,7 @@ from concompare.cells.effects.calls.applying import apply
 from concompare.cells.effects.calls.callables import call_cached, call_plain, call_unloaded, call_value
 from concompare.cells.effects.calls.classes import call_class
 from concompare.cells.effects.calls.installed import call_back, installed, installed_method, undeclared_method
-from concompare.cells.effects.calls.one_file import is_same
+from concompare.cells.effects.calls.one_file import is_same, may_meet
 from concompare.cells.effects.elements import walk_over
 from concompare.cells.effects.following import follow
 from concompare.cells.effects.kinds import CACHE, MATCHES
@@ -56,16 +57,18 @@ def call(an: Interpreter, node: ast.Call, scope: Scope) -> Value:
     return call_value(an, node, value, given, ast.unparse(func)[:40])
 
 
-def same_arguments(an: Interpreter, node: ast.Call, scope: Scope) -> frozenset[str | int]:
-    """Return the places and names of the arguments that are surely the same for every item."""
+def arguments_that(
+    asked: Callable[[Interpreter, ast.expr, Scope], bool], an: Interpreter, node: ast.Call, scope: Scope
+) -> frozenset[str | int]:
+    """Return the places and names of the arguments whose expressions are such."""
     places = itertools.takewhile(lambda pair: not isinstance(pair[1], ast.Starred), enumerate(node.args))
-    found: set[str | int] = {place for place, part in places if is_same(an, part, scope)}
-    return frozenset(found | {part.arg for part in node.keywords if part.arg and is_same(an, part.value, scope)})
+    found: set[str | int] = {place for place, part in places if asked(an, part, scope)}
+    return frozenset(found | {part.arg for part in node.keywords if part.arg and asked(an, part.value, scope)})
 
 
 def arguments_of(an: Interpreter, node: ast.Call, scope: Scope) -> Arguments:
     """Follow the arguments of a call."""
-    found = Arguments(same=same_arguments(an, node, scope))
+    found = Arguments(same=arguments_that(is_same, an, node, scope), meeting=arguments_that(may_meet, an, node, scope))
     for part in node.args:
         value = an.value(part, scope)
         if isinstance(part, ast.Starred):
