@@ -31,6 +31,8 @@ class PassOptions:
         keep_values: Whether the outcome holds the values (a tail that was given them all may not need them again).
         first: Position of the first item; those before it were run already.
         witness: Looks at each chunk's answer before anything of it is handed on; it may end the pass by raising.
+        on_lost: Told the names of what workers have changed, as soon as that is seen; it may end the pass by raising.
+            Items are watched too then.
         named: Whether an error has a note that says which item raised it.
         places: Of a sample, the position of each item among all items: errors name it, seeds are made of it.
     """
@@ -51,6 +53,7 @@ class PassOptions:
     first: int = 0
     witness: Callable[[int, Any], None] | None = None
     named: bool = True
+    on_lost: Callable[[tuple[str, ...]], object] | None = None
 
     def pause(self, passed: float, longest: float) -> float:
         """Return how long to wait for an answer, `passed` seconds after the beginning: at most until the cap."""

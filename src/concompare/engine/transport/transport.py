@@ -189,6 +189,7 @@ class Transport:
             chunk.made,
             options.witness is not None and chunk.first < options.first + WITNESSED,
             self.surroundings,
+            options.on_lost is not None,
         )
 
     def pack_items(self, chunk: Chunk) -> Parcel:
