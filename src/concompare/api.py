@@ -69,7 +69,7 @@ def map(
     shown = sys.stderr if progress else None
     options: dict[str, Any] = {"on_error": on_error, "chunk": chunk, "timeout": timeout, "seed": seed}
     options |= {"native_threads": native_threads, "address": address, "progress": shown}
-    options["on_lost"] = losses if on_lost_changes != "ignore" else None
+    options |= {"on_lost": losses if on_lost_changes != "ignore" else None, "kept": 0}
     request = request_of([backend], workers, **options)
     try:
         values: list[Value] = dispatch.run(task, request).value
@@ -127,6 +127,7 @@ def compare(
         "scaling": scaling,
         "timeline": timeline,
         "native_threads": native_threads,
+        "kept": 0,
     }
     return dispatch.measure(task, request_of(backends, workers, address=address, pythons=pythons, **options))
 
@@ -203,7 +204,7 @@ def parallel(
         ConcompareError: An option or a backend cannot be used; raised when the function is called.
     """
     options: dict[str, Any] = {"chunk": chunk, "timeout": timeout, "seed": seed, "native_threads": native_threads}
-    options |= {"address": address, "witnessed": True, "plainly": True, "named": False}
+    options |= {"address": address, "witnessed": True, "plainly": True, "named": False, "kept": 0}
 
     def asked() -> Request:
         return request_of([backend], workers, progress=sys.stderr if progress else None, **options)
@@ -228,5 +229,9 @@ def load(path: str | PathLike[str]) -> Report:
 
 
 def last() -> Any:
-    """Return what the last pass left: values, failures and record; incomplete after an error or an interrupt."""
+    """Return what the last pass left: failures and record, and the values after an error, an interrupt or failures.
+
+    The values of a pass that has succeeded are with who called `map`, and are not kept here; in a notebook they are if
+    they take 10 MB at the most.
+    """
     return engine.last()

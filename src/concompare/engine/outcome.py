@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import sys
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Literal
 
 from concompare.formats import clean
@@ -123,6 +125,11 @@ class Outcome:
     failed_items: dict[int, Any] = field(default_factory=dict)
     again: Callable[[dict[int, Any]], Outcome] | None = None
 
+    def let_go(self, most: float) -> None:
+        """Keep the values no longer, if they take more than so many bytes; those beside failures are for `retry`."""
+        if not self.failures and (most <= 0 or bytes_of(self.values) > most):
+            self.values = []  # the list itself may be what the caller has
+
     def retry(self) -> list[Any]:
         """Run the items that failed once more, in the same way, and return all values.
 
@@ -143,6 +150,31 @@ class Outcome:
         self.failures = tuple(failures)
         LAST[:] = [self]
         return self.values
+
+
+SAMPLED = (200, 10, 5, 3)
+"""How many values are looked at to guess what all of them take, how many of the parts of each, and of theirs."""
+
+
+def bytes_of(values: Collection[Any], depth: int = 0) -> float:
+    """Return about how many bytes values take with what they hold, from some of them."""
+    if not values or depth == len(SAMPLED):
+        return 0.0
+    step = -(-len(values) // SAMPLED[depth])
+    some = list(islice(values, 0, None, step))
+    return sum(bytes_of_one(value, depth + 1) for value in some) * len(values) / len(some)
+
+
+def bytes_of_one(value: Any, depth: int) -> float:
+    """Return about how many bytes a value takes with what it holds."""
+    data = getattr(value, "nbytes", 0)
+    total = float(max(sys.getsizeof(value, 64), data if isinstance(data, int) else 0))
+    total += bytes_of(getattr(value, "__dict__", {}).values(), depth)
+    if isinstance(value, dict):
+        total += bytes_of(value.keys(), depth) + bytes_of(value.values(), depth)
+    elif isinstance(value, (list, tuple, set, frozenset)):
+        total += bytes_of(value, depth)
+    return total
 
 
 LAST: list[Outcome] = []

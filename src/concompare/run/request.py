@@ -52,6 +52,7 @@ class Request:
         named: Whether an error has a note that says which item raised it.
         outside: Whether the items are known to reach beyond the process.
         on_lost: Told the names of what workers have changed; None: nobody asks.
+        kept: Bytes of values that `last()` keeps after a run, at the most; None: whatever they take.
         moment: Number of the cell that runs now; with the next one nothing has run in between.
     """
 
@@ -74,6 +75,7 @@ class Request:
     named: bool = True
     outside: bool = False
     on_lost: Callable[[tuple[str, ...]], object] | None = None
+    kept: float | None = None
     moment: float = 0.0
 
 
