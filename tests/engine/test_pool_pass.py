@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from concompare import backends, engine
-from concompare.engine.chunking import (
-    MOST_UNCOUNTED,
-)
+from concompare.engine.chunking import MOST_UNCOUNTED, Chunk
 from concompare.engine.outcome import PassOptions
-from concompare.engine.pool_pass import WINDOW_ITEMS
+from concompare.engine.pool_pass import WINDOW_ITEMS, PassRun
+from concompare.worker.chunk import Answer
 
 
 def test_a_capped_pass_stops_and_says_so() -> None:
@@ -52,3 +52,14 @@ def test_of_an_endless_iterator_little_is_in_memory(name: str) -> None:
     assert outcome.values == []
     assert outcome.record is not None
     assert sum(len(message.seconds) for message in outcome.record.messages) < 60_000  # tiny items are not timed singly
+
+
+def test_tiny_items_are_known_by_their_own_seconds_and_not_by_those_of_their_message() -> None:
+    """Else a message's own cost makes them look long enough to go one by one."""
+    with engine.lease(backends.find("threads"), 2) as pool:
+        running = PassRun(str, list(range(10)), pool, PassOptions(), None, None, time.perf_counter)
+        chunk = Chunk(0, [0], each=True)
+        running.note(chunk, Answer((1, 1), 0.0, start=1.0, end=1.5, returned=2.0, values=["0"], seconds=(1e-6,)), 0.0)
+        assert running.chunker.item_seconds == 1e-6
+        running.note(chunk, Answer((1, 1), 0.0, start=1.0, end=1.5, returned=2.0, values=["0"]), 0.0)
+        assert running.chunker.item_seconds == pytest.approx((1e-6 + 0.5) / 2)

@@ -39,6 +39,7 @@ class Ran:
         task: What ran.
         trials: What was measured.
         seconds: From the beginning to the end.
+        usable: CPUs that it might use.
         note: What `auto` chose, and why.
     """
 
@@ -46,6 +47,7 @@ class Ran:
     task: Task
     trials: tuple[Trial, ...]
     seconds: float
+    usable: int
     note: str = ""
 
     @property
@@ -56,7 +58,7 @@ class Ran:
     @property
     def outline(self) -> Comparison:
         """The trials with as much of the environment as their summary needs."""
-        return self.compared_in(machine.outline(), brief=True)
+        return self.compared_in(machine.outline(self.usable), brief=True)
 
     def compared_in(self, environment: Environment, *, brief: bool = False) -> Comparison:
         """Return the trials with this environment; in brief: without the code for a script."""
@@ -72,20 +74,20 @@ class Ran:
 def run(task: Task, request: Request) -> Ran:
     """Run a task once on each backend and worker count asked for, and bind its results once."""
     began = time.perf_counter()
-    note = ""
+    note, usable = "", machine.usable_cpus()
     if request.timeout is not None and request.backends == (AUTO,):
         request = replace(request, backends=(backends.find(PROCESSES),))
         note = "auto: processes, since only there a time limit per item can be kept"
     if request.backends == (AUTO,) and len(request.workers or (1,)) == 1:
         trial, value, note = run_auto(task, request)
-        return Ran(value, task, (trial,), time.perf_counter() - began, note)
-    plan = [(backend, count) for backend in request.backends for count in counts_for(backend, request.workers)]
+        return Ran(value, task, (trial,), time.perf_counter() - began, usable, note)
+    plan = [(backend, count) for backend in request.backends for count in counts_for(backend, request.workers, usable)]
     if len(plan) == 1:
         trial, value, said = run_once(task, *plan[0], request)
         trials, note = [trial], ". ".join(filter(None, (note, said)))
     else:
         trials, value = run_each(task, plan, request)
-    return Ran(value, task, tuple(trials), time.perf_counter() - began, note)
+    return Ran(value, task, tuple(trials), time.perf_counter() - began, usable, note)
 
 
 def run_auto(task: Task, request: Request) -> tuple[Trial, Any, str]:

@@ -28,11 +28,16 @@ BAR_AFTER = 1.0
 """Seconds that a run takes before its progress is shown."""
 
 
-def counts_for(backend: Backend, asked: tuple[int, ...] | None) -> tuple[int, ...]:
-    """Return the worker counts to run a backend with; the plain loop has one, a cluster all of its own."""
+def counts_for(backend: Backend, asked: tuple[int, ...] | None, usable: int | None = None) -> tuple[int, ...]:
+    """Return the worker counts to run a backend with; the plain loop has one, a cluster all of its own.
+
+    `usable` are the CPUs to go by, where they have been looked at.
+    """
     if is_plain(backend):
         return (1,)
-    return asked or (backend.capacity() if isinstance(backend, Counting) else machine.usable_cpus(),)
+    if asked:
+        return asked
+    return (backend.capacity() if isinstance(backend, Counting) else usable or machine.usable_cpus(),)
 
 
 def trial_of(backend: Backend, workers: int, problem: str | None = None) -> Trial:
