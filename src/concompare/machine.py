@@ -84,7 +84,7 @@ def environment(root: Path = ROOT, variables: Mapping[str, str] = os.environ) ->
 def outline(usable: int) -> Environment:
     """Describe what the summary of a run goes by, its CPUs among it: the rest takes longer than many a run."""
     cpus = os.cpu_count() or 1
-    return Environment("", "", platform="", machine="", cpus=cpus, usable=usable, gil=gil_state(), untold=untold())
+    return Environment("", "", platform="", machine="", cpus=cpus, usable=usable, gil=gil_state())
 
 
 def usable_cpus(root: Path = ROOT, variables: Mapping[str, str] = os.environ) -> int:
@@ -140,18 +140,18 @@ def cgroup_folders(root: Path, controller: str) -> Iterator[tuple[Path, bool]]:
 
     A limit may be set on the process's own group or on any group above it, so all of them are yielded.
     """
-    yield from folders_in(root, controller, *(text_of(root, f"proc/self/{name}") for name in ("cgroup", "mountinfo")))
+    yield from folders_in(root, controller, text_of(root, "proc/self/cgroup"))
 
 
 @functools.lru_cache(maxsize=8)
-def folders_in(root: Path, controller: str, memberships: str, mounted: str) -> tuple[tuple[Path, bool], ...]:
-    """Return the same, of the text of the two files that tell."""
+def folders_in(root: Path, controller: str, memberships: str) -> tuple[tuple[Path, bool], ...]:
+    """Return the same for the groups that the process is in now; where those are mounted does not change."""
     found: list[tuple[Path, bool]] = []
     groups: dict[str, str] = {}
     for line in memberships.splitlines():
         number, names, path = line.split(":", 2)
         groups |= dict.fromkeys(names.split(",") if number != "0" else [""], path)
-    for mount in cgroup_mounts(root, mounted.splitlines()):
+    for mount in cgroup_mounts(root, lines_of(root, "proc/self/mountinfo")):
         held = "" if mount.unified else controller
         if held not in groups or not (mount.unified or controller in mount.controllers):
             continue

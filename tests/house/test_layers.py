@@ -85,7 +85,6 @@ UNTESTED = {
     "report.view.view",
     "run.dispatch",
     "run.fallback",
-    "run.witness",
     "testing",
     "worker.clocks",
     "worker.coroutines",

@@ -160,15 +160,14 @@ class Pool:
         self.means[key] = seconds or 0.0, item_bytes
 
     def start(self) -> Start:
-        """Return what each worker process runs first."""
+        """Return what each worker process runs first; workers in this process have all of it."""
+        if self.shares_objects:
+            return Start(lambda: None, (), {}, self.state, self.native_threads)
+        from concompare.backends.start_environment import modules_seen
+
         variables = variables_for(self.workers, self.native_threads)
         environment = {**os.environ, **(variables if self.native_threads else {})}
-        seen = None
-        if not self.shares_objects:
-            from concompare.backends.start_environment import modules_seen
-
-            seen = modules_seen()
-        arguments = (str(self.folder), os.getpid(), environment, variables, seen)
+        arguments = (str(self.folder), os.getpid(), environment, variables, modules_seen())
         return Start(begin, arguments, variables, self.state, self.native_threads)
 
     def starting(self) -> contextlib.AbstractContextManager[None]:
