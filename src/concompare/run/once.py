@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Literal, TextIO
 from weakref import ref
 
 from concompare import backends, engine, machine
-from concompare.backends.base import Counting
 from concompare.backends.traits import is_plain, kind_of
 from concompare.engine import Outcome
 from concompare.errors import BackendUnavailable, CannotShip, CellRefused
@@ -37,7 +36,8 @@ def counts_for(backend: Backend, asked: tuple[int, ...] | None, usable: int | No
         return (1,)
     if asked:
         return asked
-    return (backend.capacity() if isinstance(backend, Counting) else usable or machine.usable_cpus(),)
+    own = backends.capacity_of(backend)
+    return (own if own is not None else usable or machine.usable_cpus(),)
 
 
 def trial_of(backend: Backend, workers: int, problem: str | None = None) -> Trial:
