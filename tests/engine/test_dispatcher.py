@@ -105,3 +105,13 @@ def test_loading_items_one_by_one_is_work_and_their_bytes_did_not_go_with_the_me
         source = dispatcher(range(4), size=None, count=4)
         source.learn(Chunk(0, [0], each=True, bytes_in=500, apart=apart), answer, 100)
         assert (source.chunker.item_seconds, source.chunker.item_bytes) == (seconds, size)
+
+
+def test_tiny_items_are_known_by_their_own_seconds_and_not_by_those_of_their_message() -> None:
+    """Else a message's own cost makes them look long enough to go one by one."""
+    source = dispatcher(list(range(10)), size=None, count=10)
+    chunk = Chunk(0, [0], each=True)
+    source.learn(chunk, Answer((1, 1), 0.0, start=1.0, end=1.5, returned=2.0, values=["0"], seconds=(1e-6,)), 0)
+    assert source.chunker.item_seconds == 1e-6
+    source.learn(chunk, Answer((1, 1), 0.0, start=1.0, end=1.5, returned=2.0, values=["0"]), 0)
+    assert source.chunker.item_seconds == pytest.approx((1e-6 + 0.5) / 2)

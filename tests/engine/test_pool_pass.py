@@ -8,9 +8,7 @@ from typing import Any
 import pytest
 
 from concompare import backends, engine
-from concompare.engine.chunking import (
-    MOST_UNCOUNTED,
-)
+from concompare.engine.chunking import MOST_UNCOUNTED
 from concompare.engine.dispatcher import WINDOW_ITEMS
 from concompare.engine.outcome import PassOptions
 

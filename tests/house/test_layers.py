@@ -83,7 +83,6 @@ UNTESTED = {
     "report.view.view",
     "run.dispatch",
     "run.fallback",
-    "run.witness",
     "testing",
     "worker.clocks",
     "worker.coroutines",

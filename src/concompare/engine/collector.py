@@ -21,6 +21,7 @@ class Collector:
         order: Hands the values on.
         finished: Items that have been computed, or have failed.
         first_error: Position of the first failed item so far, where the pass ends with it.
+        abandoned: Whether nothing of what is under way is wanted any more.
         drawn: Who drew random numbers from which source in which state.
     """
 
@@ -30,6 +31,7 @@ class Collector:
         self.order = Order(self.outcome, options, on_value)
         self.finished = 0
         self.first_error: int | None = None
+        self.abandoned = False
         self.drawn: dict[tuple[str, bytes], tuple[int, int]] = {}
 
     def settled(self, chunk: Chunk, answer: Answer, opened: Opened) -> Settled:
@@ -79,6 +81,10 @@ class Collector:
     def is_beyond_error(self, chunk: Chunk) -> bool:
         """Return whether a chunk's results are of no use any more, because an earlier item has failed."""
         return self.first_error is not None and chunk.first > self.first_error
+
+    def is_unwanted(self, chunk: Chunk) -> bool:
+        """Return whether a chunk's results are of no use any more."""
+        return self.abandoned or self.is_beyond_error(chunk)
 
     def has_failed(self) -> bool:
         """Return whether nothing that runs still could fail earlier than the first failure."""

@@ -128,4 +128,6 @@ class Dispatcher:
         if chunk.apart:  # no bytes of theirs went with the message, and to load them is the worker's work
             self.chunker.learn(len(chunk.items), answer.end - answer.received, bytes_out)
         else:
-            self.chunker.learn(len(chunk.items), answer.end - answer.start, chunk.bytes_in + bytes_out)
+            # Where each item was timed, without what a message costs its worker: else tiny items go one by one.
+            timed = sum(answer.seconds) if len(answer.seconds) == len(chunk.items) else answer.end - answer.start
+            self.chunker.learn(len(chunk.items), timed, chunk.bytes_in + bytes_out)

@@ -50,7 +50,6 @@ class PassRun:
         inquest: How workers ended.
         looked: When progress and the workers' health were looked at last.
         stopped: Why the pass ended early.
-        abandoned: Whether nothing of what is under way is wanted any more.
         unstoppable: The calls that cannot be ended.
         before: The outcome of the pass before, until it may go.
     """
@@ -76,14 +75,13 @@ class PassRun:
         self.inquest = Inquest(pool, options, clock)
         self.looked = 0.0
         self.stopped: str | None = None
-        self.abandoned = False
         self.unstoppable: tuple[str, ...] = ()
         self.before: list[Outcome] = []
 
     def channel_for(self, clock: Callable[[], float], steady: bool) -> Channel:
         """Return what chunks go by, live or as bytes."""
         if self.pool.shares_objects:
-            return ThreadChannel(self.pool, self.options, clock, self.function, self.is_unwanted)
+            return ThreadChannel(self.pool, self.options, clock, self.function, self.collector.is_unwanted)
         from concompare.engine.transport.message_channel import MessageChannel
 
         return MessageChannel(self.pool, self.options, clock, self.function, steady)
@@ -96,11 +94,7 @@ class PassRun:
     @property
     def halt(self) -> bool:
         """Return whether nothing new is to be sent."""
-        return self.abandoned or self.collector.first_error is not None
-
-    def is_unwanted(self, chunk: Chunk) -> bool:
-        """Return whether a chunk's results are of no use any more."""
-        return self.abandoned or self.collector.is_beyond_error(chunk)
+        return self.collector.abandoned or self.collector.first_error is not None
 
     # ------------------------------------------------------------------------------------------------------ the pass
 
@@ -257,7 +251,7 @@ class PassRun:
         Args:
             patience: Seconds that running calls get to end by themselves, which saves the pool.
         """
-        self.abandoned = True
+        self.collector.abandoned = True
         flying = self.channel.flying
         self.channel.arrivals.wait_for(flying, patience)
         for future, chunk in list(flying.items()):
@@ -291,7 +285,7 @@ class PassRun:
         if self.options.progress is not None:
             self.options.progress(self.collector.finished, self.dispatcher.count)
         wall = self.log.passed()
-        memory = self.pool.worker_memory() if self.options.memory and not self.abandoned else ()
+        memory = self.pool.worker_memory() if self.options.memory and not self.collector.abandoned else ()
         self.outcome.record = self.log.record(self.outcome, wall, self.stopped, memory)
         self.channel.remember(self.dispatcher.chunker)
         self.channel.close()

@@ -30,6 +30,7 @@ MODULES = (
     "transfer.object_refs",
     "transfer.items",
     "results",
+    "changes",
     "state_watch",
     "clocks",
     "coroutines",

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import signal
 import struct
+import sys
 import threading
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from concompare import engine
+from concompare import backends, engine
 from concompare.backends.base import Start
 from concompare.backends.processes import Processes
 from concompare.engine.pools.directory import ALIVE, KEEPERS
@@ -91,3 +92,16 @@ def test_a_worker_that_is_slow_to_go_does_not_keep_the_cell() -> None:
     pool.kill()
     assert len(waits) == 2
     assert max(waits) <= AT_ONCE < 1.0
+
+
+def test_workers_in_this_process_are_given_nothing_to_start_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it is made of, the environment and the machine's CPUs, takes longer to look at than an item to compute."""
+
+    def looked_at(*_: object) -> dict[str, str]:
+        raise AssertionError("nothing of it is needed")
+
+    monkeypatch.setattr(sys.modules[Pool.__module__], "variables_for", looked_at)
+    for name in ("serial", "threads"):
+        with engine.lease(backends.find(name), 1, fresh=True) as pool:
+            assert pool.start().initargs == ()
+            assert engine.run_pass(abs, [-1], pool).values == [1]

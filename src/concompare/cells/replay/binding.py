@@ -53,7 +53,7 @@ class Lifted:
         outside: What the workers do beyond their process, as far as the source shows: line and predicate.
         as_written: Does the same with the parallel code that the cell has itself (`loop.own`), with `own_workers`;
             `prepare` does what comes before and is not to be measured.
-        statement: Which statement of the cell it is in, and `part`, which node of that in the order of `ast.walk`.
+        statement: Which statement of the cell it is in, and `numbered` tells which node of that, as `ast.walk` goes.
         uneven: It is several loops as one, whose outer one has a last item without any of the inner one.
     """
 
@@ -67,7 +67,7 @@ class Lifted:
     trusted: dict[str, None] = field(default_factory=dict)
     outside: dict[tuple[int, str], None] = field(default_factory=dict)
     statement: int | None = None
-    part: int = 0
+    numbered: Callable[[], int] = int
     uneven: bool = False
     staying: str = ""
     ahead: Ahead | None = None

@@ -53,3 +53,8 @@ def awaits_items(statement: ast.stmt) -> bool:
     if isinstance(statement, (ast.Assign, ast.AnnAssign)):
         others += statement.targets if isinstance(statement, ast.Assign) else [statement.target, statement.annotation]
     return not comp.generators[0].is_async and not any(names.kinds_in(part) & waits for part in others)
+
+
+def number_in(statement: ast.stmt, node: ast.AST) -> int:
+    """Return the number of a node in a statement in the order of `ast.walk`, 0 where it is not in it."""
+    return next((number for number, part in enumerate(ast.walk(statement)) if part is node), 0)

@@ -157,16 +157,15 @@ class Pool:
         return self.shortcuts.open_lines(self.executor, self.folder, self.workers, self.backend.name, close_pools)
 
     def start(self) -> Start:
-        """Return what each worker process runs first."""
+        """Return what each worker process runs first; workers in this process have all of it."""
+        if self.shares_objects:
+            return Start(lambda: None, (), {}, "".join(self.state or ()), self.native_threads)
+        from concompare.backends.start_environment import modules_seen
+
         variables = variables_for(self.workers, self.native_threads)
         self.environment = dict(undecoded())
         environment = decoded(self.environment) | (variables if self.native_threads else {})
-        seen = None
-        if not self.shares_objects:
-            from concompare.backends.start_environment import modules_seen
-
-            seen = modules_seen()
-        arguments = (str(self.folder), os.getpid(), environment, variables, seen)
+        arguments = (str(self.folder), os.getpid(), environment, variables, modules_seen())
         return Start(begin, arguments, variables, "".join(self.state or ()), self.native_threads)
 
     def starting(self) -> contextlib.AbstractContextManager[None]:
