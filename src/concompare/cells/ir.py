@@ -337,7 +337,7 @@ class Analysed:
 
     def reads_given(self, found: Effects) -> bool:
         """Tell whether something reads a name that a function which the loop calls gives values."""
-        return any(place.obj is None and place.field in self.given for place in found.reads)
+        return bool(self.given) and any(place.obj is None and place.field in self.given for place in found.reads)
 
     def inside(self, nodes: Iterable[ast.AST]) -> Effects:
         """Return the effects of nodes and all nodes inside them."""

@@ -21,14 +21,17 @@ class Touches:
     def __init__(self, analysed: Analysed) -> None:
         self.analysed = analysed
         self.alias_of: dict[Obj, list[Obj]] = {}
-        self.reach: dict[Obj, set[Obj]] = {}
+        self.reach: dict[Obj, list[Place]] = {}
+        self.reached: dict[Obj, set[Obj]] = {}
+        self.read_as: dict[Place, list[Place]] = {}
         self.read_of: dict[Obj, alias.Read] = {}
         self.fields_written: dict[Obj, set[str]] = {}
         for found in analysed.effects.values():
             for place in found.writes:
                 if place.obj is not None:
                     self.fields_written.setdefault(place.obj, set()).add(place.field)
-        self.by_object = self.touched(set(self.fields_written))
+        self.written = set(self.fields_written)
+        self.by_object = self.touched(self.written)
         self.changing = frozenset(obj for obj in self.by_object if obj.outer)
 
     def touched(self, written: set[Obj]) -> dict[Obj, list[Touch]]:
@@ -36,6 +39,8 @@ class Touches:
         order = self.analysed.order
         touches: dict[Obj, list[Touch]] = {obj: [] for obj in written}
         for node, found in self.analysed.effects.items():
+            if not (written and (found.reads or found.writes or found.deep)):
+                continue
             for place, changes in self.touched_by(found, written):
                 if place.obj is not None:
                     touches[place.obj].append((order.get(node, 0), node, place.field, changes))
@@ -45,15 +50,21 @@ class Touches:
         """Yield the changing objects that one node touches, as places, and whether it changes them."""
         for place in found.reads:
             if place.obj is not None:
-                yield from ((read, False) for read in self.read_with(place.obj, place.field, written))
+                if place not in self.read_as:
+                    self.read_as[place] = list(self.read_with(place.obj, place.field, written))
+                for read in self.read_as[place]:
+                    yield read, False
         for place in found.writes:
             if place.obj is not None:
                 yield place, True
-                yield from ((Place(other, place.field), True) for other in self.aliases(place.obj, written))
+                for other in self.aliases(place.obj, written):
+                    yield Place(other, place.field), True
         for obj in found.deep:
             if obj not in self.reach:
-                self.reach[obj] = set(reachable([obj])) | self.live_reach(obj, written)
-            yield from ((Place(inner, ANY), False) for inner in self.reach[obj] & written)
+                found_in = (set(reachable([obj])) | self.live_reach(obj, written)) & written
+                self.reach[obj] = [Place(inner, ANY) for inner in found_in]
+            for read in self.reach[obj]:
+                yield read, False
 
     def read_with(self, obj: Obj, field: str, written: set[Obj]) -> Iterator[Place]:
         """Yield what of the changing objects a read of one object's field may read."""
@@ -77,10 +88,18 @@ class Touches:
 
     def live_reach(self, obj: Obj, written: set[Obj]) -> set[Obj]:
         """Return the changed objects of the notebook that a live object may reach."""
-        found: set[Obj] = set()
         if not obj.outer:
             inner = [part for part in reachable([obj]) if part.outer and part is not obj]
-            return found.union(*[self.live_reach(part, written) for part in inner]) if inner else found
+            return set[Obj]().union(*[self.live_reach(part, written) for part in inner])
+        if written is not self.written:
+            return self.reach_of(obj, written)
+        if obj not in self.reached:
+            self.reached[obj] = self.reach_of(obj, written)
+        return self.reached[obj]
+
+    def reach_of(self, obj: Obj, written: set[Obj]) -> set[Obj]:
+        """Find which of some objects an object of the notebook may reach."""
+        found: set[Obj] = set()
         for other in written:
             if other is obj or not other.outer:
                 continue
