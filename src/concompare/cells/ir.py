@@ -180,9 +180,11 @@ class Doubt:
         return f"`{self.who}` {self.text}" if self.who else self.text
 
 
-@dataclass
+@dataclass(slots=True)
 class Effects:
     """What a part of the body does, without the parts inside it.
+
+    There is one for every node, and most of what it may hold is mostly empty: all share what is.
 
     Attributes:
         reads: Places that it reads.
@@ -195,23 +197,21 @@ class Effects:
         hazards: What it does beyond the process (files, programs, network), as predicates.
         called: Names of what it calls, for messages; `heavy`: one of them may be worth a worker.
         calm: It cannot raise, as far as types show.
-        late: Functions that it makes, whose bodies run later.
         sees: What it sees without being given it, as declared: time, process, random, files, environment, frames.
     """
 
     reads: set[Place] = field(default_factory=set)
     deep: set[Obj] = field(default_factory=set)
     writes: set[Place] = field(default_factory=set)
-    order: set[Order] = field(default_factory=set)
-    doubts: list[Doubt] = field(default_factory=list)
-    globals: set[str] = field(default_factory=set)
-    trusted: set[str] = field(default_factory=set)
-    hazards: list[str] = field(default_factory=list)
-    called: list[str] = field(default_factory=list)
+    order: frozenset[Order] = frozenset()
+    doubts: tuple[Doubt, ...] = ()
+    globals: frozenset[str] = frozenset()
+    trusted: frozenset[str] = frozenset()
+    hazards: tuple[str, ...] = ()
+    called: tuple[str, ...] = ()
     heavy: bool = False
     calm: bool = False
-    makes_function: bool = False
-    sees: set[str] = field(default_factory=set)
+    sees: frozenset[str] = frozenset()
 
     def add(self, other: Effects) -> None:
         """Add what other code does."""
@@ -219,11 +219,11 @@ class Effects:
         self.deep |= other.deep
         self.writes |= other.writes
         self.order |= other.order
-        self.doubts += [doubt for doubt in other.doubts if doubt not in self.doubts]
+        self.doubts += tuple(doubt for doubt in other.doubts if doubt not in self.doubts)
         self.globals |= other.globals
         self.trusted |= other.trusted
-        self.hazards += [text for text in other.hazards if text not in self.hazards]
-        self.called += [name for name in other.called if name not in self.called]
+        self.hazards += tuple(text for text in other.hazards if text not in self.hazards)
+        self.called += tuple(name for name in other.called if name not in self.called)
         self.heavy = self.heavy or other.heavy
         self.sees |= other.sees
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,9 +29,9 @@ class Arguments:
     same: frozenset[str | int] = frozenset()
     receiver: bool = False
 
-    @property
+    @functools.cached_property
     def all(an) -> Value:
-        """Return every argument."""
+        """Every argument, once they are complete."""
         found = an.spread or ATOM
         return found.union(*an.positional, *an.named.values())
 

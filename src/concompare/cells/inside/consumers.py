@@ -88,7 +88,7 @@ def given(node: ast.AST, shadowed: frozenset[str]) -> list[tuple[ast.AST, bool]]
         looks = isinstance(node, ast.Set)
         return [(part.value, looks) for part in node.elts if isinstance(part, ast.Starred)]
     if isinstance(node, (ast.ListComp, ast.DictComp)) and len(node.generators) == 1:
-        own = {part for part in names.nodes_in(node) if part not in names.nodes_in(node.generators[0].iter)}
-        if all(isinstance(part, PASSIVE) for part in own):
-            return [(node.generators[0].iter, isinstance(node, ast.DictComp))]
+        walked = node.generators[0].iter
+        if all(isinstance(part, PASSIVE) for part in {*names.nodes_in(node)}.difference(names.nodes_in(walked))):
+            return [(walked, isinstance(node, ast.DictComp))]
     return []

@@ -47,7 +47,6 @@ def function(
     definition: Definition, namespace: dict[str, Any], filename: str, defaults: tuple[Any, ...] = ()
 ) -> types.FunctionType:
     """Return the function of a definition, over the notebook's names."""
-    placed(definition)
     frame = frame_of(namespace)  # IPython counts the lines of a frame from co_firstlineno
     kept, definition.lineno = definition.lineno, frame.first_line if frame is not None else 1
     code = compiled(ast.Module([definition], []), filename, "exec", namespace)
@@ -136,7 +135,7 @@ def action(
         body.insert(0, located(ast.Global(written), place))
     arguments = [located(ast.arg(name), place) for name in parameters]
     args = ast.arguments([], arguments, None, [], [], None, [])
-    definition = located(ast.FunctionDef("tail", args, body, []), place)
+    definition = placed(located(ast.FunctionDef("tail", args, body, []), place))
     return function(definition, namespace, filename)
 
 

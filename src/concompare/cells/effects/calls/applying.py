@@ -52,7 +52,7 @@ def apply(
     """Do what a declared entry says."""
     if entry.draws:
         if any(obj.origin is Origin.OUTER for obj in this):
-            an.now.order.add(Order.RANDOM)
+            an.now.order |= {Order.RANDOM}
         an.write({obj for obj in this if obj.origin is not Origin.OUTER}, ANY, what)
     returned: list[str] = []
     for more in [entry, *holding(entry, this, given)]:
@@ -103,11 +103,11 @@ def apply_order(an: Interpreter, node: ast.AST, entry: Declared, what: str) -> N
     """Note what an entry says of order, and of what does not come back from workers."""
     for order in entry.order:
         if not (order == "process" and what.rpartition(".")[2] in OWN_CONTEXTS):
-            an.now.order.add(Order(order))
+            an.now.order |= {Order(order)}
         if order == "files" and one_file.writes_one_file(an, node):
-            an.now.order.add(Order.ONE_FILE)
+            an.now.order |= {Order.ONE_FILE}
         if order in HAZARDS:
-            an.now.hazards.append(f"`{what}` {HAZARDS[order]}")
+            an.now.hazards += (f"`{what}` {HAZARDS[order]}",)
 
 
 def apply_walks(an: Interpreter, entry: Declared, given: Arguments) -> None:
@@ -119,14 +119,15 @@ def apply_walks(an: Interpreter, entry: Declared, given: Arguments) -> None:
 
 def apply_reads(an: Interpreter, entry: Declared, this: Value, given: Arguments) -> None:
     """Note that a call reads its arguments, but for those that its result only holds."""
-    held = frozenset(word.partition(".")[0] for word in entry.holds)
+    held = {word.partition(".")[0] for word in entry.holds} if entry.holds else ATOM
     for place, value in enumerate(given.positional):
-        if str(place) not in held:
+        if value and not (held and str(place) in held):
             an.deep(value)
     for word, value in given.named.items():
-        if word not in held:
+        if value and word not in held:
             an.deep(value)
-    an.deep(given.spread or ATOM)
+    if given.spread:
+        an.deep(given.spread)
     if not entry.holds:
         for obj in this:
             an.read(obj, ANY)

@@ -169,7 +169,7 @@ def call_cached(an: Interpreter, node: ast.AST, thing: Any, given: Arguments) ->
     if not an.world.is_user(wrapped):
         return installed(an, node, wrapped, given, wrapped.__name__)
     value = follow(an, wrapped, node, given)
-    an.now.hazards.append(f"the cache of `{wrapped.__name__}` does not come back from workers")
+    an.now.hazards += (f"the cache of `{wrapped.__name__}` does not come back from workers",)
     if not value:
         return ATOM
     cache = an.world.outer(thing, f"the cache of `{wrapped.__name__}`")
