@@ -51,8 +51,13 @@ class Budget:
         Raises:
             TooLong: That was all it may do.
         """
-        self.left -= count
-        if self.left < 0 or (self.left & 2047 < count and time.thread_time() > self.until):
+        self.left = left = self.left - count
+        if left & 2047 < count or left < 0:
+            self.check()
+
+    def check(self) -> None:
+        """Tell whether there is still time, which is asked now and then."""
+        if self.left < 0 or time.thread_time() > self.until:
             raise TooLong
 
 

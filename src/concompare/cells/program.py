@@ -155,7 +155,7 @@ class Cell:
     def place(self, loop: Loop, lifted: Lifted) -> None:
         """Note where in the cell a loop stands."""
         lifted.statement = place = self.place_of(loop)
-        if place is not None and loop.kind != "function":
+        if place is not None and loop.kind != "function" and loop.node is not self.tree.body[place]:
             if place not in self.numbered:
                 self.numbered[place] = {id(node): n for n, node in enumerate(ast.walk(self.tree.body[place]))}
             lifted.part = self.numbered[place].get(id(loop.node), 0)

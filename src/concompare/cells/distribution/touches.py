@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from typing import NamedTuple
 
 from concompare.cells import alias
 from concompare.cells.effects.kinds import inert
-from concompare.cells.ir import Analysed, Effects, Place
+from concompare.cells.ir import Analysed
 from concompare.cells.objects import ANY, Obj, reachable
 
 Touch = tuple[int, ast.AST, str, bool]
 """Who reads or changes an object: its place in the order, the node, the field, and whether it changes it."""
 VIEWS = frozenset({"numpy", "pandas"})
+
+
+class Read(NamedTuple):
+    """A field of a changing object that is read."""
+
+    obj: Obj
+    field: str
 
 
 class Touches:
@@ -21,9 +29,9 @@ class Touches:
     def __init__(self, analysed: Analysed) -> None:
         self.analysed = analysed
         self.alias_of: dict[Obj, list[Obj]] = {}
-        self.reach: dict[Obj, list[Place]] = {}
+        self.reach: dict[int, set[Obj]] = {}
         self.reached: dict[Obj, set[Obj]] = {}
-        self.read_as: dict[Place, list[Place]] = {}
+        self.read_as: dict[tuple[int, str], list[Read]] = {}
         self.read_of: dict[Obj, alias.Read] = {}
         self.fields_written: dict[Obj, set[str]] = {}
         for found in analysed.effects.values():
@@ -38,43 +46,38 @@ class Touches:
         """Return for each object that changes who reads or changes it: (order, node, field, changes)."""
         order = self.analysed.order
         touches: dict[Obj, list[Touch]] = {obj: [] for obj in written}
-        for node, found in self.analysed.effects.items():
-            if not (written and (found.reads or found.writes or found.deep)):
-                continue
-            for place, changes in self.touched_by(found, written):
+        for node, found in self.analysed.effects.items() if written else ():
+            at = order.get(node, 0)
+            for place in found.reads:
                 if place.obj is not None:
-                    touches[place.obj].append((order.get(node, 0), node, place.field, changes))
+                    for other in self.read_with(place.obj, place.field, written):
+                        touches[other.obj].append((at, node, other.field, False))
+            for place in found.writes:
+                if place.obj is not None:
+                    for obj in (place.obj, *self.aliases(place.obj, written)):
+                        touches[obj].append((at, node, place.field, True))
+            for obj in found.deep:
+                for inner in self.read_inside(obj, written):
+                    touches[inner].append((at, node, ANY, False))
         return {obj: sorted(set(found), key=in_order) for obj, found in touches.items()}
 
-    def touched_by(self, found: Effects, written: set[Obj]) -> Iterator[tuple[Place, bool]]:
-        """Yield the changing objects that one node touches, as places, and whether it changes them."""
-        for place in found.reads:
-            if place.obj is not None:
-                if place not in self.read_as:
-                    self.read_as[place] = list(self.read_with(place.obj, place.field, written))
-                for read in self.read_as[place]:
-                    yield read, False
-        for place in found.writes:
-            if place.obj is not None:
-                yield place, True
-                for other in self.aliases(place.obj, written):
-                    yield Place(other, place.field), True
-        for obj in found.deep:
-            if obj not in self.reach:
-                found_in = (set(reachable([obj])) | self.live_reach(obj, written)) & written
-                self.reach[obj] = [Place(inner, ANY) for inner in found_in]
-            for read in self.reach[obj]:
-                yield read, False
+    def read_with(self, obj: Obj, field: str, written: set[Obj]) -> list[Read]:
+        """Return what of the changing objects a read of one object's field may read."""
+        known = self.read_as.get((obj.number, field))
+        if known is None:
+            known = [Read(other, field) for other in self.aliases(obj, written)]
+            if obj in written:
+                known.append(Read(obj, field))
+            elif may_be_view(obj):
+                known += [Read(other, ANY) for other in self.live_reach(obj, written)]
+            self.read_as[obj.number, field] = known
+        return known
 
-    def read_with(self, obj: Obj, field: str, written: set[Obj]) -> Iterator[Place]:
-        """Yield what of the changing objects a read of one object's field may read."""
-        for other in self.aliases(obj, written):
-            yield Place(other, field)
-        if obj in written:
-            yield Place(obj, field)
-        elif may_be_view(obj):
-            for other in self.live_reach(obj, written):
-                yield Place(other, ANY)
+    def read_inside(self, obj: Obj, written: set[Obj]) -> set[Obj]:
+        """Return what of the changing objects is read where an object is read with all that it holds."""
+        if obj.number not in self.reach:
+            self.reach[obj.number] = (set(reachable([obj])) | self.live_reach(obj, written)) & written
+        return self.reach[obj.number]
 
     def aliases(self, obj: Obj, written: Iterable[Obj]) -> list[Obj]:
         """Return the other changed objects that may be the same as an object of the notebook."""

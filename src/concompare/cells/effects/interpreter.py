@@ -313,16 +313,19 @@ class Interpreter:
         if node is None:
             return ATOM
         self.budget.step()
-        handler = HANDLERS.get(type(node))
+        handler = HANDLERS.get(type(node), follow_parts)
         if scope is not self.top:
-            return handler(self, node, scope) if handler is not None else self.parts(node, scope)
+            return handler(self, node, scope)
         self.line = getattr(node, "lineno", self.line)
-        kept, self.now = self.now, self.effects_of(node)
+        effects = self.nodes.get(node)
+        if effects is None:
+            effects = self.nodes[node] = Effects()
+        kept, self.now = self.now, effects
         try:
-            found = handler(self, node, scope) if handler is not None else self.parts(node, scope)
+            found = handler(self, node, scope)
         finally:
             self.now = kept
-        self.note(node)
+        self.evaluated = self.order[node] = self.evaluated + 1
         held = self.values.get(node)
         self.values[node] = held | found if held else found
         return found
@@ -359,6 +362,11 @@ class Interpreter:
     def call_obj(self, node: ast.AST, obj: Obj, given: Arguments, what: str) -> Value:
         """Follow a call of what one abstract object stands for."""
         return callables.call_obj(self, node, obj, given, what)
+
+
+def follow_parts(an: Interpreter, node: ast.AST, scope: Scope) -> Value:
+    """Follow the parts of a node that makes nothing itself."""
+    return an.parts(node, scope)
 
 
 def is_renewed(node: ast.Expr, following: Sequence[ast.stmt]) -> bool:

@@ -197,12 +197,13 @@ def lift(
     hazards: dict[str, None] = {}
     outside: dict[tuple[int, str], None] = {}
     for node, effects in analysed.effects.items():
-        if staged.of(node) is Stage.HEAD:
-            trusted |= dict.fromkeys(sorted(effects.trusted))
-            for text in effects.hazards:
-                hazards[f"line {getattr(node, 'lineno', loop.line)}: {text}"] = None
-            if effects.order & {Order.FILES, Order.PROGRAMS, Order.NETWORK}:
-                outside |= {(getattr(node, "lineno", loop.line), text): None for text in effects.hazards}
+        if not (effects.trusted or effects.hazards) or staged.of(node) is not Stage.HEAD:
+            continue
+        trusted |= dict.fromkeys(sorted(effects.trusted))
+        for text in effects.hazards:
+            hazards[f"line {getattr(node, 'lineno', loop.line)}: {text}"] = None
+        if effects.order & {Order.FILES, Order.PROGRAMS, Order.NETWORK}:
+            outside |= {(getattr(node, "lineno", loop.line), text): None for text in effects.hazards}
     notes = [note_of(node, doubt) for node, doubt in staged.stays.items() if not is_bookkeeping(node)]
     return Lifted(
         loop,
@@ -341,15 +342,15 @@ def refuse(staged: Staged) -> None:
     if fatal:
         raise refusal(fatal)
     nodes = [part for statement in loop.body for part in names.nodes_in(statement)]
-    head = [part for part in nodes if staged.of(part) is Stage.HEAD]
-    if any(staged.analysed.of(part).heavy for part in head):
+    if any(staged.analysed.of(part).heavy and staged.of(part) is Stage.HEAD for part in nodes):
         return
     if staged.reasons:
         raise refusal(
             sorted(staged.reasons, key=help_of),
             idle=not any(effects.heavy for effects in staged.analysed.effects.values()),
         )
-    if not any(type(part) in WORTH and not is_bookkeeping(part) for part in head):
+    worth = [part for part in nodes if type(part) in WORTH and staged.of(part) is Stage.HEAD]
+    if all(map(is_bookkeeping, worth)):
         raise nothing(loop)
 
 

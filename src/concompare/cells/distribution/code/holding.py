@@ -87,7 +87,8 @@ class Holding:
     def has_both(self, node: ast.AST) -> list[ast.AST]:
         """Return the assignments in a node that the notebook needs as well."""
         both = self.staged.both
-        return [part for part in names.nodes_in(node) if part in both] if both else []
+        inner = names.nodes_in(node)
+        return [part for part in inner if part in both] if not both.isdisjoint(inner) else []
 
     def makes_function(self, node: ast.stmt) -> bool:
         """Tell whether a statement names a function, or a part of the notebook's objects: the notebook does it too."""
