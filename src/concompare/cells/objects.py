@@ -31,6 +31,8 @@ ALL = "**"
 """Stands for all fields."""
 MOVED = "moved"
 """Stands for whether elements may have changed their places."""
+THERE = "?"
+"""Stands, before the name of a field, for whether anything was put into it, be it nothing that can be changed."""
 LAZY = "lazy"
 """Stands for what an object does once it is walked."""
 ENOUGH = 1000
@@ -138,12 +140,12 @@ class Obj:
 
     def has(self, name: str) -> bool:
         """Tell whether anything was put into a field."""
-        self.asked.add(name)
+        self.asked |= {name, THERE + name}
         return name in self.fields
 
     def at(self, place: int) -> Iterable[Obj] | None:
         """Look up what the element at a place may be; None: it cannot be told apart from the others."""
-        self.asked |= {MOVED, str(place)}
+        self.asked |= {MOVED, str(place), f"{THERE}{place}"}
         return None if self.moved else self.fields.get(str(place))
 
     def move(self) -> bool:
@@ -163,7 +165,7 @@ class Obj:
         held = self.fields.get(name)
         if held is None:
             self.fields[name] = set(value)
-            return bool(value), self.was_asked(name)
+            return bool(value), self.was_asked(name if value else THERE + name)
         before = len(held)
         held |= value
         is_new = len(held) > before

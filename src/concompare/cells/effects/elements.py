@@ -57,7 +57,8 @@ GIVEN = HELD | {PLACES, LAZY}
 def elements_of(an: Interpreter, obj: Obj) -> Value:
     """Return what the elements of an object may be."""
     obj.asked |= GIVEN
-    found = ATOM.union(*[held for name, held in obj.fields.items() if name in HELD or name.isdigit()])
+    held_inside = [held for name, held in obj.fields.items() if held and (name in HELD or name.isdigit())]
+    found = ATOM.union(*held_inside) if held_inside else ATOM
     if obj.live or (obj.outer and obj.origin is not Origin.FUNCTION):
         return found | an.world.element(obj) | cells_of(an, obj)
     is_plain = obj.types is not None and all(issubclass(kind, HOLDING) or is_lazy_type(kind) for kind in obj.types)
@@ -77,10 +78,18 @@ def walked(an: Interpreter, obj: Obj) -> None:
     if obj.lazy is not None:
         an.now.add(obj.lazy)
         an.now.writes.add(Place(obj, "next"))
-    if any(map(is_iterator, obj.live)) or any(static(kind, "__next__") is not MISSING for kind in obj.types or ()):
+    if (obj.types and gives_next(an, obj.types)) or any(map(is_iterator, obj.live)):
         an.now.writes.add(Place(obj, "next"))
         if obj.outer:
             an.now.writes.add(Place(obj, ANY))
+
+
+def gives_next(an: Interpreter, kinds: tuple[type, ...]) -> bool:
+    """Tell whether an object of some types may be an iterator."""
+    found = an.iterators.get(kinds)
+    if found is None:
+        found = an.iterators[kinds] = any(static(kind, "__next__") is not MISSING for kind in kinds)
+    return found
 
 
 def item_of(an: Interpreter, obj: Obj, node: ast.Subscript) -> Value:

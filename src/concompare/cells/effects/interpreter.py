@@ -81,6 +81,8 @@ class Interpreter:
         self.renewed: set[ast.AST] = set()
         self.bindings: dict[str, Value] = {}
         self.plain_classes: dict[type, bool] = {}
+        self.plain: dict[tuple[type, ...], bool] = {}
+        self.iterators: dict[tuple[type, ...], bool] = {}
         self.changed = self.missed = self.intertwined = False
         self.depth = 0
         self.inner = 0
@@ -149,7 +151,8 @@ class Interpreter:
         scope = self.top
         assert scope is not None
         for _ in range(ROUNDS):
-            kept, self.memo, self.open = self.size(), {}, {}
+            kept = self.size() if self.intertwined or not self.nodes else -1
+            self.memo, self.open = {}, {}
             self.changed = self.missed = False
             self.order.clear()
             scope.names = {name: before.get(name, ATOM) for name in self.assigned}
@@ -262,7 +265,7 @@ class Interpreter:
     def write(self, value: Iterable[Obj], name: str, what: str = "") -> None:
         """Note that a field of objects changes."""
         for obj in value:
-            if name == ELEMENT and obj.types and any(map(self.is_plain_class, obj.types)):  # by its `__dict__`
+            if name == ELEMENT and obj.types and self.of_plain_class(obj.types):  # by its `__dict__`
                 self.now.writes.add(Place(obj, ANY))
             self.now.writes.add(Place(obj, name))
             if name == ANY or name.startswith("["):
@@ -285,15 +288,17 @@ class Interpreter:
     def put(self, holders: Iterable[Obj], name: str, value: Value) -> None:
         """Note that objects may hold a value from now on."""
         for obj in holders:
-            if name == ELEMENT and obj.types and any(map(self.is_plain_class, obj.types)):
+            if name == ELEMENT and obj.types and self.of_plain_class(obj.types):
                 self.put_into(obj, ANY, value)
             self.put_into(obj, name, value)
 
     def put_into(self, obj: Obj, name: str, value: Value) -> None:
         """Note that a field of an object may hold a value from now on."""
         is_new, was_missed = obj.put(name, value)
-        self.changed = self.changed or is_new
-        self.missed = self.missed or was_missed
+        if is_new:
+            self.changed = True
+        if was_missed:
+            self.missed = True
 
     def defer(self, obj: Obj, lazy: Effects | None) -> None:
         """Note what an object does once it is walked."""
@@ -335,6 +340,13 @@ class Interpreter:
         found = ATOM
         for part in names.children_of(node):
             found |= self.value(part, scope)
+        return found
+
+    def of_plain_class(self, kinds: tuple[type, ...]) -> bool:
+        """Tell whether an object of some types may be of a plain class of the user's."""
+        found = self.plain.get(kinds)
+        if found is None:
+            found = self.plain[kinds] = any(map(self.is_plain_class, kinds))
         return found
 
     def is_plain_class(self, kind: type) -> bool:

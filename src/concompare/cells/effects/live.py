@@ -199,7 +199,7 @@ def held(thing: Any, name: str) -> Any:
 
 def static(kind: type, name: str) -> Any:
     """Return what a class defines under a name, without binding it, or MISSING."""
-    return of_fixed(kind, name) if is_fixed(kind) else found_in(kind, name)
+    return of_fixed(kind, name) if kind.__flags__ & FIXED else found_in(kind, name)
 
 
 def is_fixed(kind: type) -> bool:

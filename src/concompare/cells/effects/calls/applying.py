@@ -56,22 +56,28 @@ def apply(
         an.write({obj for obj in this if obj.origin is not Origin.OUTER}, ANY, what)
     returned: list[str] = []
     for more in [entry, *holding(entry, this, given)]:
-        apply_changes(an, more, this, given, what)
+        if more.changes or more.holds:
+            apply_changes(an, more, this, given, what)
         returned += more.returns
-        an.now.sees |= more.reads
-        apply_order(an, node, more, what)
+        if more.reads:
+            an.now.sees |= more.reads
+        if more.order:
+            apply_order(an, node, more, what)
         if more.forbidden:
             an.doubt(Why.FORBIDDEN, f"`{what}` {more.forbidden}", more.instead or "Take it out of the loop")
-        if not entry.lazy:
+        if more.walks and not entry.lazy:
             apply_walks(an, more, given)
     if not entry.cheap and not entry.order & {"log", "output"}:
         an.now.heavy = True
     apply_reads(an, entry, this, given)
-    lazy = Effects() if entry.lazy else None
-    with an.recording(lazy if lazy is not None else an.now):
-        called = apply_calls(an, node, entry, this, given)
-        if entry.lazy:
+    lazy, called = None, ATOM
+    if entry.lazy:
+        lazy = Effects()
+        with an.recording(lazy):
+            called = apply_calls(an, node, entry, this, given)
             apply_walks(an, entry, given)
+    elif entry.calls:
+        called = apply_calls(an, node, entry, this, given)
     call = Applied(node, entry, this, given, what, made_type, called, lazy)
     return result(an, call, returned)
 
@@ -137,6 +143,8 @@ def apply_reads(an: Interpreter, entry: Declared, this: Value, given: Arguments)
 
 def holding(entry: Declared, this: Value, given: Arguments) -> list[Declared]:
     """Return what an entry adds under the conditions that this call may meet."""
+    if not entry.when:
+        return []
     return [more for text, more in entry.when.items() if holds(declared.condition(text), this, given)]
 
 

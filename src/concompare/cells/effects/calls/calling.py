@@ -111,9 +111,9 @@ def call_method(an: Interpreter, node: ast.AST, base: Value, name: str, given: A
     if not base:
         return atom_method(an, node, name, given)
     together: dict[types.FunctionType, set[Obj]] = {}
-    unseen = frozenset(obj for obj in base if is_unseen(obj, name))
+    unseen = frozenset([obj for obj in base if obj.types is None and is_unseen(obj, name)])
     found = call_by_name(an, node, unseen, name, given) if unseen else ATOM
-    for obj in base - unseen:
+    for obj in base - unseen if unseen else base:
         users = direct_methods(an, obj, name)
         if users is None:
             found |= method_of(an, node, obj, name, given)
