@@ -161,18 +161,25 @@ def run_body(
         an.doubt(Why.OPAQUE, "calls are nested too deeply to be followed")
         return given.all
     lowest, an.lowest = an.lowest, ALONE
-    effects, value, scope = walk_body(an, definition, node, bound, around, site, same, is_root=is_root)
+    done = walk_body(an, definition, node, bound, around, site, same, is_root=is_root)
+    effects, value = an.memo[site] = as_called(an, definition, node, *done)
+    close(an, site)
+    an.lowest = min(an.lowest, lowest)
+    an.now.add(effects)
+    return value
+
+
+def as_called(
+    an: Interpreter, definition: names.FunctionNode, node: ast.AST, effects: Effects, value: Value, scope: Scope
+) -> tuple[Effects, Value]:
+    """Return what a call does and gives: a generator or coroutine, which does the work of the body later, or that."""
     if scope.is_lazy or isinstance(definition, ast.AsyncFunctionDef):
         made = an.made(node, "a generator", (types.GeneratorType,), key=definition)
         an.defer(made, effects)
         an.put({made}, ELEMENT, scope.yielded if scope.is_lazy else value)
         effects, value = Effects(), frozenset({made})
     tell_at_call(an, definition, effects)
-    an.memo[site] = effects, value
-    close(an, site)
-    an.lowest = min(an.lowest, lowest)
-    an.now.add(effects)
-    return value
+    return effects, value
 
 
 def close(an: Interpreter, site: Any) -> None:

@@ -6,7 +6,7 @@ import ast
 import functools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
@@ -549,21 +549,41 @@ def copied(node: Node, instead: Callable[[ast.AST], ast.AST | None] = lambda nod
         node: The tree.
         instead: What stands in a node's place, or None for a copy of the node.
     """
-    found = instead(node)
-    if found is not None:
-        return found  # type: ignore[return-value]
-    if not node._attributes and not node._fields:
-        return node  # a context or an operator: Python shares them among all trees, and others hang things on them
+    whole: list[Any] = [node]
+    stack: list[tuple[Any, Any]] = [(whole, 0)]
+    while stack:  # no calls inside each other: a tree may be deeper than these can be
+        holder, key = stack.pop()
+        part: ast.AST = holder[key]
+        found = instead(part)
+        if found is not None:
+            holder[key] = found
+        elif part._attributes or part._fields:
+            holder[key], inner = copied_alone(part)
+            stack += reversed(inner)
+    return whole[0]  # type: ignore[no-any-return]
+
+
+def copied_alone(node: ast.AST) -> tuple[ast.AST, list[tuple[Any, Any]]]:
+    """Return a copy of a node that holds the nodes of the original, and the places of those, in their order.
+
+    Contexts and operators are no copies: Python shares them among all trees, and others hang things on them.
+    """
     made = type(node).__new__(type(node))
     known, new = node.__dict__, made.__dict__
-    new.update({name: known[name] for name in node._attributes if name in known})
+    for name in node._attributes:
+        if name in known:
+            new[name] = known[name]
+    inner: list[tuple[Any, Any]] = []
     for name in node._fields:
-        value = known.get(name, node)
+        if name not in known:
+            continue
+        value = new[name] = known[name]
         if isinstance(value, list):
-            new[name] = [copied(part, instead) if isinstance(part, ast.AST) else part for part in value]
-        elif value is not node:
-            new[name] = copied(value, instead) if isinstance(value, ast.AST) else value
-    return made
+            parts = new[name] = list(value)
+            inner += [(parts, place) for place, part in enumerate(parts) if isinstance(part, ast.AST)]
+        elif isinstance(value, ast.AST):
+            inner.append((new, name))
+    return made, inner
 
 
 def as_read(target: ast.expr) -> ast.expr:

@@ -51,9 +51,7 @@ def apply(
 ) -> Value:
     """Do what a declared entry says."""
     if entry.draws:
-        if any(obj.origin is Origin.OUTER for obj in this):
-            an.now.order |= {Order.RANDOM}
-        an.write({obj for obj in this if obj.origin is not Origin.OUTER}, ANY, what)
+        apply_draws(an, this, what)
     returned: list[str] = []
     for more in [entry, *holding(entry, this, given)]:
         if more.changes or more.holds:
@@ -103,6 +101,13 @@ class Applied:
     made_type: type | None
     called: Value
     lazy: Effects | None
+
+
+def apply_draws(an: Interpreter, this: Value, what: str) -> None:
+    """Note that random numbers are drawn from some objects."""
+    if any(obj.origin is Origin.OUTER for obj in this):
+        an.now.order |= {Order.RANDOM}
+    an.write({obj for obj in this if obj.origin is not Origin.OUTER}, ANY, what)
 
 
 def apply_order(an: Interpreter, node: ast.AST, entry: Declared, what: str) -> None:
