@@ -292,9 +292,10 @@ def functions(count: int) -> Long:
     return Long(f"for x in xs:\n{calls}\n    out.append(f(x))", setup + "\n" + ONE_LIST + F)
 
 
-def statements(count: int) -> Long:
-    """Return many calls that have nothing to do with each other."""
-    return Long("\n".join(f"y{n} = f({n})" for n in range(count)), ONE_LIST + F)
+def statements(count: int, chained: bool = False) -> Long:
+    """Return many calls that have nothing to do with each other, or of which each needs the one before."""
+    calls = [f"y{n} = f({f'y{n - 1}' if chained and n else n})" for n in range(count)]
+    return Long("\n".join(calls), ONE_LIST + F)
 
 
 SLOW = {
@@ -314,6 +315,7 @@ SLOW = {
     "a large literal": literal(1000),
     "500 functions": functions(500),
     "500 calls": statements(500),
+    "2000 calls, one after the other": statements(2000, chained=True),
     "5000 names": crowded(5000),
     "lists that change places": shared_lists(60),
     **{f"2000 lines: {name}": Long(repeated(body, 2000)) for name, body in BODIES.items()},

@@ -70,7 +70,7 @@ class Allowance:
     """
 
     steps: int = 200_000
-    seconds: float = 0.7
+    seconds: float = 0.5
 
     @contextmanager
     def one(self) -> Iterator[Budget]:
