@@ -318,7 +318,7 @@ def start_methods() -> tuple[str, ...]:
 
 
 def safe_start_method() -> str:
-    """Return the start method to use from a process with threads, which every notebook kernel is."""
+    """Return the start method to use where threads run, as in every notebook kernel: never a copy of this process."""
     return "forkserver" if "forkserver" in start_methods() else "spawn"
 
 

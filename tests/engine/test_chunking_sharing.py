@@ -21,6 +21,7 @@ from concompare.cells.counting import counted
 from concompare.engine.chunking import TOO_LONG, Chunker
 from concompare.engine.pool_pass import PassRun
 from concompare.engine.pools.pool import Pool
+from concompare.engine.shortcuts.direct_channel import DirectArrivals
 from concompare.worker.chunk import Answer
 
 BEST = 1.1
@@ -78,7 +79,7 @@ def ran(durations: Sequence[float], workers: int, items: Any) -> Machine:
     pool = Pool(backends.find("threads"), workers)
     pool.executor = machine  # type: ignore[assignment]
     run = PassRun(abs, items, pool, engine.PassOptions(), None, None, machine.clock)
-    run.arrivals.lines = machine  # type: ignore[assignment]
+    run.channel.arrivals = DirectArrivals(machine, run.channel.arrivals)  # type: ignore[arg-type]
     outcome = run.go()
     assert outcome.values == list(range(len(durations)))
     return machine

@@ -123,7 +123,7 @@ LATER = (
         "analysis.stats",
         "backends.processes",
         "engine.cpu_timeline",
-        "engine.pools.direct_channel",
+        "engine.shortcuts",
         "engine.transport",
         "measure",
         "pythons",

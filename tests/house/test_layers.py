@@ -54,9 +54,7 @@ UNTESTED = {
     "backends.threads",
     "engine.completions",
     "engine.cpu_sampler",
-    "engine.outcome",
     "engine.output",
-    "engine.pools.inherited_state",
     "engine.pools.start_failures",
     "engine.process_state",
     "engine.run_pass",
@@ -89,7 +87,6 @@ UNTESTED = {
     "testing",
     "worker.clocks",
     "worker.coroutines",
-    "worker.outside_effects",
     "worker.transfer.class_objects",
     "worker.transfer.code_objects",
 }

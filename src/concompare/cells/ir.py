@@ -119,6 +119,8 @@ class Order(StrEnum):
     PROCESS = "process"
     LOG = "log"
     ONE_FILE = "one-file"
+    APPENDS = "appends"
+    CACHED = "cached"
 
 
 class Why(StrEnum):
@@ -317,7 +319,8 @@ class Loop:
 class Analysed:
     """A loop with the effects of every node of its body, in the order of evaluation.
 
-    `given` are the names of the notebook that functions which it calls give values.
+    `given` are the names of the notebook that functions which it calls give values; `calling_only` are the calls that
+    call the functions which they are given before they return, and do not keep them.
     """
 
     loop: Loop
@@ -333,6 +336,7 @@ class Analysed:
     element: frozenset[Obj] = frozenset()
     result: Obj | None = None
     given: frozenset[str] = frozenset()
+    calling_only: set[ast.AST] = field(default_factory=set)
 
     def of(self, node: ast.AST) -> Effects:
         """Return the effects of a node by itself."""

@@ -24,12 +24,14 @@ from typing import Any, NamedTuple
 
 from concompare.worker import log_records
 from concompare.worker.bootstrap import NO_ITEM, PLACE, STOPPED, end_if_spent, stoppable, take_into_use
-from concompare.worker.capture import LISTENING, Recorder, display, recording
+from concompare.worker.capture import LISTENING, Displaying, Recorder, recording
+from concompare.worker.changes import Items
 from concompare.worker.clocks import LOCAL, Meter
 from concompare.worker.compute import Computed, compute, plain
 from concompare.worker.outside_effects import noticed
 from concompare.worker.results import pack_names, pack_values, sendable
 from concompare.worker.state_watch import Seeded, Watch, drawn
+from concompare.worker.surroundings import STARTED, Surroundings
 from concompare.worker.transfer.class_objects import Arriving
 from concompare.worker.transfer.items import Apart, read_items, take_back
 from concompare.worker.transfer.object_refs import Sources, counts
@@ -49,7 +51,8 @@ class Request(NamedTuple):
     back the items that it has not begun. `refer` says to objects of which of the two, "items" and "function", results
     may refer, and `made` which objects of the items were made for their pickle only. `apart` is the number of items
     where each is a pickle of its own, to be loaded when its turn comes. `levels` are those of the notebook's loggers.
-    `watched` asks whether the items reach beyond this process.
+    `watched` asks whether the items reach beyond this process. `surroundings` are the notebook's, where the workers are
+    to have them. `changes` asks whether items are changed.
     """
 
     key: str
@@ -69,6 +72,8 @@ class Request(NamedTuple):
     levels: log_records.Levels = ()
     made: tuple[int, ...] = ()
     watched: bool = False
+    surroundings: Surroundings | None = None
+    changes: bool = False
 
 
 class Answer(NamedTuple):
@@ -76,7 +81,7 @@ class Answer(NamedTuple):
 
     Values, exceptions and names are packed when they crossed to another process, and themselves when they did not.
     `errors` holds (offset in the chunk, exception); `problem` says why nothing was computed at all:
-    ("need-function" | "function" | "items" | "memory", text or error number). `held` is True when a
+    ("need-function" | "function" | "folder" | "items" | "memory", text or error number). `held` is True when a
     result still refers to the request's buffers, `refers` when values or names hold references to what was sent.
     `fetched` counts the bytes that were taken from the notebook's memory item by item. `reached` says that items wrote
     or deleted files, started programs or connected to anything.
@@ -157,6 +162,11 @@ if hasattr(os, "register_at_fork"):
 
 def load(request: Request) -> tuple[str, Any] | Known:
     """Return the request's function, from memory or from its blob, or the problem with it."""
+    if request.surroundings is not None:
+        try:
+            STARTED.take(request.surroundings, request.turn)
+        except OSError as error:
+            return ("folder", pack_error(error))
     known = FUNCTIONS.get(request.key)
     if known is None:
         if request.blob is None:
@@ -189,20 +199,8 @@ def record_displays(blob: bytes = b"") -> None:
             importlib.import_module(DISPLAYING[0])
     for name in DISPLAYING:
         module = sys.modules.get(name)
-        if module is not None and not isinstance(vars(module)["display"], Displayed):
-            vars(module)["display"] = Displayed(vars(module)["display"])
-
-
-class Displayed:
-    """IPython's `display`, but for what items display."""
-
-    def __init__(self, original: Callable[..., Any]) -> None:
-        self.original = original
-
-    def __call__(self, *objects: Any, **options: Any) -> Any:
-        """Record the objects where an item is computed."""
-        here = PLACE or getattr(LISTENING, "out", None) is not None
-        return (display if here else self.original)(*objects, **options)
+        if module is not None and not isinstance(vars(module)["display"], Displaying):
+            vars(module)["display"] = Displaying(vars(module)["display"], always=lambda: PLACE)
 
 
 def run(request: Request) -> Answer:
@@ -230,6 +228,7 @@ def answer_to(request: Request) -> Answer:
     done = Computed()
     watch = known.watch if known.watch is not None and known.watch.due() else None
     states = watch.states() if watch is not None and request.seed is None else {}
+    before = Items(items if request.changes and watch is not None else (), request.first)
     function = known.function if request.seed is None else seeded(known.function, request)
     record_displays()
     take_into_use()
@@ -242,7 +241,8 @@ def answer_to(request: Request) -> Answer:
             return Answer(ident, received, problem=items.problem)
         start, cpu = items.without_loading(start, end, cpu)
         fetched = items.fetched
-    del items, function
+    changed = (*watch.changed(), *before.changed()) if watch is not None else ()
+    del items, function, before
     if sources is not None and "function" in request.refer:
         known.tell(sources)
     values, wanted = pack_values(done, request.room, sources)
@@ -265,7 +265,7 @@ def answer_to(request: Request) -> Answer:
         refers=refers,
         fetched=fetched,
         reached=reached,
-        changed=watch.changed() if watch is not None else (),
+        changed=changed,
         drawn=drawn(states, watch.states()) if watch is not None and states else (),
     )
     done.__init__()  # type: ignore[misc]

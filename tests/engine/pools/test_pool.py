@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from concompare import backends, engine
+from concompare import engine
 from concompare.backends.base import Start
 from concompare.backends.processes import Processes
 from concompare.engine.pools.directory import ALIVE, KEEPERS
@@ -65,18 +65,6 @@ def test_a_worker_killed_in_the_middle_of_its_answer_leaves_no_thread_waiting() 
     end(backend, executor, [])
     assert not manager.is_alive()
     reader.close()
-
-
-def test_a_pool_remembers_what_a_function_cost_and_forgets_the_oldest() -> None:
-    with engine.lease(backends.find("processes"), 2, fresh=True) as pool:
-        engine.run_pass(abs, range(5000), pool)
-        (seconds, item_bytes) = next(iter(pool.means.values()))
-        assert 0 < seconds < 1e-4
-        assert item_bytes > 0
-        for number in range(20):
-            pool.remember(str(number), 1.0, 1.0)
-        assert list(pool.means)[-1] == "19"
-        assert len(pool.means) < 10
 
 
 def test_a_worker_that_is_slow_to_go_does_not_keep_the_cell() -> None:

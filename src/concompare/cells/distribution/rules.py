@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from concompare.cells.distribution.advice import UNDER_WITH
 from concompare.cells.distribution.control import Control
-from concompare.cells.distribution.handing import FILES, is_uncrossable
+from concompare.cells.distribution.handing import is_file, is_uncrossable
 from concompare.cells.distribution.nodes import is_ambient, operands
 from concompare.cells.distribution.raising import meets
 from concompare.cells.distribution.staging import Body, Rules
@@ -37,7 +37,7 @@ class NamedRules(Rules):
         for name in self.uses.defs:
             inner = list(reachable(self.analysed.bound.get(name, ())))
             if any(map(is_uncrossable, inner)):
-                self.uncrossable[name] = any(kind in FILES for obj in inner for kind in obj.types or ())
+                self.uncrossable[name] = any(is_file(kind) for obj in inner for kind in obj.types or ())
 
     def apply(self) -> None:
         """Apply what is no dependence, but forbids the head all the same."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import types
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from concompare.cells.decorated import meant_by
 from concompare.cells.effects.arguments import Arguments
@@ -55,6 +55,13 @@ class Running:
     value: Value
     depth: int
     again: bool = False
+
+
+class Same(NamedTuple):
+    """The parameters of a call that are the same for every item, and those that are each item's own: see `Scope`."""
+
+    same: frozenset[str]
+    own: frozenset[str]
 
 
 @dataclass
@@ -143,7 +150,7 @@ def run_body(
     contexts = an.contexts.setdefault(key, Contexts())
     bound = contexts.widened(bound)
     an.intertwined = an.intertwined or contexts.crowded
-    same = same_parameters(definition, given)
+    same = Same(same_parameters(definition, given), own_parameters(definition, given))
     site = (key, tuple(bound.items()), same, an.chain[-1:] if not is_root else ())
     known = an.memo.get(site)
     if known is not None:
@@ -214,7 +221,7 @@ def walk_body(
     bound: dict[str, Value],
     around: Scope,
     site: Any,
-    same: frozenset[str],
+    same: Same,
     *,
     is_root: bool,
 ) -> tuple[Effects, Value, Scope]:
@@ -226,7 +233,7 @@ def walk_body(
     try:
         while True:
             scope = new_scope(definition, bound, around, is_root=is_root)
-            scope.same = same
+            scope.same, scope.own = same
             with an.recording(running.effects):
                 returned = body_value(an, definition, scope)
             done = returned <= running.value
@@ -260,6 +267,19 @@ def same_parameters(definition: names.FunctionNode, given: Arguments) -> frozens
     found.difference_update([word for word in given.named if word not in same])
     found.update([word for word in same if isinstance(word, str)])
     return frozenset(found - signature.written)
+
+
+def own_parameters(definition: names.FunctionNode, given: Arguments) -> frozenset[str]:
+    """Return the parameters that are as they were given, and were not given what several items may have alike."""
+    args = definition.args
+    placed = [arg.arg for arg in [*args.posonlyargs, *args.args]]
+    body = [definition.body] if isinstance(definition, ast.Lambda) else definition.body
+    meeting = {
+        placed[place] if isinstance(place, int) else place
+        for place in given.meeting
+        if place in range(len(placed)) or isinstance(place, str)
+    }
+    return frozenset(names.parameters(definition)) - names.writes(*body) - meeting
 
 
 def new_scope(definition: names.FunctionNode, bound: dict[str, Value], around: Scope, *, is_root: bool) -> Scope:

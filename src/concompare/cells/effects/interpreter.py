@@ -42,8 +42,9 @@ class Recording:
     def __init__(self, an: Interpreter, effects: Effects, node: ast.AST | None = None) -> None:
         self.an, self.effects, self.node = an, effects, node
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Effects:
         self.kept, self.an.now = self.an.now, self.effects
+        return self.effects
 
     def __exit__(self, *error: object) -> None:
         self.an.now = self.kept
@@ -79,6 +80,7 @@ class Interpreter:
         self.contexts: dict[Any, Contexts] = {}
         self.element: Value = ATOM
         self.renewed: set[ast.AST] = set()
+        self.calling_only: set[ast.AST] = set()
         self.bindings: dict[str, Value] = {}
         self.plain_classes: dict[type, bool] = {}
         self.plain: dict[tuple[type, ...], bool] = {}
@@ -134,6 +136,7 @@ class Interpreter:
             self.element,
             self.result,
             frozenset(self.given),
+            self.calling_only,
         )
 
     def settle(self, loop: Loop, element: Value, before: dict[str, Value], exposed: Set[str]) -> None:

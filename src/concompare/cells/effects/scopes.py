@@ -31,6 +31,7 @@ class Scope:
         jumped: For each inner loop around, its names where it is left or begun again.
         same: The parameters that are surely the same for every item.
         shared: Its names that other code has read.
+        own: The parameters that are as they were given, and not alike for several items as far as can be seen.
     """
 
     names: dict[str, Value] = field(default_factory=dict)
@@ -48,6 +49,7 @@ class Scope:
     jumped: list[list[dict[str, Value]]] = field(default_factory=list)
     same: frozenset[str] = frozenset()
     shared: set[str] = field(default_factory=set)
+    own: frozenset[str] = frozenset()
 
 
 def merged(ends: Iterable[dict[str, Value]]) -> dict[str, Value]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import io
 import pathlib
 import sys
 import types
@@ -76,6 +77,8 @@ def apply(
             apply_walks(an, entry, given)
     elif entry.calls:
         called = apply_calls(an, node, entry, this, given)
+        if not (entry.holds or made_type):
+            an.calling_only.add(node)
     call = Applied(node, entry, this, given, what, made_type, called, lazy)
     return result(an, call, returned)
 
@@ -117,6 +120,8 @@ def apply_order(an: Interpreter, node: ast.AST, entry: Declared, what: str) -> N
             an.now.order |= {Order(order)}
         if order == "files" and one_file.writes_one_file(an, node):
             an.now.order |= {Order.ONE_FILE}
+        elif order == "files" and one_file.appends(an, node):
+            an.now.order |= {Order.APPENDS}
         if order in HAZARDS:
             an.now.hazards += (f"`{what}` {HAZARDS[order]}",)
 
@@ -188,12 +193,14 @@ def apply_changes(an: Interpreter, entry: Declared, this: Value, given: Argument
     """Do what an entry says of changes."""
     for word in entry.changes:
         for obj in named(an, word, this, given) if word == "part" else this if word == "self" else given.of(word):
-            if any(thing in (sys.stdout, sys.stderr) for thing in obj.live if hasattr(thing, "write")):
+            if any(thing in (sys.stdout, sys.stderr) for thing in obj.live if hasattr(type(thing), "write")):
                 continue  # what is printed is brought back in order
             if obj.types and all(map(is_atom_type, obj.types)):
                 continue  # a path instead of a file, which would be read further
             if obj.outer and obj.types and all(kind.__module__ in MADE_FOR_THREADS for kind in obj.types):
                 continue
+            if obj.origin is Origin.FUNCTION and isinstance(obj.code, tuple):
+                continue  # what it changes is found where it is called
             plain = obj.types is not None and all(kind.__module__ in ("builtins", "collections") for kind in obj.types)
             an.write({obj}, ELEMENT if plain else ANY, what)
     for word in entry.holds:
@@ -367,7 +374,7 @@ def inner(an: Interpreter, obj: Obj) -> Value:
 
 def new_types(entry: Declared, made_type: type | None) -> tuple[type, ...] | None:
     """Return the types of a new result."""
-    if entry is declared.function(open):
-        return FILES
     kind = made_type if made_type is not None else type_named(entry.type) if entry.type else None
+    if kind is io.IOBase:
+        return FILES
     return (kind,) if kind is not None else None

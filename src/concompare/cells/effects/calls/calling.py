@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import types
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from concompare.cells.effects import declared
@@ -15,7 +16,7 @@ from concompare.cells.effects.calls.applying import apply
 from concompare.cells.effects.calls.callables import call_cached, call_plain, call_unloaded, call_value
 from concompare.cells.effects.calls.classes import call_class
 from concompare.cells.effects.calls.installed import call_back, installed, installed_method, undeclared_method
-from concompare.cells.effects.calls.one_file import is_same
+from concompare.cells.effects.calls.one_file import is_same, may_meet
 from concompare.cells.effects.elements import walk_over
 from concompare.cells.effects.following import follow
 from concompare.cells.effects.kinds import CACHE, MATCHES
@@ -68,23 +69,25 @@ def written(func: ast.expr) -> str:
     return found
 
 
-def same_arguments(an: Interpreter, node: ast.Call, scope: Scope) -> frozenset[str | int]:
-    """Return the places and names of the arguments that are surely the same for every item."""
+def arguments_that(
+    asked: Callable[[Interpreter, ast.expr, Scope], bool], an: Interpreter, node: ast.Call, scope: Scope
+) -> frozenset[str | int]:
+    """Return the places and names of the arguments whose expressions are such."""
     found: set[str | int] = set()
     for place, part in enumerate(node.args):
         if isinstance(part, ast.Starred):
             break
-        if is_same(an, part, scope):
+        if asked(an, part, scope):
             found.add(place)
     for keyword in node.keywords:
-        if keyword.arg and is_same(an, keyword.value, scope):
+        if keyword.arg and asked(an, keyword.value, scope):
             found.add(keyword.arg)
     return frozenset(found)
 
 
 def arguments_of(an: Interpreter, node: ast.Call, scope: Scope) -> Arguments:
     """Follow the arguments of a call."""
-    found = Arguments(same=same_arguments(an, node, scope))
+    found = Arguments(same=arguments_that(is_same, an, node, scope), meeting=arguments_that(may_meet, an, node, scope))
     for part in node.args:
         value = an.value(part, scope)
         if isinstance(part, ast.Starred):

@@ -61,7 +61,9 @@ def installed(
     found = undeclared(an, node, what, given, ATOM)
     module = getattr(thing, "__module__", None) or type(thing).__module__
     an.now.trusted |= {f"{module}.{getattr(thing, '__qualname__', what)}"}
-    if made_type is not None:
+    if made_type is None:
+        an.calling_only.add(node)
+    else:
         for obj in found:
             obj.types = (made_type,)
     return found
