@@ -113,7 +113,7 @@ class Seeds(Rules):
             for doubt in found.doubts:
                 if doubt.why is Why.ALIAS:
                     self.body.to_tail(node, doubt)
-            for order in sorted(found.order):
+            for order in sorted(found.order) if found.order else ():
                 if order in ORDERED and not (order is Order.RANDOM and self.body.seeded):
                     self.body.to_tail(node, self.reason_of_order(order, node, found))
             self.globals_of(node, found)
@@ -183,11 +183,14 @@ class Seeds(Rules):
 
     def globals_of(self, node: ast.AST, found: Effects) -> None:
         """A function that reads a name of the notebook which the loop assigns is called in the notebook."""
-        for place in found.writes:
-            if place.obj is None and place.field in found.globals | self.declared(node):
+        given = {place.field for place in found.writes if place.obj is None} if found.writes else set()
+        if given:
+            given &= found.globals | self.declared(node, given)
+        for place in found.writes if given else ():
+            if place.obj is None and place.field in given:
                 text = f"gives the name '{place.field}' a value"
                 self.body.to_tail(node, Doubt(Why.CHANGES, self.body.line(node), text, about=place.field))
-        for name in sorted(found.globals & self.body.visible):
+        for name in sorted(found.globals & self.body.visible) if found.globals else ():
             text = f"reads the name '{name}', which the loop gives values"
             why = Doubt(Why.CARRIED, self.body.line(node), text, "Hand it to the function as an argument")
             self.body.to_tail(node, why)
@@ -197,7 +200,6 @@ class Seeds(Rules):
             text = "reads a name that a function which the loop calls gives values"
             self.body.to_tail(node, Doubt(Why.CARRIED, self.body.line(node), text))
 
-    def declared(self, node: ast.AST) -> set[str]:
-        """Return the names that a part gives values in the notebook by what it calls: they are no targets of it."""
-        found = {place.field for place in self.analysed.of(node).writes if place.obj is None}
+    def declared(self, node: ast.AST, found: set[str]) -> set[str]:
+        """Return the names among those that a part gives values to which what it calls does: they are no targets."""
         return found if isinstance(node, ast.Call) else found & self.analysed.given - {getattr(node, "id", "")}

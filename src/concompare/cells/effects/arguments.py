@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,9 +31,9 @@ class Arguments:
     receiver: bool = False
     meeting: frozenset[str | int] = frozenset()
 
-    @property
+    @functools.cached_property
     def all(an) -> Value:
-        """Return every argument."""
+        """Every argument, once they are complete."""
         found = an.spread or ATOM
         return found.union(*an.positional, *an.named.values())
 

@@ -172,8 +172,8 @@ def call_cached(an: Interpreter, node: ast.AST, thing: Any, given: Arguments) ->
         value = follow(an, wrapped, node, given)
     an.now.add(done)
     if done.order - {Order.RANDOM, Order.INPUT}:  # which are in order anyway
-        an.now.order.add(Order.CACHED)
-    an.now.hazards.append(f"the cache of `{wrapped.__name__}` does not come back from workers")
+        an.now.order |= {Order.CACHED}
+    an.now.hazards += (f"the cache of `{wrapped.__name__}` does not come back from workers",)
     if not value:
         return ATOM
     cache = an.world.outer(thing, f"the cache of `{wrapped.__name__}`")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import types
 from typing import TYPE_CHECKING
 
 from concompare.cells.effects.scopes import Scope
@@ -74,13 +75,10 @@ def may_meet(an: Interpreter, node: ast.expr, scope: Scope) -> bool:
 
 def is_module(an: Interpreter, node: ast.expr, scope: Scope) -> bool:
     """Tell whether a name is that of a module, such as `gzip` in `gzip.open`."""
-    return isinstance(node, ast.Name) and is_same(an, node, scope) and node.id in modules_of(an, scope)
-
-
-def modules_of(an: Interpreter, scope: Scope) -> set[str]:
-    """Return the names of modules that a piece of code sees."""
-    names = scope.module if scope.module is not None else an.world.namespace
-    return {name for name, thing in names.items() if type(thing).__name__ == "module"}
+    if not (isinstance(node, ast.Name) and is_same(an, node, scope)):
+        return False
+    seen = scope.module if scope.module is not None else an.world.namespace
+    return isinstance(seen.get(node.id), types.ModuleType)
 
 
 def is_same(an: Interpreter, node: ast.expr, scope: Scope) -> bool:
@@ -100,6 +98,5 @@ def is_same(an: Interpreter, node: ast.expr, scope: Scope) -> bool:
         parts = [*holder, *node.args, *(part.value for part in node.keywords)]
         return name in PLAIN and all(is_same(an, part, scope) for part in parts)
     if isinstance(node, (ast.Attribute, ast.JoinedStr, ast.FormattedValue, ast.BinOp)):
-        parts = [part for part in names.children_of(node) if isinstance(part, ast.expr)]
-        return all(is_same(an, part, scope) for part in parts)
+        return all(is_same(an, part, scope) for part in names.children_of(node) if isinstance(part, ast.expr))
     return False
