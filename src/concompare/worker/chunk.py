@@ -26,7 +26,7 @@ from concompare.worker import log_records
 from concompare.worker.bootstrap import NO_ITEM, PLACE, STOPPED, end_if_spent, stoppable, take_into_use
 from concompare.worker.capture import LISTENING, Displaying, Recorder, recording
 from concompare.worker.clocks import LOCAL, Meter
-from concompare.worker.compute import Computed, compute, plain
+from concompare.worker.compute import Computed, Stop, compute, plain
 from concompare.worker.outside_effects import noticed
 from concompare.worker.results import pack_names, pack_values, sendable
 from concompare.worker.state_watch import Seeded, Watch, drawn
@@ -281,7 +281,7 @@ def compute_as_asked(request: Request, function: Callable[[Any], Any], items: It
             each=request.each,
             keep_going=request.keep_going,
             temporaries=request.temporaries,
-            stopped=None if request.limit is None else after(request.limit),
+            stopped=None if request.limit is None else Stop(request.limit, time.perf_counter),
         )
     return bool(found)
 
@@ -290,20 +290,6 @@ def seeded(function: Callable[[Any], Any], request: Request) -> Callable[[Any], 
     """Return the function with a random stream for each item."""
     assert request.seed is not None
     return Seeded(plain(function), request.seed, iter(request.places or range(request.first, sys.maxsize)))
-
-
-def after(seconds: float) -> Callable[[], bool]:
-    """Return what tells whether so many seconds have passed since it was first asked."""
-    ends: list[float] = []
-
-    def passed() -> bool:
-        now = time.perf_counter()
-        if not ends:
-            ends.append(now + seconds)
-            return False
-        return now > ends[0]
-
-    return passed
 
 
 def run_here(
