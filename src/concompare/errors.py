@@ -53,6 +53,10 @@ class CellRefused(ConcompareError):
         self.reasons: tuple[str, ...] = (str(self),)
 
 
+class LostChanges(ConcompareError, UserWarning):
+    """Warning, or raised where that was asked for: workers changed copies of something, and the changes are lost."""
+
+
 class UnknownBackend(ConcompareError):
     """Raised when a backend's name is neither a backend of ours nor an Executor in the notebook."""
 

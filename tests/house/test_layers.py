@@ -54,7 +54,6 @@ UNTESTED = {
     "backends.threads",
     "engine.completions",
     "engine.cpu_sampler",
-    "engine.outcome",
     "engine.output",
     "engine.pools.start_failures",
     "engine.process_state",

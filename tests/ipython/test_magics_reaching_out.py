@@ -74,7 +74,6 @@ READ_BACK = f"{WRITTEN}\n        file.seek(0)\n        values.append(file.read()
 OPENED = {
     "gzip": f"with gzip.open(f'{{n}}.gz', 'wt') as file:\n{WRITTEN}",
     "path": f"with Path(f'{{n}}.txt').open('w') as file:\n{WRITTEN}",
-    "codecs": f"with codecs.open(f'{{n}}.txt', 'w', 'utf8') as file:\n{WRITTEN}",
     "descriptor": f"with os.fdopen(os.open(f'{{n}}.txt', os.O_WRONLY | os.O_CREAT), 'w') as file:\n{WRITTEN}",
     "temporary": f"with tempfile.NamedTemporaryFile('w+') as file:\n{READ_BACK}",
     "nameless": f"with tempfile.TemporaryFile('w+') as file:\n{READ_BACK}",
@@ -86,7 +85,7 @@ def test_files_that_an_item_opens_stay_in_its_worker(
     way: str, shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    shell.run("import codecs, gzip, os, tempfile\nfrom pathlib import Path")
+    shell.run("import gzip, os, tempfile\nfrom pathlib import Path")
     shell.run("def square(n):\n    return n * n\nvalues = []")
     shell.run(f"%%parallel -b processes -w 2\nfor n in range(4):\n    {OPENED[way]}")
     written = [path.read_bytes() for path in sorted(tmp_path.iterdir())]

@@ -56,6 +56,7 @@ class PerItemExecutor(Executor):
                 continue
             target = self.in_process if self.context is not None else self.in_thread
             threading.Thread(target=target, args=entry, daemon=True).start()
+            del entry  # the wait for the next may be long, and holds its items alive
 
     def in_thread(self, future: Future[Any], fn: Callable[..., Any], args: tuple[Any, ...]) -> None:
         """Call the function in this thread, which was started for it."""

@@ -70,6 +70,8 @@ class Collector:
         """Take in what the worker noticed: captured objects it changed, random numbers another one drew too."""
         if answer.changed:
             self.outcome.hidden_state = tuple(dict.fromkeys((*self.outcome.hidden_state, *answer.changed)))
+            if self.options.on_lost is not None:
+                self.options.on_lost(answer.changed)
         for source in answer.drawn:
             if self.drawn.setdefault(source, answer.ident) != answer.ident:
                 self.outcome.shared_random = source[0]

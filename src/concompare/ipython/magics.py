@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from concompare.run.cell_runners import Comparing, Running, Telling
     from concompare.run.dispatch import Ran
     from concompare.run.request import Request
+
+KEPT = 10e6
+"""Bytes of results that `concompare.last()` keeps, at the most."""
+
 STRICT = argument("--strict", action="store_true", help="what cannot run in parallel is an error, not the plain loop")
 
 
@@ -118,6 +122,7 @@ class ConcompareMagics(Magics):
             seed=args.seed,
             timeline=args.timeline,
             native_threads=args.native_threads,
+            kept=KEPT,
             progress=None if args.quiet else Place() if hasattr(self.shell, "kernel") else sys.stderr,
             **more,
         )

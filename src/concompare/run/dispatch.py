@@ -71,6 +71,20 @@ class Ran:
 
 def run(task: Task, request: Request) -> Ran:
     """Run a task once on each backend and worker count asked for, and bind its results once."""
+    ran = run_as_asked(task, request)
+    let_go(request)
+    return ran
+
+
+def let_go(request: Request) -> None:
+    """Keep the values of the last pass no longer than is asked for."""
+    outcome = latest()
+    if outcome is not None and request.kept is not None:
+        outcome.let_go(request.kept)
+
+
+def run_as_asked(task: Task, request: Request) -> Ran:
+    """Run a task and keep everything that the last pass gave."""
     began = time.perf_counter()
     note = ""
     if request.timeout is not None and request.backends == (AUTO,):
@@ -229,6 +243,7 @@ def measure(task: Task, request: Request, show: Callable[[Progress], None] | Non
         task.fail(kept.names)
         raise kept.error
     task.finish(kept.names)
+    let_go(request)
     return Report(comparison, results=kept.values)
 
 

@@ -136,6 +136,7 @@ def one_pass(
             keep_values=task.count is not None or task.kind != "loop",
             witness=witness,
             named=request.named,
+            on_lost=request.on_lost,
         )
         try:
             outcome = engine.run_pass(task.function, task.items, pool, options, count=task.count, on_value=on_value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from numbers import Integral, Real
@@ -51,6 +51,8 @@ class Request:
         plainly: Whether what cannot be sent to workers runs as the plain loop; else that is an error.
         named: Whether an error has a note that says which item raised it.
         outside: Whether the items are known to reach beyond the process.
+        on_lost: Told the names of what workers have changed; None: nobody asks.
+        kept: Bytes of values that `last()` keeps after a run, at the most; None: whatever they take.
         moment: Number of the cell that runs now; with the next one nothing has run in between.
     """
 
@@ -72,6 +74,8 @@ class Request:
     plainly: bool = False
     named: bool = True
     outside: bool = False
+    on_lost: Callable[[tuple[str, ...]], object] | None = None
+    kept: float | None = None
     moment: float = 0.0
 
 

@@ -29,6 +29,7 @@ from concompare.engine.item_errors import short_repr
 from concompare.engine.lookahead import is_steady
 from concompare.engine.outcome import LAST
 from concompare.worker import outside_effects, state_watch
+from concompare.worker.changes import is_random
 from concompare.worker.compute import plain
 from concompare.worker.transfer.pickling import text_of
 
@@ -230,7 +231,7 @@ def copies_of(item: Any) -> list[Any]:
 
 def is_used_up(thing: Any) -> bool:
     """Return whether using a thing once may leave it another: an iterator, a file, a source of random numbers."""
-    return hasattr(type(thing), "__next__") or hasattr(type(thing), "read") or state_watch.is_random(thing)
+    return hasattr(type(thing), "__next__") or hasattr(type(thing), "read") or is_random(thing)
 
 
 def computed(task: Task, request: Request, position: int, item: Any) -> Own:

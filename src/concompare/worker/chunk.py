@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 from concompare.worker import log_records
 from concompare.worker.bootstrap import NO_ITEM, PLACE, STOPPED, end_if_spent, stoppable, take_into_use
 from concompare.worker.capture import LISTENING, Displaying, Recorder, recording
+from concompare.worker.changes import Items
 from concompare.worker.clocks import LOCAL, Meter
 from concompare.worker.compute import Computed, Stop, compute, plain
 from concompare.worker.outside_effects import noticed
@@ -51,7 +52,7 @@ class Request(NamedTuple):
     may refer, and `made` which objects of the items were made for their pickle only. `apart` is the number of items
     where each is a pickle of its own, to be loaded when its turn comes. `levels` are those of the notebook's loggers.
     `watched` asks whether the items reach beyond this process. `surroundings` are the notebook's, where the workers are
-    to have them.
+    to have them. `changes` asks whether items are changed.
     """
 
     key: str
@@ -72,6 +73,7 @@ class Request(NamedTuple):
     made: tuple[int, ...] = ()
     watched: bool = False
     surroundings: Surroundings | None = None
+    changes: bool = False
 
 
 class Answer(NamedTuple):
@@ -160,6 +162,11 @@ if hasattr(os, "register_at_fork"):
 
 def load(request: Request) -> tuple[str, Any] | Known:
     """Return the request's function, from memory or from its blob, or the problem with it."""
+    if request.surroundings is not None:
+        try:
+            STARTED.take(request.surroundings, request.turn)
+        except OSError as error:
+            return ("folder", pack_error(error))
     known = FUNCTIONS.get(request.key)
     if known is None:
         if request.blob is None:
@@ -209,11 +216,6 @@ def answer_to(request: Request) -> Answer:
     """Take in a chunk, compute it, and pack what it gave."""
     received = time.perf_counter()
     ident = (os.getpid(), threading.get_native_id())
-    if request.surroundings is not None:
-        try:
-            STARTED.take(request.surroundings, request.turn)
-        except OSError as error:
-            return Answer(ident, received, problem=("folder", pack_error(error)))
     known = load(request) if request.turn not in STOPPED else ("items", None)
     if isinstance(known, tuple):
         return Answer(ident, received, problem=known)
@@ -226,6 +228,7 @@ def answer_to(request: Request) -> Answer:
     done = Computed()
     watch = known.watch if known.watch is not None and known.watch.due() else None
     states = watch.states() if watch is not None and request.seed is None else {}
+    before = Items(items if request.changes and watch is not None else (), request.first)
     function = known.function if request.seed is None else seeded(known.function, request)
     record_displays()
     take_into_use()
@@ -238,7 +241,8 @@ def answer_to(request: Request) -> Answer:
             return Answer(ident, received, problem=items.problem)
         start, cpu = items.without_loading(start, end, cpu)
         fetched = items.fetched
-    del items, function
+    changed = (*watch.changed(), *before.changed()) if watch is not None else ()
+    del items, function, before
     if sources is not None and "function" in request.refer:
         known.tell(sources)
     values, wanted = pack_values(done, request.room, sources)
@@ -261,7 +265,7 @@ def answer_to(request: Request) -> Answer:
         refers=refers,
         fetched=fetched,
         reached=reached,
-        changed=watch.changed() if watch is not None else (),
+        changed=changed,
         drawn=drawn(states, watch.states()) if watch is not None and states else (),
     )
     done.__init__()  # type: ignore[misc]

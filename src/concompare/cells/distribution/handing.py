@@ -18,9 +18,7 @@ UNSENDABLE = frozenset([
     "concurrent.futures.thread.ThreadPoolExecutor",
 ])  # fmt: skip
 FILES = frozenset({io.TextIOWrapper, io.BufferedReader, io.BufferedWriter, io.BufferedRandom, io.FileIO})
-FILE_NAMES = frozenset(
-    ["tempfile._TemporaryFileWrapper", "gzip.GzipFile", "bz2.BZ2File", "lzma.LZMAFile", "codecs.StreamReaderWriter"]
-)
+FILE_NAMES = frozenset({"tempfile._TemporaryFileWrapper", "gzip.GzipFile", "bz2.BZ2File", "lzma.LZMAFile"})
 """The types of other files, by their names."""
 UNCROSSABLE = FILES | frozenset({
     types.GeneratorType, map, filter, zip, enumerate, reversed,

@@ -98,6 +98,7 @@ class Transport:
             chunk.made,
             options.witness is not None and chunk.first < options.first + WITNESSED,
             self.surroundings,
+            options.on_lost is not None,
         )
 
     def sent(self, chunk: Chunk) -> dict[str, dict[int, Any]]:

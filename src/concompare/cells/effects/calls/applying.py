@@ -179,7 +179,7 @@ def apply_changes(an: Interpreter, entry: Declared, this: Value, given: Argument
     """Do what an entry says of changes."""
     for word in entry.changes:
         for obj in named(an, word, this, given) if word == "part" else this if word == "self" else given.of(word):
-            if any(thing in (sys.stdout, sys.stderr) for thing in obj.live if hasattr(thing, "write")):
+            if any(thing in (sys.stdout, sys.stderr) for thing in obj.live if hasattr(type(thing), "write")):
                 continue  # what is printed is brought back in order
             if obj.types and all(map(is_atom_type, obj.types)):
                 continue  # a path instead of a file, which would be read further
