@@ -225,10 +225,7 @@ def answer_to(request: Request) -> Answer:
     items: Any = read_items(request.items, request.apart, request.first, lent, referred, request.made)
     if isinstance(items, tuple):
         return Answer(ident, received, problem=items)
-    done = Computed()
-    watch = known.watch if known.watch is not None and known.watch.due() else None
-    states = watch.states() if watch is not None and request.seed is None else {}
-    before = Items(items if request.changes and watch is not None else (), request.first)
+    done, look = Computed(), Look(known, request, items)
     function = known.function if request.seed is None else seeded(known.function, request)
     record_displays()
     take_into_use()
@@ -241,35 +238,47 @@ def answer_to(request: Request) -> Answer:
             return Answer(ident, received, problem=items.problem)
         start, cpu = items.without_loading(start, end, cpu)
         fetched = items.fetched
-    changed = (*watch.changed(), *before.changed()) if watch is not None else ()
-    del items, function, before
+    noted = look.noted()
+    del items, function, look
+    packed = pack_results(request, known, done, sources)
+    del sources  # what it has read may lie in the lent memory
+    times: dict[str, Any] = {"start": start, "end": end, "cpu": cpu, "native_cpu": native_cpu, "waited": waited}
+    answer = Answer(ident, received, **times, fetched=fetched, reached=reached, **packed, **noted)
+    return answer._replace(held=not take_back(lent), returned=time.perf_counter())
+
+
+class Look:
+    """A look at what a chunk's items change and draw; one that is not due sees nothing."""
+
+    def __init__(self, known: Known, request: Request, items: Any) -> None:
+        self.watch = known.watch if known.watch is not None and known.watch.due() else None
+        self.states = self.watch.states() if self.watch is not None and request.seed is None else {}
+        self.items = Items(items if request.changes and self.watch is not None else (), request.first)
+
+    def noted(self) -> dict[str, Any]:
+        """Return the parts of the answer that say what was seen."""
+        if self.watch is None:
+            return {}
+        changed = (*self.watch.changed(), *self.items.changed())
+        return {"changed": changed, "drawn": drawn(self.states, self.watch.states()) if self.states else ()}
+
+
+def pack_results(request: Request, known: Known, done: Computed, sources: Sources | None) -> dict[str, Any]:
+    """Return the parts of the answer that hold what was computed, packed, and let go of it."""
     if sources is not None and "function" in request.refer:
         known.tell(sources)
     values, wanted = pack_values(done, request.room, sources)
-    names = pack_names(done.names, sources) if request.temporaries else None
-    refers, sources = sources is not None and bool(sources.used), None
-    answer = Answer(
-        ident,
-        received,
-        start,
-        end,
-        cpu=cpu,
-        native_cpu=native_cpu,
-        waited=waited,
-        values=values,
-        errors=tuple((offset, pack_error(error)) for offset, error in done.errors),
-        seconds=done.worth_telling(),
-        names=names,
-        output=tuple(map(sendable, done.output)),
-        wanted=wanted,
-        refers=refers,
-        fetched=fetched,
-        reached=reached,
-        changed=changed,
-        drawn=drawn(states, watch.states()) if watch is not None and states else (),
-    )
+    packed = {
+        "values": values,
+        "wanted": wanted,
+        "names": pack_names(done.names, sources) if request.temporaries else None,
+        "errors": tuple((offset, pack_error(error)) for offset, error in done.errors),
+        "seconds": done.worth_telling(),
+        "output": tuple(map(sendable, done.output)),
+        "refers": sources is not None and bool(sources.used),
+    }
     done.__init__()  # type: ignore[misc]
-    return answer._replace(held=not take_back(lent), returned=time.perf_counter())
+    return packed
 
 
 def compute_as_asked(request: Request, function: Callable[[Any], Any], items: Iterable[Any], done: Computed) -> bool:
