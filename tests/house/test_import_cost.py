@@ -101,6 +101,8 @@ settings.HistoryManager.enabled = False
 shell = InteractiveShell.instance(config=settings)
 with capture_output() as caught:
     shell.run_line_magic("load_ext", "concompare")
+    from concompare.engine import pool_pass
+    pool_pass.PROGRESS = 600.0  # on a busy machine it would look at the workers' memory, with psutil
     shell.run_cell("%%parallel {options}\\nout = [n * n for n in range(10)]").raise_error()
 assert shell.user_ns["out"] == [n * n for n in range(10)]
 (shown,) = caught.outputs

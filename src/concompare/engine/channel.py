@@ -11,10 +11,10 @@ from concompare.engine.completions import Arrivals
 from concompare.engine.item_errors import user_part
 from concompare.engine.outcome import PassOptions
 from concompare.engine.pools.pool import Pool
-from concompare.engine.stop_threads import Stop
 from concompare.engine.worker_loss import is_death
 from concompare.errors import BackendUnavailable
 from concompare.worker.chunk import Answer, run_here
+from concompare.worker.compute import Stop
 
 Opened = tuple[list[Any], dict[int, BaseException], dict[str, Any]]
 """An answer's values, its exceptions by offset in the chunk, and the names that its items assigned."""
@@ -139,7 +139,7 @@ class ThreadChannel(Channel):
             chunk.each,
             self.options.on_error == "keep",
             self.options.temporaries,
-            Stop(lambda: self.unwanted(chunk), chunk.limit, self.clock),
+            Stop(chunk.limit, self.clock, lambda: self.unwanted(chunk)),
         )
 
     def function_for(self, chunk: Chunk) -> Callable[[Any], Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable
 from types import FrameType
 
 from concompare.engine.pools.pool import Pool
@@ -14,32 +13,6 @@ from concompare.worker.coroutines import wake
 
 GRACE = 0.15
 """Seconds that threads get to end."""
-
-
-class Stop:
-    """Tells a thread, or a task of an event loop, whether to leave the rest of its items.
-
-    Args:
-        unwanted: Whether they are not wanted any more.
-        limit: Seconds, since this was first asked, after which they are to be given back; None: never.
-        clock: Seconds.
-    """
-
-    def __init__(self, unwanted: Callable[[], bool], limit: float | None, clock: Callable[[], float]) -> None:
-        self.unwanted, self.limit, self.clock = unwanted, limit, clock
-        self.end: float | None = None
-
-    def __call__(self) -> bool:
-        """Say whether to leave them: never before the first has been computed, for want of time."""
-        if self.unwanted():
-            return True
-        if self.limit is None:
-            return False
-        now = self.clock()
-        if self.end is None:
-            self.end = now + self.limit
-            return False
-        return now > self.end
 
 
 def stop_threads(pool: Pool) -> tuple[str, ...]:

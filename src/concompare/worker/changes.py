@@ -106,8 +106,6 @@ def of_function(function: FunctionType, stack: list[Any]) -> Iterator[Place]:
     for label, value in function_parts(function):
         if label.startswith("default"):
             yield from of_value(f"a default of {function.__name__}", functools.partial(same, value), stack)
-    for value in (function.__kwdefaults__ or {}).values():
-        yield from of_value(f"a default of {function.__name__}", functools.partial(same, value), stack)
 
 
 def of_module(name: str, module: ModuleType, names: list[str], bound: set[str], stack: list[Any]) -> Iterator[Place]:

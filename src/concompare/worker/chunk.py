@@ -27,7 +27,7 @@ from concompare.worker.bootstrap import NO_ITEM, PLACE, STOPPED, end_if_spent, s
 from concompare.worker.capture import LISTENING, Displaying, Recorder, recording
 from concompare.worker.changes import Items
 from concompare.worker.clocks import LOCAL, Meter
-from concompare.worker.compute import Computed, compute, plain
+from concompare.worker.compute import Computed, Stop, compute, plain
 from concompare.worker.outside_effects import noticed
 from concompare.worker.results import pack_names, pack_values, sendable
 from concompare.worker.state_watch import Seeded, Watch, drawn
@@ -225,10 +225,7 @@ def answer_to(request: Request) -> Answer:
     items: Any = read_items(request.items, request.apart, request.first, lent, referred, request.made)
     if isinstance(items, tuple):
         return Answer(ident, received, problem=items)
-    done = Computed()
-    watch = known.watch if known.watch is not None and known.watch.due() else None
-    states = watch.states() if watch is not None and request.seed is None else {}
-    before = Items(items if request.changes and watch is not None else (), request.first)
+    done, look = Computed(), Look(known, request, items)
     function = known.function if request.seed is None else seeded(known.function, request)
     record_displays()
     take_into_use()
@@ -241,35 +238,47 @@ def answer_to(request: Request) -> Answer:
             return Answer(ident, received, problem=items.problem)
         start, cpu = items.without_loading(start, end, cpu)
         fetched = items.fetched
-    changed = (*watch.changed(), *before.changed()) if watch is not None else ()
-    del items, function, before
+    noted = look.noted()
+    del items, function, look
+    packed = pack_results(request, known, done, sources)
+    del sources  # what it has read may lie in the lent memory
+    times: dict[str, Any] = {"start": start, "end": end, "cpu": cpu, "native_cpu": native_cpu, "waited": waited}
+    answer = Answer(ident, received, **times, fetched=fetched, reached=reached, **packed, **noted)
+    return answer._replace(held=not take_back(lent), returned=time.perf_counter())
+
+
+class Look:
+    """A look at what a chunk's items change and draw; one that is not due sees nothing."""
+
+    def __init__(self, known: Known, request: Request, items: Any) -> None:
+        self.watch = known.watch if known.watch is not None and known.watch.due() else None
+        self.states = self.watch.states() if self.watch is not None and request.seed is None else {}
+        self.items = Items(items if request.changes and self.watch is not None else (), request.first)
+
+    def noted(self) -> dict[str, Any]:
+        """Return the parts of the answer that say what was seen."""
+        if self.watch is None:
+            return {}
+        changed = (*self.watch.changed(), *self.items.changed())
+        return {"changed": changed, "drawn": drawn(self.states, self.watch.states()) if self.states else ()}
+
+
+def pack_results(request: Request, known: Known, done: Computed, sources: Sources | None) -> dict[str, Any]:
+    """Return the parts of the answer that hold what was computed, packed, and let go of it."""
     if sources is not None and "function" in request.refer:
         known.tell(sources)
     values, wanted = pack_values(done, request.room, sources)
-    names = pack_names(done.names, sources) if request.temporaries else None
-    refers, sources = sources is not None and bool(sources.used), None
-    answer = Answer(
-        ident,
-        received,
-        start,
-        end,
-        cpu=cpu,
-        native_cpu=native_cpu,
-        waited=waited,
-        values=values,
-        errors=tuple((offset, pack_error(error)) for offset, error in done.errors),
-        seconds=done.worth_telling(),
-        names=names,
-        output=tuple(map(sendable, done.output)),
-        wanted=wanted,
-        refers=refers,
-        fetched=fetched,
-        reached=reached,
-        changed=changed,
-        drawn=drawn(states, watch.states()) if watch is not None and states else (),
-    )
+    packed = {
+        "values": values,
+        "wanted": wanted,
+        "names": pack_names(done.names, sources) if request.temporaries else None,
+        "errors": tuple((offset, pack_error(error)) for offset, error in done.errors),
+        "seconds": done.worth_telling(),
+        "output": tuple(map(sendable, done.output)),
+        "refers": sources is not None and bool(sources.used),
+    }
     done.__init__()  # type: ignore[misc]
-    return answer._replace(held=not take_back(lent), returned=time.perf_counter())
+    return packed
 
 
 def compute_as_asked(request: Request, function: Callable[[Any], Any], items: Iterable[Any], done: Computed) -> bool:
@@ -285,7 +294,7 @@ def compute_as_asked(request: Request, function: Callable[[Any], Any], items: It
             each=request.each,
             keep_going=request.keep_going,
             temporaries=request.temporaries,
-            stopped=None if request.limit is None else after(request.limit),
+            stopped=None if request.limit is None else Stop(request.limit, time.perf_counter),
         )
     return bool(found)
 
@@ -294,20 +303,6 @@ def seeded(function: Callable[[Any], Any], request: Request) -> Callable[[Any], 
     """Return the function with a random stream for each item."""
     assert request.seed is not None
     return Seeded(plain(function), request.seed, iter(request.places or range(request.first, sys.maxsize)))
-
-
-def after(seconds: float) -> Callable[[], bool]:
-    """Return what tells whether so many seconds have passed since it was first asked."""
-    ends: list[float] = []
-
-    def passed() -> bool:
-        now = time.perf_counter()
-        if not ends:
-            ends.append(now + seconds)
-            return False
-        return now > ends[0]
-
-    return passed
 
 
 def run_here(

@@ -26,6 +26,7 @@ MODULES = (
     "transfer.strided",
     "transfer.class_objects",
     "transfer.pickling",
+    "changes",
     "log_records",
     "transfer.object_refs",
     "transfer.items",
