@@ -192,6 +192,14 @@ class PassRun:
             self.send(chunk)
             guard.check()
 
+    def count_few(self, guard: Guard) -> None:
+        """Count the items if the first messages would take all: each worker is to have its share of a guess."""
+        first = self.chunker.measured_size() * self.pool.workers
+        with guard.user_code():
+            items = self.ahead.peek(first)
+        if len(items) < first:
+            self.count = self.chunker.count = len(items)
+
     def next_chunk(self, guard: Guard) -> Chunk | None:
         """Return the next chunk to send, lost ones first, suspects alone; None when there is none now."""
         if self.again:
@@ -203,6 +211,8 @@ class PassRun:
         ahead = min(WINDOW * self.pool.workers * max(self.chunker.largest, 1), WINDOW_ITEMS)
         if self.count is None and self.flying and self.next_item - self.order.released > ahead:
             return None
+        if self.count is None and not self.chunker.taken and self.chunker.expected:
+            self.count_few(guard)
         each, size = self.chunker.each, self.chunker.next()
         if self.listed is not None:
             at = self.next_item - self.options.first
