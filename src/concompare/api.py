@@ -103,8 +103,8 @@ def compare(
     Args:
         function: Called once per item. Its results must not depend on other items.
         items: The items; an iterator is read to its end first.
-        backends: Names of backends, or executors of yours; by default the plain loop, threads and
-            processes, and sub-interpreters and an event loop where they can run the function.
+        backends: Names, or executors of yours; by default the plain loop, threads and processes, and
+            sub-interpreters and an event loop where they can run the function.
         workers: Worker counts to try ([1, 2, 4], "1-8", "max"); by default 1, 2, 4, … up to the usable CPUs.
         budget: Seconds for the whole comparison.
         seed: Gives every item a random stream of its own, and the same order of the passes every time.
@@ -119,17 +119,15 @@ def compare(
         ConcompareError: An option or a backend cannot be used.
     """
     refuse_no_work(function, items)
-    task = task_of(function, engine.listed(items))
-    options: dict[str, Any] = {
-        "budget": budget,
-        "seed": seed,
-        "timeout": timeout,
-        "scaling": scaling,
+    options: dict[str, Any] = {"budget": budget, "seed": seed, "timeout": timeout, "scaling": scaling}
+    options |= {
         "timeline": timeline,
         "native_threads": native_threads,
+        "address": address,
+        "pythons": pythons,
         "kept": 0,
     }
-    return dispatch.measure(task, request_of(backends, workers, address=address, pythons=pythons, **options))
+    return dispatch.measure(task_of(function, engine.listed(items)), request_of(backends, workers, **options))
 
 
 def refuse_no_work(function: object, items: object) -> None:
@@ -206,15 +204,19 @@ def parallel(
     options: dict[str, Any] = {"chunk": chunk, "timeout": timeout, "seed": seed, "native_threads": native_threads}
     options |= {"address": address, "witnessed": True, "plainly": True, "named": False, "kept": 0}
 
-    def asked() -> Request:
-        return request_of([backend], workers, progress=sys.stderr if progress else None, **options)
+    decorated = decorator(lambda: request_of([backend], workers, progress=sys.stderr if progress else None, **options))
+    return decorated if function is None else decorated(function)
+
+
+def decorator(asked: Callable[[], Request]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return what decorates a function whose loops are to run as is asked when it is called."""
 
     def decorated(given: Callable[..., Any]) -> Callable[..., Any]:
         from concompare.run.inside import with_loops_in_parallel
 
         return with_loops_in_parallel(given, asked)
 
-    return decorated if function is None else decorated(function)
+    return decorated
 
 
 def load(path: str | PathLike[str]) -> Report:

@@ -6,7 +6,6 @@ import inspect
 import os
 import signal
 import sys
-import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
@@ -19,8 +18,8 @@ import pytest
 
 from concompare import backends, engine, machine
 from concompare.engine.transport.functions import ship
-from concompare.errors import BackendUnavailable, CannotShip, UnknownBackend, WorkerDied
-from concompare.testing import NOTEBOOK, BackendContract, define
+from concompare.errors import BackendUnavailable, UnknownBackend, WorkerDied
+from concompare.testing import NOTEBOOK, BackendContract, FarContract, define
 
 CLUSTERS = ("dask",)
 ALL = [name for name in backends.names() if name not in CLUSTERS]
@@ -30,18 +29,30 @@ KILLS = hasattr(signal, "SIGKILL")
 NEAR = [name for name in ALL if backends.find(name).isolation == "thread"]
 
 
-class TestEveryBackend(BackendContract):
-    @pytest.fixture(params=ALL)
+def opened(name: str, request: pytest.FixtureRequest) -> Any:
+    """Return the backend of that name where it can run the test."""
+    found = backends.find(name)
+    reason = found.unavailable()
+    if reason is not None:
+        pytest.skip(reason)
+    if found.isolation == "interpreter" and "np." in inspect.getsource(request.function):
+        pytest.skip("numpy does not support sub-interpreters")
+    return found
+
+
+class TestBackendsOfThisProcess(BackendContract):
+    @pytest.fixture(params=[name for name in ALL if name not in FAR])
     def kind(self, request: pytest.FixtureRequest, no_leaks: None, coroutines: Callable[[], None]) -> Any:
-        found = backends.find(request.param)
-        reason = found.unavailable()
-        if reason is not None:
-            pytest.skip(reason)
+        found = opened(request.param, request)
         if found.name == "asyncio":
             coroutines()
-        if found.isolation == "interpreter" and "np." in inspect.getsource(request.function):
-            pytest.skip("numpy does not support sub-interpreters")
         return found
+
+
+class TestBackendsOfProcesses(FarContract):
+    @pytest.fixture(params=FAR)
+    def kind(self, request: pytest.FixtureRequest, no_leaks: None) -> Any:
+        return opened(request.param, request)
 
 
 # ------------------------------------------------------------------------------------------------- pools and workers
@@ -145,38 +156,6 @@ def test_a_limit_of_native_threads_that_could_not_be_kept_is_refused(name: str) 
 
 
 @pytest.mark.parametrize("name", FAR)
-def test_what_cannot_be_sent_is_named_by_its_path(name: str, no_leaks: None) -> None:
-    function = define("import sqlite3\ndb = sqlite3.connect(':memory:')\ndef g(x): return db\ndef f(x): return g(x)")
-    with (
-        engine.lease(backends.find(name), 1) as pool,
-        pytest.raises(CannotShip, match=r"f → global g → global db → sqlite3.Connection cannot be sent.*open it"),
-    ):
-        engine.run_pass(function, [1], pool)
-    function.__globals__["db"].close()
-
-
-@pytest.mark.parametrize("name", FAR)
-def test_an_item_that_cannot_be_sent_is_named(name: str, no_leaks: None) -> None:
-    items = [1, threading.Lock()]
-    with (
-        engine.lease(backends.find(name), 1) as pool,
-        pytest.raises(CannotShip, match=r"item 1 → _thread.lock cannot be sent.*-b threads"),
-    ):
-        engine.run_pass(define("def f(x): return 1"), items, pool)
-
-
-@pytest.mark.parametrize("name", FAR)
-def test_a_result_that_cannot_come_back_is_that_items_error(name: str, no_leaks: None) -> None:
-    function = define("def f(x): return {'k': (y for y in [x])} if x == 1 else x")
-    with engine.lease(backends.find(name), 2) as pool:
-        outcome = engine.run_pass(function, range(4), pool, engine.PassOptions(on_error="keep"))
-    assert [failure.index for failure in outcome.failures] == [1]
-    assert isinstance(outcome.failures[0].error, (CannotShip, TypeError))
-    assert "result → ['k'] → generator" in str(outcome.failures[0].error)
-    assert [outcome.values[0], *outcome.values[2:]] == [0, 2, 3]
-
-
-@pytest.mark.parametrize("name", FAR)
 def test_a_dead_worker_costs_one_item(name: str, no_leaks: None) -> None:
     source = "import os, psutil\ndef f(x):\n    if x == 7: psutil.Process().kill()\n    return x"
     with engine.lease(backends.find(name), 2) as pool:
@@ -201,16 +180,6 @@ def test_a_dead_worker_raises_by_default_with_the_results_before_it(name: str, n
     ):
         engine.run_pass(define(source), range(8), pool)
     assert engine.last().values == [0, 1, 2]
-
-
-@pytest.mark.parametrize("name", FAR)
-def test_classes_from_the_notebook_come_back_as_themselves(name: str, no_leaks: None) -> None:
-    namespace = dict(NOTEBOOK)
-    exec("class P:\n    def __init__(self, x): self.x = x\ndef f(p): return P(p.x + 1)", namespace)
-    with engine.lease(backends.find(name), 1) as pool:
-        (value,) = engine.run_pass(namespace["f"], [namespace["P"](1)], pool).values
-    assert type(value) is namespace["P"]
-    assert value.x == 2
 
 
 @pytest.mark.parametrize("name", ["processes", "fork", "loky"])
@@ -305,14 +274,6 @@ def test_the_same_random_numbers_in_two_workers_are_noticed(no_leaks: None) -> N
         assert outcome.shared_random == "rng"
         alone = engine.run_pass(define("import random\ndef f(x): return random.random()"), range(8), pool)
     assert alone.shared_random is None
-
-
-@pytest.mark.parametrize("name", FAR)
-def test_a_captured_object_that_a_worker_changes_is_noticed(name: str, no_leaks: None) -> None:
-    source = "seen = []\nfixed = [1]\ndef g(x): seen.append(x)\ndef f(x):\n    g(x)\n    return fixed[0]"
-    with engine.lease(backends.find(name), 2) as pool:
-        outcome = engine.run_pass(define(source), range(4), pool)
-    assert outcome.hidden_state == ("seen",)
 
 
 @pytest.mark.parametrize("name", ["processes", "loky", "fork"])

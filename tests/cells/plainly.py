@@ -281,8 +281,8 @@ class Worker:
         del arrived
         self.known.tell(sources)
         sent = {"items": objects, "function": self.objects}
-        kept = transport.open_parcel(pickling.Parcel(results.pack_result([value], [value], None, sources)), sent)
-        names = transport.open_parcel(results.pack_names(found, sources), sent)
+        kept = transport.open_parcel(pickling.Parcel(results.pack_result([value], [value], None, sources)), (), sent)
+        names = transport.open_parcel(results.pack_names(found, sources), (), sent)
         return kept[0], names, text, error, calls
 
 

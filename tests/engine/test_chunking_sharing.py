@@ -21,6 +21,7 @@ from concompare.cells.counting import counted
 from concompare.engine.chunking import TOO_LONG, TOO_LONG_GUESSED, Chunker
 from concompare.engine.pool_pass import PassRun
 from concompare.engine.pools.pool import Pool
+from concompare.engine.shortcuts.direct_channel import DirectArrivals
 from concompare.worker.chunk import Answer
 
 BEST = 1.1
@@ -78,8 +79,8 @@ def ran(durations: Sequence[float], workers: int, items: Any, expected: float = 
     pool = Pool(backends.find("threads"), workers)
     pool.executor = machine  # type: ignore[assignment]
     run = PassRun(abs, items, pool, engine.PassOptions(), None, None, machine.clock)
-    run.arrivals.lines = machine  # type: ignore[assignment]
-    run.chunker.expected = expected
+    run.channel.arrivals = DirectArrivals(machine, run.channel.arrivals)  # type: ignore[arg-type]
+    run.dispatcher.chunker.expected = expected
     outcome = run.go()
     assert outcome.values == list(range(len(durations)))
     return machine

@@ -83,11 +83,9 @@ UNTESTED = {
     "report.view.view",
     "run.dispatch",
     "run.fallback",
-    "run.witness",
     "testing",
     "worker.clocks",
     "worker.coroutines",
-    "worker.outside_effects",
     "worker.transfer.class_objects",
     "worker.transfer.code_objects",
 }

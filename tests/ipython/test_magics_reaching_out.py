@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 import sys
 import warnings
@@ -47,6 +48,49 @@ def test_statements_wait_for_the_magics_before_them(cell: str, left: dict[str, i
     shell.run("def square(n):\n    return sum(n for _ in range(n))\nn, a, b = 3, 1, 1")
     shell.run(f"%%parallel -b threads\n{cell}")
     assert {name: shell.names[name] for name in left} == left
+
+
+@pytest.mark.parametrize("backend", ["threads", "processes"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "    with open('log.txt', 'a') as file:\n        file.write(f'{square(n)} ')",
+        "    log(square(n))",
+        "    values.append(log(square(n)))",
+    ],
+)
+def test_a_file_has_the_lines_of_the_plain_loop(
+    body: str, backend: str, shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shell.run("def square(n):\n    return n * n\nvalues = []")
+    shell.run("def log(value):\n    with open('log.txt', 'a') as file:\n        file.write(f'{value} ')")
+    shell.run(f"%%parallel -b {backend} -w 2\nfor n in range(6):\n{body}")
+    assert Path("log.txt").read_text() == "0 1 4 9 16 25 "
+
+
+WRITTEN = "        file.write(str(square(n)))"
+READ_BACK = f"{WRITTEN}\n        file.seek(0)\n        values.append(file.read())"
+OPENED = {
+    "gzip": f"with gzip.open(f'{{n}}.gz', 'wt') as file:\n{WRITTEN}",
+    "path": f"with Path(f'{{n}}.txt').open('w') as file:\n{WRITTEN}",
+    "descriptor": f"with os.fdopen(os.open(f'{{n}}.txt', os.O_WRONLY | os.O_CREAT), 'w') as file:\n{WRITTEN}",
+    "temporary": f"with tempfile.NamedTemporaryFile('w+') as file:\n{READ_BACK}",
+    "nameless": f"with tempfile.TemporaryFile('w+') as file:\n{READ_BACK}",
+}
+
+
+@pytest.mark.parametrize("way", OPENED)
+def test_files_that_an_item_opens_stay_in_its_worker(
+    way: str, shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shell.run("import gzip, os, tempfile\nfrom pathlib import Path")
+    shell.run("def square(n):\n    return n * n\nvalues = []")
+    shell.run(f"%%parallel -b processes -w 2\nfor n in range(4):\n    {OPENED[way]}")
+    written = [path.read_bytes() for path in sorted(tmp_path.iterdir())]
+    read = [(gzip.decompress(data) if way == "gzip" else data).decode() for data in written]
+    assert shell.names["values"] + read == ["0", "1", "4", "9"]
 
 
 DRAWN = """

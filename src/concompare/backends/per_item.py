@@ -10,9 +10,10 @@ from multiprocessing import pool as pools
 from typing import Any
 
 from concompare.backends.base import Start, kill_processes
-from concompare.backends.processes import context_for, safe_start_method, starting
+from concompare.backends.processes import context_for, starting
 from concompare.backends.threads import in_context
 from concompare.backends.traits import Handling, Isolation, Traits
+from concompare.machine import safe_start_method
 
 
 class PerItemExecutor(Executor):

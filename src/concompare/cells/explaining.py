@@ -463,6 +463,6 @@ def what_is(thing: Any) -> str:
         return kind
     if callable(thing) and kind in ("_lru_cache_wrapper", "builtin_function_or_method", "partial", "method"):
         return "function"
-    size = getattr(thing, "nbytes", None) or sys.getsizeof(thing, 0)
+    size = (hasattr(type(thing), "nbytes") and getattr(thing, "nbytes", None)) or sys.getsizeof(thing, 0)
     length = f" of {len(thing)}" if isinstance(thing, (list, tuple, set, dict, str, bytes)) else ""
     return f"{kind}{length}, {size} bytes"

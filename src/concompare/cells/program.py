@@ -28,7 +28,7 @@ from concompare.cells.replay.compiling import compiled, look_up_once
 from concompare.cells.replay.statement import Replay
 from concompare.cells.syntax import names, sources
 from concompare.cells.syntax.definitions import remember
-from concompare.cells.syntax.nodes import located
+from concompare.cells.syntax.nodes import located, number_in
 from concompare.cells.syntax.placing import placed
 from concompare.cells.task import Task
 from concompare.cells.wishes import Refused, Runner, Wishes
@@ -63,8 +63,7 @@ class Cell:
         wishes: What the user asked for.
 
     `makers` are the expressions with which the cell makes executors and pools of its own, `windows` the places where it
-    starts threads or processes one by one and joins them; `numbered` gives the nodes of its statements their numbers in
-    the order of `ast.walk`.
+    starts threads or processes one by one and joins them.
 
     Raises:
         SyntaxError: As the plain cell would raise it.
@@ -79,7 +78,6 @@ class Cell:
     refused: list[Refused] = field(default_factory=list)
     shadowed: frozenset[str] = frozenset()
     bodies: dict[int, list[ast.stmt]] = field(default_factory=dict)
-    numbered: dict[int, dict[int, int]] = field(default_factory=dict)
     allowance: Allowance = field(default_factory=Allowance)
     makers: list[ast.expr] = field(default_factory=list)
     windows: joined.Windows = field(default_factory=joined.Windows)
@@ -156,9 +154,7 @@ class Cell:
         """Note where in the cell a loop stands."""
         lifted.statement = place = self.place_of(loop)
         if place is not None and loop.kind != "function":
-            if place not in self.numbered:
-                self.numbered[place] = {id(node): n for n, node in enumerate(ast.walk(self.tree.body[place]))}
-            lifted.part = self.numbered[place].get(id(loop.node), 0)
+            lifted.numbered = lambda: number_in(self.tree.body[place], loop.node)
 
     def run(self, namespace: dict[str, Any], runner: Runner) -> Any:
         """Run the cell; returns its value."""

@@ -54,7 +54,7 @@ def short_form(lifted: Lifted) -> ShortForm:
         found = ShortForm(reason=str(reason))
     known = lifted.loop.__dict__.get("namespace", {})
     taken = tuple(sorted(word for word in known if word.rstrip("_0123456789") in WORDS))
-    return replace(found, part=lifted.part, shows=Order.OUTPUT in orders_of(lifted), taken=taken)
+    return replace(found, part=lifted.numbered(), shows=Order.OUTPUT in orders_of(lifted), taken=taken)
 
 
 def orders_of(lifted: Lifted) -> set[Order]:

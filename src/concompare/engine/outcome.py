@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from types import GetSetDescriptorType, MemberDescriptorType
 from typing import Any, Literal
 
 from concompare.formats import clean
@@ -167,7 +168,9 @@ def bytes_of(values: Collection[Any], depth: int = 0) -> float:
 
 def bytes_of_one(value: Any, depth: int) -> float:
     """Return about how many bytes a value takes with what it holds."""
-    data = getattr(value, "nbytes", 0)
+    # Of a view; only a C type's own attribute, since any other may be code of the user's.
+    size = next((vars(kind)["nbytes"] for kind in type(value).__mro__ if "nbytes" in vars(kind)), None)
+    data = size.__get__(value) if isinstance(size, (GetSetDescriptorType, MemberDescriptorType)) else 0
     total = float(max(sys.getsizeof(value, 64), data if isinstance(data, int) else 0))
     total += bytes_of(getattr(value, "__dict__", {}).values(), depth)
     if isinstance(value, dict):

@@ -9,12 +9,8 @@ from collections.abc import Callable
 from types import FrameType
 
 from concompare.engine.pools.pool import Pool
+from concompare.worker.bootstrap import stop_thread
 from concompare.worker.coroutines import wake
-
-
-class StopThread(BaseException):
-    """Raised inside a worker thread that is to end; a BaseException, so that `except Exception` lets it through."""
-
 
 GRACE = 0.15
 """Seconds that threads get to end."""
@@ -56,13 +52,11 @@ def stop_threads(pool: Pool) -> tuple[str, ...]:
     threads = threads_of(executor)
     inside: set[threading.Thread] = getattr(executor, "threads", set())
     pool.kill()
-    import ctypes
-
     end = time.monotonic() + GRACE
     busy = [thread for thread in threads if is_busy(thread)]
     for thread in busy:
         if thread.ident is not None:
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(StopThread))
+            stop_thread(thread.ident)
             wake(thread.ident)
     while busy and time.monotonic() < end:
         busy[0].join(0.01)

@@ -245,7 +245,8 @@ def show_run(ran: Ran, note: str, args: Namespace) -> None:
     if len(ran.trials) == 1:
         from concompare.report.run_summary import summary_of
 
-        display(summary_of(ran.outline, note, timeline=args.timeline))
+        comparison = ran.comparison if args.timeline else ran.outline
+        display(summary_of(comparison, note, timeline=args.timeline).bundle, raw=True)
         return
     from concompare.report.report import Report
 

@@ -16,9 +16,6 @@ from concompare.run.auto_history import AUTO
 
 if TYPE_CHECKING:
     from concompare.backends import Backend
-
-if TYPE_CHECKING:
-    from concompare.backends import Backend
     from concompare.pythons.host import OtherPython
 
 
@@ -95,6 +92,28 @@ def request_of(
         UnknownBackend: No backend of that name, and no executor.
         BackendNotInstalled: The backend needs a package that is missing.
     """
+    check_options(options)
+    address = options.pop("address", None)
+    if pythons := options.pop("pythons", None):
+        from concompare.pythons import host
+
+        options["pythons"] = host.find_all(pythons)
+    if isinstance(names, str):
+        names = [name.strip() for name in names.split(",")]
+    for name in names or ():
+        refuse_no_backend(name)
+    found = tuple(find(name, namespace or {}, address) for name in dict.fromkeys(names or backends.COMPARED))
+    if address is not None and not any(isinstance(backend, Addressed) for backend in found):
+        raise BadOption(f"address is {address!r}: name a kind of cluster for it, such as -b dask")
+    return Request(found, worker_counts(workers), usual=not names, **options)
+
+
+def check_options(options: Mapping[str, Any]) -> None:
+    """Refuse values that no run can keep to.
+
+    Raises:
+        BadOption: There is one.
+    """
     if options.get("on_error", "stop") not in ("stop", "keep"):
         raise BadOption(f"on_error is {options['on_error']!r}: use 'stop' or 'keep'")
     if not is_number(options.get("chunk"), Integral, 1):
@@ -109,19 +128,6 @@ def request_of(
         raise BadOption(f"seed is {options['seed']!r}: use a whole number")
     if options.get("scaling") not in (None, "strong", "weak"):
         raise BadOption(f"scaling is {options['scaling']!r}: use 'strong' or 'weak'")
-    address = options.pop("address", None)
-    if pythons := options.pop("pythons", None):
-        from concompare.pythons import host
-
-        options["pythons"] = host.find_all(pythons)
-    if isinstance(names, str):
-        names = [name.strip() for name in names.split(",")]
-    for name in names or ():
-        refuse_no_backend(name)
-    found = tuple(find(name, namespace or {}, address) for name in dict.fromkeys(names or backends.COMPARED))
-    if address is not None and not any(isinstance(backend, Addressed) for backend in found):
-        raise BadOption(f"address is {address!r}: name a kind of cluster for it, such as -b dask")
-    return Request(found, worker_counts(workers), usual=not names, **options)
 
 
 def is_number(value: Any, kind: Any, least: int | None = 0) -> bool:

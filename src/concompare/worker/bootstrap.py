@@ -319,14 +319,19 @@ def stoppable(turn: str) -> Iterator[None]:
 
 def stop(turn: str) -> int:
     """End the items of a pass at their next line of Python, and return in how many threads."""
-    import ctypes
-
     with STOPPING:
         STOPPED.append(turn)
         idents = [ident for ident, running in RUNNING.items() if running == turn]
         for ident in idents:
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), ctypes.py_object(StopItem))
+            stop_thread(ident)
     return len(idents)
+
+
+def stop_thread(ident: int) -> None:
+    """End the item that a thread computes at its next line of Python, and the rest of its chunk with it."""
+    import ctypes
+
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), ctypes.py_object(StopItem))
 
 
 INTERRUPTIBLE: list[bool] = []

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 
 from concompare.worker import log_records
 from concompare.worker.bootstrap import NO_ITEM, PLACE, STOPPED, end_if_spent, stoppable, take_into_use
-from concompare.worker.capture import LISTENING, Recorder, display, recording
+from concompare.worker.capture import LISTENING, Displaying, Recorder, recording
 from concompare.worker.changes import Items
 from concompare.worker.clocks import LOCAL, Meter
 from concompare.worker.compute import Computed, compute, plain
@@ -199,20 +199,8 @@ def record_displays(blob: bytes = b"") -> None:
             importlib.import_module(DISPLAYING[0])
     for name in DISPLAYING:
         module = sys.modules.get(name)
-        if module is not None and not isinstance(vars(module)["display"], Displayed):
-            vars(module)["display"] = Displayed(vars(module)["display"])
-
-
-class Displayed:
-    """IPython's `display`, but for what items display."""
-
-    def __init__(self, original: Callable[..., Any]) -> None:
-        self.original = original
-
-    def __call__(self, *objects: Any, **options: Any) -> Any:
-        """Record the objects where an item is computed."""
-        here = PLACE or getattr(LISTENING, "out", None) is not None
-        return (display if here else self.original)(*objects, **options)
+        if module is not None and not isinstance(vars(module)["display"], Displaying):
+            vars(module)["display"] = Displaying(vars(module)["display"], always=lambda: PLACE)
 
 
 def run(request: Request) -> Answer:

@@ -19,6 +19,7 @@ from concompare.worker.bootstrap import INTERRUPTIBLE
 
 MODULES = (
     "capture",
+    "surroundings",
     "bootstrap",
     "transfer.process_memory",
     "transfer.code_objects",
@@ -29,6 +30,7 @@ MODULES = (
     "transfer.object_refs",
     "transfer.items",
     "results",
+    "changes",
     "state_watch",
     "clocks",
     "coroutines",
@@ -112,19 +114,8 @@ def arrive(path: list[str] | None, interruptible: bool = False) -> str:
     INTERRUPTIBLE[:] = [True] if interruptible else []
     original = getattr(builtins, "display", None)
     if not getattr(original, "concompare", False):
-        builtins.display = displaying(original)  # type: ignore[attr-defined]
+        builtins.display = capture.Displaying(original)  # type: ignore[attr-defined]
     return fingerprint()
-
-
-def displaying(original: Callable[..., Any] | None) -> Callable[..., Any]:
-    """Return a `display` that records while an item is computed and is the worker's own otherwise."""
-
-    def display(*objects: Any, **options: Any) -> Any:
-        recorded = original is None or getattr(capture.LISTENING, "out", None) is not None
-        return (capture.display if recorded else original)(*objects, **options)  # type: ignore[misc]
-
-    display.concompare = True  # type: ignore[attr-defined]
-    return display
 
 
 class Calling:

@@ -53,7 +53,7 @@ class Lifted:
         outside: What the workers do beyond their process, as far as the source shows: line and predicate.
         as_written: Does the same with the parallel code that the cell has itself (`loop.own`), with `own_workers`;
             `prepare` does what comes before and is not to be measured.
-        statement: Which statement of the cell it is in, and `part`, which node of that in the order of `ast.walk`.
+        statement: Which statement of the cell it is in, and `numbered` tells which node of that, as `ast.walk` goes.
         uneven: It is several loops as one, whose outer one has a last item without any of the inner one.
     """
 
@@ -67,7 +67,7 @@ class Lifted:
     trusted: dict[str, None] = field(default_factory=dict)
     outside: dict[tuple[int, str], None] = field(default_factory=dict)
     statement: int | None = None
-    part: int = 0
+    numbered: Callable[[], int] = int
     uneven: bool = False
     staying: str = ""
     ahead: Ahead | None = None
@@ -94,6 +94,19 @@ class Lifted:
             if isinstance(func, ast.Name) and not func.id.startswith(OF_OURS):
                 return as_named(func.id).removeprefix(OURS)
         return self.loop.caption
+
+    def note_traces(self) -> None:
+        """Note what the head calls of which nothing is declared, and what it does beyond the process."""
+        hazards: dict[str, None] = {}
+        for node, effects in self.staged.analysed.effects.items():
+            if not (effects.trusted or effects.hazards) or self.staged.of(node) is not Stage.HEAD:
+                continue
+            line = getattr(node, "lineno", self.loop.line)
+            self.trusted |= dict.fromkeys(sorted(effects.trusted))
+            hazards |= {f"line {line}: {text}": None for text in effects.hazards}
+            if effects.order & {Order.FILES, Order.PROGRAMS, Order.NETWORK}:
+                self.outside |= {(line, text): None for text in effects.hazards}
+        self.hazards = tuple(hazards)
 
     @functools.cached_property
     def sources(self) -> tuple[str, str]:
@@ -192,31 +205,13 @@ def lift(
         made, ahead = within(budget or Budget(), loop, world, meeting, seeded=seeded)
     except (TooLong, RecursionError):
         raise CellRefused(TOO_LONG, loop.line, Why.SLOW) from None
-    loop, staged, analysed = made.loop, made.staged, made.staged.analysed
-    trusted: dict[str, None] = {}
-    hazards: dict[str, None] = {}
-    outside: dict[tuple[int, str], None] = {}
-    for node, effects in analysed.effects.items():
-        if staged.of(node) is Stage.HEAD:
-            trusted |= dict.fromkeys(sorted(effects.trusted))
-            for text in effects.hazards:
-                hazards[f"line {getattr(node, 'lineno', loop.line)}: {text}"] = None
-            if effects.order & {Order.FILES, Order.PROGRAMS, Order.NETWORK}:
-                outside |= {(getattr(node, "lineno", loop.line), text): None for text in effects.hazards}
-    notes = [note_of(node, doubt) for node, doubt in staged.stays.items() if not is_bookkeeping(node)]
-    return Lifted(
-        loop,
-        made,
-        staged,
-        filename,
-        source,
-        tuple(dict.fromkeys(notes)),
-        tuple(hazards),
-        trusted,
-        outside,
-        staying=staying(staged),
-        ahead=ahead,
+    notes = [note_of(node, doubt) for node, doubt in made.staged.stays.items() if not is_bookkeeping(node)]
+    found = Lifted(
+        made.loop, made, made.staged, filename, source, tuple(dict.fromkeys(notes)), staying=staying(made.staged)
     )
+    found.ahead = ahead
+    found.note_traces()
+    return found
 
 
 @dataclass(frozen=True)
@@ -341,15 +336,15 @@ def refuse(staged: Staged) -> None:
     if fatal:
         raise refusal(fatal)
     nodes = [part for statement in loop.body for part in names.nodes_in(statement)]
-    head = [part for part in nodes if staged.of(part) is Stage.HEAD]
-    if any(staged.analysed.of(part).heavy for part in head):
+    if any(staged.analysed.of(part).heavy and staged.of(part) is Stage.HEAD for part in nodes):
         return
     if staged.reasons:
         raise refusal(
             sorted(staged.reasons, key=help_of),
             idle=not any(effects.heavy for effects in staged.analysed.effects.values()),
         )
-    if not any(type(part) in WORTH and not is_bookkeeping(part) for part in head):
+    worth = [part for part in nodes if type(part) in WORTH and staged.of(part) is Stage.HEAD]
+    if all(map(is_bookkeeping, worth)):
         raise nothing(loop)
 
 

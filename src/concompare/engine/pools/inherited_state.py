@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from concompare.backends.start_environment import ambiguous, here, settings_now
-from concompare.engine.process_state import LIBRARIES
+from concompare.cells.syntax.own_code import is_installed_file
 from concompare.worker.surroundings import decoded, read_at_start, undecoded
 
 
@@ -76,7 +76,7 @@ def own_files() -> list[str]:
     files = []
     for module in list(sys.modules.values()):
         file = getattr(module, "__file__", None)
-        if isinstance(file, str) and not file.startswith(LIBRARIES) and not file.startswith(HERE) and "<" not in file:
+        if isinstance(file, str) and not is_installed_file(file) and not file.startswith(HERE) and "<" not in file:
             files.append(file)
     OWN.clear()
     OWN[sight] = sorted(files)

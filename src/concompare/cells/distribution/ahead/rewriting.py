@@ -24,7 +24,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from concompare.cells.distribution.ahead.finding import Cut, Finder, without_copies
-from concompare.cells.distribution.ahead.slicing import FRONT, TAPE, Slicer, parsed
+from concompare.cells.distribution.ahead.slicing import FRONT, TAPE, Slicer
 from concompare.cells.distribution.code.generated import HELD
 from concompare.cells.distribution.nodes import is_slice, own_jumps
 from concompare.cells.distribution.stages import Solver
@@ -33,7 +33,7 @@ from concompare.cells.distribution.uses import uses_of
 from concompare.cells.ir import OURS, Analysed, Loop, Stage
 from concompare.cells.objects import Obj, Origin, reachable
 from concompare.cells.syntax import names
-from concompare.cells.syntax.nodes import located
+from concompare.cells.syntax.nodes import located, statements_at
 
 RISKY = (
     *(ast.Call, ast.BinOp, ast.Subscript, ast.Attribute, ast.Await, ast.Compare, ast.UnaryOp),
@@ -97,7 +97,7 @@ class Rewriter(Slicer):
         body: list[ast.stmt] = []
         if any(cut.many for cut in self.cuts):
             several = f"{{name: iter(value) for name, value in {TAPE}.items() if type(value) is list}}"
-            body += parsed(f"{FRONT} = {several}", self.loop.body[0])
+            body += statements_at(f"{FRONT} = {several}", self.loop.body[0])
         body += self.statements(self.loop.body)
         for cut in self.cuts:
             for part in names.nodes_in(cut.node) if not cut.effectful else ():
@@ -117,7 +117,7 @@ class Rewriter(Slicer):
                 made.append(node)
                 if node in self.bound:
                     target = node.targets[0]  # type: ignore[attr-defined]
-                    made += parsed(f"{target.id} = {TAPE}[{self.bound[node]}]", node)
+                    made += statements_at(f"{target.id} = {TAPE}[{self.bound[node]}]", node)
                     self.seeds |= set(names.nodes_in(made[-1]))
                 continue
             made += self.statement(node)
@@ -164,14 +164,14 @@ class Rewriter(Slicer):
             return []
         number = self.number[cut.node]
         text = f"next({FRONT}[{number}])" if cut.many else f"{TAPE}[{number}]"
-        return parsed(f"{self.name(cut)} = {text}", cut.node)
+        return statements_at(f"{self.name(cut)} = {text}", cut.node)
 
     def site(self, cut: Cut) -> ast.expr:
         """Return what stands in the place of an expression of the front."""
         word = self.name(cut)
         made: ast.expr
         if isinstance(cut.place, ast.While) and cut.node is cut.place.test:
-            statement = parsed(f"next({FRONT}[{self.number[cut.node]}])", cut.node)[0]
+            statement = statements_at(f"next({FRONT}[{self.number[cut.node]}])", cut.node)[0]
             assert isinstance(statement, ast.Expr)
             return statement.value
         made = located(ast.Name(word, ast.Load()), cut.node)

@@ -85,7 +85,7 @@ class Lifter:
         if isinstance(node, names.FUNCTIONS):
             for name in sorted(names.free_names(node)):
                 found = uses.reads.get(node, frozenset())
-                ours = self.loop.collects or not uses.defs.get(name, set()) <= self.holding.targets()
+                ours = self.loop.collects or not uses.defs.get(name, set()) <= self.holding.targets
                 if name in uses.defs and name not in self.holding.in_tail and ours:
                     self.hand_over(name, sure=START not in found and name in uses.sure)
         effects = self.staged.analysed.effects.get(node)
@@ -97,7 +97,7 @@ class Lifter:
         """Let the head hand over a name that it has given its value."""
         found = self.uses.reads.get(node)
         if isinstance(node.ctx, ast.Load) and found and node.id not in self.holding.in_tail:
-            if found <= self.holding.targets() and not self.loop.collects:
+            if found <= self.holding.targets and not self.loop.collects:
                 return
             self.hand_over(node.id, sure=START not in found)
 
@@ -209,7 +209,7 @@ class Lifter:
         """Tell whether an expression looks up a part of the notebook's objects or of the item, at a computed place."""
         if isinstance(node, ast.Name):
             reads = self.uses.reads.get(node, frozenset())
-            return self.is_of_notebook(node) or reads <= self.holding.targets()
+            return self.is_of_notebook(node) or reads <= self.holding.targets
         if not isinstance(node, (ast.Attribute, ast.Subscript)):
             return False
         return self.is_lookup(node.value) and not self.changes_in_head(node.value)
