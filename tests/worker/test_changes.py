@@ -85,6 +85,7 @@ def test_what_a_call_changes_is_named(kind: str) -> None:
         "def f(x):\n    seen = []\n    seen.append(x)\n    return seen",
         "def f(x):\n    own = Total()\n    own.add(x)\n    return own.sum",
         "f = abs",
+        "def f(x): return total.seen",  # which is no reading of `seen`
     ],
 )
 def test_what_only_reads_changes_nothing(source: str) -> None:
@@ -92,6 +93,11 @@ def test_what_only_reads_changes_nothing(source: str) -> None:
     watch = Watch(function)
     function(1)
     assert watch.changed() == ()
+
+
+def test_an_attribute_is_not_taken_for_a_global_of_its_name() -> None:
+    watched = {place.name for place in places(namespace_with("def f(x): return x.seen + x.table")["f"])}
+    assert watched == {"f"}
 
 
 def test_caches_of_libraries_are_not_the_users_state() -> None:

@@ -78,6 +78,8 @@ class Dispatcher:
         ahead = min(WINDOW * self.chunker.workers * max(self.chunker.largest, 1), WINDOW_ITEMS)
         if self.count is None and flying and self.next_item - released > ahead:
             return None
+        if self.count is None and not self.chunker.taken and self.chunker.expected:
+            self.count_few(guard)
         each, size = self.chunker.each, self.chunker.next()
         items = self.take(size, guard)
         self.exhausted = len(items) < size
@@ -88,6 +90,14 @@ class Dispatcher:
         chunk = Chunk(self.next_item, items, each, guessed=guessed, limit=self.chunker.limit(len(items)))
         self.next_item += len(items)
         return chunk
+
+    def count_few(self, guard: Guard) -> None:
+        """Count the items if the first messages would take all: each worker is to have its share of a guess."""
+        first = self.chunker.measured_size() * self.chunker.workers
+        with guard.user_code():
+            items = self.ahead.peek(first)
+        if len(items) < first:
+            self.chunker.count = len(items)
 
     def take(self, size: int, guard: Guard) -> list[Any] | range:
         """Return the next items; of a list slices, which is quickest."""

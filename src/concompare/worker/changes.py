@@ -10,7 +10,6 @@ import contextlib
 import copyreg
 import functools
 import hashlib
-import opcode
 import os
 import pickle
 import sys
@@ -19,7 +18,7 @@ from collections.abc import Callable, Iterator
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any, NamedTuple
 
-from concompare.worker.transfer.pickling import function_parts, names_in
+from concompare.worker.transfer.pickling import function_parts
 
 LARGEST = 100_000
 """Bytes of an object's pickle up to which all of it is watched."""
@@ -40,8 +39,13 @@ ATOMS = (int, float, complex, str, bytes, bool, range, type(None))
 FOLLOWED = (FunctionType, MethodType, functools.partial, type)
 MISSING = ("there is none",)
 
-STORING = {opcode.opmap[name] for name in ("STORE_GLOBAL", "DELETE_GLOBAL", "STORE_DEREF", "STORE_ATTR", "DELETE_ATTR")}
-"""Instructions that bind names beyond a function, or that may."""
+KINDS = {
+    **dict.fromkeys(("LOAD_GLOBAL", "LOAD_NAME"), "read"),
+    **dict.fromkeys(("STORE_GLOBAL", "DELETE_GLOBAL", "STORE_DEREF"), "bound"),
+    **dict.fromkeys(("LOAD_ATTR", "LOAD_METHOD", "IMPORT_FROM"), "attributes"),
+    **dict.fromkeys(("STORE_ATTR", "DELETE_ATTR"), "stored"),
+}
+"""What instructions do with their name."""
 
 
 def is_random(value: Any) -> bool:
@@ -86,21 +90,20 @@ def places(function: Any) -> Iterator[Place]:
 
 def of_function(function: FunctionType, stack: list[Any]) -> Iterator[Place]:
     """Yield what a function's own code may change, and put on the stack what it may call."""
-    bound = names_bound(function.__code__)
-    names = names_in(function.__code__)
+    used = names_of(function.__code__)
     yield Place(function.__name__, functools.partial(attributes_of_function, function))
-    for name in names:
+    for name in sorted(used.read | used.bound - {*function.__code__.co_freevars}):
         read = functools.partial(function.__globals__.get, name, MISSING)
-        value = read()
-        if name in bound and (value is not MISSING or name not in dir_of_builtins()):
+        if name in used.bound:
             yield Place(name, read)
-        elif isinstance(value, ModuleType):
-            yield from of_module(name, value, names, bound, stack)
-        else:
+        value = read()
+        if isinstance(value, ModuleType):
+            yield from of_module(name, value, used, stack)
+        elif name not in used.bound:
             yield from of_value(name, read, stack)
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=False):
         read = functools.partial(content, cell)
-        if name in bound:
+        if name in used.bound:
             yield Place(name, read)
         yield from of_value(name, read, stack)
     for label, value in function_parts(function):
@@ -108,13 +111,13 @@ def of_function(function: FunctionType, stack: list[Any]) -> Iterator[Place]:
             yield from of_value(f"a default of {function.__name__}", functools.partial(same, value), stack)
 
 
-def of_module(name: str, module: ModuleType, names: list[str], bound: set[str], stack: list[Any]) -> Iterator[Place]:
+def of_module(name: str, module: ModuleType, used: Names, stack: list[Any]) -> Iterator[Place]:
     """Yield what code may change of a module of the user's."""
     if not is_own(module):
         return
-    for attribute in names:
+    for attribute in sorted(used.attributes | used.stored):
         read = functools.partial(vars(module).get, attribute, MISSING)
-        if attribute in bound:
+        if attribute in used.stored:
             yield Place(f"{name}.{attribute}", read)
         yield from of_value(f"{name}.{attribute}", read, stack)
 
@@ -152,12 +155,6 @@ def content(cell: Any) -> Any:
         return MISSING
 
 
-@functools.cache
-def dir_of_builtins() -> frozenset[str]:
-    """Return the names that every module has."""
-    return frozenset(dir(sys.modules["builtins"]))
-
-
 def attributes_of_function(function: FunctionType) -> dict[str, Any]:
     """Return the attributes that a function was given."""
     return {name: value for name, value in vars(function).items() if name != "__wrapped__"}
@@ -172,19 +169,36 @@ def attributes_of_class(kind: type) -> dict[str, Any]:
     }
 
 
-def names_bound(code: CodeType) -> set[str]:
-    """Return the names beyond a function that its code, or code inside it, binds or deletes, attributes among them."""
-    found: set[str] = set()
-    if not STORING.isdisjoint(code.co_code[::2]):
-        import dis  # few functions bind any, and every worker would pay for it
+class Names(NamedTuple):
+    """The names beyond a function that its code, and code inside it, uses.
 
-        for one in dis.get_instructions(code):
-            if one.opcode in STORING and (one.opname != "STORE_DEREF" or one.argval in code.co_freevars):
-                found.add(one.argval)
-    return found.union(*(names_bound(part) for part in code.co_consts if isinstance(part, CodeType)))
+    Attributes:
+        read: Of the module; `bound`: those that it binds or deletes, and those of functions around it.
+        attributes: Of whatever object; `stored`: those that it binds or deletes.
+    """
+
+    read: frozenset[str]
+    bound: frozenset[str]
+    attributes: frozenset[str]
+    stored: frozenset[str]
 
 
-STANDARD = os.path.dirname(os.__file__)
+@functools.lru_cache(maxsize=512)
+def names_of(code: CodeType) -> Names:
+    """Return the names that code uses; functions arrive anew with every pass, with code that is equal."""
+    import dis  # not where a worker starts
+
+    found: dict[str, set[str]] = {"read": set(), "bound": set(), "attributes": set(), "stored": set()}
+    for one in dis.get_instructions(code):
+        kind = KINDS.get(one.opname)
+        if kind is not None and (one.opname != "STORE_DEREF" or one.argval in code.co_freevars):
+            found[kind].add(one.argval)
+    inner = [names_of(part) for part in code.co_consts if isinstance(part, CodeType)]
+    return Names(*(frozenset(names).union(*(getattr(part, kind) for part in inner)) for kind, names in found.items()))
+
+
+NOT_THEIRS = (os.path.dirname(os.__file__), os.path.dirname(os.path.dirname(__file__)), "<frozen")
+"""Where the standard library and concompare lie."""
 
 
 def is_own(thing: Any) -> bool:
@@ -202,7 +216,7 @@ def is_own(thing: Any) -> bool:
         return thing is not None
     parts = str(file).replace("\\", "/").split("/")
     installed = "site-packages" in parts or "dist-packages" in parts
-    return not installed and not str(file).startswith((STANDARD, "<frozen"))
+    return not installed and not str(file).startswith(NOT_THEIRS)
 
 
 # -------------------------------------------------------------------------------------------------- whether it changed
