@@ -116,6 +116,7 @@ class Order(StrEnum):
     ONE_FILE = "one-file"
     APPENDS = "appends"
     CACHED = "cached"
+    FIGURE = "figure"
 
 
 class Why(StrEnum):

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from concompare import backends, formats, machine
 from concompare.backends import Addressed
+from concompare.engine import process_state
 from concompare.errors import BadOption, UnknownBackend
 from concompare.run.auto_history import AUTO
 
@@ -51,6 +52,8 @@ class Request:
         plainly: Whether what cannot be sent to workers runs as the plain loop; else that is an error.
         named: Whether an error has a note that says which item raised it.
         outside: Whether the items are known to reach beyond the process.
+        draws: Whether the items draw by pyplot, which has one current figure for all threads.
+        showing: How warnings were shown when this was asked for.
         moment: Number of the cell that runs now; with the next one nothing has run in between.
     """
 
@@ -72,6 +75,8 @@ class Request:
     plainly: bool = False
     named: bool = True
     outside: bool = False
+    draws: bool = False
+    showing: tuple[object, ...] = field(default_factory=process_state.showing, compare=False)
     moment: float = 0.0
 
 
