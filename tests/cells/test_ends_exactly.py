@@ -416,3 +416,25 @@ def test_what_a_cached_function_tells_it_tells_where_the_plain_loop_does(call: s
 def test_a_cached_function_that_tells_nothing_goes_to_workers(how: str) -> None:
     ran = programs.run("r = [silent(n) for n in (1, 2, 1)]", CACHED, how)
     assert [part.line for part in ran.cell.lifted] == [1]
+
+
+MIXED = """
+class Shape:
+    @classmethod
+    def area(cls):
+        return 1
+class Sized:
+    __slots__ = ("size",)
+    def __init__(self, size):
+        self.size = size
+    def area(self):
+        return self.size
+shapes = {"a": Shape, "b": Sized(2), "c": Shape}
+def area(name):
+    return shapes[name].area()
+"""
+
+
+@pytest.mark.parametrize("how", programs.WAYS)
+def test_a_method_of_what_may_be_a_class_or_an_object(how: str) -> None:
+    assert programs.run("r = [area(name) for name in shapes]\nr", MIXED, how).left.value == [1, 2, 1]

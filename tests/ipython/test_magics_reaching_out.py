@@ -131,3 +131,17 @@ def test_what_threads_warn_of_is_shown_once_and_in_order(shell: Shell) -> None:
         vars(warnings)["_showwarnmsg_impl"] = to_stderr
         ran = shell.run("%%parallel -b threads -w 2\nsquares = [square(n) for n in range(4)]")
     assert re.findall(r"Warning: (item \d)", ran.stderr) == ["item 0", "item 1", "item 2", "item 3"]
+
+
+RECORDED = "with warnings.catch_warnings(record=True) as found:\n    warnings.simplefilter('always')\n"
+
+
+@pytest.mark.parametrize("backend", ["threads", "processes", "threads,processes", "auto"])
+@pytest.mark.parametrize("loop", ["    r = [square(n) for n in range(6)]", "    for n in range(6):\n        square(n)"])
+def test_warnings_that_are_recorded_around_a_loop_are_those_of_the_plain_loop(
+    loop: str, backend: str, shell: Shell
+) -> None:
+    shell.run("import warnings\ndef square(n):\n    warnings.warn(f'item {n}')\n    return n * n")
+    ran = shell.run(f"%%parallel -b {backend} -w 2\n{RECORDED}{loop}")
+    assert [str(one.message) for one in shell.names["found"]] == [f"item {n}" for n in range(6)]
+    assert "warnings are recorded around it" in str(ran.displays).replace("\\n", " ") or backend == "auto"

@@ -121,6 +121,7 @@ class Order(StrEnum):
     ONE_FILE = "one-file"
     APPENDS = "appends"
     CACHED = "cached"
+    FIGURE = "figure"
 
 
 class Why(StrEnum):

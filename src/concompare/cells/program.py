@@ -525,7 +525,7 @@ class Hook:
         """Run a loop that cannot run in parallel by `play`; raises where that is to be an error."""
         if refusal.line is None:
             refusal.line = loop.line
-        if self.cell.wishes.strict:
+        if self.cell.wishes.strict or refusal.spent:
             raise refusal
         self.cell.refused.append(Refused(loop, refusal, count))
         if self.depth:

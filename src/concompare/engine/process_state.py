@@ -192,6 +192,11 @@ SHOWING = ("filters", "showwarning", "_showwarnmsg_impl")
 """What `catch_warnings` replaces while it is entered."""
 
 
+def showing() -> tuple[object, ...]:
+    """Return what shows warnings now: another one where they are recorded."""
+    return tuple(vars(warnings).get(name) for name in SHOWING[1:])
+
+
 @contextlib.contextmanager
 def kept(backend: str, workers: int) -> Iterator[Watched | None]:
     """Put the working directory and the filters of warnings back that overlapping items of a pass have left."""

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal, TextIO
 from weakref import ref
 
 from concompare import backends, engine, machine
-from concompare.backends.traits import is_plain, kind_of
-from concompare.engine import Outcome
+from concompare.backends.traits import is_plain, kind_of, shares_objects
+from concompare.engine import Outcome, process_state
 from concompare.errors import BackendUnavailable, CannotShip, CellRefused
 from concompare.records import Trial
 from concompare.run import auto_history
@@ -119,6 +119,8 @@ def one_pass(
     """
     if (reason := backend.unavailable()) is not None:
         raise BackendUnavailable(reason)
+    if backend.isolation != "none" and (words := kept_from(backend, request)):
+        raise Differs(words, first, begun=False)
     native = request.native_threads
     leased = engine.lease(backend, workers, native_threads=native)
     with leased as pool, progress_bar(request.progress, task.name) as progress, ExitStack() as stack:
@@ -168,6 +170,15 @@ def options_of(
         named=request.named,
         on_lost=request.on_lost,
     )
+
+
+def kept_from(backend: Backend, request: Request) -> str:
+    """Return why the items must not run on a backend, or nothing."""
+    if process_state.showing() != request.showing:
+        return "warnings are recorded around it, in their order. Record them inside, for each item"
+    if request.draws and shares_objects(backend):
+        return "the items draw by pyplot, whose current figure all threads share; use -b processes"
+    return ""
 
 
 @contextmanager

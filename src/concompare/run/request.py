@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from concompare import backends, formats, machine
 from concompare.backends import Addressed
+from concompare.engine import process_state
 from concompare.errors import BadOption, UnknownBackend
 from concompare.run.auto_history import AUTO
 
@@ -50,6 +51,8 @@ class Request:
         outside: Whether the items are known to reach beyond the process.
         on_lost: Told the names of what workers have changed; None: nobody asks.
         kept: Bytes of values that `last()` keeps after a run, at the most; None: whatever they take.
+        draws: Whether the items draw by pyplot, which has one current figure for all threads.
+        showing: How warnings were shown when this was asked for.
         moment: Number of the cell that runs now; with the next one nothing has run in between.
     """
 
@@ -73,6 +76,8 @@ class Request:
     outside: bool = False
     on_lost: Callable[[tuple[str, ...]], object] | None = None
     kept: float | None = None
+    draws: bool = False
+    showing: tuple[object, ...] = field(default_factory=process_state.showing, compare=False)
     moment: float = 0.0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator
 
+from concompare.cells.distribution import figures
 from concompare.cells.distribution.staging import Body, Rules
 from concompare.cells.distribution.touches import Touch, Touches
 from concompare.cells.effects.arguments import Partial
@@ -15,7 +16,7 @@ from concompare.cells.syntax import names
 FATAL = {Why.OPAQUE, Why.FORBIDDEN, Why.FUNCTION}
 TAKERS = frozenset({"list", "tuple", "set", "frozenset", "dict", "sum", "max", "min", "sorted", "any", "all"})
 """Builtins that take all values of an iterator before they return."""
-ORDERED = (Order.RANDOM, Order.INPUT, Order.ONE_FILE, Order.APPENDS, Order.CACHED)
+ORDERED = (Order.RANDOM, Order.INPUT, Order.ONE_FILE, Order.APPENDS, Order.CACHED, Order.FIGURE)
 
 
 def targets_of(loop: Loop) -> set[str]:
@@ -109,12 +110,15 @@ class Seeds(Rules):
 
     def seed_nodes(self) -> None:
         """Put into the tail what each node asks for by itself."""
+        drawing = any(Order.FIGURE in found.order for found in self.analysed.effects.values())
+        own = drawing and figures.are_own(self.analysed)
         for node, found in self.analysed.effects.items():
             for doubt in found.doubts:
                 if doubt.why is Why.ALIAS:
                     self.body.to_tail(node, doubt)
-            for order in sorted(found.order) if found.order else ():
-                if order in ORDERED and not (order is Order.RANDOM and self.body.seeded):
+            free = {order for order, is_free in ((Order.RANDOM, self.body.seeded), (Order.FIGURE, own)) if is_free}
+            for order in sorted(found.order - free) if found.order else ():
+                if order in ORDERED:
                     self.body.to_tail(node, self.reason_of_order(order, node, found))
             self.globals_of(node, found)
 
@@ -175,6 +179,10 @@ class Seeds(Rules):
             return Doubt(
                 Why.ORDER, self.body.line(node), text, "Return what is to be written, and write it in the loop"
             )
+        if order is Order.FIGURE:
+            text = f"{what}draws into the current figure, which the items share"
+            remedy = "Make a figure for each item, save it, and close it"
+            return Doubt(Why.ORDER, self.body.line(node), text, remedy)
         if order is Order.CACHED:
             text = f"{what}prints or writes only where its cache has no value, which depends on the items before"
             return Doubt(Why.ORDER, self.body.line(node), text, "Print or write in the loop")

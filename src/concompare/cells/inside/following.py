@@ -195,6 +195,10 @@ class FrameHook(Hook):
             self.cell.refused.append(Refused(loop, refusal))
         return Plain(items)
 
+    def plain(self, loop: Loop, items: Any) -> Any:
+        """Let the function go on with a statement as it is."""
+        return Plain(items) if isinstance(loop.node, ast.stmt) else super().plain(loop, items)
+
     def rest(self, loop: Loop, side: Replay | Collect, front: Front) -> Any:
         """Let the function go on with the loop where nothing could be computed ahead."""
         return False if getattr(side, "stopped", False) else Plain(front.left(), side)

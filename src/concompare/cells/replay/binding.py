@@ -76,6 +76,12 @@ class Lifted:
     own_workers: int = 1
 
     @property
+    def draws(self) -> bool:
+        """Tell whether workers draw by pyplot."""
+        found = self.staged.analysed.effects.items()
+        return any(Order.FIGURE in effects.order and self.staged.of(node) is Stage.HEAD for node, effects in found)
+
+    @property
     def kind(self) -> str:
         """Return what the user calls it."""
         return self.loop.kind

@@ -199,8 +199,8 @@ def apply_changes(an: Interpreter, entry: Declared, this: Value, given: Argument
                 continue  # a path instead of a file, which would be read further
             if obj.outer and obj.types and all(kind.__module__ in MADE_FOR_THREADS for kind in obj.types):
                 continue
-            if obj.origin is Origin.FUNCTION and isinstance(obj.code, tuple):
-                continue  # what it changes is found where it is called
+            if is_only_called(obj, word):
+                continue
             plain = obj.types is not None and all(kind.__module__ in ("builtins", "collections") for kind in obj.types)
             an.write({obj}, ELEMENT if plain else ANY, what)
     for word in entry.holds:
@@ -215,6 +215,13 @@ def apply_changes(an: Interpreter, entry: Declared, this: Value, given: Argument
         if not this and entry.changes:
             holders = given.of(entry.changes[0])
         an.put(holders, ELEMENT, value)
+
+
+def is_only_called(obj: Obj, word: str) -> bool:
+    """Tell whether an argument that may be changed is a function: what that changes is found where it is called."""
+    if obj.origin is Origin.FUNCTION:
+        return isinstance(obj.code, tuple)
+    return word == "*" and bool(obj.live) and all(isinstance(thing, types.FunctionType) for thing in obj.live)
 
 
 def apply_calls(an: Interpreter, node: ast.AST, entry: Declared, this: Value, given: Arguments) -> Value:

@@ -236,6 +236,9 @@ def call_module_part(an: Interpreter, node: ast.AST, obj: Obj, name: str, given:
                 found |= installed(an, node, getattr(holder, name), given, what, made_type=holder)
                 continue
             thing = thing.__func__ if isinstance(thing, staticmethod) else thing
+        elif not isinstance(holder, types.ModuleType):  # a container may hold classes and other things
+            found |= call_by_name(an, node, frozenset({obj}), name, given)
+            continue
         else:
             thing = vars(holder).get(name, MISSING)
             if thing is MISSING and not an.world.is_user(holder) and "__getattr__" in vars(holder):
