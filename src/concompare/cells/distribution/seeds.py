@@ -86,6 +86,8 @@ class Seeds(Rules):
         above = self.body.parent.get(above) if isinstance(above, ast.keyword) else above
         if not isinstance(above, ast.Call) or node is above.func:
             return False
+        if isinstance(node, ast.GeneratorExp) and isinstance(above.func, ast.Name) and above.func.id in TAKERS:
+            return True
         if isinstance(above.func, ast.Name) and above.func.id in ("map", "filter"):
             taker = self.body.parent.get(above)
             return isinstance(taker, ast.Call) and isinstance(taker.func, ast.Name) and taker.func.id in TAKERS

@@ -151,28 +151,32 @@ class Interpreter:
             before: What its names stand for when an iteration begins; gains what the body leaves.
             exposed: The names that the body may read before it sets them.
         """
-        scope = self.top
-        assert scope is not None
         for _ in range(ROUNDS):
             kept = self.size() if self.intertwined or not self.nodes else -1
-            self.memo, self.open = {}, {}
-            self.changed = self.missed = False
-            self.order.clear()
-            scope.names = {name: before.get(name, ATOM) for name in self.assigned}
-            if loop.test is not None:
-                self.value(loop.test, scope)
-            if loop.target is not None:
-                assign(self, loop.target, element, scope)
-            self.block(loop.body, scope)
-            for name, known in before.items():
-                left = known | scope.names.get(name, ATOM)
-                if left != known:
-                    self.changed = True
-                    self.missed = self.missed or name in exposed or name in scope.shared
-                before[name] = left
+            self.walk(loop, element, before, exposed)
             if not self.missed and not (self.intertwined and (self.changed or self.size() != kept)):
                 return
         raise TooLong
+
+    def walk(self, loop: Loop, element: Value, before: dict[str, Value], exposed: Set[str]) -> None:
+        """Walk the body once; the arguments are those of `settle`."""
+        scope = self.top
+        assert scope is not None
+        self.memo, self.open = {}, {}
+        self.changed = self.missed = False
+        self.order.clear()
+        scope.names = {name: before.get(name, ATOM) for name in self.assigned}
+        if loop.test is not None:
+            self.value(loop.test, scope)
+        if loop.target is not None:
+            assign(self, loop.target, element, scope)
+        self.block(loop.body, scope)
+        for name, known in before.items():
+            left = known | scope.names.get(name, ATOM)
+            if left != known:
+                self.changed = True
+                self.missed = self.missed or name in exposed or name in scope.shared
+            before[name] = left
 
     def note(self, node: ast.AST) -> None:
         """Note that a node is evaluated now; parts of inner loops are again, where their turns are walked again."""
