@@ -105,8 +105,9 @@ class Generator:
             whole = isinstance(statement, BLOCKS) and self.staged.of(statement) is Stage.TAIL
             if whole and any(True for _ in own_jumps(statement)):
                 rest = list(statements[position:])
-                made += self.entries.entry(rest, jumps=True)
-                return made
+                if is_test(statement):
+                    made += self.entries.entry([rest.pop(0)], jumps=True, ends=True)
+                return made + (self.entries.entry(rest, jumps=True) if rest else [])
             if isinstance(statement, ast.Pass) and len(statements) > 1:
                 continue
             made += self.statement(statement)
@@ -280,6 +281,11 @@ class Generator:
         argument = next(word for word in ("item", "items_", "item_", ITEM) if word not in taken)
         load = located(ast.Name(argument, ast.Load()), target)
         return argument, [located(ast.Assign([target], load), target)]
+
+
+def is_test(node: ast.stmt) -> bool:
+    """Tell whether a statement tests the condition of a `while`."""
+    return any(getattr(jump, "concompare_test", False) for jump in own_jumps(node))
 
 
 def is_irrefutable(node: ast.pattern) -> bool:
