@@ -467,9 +467,8 @@ class Hook:
         """Bind a loop's target as the plain loop does."""
         self.namespace[ITEMS] = value
         load = located(ast.Name(ITEMS, ast.Load()), target)
-        module = ast.Module([located(ast.Assign([names.copied(target)], load), target)], [])
-        filename = self.cell.wishes.filename
-        exec(compiled(ast.fix_missing_locations(module), filename, "exec", self.namespace), self.namespace)
+        module = ast.fix_missing_locations(ast.Module([located(ast.Assign([names.copied(target)], load), target)], []))
+        exec(compiled(module, self.cell.wishes.filename, "exec", self.namespace), self.namespace)
 
     def lift(self, loop: Loop, walked: Any, taken: list[Any] | None) -> Lifted:
         """Return the loop as one that can run in parallel; `taken` gets what is left of items that were looked at."""
