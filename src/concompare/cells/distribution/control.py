@@ -28,7 +28,7 @@ class Control(Rules):
             self.body.to_tail(node)
         if isinstance(node, (ast.NamedExpr, ast.AugAssign)) and self.staged.of(node) is Stage.TAIL:
             self.body.to_tail(node.target)
-        if self.staged.of(node) is Stage.TAIL and isinstance(node, CONDITIONAL):
+        if self.staged.of(node) is Stage.TAIL and isinstance(node, (*CONDITIONAL, ast.Assert)):
             self.conditional(node)
 
     def assignment(self, node: ast.Assign | ast.AnnAssign) -> None:

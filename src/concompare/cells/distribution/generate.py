@@ -137,7 +137,9 @@ class Generator:
         if self.holding.makes_function(node):
             return self.entries.done_twice(node)
         if both:
-            return [node, *self.entries.bound_again(node, both)]
+            given = [part for part in self.holding.names_given(node) if part in both]  # maybe under a condition
+            sure = [part for part in both if part not in given]
+            return [node, *self.entries.bound_again(node, sure), *self.entries.bound_if_there(given, node)]
         return [node]
 
     def annotated(self, node: ast.AnnAssign) -> list[ast.stmt]:

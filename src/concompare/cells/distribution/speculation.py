@@ -163,7 +163,9 @@ class Speculation:
         elif isinstance(holder, ast.BoolOp):
             before = holder.values[: holder.values.index(part)]  # type: ignore[arg-type]
             found.sure = self.ask_all(before, isinstance(holder.op, ast.And), group, found) and found.sure
-        elif isinstance(holder, (ast.ExceptHandler, ast.match_case)) or part in getattr(holder, "orelse", ()):
+        elif isinstance(holder, (ast.ExceptHandler, ast.match_case, ast.Assert)) or part in getattr(
+            holder, "orelse", ()
+        ):
             found.sure = False
         return True
 
