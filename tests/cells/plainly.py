@@ -74,7 +74,10 @@ def compiled(setup: str) -> types.CodeType:
 def counting(namespace: Mapping[str, Any], setup: str) -> Iterator[None]:
     """Let the work functions count their calls, after they have been looked at and while a loop runs."""
     plain = compiled(setup)
-    with work_calls.with_codes(namespace, work_calls.counting_codes(setup, plain.co_filename), plain):
+    with (
+        CALLS.early_apart(),
+        work_calls.with_codes(namespace, work_calls.counting_codes(setup, plain.co_filename), plain),
+    ):
         yield
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence, Sized
 from typing import TYPE_CHECKING, Any
 
 from concompare.cells.counting import VIEWS
+from concompare.cells.distribution.code.early import EARLY
 from concompare.cells.distribution.code.generated import Generated
 from concompare.cells.distribution.code.record import CHANGED, KEPT, PARTS, RECORD
 from concompare.cells.forms import callers, finding, flattening, pools
@@ -332,11 +333,14 @@ def calls_of(lifted: Lifted) -> list[str]:
     staged = lifted.staged
     found: dict[str, None] = {}
     heavy = [node for node, effects in staged.analysed.effects.items() if effects.heavy and isinstance(node, ast.Call)]
+    early = staged.in_workers()
     if all(staged.of(node) is not Stage.TAIL for node in heavy):
         return []
     for node in sorted(heavy, key=lambda node: (node.lineno, node.col_offset)):
         place = "in a worker: nothing of it needs the order of the items"
-        if staged.of(node) is Stage.TAIL:
+        if node in early:
+            place = "in a worker, before it is known whether it is needed"
+        elif staged.of(node) is Stage.TAIL:
             why = staged.stays.get(node)
             line = f"line {why.line} " if why is not None and why.line != node.lineno else ""
             place = "in the notebook" + (f": {line}{why.text}" if why is not None else "")
@@ -367,10 +371,11 @@ def readable(made: Generated) -> tuple[str, str]:
     head.args.args = [] if made.loop.kind == "call" else head.args.args[:1]
     head.args.defaults = []
     Plain(wrapped=bool(made.kept) or made.recorded).visit(head)
+    head = Early().visit(head)
     if len(head.body) > 1 and isinstance(head.body[-1], ast.Return) and head.body[-1].value is None:
         head.body.pop()
     texts = [ast.unparse(ast.fix_missing_locations(head))]
-    tail = [part for action in made.actions for part in action.code]
+    tail = [Early().visit(names.copied(part)) for action in made.actions for part in action.code]
     texts.append("\n".join(ast.unparse(ast.fix_missing_locations(part)) for part in tail))
     taken = {part.id for node in (head, *tail) for part in ast.walk(node) if isinstance(part, ast.Name)}
     words = ("value", "computed", "from_worker")
@@ -423,6 +428,38 @@ class Plain(ast.NodeTransformer):
         if getattr(node, "body", None) == []:
             node.body = [ast.Pass()]  # type: ignore[attr-defined]
         return node
+
+
+class Early(ast.NodeTransformer):
+    """Write calls that are made early as one would say it."""
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        """Show the calls of the head without how they are held back and found."""
+        self.generic_visit(node)
+        if not isinstance(node.func, ast.Name) or node.func.id != EARLY:
+            return node
+        made = node.args[0]
+        assert isinstance(made, ast.GeneratorExp)
+        assert isinstance(made.elt, ast.Tuple)
+        first, *turns = made.generators
+        call = made.elt.elts[1].body  # type: ignore[attr-defined]
+        value: ast.expr = ast.ListComp(call, turns) if turns else call
+        if first.ifs:
+            test = first.ifs[0] if len(first.ifs) == 1 else ast.BoolOp(ast.And(), first.ifs)
+            value = ast.IfExp(test, value, ast.Constant(None))
+        return ast.Call(node.func, [value], [])
+
+    def visit_IfExp(self, node: ast.IfExp) -> ast.AST:
+        """Show a call of the tail that was made early, and the call itself where it was not."""
+        self.generic_visit(node)
+        asked, taken = node.test, node.body
+        ours = isinstance(asked, ast.Call) and isinstance(asked.func, ast.Attribute) and asked.func.attr == "holds"
+        if not ours or not isinstance(taken, ast.Call) or not isinstance(taken.func, ast.Attribute):
+            return node
+        holder = taken.func.value
+        if not isinstance(holder, ast.Name) or not holder.id.startswith(OURS):
+            return node
+        return ast.BoolOp(ast.Or(), [holder, node.orelse])
 
 
 def is_entry_of_ours(node: ast.expr) -> bool:

@@ -21,6 +21,8 @@ STARTED = "_concomparestarted"
 """How the names begin of what threads run, while they run as a loop of the notebook: a letter, a number, the name."""
 RESULT = OURS + "result"
 """Stands for the collected values of a comprehension."""
+TAPE = OURS + "tape"
+"""Names what the front has computed for an item."""
 VALUE = OURS + "value"
 """Stands for the value of an item in what a consumer does with it."""
 
@@ -279,6 +281,7 @@ class Loop:
         method: The method that is called, where only its owner tells whether the call is work over items at all.
         own: The parallel code that the cell has for it itself, such as `ThreadPoolExecutor`; empty where it has none.
         written: What is walked as somebody would write it, where `items` is not that.
+        certain: Workers make no call that the notebook may turn out not to need, as where they are measured.
     """
 
     kind: str
@@ -308,6 +311,7 @@ class Loop:
     method: ast.Attribute | None = None
     own: str = ""
     written: ast.expr | None = None
+    certain: bool = False
 
     @property
     def caption(self) -> str:

@@ -73,6 +73,8 @@ def may_be_short(lifted: Lifted) -> None:
         raise NoShortForm("the notebook computes a part of each item before it goes out")
     if lifted.staged.items_change:
         raise NoShortForm("its items are changed in place")
+    if lifted.staged.early:
+        raise NoShortForm("workers make calls before it is known whether they are needed")
     if Order.RANDOM in orders_of(lifted):
         raise NoShortForm("each item draws from a stream of random numbers of its own")
     if lifted.uneven:

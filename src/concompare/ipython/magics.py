@@ -62,7 +62,8 @@ class ConcompareMagics(Magics):
         from concompare.run.cell_runners import Running
 
         self.refuse_inner(local_ns)
-        found, runner = self.cell_of(args, source), Running(request, telling(args), args.assume_pure)
+        found = self.cell_of(args, source, measured=len(request.backends) > 1)
+        runner = Running(request, telling(args), args.assume_pure)
         with user_traceback(self.shell, source):
             value = found.run(self.shell.user_ns, runner)
         show_runs(runner, args)
@@ -92,7 +93,7 @@ class ConcompareMagics(Magics):
         from concompare.run.cell_runners import Comparing
 
         self.refuse_inner(local_ns)
-        found = self.cell_of(args, source)
+        found = self.cell_of(args, source, measured=True)
         live = None if args.quiet else Live(notebook=hasattr(self.shell, "kernel"))
         runner = Comparing(found, request, telling(args), live, args.assume_pure, args.repeat_ok, found.share)
         try:
@@ -127,8 +128,8 @@ class ConcompareMagics(Magics):
             **more,
         )
 
-    def cell_of(self, args: Namespace, source: Source) -> Cell:
-        """Return the code under a magic with its loops; nothing has run."""
+    def cell_of(self, args: Namespace, source: Source, *, measured: bool = False) -> Cell:
+        """Return the code under a magic with its loops, which are to be measured or not; nothing has run."""
         from concompare.cells.program import Cell, Wishes
 
         with plain_syntax_error(self.shell):
@@ -144,6 +145,7 @@ class ConcompareMagics(Magics):
                     assume_pure=args.assume_pure,
                     seeded=args.seed is not None,
                     strict=getattr(args, "strict", False),
+                    measured=measured,
                 ),
             )
 

@@ -34,7 +34,7 @@ class Control(Rules):
             return
         if isinstance(node, (ast.NamedExpr, ast.AugAssign)):
             self.body.to_tail(node.target)
-        if isinstance(node, CONDITIONAL):
+        if isinstance(node, (*CONDITIONAL, ast.Assert)):
             self.conditional(node)
 
     def assignment(self, node: ast.Assign | ast.AnnAssign) -> None:

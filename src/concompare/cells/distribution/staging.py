@@ -18,6 +18,27 @@ TURNING = frozenset({ast.For, ast.AsyncFor, ast.While, *names.COMPREHENSIONS})
 
 
 @dataclass
+class Early:
+    """How a worker makes a call of the tail before it is known whether it is needed.
+
+    Attributes:
+        call: The call, as the worker makes it.
+        steps: Targets and what they walk, around the call; conditions that hold there, with no target.
+        targets: The names of each of these targets.
+        instead: What stands in the places of names that get their values in the notebook too.
+        sure: It is needed wherever the loop comes to the action, unless that fails before.
+        inner: It is in a loop inside the body.
+    """
+
+    call: ast.Call
+    steps: list[tuple[ast.expr | None, ast.expr]] = field(default_factory=list)
+    targets: list[frozenset[str]] = field(default_factory=list)
+    instead: dict[ast.AST, ast.expr] = field(default_factory=dict)
+    sure: bool = True
+    inner: bool = False
+
+
+@dataclass
 class Staged:
     """A body whose parts have stages.
 
@@ -30,6 +51,7 @@ class Staged:
         items_change: The head changes the items.
         because: Why parts are in the tail, where a rule has said so.
         stays: Why each heavy call stays in the notebook.
+        early: Calls of the tail that workers make before it is known whether they are needed.
     """
 
     analysed: Analysed
@@ -42,6 +64,15 @@ class Staged:
     items_change: bool = False
     because: dict[ast.AST, Doubt] = field(default_factory=dict)
     stays: dict[ast.AST, Doubt] = field(default_factory=dict)
+    early: dict[ast.Call, Early] = field(default_factory=dict)
+
+    def surely(self) -> bool:
+        """Tell whether all calls that workers make early are needed, unless something fails."""
+        return all(found.sure for found in self.early.values())
+
+    def in_workers(self) -> set[ast.AST]:
+        """Return the parts of calls that workers make early."""
+        return {part for call in self.early for part in names.nodes_in(call)}
 
     def of(self, node: ast.AST) -> Stage:
         """Return the stage of a node."""
@@ -158,5 +189,19 @@ class Rules:
 
 
 def heavy_in_tail(staged: Staged) -> list[ast.AST]:
-    """Return the heavy parts that stay in the notebook."""
+    """Return the heavy parts of the tail."""
     return [node for node, found in staged.analysed.effects.items() if found.heavy and staged.of(node) is Stage.TAIL]
+
+
+def speculate(staged: Staged) -> None:
+    """Note the calls of the tail that workers make early, where any may be worth it."""
+    if heavy_in_tail(staged):
+        from concompare.cells.distribution import speculation
+
+        speculation.speculate(staged)
+
+
+def heavy_in_notebook(staged: Staged) -> list[ast.AST]:
+    """Return the heavy parts of the tail that no worker makes early."""
+    early = staged.in_workers()
+    return [node for node in heavy_in_tail(staged) if node not in early]

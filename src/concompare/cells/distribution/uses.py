@@ -230,6 +230,11 @@ class Reaching:
         self.nodes([node.exc, node.cause])
         self.now = {}
 
+    def _on_Assert(self, node: ast.Assert) -> None:
+        self.node(node.test)
+        if node.msg is not None:
+            self.branch([node.msg])  # it is only evaluated where the assertion fails
+
     def within(self, body: Sequence[ast.stmt]) -> State:
         """Walk a block that may be left anywhere; returns what reaches where it is left."""
         seen = dict(self.now)

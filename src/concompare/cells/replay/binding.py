@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from concompare.cells.counting import counted
 from concompare.cells.distribution.advice import name_of
+from concompare.cells.distribution.code.early import EARLY
 from concompare.cells.distribution.code.generated import Generated
 from concompare.cells.distribution.code.record import PARTS
 from concompare.cells.distribution.generate import Generator
 from concompare.cells.distribution.seeds import FATAL
 from concompare.cells.distribution.stages import stages_of
-from concompare.cells.distribution.staging import Staged, heavy_in_tail
+from concompare.cells.distribution.staging import Staged, heavy_in_tail, speculate
 from concompare.cells.effects.interpreter import Interpreter
 from concompare.cells.effects.live import World
 from concompare.cells.forms import again, known_pools
@@ -40,6 +41,8 @@ WORTH = frozenset({ast.Call, ast.BinOp, ast.ListComp, ast.SetComp, ast.DictComp,
 TURNS = (ast.For, ast.While, *names.COMPREHENSIONS)
 OF_OURS = tuple(OURS + word for word in ("function", "call", "caught", "chain", "error", "shown"))
 """How the names of functions begin that call the user's own."""
+FEW = 64
+"""Items up to which the loops inside one are worth more than it is."""
 TOO_LONG = "it takes too long to see what the loop does. Make a function of what is inside it."
 
 
@@ -104,8 +107,11 @@ class Lifted:
     def note_traces(self) -> None:
         """Note what the head calls of which nothing is declared, and what it does beyond the process."""
         hazards: dict[str, None] = {}
+        early = self.staged.in_workers()
         for node, effects in self.staged.analysed.effects.items():
-            if not (effects.trusted or effects.hazards) or self.staged.of(node) is not Stage.HEAD:
+            if not (effects.trusted or effects.hazards):
+                continue
+            if self.staged.of(node) is not Stage.HEAD and node not in early:
                 continue
             line = getattr(node, "lineno", self.loop.line)
             self.trusted |= dict.fromkeys(sorted(effects.trusted))
@@ -125,7 +131,6 @@ class Lifted:
         """Return the task over items, and what takes its results."""
         keeper: Keeper | None = None
         front: Front | None = None
-        whole = items
         count = len(items) if is_counted(items) else None
         if self.ahead is not None:
             from concompare.cells.replay.front import Front
@@ -135,11 +140,14 @@ class Lifted:
         handed = Items(items if type(items) in checks.SEVERAL_TIMES else iter(items))
         if self.staged.items_change:
             namespace[PARTS + "_of"] = keeper = Keeper()
+        if self.staged.early:
+            from concompare.worker.early_calls import early
+
+            namespace[EARLY] = early
         function = compiling.head(self.made.head, namespace, self.filename)
         side: Replay | Collect
         if self.loop.collects:
             side = Collect(self.made, namespace, handed, self.filename)
-            side.whole = whole
         else:
             side = Replay(self.made, namespace, handed, function, self.filename)
             handed.keep = not self.made.unsent <= self.made.sure
@@ -211,7 +219,9 @@ def lift(
         made, ahead = within(budget or Budget(), loop, world, meeting, seeded=seeded)
     except (TooLong, RecursionError):
         raise CellRefused(TOO_LONG, loop.line, Why.SLOW) from None
-    notes = [note_of(node, doubt) for node, doubt in made.staged.stays.items() if not is_bookkeeping(node)]
+    early = made.staged.in_workers()
+    stays = made.staged.stays.items()
+    notes = [note_of(node, doubt) for node, doubt in stays if node not in early and not is_bookkeeping(node)]
     found = Lifted(
         made.loop, made, made.staged, filename, source, tuple(dict.fromkeys(notes)), staying=staying(made.staged)
     )
@@ -255,12 +265,22 @@ def within(
         staged = ahead.staged
     if not world.assume_pure:
         module_state.refuse_changes(staged)
+    if ahead is None:
+        speculate(staged)
+    if number_of(loop, meeting.items) <= FEW and leaves_inner(staged):
+        staged.early.clear()
     refuse(staged)
     refuse_threads(analysed)
     meeting.check(staged, world, seeded=seeded)
     if ahead is not None:
         staged = ahead.settle()
     return Generator(staged).generate(), ahead
+
+
+def leaves_inner(staged: Staged) -> bool:
+    """Tell whether all that workers would do are calls in inner loops, which of few items are shared out better."""
+    heavy = any(found.heavy and staged.of(node) is Stage.HEAD for node, found in staged.analysed.effects.items())
+    return not heavy and all(found.inner for found in staged.early.values())
 
 
 def refuse_renamed(loop: Loop, analysed: Analysed) -> None:
@@ -280,7 +300,7 @@ def refuse_renamed(loop: Loop, analysed: Analysed) -> None:
 def is_light(staged: Staged) -> bool:
     """Tell whether the workers would do next to nothing for an item: no call that may take long, nothing in a loop."""
     head = [node for node in staged.analysed.effects if staged.of(node) is Stage.HEAD]
-    if any(staged.analysed.of(node).heavy for node in head):
+    if staged.early or any(staged.analysed.of(node).heavy for node in head):
         return False
     inner = [node for statement in staged.analysed.loop.body for node in names.nodes_in(statement)]
     turns = [part for node in inner if isinstance(node, TURNS) for part in names.nodes_in(node)]
@@ -308,8 +328,9 @@ def front_of(analysed: Analysed, staged: Staged, test: ast.stmt | None, *, seede
 
 def staying(staged: Staged) -> str:
     """Return the first call that stays in the notebook and may take long, with its line, or nothing."""
+    early = staged.in_workers()
     for node, effects in staged.analysed.effects.items():
-        if isinstance(node, ast.Call) and effects.heavy and staged.of(node) is Stage.TAIL:
+        if isinstance(node, ast.Call) and effects.heavy and staged.of(node) is Stage.TAIL and node not in early:
             return f"`{ast.unparse(node.func)}` at line {node.lineno}"
     return ""
 
@@ -342,7 +363,8 @@ def refuse(staged: Staged) -> None:
     if fatal:
         raise refusal(fatal)
     nodes = [part for statement in loop.body for part in names.nodes_in(statement)]
-    if any(staged.analysed.of(part).heavy and staged.of(part) is Stage.HEAD for part in nodes):
+    head = (part for part in nodes if staged.of(part) is Stage.HEAD)
+    if staged.early or any(staged.analysed.of(part).heavy for part in head):
         return
     if staged.reasons:
         raise refusal(

@@ -9,19 +9,19 @@ from typing import Any
 from concompare.cells.distribution.ahead import shadows
 from concompare.cells.distribution.ahead.finding import Cut, Finder
 from concompare.cells.distribution.uses import START
-from concompare.cells.ir import OURS, Order
+from concompare.cells.ir import OURS, TAPE, Order
 from concompare.cells.objects import Obj, Origin, reachable
 from concompare.cells.syntax import names
 from concompare.cells.syntax.nodes import located, statements_at
 from concompare.cells.syntax.placing import placed
 
-TAPE = OURS + "tape"
 FRONT = OURS + "front"
 ITEMS = OURS + "items"
 ITEM = OURS + "item"
 PUT = OURS + "put"
 KEEP = OURS + "keep"
 COPY = OURS + "copy"
+TURN = OURS + "turn"
 
 
 class Slicer:
@@ -154,7 +154,7 @@ class Slicer:
         (turn,) = statements_at(head, place)
         assert isinstance(turn, (ast.For, ast.While))
         turn.body = body
-        parameters = [located(ast.arg(name), place) for name in [ITEMS, PUT, KEEP, COPY, *begins]]
+        parameters = [located(ast.arg(name), place) for name in [ITEMS, PUT, KEEP, COPY, TURN, *begins]]
         made = ast.FunctionDef("front", ast.arguments([], parameters, None, [], [], None, []), [turn], [], None)
         return placed(located(made, place))
 
@@ -224,13 +224,17 @@ class Slicer:
             if node.test not in self.finder.able or not (body or orelse or self.is_cut(node.test)):
                 return []
             kind = type(node)
-            return [located(kind(self.condition(node), body or statements_at("pass", node), orelse), node)]
+            turn = (
+                statements_at(f"{TURN}({TAPE})", node) if kind is ast.While else []
+            )  # what ends it may not be in the front
+            return [located(kind(self.condition(node), [*turn, *body] or statements_at("pass", node), orelse), node)]
         if isinstance(node, ast.For):
             body, orelse = self.slice(node.body, []), self.slice(node.orelse, [])
             binds = any(part in self.needed for part in names.nodes_in(node.target))
             if node.iter not in self.finder.able or not (body or orelse or binds):
                 return []
-            return [located(ast.For(node.target, node.iter, body or statements_at("pass", node), orelse), node)]
+            turn = statements_at(f"{TURN}({TAPE})", node)
+            return [located(ast.For(node.target, node.iter, [*turn, *body], orelse), node)]
         if isinstance(node, ast.Try):
             return self.slice_try(node)
         return []
