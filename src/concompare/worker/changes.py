@@ -197,7 +197,8 @@ def names_of(code: CodeType) -> Names:
     return Names(*(frozenset(names).union(*(getattr(part, kind) for part in inner)) for kind, names in found.items()))
 
 
-NOT_THEIRS = (os.path.dirname(os.__file__), os.path.dirname(os.path.dirname(__file__)), "<frozen")
+OURS = os.path.dirname(os.path.dirname(is_random.__code__.co_filename))  # a worker may have this as source only
+NOT_THEIRS = (os.path.dirname(os.__file__), OURS, "<frozen")
 """Where the standard library and concompare lie."""
 
 
