@@ -431,7 +431,14 @@ class Plain(ast.NodeTransformer):
 
 
 class Early(ast.NodeTransformer):
-    """Write calls that are made early as one would say it."""
+    """Write calls that are made early, and names that may have a value, as one would say it."""
+
+    def visit_DictComp(self, node: ast.DictComp) -> ast.AST:
+        """Show the names that the head hands over where they have a value."""
+        if not ast.unparse(node.generators[0].iter).startswith("locals()"):
+            return self.generic_visit(node)
+        (words,) = (ast.literal_eval(test.comparators[0]) for test in node.generators[0].ifs)  # type: ignore[attr-defined]
+        return ast.Tuple([ast.Name(word, ast.Load()) for word in words], ast.Load())
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         """Show the calls of the head without how they are held back and found."""
