@@ -16,16 +16,17 @@ from typing import TYPE_CHECKING, Any
 
 from concompare.cells.counting import number_of
 from concompare.engine import output, process_state
+from concompare.engine.answers import can_be_sent_again, in_words, not_loaded, opened
 from concompare.engine.chunking import FIRST_BULK, Chunk, Chunker
 from concompare.engine.completions import Arrivals
-from concompare.engine.item_errors import rebuild, short_repr, user_part, with_item
+from concompare.engine.item_errors import short_repr, user_part, with_item
 from concompare.engine.lookahead import Ahead
-from concompare.engine.ordering import Order, Settled, seconds_of_first
+from concompare.engine.ordering import Order, Settled
 from concompare.engine.outcome import LAST, Outcome, PassOptions
 from concompare.engine.pools.pool import Pool
 from concompare.engine.stop_threads import Stop, stop_threads
 from concompare.engine.worker_loss import Inquest, is_death
-from concompare.errors import BackendUnavailable, CannotShip, Interrupted
+from concompare.errors import Interrupted
 from concompare.formats import count as count_of
 from concompare.interrupts import Guard, guarded
 from concompare.records import Message, Pass
@@ -287,14 +288,14 @@ class PassRun:
             answer: Answer = future.result()
         except Exception as error:
             if not is_death(error):
-                raise self.in_words(error) from error
+                raise in_words(self.pool.backend.name, error) from error
             self.recover([chunk], error)
             return
         if answer.problem is not None:
             self.resend(chunk, answer)
             return
         before = self.clock()
-        settled = self.opened(chunk, answer)
+        settled = opened(self.transport, chunk, answer, self.options)
         self.take_back(chunk, settled)
         self.note(chunk, answer, before)
         self.notice(answer)
@@ -322,50 +323,14 @@ class PassRun:
             if self.drawn.setdefault(source, answer.ident) != answer.ident:
                 self.outcome.shared_random = source[0]
 
-    def in_words(self, error: Exception) -> Exception:
-        """Return an executor's own error as one of ours where the executor is to blame."""
-        if isinstance(error, BackendUnavailable):
-            return error
-        return BackendUnavailable(f"{self.pool.backend.name}: {type(error).__name__}: {error}")
-
-    def opened(self, chunk: Chunk, answer: Answer) -> Settled:
-        """Return an answer's values and exceptions as live objects."""
-        if self.transport is None:
-            values, names = answer.values, answer.names
-            errors = dict(answer.errors)
-            for error in errors.values():
-                error.with_traceback(user_part(error.__traceback__))
-        else:
-            values, names = self.transport.open(chunk, answer)
-            errors = {offset: rebuild(packed) for offset, packed in answer.errors}
-            if chunk.lost is not None:
-                from concompare.engine.transport.transport import not_rebuilt
-
-                errors = {offset: not_rebuilt(chunk) for offset in range(len(values))} | errors
-        items = {offset: chunk.items[offset] for offset in errors}
-        for offset, error in errors.items() if self.options.named else ():
-            with_item(error, self.options.place(chunk.first + offset), short_repr(items[offset]))
-        return Settled(values, errors, names, answer.output, items, answer.reached, seconds_of_first(answer))
-
     def resend(self, chunk: Chunk, answer: Answer) -> None:
         """Send a chunk again with the function that its worker lacked, or say why it cannot be loaded there."""
         assert answer.problem is not None
         assert self.transport is not None
-        kind, packed = answer.problem
-        self.transport.forget(chunk)
-        if kind == "memory":
-            from concompare.engine.transport.lent_memory import take_refusal
-
-            take_refusal(chunk.offered, packed)
+        if can_be_sent_again(self.transport, chunk, answer):
             self.again.append(chunk)
             return
-        if kind == "need-function" and chunk.attempts < 4:
-            self.transport.must_send()
-            self.again.append(chunk)
-            return
-        cause = rebuild(packed) if packed else None
-        detail = f"{packed['type']}: {packed['text']}" if packed else "it does not arrive"
-        raise CannotShip(self.transport.not_loaded(kind, chunk, detail)) from cause
+        raise not_loaded(self.transport, chunk, answer)
 
     def note(self, chunk: Chunk, answer: Answer, before: float) -> None:
         """Record what a message took."""

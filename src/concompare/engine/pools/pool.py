@@ -48,6 +48,7 @@ class Pool:
         fresh_now: Whether this lease opened it.
         cost: Seconds that a message costs by itself, where the workers may be far away.
         folder: Files shared with worker processes of this machine, or None.
+        inherited: Objects that its worker processes are given when they start.
     """
 
     def __init__(self, backend: Backend, workers: int, native_threads: int | None = None) -> None:
@@ -76,6 +77,7 @@ class Pool:
         self.wanted: dict[str, float] = {}
         self.means: dict[str, tuple[float, float]] = {}
         self.witnessed: dict[Any, Any] = {}
+        self.inherited: dict[str, Any] = {}
 
     @property
     def kind(self) -> tuple[Backend, int, int | None]:
@@ -150,7 +152,7 @@ class Pool:
 
             with guarded() as guard:
                 name = self.backend.name
-                self.lines = open_lines(self.executor, self.folder, self.workers, name, close_pools, guard.check)
+                self.lines = open_lines(self.executor, self.folder, self.workers, name, close_at_exit, guard.check)
         return self.lines
 
     def remember(self, key: str, seconds: float | None, item_bytes: float) -> None:
@@ -168,7 +170,7 @@ class Pool:
             from concompare.backends.start_environment import modules_seen
 
             seen = modules_seen()
-        arguments = (str(self.folder), os.getpid(), environment, variables, seen)
+        arguments = (str(self.folder), os.getpid(), environment, variables, seen, self.inherited)
         return Start(begin, arguments, variables, self.state, self.native_threads)
 
     def starting(self) -> contextlib.AbstractContextManager[None]:
@@ -349,7 +351,14 @@ REAPER: list[threading.Timer] = []
 LOCK = threading.RLock()
 
 
-def lease(backend: Backend, workers: int, *, fresh: bool = False, native_threads: int | None = None) -> Pool:
+def lease(
+    backend: Backend,
+    workers: int,
+    *,
+    fresh: bool = False,
+    native_threads: int | None = None,
+    inherited: dict[str, Any] | None = None,
+) -> Pool:
     """Return open workers: warm ones where they fit, else new ones.
 
     Args:
@@ -358,6 +367,7 @@ def lease(backend: Backend, workers: int, *, fresh: bool = False, native_threads
         fresh: Always open new ones, and close them at the end of the lease.
         native_threads: Threads per BLAS or OpenMP pool in a worker; None: as the notebook has them in this process, the
             usable CPUs shared out among processes.
+        inherited: Objects that new worker processes are given when they start, by keys of the caller's.
 
     Returns:
         The pool, to be used in a `with` statement.
@@ -376,7 +386,7 @@ def lease(backend: Backend, workers: int, *, fresh: bool = False, native_threads
         pool = None if fresh else take(backend, workers, native_threads, state)
     if pool is None:
         pool = Pool(backend, workers, native_threads)
-        pool.state = state
+        pool.state, pool.inherited = state, inherited or {}
         pool.keep = not fresh and not backend.ephemeral
         with limits(backend, native_threads):
             try:
@@ -475,6 +485,17 @@ def close_pools() -> None:
     if connected is not None:
         connected.close_clusters()
     remove_left()
+
+
+BEFORE_EXIT: list[Callable[[], None]] = []
+"""What is called at the interpreter's end before the pools are closed: what was asked for comes to its end first."""
+
+
+def close_at_exit() -> None:
+    """Close every pool at the interpreter's end, before executors wait for their calls."""
+    for call in BEFORE_EXIT:
+        call()
+    close_pools()
 
 
 def forget_all() -> None:

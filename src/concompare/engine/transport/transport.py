@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from concompare.engine.lookahead import is_steady
 from concompare.engine.outcome import PassOptions
 from concompare.engine.pools.pool import Pool
-from concompare.engine.transport.functions import LARGE_BLOB, refusal, ship
+from concompare.engine.transport.functions import LARGE_BLOB, Shipment, refusal, ship
 from concompare.engine.transport.lent_memory import is_large, offer, offering, worth_offering
 from concompare.errors import CannotShip
 from concompare.worker import log_records
@@ -119,12 +119,18 @@ def laid_down(blob: bytes, path: Path) -> str | None:
 class Transport:
     """State that one pass needs to talk to its pool's worker processes."""
 
-    def __init__(self, pool: Pool, function: Callable[[Any], Any], items: Iterable[Any] = ()) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        function: Callable[[Any], Any],
+        items: Iterable[Any] = (),
+        shipment: Shipment | None = None,
+    ) -> None:
         self.pool = pool
         self.apart = False
         self.steady = is_steady(items)
         self.function = function
-        self.shipment = ship(function)
+        self.shipment = ship(function) if shipment is None else shipment
         self.known = pool.knows.setdefault(self.shipment.key, set())
         self.turn = os.urandom(16).hex()
         self.always = False
@@ -232,13 +238,17 @@ class Transport:
         """Return the notebook's objects that results of a chunk may refer to, by where they were sent and number."""
         return {"items": chunk.objects, "function": self.shipment.objects}
 
+    def place(self, position: int) -> int:
+        """Return the number that messages give an item."""
+        return position
+
     def refusal(self, chunk: Chunk, error: Exception) -> str:
         """Return one line on the first item that cannot be sent."""
         for offset, item in enumerate(chunk.items):
             try:
                 pack(item)
             except Exception as reason:
-                return refusal(item, f"item {chunk.first + offset}", reason)
+                return refusal(item, f"item {self.place(chunk.first + offset)}", reason)
         return f"the items cannot be sent to another process: {type(error).__name__}: {error}"
 
     def not_loaded(self, kind: str, chunk: Chunk, detail: str) -> str:
@@ -246,7 +256,7 @@ class Transport:
         what = "the function"
         if kind == "items":
             broken = ((at, item) for at, item in enumerate(chunk.items, chunk.first) if not can_pack(item))
-            what = next((f"item {at} ({type(item).__name__})" for at, item in broken), "the items")
+            what = next((f"item {self.place(at)} ({type(item).__name__})" for at, item in broken), "the items")
         return f"{what} cannot be loaded in a worker: {detail}. Send something plainer, or use -b threads."
 
     @property
