@@ -26,6 +26,9 @@ if TYPE_CHECKING:
         UnknownBackend,
         WorkerDied,
     )
+    from concompare.executors.async_pool import Pool
+    from concompare.executors.futures_executor import Executor
+    from concompare.executors.result_iterator import imap
     from concompare.machine import environment
     from concompare.report.report import Report
     from concompare.run.pandas_engine import pandas_engine
@@ -40,15 +43,18 @@ __all__ = [
     "CannotShip",
     "CellRefused",
     "ConcompareError",
+    "Executor",
     "Failure",
     "Interrupted",
     "ItemTimeout",
+    "Pool",
     "Report",
     "ReportDamaged",
     "UnknownBackend",
     "WorkerDied",
     "compare",
     "environment",
+    "imap",
     "last",
     "load",
     "map",
@@ -57,9 +63,12 @@ __all__ = [
 ]
 
 HOMES = {
+    "Executor": "executors.futures_executor",
     "Failure": "engine",
+    "Pool": "executors.async_pool",
     "Report": "report.report",
     "environment": "machine",
+    "imap": "executors.result_iterator",
     "pandas_engine": "run.pandas_engine",
 } | dict.fromkeys(("compare", "last", "load", "map", "parallel"), "api")
 """Where a public name lives; the exceptions live in `errors`."""

@@ -34,6 +34,7 @@ MODULES = (
     "coroutines",
     "compute",
     "outside_effects",
+    "calls",
     "chunk",
     "remote",
 )
