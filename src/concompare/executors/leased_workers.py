@@ -40,7 +40,16 @@ class Workers:
         inquest: Tells what became of lost workers.
     """
 
-    def __init__(self, kind: Backend, count: int, setup: Setup | None, token: str, arrivals: Arrivals) -> None:
+    def __init__(
+        self,
+        kind: Backend,
+        count: int,
+        setup: Setup | None,
+        token: str,
+        arrivals: Arrivals,
+        native_threads: int | None = None,
+    ) -> None:
+        self.native_threads = native_threads
         self.kind, self.count, self.setup, self.token, self.arrivals = kind, count, setup, token, arrivals
         self.shared = shares_objects(kind)
         self.pool: Pool | None = None
@@ -57,7 +66,8 @@ class Workers:
             BackendUnavailable: It cannot be started.
         """
         self.set_apart()
-        pool = lease(self.kind, self.count, fresh=self.setup is not None, inherited=self.inherited)
+        native, fresh = self.native_threads, self.setup is not None
+        pool = lease(self.kind, self.count, fresh=fresh, native_threads=native, inherited=self.inherited)
         try:
             if options.timeout is not None:
                 pool.refuse_limit(options.timeout)

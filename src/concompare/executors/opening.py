@@ -29,8 +29,9 @@ def session_for(
     *,
     name: str,
     option: str = "max_workers",
+    **how: Any,
 ) -> Session:
-    """Return the session for these options; it starts its workers with the first call.
+    """Return the session for these options, and others that it has; it starts its workers with the first call.
 
     Raises:
         BadOption: A value that cannot be used.
@@ -50,7 +51,7 @@ def session_for(
         raise BadInitializer(f"initializer must be a callable, and is {initializer!r}")
     if timeout is not None and not (isinstance(timeout, Real) and timeout > 0):
         raise BadOption(f"timeout is {timeout!r}: use a number of seconds above 0 for one call")
-    return Session(found, 1 if is_plain(found) else int(workers), initializer, tuple(arguments), timeout, name)
+    return Session(found, 1 if is_plain(found) else int(workers), initializer, tuple(arguments), timeout, name, **how)
 
 
 class BadInitializer(BadOption, TypeError):

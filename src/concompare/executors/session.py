@@ -73,6 +73,7 @@ class Session:
         timeout: Seconds that a call may take; its worker is ended then.
         name: What executors of this kind are called in messages.
         named: Whether an error has a note that says which call or item raised it.
+        native_threads: Threads of BLAS and OpenMP in each worker, or None for the usual ones.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class Session:
         timeout: float | None = None,
         name: str = "concompare.Executor",
         named: bool = True,
+        native_threads: int | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.backend, self.count, self.name, self.clock = backend, workers, name, clock
@@ -92,7 +94,7 @@ class Session:
         self.options = PassOptions(timeout=timeout, named=named)
         self.going_on = replace(self.options, on_error="keep")
         self.arrivals = Arrivals()
-        self.workers = Workers(backend, workers, self.setup, self.token, self.arrivals)
+        self.workers = Workers(backend, workers, self.setup, self.token, self.arrivals, native_threads)
         self.notices = Notices(name)
         self.thread: threading.Thread | None = None
         self.lock = threading.RLock()
