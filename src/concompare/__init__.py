@@ -6,6 +6,8 @@ Importing this package imports nothing heavy, since every worker pays for it: th
 
 from __future__ import annotations
 
+import sys
+
 TYPE_CHECKING = False  # `typing` takes longer to load than all else here
 if TYPE_CHECKING:
     from typing import Any
@@ -27,6 +29,10 @@ if TYPE_CHECKING:
         UnknownBackend,
         WorkerDied,
     )
+    from concompare.executors.async_pool import Pool
+    from concompare.executors.futures_executor import Executor
+    from concompare.executors.joblib_backend import register_joblib
+    from concompare.executors.result_iterator import imap
     from concompare.machine import environment
     from concompare.report.report import Report
     from concompare.run.pandas_engine import pandas_engine
@@ -41,28 +47,36 @@ __all__ = [
     "CannotShip",
     "CellRefused",
     "ConcompareError",
+    "Executor",
     "Failure",
     "Interrupted",
     "ItemTimeout",
     "LostChanges",
+    "Pool",
     "Report",
     "ReportDamaged",
     "UnknownBackend",
     "WorkerDied",
     "compare",
     "environment",
+    "imap",
     "last",
     "load",
     "map",
     "pandas_engine",
     "parallel",
+    "register_joblib",
 ]
 
 HOMES = {
+    "Executor": "executors.futures_executor",
     "Failure": "engine",
+    "Pool": "executors.async_pool",
     "Report": "report.report",
     "environment": "machine",
+    "imap": "executors.result_iterator",
     "pandas_engine": "run.pandas_engine",
+    "register_joblib": "executors.joblib_backend",
 } | dict.fromkeys(("compare", "last", "load", "map", "parallel"), "api")
 """Where a public name lives; the exceptions live in `errors`."""
 
@@ -77,6 +91,23 @@ def __getattr__(name: str) -> Any:
     return value
 
 
+def joblib_backend(**options: Any) -> Any:
+    """Return joblib's backend "concompare", which is loaded when joblib first asks for it."""
+    from concompare.executors.joblib_backend import JoblibBackend
+
+    return JoblibBackend(**options)
+
+
+def tell_joblib() -> None:
+    """Let joblib know its backend "concompare" where joblib has been imported."""
+    joblib = sys.modules.get("joblib")
+    if joblib is not None and hasattr(joblib, "register_parallel_backend"):
+        joblib.register_parallel_backend("concompare", joblib_backend)
+
+
+tell_joblib()
+
+
 def __dir__() -> list[str]:
     """Return the public names, loaded or not."""
     return sorted({*globals(), *__all__})
@@ -86,13 +117,12 @@ def load_ipython_extension(shell: Any) -> None:
     """Add the magics to a shell: `%load_ext concompare`."""
     from concompare.ipython.magics import ConcompareMagics
 
+    tell_joblib()
     shell.register_magics(ConcompareMagics)
 
 
 def unload_ipython_extension(shell: Any) -> None:
     """Take the magics away and close the pools: `%unload_ext concompare`."""
-    import sys
-
     for kind, name in (("line", "parallel"), ("cell", "parallel"), ("line", "concompare"), ("cell", "concompare")):
         shell.magics_manager.magics[kind].pop(name, None)
     engine = sys.modules.get("concompare.engine")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pickle import PicklingError
+
 from concompare.formats import clean
 
 
@@ -70,7 +72,7 @@ class BackendUnavailable(ConcompareError):
     """Raised when a backend cannot run here or cannot run this task, with the reason."""
 
 
-class CannotShip(ConcompareError):
+class CannotShip(ConcompareError, PicklingError):
     """Raised when something cannot be sent to a worker; names it by its path, with the remedy."""
 
 

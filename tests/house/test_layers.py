@@ -19,7 +19,7 @@ LAYERS = (
     {"analysis", "engine"},
     {"measure", "pythons"},
     {"report"},
-    {"run"},
+    {"executors", "run"},
     {"api", "ipython", "testing"},
 )
 """Rooms, lowest first; a room imports those of layers below. Those of the lowest layer may import each other."""
@@ -94,7 +94,7 @@ UNTESTED = {
 OF_SEVERAL = {"backends/test_contract.py"}
 """Test files about several modules: the suite that every backend has to pass."""
 
-OF_THE_WHOLE = ("system", "house", "cells", "dependencies")
+OF_THE_WHOLE = ("system", "house", "cells", "dependencies", "suites")
 """Folders of tests that follow no module."""
 
 

@@ -173,7 +173,11 @@ def ending(exitcode: int | None) -> str:
     return f"ended by Windows with 0x{exitcode:X}" + (f" ({status})" if status else "")
 
 
-def death(index: int | None, item: str, exitcode: int | None, peak: int | None) -> WorkerDied:
+GO_ON = ", or --on-error keep to go on without the item"
+"""What else to do about an item whose worker ended, where a magic runs it."""
+
+
+def death(index: int | None, item: str, exitcode: int | None, peak: int | None, remedy: str = GO_ON) -> WorkerDied:
     """Return the error for an item whose worker ended while computing it."""
     name = None
     if exitcode is not None and exitcode < 0:
@@ -184,5 +188,5 @@ def death(index: int | None, item: str, exitcode: int | None, peak: int | None) 
         how += " (often the system, for lack of memory)"
     memory = f"; it had used {size(peak)} of memory" if peak else ""
     where = f"computing item {index} ({item})" if index is not None else "between two items"
-    remedy = "Use fewer workers or smaller items if memory ran out, or --on-error keep to go on without the item."
-    return WorkerDied(f"a worker was {how} while {where}{memory}. {remedy}", index, name)
+    advice = f"Use fewer workers or smaller items if memory ran out{remedy}."
+    return WorkerDied(f"a worker was {how} while {where}{memory}. {advice}", index, name)

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from concurrent.futures import BrokenExecutor
 from typing import TYPE_CHECKING, Any
 
-from concompare.engine.item_errors import death, short_repr
+from concompare.engine.item_errors import GO_ON, death, short_repr
 from concompare.engine.outcome import PassOptions
 from concompare.engine.pools.pool import Pool
 from concompare.errors import ItemTimeout, WorkerDied
@@ -38,7 +38,8 @@ def is_death(error: BaseException) -> bool:
 class Inquest:
     """The workers of one pass, and how each of them ended."""
 
-    def __init__(self, pool: Pool, options: PassOptions, clock: Callable[[], float]) -> None:
+    def __init__(self, pool: Pool, options: PassOptions, clock: Callable[[], float], remedy: str = GO_ON) -> None:
+        self.remedy = remedy
         self.pool = pool
         self.options = options
         self.clock = clock
@@ -118,7 +119,7 @@ class Inquest:
                     pid = board.get(index)
                     code = codes.get(pid) if pid is not None else next(iter(codes.values()), None)
                     peak = self.peaks.get(pid or 0)
-                    verdicts.append((single, index, death(place, short_repr(single.items[0]), code, peak)))
+                    verdicts.append((single, index, death(place, short_repr(single.items[0]), code, peak, self.remedy)))
                 else:
                     again.append(single)
         return verdicts, again
@@ -138,7 +139,7 @@ class Inquest:
             if self.tries[chunk.first] < TRIES:
                 again.append(chunk)
                 continue
-            error = death(self.options.place(chunk.first), short_repr(chunk.items[0]), None, None)
+            error = death(self.options.place(chunk.first), short_repr(chunk.items[0]), None, None, self.remedy)
             verdicts.append((chunk, chunk.first, error))
         return verdicts, again
 

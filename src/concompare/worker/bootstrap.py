@@ -131,8 +131,17 @@ def take_settings(settings: Settings) -> None:
         decimal.setcontext(decimal.Context(*numbers, [], [getattr(decimal, name) for name in traps]))
 
 
+INHERITED: dict[str, Any] = {}
+"""Objects that only the start of a process can give it, such as locks of multiprocessing, by their keys."""
+
+
 def begin(
-    folder: str, parent: int, environment: dict[str, str], variables: dict[str, str], modules: Modules | None = None
+    folder: str,
+    parent: int,
+    environment: dict[str, str],
+    variables: dict[str, str],
+    modules: Modules | None = None,
+    inherited: dict[str, Any] | None = None,
 ) -> None:
     """Make this process a worker of the pool whose files are in `folder`.
 
@@ -142,7 +151,9 @@ def begin(
         environment: The notebook's environment variables; a fork server still has those of its own start.
         variables: Set besides, where the environment does not have them.
         modules: What it is to find when it imports a module, and the notebook's settings; None leaves that as it is.
+        inherited: Objects for it that no message can carry.
     """
+    INHERITED.update(inherited or {})
     if modules is not None:
         take_path(modules)
     if modules is not None and modules.settings is not None:

@@ -37,6 +37,7 @@ MODULES = (
     "coroutines",
     "compute",
     "outside_effects",
+    "calls",
     "chunk",
     "remote",
 )

@@ -8,7 +8,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from pathlib import Path
 from types import TracebackType
@@ -54,6 +54,7 @@ class Pool:
         folder: Files shared with worker processes of this machine, or None.
         state: Of the notebook, when it was opened; `environment`: its variables, undecoded, when the workers started.
         shortcuts: What makes its passes quicker; None where they go the plain way, by executor and pickled messages.
+        inherited: Objects that its worker processes are given when they start.
     """
 
     def __init__(self, backend: Backend, workers: int, native_threads: int | None = None) -> None:
@@ -77,6 +78,7 @@ class Pool:
         self.allowed: tuple[Any, ...] = ()
         self.shortcuts = shortcuts_for(self)
         self.learned = Learned()
+        self.inherited: dict[str, Any] = {}
 
     @property
     def kind(self) -> tuple[Backend, int, int | None, bool]:
@@ -154,7 +156,7 @@ class Pool:
         if self.shortcuts is None or self.folder is None:
             return None
         assert self.executor is not None
-        return self.shortcuts.open_lines(self.executor, self.folder, self.workers, self.backend.name, close_pools)
+        return self.shortcuts.open_lines(self.executor, self.folder, self.workers, self.backend.name, close_at_exit)
 
     def start(self) -> Start:
         """Return what each worker process runs first; workers in this process have all of it."""
@@ -165,7 +167,7 @@ class Pool:
         variables = variables_for(self.workers, self.native_threads)
         self.environment = dict(undecoded())
         environment = decoded(self.environment) | (variables if self.native_threads else {})
-        arguments = (str(self.folder), os.getpid(), environment, variables, modules_seen())
+        arguments = (str(self.folder), os.getpid(), environment, variables, modules_seen(), self.inherited)
         return Start(begin, arguments, variables, "".join(self.state or ()), self.native_threads)
 
     def starting(self) -> contextlib.AbstractContextManager[None]:
@@ -341,7 +343,14 @@ REAPER: list[threading.Timer] = []
 LOCK = threading.RLock()
 
 
-def lease(backend: Backend, workers: int, *, fresh: bool = False, native_threads: int | None = None) -> Pool:
+def lease(
+    backend: Backend,
+    workers: int,
+    *,
+    fresh: bool = False,
+    native_threads: int | None = None,
+    inherited: dict[str, Any] | None = None,
+) -> Pool:
     """Return open workers: warm ones where they fit, else new ones.
 
     Args:
@@ -350,6 +359,7 @@ def lease(backend: Backend, workers: int, *, fresh: bool = False, native_threads
         fresh: Always open new ones, and close them at the end of the lease.
         native_threads: Threads per BLAS or OpenMP pool in a worker; None: as the notebook has them in this process, the
             usable CPUs shared out among processes.
+        inherited: Objects that new worker processes are given when they start, by keys of the caller's.
 
     Returns:
         The pool, to be used in a `with` statement.
@@ -368,7 +378,7 @@ def lease(backend: Backend, workers: int, *, fresh: bool = False, native_threads
         pool = None if fresh else take(backend, workers, native_threads, state)
     if pool is None:
         pool = Pool(backend, workers, native_threads)
-        pool.state = state
+        pool.state, pool.inherited = state, inherited or {}
         pool.keep = not fresh and not backend.ephemeral
         with limits(backend, native_threads):
             try:
@@ -472,6 +482,17 @@ def close_pools() -> None:
     if connected is not None:
         connected.close_clusters()
     remove_left()
+
+
+BEFORE_EXIT: list[Callable[[], None]] = []
+"""What is called at the interpreter's end before the pools are closed: what was asked for comes to its end first."""
+
+
+def close_at_exit() -> None:
+    """Close every pool at the interpreter's end, before executors wait for their calls."""
+    for call in BEFORE_EXIT:
+        call()
+    close_pools()
 
 
 def forget_all() -> None:

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from concompare.engine.outcome import PassOptions
 from concompare.engine.pools.pool import Pool
-from concompare.engine.transport.functions import LARGE_BLOB, refusal, ship
+from concompare.engine.transport.functions import LARGE_BLOB, Shipment, refusal, ship
 from concompare.engine.transport.in_messages import Buffers, InMessages
 from concompare.engine.transport.notebook_state import now_in
 from concompare.errors import CannotShip
 from concompare.worker import log_records
 from concompare.worker.chunk import Answer, Request
 from concompare.worker.transfer.object_refs import Restorer
-from concompare.worker.transfer.pickling import Parcel, can_pack, pack, text_of
+from concompare.worker.transfer.pickling import Parcel, can_pack, pack
 
 if TYPE_CHECKING:
     from concompare.engine.chunking import Chunk
@@ -35,11 +35,14 @@ class Transport:
         pool: The workers.
         function: Sent once to each of them.
         steady: Whether the items are there already, rather than made when they are taken.
+        shipment: The function packed already, or None.
     """
 
-    def __init__(self, pool: Pool, function: Callable[[Any], Any], steady: bool = True) -> None:
+    def __init__(
+        self, pool: Pool, function: Callable[[Any], Any], steady: bool = True, shipment: Shipment | None = None
+    ) -> None:
         self.pool, self.function, self.steady = pool, function, steady
-        self.shipment = ship(function)
+        self.shipment = ship(function) if shipment is None else shipment
         self.known = pool.learned.having(self.shipment.key)
         self.turn = os.urandom(16).hex()
         self.always = False
@@ -73,7 +76,7 @@ class Transport:
             CannotShip: An item cannot be pickled.
         """
         try:
-            parcel = self.buffers.pack(chunk)
+            parcel = self.pack_items(chunk)
         except Exception as error:
             raise CannotShip(self.refusal(chunk, error)) from None
         chunk.bytes_in = len(parcel.data or b"")
@@ -101,9 +104,17 @@ class Transport:
             options.on_lost is not None,
         )
 
+    def pack_items(self, chunk: Chunk) -> Parcel:
+        """Pack a chunk's items."""
+        return self.buffers.pack(chunk)
+
     def sent(self, chunk: Chunk) -> dict[str, dict[int, Any]]:
         """Return the notebook's objects that results of a chunk may refer to, by where they were sent and number."""
         return {"items": chunk.objects, "function": self.shipment.objects}
+
+    def place(self, position: int) -> int:
+        """Return the number that messages give an item."""
+        return position
 
     def refusal(self, chunk: Chunk, error: Exception) -> str:
         """Return one line on the first item that cannot be sent."""
@@ -111,7 +122,7 @@ class Transport:
             try:
                 pack(item)
             except Exception as reason:
-                return refusal(item, f"item {chunk.first + offset}", reason)
+                return refusal(item, f"item {self.place(chunk.first + offset)}", reason)
         return f"the items cannot be sent to another process: {type(error).__name__}: {error}"
 
     def not_loaded(self, kind: str, chunk: Chunk, detail: str) -> str:
@@ -122,7 +133,7 @@ class Transport:
         what = "the function"
         if kind == "items":
             broken = ((at, item) for at, item in enumerate(chunk.items, chunk.first) if not can_pack(item))
-            what = next((f"item {at} ({type(item).__name__})" for at, item in broken), "the items")
+            what = next((f"item {self.place(at)} ({type(item).__name__})" for at, item in broken), "the items")
         return f"{what} cannot be loaded in a worker: {detail}. Send something plainer, or use -b threads."
 
     def open(self, chunk: Chunk, answer: Answer) -> tuple[list[Any], dict[str, Any]]:
@@ -153,17 +164,6 @@ def buffers_for(pool: Pool, function: str, steady: bool) -> Buffers:
     from concompare.engine.shortcuts.large_buffers import LargeBuffers
 
     return LargeBuffers(pool.shortcuts.arena(pool.folder), pool.shortcuts.wanted, function, steady)
-
-
-def not_rebuilt(chunk: Chunk) -> CannotShip:
-    """Return the error of the items of a chunk whose results have come back and cannot be rebuilt."""
-    last = chunk.first + len(chunk.items) - 1
-    which = f"the result of item {last}" if last == chunk.first else f"a result of items {chunk.first} to {last}"
-    why = f"{type(chunk.lost).__name__}: {text_of(chunk.lost)}"
-    return CannotShip(
-        f"{which} cannot be rebuilt from its pickle ({why}): give its class a `__reduce__`, return something plainer, "
-        "or use -b threads"
-    )
 
 
 def open_parcel(parcel: Parcel, copies: Sequence[bytearray] = (), sent: dict[str, dict[int, Any]] | None = None) -> Any:

@@ -34,6 +34,7 @@ SEGMENTS: dict[str, mmap.mmap] = {}
 
 OURS = frozenset(
     {
+        "concompare.worker.calls",
         "concompare.worker.compute",
         "concompare.worker.chunk",
         "concompare.worker.coroutines",

@@ -1,0 +1,81 @@
+"""Calls with arguments on the way to other processes: as they were when they were submitted, where they are small."""
+
+from __future__ import annotations
+
+import pickle
+
+from concompare.engine.chunking import Chunk
+from concompare.engine.transport.functions import refusal
+from concompare.engine.transport.transport import Transport
+from concompare.worker.calls import Arguments
+from concompare.worker.transfer.object_refs import only_atoms
+from concompare.worker.transfer.pickling import Parcel, pack
+
+LARGEST = 65_536
+"""Bytes of a call's pickled arguments up to which they are taken when it is submitted; larger ones when it is sent."""
+
+
+class Snapshot(Arguments):
+    """Arguments of one call, pickled when it was submitted: what becomes of them afterwards changes nothing."""
+
+    __slots__ = ("data",)
+
+    def __init__(self, data: bytes, arguments: Arguments) -> None:
+        super().__init__(arguments.args, arguments.kwargs, arguments.name)
+        self.data = data
+
+
+def taken_now(arguments: Arguments) -> Arguments:
+    """Return arguments as they are now, unless they are large or cannot be sent, which is told where they are sent."""
+    if only_atoms(arguments.args) and only_atoms(arguments.kwargs.values()):
+        return arguments
+    buffers: list[pickle.PickleBuffer] = []
+    try:
+        data = pack([arguments], buffers)
+    except Exception:
+        return arguments
+    return arguments if buffers or len(data) > LARGEST else Snapshot(data, arguments)
+
+
+class CallTransport(Transport):
+    """What a session needs to talk to its pool's worker processes about one function.
+
+    Attributes:
+        shift: Where an item of the message at hand stands in its batch, less its number in the session.
+    """
+
+    shift = 0
+
+    def place(self, position: int) -> int:
+        """Return where an item stands in its batch."""
+        return position + self.shift
+
+    def refusal(self, chunk: Chunk, error: Exception) -> str:
+        """Return one line on the first item, or the first argument of a single call, that cannot be sent."""
+        first = chunk.items[0]
+        if not isinstance(first, Arguments):
+            return super().refusal(chunk, error)
+        for name, value in (*enumerate(first.args), *first.kwargs.items()):
+            try:
+                pack(value)
+            except Exception as reason:
+                return refusal(value, f"{first.name}() → argument {name}", reason)
+        return f"the arguments of {first.name}() cannot be sent to another process: {type(error).__name__}: {error}"
+
+    def not_loaded(self, kind: str, chunk: Chunk, detail: str) -> str:
+        """Return one line on what a worker could not rebuild."""
+        first = chunk.items[0]
+        if kind != "items" or not isinstance(first, Arguments):
+            return super().not_loaded(kind, chunk, detail)
+        what = f"an argument of {first.name}()"
+        return f"{what} cannot be loaded in a worker: {detail}. Send something plainer, or use threads."
+
+    def pack_items(self, chunk: Chunk) -> Parcel:
+        """Pack a chunk's items; results never refer to the arguments of single calls, which may change meanwhile."""
+        first = chunk.items[0]
+        if isinstance(first, Snapshot):
+            return Parcel(first.data)
+        parcel = super().pack_items(chunk)
+        if isinstance(first, Arguments):
+            chunk.objects, chunk.made = {}, ()
+        return parcel

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from concompare import backends, engine
+from concompare.executors import session as module
+from concompare.executors.batches import Batch
+from concompare.executors.broken import ExecutorBroken
+from concompare.executors.session import Session
+from concompare.testing import define
+from tests.executors.test_batches import Noting
+
+
+class Ending(Noting):
+    """Receiver that can be waited for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.over = threading.Event()
+
+    def end(self, error: BaseException | None) -> None:
+        super().end(error)
+        self.over.set()
+
+
+@pytest.fixture(params=["threads", "processes"])
+def session(request: pytest.FixtureRequest, no_leaks: None) -> Any:
+    opened = Session(backends.find(request.param), 2)
+    yield opened
+    opened.shutdown()
+
+
+def values(receiver: Noting) -> list[Any]:
+    return [value for _, found, _ in receiver.taken for value in found]
+
+
+def test_batches_share_the_workers(session: Session) -> None:
+    found = [Ending() for _ in range(3)]
+    for receiver in found:
+        session.add(Batch(define("def f(n): return n * 2"), receiver), range(100))
+    for receiver in found:
+        assert receiver.over.wait(120)
+        assert values(receiver) == [2 * n for n in range(100)]
+        assert receiver.ends == [None]
+    assert session.batches == set()
+
+
+def test_a_batch_may_be_fed_in_several_goes(session: Session) -> None:
+    receiver = Ending()
+    batch = Batch(abs, receiver)
+    session.add(batch, [-1], complete=False)
+    session.feed(batch, [-2, -3])
+    session.feed(batch, [], complete=True)
+    assert receiver.over.wait(120)
+    assert values(receiver) == [1, 2, 3]
+
+
+def test_what_is_cancelled_is_not_computed(session: Session) -> None:
+    receiver = Ending()
+    batch = Batch(abs, receiver, fixed=1)
+    with session.lock:
+        session.add(batch, range(1000))
+        session.cancel(batch)
+    assert receiver.over.wait(120)
+    assert len(values(receiver)) <= 4
+
+
+def test_workers_that_were_closed_meanwhile_are_replaced(no_leaks: None) -> None:
+    session = Session(backends.find("processes"), 1)
+    for _ in range(2):
+        receiver = Ending()
+        session.add(Batch(abs, receiver), [-1])
+        assert receiver.over.wait(120)
+        assert values(receiver) == [1]
+        engine.close_pools()
+    session.shutdown()
+
+
+def test_an_error_of_our_own_leaves_nobody_waiting(no_leaks: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    session, receiver = Session(backends.find("threads"), 1), Ending()
+    monkeypatch.setattr(module, "opened", lambda *_: 1 / 0)
+    session.add(Batch(abs, receiver), [1])
+    assert receiver.over.wait(120)
+    assert isinstance(receiver.ends[0], ExecutorBroken)
+    session.over.wait(120)
+    with pytest.raises(ExecutorBroken, match="division by zero"):
+        session.add(Batch(abs, Ending()), [1])
+
+
+def test_a_callback_may_shut_its_own_session_down(session: Session) -> None:
+    class Closing(Ending):
+        def end(self, error: BaseException | None) -> None:
+            session.shutdown()
+            super().end(error)
+
+    receiver = Closing()
+    session.add(Batch(abs, receiver), [-1])
+    assert receiver.over.wait(120)
+    assert session.over.wait(120)
