@@ -63,7 +63,8 @@ def young() -> None:
 def turn(request: pytest.FixtureRequest) -> Iterator[None]:
     """Wait until this test may run: with others, or, where it is marked `alone`, with no other test of this run.
 
-    Who waits to be alone holds the gate, so that no new test gets past it.
+    Who waits to be alone holds the gate, so that no new test gets past it. The locks are those that a forked child, such
+    as a worker that stays for the next test, does not have.
     """
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID")
     if run is None or fcntl is None:
@@ -71,11 +72,11 @@ def turn(request: pytest.FixtureRequest) -> Iterator[None]:
         return
     place = Path(tempfile.gettempdir())
     alone = request.node.get_closest_marker("alone") is not None
-    with (place / f"tests-{run}.gate").open("w") as gate, (place / f"tests-{run}.room").open("w") as room:
-        fcntl.flock(gate, fcntl.LOCK_EX)
-        fcntl.flock(room, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+    with (place / f"tests-{run}.gate").open("a+") as gate, (place / f"tests-{run}.room").open("a+") as room:
+        fcntl.lockf(gate, fcntl.LOCK_EX)
+        fcntl.lockf(room, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
         if not alone:
-            fcntl.flock(gate, fcntl.LOCK_UN)
+            fcntl.lockf(gate, fcntl.LOCK_UN)
         yield
 
 
