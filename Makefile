@@ -60,7 +60,7 @@ library: $(VENV)/test.stamp
 # The hook in that folder hides it, in workers and kernels too, and says what it cannot pretend. `processes` spawns there,
 # so that the same tests of `spawn` would say nothing else.
 WINDOWS_LIKE := tests/system/windows_like tests/backends/test_contract.py tests/engine/test_worker_loss.py tests/engine/test_worker_loss_endings.py \
-	tests/engine/pools tests/engine/transport tests/worker tests/test_machine.py tests/test_interrupts.py tests/ipython/test_magics_interrupt.py \
+	tests/engine/pools tests/engine/shortcuts tests/engine/transport tests/worker tests/test_machine.py tests/test_interrupts.py tests/ipython/test_magics_interrupt.py \
 	tests/system/kernel/test_kernel.py
 windows-like: $(VENV)/test.stamp
 	PYTHONPATH=$(CURDIR)/tests/system/windows_like/startup $(BIN)/python -m pytest $(or $(TESTS),$(WINDOWS_LIKE) -k 'not spawn')

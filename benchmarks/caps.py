@@ -38,7 +38,7 @@ def nap(x: int) -> int:
 def late(name: str, function: Callable[[int], int]) -> tuple[float, int]:
     """Return the seconds after the cap at which the pass ended, and the worker processes that were left."""
     with engine.lease(backends.find(name), 2, fresh=True) as pool:
-        workers = {process for process, _ in pool.idents or ()} - {psutil.Process().pid}
+        workers = {process for process, _ in pool.present.idents} - {psutil.Process().pid}
         began = time.perf_counter()
         outcome = engine.run_pass(function, range(4), pool, engine.PassOptions(cap=CAP, output="drop"), count=4)
         over = time.perf_counter() - began - CAP

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
+from weakref import ref
 
 import pytest
 
@@ -402,3 +405,44 @@ def test_what_cannot_be_called_or_walked_is_shown(run: Any) -> None:
         run([1, 2], abs)
     with pytest.raises(BadOption, match=r"the items are 5: give a list, or something else to walk"):
         run(abs, 5)
+
+
+LONG = 60.0
+"""Seconds after which a test gives up."""
+
+
+class Thing:
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+
+def doubled(thing: Thing) -> Thing:
+    return Thing(thing.number * 2)
+
+
+@pytest.mark.parametrize("listed", [True, False])
+@pytest.mark.parametrize("backend", ["serial", "threads", "thread-per-item", "processes", "mp-pool", "auto"])
+def test_items_and_results_live_no_longer_than_their_caller_has_them(backend: str, listed: bool) -> None:
+    gc.collect()
+    gc.disable()  # they go by themselves
+    try:
+        items = [Thing(number) for number in range(8)]
+        values = concompare.map(doubled, items if listed else iter(items), backend=backend, workers=2)
+        assert [value.number for value in values] == [0, 2, 4, 6, 8, 10, 12, 14]
+        alive = [ref(thing) for thing in (*items, *values)]
+        del items, values
+        late = time.monotonic() + LONG  # a thread that has given its result may not have ended yet
+        while any(found() is not None for found in alive) and time.monotonic() < late:
+            time.sleep(0.001)
+        assert [found() for found in alive] == [None] * 16
+    finally:
+        gc.enable()
+    assert concompare.last().record.items == 8
+    assert concompare.last().values == []
+
+
+def test_values_beside_failures_are_kept_for_another_try() -> None:
+    values: list[Any] = concompare.map(divide, range(6), backend="threads", workers=2, on_error="keep")
+    again = concompare.last().retry()
+    assert again[:3] + again[4:] == values[:3] + values[4:] == [4, 6, 12, -12, -6]
+    assert again[3].index == 3

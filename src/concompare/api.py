@@ -14,6 +14,7 @@ from concompare.cells.task import task_of
 from concompare.engine.item_errors import user_part
 from concompare.errors import BadOption, ConcompareError
 from concompare.run import dispatch
+from concompare.run.lost_changes import Losses
 from concompare.run.request import BUDGET, Request, request_of
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def map(
     native_threads: int | None = None,
     address: str | None = None,
     progress: bool = False,
+    on_lost_changes: str = "warn",
 ) -> list[Value]:
     """Return `[function(item) for item in items]`, computed by several workers.
 
@@ -54,15 +56,20 @@ def map(
         native_threads: Threads of BLAS and OpenMP in each worker, in the plain loop, threads and processes.
         address: Of an existing cluster, for backends such as "dask" that have one.
         progress: Whether to show a progress bar on runs longer than a second.
+        on_lost_changes: What becomes of changes that are lost because workers make them to their own copies, of what
+            the function captures, of global names, attributes and items: "warn" (`LostChanges`), "raise" or "ignore".
 
     Raises:
+        LostChanges: Changes are lost, with `on_lost_changes="raise"`.
         ConcompareError: An option, a backend or the function cannot be used.
     """
     refuse_no_work(function, items)
+    losses = Losses(on_lost_changes)
     task = task_of(function, items)
     shown = sys.stderr if progress else None
     options: dict[str, Any] = {"on_error": on_error, "chunk": chunk, "timeout": timeout, "seed": seed}
     options |= {"native_threads": native_threads, "address": address, "progress": shown}
+    options |= {"on_lost": losses if on_lost_changes != "ignore" else None, "kept": 0}
     request = request_of([backend], workers, **options)
     try:
         values: list[Value] = dispatch.run(task, request).value
@@ -70,6 +77,8 @@ def map(
         raise
     except Exception as error:
         raise error.with_traceback(user_part(error.__traceback__))  # noqa: B904 (itself, without our frames)
+    finally:
+        losses.warn()
     return values
 
 
@@ -94,8 +103,8 @@ def compare(
     Args:
         function: Called once per item. Its results must not depend on other items.
         items: The items; an iterator is read to its end first.
-        backends: Names of backends, or executors of yours; by default the plain loop, threads and
-            processes, and sub-interpreters and an event loop where they can run the function.
+        backends: Names, or executors of yours; by default the plain loop, threads and processes, and
+            sub-interpreters and an event loop where they can run the function.
         workers: Worker counts to try ([1, 2, 4], "1-8", "max"); by default 1, 2, 4, … up to the usable CPUs.
         budget: Seconds for the whole comparison.
         seed: Gives every item a random stream of its own, and the same order of the passes every time.
@@ -110,16 +119,15 @@ def compare(
         ConcompareError: An option or a backend cannot be used.
     """
     refuse_no_work(function, items)
-    task = task_of(function, engine.listed(items))
-    options: dict[str, Any] = {
-        "budget": budget,
-        "seed": seed,
-        "timeout": timeout,
-        "scaling": scaling,
+    options: dict[str, Any] = {"budget": budget, "seed": seed, "timeout": timeout, "scaling": scaling}
+    options |= {
         "timeline": timeline,
         "native_threads": native_threads,
+        "address": address,
+        "pythons": pythons,
+        "kept": 0,
     }
-    return dispatch.measure(task, request_of(backends, workers, address=address, pythons=pythons, **options))
+    return dispatch.measure(task_of(function, engine.listed(items)), request_of(backends, workers, **options))
 
 
 def refuse_no_work(function: object, items: object) -> None:
@@ -194,17 +202,21 @@ def parallel(
         ConcompareError: An option or a backend cannot be used; raised when the function is called.
     """
     options: dict[str, Any] = {"chunk": chunk, "timeout": timeout, "seed": seed, "native_threads": native_threads}
-    options |= {"address": address, "witnessed": True, "plainly": True, "named": False}
+    options |= {"address": address, "witnessed": True, "plainly": True, "named": False, "kept": 0}
 
-    def asked() -> Request:
-        return request_of([backend], workers, progress=sys.stderr if progress else None, **options)
+    decorated = decorator(lambda: request_of([backend], workers, progress=sys.stderr if progress else None, **options))
+    return decorated if function is None else decorated(function)
+
+
+def decorator(asked: Callable[[], Request]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return what decorates a function whose loops are to run as is asked when it is called."""
 
     def decorated(given: Callable[..., Any]) -> Callable[..., Any]:
         from concompare.run.inside import with_loops_in_parallel
 
         return with_loops_in_parallel(given, asked)
 
-    return decorated if function is None else decorated(function)
+    return decorated
 
 
 def load(path: str | PathLike[str]) -> Report:
@@ -219,5 +231,9 @@ def load(path: str | PathLike[str]) -> Report:
 
 
 def last() -> Any:
-    """Return what the last pass left: values, failures and record; incomplete after an error or an interrupt."""
+    """Return what the last pass left: failures and record, and the values after an error, an interrupt or failures.
+
+    The values of a pass that has succeeded are with who called `map`, and are not kept here; in a notebook they are if
+    they take 10 MB at the most.
+    """
     return engine.last()

@@ -45,14 +45,19 @@ class CellRefused(ConcompareError):
         code: What kind of reason it is, one of `cells.ir.Why`.
         idle: Nothing of the loop would be worth a worker, so it is no loss.
         reasons: Everything that stands in the way, one sentence each, this one included.
+        spent: Items were taken that nobody can give once more, so that the plain loop cannot run in its stead.
     """
 
     def __init__(self, message: str, line: int | None = None, code: str = "form") -> None:
         super().__init__(f"line {line}: {message}" if line is not None else message)
         self.line = line
         self.code = code
-        self.idle = False
+        self.idle = self.spent = False
         self.reasons: tuple[str, ...] = (str(self),)
+
+
+class LostChanges(ConcompareError, UserWarning):
+    """Warning, or raised where that was asked for: workers changed copies of something, and the changes are lost."""
 
 
 class UnknownBackend(ConcompareError):

@@ -129,7 +129,7 @@ def clean(text: str) -> str:
     Every character that steers a terminal or turns the direction of writing is shown as its escape ("\x1b"); line
     ends and tabs stay.
     """
-    if text.isascii() and text.isprintable():
+    if text.isprintable():
         return text
     return "".join(visible(character) for character in text.replace("\r\n", "\n"))
 

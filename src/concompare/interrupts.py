@@ -22,9 +22,14 @@ from concompare.errors import Interrupted
 
 Given = ParamSpec("Given")
 Gives = TypeVar("Gives")
+Handler = Callable[[int, FrameType | None], Any] | int | None
 
 AGAIN = 0.01
 """Seconds after which an interrupt that came at a bad moment is sent again."""
+
+get_handler = getattr(signal.getsignal, "__wrapped__", signal.getsignal)
+set_handler = getattr(signal.signal, "__wrapped__", signal.signal)
+"""Without the names that `signal` looks for among its enumerations, at ten times the cost."""
 
 
 @contextlib.contextmanager
@@ -107,7 +112,7 @@ def is_ours(frame: FrameType) -> bool:
 @contextlib.contextmanager
 def imports_unharmed() -> Iterator[None]:
     """Let interrupts do what they did before, but not inside the import machinery."""
-    before = signal.getsignal(signal.SIGINT)
+    before: Handler = get_handler(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(before):
         yield
         return
@@ -116,11 +121,11 @@ def imports_unharmed() -> Iterator[None]:
         if not put_off(frame):
             before(number, frame)
 
-    signal.signal(signal.SIGINT, handle)
+    set_handler(signal.SIGINT, handle)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        set_handler(signal.SIGINT, before)
 
 
 def in_one_line(function: Callable[Given, Gives]) -> Callable[Given, Gives]:
@@ -143,13 +148,6 @@ def in_one_line(function: Callable[Given, Gives]) -> Callable[Given, Gives]:
         raise Interrupted("interrupted")
 
     return call
-
-
-Handler = Callable[[int, FrameType | None], Any] | int | None
-
-get_handler = getattr(signal.getsignal, "__wrapped__", signal.getsignal)
-set_handler = getattr(signal.signal, "__wrapped__", signal.signal)
-"""Without the names that `signal` looks for among its enumerations, at ten times the cost."""
 
 
 class Guard:

@@ -6,6 +6,7 @@ Not named `environment`: that is the public function, and an imported module of 
 from __future__ import annotations
 
 import functools
+import io
 import math
 import os
 import re
@@ -80,12 +81,10 @@ def environment(root: Path = ROOT, variables: Mapping[str, str] = os.environ) ->
     return with_hazards(facts)
 
 
-def outline() -> Environment:
-    """Describe what the summary of a run goes by: to look at all the rest takes longer than many a run."""
+def outline(usable: int) -> Environment:
+    """Describe what the summary of a run goes by, its CPUs among it: the rest takes longer than many a run."""
     cpus = os.cpu_count() or 1
-    return Environment(
-        "", "", platform="", machine="", cpus=cpus, usable=usable_cpus(), gil=gil_state(), untold=untold()
-    )
+    return Environment("", "", platform="", machine="", cpus=cpus, usable=usable, gil=gil_state())
 
 
 def usable_cpus(root: Path = ROOT, variables: Mapping[str, str] = os.environ) -> int:
@@ -141,21 +140,18 @@ def cgroup_folders(root: Path, controller: str) -> Iterator[tuple[Path, bool]]:
 
     A limit may be set on the process's own group or on any group above it, so all of them are yielded.
     """
-    groups, mounts = (tuple(lines_of(root / "proc/self" / name)) for name in ("cgroup", "mountinfo"))
-    yield from folders_in(root, controller, groups, mounts)
+    yield from folders_in(root, controller, text_of(root, "proc/self/cgroup"))
 
 
 @functools.lru_cache(maxsize=8)
-def folders_in(
-    root: Path, controller: str, group_lines: tuple[str, ...], mount_lines: tuple[str, ...]
-) -> tuple[tuple[Path, bool], ...]:
-    """Return the same, of the lines of the two files that tell."""
+def folders_in(root: Path, controller: str, memberships: str) -> tuple[tuple[Path, bool], ...]:
+    """Return the same for the groups that the process is in now; where those are mounted does not change."""
     found: list[tuple[Path, bool]] = []
     groups: dict[str, str] = {}
-    for line in group_lines:
+    for line in memberships.splitlines():
         number, names, path = line.split(":", 2)
         groups |= dict.fromkeys(names.split(",") if number != "0" else [""], path)
-    for mount in cgroup_mounts(root, mount_lines):
+    for mount in cgroup_mounts(root, lines_of(root, "proc/self/mountinfo")):
         held = "" if mount.unified else controller
         if held not in groups or not (mount.unified or controller in mount.controllers):
             continue
@@ -203,54 +199,60 @@ def limits_of(root: Path, controller: str, version_1: Reader, version_2: Reader)
 
 def quota_v1(folder: Path) -> float | None:
     """Return the CPU quota of a version 1 group."""
-    quota = int((folder / "cpu.cfs_quota_us").read_text())
-    return None if quota <= 0 else quota / int((folder / "cpu.cfs_period_us").read_text())
+    quota = int(text_of(folder, "cpu.cfs_quota_us"))
+    return None if quota <= 0 else quota / int(text_of(folder, "cpu.cfs_period_us"))
 
 
 def quota_v2(folder: Path) -> float | None:
     """Return the CPU quota of a version 2 group."""
-    quota, period = (folder / "cpu.max").read_text().split()
+    quota, period = text_of(folder, "cpu.max").split()
     return None if quota == "max" else int(quota) / int(period)
 
 
 def memory_v1(folder: Path) -> float | None:
     """Return the memory limit of a version 1 group."""
-    return int((folder / "memory.limit_in_bytes").read_text())
+    return int(text_of(folder, "memory.limit_in_bytes"))
 
 
 def memory_v2(folder: Path) -> float | None:
     """Return the memory limit of a version 2 group."""
-    limit = (folder / "memory.max").read_text().strip()
+    limit = text_of(folder, "memory.max").strip()
     return None if limit == "max" else int(limit)
 
 
 def used_v1(folder: Path) -> float | None:
     """Return the memory in use of a version 1 group."""
-    return int((folder / "memory.usage_in_bytes").read_text()) - idle_files(folder, "total_inactive_file")
+    return int(text_of(folder, "memory.usage_in_bytes")) - idle_files(folder, "total_inactive_file")
 
 
 def used_v2(folder: Path) -> float | None:
     """Return the memory in use of a version 2 group."""
-    return int((folder / "memory.current").read_text()) - idle_files(folder, "inactive_file")
+    return int(text_of(folder, "memory.current")) - idle_files(folder, "inactive_file")
 
 
 def idle_files(folder: Path, name: str) -> int:
     """Return the bytes of files kept in memory that nobody uses: counted as in use, but given up when needed."""
-    words = dict(line.split(" ", 1) for line in lines_of(folder / "memory.stat") if " " in line)
+    words = dict(line.split(" ", 1) for line in lines_of(folder, "memory.stat") if " " in line)
     return int(words.get(name, 0))
 
 
-def lines_of(path: Path) -> list[str]:
-    """Return the lines of a file of the system, none where it is not there."""
+def text_of(folder: Path, name: str) -> str:
+    """Return what a file of the system says, nothing where it is not there; every run asks some, so without buffers."""
     try:
-        return path.read_text(encoding="utf-8", errors="replace").splitlines()
+        with io.FileIO(os.path.join(folder, name)) as file:
+            return file.readall().decode("utf-8", "replace")
     except OSError:
-        return []
+        return ""
+
+
+def lines_of(folder: Path, name: str) -> list[str]:
+    """Return the lines of a file of the system, none where it is not there."""
+    return text_of(folder, name).splitlines()
 
 
 def processor(root: Path = ROOT) -> str:
     """Return the processor's name, as far as the system tells."""
-    for line in lines_of(root / "proc/cpuinfo"):
+    for line in lines_of(root, "proc/cpuinfo"):
         name, _, value = line.partition(":")
         if name.strip() == "model name":
             return value.strip()
@@ -277,7 +279,7 @@ TOLD_BY = {"waiting": "proc/self/schedstat", "limits": "proc/self/cgroup", "shar
 
 def untold(root: Path = ROOT) -> tuple[str, ...]:
     """Return what this system does not tell, as `Environment.untold` names it."""
-    missing = [what for what, file in TOLD_BY.items() if not (root / file).exists()]
+    missing = [what for what, file in TOLD_BY.items() if not os.path.exists(os.path.join(root, file))]
     return (*missing, *(() if hasattr(os, "getloadavg") else ("load",)))
 
 
@@ -318,7 +320,7 @@ def start_methods() -> tuple[str, ...]:
 
 
 def safe_start_method() -> str:
-    """Return the start method to use from a process with threads, which every notebook kernel is."""
+    """Return the start method to use where threads run, as in every notebook kernel: never a copy of this process."""
     return "forkserver" if "forkserver" in start_methods() else "spawn"
 
 

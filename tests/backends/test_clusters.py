@@ -87,7 +87,7 @@ def closing() -> Iterator[None]:
 @pytest.fixture
 def local(closing: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a local cluster last from test to test: pytest changes the environment for each."""
-    monkeypatch.setattr(inherited_state, "surroundings", lambda: "the same")
+    monkeypatch.setattr(inherited_state, "state_now", lambda: inherited_state.State("the", "same"))
 
 
 def listening(family: list[psutil.Process]) -> list[str]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from concompare import engine
 from concompare.cells.ir import Loop
-from concompare.cells.program import Cell, Wishes
+from concompare.cells.program import Cell, Hook, Wishes
 from concompare.cells.replay.binding import Lifted
 from concompare.cells.task import Task
 from concompare.errors import CellRefused
@@ -31,10 +32,26 @@ class Running:
         with plainly.counting(self.namespace, self.setup), CALLS.kept_by(work_calls.reason_of(lifted)):
             plainly.run_task(task, self.namespace, self.how, self.seed)
 
+    def left(self, play: Callable[[], Any]) -> Any:
+        """Run what is left of a loop of which a part has run in workers."""
+        with plainly.counting(self.namespace, self.setup), CALLS.kept_by(lambda line: "left"):
+            return play()
+
     def plainly(self, loop: Loop, refusal: CellRefused, play: Callable[[], Any]) -> Any:
         """Run a loop that was refused."""
         with plainly.counting(self.namespace, self.setup), CALLS.kept_by(lambda line: f"plain: {refusal.code}"):
             return play()
+
+
+@contextlib.contextmanager
+def rest_counted(running: Running) -> Iterator[None]:
+    """Let the work calls of what is left of a loop count as well."""
+    rest = Hook.rest
+    Hook.rest = lambda *arguments: running.left(lambda: rest(*arguments))  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        Hook.rest = rest  # type: ignore[method-assign]
 
 
 def refused_whole(cell: str) -> CellRefused | None:
@@ -61,11 +78,12 @@ def run_compiled(
     namespace = plainly.fresh(setup)
     left = plainly.Left(namespace)
     program = Cell(cell, Wishes("<cell>"))
-    with plainly.ended(left, plainly.LONGER):
+    running = Running(namespace, how, seed, setup)
+    with plainly.ended(left, plainly.LONGER), rest_counted(running):
         if drawn is not None:
             random.seed(drawn)
         try:
-            left.value = program.run(namespace, Running(namespace, how, seed, setup))
+            left.value = program.run(namespace, running)
         except BaseException as error:
             left.error = error
             left.lines = plainly.lines_of(error)

@@ -265,6 +265,39 @@ def shared_lists(count: int) -> Long:
     return Long("\n".join([*lines, "        break", "    out.append(a0)"]), ONE_LIST + F)
 
 
+def chain_of_conditions(count: int, start: str = "for x in xs:", then: str = "out.append(f(x))") -> Long:
+    """Return an `if` with many an `elif`, which is as deep as it is long."""
+    lines = [start, "    if f(1) == 0:", "        y = 0"]
+    for n in range(1, count):
+        lines += [f"    elif f(1) == {n}:", f"        y = f({n})"]
+    return Long("\n".join([*lines, f"    {then}" if start.startswith("for") else then]), ONE_LIST + F)
+
+
+def subscripts(deep: int) -> Long:
+    """Return a function that looks for something deep inside what it is given."""
+    setup = f"def found(held): return held{'[0]' * deep}\nheld = 1\nfor _ in range({deep}): held = [held]\n"
+    return Long("for x in xs:\n    out.append(f(x) + found(held))", setup + ONE_LIST + F)
+
+
+def literal(count: int) -> Long:
+    """Return a large literal whose parts differ from item to item."""
+    parts = ", ".join(f"({n}, 'n{n}', [x, {n}])" for n in range(count))
+    return Long(f"for x in xs:\n    out.append(f(len([{parts}])))", ONE_LIST + F)
+
+
+def functions(count: int) -> Long:
+    """Return many functions that are called one after the other."""
+    setup = "\n".join(f"def h{n}(x, held):\n    held = [x, held]\n    return held" for n in range(count))
+    calls = "\n".join(f"    y{n} = h{n}(x, xs)" for n in range(count))
+    return Long(f"for x in xs:\n{calls}\n    out.append(f(x))", setup + "\n" + ONE_LIST + F)
+
+
+def statements(count: int, chained: bool = False) -> Long:
+    """Return many calls that have nothing to do with each other, or of which each needs the one before."""
+    calls = [f"y{n} = f({f'y{n - 1}' if chained and n else n})" for n in range(count)]
+    return Long("\n".join(calls), ONE_LIST + F)
+
+
 SLOW = {
     "grid of generators": grid(14),
     "grid of comprehensions": inline_grid(18),
@@ -276,6 +309,13 @@ SLOW = {
     "a wide sum": wide_sum(900),
     "chain of functions": chained(400),
     "chain of methods": chained(80, methods=True),
+    "chain of conditions": chain_of_conditions(700),
+    "chain of conditions before": chain_of_conditions(700, "if xs:", "for x in xs:\n    out.append(f(x))"),
+    "deep subscripts": subscripts(150),
+    "a large literal": literal(1000),
+    "500 functions": functions(500),
+    "500 calls": statements(500),
+    "2000 calls, one after the other": statements(2000, chained=True),
     "5000 names": crowded(5000),
     "lists that change places": shared_lists(60),
     **{f"2000 lines: {name}": Long(repeated(body, 2000)) for name, body in BODIES.items()},

@@ -74,7 +74,10 @@ def compiled(setup: str) -> types.CodeType:
 def counting(namespace: Mapping[str, Any], setup: str) -> Iterator[None]:
     """Let the work functions count their calls, after they have been looked at and while a loop runs."""
     plain = compiled(setup)
-    with work_calls.with_codes(namespace, work_calls.counting_codes(setup, plain.co_filename), plain):
+    with (
+        CALLS.early_apart(),
+        work_calls.with_codes(namespace, work_calls.counting_codes(setup, plain.co_filename), plain),
+    ):
         yield
 
 
@@ -281,8 +284,8 @@ class Worker:
         del arrived
         self.known.tell(sources)
         sent = {"items": objects, "function": self.objects}
-        kept = transport.open_parcel(pickling.Parcel(results.pack_result([value], [value], None, sources)), sent)
-        names = transport.open_parcel(results.pack_names(found, sources), sent)
+        kept = transport.open_parcel(pickling.Parcel(results.pack_result([value], [value], None, sources)), (), sent)
+        names = transport.open_parcel(results.pack_names(found, sources), (), sent)
         return kept[0], names, text, error, calls
 
 

@@ -61,7 +61,7 @@ STAYS = "so this loop has to stay as it is; several such loops can run in parall
         ("prev = 0\nfor x in xs:\n    prev = add(prev, x)", "line 3: needs 'prev' from the item before.", "add"),
         ("for x in xs:\n    y = f(prev + x)\n    z = y + 1\n    prev = z", "line 2: needs 'prev'", "f"),
         ("a, b = 0, 1\nfor x in xs:\n    a, b = b, f(a + b)", "line 3: needs 'a'", "f"),
-        ("for x in xs:\n    y = f(x) if prev < 9 else 0\n    if y > prev:\n        prev = y", "needs 'prev'", "f"),
+        ("for x in xs:\n    y = f(prev) if x < 9 else 0\n    if y > prev:\n        prev = y", "needs 'prev'", "f"),
         ("s = {'v': 0}\nfor x in xs:\n    s['v'] = f(s['v'] + x)", "line 3: reads `s`, which the loop changes.", "f"),
         (
             "for x in xs:\n    try:\n        out.append(f(x + prev))\n    except ValueError:\n        prev += 1",
@@ -123,29 +123,29 @@ def test_several_loops_that_have_to_stay_run_in_parallel_as_calls_of_a_function(
             id="an object that the items share",
         ),
         pytest.param(
-            "for x in xs:\n    with lock:\n        out.append(f(x))",
+            "for x in xs:\n    with lock:\n        out.append(say(x))",
             "line 2: is under `with lock`, which stays in the notebook. Call before the `with`, and only store",
-            "for x in xs:\n    v = f(x)\n    with lock:\n        out.append(v)",
-            "f(x)",
+            "for x in xs:\n    v = say(x)\n    with lock:\n        out.append(v)",
+            "say(x)",
             id="a lock",
         ),
         pytest.param(
-            "for x in xs:\n    try:\n        v = f(x)\n        ys.remove(v)\n    except ValueError:\n        pass",
+            "for x in xs:\n    try:\n        v = say(x)\n        ys.remove(v)\n    except ValueError:\n        pass",
             "is under a `try` together with a step that stays in the notebook and may raise",
-            "for x in xs:\n    try:\n        v = f(x)\n    except ValueError:\n        pass\n    else:\n"
+            "for x in xs:\n    try:\n        v = say(x)\n    except ValueError:\n        pass\n    else:\n"
             "        out.append(v)",
-            "f(x)",
+            "say(x)",
             id="a store under try",
         ),
         pytest.param(
-            "for x in xs:\n    if total > 10:\n        break\n    total += f(x)",
+            "for x in xs:\n    if total > 10:\n        break\n    total += say(x)",
             "line 4: comes after line 2, which may end the loop or the item. Call before that line",
-            "for x in xs:\n    v = f(x)\n    if total > 10:\n        break\n    total += v",
-            "f(x)",
+            "for x in xs:\n    v = say(x)\n    if total > 100:\n        break\n    total += v",
+            "say(x)",
             id="a test before the call",
         ),
         pytest.param(
-            "n = 0\nwhile True:\n    v = slow(n)\n    n += 1\n    if v > 19:\n        break",
+            "n = 0\nwhile True:\n    v = slow(n)\n    with lock:\n        n += 1\n    if v > 19:\n        break",
             "whether the `while` loop goes on depends on what its items compute. If it can be told before what they",
             "for n in itertools.count():\n    v = slow(n)\n    if v > 19:\n        break",
             "slow(n)",
@@ -159,10 +159,10 @@ def test_several_loops_that_have_to_stay_run_in_parallel_as_calls_of_a_function(
             id="elements of one container",
         ),
         pytest.param(
-            "for x in xs:\n    if x % 2 not in cache:\n        cache[x % 2] = f(x % 2)\n    out.append(cache[x % 2])",
+            "for x in xs:\n    if x % 2 not in cache:\n        cache[x % 2] = say(x % 2)\n    out.append(cache[x % 2])",
             "Compute each different key once, in a loop over these keys before",
-            "for k in {x % 2 for x in xs}:\n    cache[k] = f(k)\nfor x in xs:\n    out.append(cache[x % 2])",
-            "f(k)",
+            "for k in {x % 2 for x in xs}:\n    cache[k] = say(k)\nfor x in xs:\n    out.append(cache[x % 2])",
+            "say(k)",
             id="a cache in the loop",
         ),
         pytest.param(

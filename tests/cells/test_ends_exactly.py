@@ -207,6 +207,15 @@ def note_to(x, where, end=" "):
     return x
 def note_by_default(x, where=path):
     return note_to(x, where=where)
+def note_half(x):
+    half = x % 2
+    return note_in(path + str(half), x)
+def note_in(where, x):
+    with open(where, "a") as file:
+        file.write(f"{x} ")
+def note_by_sign(text):
+    with pathlib.Path(path + text[0]).open("a") as file:
+        file.write(f"{text} ")
 class Log:
     def __init__(self, path):
         self.path = path
@@ -241,6 +250,12 @@ xs = list(range(8))
         ("r = list(map(note_by_default, xs))\npathlib.Path(path).read_text()", "0 1 2 3 4 5 6 7 "),
         ("r = [log.add(x) for x in xs]\npathlib.Path(path).read_text()", "0 1 2 3 4 5 6 7 "),
         ("r = [over(x) for x in xs]\npathlib.Path(folder, 'last.txt').read_text()", "7"),
+        (
+            "for x in xs:\n    with open(f'{path}{x % 2}', 'a') as file:\n        file.write(str(x))\npathlib.Path(path + '1').read_text()",
+            "1357",
+        ),
+        ("r = [note_half(x) for x in xs]\npathlib.Path(path + '1').read_text()", "1 3 5 7 "),
+        ("r = [note_by_sign('+-'[x % 2] + str(x)) for x in xs]\npathlib.Path(path + '-').read_text()", "-1 -3 -5 -7 "),
     ],
 )
 def test_one_file_is_written_in_the_order_of_the_items(cell: str, left: str, how: str) -> None:
@@ -357,3 +372,69 @@ def test_the_tail_has_what_it_needs_under_a_condition_and_before_a_jump(cell: st
     difference, ran = programs.compared(cell, PARTS, how)
     assert difference is None
     assert ran.cell.lifted, ran.reasons
+
+
+CACHED = """
+import functools
+def work(n):
+    return n * 10
+@functools.lru_cache(maxsize=4)
+def told(n):
+    print("asked for", n)
+    return work(n)
+@functools.cache
+def logged(n):
+    logger.warning("asked for %s", n)
+    return work(n)
+class Model:
+    @functools.lru_cache
+    def told(self, n):
+        print("asked for", n)
+        return work(n)
+@functools.cache
+def silent(n):
+    return work(n)
+import logging
+logger = logging.getLogger("concompare.tests.cached")
+seen = []
+class Keep(logging.Handler):
+    def emit(self, record):
+        seen.append(record.getMessage())
+logger.handlers[:], logger.propagate = [Keep()], False
+model = Model()
+"""
+
+
+@pytest.mark.parametrize("how", programs.WAYS)
+@pytest.mark.parametrize("call", ["told(n)", "logged(n)", "model.told(n)", "max(told(n), 1)"])
+def test_what_a_cached_function_tells_it_tells_where_the_plain_loop_does(call: str, how: str) -> None:
+    ran = programs.run(f"r = [{call} + work(n) for n in (1, 2, 1, 3, 1)]\nseen", CACHED, how)
+    assert (ran.left.value or ran.left.printed.splitlines()) == ["asked for 1", "asked for 2", "asked for 3"]
+
+
+@pytest.mark.parametrize("how", programs.WAYS)
+def test_a_cached_function_that_tells_nothing_goes_to_workers(how: str) -> None:
+    ran = programs.run("r = [silent(n) for n in (1, 2, 1)]", CACHED, how)
+    assert [part.line for part in ran.cell.lifted] == [1]
+
+
+MIXED = """
+class Shape:
+    @classmethod
+    def area(cls):
+        return 1
+class Sized:
+    __slots__ = ("size",)
+    def __init__(self, size):
+        self.size = size
+    def area(self):
+        return self.size
+shapes = {"a": Shape, "b": Sized(2), "c": Shape}
+def area(name):
+    return shapes[name].area()
+"""
+
+
+@pytest.mark.parametrize("how", programs.WAYS)
+def test_a_method_of_what_may_be_a_class_or_an_object(how: str) -> None:
+    assert programs.run("r = [area(name) for name in shapes]\nr", MIXED, how).left.value == [1, 2, 1]

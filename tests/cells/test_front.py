@@ -244,13 +244,33 @@ def test_a_while_that_the_tail_ends_is_computed_ahead_only_so_far(monkeypatch: p
     assert len(ran.left.names["out"]) == 30
 
 
-def test_a_while_that_nothing_in_the_front_ends_has_no_front() -> None:
-    different, ran = programs.compared(
-        "while True:\n    i += 1\n    out.append(work(i))\n    if len(out) > 5: break", fronts.SETUP, "threads"
-    )
+@pytest.mark.parametrize("how", programs.WAYS)
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "while True:\n    i += 1\n    out.append(work(i))\n    if len(out) > 5: break",
+        "while len(out) < 6:\n    i += 1\n    if work(i) % 2 == 0:\n        out.append(i)\nelse:\n    log.append(i)",
+        "while best < 30:\n    best += work(rng.random())",
+        "while len(out) < 4:\n    x = todo.pop()\n    out.append(work(x))\n    if x == 3: break\nelse:\n    log.append(9)",
+        "while len(out) < 9:\n    x = todo.pop()\n    out.append(work(x))",
+        "while len(out) < 9:\n    x = next(it)\n    out.append(fails(x))",
+    ],
+)
+def test_a_while_that_only_its_results_end_runs_ahead_of_them(cell: str, how: str) -> None:
+    different, ran = programs.compared(cell, fronts.SETUP, how)
 
     assert different is None
-    assert not ran.ahead
+    assert ran.ahead
+
+
+def test_a_front_whose_inner_loop_has_no_end_of_its_own_leaves_it_to_the_plain_loop() -> None:
+    cell = (
+        "for x in xs:\n    out.append(work(x, i))\n    while True:\n        i += 1\n        if i < 0: break\n"
+        "        log.append(missing)"
+    )
+    different, _ = programs.compared(cell, fronts.SETUP, "threads")
+
+    assert different is None
 
 
 def ahead(cell: str, *, seeded: bool = False) -> Ahead | None:

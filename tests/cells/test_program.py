@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import builtins
 import traceback
 from collections.abc import Callable
@@ -65,6 +66,14 @@ def run(source: str, *, refusing: bool = False, **wishes: Any) -> Ran:
     namespace = plainly.fresh(SETUP)
     cell, runner = Cell(source, Wishes("<cell>", **wishes)), Noting(namespace, "threads", refusing=refusing)
     return Ran(cell.run(namespace, runner), namespace, runner, cell)
+
+
+def test_a_loop_knows_which_node_of_its_statement_it_is() -> None:
+    source = "seen = 1\nout = [f(x) for x in xs], [f(x + 1) for x in xs]"
+    lifted = run(source).cell.lifted
+    nodes = list(ast.walk(ast.parse(source).body[1]))
+    assert [loop.statement for loop in lifted] == [1, 1]
+    assert [ast.unparse(nodes[loop.numbered()]) for loop in lifted] == ["[f(x) for x in xs]", "[f(x + 1) for x in xs]"]
 
 
 CARRIED = "for x in xs:\n    last = f(last)"

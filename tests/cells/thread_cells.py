@@ -5,6 +5,14 @@ from __future__ import annotations
 from tests.cells.pool_cells import cells_of
 
 LIFTED = cells_of("""
+### work under the lock
+def work(i):
+    with lock:
+        d[i] = f(i)
+ts = [Thread(target=work, args=(x,)) for x in xs]
+for t in ts: t.start()
+for t in ts: t.join()
+del ts, t
 ### append
 def work(i):
     out.append(f(i))
@@ -525,14 +533,6 @@ for t in ts: t.start()
 for t in ts: t.join()
 d = dict(sorted(d.items()))
 del ts, t, gate
-### work under the lock
-def work(i):
-    with lock:
-        d[i] = f(i)
-ts = [Thread(target=work, args=(x,)) for x in xs]
-for t in ts: t.start()
-for t in ts: t.join()
-del ts, t
 ### bounded queue
 q = queue.Queue(10)
 def work(i):

@@ -12,8 +12,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from unittest import mock
 
 from concompare.cells.replay.binding import Lifted
+from concompare.worker import early_calls
 
 MOST = 400
 """Calls that a drawn cell may make; one that makes more walks what it makes longer."""
@@ -173,6 +175,22 @@ class Calls:
         self.made.in_workers.update(item)
 
     @contextlib.contextmanager
+    def early_apart(self) -> Iterator[None]:
+        """Count a call that a worker makes early where the notebook takes its result: it may not need it."""
+        make, take = early_calls.make, early_calls.Results.take
+
+        def made_apart(*arguments: Any) -> None:
+            with self.in_worker():
+                make(*arguments)
+
+        def taken(found: early_calls.Results) -> Any:
+            self.made.in_workers[line_of_cell()] += 1
+            return take(found)
+
+        with mock.patch.object(early_calls, "make", made_apart), mock.patch.object(early_calls.Results, "take", taken):
+            yield
+
+    @contextlib.contextmanager
     def kept_by(self, reason: Reason) -> Iterator[None]:
         """Note the reason of the calls that a block makes in the notebook."""
         self.reasons.append(reason)
@@ -192,7 +210,7 @@ def count() -> None:
 
 def line_of_cell() -> int:
     """Return the line of the cell from which a work function was called, 0 where none was."""
-    frame: types.FrameType | None = sys._getframe(3)
+    frame: types.FrameType | None = sys._getframe(1)
     while frame is not None and frame.f_code.co_filename != "<cell>":
         frame = frame.f_back
     return frame.f_lineno if frame is not None else 0
@@ -200,7 +218,9 @@ def line_of_cell() -> int:
 
 def reason_of(lifted: Lifted) -> Reason:
     """Return what keeps the calls of a lifted loop in the notebook."""
-    stays = [(node, why) for node, why in lifted.staged.stays.items() if hasattr(node, "lineno")]
+    early = lifted.staged.in_workers()
+    found = lifted.staged.stays.items()
+    stays = [(node, why) for node, why in found if hasattr(node, "lineno") and node not in early]
 
     def reason(line: int) -> str:
         for node, why in stays:

@@ -211,5 +211,5 @@ def test_starting_multiprocessings_tracker_lifts_no_block_that_is_set_after() ->
 
 
 def test_the_environment_is_kept_in_one_dictionary() -> None:
-    """`inherited_state.surroundings` reads it undecoded; without it, as `environ` itself, ten times as slowly."""
+    """`surroundings.undecoded` reads it so; without it, as `environ` itself, ten times as slowly."""
     assert len(getattr(os.environ, "_data")) == len(os.environ)  # noqa: B009

@@ -18,9 +18,10 @@ import pytest
 from concompare import backends, engine
 from concompare.analysis import stats
 from concompare.cells.counting import counted
-from concompare.engine.chunking import TOO_LONG, Chunker
+from concompare.engine.chunking import TOO_LONG, TOO_LONG_GUESSED, Chunker
 from concompare.engine.pool_pass import PassRun
 from concompare.engine.pools.pool import Pool
+from concompare.engine.shortcuts.direct_channel import DirectArrivals
 from concompare.worker.chunk import Answer
 
 BEST = 1.1
@@ -72,13 +73,14 @@ class Machine:
     def wake(self) -> None: ...
 
 
-def ran(durations: Sequence[float], workers: int, items: Any) -> Machine:
-    """Run a pass over items, each the place of its seconds; return the machine."""
+def ran(durations: Sequence[float], workers: int, items: Any, expected: float = 0.0) -> Machine:
+    """Run a pass over items, each the place of its seconds, after one whose items took what is expected now."""
     machine = Machine(durations, workers)
     pool = Pool(backends.find("threads"), workers)
     pool.executor = machine  # type: ignore[assignment]
     run = PassRun(abs, items, pool, engine.PassOptions(), None, None, machine.clock)
-    run.arrivals.lines = machine  # type: ignore[assignment]
+    run.channel.arrivals = DirectArrivals(machine, run.channel.arrivals)  # type: ignore[arg-type]
+    run.dispatcher.chunker.expected = expected
     outcome = run.go()
     assert outcome.values == list(range(len(durations)))
     return machine
@@ -123,14 +125,15 @@ JUMPS = ("late", "early", "spiky")
 """Kinds whose items take a thousand times as long as others, which only messages that cost nothing could share out."""
 
 
-def badly_shared(kind: str, scale: float, skipped: Sequence[str] = ()) -> list[str]:
+def badly_shared(kind: str, scale: float, skipped: Sequence[str] = (), expected: float = 0.0) -> list[str]:
     """Return the passes that took too long, of all kinds of items, numbers of items and workers."""
     found: list[str] = []
     for count in (2, 3, 5, 8, 12, 16, 23, 32, 48, 64):
         for workers in (2, 3, 4, 8, 16):
             for name, times in shapes(count, 7 * count + workers).items():
                 durations = [scale * seconds for seconds in times]
-                took, best = ran(durations, workers, SIZED[kind](count)).now, stats.list_schedule(durations, workers)
+                took = ran(durations, workers, SIZED[kind](count), expected).now
+                best = stats.list_schedule(durations, workers)
                 if took > BEST * best and name not in skipped:
                     found.append(f"{name}: {count} items, {workers} workers: {took / best:.2f}")
     return found
@@ -145,6 +148,20 @@ def test_items_of_any_iterable_are_shared_out_nearly_as_well_as_one_by_one(kind:
 @pytest.mark.parametrize("kind", ["list", "zip", "generator"])
 def test_so_are_short_items(kind: str, scale: float) -> None:
     assert not badly_shared(kind, scale, JUMPS)
+
+
+@pytest.mark.parametrize("expected", [30e-6, 3e-3, 0.3, 3.0])
+@pytest.mark.parametrize("kind", ["list", "zip", "generator"])
+def test_so_are_items_that_take_longer_than_those_of_the_pass_before(kind: str, expected: float) -> None:
+    """But where the first of two in a message takes longest of all: the other waits for it."""
+    assert not badly_shared(kind, 0.3, ("shrinking",), expected)
+
+
+def test_a_guess_is_given_up_sooner_than_what_was_measured() -> None:
+    chunker = Chunker(2, 100, expected=1e-5)
+    assert chunker.limit(10) == TOO_LONG_GUESSED
+    chunker.learn(10, 1e-4, 0)
+    assert chunker.limit(10) == TOO_LONG
 
 
 @pytest.mark.parametrize("kind", SIZED)

@@ -164,7 +164,30 @@ def test_few_items_are_looked_at() -> None:
 
     ahead = Ahead(Counted() for _ in range(1000))
     assert sum(len(ahead.take(10)) for _ in range(101)) == 1000
-    assert Counted.looked <= 2 * 2 * (3 + 100 // 16 + 1)
+    assert Counted.looked <= 2 * 3 * (3 + 100 // 16 + 1)
+
+
+def test_an_object_that_changes_by_being_looked_at_is_no_reason() -> None:
+    class Unsteady:
+        looked = 0
+
+        def __reduce__(self) -> Any:
+            self.looked += 1
+            return Unsteady, (), {"looked": self.looked}
+
+    things = [Unsteady() for _ in range(10)]
+    assert Ahead(thing for thing in things).take(10) == things
+
+
+def test_the_refusal_says_whether_the_items_can_be_had_once_more() -> None:
+    class Again:
+        def __iter__(self) -> Iterator[Any]:
+            return rows()
+
+    for items, spent in ((rows(), True), (Again(), False)):
+        with pytest.raises(CellRefused) as caught:
+            Ahead(items).take(10)
+        assert caught.value.spent is spent
 
 
 @pytest.mark.parametrize("name", ["serial", "threads", "processes", "auto"])

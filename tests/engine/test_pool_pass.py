@@ -8,11 +8,9 @@ from typing import Any
 import pytest
 
 from concompare import backends, engine
-from concompare.engine.chunking import (
-    MOST_UNCOUNTED,
-)
+from concompare.engine.chunking import MOST_UNCOUNTED
+from concompare.engine.dispatcher import WINDOW_ITEMS
 from concompare.engine.outcome import PassOptions
-from concompare.engine.pool_pass import WINDOW_ITEMS
 
 
 def test_a_capped_pass_stops_and_says_so() -> None:

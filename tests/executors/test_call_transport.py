@@ -18,7 +18,7 @@ def transport(no_leaks: None) -> object:
     with engine.lease(backends.find("processes"), 1) as pool:
         made = CallTransport(pool, abs)
         yield made
-        made.close()
+        made.buffers.close()
 
 
 def test_small_arguments_that_may_change_are_taken_at_once() -> None:
@@ -41,7 +41,7 @@ def test_results_never_refer_to_arguments(transport: CallTransport) -> None:
     for arguments in (Arguments(([1],), {}), taken_now(Arguments(([1],), {}))):
         chunk = Chunk(0, [arguments], True)
         assert transport.request(chunk, PassOptions()).refer == ()
-        transport.forget(chunk)
+        transport.buffers.forget(chunk)
     assert transport.request(Chunk(0, [[1]], True), PassOptions()).refer == ("items",)
 
 

@@ -16,7 +16,7 @@ import pytest
 
 import concompare
 from concompare import Executor, interrupts
-from concompare.errors import BadOption, CannotShip, ItemTimeout, WorkerDied
+from concompare.errors import BadOption, CannotShip, ItemTimeout, LostChanges, WorkerDied
 from concompare.testing import define
 
 KINDS = ["threads", "processes", "fork", "spawn", "loky"]
@@ -156,7 +156,7 @@ def test_a_call_that_takes_too_long_ends_with_its_worker(no_leaks: None) -> None
 
 def test_a_change_that_stays_in_a_worker_is_told_once(no_leaks: None) -> None:
     function = define("seen = []\ndef f(n):\n    seen.append(n)\n    return n")
-    with pytest.warns(RuntimeWarning, match="calls change `seen` in their workers") as caught, Executor(1) as executor:
+    with pytest.warns(LostChanges, match="calls change `seen` in their workers") as caught, Executor(1) as executor:
         assert [executor.submit(function, n).result() for n in range(3)] == [0, 1, 2]
     assert len(caught) == 1
 

@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 
 from concompare import backends
-from concompare.engine.completions import Arrivals
 from concompare.engine.outcome import PassOptions
 from concompare.errors import BackendUnavailable
-from concompare.executors.leased_workers import Places, Workers, can_be_sent, forgotten
+from concompare.executors.call_transport import forgotten
+from concompare.executors.leased_workers import Places, Workers, can_be_sent
 from concompare.worker.calls import Inherited, Setup
 
 
 def workers(kind: str, setup: Setup | None = None) -> Workers:
-    return Workers(backends.find(kind), 1, setup, "token", Arrivals())
+    return Workers(backends.find(kind), 1, setup, "token")
 
 
 def test_only_what_no_message_can_carry_is_given_with_the_start() -> None:

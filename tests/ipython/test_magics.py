@@ -389,6 +389,14 @@ def test_the_last_pass_is_at_hand(shell: Shell) -> None:
     assert concompare.last().record.items == 8
 
 
+def test_the_last_pass_keeps_results_that_take_little(shell: Shell) -> None:
+    shell.run("%parallel -b threads -w 2 --quiet [bytes(n) for n in range(4)]")
+    assert concompare.last().values == [bytes(n) for n in range(4)]
+    shell.run("%parallel -b threads -w 2 --quiet [bytes(4_000_000 + n) for n in range(4)]")
+    assert concompare.last().values == []
+    assert concompare.last().record.items == 4
+
+
 def test_unloading_takes_the_magics_away(shell: Shell) -> None:
     shell.run("%unload_ext concompare")
     try:

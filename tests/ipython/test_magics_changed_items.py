@@ -43,3 +43,12 @@ def test_items_that_differ_each_time_are_changed_once(
     assert shell.run(f"[{counted}]").value == [1] * 6
     if workers:
         assert f"on {backend} × 2" in ran.shown
+
+
+@pytest.mark.parametrize("backend", ["threads", "processes"])
+def test_frames_get_columns_by_a_function_that_maps(backend: str, shell: Shell) -> None:
+    shell.run("import pandas as pd\ndef square(n):\n    return n * n")
+    shell.run("frames = [pd.DataFrame({'a': [n, n + 1]}) for n in range(4)]")
+    ran = shell.run(f"%%parallel -b {backend} -w 2\nfor d in frames:\n    d['z'] = d['a'].map(square)")
+    assert [list(frame["z"]) for frame in shell.names["frames"]] == [[n * n, (n + 1) ** 2] for n in range(4)]
+    assert "changes `square`" not in ran.stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 import sys
 import warnings
@@ -49,6 +50,49 @@ def test_statements_wait_for_the_magics_before_them(cell: str, left: dict[str, i
     assert {name: shell.names[name] for name in left} == left
 
 
+@pytest.mark.parametrize("backend", ["threads", "processes"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "    with open('log.txt', 'a') as file:\n        file.write(f'{square(n)} ')",
+        "    log(square(n))",
+        "    values.append(log(square(n)))",
+    ],
+)
+def test_a_file_has_the_lines_of_the_plain_loop(
+    body: str, backend: str, shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shell.run("def square(n):\n    return n * n\nvalues = []")
+    shell.run("def log(value):\n    with open('log.txt', 'a') as file:\n        file.write(f'{value} ')")
+    shell.run(f"%%parallel -b {backend} -w 2\nfor n in range(6):\n{body}")
+    assert Path("log.txt").read_text() == "0 1 4 9 16 25 "
+
+
+WRITTEN = "        file.write(str(square(n)))"
+READ_BACK = f"{WRITTEN}\n        file.seek(0)\n        values.append(file.read())"
+OPENED = {
+    "gzip": f"with gzip.open(f'{{n}}.gz', 'wt') as file:\n{WRITTEN}",
+    "path": f"with Path(f'{{n}}.txt').open('w') as file:\n{WRITTEN}",
+    "descriptor": f"with os.fdopen(os.open(f'{{n}}.txt', os.O_WRONLY | os.O_CREAT), 'w') as file:\n{WRITTEN}",
+    "temporary": f"with tempfile.NamedTemporaryFile('w+') as file:\n{READ_BACK}",
+    "nameless": f"with tempfile.TemporaryFile('w+') as file:\n{READ_BACK}",
+}
+
+
+@pytest.mark.parametrize("way", OPENED)
+def test_files_that_an_item_opens_stay_in_its_worker(
+    way: str, shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shell.run("import gzip, os, tempfile\nfrom pathlib import Path")
+    shell.run("def square(n):\n    return n * n\nvalues = []")
+    shell.run(f"%%parallel -b processes -w 2\nfor n in range(4):\n    {OPENED[way]}")
+    written = [path.read_bytes() for path in sorted(tmp_path.iterdir())]
+    read = [(gzip.decompress(data) if way == "gzip" else data).decode() for data in written]
+    assert shell.names["values"] + read == ["0", "1", "4", "9"]
+
+
 DRAWN = """
 import matplotlib.pyplot as plt
 
@@ -87,3 +131,17 @@ def test_what_threads_warn_of_is_shown_once_and_in_order(shell: Shell) -> None:
         vars(warnings)["_showwarnmsg_impl"] = to_stderr
         ran = shell.run("%%parallel -b threads -w 2\nsquares = [square(n) for n in range(4)]")
     assert re.findall(r"Warning: (item \d)", ran.stderr) == ["item 0", "item 1", "item 2", "item 3"]
+
+
+RECORDED = "with warnings.catch_warnings(record=True) as found:\n    warnings.simplefilter('always')\n"
+
+
+@pytest.mark.parametrize("backend", ["threads", "processes", "threads,processes", "auto"])
+@pytest.mark.parametrize("loop", ["    r = [square(n) for n in range(6)]", "    for n in range(6):\n        square(n)"])
+def test_warnings_that_are_recorded_around_a_loop_are_those_of_the_plain_loop(
+    loop: str, backend: str, shell: Shell
+) -> None:
+    shell.run("import warnings\ndef square(n):\n    warnings.warn(f'item {n}')\n    return n * n")
+    ran = shell.run(f"%%parallel -b {backend} -w 2\n{RECORDED}{loop}")
+    assert [str(one.message) for one in shell.names["found"]] == [f"item {n}" for n in range(6)]
+    assert "warnings are recorded around it" in str(ran.displays).replace("\\n", " ") or backend == "auto"

@@ -103,8 +103,8 @@ def test_without_a_plain_loop_strips_do_not_say_what_blocked_a_worker() -> None:
 
 def test_the_timeline_is_drawn_on_request_only() -> None:
     comparison = replace(worlds.mocked(), trials=(run(),))
-    assert "<img" not in summary_of(comparison)._repr_mimebundle_()["text/html"]
-    assert summary_of(comparison, timeline=True)._repr_mimebundle_()["text/html"].count("<img") == 1
+    assert "<img" not in summary_of(comparison).bundle["text/html"]
+    assert summary_of(comparison, timeline=True).bundle["text/html"].count("<img") == 1
 
 
 def test_a_run_that_could_not_be_is_a_sentence() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import pickle
 import threading
 import traceback
@@ -250,6 +251,31 @@ def test_in_a_thread_of_the_user_s_it_runs_as_it_is() -> None:
         found = pool.submit(inner, range(5)).result()
         (thread,) = pool._threads
         assert {here for _, here in found} == {thread.ident}
+
+
+def gathered(numbers: list[int]) -> list[int]:
+    """Square numbers in threads of its own, started by a statement."""
+    found: list[int] = []
+    started = []
+    for number in numbers:
+        started.append(threading.Thread(target=lambda n=number: found.append(square(n))))  # noqa: PERF401
+    for thread in started:
+        thread.start()
+    for thread in started:
+        thread.join()
+    context = multiprocessing.get_context("spawn")
+    made = []
+    for number in numbers:
+        ends = context.Pipe()
+        made.append((context.Process(target=square, args=(number, ends)), ends))
+    for _, (one, other) in made:
+        one.close()
+        other.close()
+    return [*sorted(found), len(made)]
+
+
+def test_a_function_that_starts_threads_and_processes_itself() -> None:
+    assert concompare.parallel(backend="threads", workers=2)(gathered)([1, 2, 3]) == [1, 4, 9, 3]
 
 
 def test_a_loop_that_cannot_run_in_parallel_runs_as_it_is(ran: list[tuple[int, str]]) -> None:

@@ -51,3 +51,22 @@ def test_the_same_while_items_are_recorded() -> None:
         sys.stdout.write("of the item")
     assert done.output == [(0, "stdout", "of the item")]
     assert sys.stdout is before
+
+
+def test_display_is_recorded_where_an_item_is_computed_and_the_original_elsewhere() -> None:
+    shown: list[Any] = []
+    display = capture.Displaying(lambda *objects, **options: shown.append((objects, options)))
+    display(1, raw=True)
+    assert shown == [((1,), {"raw": True})]
+    done = Done()
+    with capture.recording(done):
+        display(2)
+    assert done.output == [(0, "display", ((2,), {}))]
+    assert len(shown) == 1
+
+
+def test_in_workers_of_ours_the_original_never_displays(capsys: pytest.CaptureFixture[str]) -> None:
+    """A forked one would write to the notebook's own sockets; without any original there is nothing else either."""
+    capture.Displaying(pytest.fail, always=lambda: [1])("an object")
+    capture.Displaying(None)("another")
+    assert capsys.readouterr().out == "'an object'\n'another'\n"

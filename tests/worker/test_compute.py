@@ -89,3 +89,23 @@ def test_errors_in_blocks_keep_their_places(clock: Clock) -> None:
     told = done.worth_telling()
     assert len(told) == 200
     assert sum(told) == pytest.approx(200e-6)
+
+
+def test_items_are_left_when_the_time_is_up_but_never_the_first_one() -> None:
+    now = [5.0]
+    stop = compute.Stop(2.0, lambda: now[0])
+    assert not stop(), "the time begins when it is first asked"
+    now[0] = 7.0
+    assert not stop()
+    now[0] = 7.1
+    assert stop()
+    assert not compute.Stop(0.0, lambda: now[0])()
+    assert not any(compute.Stop(None, lambda: now[0])() for _ in range(3))
+
+
+def test_items_that_nobody_wants_are_left_at_once() -> None:
+    wanted = [True]
+    stop = compute.Stop(None, lambda: 0.0, lambda: not wanted[0])
+    assert not stop()
+    wanted[0] = False
+    assert stop()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import pickle
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -183,3 +184,28 @@ def test_lines_of_cells_that_workers_lack_are_put_into_tracebacks() -> None:
     here = f'  File "{__file__}", line 3, in f\n'
     assert log_records.with_source(here) == here + "    from __future__ import annotations\n"
     assert log_records.with_source('  File "gone", line 1, in f\nE') == '  File "gone", line 1, in f\nE'
+
+
+@pytest.mark.parametrize("kinds", [["serial"], ["threads"], ["processes"], ["serial", "threads", "processes"]])
+def test_a_comparison_prints_and_warns_once_where_the_streams_are_files(
+    kinds: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    function = made(
+        "import sys, warnings\ndef f(x):\n    print(f'item {x}')\n    print(f'item {x}', file=sys.stderr)\n"
+        "    warnings.warn(f'warned {x}')\n    return x\n"
+    )
+    with (
+        (tmp_path / "out").open("w") as out,
+        (tmp_path / "err").open("w") as err,
+        warnings.catch_warnings(),
+        monkeypatch.context() as patch,
+    ):
+        warnings.simplefilter("default")
+        patch.setattr(warnings, "showwarning", lambda message, *_: err.write(f"{message}\n"))
+        patch.setattr(sys, "stdout", out)
+        patch.setattr(sys, "stderr", err)
+        dispatch.measure(task_of(function, list(range(COUNT))), request_of(kinds, 2, budget=1.0))
+    assert (tmp_path / "out").read_text().splitlines() == LINES
+    told = (tmp_path / "err").read_text().splitlines()
+    assert [line for line in told if line in LINES] == LINES
+    assert [line for line in told if line.startswith("warned")] == [f"warned {item}" for item in range(COUNT)]

@@ -142,7 +142,8 @@ def _asked(question: Any) -> bool | None:
 
 
 def _is_array(value: Any) -> bool:
-    return hasattr(type(value), "__array_interface__") or (hasattr(value, "dtype") and hasattr(value, "shape"))
+    kind = type(value)  # an object of the user's may do anything when it is asked for an attribute
+    return hasattr(kind, "__array_interface__") or (hasattr(kind, "dtype") and hasattr(kind, "shape"))
 
 
 def _arrays(one: Any, other: Any, depth: int) -> bool | None:

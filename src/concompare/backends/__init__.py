@@ -25,6 +25,7 @@ __all__ = [
     "Start",
     "Traits",
     "all_names",
+    "capacity_of",
     "cluster_words",
     "find",
     "hazards",
@@ -93,7 +94,14 @@ def cluster_words() -> tuple[str, ...]:
 
 def hazards(chosen: Iterable[Backend]) -> tuple[str, ...]:
     """Return what should be known of backends before they are used, one sentence each."""
-    return tuple(words for backend in chosen if isinstance(backend, Hazardous) for words in backend.hazards())
+    # Of a class Python remembers whether it follows a protocol; of an object it looks at every method each time.
+    hazardous = [cast(Hazardous, backend) for backend in chosen if issubclass(type(backend), Hazardous)]
+    return tuple(words for backend in hazardous for words in backend.hazards())
+
+
+def capacity_of(backend: Backend) -> int | None:
+    """Return the workers of a backend that counts them by itself, else None."""
+    return cast(Counting, backend).capacity() if issubclass(type(backend), Counting) else None
 
 
 def plain() -> Backend:

@@ -12,6 +12,7 @@ import builtins
 import concurrent.futures.thread
 import contextlib
 import importlib
+import math
 import os
 import pickle
 import platform
@@ -23,7 +24,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
-from types import CodeType, FunctionType
+from types import CodeType
 from typing import Any, ClassVar, cast
 
 from concompare.backends.base import Start
@@ -33,7 +34,8 @@ from concompare.worker.bootstrap import RUNNING, stop
 from concompare.worker.capture import display
 from concompare.worker.chunk import Answer, Request
 from concompare.worker.coroutines import wake
-from concompare.worker.transfer.pickling import function_parts, pack
+from concompare.worker.surroundings import STARTED
+from concompare.worker.transfer.pickling import functions_behind, pack
 
 REFUSED = re.compile(r"module (\S+) does not support loading in subinterpreters")
 
@@ -59,6 +61,7 @@ def arrive(path: list[str], pipes: Any) -> None:
             end of the pipe ends the reading.
     """
     sys.path[:] = path
+    STARTED.note()
     builtins.display = display  # type: ignore[attr-defined]
     threading.Thread(target=obey, args=(pipes.get(),), name="concompare-orders").start()
 
@@ -106,7 +109,7 @@ def refusal_of(path: list[str], blob: bytes) -> str:
         return culprit(error)
     except Exception:
         return ""
-    for name in sorted(set(imported(function, set()))):
+    for name in sorted(set(imported(function))):
         try:
             importlib.import_module(name)
         except ImportError as error:
@@ -141,24 +144,22 @@ def first_imported(causes: list[BaseException]) -> str:
     return ""
 
 
-def imported(thing: Any, seen: set[int]) -> Iterator[str]:
+def imported(function: Any) -> Iterator[str]:
     """Yield the modules that the code of a function, and of the functions it carries, imports."""
-    if isinstance(thing, FunctionType):
-        if id(thing) in seen:
-            return
-        seen.add(id(thing))
-        yield from imported(thing.__code__, seen)
-        for _, part in function_parts(thing):
-            yield from imported(part, seen)
-    elif isinstance(thing, CodeType):
-        import dis
+    for one in functions_behind(function, math.inf):
+        yield from imported_by(one.__code__)
 
-        for step in dis.get_instructions(thing):
-            if step.opname == "IMPORT_NAME" and step.argval:
-                yield step.argval
-        for constant in thing.co_consts:
-            if isinstance(constant, CodeType):
-                yield from imported(constant, seen)
+
+def imported_by(code: CodeType) -> Iterator[str]:
+    """Yield the modules that a code object, and those inside it, import."""
+    import dis
+
+    for step in dis.get_instructions(code):
+        if step.opname == "IMPORT_NAME" and step.argval:
+            yield step.argval
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from imported_by(constant)
 
 
 # ---------------------------------------------------------------------------------------- in the notebook's interpreter

@@ -10,9 +10,10 @@ from multiprocessing import pool as pools
 from typing import Any
 
 from concompare.backends.base import Start, kill_processes
-from concompare.backends.processes import context_for, safe_start_method, starting
+from concompare.backends.processes import context_for, starting
 from concompare.backends.threads import in_context
 from concompare.backends.traits import Handling, Isolation, Traits
+from concompare.machine import safe_start_method
 
 
 class PerItemExecutor(Executor):
@@ -55,6 +56,7 @@ class PerItemExecutor(Executor):
                 continue
             target = self.in_process if self.context is not None else self.in_thread
             threading.Thread(target=target, args=entry, daemon=True).start()
+            del entry  # the wait for the next may be long, and holds its items alive
 
     def in_thread(self, future: Future[Any], fn: Callable[..., Any], args: tuple[Any, ...]) -> None:
         """Call the function in this thread, which was started for it."""

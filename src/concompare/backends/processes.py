@@ -24,6 +24,7 @@ from concompare.backends.start_environment import prepared, short_addresses, som
 from concompare.backends.traits import Handling, Isolation, Traits
 from concompare.errors import BackendUnavailable
 from concompare.interrupts import shielded
+from concompare.machine import safe_start_method, start_methods
 from concompare.records import PROCESSES
 
 OPENING = threading.local()
@@ -155,11 +156,6 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=forget_server)
 
 
-def safe_start_method() -> str:
-    """Return the start method of `processes`: a fresh process, never a copy of the kernel."""
-    return "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
-
-
 def open_pool(method: str, workers: int, start: Start) -> ProcessPoolExecutor:
     """Return the standard library's process pool with our start."""
     return ProcessPoolExecutor(
@@ -199,7 +195,7 @@ class Processes:
         """Return None, or that this platform does not have the start method."""
         if sys.platform in ("emscripten", "wasi"):
             return "processes cannot be started in a browser; use -b serial"
-        if self.method is not None and self.method not in multiprocessing.get_all_start_methods():
+        if self.method is not None and self.method not in start_methods():
             return f"this platform cannot start processes by {self.method}; use -b processes"
         return reason_not_to_fork() if self.method == "fork" else None
 

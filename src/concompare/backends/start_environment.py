@@ -88,6 +88,22 @@ def shadowed(path: list[str]) -> Iterator[tuple[str, str]]:
             yield name, os.path.abspath(entry) if entry else here()
 
 
+def ambiguous() -> list[tuple[str, str]]:
+    """Return the modules in the current folder, with it, for which a worker from another folder may have others.
+
+    Only a search path with relative entries makes a difference. What the notebook has loaded from here is no other.
+    """
+    relative = [entry for entry in searched() if not os.path.isabs(entry)]
+    return sorted(found for found in shadowed(relative) if not is_from(*found))
+
+
+def is_from(name: str, folder: str) -> bool:
+    """Return whether a module is the user's own, loaded from a folder."""
+    file = getattr(sys.modules.get(name), "__file__", None)
+    libraries_own = name in sys.stdlib_module_names or name in OWN_NEEDS
+    return not libraries_own and isinstance(file, str) and lies_in(file, folder)
+
+
 def names_in(folder: str) -> set[str]:
     """Return the names of the modules that lie in a folder."""
     try:
@@ -170,14 +186,23 @@ def name_the_folder() -> Callable[[], object] | None:
     """
     if here():
         return None
+    link, original = way_here(), os.getcwd
+    vars(os)["getcwd"] = lambda: link
+    return lambda: vars(os).update(getcwd=original)
+
+
+def way_here() -> str:
+    """Return a path to the current folder, which has been deleted.
+
+    Raises:
+        BackendUnavailable: There is none.
+    """
     link = f"/proc/{os.getpid()}/cwd"
     if not os.path.isdir(link):
         raise BackendUnavailable(
             "the current folder has been deleted, and workers cannot start in it: change to another (%cd ~)"
         )
-    original = os.getcwd
-    vars(os)["getcwd"] = lambda: link
-    return lambda: vars(os).update(getcwd=original)
+    return link
 
 
 def shorten_addresses() -> Callable[[], object] | None:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence, Sized
 from typing import TYPE_CHECKING, Any
 
 from concompare.cells.counting import VIEWS
+from concompare.cells.distribution.code.early import EARLY
 from concompare.cells.distribution.code.generated import Generated
 from concompare.cells.distribution.code.record import CHANGED, KEPT, PARTS, RECORD
 from concompare.cells.forms import callers, finding, flattening, pools
@@ -332,11 +333,14 @@ def calls_of(lifted: Lifted) -> list[str]:
     staged = lifted.staged
     found: dict[str, None] = {}
     heavy = [node for node, effects in staged.analysed.effects.items() if effects.heavy and isinstance(node, ast.Call)]
+    early = staged.in_workers()
     if all(staged.of(node) is not Stage.TAIL for node in heavy):
         return []
     for node in sorted(heavy, key=lambda node: (node.lineno, node.col_offset)):
         place = "in a worker: nothing of it needs the order of the items"
-        if staged.of(node) is Stage.TAIL:
+        if node in early:
+            place = "in a worker, before it is known whether it is needed"
+        elif staged.of(node) is Stage.TAIL:
             why = staged.stays.get(node)
             line = f"line {why.line} " if why is not None and why.line != node.lineno else ""
             place = "in the notebook" + (f": {line}{why.text}" if why is not None else "")
@@ -367,10 +371,11 @@ def readable(made: Generated) -> tuple[str, str]:
     head.args.args = [] if made.loop.kind == "call" else head.args.args[:1]
     head.args.defaults = []
     Plain(wrapped=bool(made.kept) or made.recorded).visit(head)
+    head = Early().visit(head)
     if len(head.body) > 1 and isinstance(head.body[-1], ast.Return) and head.body[-1].value is None:
         head.body.pop()
     texts = [ast.unparse(ast.fix_missing_locations(head))]
-    tail = [part for action in made.actions for part in action.code]
+    tail = [Early().visit(names.copied(part)) for action in made.actions for part in action.code]
     texts.append("\n".join(ast.unparse(ast.fix_missing_locations(part)) for part in tail))
     taken = {part.id for node in (head, *tail) for part in ast.walk(node) if isinstance(part, ast.Name)}
     words = ("value", "computed", "from_worker")
@@ -425,6 +430,45 @@ class Plain(ast.NodeTransformer):
         return node
 
 
+class Early(ast.NodeTransformer):
+    """Write calls that are made early, and names that may have a value, as one would say it."""
+
+    def visit_DictComp(self, node: ast.DictComp) -> ast.AST:
+        """Show the names that the head hands over where they have a value."""
+        if not ast.unparse(node.generators[0].iter).startswith("locals()"):
+            return self.generic_visit(node)
+        (words,) = (ast.literal_eval(test.comparators[0]) for test in node.generators[0].ifs)  # type: ignore[attr-defined]
+        return ast.Tuple([ast.Name(word, ast.Load()) for word in words], ast.Load())
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        """Show the calls of the head without how they are held back and found."""
+        self.generic_visit(node)
+        if not isinstance(node.func, ast.Name) or node.func.id != EARLY:
+            return node
+        made = node.args[0]
+        assert isinstance(made, ast.GeneratorExp)
+        assert isinstance(made.elt, ast.Tuple)
+        first, *turns = made.generators
+        call = made.elt.elts[1].body  # type: ignore[attr-defined]
+        value: ast.expr = ast.ListComp(call, turns) if turns else call
+        if first.ifs:
+            test = first.ifs[0] if len(first.ifs) == 1 else ast.BoolOp(ast.And(), first.ifs)
+            value = ast.IfExp(test, value, ast.Constant(None))
+        return ast.Call(node.func, [value], [])
+
+    def visit_IfExp(self, node: ast.IfExp) -> ast.AST:
+        """Show a call of the tail that was made early, and the call itself where it was not."""
+        self.generic_visit(node)
+        asked, taken = node.test, node.body
+        ours = isinstance(asked, ast.Call) and isinstance(asked.func, ast.Attribute) and asked.func.attr == "holds"
+        if not ours or not isinstance(taken, ast.Call) or not isinstance(taken.func, ast.Attribute):
+            return node
+        holder = taken.func.value
+        if not isinstance(holder, ast.Name) or not holder.id.startswith(OURS):
+            return node
+        return ast.BoolOp(ast.Or(), [holder, node.orelse])
+
+
 def is_entry_of_ours(node: ast.expr) -> bool:
     """Tell whether an expression records an item that changed, or the names that a head has."""
     if (
@@ -463,6 +507,6 @@ def what_is(thing: Any) -> str:
         return kind
     if callable(thing) and kind in ("_lru_cache_wrapper", "builtin_function_or_method", "partial", "method"):
         return "function"
-    size = getattr(thing, "nbytes", None) or sys.getsizeof(thing, 0)
+    size = (hasattr(type(thing), "nbytes") and getattr(thing, "nbytes", None)) or sys.getsizeof(thing, 0)
     length = f" of {len(thing)}" if isinstance(thing, (list, tuple, set, dict, str, bytes)) else ""
     return f"{kind}{length}, {size} bytes"

@@ -21,6 +21,8 @@ STARTED = "_concomparestarted"
 """How the names begin of what threads run, while they run as a loop of the notebook: a letter, a number, the name."""
 RESULT = OURS + "result"
 """Stands for the collected values of a comprehension."""
+TAPE = OURS + "tape"
+"""Names what the front has computed for an item."""
 VALUE = OURS + "value"
 """Stands for the value of an item in what a consumer does with it."""
 
@@ -51,8 +53,13 @@ class Budget:
         Raises:
             TooLong: That was all it may do.
         """
-        self.left -= count
-        if self.left < 0 or (self.left & 2047 < count and time.thread_time() > self.until):
+        self.left = left = self.left - count
+        if left & 2047 < count or left < 0:
+            self.check()
+
+    def check(self) -> None:
+        """Tell whether there is still time, which is asked now and then."""
+        if self.left < 0 or time.thread_time() > self.until:
             raise TooLong
 
 
@@ -65,7 +72,7 @@ class Allowance:
     """
 
     steps: int = 200_000
-    seconds: float = 0.7
+    seconds: float = 0.5
 
     @contextmanager
     def one(self) -> Iterator[Budget]:
@@ -114,6 +121,9 @@ class Order(StrEnum):
     PROCESS = "process"
     LOG = "log"
     ONE_FILE = "one-file"
+    APPENDS = "appends"
+    CACHED = "cached"
+    FIGURE = "figure"
 
 
 class Why(StrEnum):
@@ -122,7 +132,6 @@ class Why(StrEnum):
     CHANGES = "changes-outer"
     CARRIED = "carried"
     RANDOM = "shared-random"
-    ITERATOR = "shared-iterator"
     OPAQUE = "cannot-be-seen"
     FORBIDDEN = "forbidden"
     ORDER = "needs-order"
@@ -132,7 +141,6 @@ class Why(StrEnum):
     CONTEXT = "inside-context"
     NOTHING = "nothing-to-run"
     SLOW = "analysis-too-long"
-    FORM = "form"
     ALIAS = "may-be-the-same-object"
     NAMES = "names"
     TRACES = "leaves-traces"
@@ -180,9 +188,11 @@ class Doubt:
         return f"`{self.who}` {self.text}" if self.who else self.text
 
 
-@dataclass
+@dataclass(slots=True)
 class Effects:
     """What a part of the body does, without the parts inside it.
+
+    There is one for every node, and most of what it may hold is mostly empty: all share what is.
 
     Attributes:
         reads: Places that it reads.
@@ -195,23 +205,21 @@ class Effects:
         hazards: What it does beyond the process (files, programs, network), as predicates.
         called: Names of what it calls, for messages; `heavy`: one of them may be worth a worker.
         calm: It cannot raise, as far as types show.
-        late: Functions that it makes, whose bodies run later.
         sees: What it sees without being given it, as declared: time, process, random, files, environment, frames.
     """
 
     reads: set[Place] = field(default_factory=set)
     deep: set[Obj] = field(default_factory=set)
     writes: set[Place] = field(default_factory=set)
-    order: set[Order] = field(default_factory=set)
-    doubts: list[Doubt] = field(default_factory=list)
-    globals: set[str] = field(default_factory=set)
-    trusted: set[str] = field(default_factory=set)
-    hazards: list[str] = field(default_factory=list)
-    called: list[str] = field(default_factory=list)
+    order: frozenset[Order] = frozenset()
+    doubts: tuple[Doubt, ...] = ()
+    globals: frozenset[str] = frozenset()
+    trusted: frozenset[str] = frozenset()
+    hazards: tuple[str, ...] = ()
+    called: tuple[str, ...] = ()
     heavy: bool = False
     calm: bool = False
-    makes_function: bool = False
-    sees: set[str] = field(default_factory=set)
+    sees: frozenset[str] = frozenset()
 
     def add(self, other: Effects) -> None:
         """Add what other code does."""
@@ -219,11 +227,11 @@ class Effects:
         self.deep |= other.deep
         self.writes |= other.writes
         self.order |= other.order
-        self.doubts += [doubt for doubt in other.doubts if doubt not in self.doubts]
+        self.doubts += tuple(doubt for doubt in other.doubts if doubt not in self.doubts)
         self.globals |= other.globals
         self.trusted |= other.trusted
-        self.hazards += [text for text in other.hazards if text not in self.hazards]
-        self.called += [name for name in other.called if name not in self.called]
+        self.hazards += tuple(text for text in other.hazards if text not in self.hazards)
+        self.called += tuple(name for name in other.called if name not in self.called)
         self.heavy = self.heavy or other.heavy
         self.sees |= other.sees
 
@@ -273,6 +281,7 @@ class Loop:
         method: The method that is called, where only its owner tells whether the call is work over items at all.
         own: The parallel code that the cell has for it itself, such as `ThreadPoolExecutor`; empty where it has none.
         written: What is walked as somebody would write it, where `items` is not that.
+        certain: Workers make no call that the notebook may turn out not to need, as where they are measured.
     """
 
     kind: str
@@ -302,6 +311,7 @@ class Loop:
     method: ast.Attribute | None = None
     own: str = ""
     written: ast.expr | None = None
+    certain: bool = False
 
     @property
     def caption(self) -> str:
@@ -314,7 +324,8 @@ class Loop:
 class Analysed:
     """A loop with the effects of every node of its body, in the order of evaluation.
 
-    `given` are the names of the notebook that functions which it calls give values.
+    `given` are the names of the notebook that functions which it calls give values; `calling_only` are the calls that
+    call the functions which they are given before they return, and do not keep them.
     """
 
     loop: Loop
@@ -330,6 +341,7 @@ class Analysed:
     element: frozenset[Obj] = frozenset()
     result: Obj | None = None
     given: frozenset[str] = frozenset()
+    calling_only: set[ast.AST] = field(default_factory=set)
 
     def of(self, node: ast.AST) -> Effects:
         """Return the effects of a node by itself."""
@@ -337,7 +349,7 @@ class Analysed:
 
     def reads_given(self, found: Effects) -> bool:
         """Tell whether something reads a name that a function which the loop calls gives values."""
-        return any(place.obj is None and place.field in self.given for place in found.reads)
+        return bool(self.given) and any(place.obj is None and place.field in self.given for place in found.reads)
 
     def inside(self, nodes: Iterable[ast.AST]) -> Effects:
         """Return the effects of nodes and all nodes inside them."""

@@ -31,6 +31,8 @@ ALL = "**"
 """Stands for all fields."""
 MOVED = "moved"
 """Stands for whether elements may have changed their places."""
+THERE = "?"
+"""Stands, before the name of a field, for whether anything was put into it, be it nothing that can be changed."""
 LAZY = "lazy"
 """Stands for what an object does once it is walked."""
 ENOUGH = 1000
@@ -44,7 +46,8 @@ ATOMS: tuple[type, ...] = (
     *(decimal.Decimal, fractions.Fraction, enum.Enum, types.ModuleType, types.BuiltinFunctionType, types.GenericAlias),
 )
 """Types whose values nobody can change."""
-
+ATOM_KINDS = frozenset(ATOMS)
+ATOMS_AND_PATHS = (*ATOMS, pathlib.PurePath)
 
 NAMED, ATTRIBUTE, ELSEWHERE = range(3)
 """How an object of the notebook was reached."""
@@ -61,7 +64,10 @@ class Origin(Enum):
     FUNCTION = "a function made in the iteration"
 
 
-@dataclass(eq=False)
+NO_ARGUMENTS: Mapping[str, object] = {}
+
+
+@dataclass(eq=False, slots=True)
 class Obj:
     """An abstract object.
 
@@ -99,8 +105,8 @@ class Obj:
     depth: int = 0
     again: bool = False
     route: int = 0
-    via: set[Obj] = field(default_factory=set)
-    made_with: dict[str, object] = field(default_factory=dict)
+    via: frozenset[Obj] = frozenset()
+    made_with: Mapping[str, object] = field(default_factory=lambda: NO_ARGUMENTS)
     of_values: bool | None = None
     asked: set[str] = field(default_factory=set)
     moved: bool = False
@@ -134,12 +140,12 @@ class Obj:
 
     def has(self, name: str) -> bool:
         """Tell whether anything was put into a field."""
-        self.asked.add(name)
+        self.asked |= {name, THERE + name}
         return name in self.fields
 
     def at(self, place: int) -> Iterable[Obj] | None:
         """Look up what the element at a place may be; None: it cannot be told apart from the others."""
-        self.asked |= {MOVED, str(place)}
+        self.asked |= {MOVED, str(place), f"{THERE}{place}"}
         return None if self.moved else self.fields.get(str(place))
 
     def move(self) -> bool:
@@ -159,7 +165,7 @@ class Obj:
         held = self.fields.get(name)
         if held is None:
             self.fields[name] = set(value)
-            return bool(value), self.was_asked(name)
+            return bool(value), self.was_asked(name if value else THERE + name)
         before = len(held)
         held |= value
         is_new = len(held) > before
@@ -179,8 +185,10 @@ ATOM: Value = frozenset()
 def is_atom(thing: Any, depth: int = 3) -> bool:
     """Tell whether nobody can change a live object nor anything inside it."""
     kind = type(thing)
-    if kind in ATOMS or isinstance(thing, (*ATOMS, pathlib.PurePath)):
-        return kind.__module__ != "__main__" or kind in ATOMS or isinstance(thing, enum.Enum)
+    if kind in ATOM_KINDS:
+        return True
+    if isinstance(thing, ATOMS_AND_PATHS):
+        return kind.__module__ != "__main__" or isinstance(thing, enum.Enum)
     if kind in (tuple, frozenset) or (isinstance(thing, tuple) and hasattr(kind, "_fields")):
         return depth > 0 and len(thing) <= ENOUGH and all(is_atom(part, depth - 1) for part in thing)
     return kind.__module__ == "numpy" and hasattr(thing, "dtype") and not hasattr(thing, "__setitem__")
@@ -188,7 +196,9 @@ def is_atom(thing: Any, depth: int = 3) -> bool:
 
 def is_atom_type(kind: type) -> bool:
     """Tell whether nobody can change an object of a type."""
-    return issubclass(kind, (*ATOMS, pathlib.PurePath)) and (kind.__module__ != "__main__" or issubclass(kind, Enum))
+    if kind in ATOM_KINDS:
+        return True
+    return issubclass(kind, ATOMS_AND_PATHS) and (kind.__module__ != "__main__" or issubclass(kind, Enum))
 
 
 def all_atoms(thing: Any) -> bool:
@@ -203,7 +213,7 @@ def all_atoms(thing: Any) -> bool:
     if not isinstance(thing, (list, tuple, set, frozenset)) or len(thing) > MANY:
         return False
     kinds = set(map(type, thing))
-    if kinds <= set(ATOMS):
+    if kinds <= ATOM_KINDS:
         return True
     return len(thing) <= ENOUGH * 10 and all(map(is_atom, thing))
 

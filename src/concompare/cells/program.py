@@ -28,7 +28,7 @@ from concompare.cells.replay.compiling import compiled, look_up_once
 from concompare.cells.replay.statement import Replay
 from concompare.cells.syntax import names, sources
 from concompare.cells.syntax.definitions import remember
-from concompare.cells.syntax.nodes import located
+from concompare.cells.syntax.nodes import located, number_in
 from concompare.cells.syntax.placing import placed
 from concompare.cells.task import Task
 from concompare.cells.wishes import Refused, Runner, Wishes
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from concompare.cells.inside.following import Following
     from concompare.cells.pools.session import Session
     from concompare.cells.pools.started import Threads
-    from concompare.cells.replay.front import Front
     from concompare.cells.replay.independent import Ahead
 
 __all__ = ["Cell", "Hook", "Refused", "Runner", "Wishes"]
@@ -63,8 +62,7 @@ class Cell:
         wishes: What the user asked for.
 
     `makers` are the expressions with which the cell makes executors and pools of its own, `windows` the places where it
-    starts threads or processes one by one and joins them; `numbered` gives the nodes of its statements their numbers in
-    the order of `ast.walk`.
+    starts threads or processes one by one and joins them.
 
     Raises:
         SyntaxError: As the plain cell would raise it.
@@ -79,7 +77,6 @@ class Cell:
     refused: list[Refused] = field(default_factory=list)
     shadowed: frozenset[str] = frozenset()
     bodies: dict[int, list[ast.stmt]] = field(default_factory=dict)
-    numbered: dict[int, dict[int, int]] = field(default_factory=dict)
     allowance: Allowance = field(default_factory=Allowance)
     makers: list[ast.expr] = field(default_factory=list)
     windows: joined.Windows = field(default_factory=joined.Windows)
@@ -156,9 +153,7 @@ class Cell:
         """Note where in the cell a loop stands."""
         lifted.statement = place = self.place_of(loop)
         if place is not None and loop.kind != "function":
-            if place not in self.numbered:
-                self.numbered[place] = {id(node): n for n, node in enumerate(ast.walk(self.tree.body[place]))}
-            lifted.part = self.numbered[place].get(id(loop.node), 0)
+            lifted.numbered = lambda: number_in(self.tree.body[place], loop.node)
 
     def run(self, namespace: dict[str, Any], runner: Runner) -> Any:
         """Run the cell; returns its value."""
@@ -421,6 +416,7 @@ class Hook:
             with self.cell.allowance.counted():
                 self.cell.place(loop, lifted)
                 task, side = lifted.bind(self.namespace, taken[0] if taken else walked, bar)
+            side.halts = True
             return self.run(loop, lifted, task, side)
         except CellRefused as found:
             refusal = found  # the plain loop runs outside of the handler: its errors have no other before them
@@ -448,7 +444,7 @@ class Hook:
             lifted = self.lift(found.loop, pairs, None) if len(pairs) <= MOST else None
         except Exception:  # the plain loop meets it in its turn
             return None
-        if lifted is None or lifted.staying or lifted.ahead is not None:
+        if not (lifted and lifted.staged.surely()) or lifted.staying or lifted.ahead is not None:
             return None
         self.cell.place(loop, lifted)
         lifted.uneven = not pairs or pairs[-1][0] is not list(items)[-1]
@@ -467,13 +463,13 @@ class Hook:
         """Bind a loop's target as the plain loop does."""
         self.namespace[ITEMS] = value
         load = located(ast.Name(ITEMS, ast.Load()), target)
-        module = ast.Module([located(ast.Assign([names.copied(target)], load), target)], [])
-        filename = self.cell.wishes.filename
-        exec(compiled(ast.fix_missing_locations(module), filename, "exec", self.namespace), self.namespace)
+        module = ast.fix_missing_locations(ast.Module([located(ast.Assign([names.copied(target)], load), target)], []))
+        exec(compiled(module, self.cell.wishes.filename, "exec", self.namespace), self.namespace)
 
     def lift(self, loop: Loop, walked: Any, taken: list[Any] | None) -> Lifted:
         """Return the loop as one that can run in parallel; `taken` gets what is left of items that were looked at."""
         wishes = self.cell.wishes
+        loop.certain = wishes.measured
         try:
             with self.cell.allowance.one() as budget:
                 found = binding.lift(
@@ -509,17 +505,17 @@ class Hook:
         self.cell.lifted.append(found)
         if self.depth and time.perf_counter() - began < WORTH:
             self.small.add(id(loop))
-        if side.front is not None and side.front.failed:
-            return self.rest(loop, side, side.front)
+        if side.halted or (side.front is not None and side.front.failed):
+            return self.rest(loop, side, side.remaining())
         if isinstance(side, Collect):
-            return side.joined(self.plain(loop, side.left())) if side.halted else side.value
-        return not side.stopped or (side.front is not None and side.front.is_end(side.last))
+            return side.value
+        return not side.stopped or side.ended or (side.front is not None and side.front.is_end(side.last))
 
-    def rest(self, loop: Loop, side: Replay | Collect, front: Front) -> Any:
-        """Run what is left of a loop as it is, from the item on for which nothing could be computed ahead."""
-        if isinstance(side, Collect):
-            return side.joined(self.plain(loop, front.left()))
-        return False if side.stopped else self.plain(loop, front.left())
+    def rest(self, loop: Loop, side: Replay | Collect, left: Any) -> Any:
+        """Run what is left of a loop as it is: nothing can be computed ahead, or it is not worth while."""
+        if isinstance(side, Replay):
+            return (side.halted or not side.stopped) and self.plain(loop, left)
+        return side.joined(self.plain(loop, left))
 
     def refuse(self, loop: Loop, items: Any, refusal: CellRefused) -> Any:
         """Run a loop that cannot run in parallel as the plain loop; raises where that is to be an error."""
@@ -529,7 +525,7 @@ class Hook:
         """Run a loop that cannot run in parallel by `play`; raises where that is to be an error."""
         if refusal.line is None:
             refusal.line = loop.line
-        if self.cell.wishes.strict:
+        if self.cell.wishes.strict or refusal.spent:
             raise refusal
         self.cell.refused.append(Refused(loop, refusal, count))
         if self.depth:

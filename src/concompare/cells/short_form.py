@@ -54,7 +54,7 @@ def short_form(lifted: Lifted) -> ShortForm:
         found = ShortForm(reason=str(reason))
     known = lifted.loop.__dict__.get("namespace", {})
     taken = tuple(sorted(word for word in known if word.rstrip("_0123456789") in WORDS))
-    return replace(found, part=lifted.part, shows=Order.OUTPUT in orders_of(lifted), taken=taken)
+    return replace(found, part=lifted.numbered(), shows=Order.OUTPUT in orders_of(lifted), taken=taken)
 
 
 def orders_of(lifted: Lifted) -> set[Order]:
@@ -73,6 +73,8 @@ def may_be_short(lifted: Lifted) -> None:
         raise NoShortForm("the notebook computes a part of each item before it goes out")
     if lifted.staged.items_change:
         raise NoShortForm("its items are changed in place")
+    if lifted.staged.early:
+        raise NoShortForm("workers make calls before it is known whether they are needed")
     if Order.RANDOM in orders_of(lifted):
         raise NoShortForm("each item draws from a stream of random numbers of its own")
     if lifted.uneven:

@@ -35,6 +35,7 @@ class Wishes:
         assume_pure: Take calls that cannot be seen as changing nothing.
         seeded: Each item draws from a random stream of its own, so shared random numbers may be used.
         strict: A loop that cannot run in parallel is an error.
+        measured: Loops are measured, so workers do nothing that the plain loop may not do.
         few: Up to so many items of a loop, the loops directly in it are shared out together with it.
     """
 
@@ -47,6 +48,7 @@ class Wishes:
     assume_pure: bool = False
     seeded: bool = False
     strict: bool = False
+    measured: bool = False
     few: int = 64
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from concompare.engine.lookahead import listed, watched
 from concompare.engine.outcome import Failure, Outcome, PassOptions, last
 from concompare.engine.output import show
-from concompare.engine.pools.pool import Pool, close_pools, lease, pools
+from concompare.engine.pools.pool import Pool, close_pools, lease, plain_way, pools
 from concompare.engine.process_state import shared_context
 from concompare.engine.run_pass import can_begin, run_pass
 from concompare.interrupts import unswallowed
@@ -20,6 +20,7 @@ __all__ = [
     "last",
     "lease",
     "listed",
+    "plain_way",
     "pools",
     "run_pass",
     "shared_context",

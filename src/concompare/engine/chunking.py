@@ -37,6 +37,9 @@ TOO_LONG, TIMES_TOO_LONG = 0.05, 2
 """Seconds, and times the seconds that it was meant to take, after which a message's worker gives back what it has not
 begun: the items are not what those before them were."""
 
+TOO_LONG_GUESSED = 0.005
+"""The seconds where only an earlier pass tells what items take: they may be quite others now."""
+
 PLENTY = 256
 """Items per worker from which there are plenty."""
 
@@ -195,7 +198,8 @@ class Chunker:
         """Return the seconds after which the worker of so many items gives back what it has not begun, or None."""
         if size == 1 or (self.fixed is not None and not self.cost):
             return None
-        return max(TOO_LONG, TIMES_TOO_LONG * size * (self.item_seconds or 0.0), COSTS * self.cost)
+        least = TOO_LONG if self.measured or not self.expected else TOO_LONG_GUESSED
+        return max(least, TIMES_TOO_LONG * size * (self.item_seconds or 0.0), COSTS * self.cost)
 
     def messages(self, mean: float) -> float:
         """Return into how many messages at least the work should go that the count of items comes to."""

@@ -60,30 +60,45 @@ def state_of(thing: Any, depth: int = 2) -> Any:
     return state
 
 
-def check(states: list[tuple[int, Any, Any]]) -> None:
+def steady_state_of(thing: Any) -> Any:
+    """Return the state of a thing, or what says nothing of one that changes by being looked at."""
+    state = state_of(thing)
+    own = type(thing).__module__.partition(".")[0] not in ("builtins", "numpy")
+    return id(thing) if own and state_of(thing) != state else state
+
+
+def check(states: list[tuple[int, Any, Any]], *, again: bool = True) -> None:
     """Refuse where one of these items, given with its position and state, has changed since.
+
+    Args:
+        states: The items.
+        again: The items can be walked once more.
 
     Raises:
         CellRefused: It has.
     """
     for position, item, state in states:
-        if state_of(item) != state:
-            raise CellRefused(
+        if state != id(item) and state_of(item) != state:
+            refusal = CellRefused(
                 f"item {position} ({type(item).__name__}) changed when the next items were taken: the iterator gives "
                 "the same object again, with other contents, and workers would see the wrong ones. Let it give copies."
             )
+            refusal.spent = not again
+            raise refusal
 
 
 class Ahead:
     """Take items in batches.
 
     Attributes:
+        again: Whether the items can be walked once more.
         far: Whether the first items are looked at again after several others: else what is taken at a time is enough.
         error: What the iterator raised; the items that it gave before that are given out all the same.
     """
 
     def __init__(self, items: Iterable[Any], far: bool = False) -> None:
         self.iterator = iter(items)
+        self.again = self.iterator is not items
         self.far = far
         self.looking = not is_steady(items)
         self.back: list[Any] = []
@@ -120,7 +135,7 @@ class Ahead:
         """Return the next items, the first of them unchanged after all are taken, and a few more at the beginning."""
         taken, states = self.some(1), []
         while taken and len(taken) < min(max(size, 2 * first), LOOKS) and type(taken[-1]) not in ATOMS:
-            states.append((self.given + len(taken) - 1, taken[-1], state_of(taken[-1])))
+            states.append((self.given + len(taken) - 1, taken[-1], steady_state_of(taken[-1])))
             following = self.some(1)
             taken += following
             if not following:
@@ -132,7 +147,7 @@ class Ahead:
             taken += following
             if not following:
                 break
-        check(states)
+        check(states, again=self.again)
         return taken
 
     def peek(self, size: int) -> list[Any]:

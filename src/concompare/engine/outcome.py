@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import sys
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
+from types import GetSetDescriptorType, MemberDescriptorType
 from typing import Any, Literal
 
 from concompare.formats import clean
@@ -31,6 +34,8 @@ class PassOptions:
         keep_values: Whether the outcome holds the values (a tail that was given them all may not need them again).
         first: Position of the first item; those before it were run already.
         witness: Looks at each chunk's answer before anything of it is handed on; it may end the pass by raising.
+        on_lost: Told the names of what workers have changed, as soon as that is seen; it may end the pass by raising.
+            Items are watched too then.
         named: Whether an error has a note that says which item raised it.
         places: Of a sample, the position of each item among all items: errors name it, seeds are made of it.
     """
@@ -51,6 +56,7 @@ class PassOptions:
     first: int = 0
     witness: Callable[[int, Any], None] | None = None
     named: bool = True
+    on_lost: Callable[[tuple[str, ...]], object] | None = None
 
     def pause(self, passed: float, longest: float) -> float:
         """Return how long to wait for an answer, `passed` seconds after the beginning: at most until the cap."""
@@ -120,6 +126,11 @@ class Outcome:
     failed_items: dict[int, Any] = field(default_factory=dict)
     again: Callable[[dict[int, Any]], Outcome] | None = None
 
+    def let_go(self, most: float) -> None:
+        """Keep the values no longer, if they take more than so many bytes; those beside failures are for `retry`."""
+        if not self.failures and (most <= 0 or bytes_of(self.values) > most):
+            self.values = []  # the list itself may be what the caller has
+
     def retry(self) -> list[Any]:
         """Run the items that failed once more, in the same way, and return all values.
 
@@ -140,6 +151,33 @@ class Outcome:
         self.failures = tuple(failures)
         LAST[:] = [self]
         return self.values
+
+
+SAMPLED = (200, 10, 5, 3)
+"""How many values are looked at to guess what all of them take, how many of the parts of each, and of theirs."""
+
+
+def bytes_of(values: Collection[Any], depth: int = 0) -> float:
+    """Return about how many bytes values take with what they hold, from some of them."""
+    if not values or depth == len(SAMPLED):
+        return 0.0
+    step = -(-len(values) // SAMPLED[depth])
+    some = list(islice(values, 0, None, step))
+    return sum(bytes_of_one(value, depth + 1) for value in some) * len(values) / len(some)
+
+
+def bytes_of_one(value: Any, depth: int) -> float:
+    """Return about how many bytes a value takes with what it holds."""
+    # Of a view; only a C type's own attribute, since any other may be code of the user's.
+    size = next((vars(kind)["nbytes"] for kind in type(value).__mro__ if "nbytes" in vars(kind)), None)
+    data = size.__get__(value) if isinstance(size, (GetSetDescriptorType, MemberDescriptorType)) else 0
+    total = float(max(sys.getsizeof(value, 64), data if isinstance(data, int) else 0))
+    total += bytes_of(getattr(value, "__dict__", {}).values(), depth)
+    if isinstance(value, dict):
+        total += bytes_of(value.keys(), depth) + bytes_of(value.values(), depth)
+    elif isinstance(value, (list, tuple, set, frozenset)):
+        total += bytes_of(value, depth)
+    return total
 
 
 LAST: list[Outcome] = []

@@ -24,7 +24,7 @@ def routed() -> Iterator[None]:
     with LOCK:
         display = getattr(builtins, "display", None)
         if display is not None:
-            builtins.display = displaying = display_by(display)  # type: ignore[attr-defined]
+            builtins.display = displaying = capture.Displaying(display)  # type: ignore[attr-defined]
         shell = sys.modules.get(DISPLAY)
         if shell is not None:
             publish = shell.publish_display_data
@@ -38,16 +38,6 @@ def routed() -> Iterator[None]:
                 builtins.display = display  # type: ignore[attr-defined]
             if shell is not None and shell.publish_display_data is publishing:
                 shell.publish_display_data = publish  # type: ignore[attr-defined]
-
-
-def display_by(original: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a `display` that records in our worker threads and is the notebook's everywhere else."""
-
-    def route(*objects: Any, **options: Any) -> Any:
-        recorded = getattr(LISTENING, "out", None) is not None
-        return (capture.display if recorded else original)(*objects, **options)
-
-    return route
 
 
 def publish_by(original: Callable[..., Any]) -> Callable[..., Any]:

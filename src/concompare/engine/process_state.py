@@ -12,17 +12,15 @@ import dis
 import functools
 import os
 import sys
-import sysconfig
 import warnings
 from collections.abc import Callable, Iterator
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from concompare.cells.decorated import meant_by
+from concompare.cells.syntax.own_code import is_installed_file
 from concompare.errors import BackendUnavailable
 from concompare.worker.transfer.pickling import function_parts, names_in
-
-LIBRARIES = tuple({sysconfig.get_paths()[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")})
 
 WHOLE_PROCESS = {
     "chdir": (("contextlib", "os"), "changes the working directory"),
@@ -94,10 +92,10 @@ def parts_followed(function: FunctionType) -> list[Any]:
 def is_own(thing: Any) -> bool:
     """Tell whether a function, class or module is the user's own, not installed."""
     if isinstance(thing, FunctionType):
-        return not thing.__code__.co_filename.startswith((*LIBRARIES, "<frozen"))
+        return not is_installed_file(thing.__code__.co_filename)
     if isinstance(thing, ModuleType):
         file = getattr(thing, "__file__", None)
-        return isinstance(file, str) and not file.startswith(LIBRARIES)
+        return isinstance(file, str) and not is_installed_file(file)
     if not isinstance(thing, type) or thing.__module__ == "builtins":
         return False
     module = sys.modules.get(thing.__module__)
@@ -192,6 +190,11 @@ def folder() -> str | None:
 
 SHOWING = ("filters", "showwarning", "_showwarnmsg_impl")
 """What `catch_warnings` replaces while it is entered."""
+
+
+def showing() -> tuple[object, ...]:
+    """Return what shows warnings now: another one where they are recorded."""
+    return tuple(vars(warnings).get(name) for name in SHOWING[1:])
 
 
 @contextlib.contextmanager

@@ -5,45 +5,14 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable
 from types import FrameType
 
 from concompare.engine.pools.pool import Pool
+from concompare.worker.bootstrap import stop_thread
 from concompare.worker.coroutines import wake
-
-
-class StopThread(BaseException):
-    """Raised inside a worker thread that is to end; a BaseException, so that `except Exception` lets it through."""
-
 
 GRACE = 0.15
 """Seconds that threads get to end."""
-
-
-class Stop:
-    """Tells a thread, or a task of an event loop, whether to leave the rest of its items.
-
-    Args:
-        unwanted: Whether they are not wanted any more.
-        limit: Seconds, since this was first asked, after which they are to be given back; None: never.
-        clock: Seconds.
-    """
-
-    def __init__(self, unwanted: Callable[[], bool], limit: float | None, clock: Callable[[], float]) -> None:
-        self.unwanted, self.limit, self.clock = unwanted, limit, clock
-        self.end: float | None = None
-
-    def __call__(self) -> bool:
-        """Say whether to leave them: never before the first has been computed, for want of time."""
-        if self.unwanted():
-            return True
-        if self.limit is None:
-            return False
-        now = self.clock()
-        if self.end is None:
-            self.end = now + self.limit
-            return False
-        return now > self.end
 
 
 def stop_threads(pool: Pool) -> tuple[str, ...]:
@@ -56,13 +25,11 @@ def stop_threads(pool: Pool) -> tuple[str, ...]:
     threads = threads_of(executor)
     inside: set[threading.Thread] = getattr(executor, "threads", set())
     pool.kill()
-    import ctypes
-
     end = time.monotonic() + GRACE
     busy = [thread for thread in threads if is_busy(thread)]
     for thread in busy:
         if thread.ident is not None:
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(StopThread))
+            stop_thread(thread.ident)
             wake(thread.ident)
     while busy and time.monotonic() < end:
         busy[0].join(0.01)

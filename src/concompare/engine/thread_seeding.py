@@ -12,13 +12,13 @@ import random
 import sys
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
-from types import BuiltinMethodType, FunctionType, MethodType, ModuleType
+from types import BuiltinMethodType, MethodType, ModuleType
 from typing import Any
 
 from concompare.errors import BadOption
 from concompare.worker.coroutines import is_coroutine_function
 from concompare.worker.state_watch import captured, word_of
-from concompare.worker.transfer.pickling import function_parts
+from concompare.worker.transfer.pickling import function_parts, inner_function
 
 OWN: ContextVar[Sources | None] = ContextVar("sources", default=None)
 """The sources of the item that the calling thread, or task, computes."""
@@ -160,8 +160,8 @@ def refuse_what_cannot_be_seeded(function: Callable[[Any], Any]) -> None:
     if "torch" in sys.modules:
         raise BadOption("--seed cannot give threads their own torch stream: use -b processes")
     sources = [shared_source(module) for module in seeded()]
-    inner = getattr(function, "__func__", getattr(function, "func", function))
-    parts = list(function_parts(inner)) if isinstance(inner, FunctionType) else []
+    inner = inner_function(function)
+    parts = list(function_parts(inner)) if inner is not None else []
     for name, value in [*parts, *captured(function)]:
         if any(getattr(value, "__self__", None) is source for source in sources):
             short = name.partition(" ")[2] or name

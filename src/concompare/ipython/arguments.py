@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from argparse import Namespace
 from collections.abc import Callable
@@ -72,17 +73,24 @@ def in_plain_words(message: str) -> str:
     return f"{found[1]} is {found[3]}: use a {'whole ' if found[2] == 'int' else ''}number"
 
 
+@functools.lru_cache(maxsize=128)
+def parsed(parser: MagicArgumentParser, line: str) -> tuple[Namespace, str]:
+    """Return the options at the start of a magic's line and what follows them: they depend on nothing else."""
+    words, code = split_options(parser, line)
+    try:
+        return parser.parse_args(words), code
+    except UsageError as error:
+        raise BadOption(in_plain_words(str(error))) from None
+
+
 def read_options(parser: MagicArgumentParser, line: str, cell: str | None) -> tuple[Namespace, str]:
     """Return the options at the start of a magic's line, and the code that follows them.
 
     Raises:
         BadOption: An option is unknown or its value cannot be used; or words follow the options of a cell magic.
     """
-    words, code = split_options(parser, line)
-    try:
-        args: Namespace = parser.parse_args(words)
-    except UsageError as error:
-        raise BadOption(in_plain_words(str(error))) from None
+    found, code = parsed(parser, line)
+    args = Namespace(**vars(found))
     if cell is not None and code:
         raise BadOption(f"{code!r} is not an option; put values with spaces in quotes")
     if cell is not None and (args.info or args.close):

@@ -75,6 +75,8 @@ def check_target(path: str | None) -> None:
 
 def ends_with_semicolon(code: str) -> bool:
     """Tell whether the last statement ends with a semicolon, which keeps its value from being shown."""
+    if ";" not in code:
+        return False
     passed = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.ENDMARKER, tokenize.DEDENT, tokenize.INDENT)
     last = ""
     try:

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from concompare.run.cell_runners import Comparing, Running, Telling
     from concompare.run.dispatch import Ran
     from concompare.run.request import Request
+
+KEPT = 10e6
+"""Bytes of results that `concompare.last()` keeps, at the most."""
+
 STRICT = argument("--strict", action="store_true", help="what cannot run in parallel is an error, not the plain loop")
 
 
@@ -58,7 +62,8 @@ class ConcompareMagics(Magics):
         from concompare.run.cell_runners import Running
 
         self.refuse_inner(local_ns)
-        found, runner = self.cell_of(args, source), Running(request, telling(args), args.assume_pure)
+        found = self.cell_of(args, source, measured=len(request.backends) > 1)
+        runner = Running(request, telling(args), args.assume_pure)
         with user_traceback(self.shell, source):
             value = found.run(self.shell.user_ns, runner)
         show_runs(runner, args)
@@ -88,7 +93,7 @@ class ConcompareMagics(Magics):
         from concompare.run.cell_runners import Comparing
 
         self.refuse_inner(local_ns)
-        found = self.cell_of(args, source)
+        found = self.cell_of(args, source, measured=True)
         live = None if args.quiet else Live(notebook=hasattr(self.shell, "kernel"))
         runner = Comparing(found, request, telling(args), live, args.assume_pure, args.repeat_ok, found.share)
         try:
@@ -118,12 +123,13 @@ class ConcompareMagics(Magics):
             seed=args.seed,
             timeline=args.timeline,
             native_threads=args.native_threads,
+            kept=KEPT,
             progress=None if args.quiet else Place() if hasattr(self.shell, "kernel") else sys.stderr,
             **more,
         )
 
-    def cell_of(self, args: Namespace, source: Source) -> Cell:
-        """Return the code under a magic with its loops; nothing has run."""
+    def cell_of(self, args: Namespace, source: Source, *, measured: bool = False) -> Cell:
+        """Return the code under a magic with its loops, which are to be measured or not; nothing has run."""
         from concompare.cells.program import Cell, Wishes
 
         with plain_syntax_error(self.shell):
@@ -139,6 +145,7 @@ class ConcompareMagics(Magics):
                     assume_pure=args.assume_pure,
                     seeded=args.seed is not None,
                     strict=getattr(args, "strict", False),
+                    measured=measured,
                 ),
             )
 
@@ -240,7 +247,8 @@ def show_run(ran: Ran, note: str, args: Namespace) -> None:
     if len(ran.trials) == 1:
         from concompare.report.run_summary import summary_of
 
-        display(summary_of(ran.outline, note, timeline=args.timeline))
+        comparison = ran.comparison if args.timeline else ran.outline
+        display(summary_of(comparison, note, timeline=args.timeline).bundle, raw=True)
         return
     from concompare.report.report import Report
 

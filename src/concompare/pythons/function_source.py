@@ -19,7 +19,7 @@ from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any
 
 from concompare.cells.replay.compiling import HEADS
-from concompare.engine.process_state import LIBRARIES
+from concompare.cells.syntax.own_code import is_installed_file
 from concompare.errors import CannotShip
 from concompare.worker.transfer.pickling import names_in
 
@@ -142,7 +142,7 @@ def own_paths() -> list[str]:
     return [
         path
         for path in paths
-        if not path.startswith(LIBRARIES)
+        if not is_installed_file(path)
         and not path.endswith(".zip")
         and not {"site-packages", "dist-packages"} & set(Path(path).parts)
         and (path != ours or path in map(str, Path.cwd().parents))

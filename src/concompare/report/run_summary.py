@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from concompare import formats
 from concompare.report.text.plain_text import brief_of
@@ -45,7 +45,9 @@ class Summary:
 
         return text_of(self.view).rstrip()
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+    @property
+    def bundle(self) -> dict[str, str]:
+        """What a front end shows, by its type: ready to be sent, as IPython would ask for many other types first."""
         if self.view.pictures.timeline is None:
             from concompare.report.html.brief import brief_html_of
 

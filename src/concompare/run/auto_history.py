@@ -97,7 +97,7 @@ def size_of(item: object) -> float:
     try:
         if isinstance(item, (int, float)):
             return abs(item)
-        size = getattr(item, "nbytes", None)
+        size = getattr(item, "nbytes", None) if hasattr(type(item), "nbytes") else None
         return float(size if isinstance(size, int) else len(item))  # type: ignore[arg-type]
     except Exception:
         return 1.0

@@ -81,7 +81,7 @@ def looked_at(
     )
     tell(*notes, *backends.hazards(request.backends))
     outside = bool(lifted.outside)
-    return replace(request, outside=outside, witnessed=request.witnessed and not outside)
+    return replace(request, outside=outside, witnessed=request.witnessed and not outside, draws=lifted.draws)
 
 
 @dataclass

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -26,7 +26,8 @@ from concompare.run.witness import Again, Differs, States
 if TYPE_CHECKING:
     from concompare.backends import Backend
     from concompare.cells.task import Task
-    from concompare.measure.compare import Progress
+    from concompare.measure.compare import Kept, Progress
+    from concompare.measure.tails import Tails
     from concompare.report.report import Report
 
 
@@ -39,6 +40,7 @@ class Ran:
         task: What ran.
         trials: What was measured.
         seconds: From the beginning to the end.
+        usable: CPUs that it might use.
         note: What `auto` chose, and why.
     """
 
@@ -46,6 +48,7 @@ class Ran:
     task: Task
     trials: tuple[Trial, ...]
     seconds: float
+    usable: int
     note: str = ""
 
     @property
@@ -56,7 +59,7 @@ class Ran:
     @property
     def outline(self) -> Comparison:
         """The trials with as much of the environment as their summary needs."""
-        return self.compared_in(machine.outline(), brief=True)
+        return self.compared_in(machine.outline(self.usable), brief=True)
 
     def compared_in(self, environment: Environment, *, brief: bool = False) -> Comparison:
         """Return the trials with this environment; in brief: without the code for a script."""
@@ -71,21 +74,35 @@ class Ran:
 
 def run(task: Task, request: Request) -> Ran:
     """Run a task once on each backend and worker count asked for, and bind its results once."""
+    ran = run_as_asked(task, request)
+    let_go(request)
+    return ran
+
+
+def let_go(request: Request) -> None:
+    """Keep the values of the last pass no longer than is asked for."""
+    outcome = latest()
+    if outcome is not None and request.kept is not None:
+        outcome.let_go(request.kept)
+
+
+def run_as_asked(task: Task, request: Request) -> Ran:
+    """Run a task and keep everything that the last pass gave."""
     began = time.perf_counter()
-    note = ""
+    note, usable = "", machine.usable_cpus()
     if request.timeout is not None and request.backends == (AUTO,):
         request = replace(request, backends=(backends.find(PROCESSES),))
         note = "auto: processes, since only there a time limit per item can be kept"
     if request.backends == (AUTO,) and len(request.workers or (1,)) == 1:
         trial, value, note = run_auto(task, request)
-        return Ran(value, task, (trial,), time.perf_counter() - began, note)
-    plan = [(backend, count) for backend in request.backends for count in counts_for(backend, request.workers)]
+        return Ran(value, task, (trial,), time.perf_counter() - began, usable, note)
+    plan = [(backend, count) for backend in request.backends for count in counts_for(backend, request.workers, usable)]
     if len(plan) == 1:
         trial, value, said = run_once(task, *plan[0], request)
         trials, note = [trial], ". ".join(filter(None, (note, said)))
     else:
         trials, value = run_each(task, plan, request)
-    return Ran(value, task, tuple(trials), time.perf_counter() - began, note)
+    return Ran(value, task, tuple(trials), time.perf_counter() - began, usable, note)
 
 
 def run_auto(task: Task, request: Request) -> tuple[Trial, Any, str]:
@@ -125,46 +142,72 @@ def run_each(task: Task, plan: list[tuple[Backend, int]], request: Request) -> t
     began = time.perf_counter()
     items = task.items if isinstance(task.items, Sequence) else engine.listed(task.items)
     task, taking = replace(task, items=items, count=len(items)), time.perf_counter() - began
-    trials: list[Trial] = []
-    kept: list[tuple[int, Any]] | None = None
-    names: Mapping[str, Any] = {}
-    problems: list[ConcompareError] = []
-    states, plainly = States(), backends.plain()
-    for backend, workers in plan:
-        values: list[tuple[int, Any]] = []
-        try:
-            shown: Literal["show", "drop"] = "show" if kept is None else "drop"
-            again = Again(task.items, 0)
-            trial, outcome = one_pass(task, backend, workers, request, collector(values), output=shown, kept=again)
-        except Differs as differs:
-            trial = trial_of(backend, workers, f"not used: {differs}")
-            if differs.states is not None or kept is None:
-                states.restore()
-        except ConcompareError as problem:
-            problems.append(problem)
-            trial = trial_of(backend, workers, str(problem))
-        except BaseException as error:
-            if kept is None or not isinstance(error, Exception):
-                left = engine.last().names
-                if replay(task, values if kept is None else kept):
-                    return trials, task.finish(left)
-                task.fail(left)
-                raise
-            trial = trial_of(backend, workers, f"{type(error).__name__}: {error}")
-        else:
-            if kept is None:
-                kept, names = values, outcome.names
-        trials.append(trial)
-    if kept is None and problems:
-        raise problems[0]
-    if kept is None:
-        trial, value, _ = run_once(task, plainly, 1, request)
-        return [*trials, trial], value
+    ways = Ways(task, request)
+    if (stopped := ways.run(plan)) is not None:
+        return ways.trials, task.finish(stopped)
+    if ways.kept is None and ways.problems:
+        raise ways.problems[0]
+    if ways.kept is None:
+        trial, value, _ = run_once(task, backends.plain(), 1, request)
+        return [*ways.trials, trial], value
     tails = Tails(task.apply, engine.show, time.perf_counter, taking)
-    tails.replay(dict(kept))
+    tails.replay(dict(ways.kept))
     subject, environment = subject_of(task, blob=False), machine.environment()
-    found = with_notebook(Comparison(subject, environment, tuple(trials)), tails.record(subject.items))
-    return list(found.trials), task.finish(names)
+    found = with_notebook(Comparison(subject, environment, tuple(ways.trials)), tails.record(subject.items))
+    return list(found.trials), task.finish(ways.names)
+
+
+@dataclass
+class Ways:
+    """Several ways to run a task, one after the other.
+
+    Attributes:
+        trials: Of the ways that ran, in order; `problems`: why others could not.
+        kept: Positions and results of the first way that worked; `names`: what its items assigned.
+        states: Of the random sources, as they were before.
+    """
+
+    task: Task
+    request: Request
+    trials: list[Trial] = field(default_factory=list)
+    problems: list[ConcompareError] = field(default_factory=list)
+    kept: list[tuple[int, Any]] | None = None
+    names: Mapping[str, Any] = field(default_factory=dict)
+    states: States = field(default_factory=States)
+
+    def run(self, plan: Iterable[tuple[Backend, int]]) -> Mapping[str, Any] | None:
+        """Run all of them; where an item fails in the first, its tail stops before, return the names that are left."""
+        for backend, workers in plan:
+            values: list[tuple[int, Any]] = []
+            try:
+                self.trials.append(self.trial(backend, workers, values))
+            except BaseException as error:
+                if self.kept is None or not isinstance(error, Exception):
+                    left = engine.last().names
+                    if replay(self.task, values if self.kept is None else self.kept):
+                        return left
+                    self.task.fail(left)
+                    raise
+                self.trials.append(trial_of(backend, workers, f"{type(error).__name__}: {error}"))
+        return None
+
+    def trial(self, backend: Backend, workers: int, values: list[tuple[int, Any]]) -> Trial:
+        """Run the task in one way, its results into `values`; return its trial, or the reason why it has none."""
+        shown: Literal["show", "drop"] = "show" if self.kept is None else "drop"
+        again = Again(self.task.items, 0)
+        try:
+            collect = collector(values)
+            trial, outcome = one_pass(self.task, backend, workers, self.request, collect, output=shown, kept=again)
+        except Differs as differs:
+            if differs.states is not None or self.kept is None:
+                self.states.restore()
+            return trial_of(backend, workers, f"not used: {differs}")
+        except ConcompareError as problem:
+            self.problems.append(problem)
+            return trial_of(backend, workers, str(problem))
+        if self.kept is None:
+            self.kept, self.names = values, outcome.names
+        return trial
 
 
 def collector(values: list[tuple[int, Any]]) -> Callable[[int, Any], bool]:
@@ -184,9 +227,7 @@ def replay(task: Task, values: Iterable[tuple[int, Any]]) -> bool:
 
 def measure(task: Task, request: Request, show: Callable[[Progress], None] | None = None) -> Report:
     """Compare the ways to run a task, bind its results once, and return the report."""
-    from concompare.measure.compare import compare
     from concompare.measure.tails import Tails, with_notebook
-    from concompare.pythons import host
     from concompare.report.report import Report
 
     began = time.perf_counter()
@@ -194,25 +235,7 @@ def measure(task: Task, request: Request, show: Callable[[Progress], None] | Non
     task = replace(task, items=items, count=len(items))
     tails = Tails(task.apply, engine.show, time.perf_counter, time.perf_counter() - began)
     try:
-        comparison, kept = compare(
-            task.function,
-            items,
-            backends=(*request.backends, *(backends.suiting(task.function) if request.usual else ()), *request.pythons),
-            runner=host.Runner() if request.pythons else None,
-            workers=request.workers,
-            budget=request.budget,
-            subject=subject_of(task),
-            scaling=request.scaling or ("weak" if task.kind == "call" else "strong"),  # one call for every worker
-            seed=request.seed,
-            streams=request.seed,
-            timeout=request.timeout,
-            timeline=request.timeline,
-            show=show,
-            temporaries=task.temporaries,
-            chunk=request.chunk,
-            native_threads=request.native_threads,
-            tails=tails,
-        )
+        comparison, kept = compared(task, items, request, tails, show)
     except KeyboardInterrupt as error:
         if tails.done:
             task.fail({})
@@ -229,7 +252,36 @@ def measure(task: Task, request: Request, show: Callable[[Progress], None] | Non
         task.fail(kept.names)
         raise kept.error
     task.finish(kept.names)
+    let_go(request)
     return Report(comparison, results=kept.values)
+
+
+def compared(
+    task: Task, items: list[Any], request: Request, tails: Tails, show: Callable[[Progress], None] | None
+) -> tuple[Comparison, Kept]:
+    """Compare the ways to run a task, as a request asks for; return what was measured, and what is kept of it."""
+    from concompare.measure.compare import compare
+    from concompare.pythons import host
+
+    return compare(
+        task.function,
+        items,
+        backends=(*request.backends, *(backends.suiting(task.function) if request.usual else ()), *request.pythons),
+        runner=host.Runner() if request.pythons else None,
+        workers=request.workers,
+        budget=request.budget,
+        subject=subject_of(task),
+        scaling=request.scaling or ("weak" if task.kind == "call" else "strong"),  # one call for every worker
+        seed=request.seed,
+        streams=request.seed,
+        timeout=request.timeout,
+        timeline=request.timeline,
+        show=show,
+        temporaries=task.temporaries,
+        chunk=request.chunk,
+        native_threads=request.native_threads,
+        tails=tails,
+    )
 
 
 def subject_of(task: Task, *, blob: bool = True, short: bool = True) -> Subject:

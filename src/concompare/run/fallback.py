@@ -124,10 +124,10 @@ def witness_of(task: Task, request: Request, pool: Pool, first: int, kept: Again
     backend = pool.backend
     if not request.witnessed or request.timeout is not None or not traits_of(backend).together:
         return None
-    moment, words = pool.witnessed.get(key_of(task), (None, ""))
+    moment, words = pool.learned.witnessed.get(key_of(task), (None, ""))
     if moment is None or not moment <= request.moment <= moment + 1 or not is_bare(task.source, task.statement):
         return Witness(task, request, pool, kept)
-    pool.witnessed[key_of(task)] = request.moment, words
+    pool.learned.witnessed[key_of(task)] = request.moment, words
     if words:
         raise Differs(words, first, begun=False)
     return None
@@ -135,4 +135,4 @@ def witness_of(task: Task, request: Request, pool: Pool, first: int, kept: Again
 
 def remember(task: Task, request: Request, pool: Pool, words: str = "") -> None:
     """Keep what a witness has seen, for the same cell run again at once."""
-    pool.witnessed[key_of(task)] = request.moment, words
+    pool.learned.witnessed[key_of(task)] = request.moment, words

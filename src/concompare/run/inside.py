@@ -37,7 +37,7 @@ class Runner:
         seeded = self.request.seed is not None
         preflight.check(task, lifted, repeated=False, seeded=seeded, started=started)
         outside = bool(lifted.outside)
-        dispatch.run(task, replace(self.request, outside=outside, witnessed=not outside))
+        dispatch.run(task, replace(self.request, outside=outside, witnessed=not outside, draws=lifted.draws))
 
     def plainly(self, loop: Loop, refusal: CellRefused, play: Callable[[], Any]) -> Any:
         """Run a loop as it is."""

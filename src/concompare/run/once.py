@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal, TextIO
 from weakref import ref
 
 from concompare import backends, engine, machine
-from concompare.backends.base import Counting
-from concompare.backends.traits import is_plain, kind_of
-from concompare.engine import Outcome
+from concompare.backends.traits import is_plain, kind_of, shares_objects
+from concompare.engine import Outcome, process_state
 from concompare.errors import BackendUnavailable, CannotShip, CellRefused
 from concompare.records import Trial
 from concompare.run import auto_history
@@ -23,16 +22,23 @@ from concompare.run.witness import Again, Differs
 if TYPE_CHECKING:
     from concompare.backends import Backend
     from concompare.cells.task import Task
+    from concompare.engine import Pool
 
 BAR_AFTER = 1.0
 """Seconds that a run takes before its progress is shown."""
 
 
-def counts_for(backend: Backend, asked: tuple[int, ...] | None) -> tuple[int, ...]:
-    """Return the worker counts to run a backend with; the plain loop has one, a cluster all of its own."""
+def counts_for(backend: Backend, asked: tuple[int, ...] | None, usable: int | None = None) -> tuple[int, ...]:
+    """Return the worker counts to run a backend with; the plain loop has one, a cluster all of its own.
+
+    `usable` are the CPUs to go by, where they have been looked at.
+    """
     if is_plain(backend):
         return (1,)
-    return asked or (backend.capacity() if isinstance(backend, Counting) else machine.usable_cpus(),)
+    if asked:
+        return asked
+    own = backends.capacity_of(backend)
+    return (own if own is not None else usable or machine.usable_cpus(),)
 
 
 def trial_of(backend: Backend, workers: int, problem: str | None = None) -> Trial:
@@ -113,30 +119,16 @@ def one_pass(
     """
     if (reason := backend.unavailable()) is not None:
         raise BackendUnavailable(reason)
+    if backend.isolation != "none" and (words := kept_from(backend, request)):
+        raise Differs(words, first, begun=False)
     native = request.native_threads
     leased = engine.lease(backend, workers, native_threads=native)
     with leased as pool, progress_bar(request.progress, task.name) as progress, ExitStack() as stack:
         witness = witness_of(task, request, pool, first, kept) if kept is not None else None
         if witness is not None:
             stack.enter_context(witness)
-        options = engine.PassOptions(
-            on_error=request.on_error,
-            chunk=request.chunk,
-            temporaries=task.temporaries,
-            output=output,
-            progress=progress,
-            first=first,
-            seed=request.seed,
-            timeout=request.timeout,
-            timeline=request.timeline,
-            cap=cap,
-            step=auto_history.STEP if cap is not None else None,
-            expected=expected,
-            # The tail had them; of an endless iterator there may be more than there is memory for.
-            keep_values=task.count is not None or task.kind != "loop",
-            witness=witness,
-            named=request.named,
-        )
+        options = options_of(task, request, output, first=first, cap=cap, expected=expected)
+        options = replace(options, progress=progress, witness=witness)
         try:
             outcome = engine.run_pass(task.function, task.items, pool, options, count=task.count, on_value=on_value)
         except Differs as differs:
@@ -144,12 +136,49 @@ def one_pass(
             raise
         if witness is not None:
             remember(task, request, pool)
-        record = outcome.record
-        assert record is not None, "a pass that has ended has its record"
-        trial = replace(trial_of(backend, workers), passes=(record,), got=pool.got, native_threads=native)
-        if pool.fresh_now:
-            trial = replace(trial, start_up=pool.start_up, cold=pool.start_up + record.wall)
-        return trial, outcome
+        return measured(replace(trial_of(backend, workers), native_threads=native), outcome, pool), outcome
+
+
+def measured(trial: Trial, outcome: Outcome, pool: Pool) -> Trial:
+    """Return a trial with what was measured of its one pass."""
+    record = outcome.record
+    assert record is not None, "a pass that has ended has its record"
+    trial = replace(trial, passes=(record,), got=pool.got)
+    if pool.fresh_now:
+        trial = replace(trial, start_up=pool.start_up, cold=pool.start_up + record.wall)
+    return trial
+
+
+def options_of(
+    task: Task, request: Request, output: Literal["show", "drop"], *, first: int, cap: float | None, expected: float
+) -> engine.PassOptions:
+    """Return how one pass of a task is run."""
+    return engine.PassOptions(
+        on_error=request.on_error,
+        chunk=request.chunk,
+        temporaries=task.temporaries,
+        output=output,
+        first=first,
+        seed=request.seed,
+        timeout=request.timeout,
+        timeline=request.timeline,
+        cap=cap,
+        step=auto_history.STEP if cap is not None else None,
+        expected=expected,
+        # The tail had them; of an endless iterator there may be more than there is memory for.
+        keep_values=task.count is not None or task.kind != "loop",
+        named=request.named,
+        on_lost=request.on_lost,
+    )
+
+
+def kept_from(backend: Backend, request: Request) -> str:
+    """Return why the items must not run on a backend, or nothing."""
+    if process_state.showing() != request.showing:
+        return "warnings are recorded around it, in their order. Record them inside, for each item"
+    if request.draws and shares_objects(backend):
+        return "the items draw by pyplot, whose current figure all threads share; use -b processes"
+    return ""
 
 
 @contextmanager

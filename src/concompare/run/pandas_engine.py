@@ -90,7 +90,7 @@ def done(engine: Any, method: Any, name: str, args: tuple[Any, ...], kwargs: dic
 
 def computed(given: Given, parts: list[Any], options: dict[str, Any]) -> list[Any]:
     """Return the values of the calls; an error is raised as the function raised it."""
-    wished = {"backend": "auto", "workers": None, **options}
+    wished = {"backend": "auto", "workers": None, "kept": 0, **options}
     request = request_of([wished.pop("backend")], wished.pop("workers"), **wished)
     name = getattr(given.function, "__name__", type(given.function).__name__)
     try:

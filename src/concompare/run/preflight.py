@@ -23,7 +23,7 @@ import pickle
 from collections.abc import Sequence
 from concurrent.futures import TimeoutError as LateError
 from dataclasses import dataclass
-from types import CodeType, FunctionType
+from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 from concompare import backends, engine
@@ -31,7 +31,7 @@ from concompare.analysis import equality
 from concompare.errors import CannotShip, CellRefused, ConcompareError
 from concompare.records import PROCESSES
 from concompare.worker import state_watch
-from concompare.worker.transfer.pickling import function_parts, pack
+from concompare.worker.transfer.pickling import functions_behind, pack
 
 if TYPE_CHECKING:
     from concompare.cells.replay.binding import Lifted
@@ -188,16 +188,9 @@ def is_coroutine(function: Any) -> bool:
     return code is not None and bool(code.co_flags & 0x80)
 
 
-def codes_of(function: Any, depth: int = 0) -> list[CodeType]:
-    """Return the code of a function and of the user's functions that it calls."""
-    inner = getattr(function, "__func__", getattr(function, "func", function))
-    if not isinstance(inner, FunctionType) or depth > 3:
-        return []
-    found = [inner.__code__]
-    for _, part in function_parts(inner):
-        if part is not inner:
-            found += codes_of(part, depth + 1)
-    return found
+def codes_of(function: Any) -> list[CodeType]:
+    """Return the code of a function and of those that it carries with it."""
+    return [one.__code__ for one in functions_behind(function)]
 
 
 def sampled(items: Sequence[Any]) -> list[Any]:

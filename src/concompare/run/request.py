@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from concompare import backends, formats, machine
 from concompare.backends import Addressed
+from concompare.engine import process_state
 from concompare.errors import BadOption, UnknownBackend
 from concompare.run.auto_history import AUTO
-
-if TYPE_CHECKING:
-    from concompare.backends import Backend
 
 if TYPE_CHECKING:
     from concompare.backends import Backend
@@ -51,6 +49,10 @@ class Request:
         plainly: Whether what cannot be sent to workers runs as the plain loop; else that is an error.
         named: Whether an error has a note that says which item raised it.
         outside: Whether the items are known to reach beyond the process.
+        on_lost: Told the names of what workers have changed; None: nobody asks.
+        kept: Bytes of values that `last()` keeps after a run, at the most; None: whatever they take.
+        draws: Whether the items draw by pyplot, which has one current figure for all threads.
+        showing: How warnings were shown when this was asked for.
         moment: Number of the cell that runs now; with the next one nothing has run in between.
     """
 
@@ -72,6 +74,10 @@ class Request:
     plainly: bool = False
     named: bool = True
     outside: bool = False
+    on_lost: Callable[[tuple[str, ...]], object] | None = None
+    kept: float | None = None
+    draws: bool = False
+    showing: tuple[object, ...] = field(default_factory=process_state.showing, compare=False)
     moment: float = 0.0
 
 
@@ -91,6 +97,28 @@ def request_of(
         UnknownBackend: No backend of that name, and no executor.
         BackendNotInstalled: The backend needs a package that is missing.
     """
+    check_options(options)
+    address = options.pop("address", None)
+    if pythons := options.pop("pythons", None):
+        from concompare.pythons import host
+
+        options["pythons"] = host.find_all(pythons)
+    if isinstance(names, str):
+        names = [name.strip() for name in names.split(",")]
+    for name in names or ():
+        refuse_no_backend(name)
+    found = tuple(find(name, namespace or {}, address) for name in dict.fromkeys(names or backends.COMPARED))
+    if address is not None and not any(isinstance(backend, Addressed) for backend in found):
+        raise BadOption(f"address is {address!r}: name a kind of cluster for it, such as -b dask")
+    return Request(found, worker_counts(workers), usual=not names, **options)
+
+
+def check_options(options: Mapping[str, Any]) -> None:
+    """Refuse values that no run can keep to.
+
+    Raises:
+        BadOption: There is one.
+    """
     if options.get("on_error", "stop") not in ("stop", "keep"):
         raise BadOption(f"on_error is {options['on_error']!r}: use 'stop' or 'keep'")
     if not is_number(options.get("chunk"), Integral, 1):
@@ -105,19 +133,6 @@ def request_of(
         raise BadOption(f"seed is {options['seed']!r}: use a whole number")
     if options.get("scaling") not in (None, "strong", "weak"):
         raise BadOption(f"scaling is {options['scaling']!r}: use 'strong' or 'weak'")
-    address = options.pop("address", None)
-    if pythons := options.pop("pythons", None):
-        from concompare.pythons import host
-
-        options["pythons"] = host.find_all(pythons)
-    if isinstance(names, str):
-        names = [name.strip() for name in names.split(",")]
-    for name in names or ():
-        refuse_no_backend(name)
-    found = tuple(find(name, namespace or {}, address) for name in dict.fromkeys(names or backends.COMPARED))
-    if address is not None and not any(isinstance(backend, Addressed) for backend in found):
-        raise BadOption(f"address is {address!r}: name a kind of cluster for it, such as -b dask")
-    return Request(found, worker_counts(workers), usual=not names, **options)
 
 
 def is_number(value: Any, kind: Any, least: int | None = 0) -> bool:

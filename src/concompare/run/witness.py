@@ -29,6 +29,7 @@ from concompare.engine.item_errors import short_repr
 from concompare.engine.lookahead import is_steady
 from concompare.engine.outcome import LAST
 from concompare.worker import outside_effects, state_watch
+from concompare.worker.changes import is_random
 from concompare.worker.compute import plain
 from concompare.worker.transfer.pickling import text_of
 
@@ -153,7 +154,8 @@ class Witness:
         self.shares = pool.shares_objects
         self.states = States() if self.shares and request.seed is None else None
         self.before = state_watch.random_states({}) if self.states is not None else {}
-        self.around = ExitStack()
+        self.around, self.plain = ExitStack(), ExitStack()
+        self.here: Pool | None = None
         self.found: list[str] = []
 
     def __enter__(self) -> Witness:
@@ -164,6 +166,13 @@ class Witness:
 
     def __exit__(self, *_: object) -> None:
         self.around.close()
+        self.plain.close()
+
+    def computed(self, position: int, item: Any) -> Own:
+        """Compute an item in the notebook, in the plain loop that is kept for all of them."""
+        if self.here is None:
+            self.here = self.plain.enter_context(engine.lease(backends.plain(), 1, fresh=True))
+        return computed(self.task, self.request, position, item, self.here)
 
     def __call__(self, first: int, settled: Settled) -> None:
         """Look at an answer before it is handed on.
@@ -188,7 +197,7 @@ class Witness:
             return
         # Computed on the notebook's own item, which the function may change: only once, so a copy is for asking again.
         spare = copies_of(items[0]) if self.task.changing else []
-        own = computed(self.task, self.request, position, items[0])
+        own = self.computed(position, items[0])
         self.seen, self.spent = self.seen + 1, self.spent + own.seconds
         self.looking = self.spent < LITTLE and self.seen < MOST and not self.shares
         words = difference(position, own, offset, settled, shares=self.shares)
@@ -204,7 +213,7 @@ class Witness:
         items = spare if self.task.changing else self.items_at(position)
         if own.drawn or not items:
             return False
-        again = computed(self.task, self.request, position, items[0])
+        again = self.computed(position, items[0])
         same = alike(again.value, own.value) and text_printed(again.output, None) == text_printed(own.output, None)
         return again.error is None and not again.drawn and not same
 
@@ -230,19 +239,18 @@ def copies_of(item: Any) -> list[Any]:
 
 def is_used_up(thing: Any) -> bool:
     """Return whether using a thing once may leave it another: an iterator, a file, a source of random numbers."""
-    return hasattr(type(thing), "__next__") or hasattr(type(thing), "read") or state_watch.is_random(thing)
+    return hasattr(type(thing), "__next__") or hasattr(type(thing), "read") or is_random(thing)
 
 
-def computed(task: Task, request: Request, position: int, item: Any) -> Own:
-    """Compute an item in the notebook, and note what it drew from the random sources that all items share."""
+def computed(task: Task, request: Request, position: int, item: Any, pool: Pool) -> Own:
+    """Compute an item in the notebook, in that plain loop, and note what it drew from the random sources of all."""
     sources = dict(state_watch.captured(task.function)) if request.seed is None else {}
     before = state_watch.random_states(sources) if request.seed is None else {}
     last = list(LAST)
     options = engine.PassOptions(output="keep", temporaries=task.temporaries, seed=request.seed, first=position)
     own = Own()
     try:
-        with engine.lease(backends.plain(), 1, fresh=True) as pool:
-            own.value = engine.run_pass(task.function, [item], pool, options).values[0]
+        own.value = engine.run_pass(task.function, [item], pool, options).values[0]
     except Exception as error:
         own.error = error
     finally:

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from concompare.worker.capture import display
+from concompare.worker.surroundings import STARTED
 
 try:
     import resource
@@ -166,6 +167,7 @@ def begin(
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     for name, value in variables.items():
         os.environ.setdefault(name, value)
+    STARTED.note()
     builtins.display = display  # type: ignore[attr-defined]
     try:
         PLACE[:] = [Place(folder, claim(folder))]
@@ -328,14 +330,19 @@ def stoppable(turn: str) -> Iterator[None]:
 
 def stop(turn: str) -> int:
     """End the items of a pass at their next line of Python, and return in how many threads."""
-    import ctypes
-
     with STOPPING:
         STOPPED.append(turn)
         idents = [ident for ident, running in RUNNING.items() if running == turn]
         for ident in idents:
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), ctypes.py_object(StopItem))
+            stop_thread(ident)
     return len(idents)
+
+
+def stop_thread(ident: int) -> None:
+    """End the item that a thread computes at its next line of Python, and the rest of its chunk with it."""
+    import ctypes
+
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), ctypes.py_object(StopItem))
 
 
 INTERRUPTIBLE: list[bool] = []

@@ -7,7 +7,7 @@ import contextlib
 import io
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
 from typing import Any, Protocol, cast
 
@@ -267,6 +267,27 @@ def display(*objects: Any, **options: Any) -> None:
         sys.stdout.write("".join(f"{shown!r}\n" for shown in objects))
     else:
         recorders[0].keep("display", (objects, options))
+
+
+class Displaying:
+    """A `display` that records what items display, and is the original everywhere else.
+
+    Args:
+        original: That of the process; None where it has none.
+        always: Tells whether everything here is an item's, as in workers that are ours; None: it is not.
+    """
+
+    concompare = True
+    """Tells it from another `display` where this code has been loaded a second time, with other classes."""
+
+    def __init__(self, original: Callable[..., Any] | None, always: Callable[[], object] | None = None) -> None:
+        self.original, self.always = original, always
+
+    def __call__(self, *objects: Any, **options: Any) -> Any:
+        """Display objects in the cell that started the item, or where the original does."""
+        recorded = getattr(LISTENING, "out", None) is not None or (self.always is not None and self.always())
+        shown = display if recorded or self.original is None else self.original
+        return shown(*objects, **options)
 
 
 class ByteRecorder(io.RawIOBase):

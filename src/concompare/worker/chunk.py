@@ -24,12 +24,14 @@ from typing import Any, NamedTuple
 
 from concompare.worker import log_records
 from concompare.worker.bootstrap import NO_ITEM, PLACE, STOPPED, end_if_spent, stoppable, take_into_use
-from concompare.worker.capture import LISTENING, Recorder, display, recording
+from concompare.worker.capture import LISTENING, Displaying, Recorder, recording
+from concompare.worker.changes import Items
 from concompare.worker.clocks import LOCAL, Meter
-from concompare.worker.compute import Computed, compute, plain
+from concompare.worker.compute import Computed, Stop, compute, plain
 from concompare.worker.outside_effects import noticed
 from concompare.worker.results import pack_names, pack_values, sendable
 from concompare.worker.state_watch import Seeded, Watch, drawn
+from concompare.worker.surroundings import STARTED, Surroundings
 from concompare.worker.transfer.class_objects import Arriving
 from concompare.worker.transfer.items import Apart, read_items, take_back
 from concompare.worker.transfer.object_refs import Sources, counts
@@ -49,7 +51,8 @@ class Request(NamedTuple):
     back the items that it has not begun. `refer` says to objects of which of the two, "items" and "function", results
     may refer, and `made` which objects of the items were made for their pickle only. `apart` is the number of items
     where each is a pickle of its own, to be loaded when its turn comes. `levels` are those of the notebook's loggers.
-    `watched` asks whether the items reach beyond this process.
+    `watched` asks whether the items reach beyond this process. `surroundings` are the notebook's, where the workers are
+    to have them. `changes` asks whether items are changed.
     """
 
     key: str
@@ -69,6 +72,8 @@ class Request(NamedTuple):
     levels: log_records.Levels = ()
     made: tuple[int, ...] = ()
     watched: bool = False
+    surroundings: Surroundings | None = None
+    changes: bool = False
 
 
 class Answer(NamedTuple):
@@ -76,7 +81,7 @@ class Answer(NamedTuple):
 
     Values, exceptions and names are packed when they crossed to another process, and themselves when they did not.
     `errors` holds (offset in the chunk, exception); `problem` says why nothing was computed at all:
-    ("need-function" | "function" | "items" | "memory", text or error number). `held` is True when a
+    ("need-function" | "function" | "folder" | "items" | "memory", text or error number). `held` is True when a
     result still refers to the request's buffers, `refers` when values or names hold references to what was sent.
     `fetched` counts the bytes that were taken from the notebook's memory item by item. `reached` says that items wrote
     or deleted files, started programs or connected to anything.
@@ -157,6 +162,11 @@ if hasattr(os, "register_at_fork"):
 
 def load(request: Request) -> tuple[str, Any] | Known:
     """Return the request's function, from memory or from its blob, or the problem with it."""
+    if request.surroundings is not None:
+        try:
+            STARTED.take(request.surroundings, request.turn)
+        except OSError as error:
+            return ("folder", pack_error(error))
     known = FUNCTIONS.get(request.key)
     if known is None:
         if request.blob is None:
@@ -189,20 +199,8 @@ def record_displays(blob: bytes = b"") -> None:
             importlib.import_module(DISPLAYING[0])
     for name in DISPLAYING:
         module = sys.modules.get(name)
-        if module is not None and not isinstance(vars(module)["display"], Displayed):
-            vars(module)["display"] = Displayed(vars(module)["display"])
-
-
-class Displayed:
-    """IPython's `display`, but for what items display."""
-
-    def __init__(self, original: Callable[..., Any]) -> None:
-        self.original = original
-
-    def __call__(self, *objects: Any, **options: Any) -> Any:
-        """Record the objects where an item is computed."""
-        here = PLACE or getattr(LISTENING, "out", None) is not None
-        return (display if here else self.original)(*objects, **options)
+        if module is not None and not isinstance(vars(module)["display"], Displaying):
+            vars(module)["display"] = Displaying(vars(module)["display"], always=lambda: PLACE)
 
 
 def run(request: Request) -> Answer:
@@ -227,9 +225,7 @@ def answer_to(request: Request) -> Answer:
     items: Any = read_items(request.items, request.apart, request.first, lent, referred, request.made)
     if isinstance(items, tuple):
         return Answer(ident, received, problem=items)
-    done = Computed()
-    watch = known.watch if known.watch is not None and known.watch.due() else None
-    states = watch.states() if watch is not None and request.seed is None else {}
+    done, look = Computed(), Look(known, request, items)
     function = known.function if request.seed is None else seeded(known.function, request)
     record_displays()
     take_into_use()
@@ -242,34 +238,47 @@ def answer_to(request: Request) -> Answer:
             return Answer(ident, received, problem=items.problem)
         start, cpu = items.without_loading(start, end, cpu)
         fetched = items.fetched
-    del items, function
+    noted = look.noted()
+    del items, function, look
+    packed = pack_results(request, known, done, sources)
+    del sources  # what it has read may lie in the lent memory
+    times: dict[str, Any] = {"start": start, "end": end, "cpu": cpu, "native_cpu": native_cpu, "waited": waited}
+    answer = Answer(ident, received, **times, fetched=fetched, reached=reached, **packed, **noted)
+    return answer._replace(held=not take_back(lent), returned=time.perf_counter())
+
+
+class Look:
+    """A look at what a chunk's items change and draw; one that is not due sees nothing."""
+
+    def __init__(self, known: Known, request: Request, items: Any) -> None:
+        self.watch = known.watch if known.watch is not None and known.watch.due() else None
+        self.states = self.watch.states() if self.watch is not None and request.seed is None else {}
+        self.items = Items(items if request.changes and self.watch is not None else (), request.first)
+
+    def noted(self) -> dict[str, Any]:
+        """Return the parts of the answer that say what was seen."""
+        if self.watch is None:
+            return {}
+        changed = (*self.watch.changed(), *self.items.changed())
+        return {"changed": changed, "drawn": drawn(self.states, self.watch.states()) if self.states else ()}
+
+
+def pack_results(request: Request, known: Known, done: Computed, sources: Sources | None) -> dict[str, Any]:
+    """Return the parts of the answer that hold what was computed, packed, and let go of it."""
     if sources is not None and "function" in request.refer:
         known.tell(sources)
     values, wanted = pack_values(done, request.room, sources)
-    names = pack_names(done.names, sources) if request.temporaries else None
-    refers, sources = sources is not None and bool(sources.used), None
-    answer = Answer(
-        ident,
-        received,
-        start,
-        end,
-        cpu=cpu,
-        native_cpu=native_cpu,
-        waited=waited,
-        values=values,
-        errors=tuple((offset, pack_error(error)) for offset, error in done.errors),
-        seconds=done.worth_telling(),
-        names=names,
-        output=tuple(map(sendable, done.output)),
-        wanted=wanted,
-        refers=refers,
-        fetched=fetched,
-        reached=reached,
-        changed=watch.changed() if watch is not None else (),
-        drawn=drawn(states, watch.states()) if watch is not None and states else (),
-    )
+    packed = {
+        "values": values,
+        "wanted": wanted,
+        "names": pack_names(done.names, sources) if request.temporaries else None,
+        "errors": tuple((offset, pack_error(error)) for offset, error in done.errors),
+        "seconds": done.worth_telling(),
+        "output": tuple(map(sendable, done.output)),
+        "refers": sources is not None and bool(sources.used),
+    }
     done.__init__()  # type: ignore[misc]
-    return answer._replace(held=not take_back(lent), returned=time.perf_counter())
+    return packed
 
 
 def compute_as_asked(request: Request, function: Callable[[Any], Any], items: Iterable[Any], done: Computed) -> bool:
@@ -285,7 +294,7 @@ def compute_as_asked(request: Request, function: Callable[[Any], Any], items: It
             each=request.each,
             keep_going=request.keep_going,
             temporaries=request.temporaries,
-            stopped=None if request.limit is None else after(request.limit),
+            stopped=None if request.limit is None else Stop(request.limit, time.perf_counter),
         )
     return bool(found)
 
@@ -294,20 +303,6 @@ def seeded(function: Callable[[Any], Any], request: Request) -> Callable[[Any], 
     """Return the function with a random stream for each item."""
     assert request.seed is not None
     return Seeded(plain(function), request.seed, iter(request.places or range(request.first, sys.maxsize)))
-
-
-def after(seconds: float) -> Callable[[], bool]:
-    """Return what tells whether so many seconds have passed since it was first asked."""
-    ends: list[float] = []
-
-    def passed() -> bool:
-        now = time.perf_counter()
-        if not ends:
-            ends.append(now + seconds)
-            return False
-        return now > ends[0]
-
-    return passed
 
 
 def run_here(

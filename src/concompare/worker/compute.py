@@ -95,6 +95,34 @@ def compute(
         PLACE[0].mark(-1)
 
 
+class Stop:
+    """Tell whoever computes a chunk whether to leave the rest of its items.
+
+    Args:
+        limit: Seconds, since this was first asked, after which they are to be given back; None: never.
+        clock: Seconds.
+        unwanted: Whether they are not wanted any more; None: they are.
+    """
+
+    def __init__(
+        self, limit: float | None, clock: Callable[[], float], unwanted: Callable[[], bool] | None = None
+    ) -> None:
+        self.limit, self.clock, self.unwanted = limit, clock, unwanted
+        self.end: float | None = None
+
+    def __call__(self) -> bool:
+        """Say whether to leave them: never before the first has been computed, for want of time."""
+        if self.unwanted is not None and self.unwanted():
+            return True
+        if self.limit is None:
+            return False
+        now = self.clock()
+        if self.end is None:
+            self.end = now + self.limit
+            return False
+        return now > self.end
+
+
 FEW, BLOCK, LARGEST_BLOCK = 16, 64, 4096
 """Items timed before they may be taken for tiny; those computed between two looks at whether to stop, first and last,
 where they have turned out tiny.

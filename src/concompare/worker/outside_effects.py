@@ -6,13 +6,13 @@ taken out again. Nothing but the standard library may be imported.
 
 from __future__ import annotations
 
-import builtins
 import contextlib
 import functools
 import io
 import os
 import sys
 from collections.abc import Callable, Iterator
+from types import ModuleType
 from typing import Any
 
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
@@ -23,6 +23,9 @@ DOING = (
     *("execv", "execve", "write", "writev", "pwrite", "sendfile"),
 )
 """Functions of `os` that do something outside."""
+
+COPIES = ("open", "_open", "io_open", "builtin_open", "_builtin_open", "bltn_open")
+"""Names under which modules keep `open` for themselves, as IPython does, whose `open` is that of a notebook."""
 
 CONNECTING = ("connect", "connect_ex", "sendto", "sendmsg")
 """Methods of sockets that do."""
@@ -42,8 +45,9 @@ def noticed(wanted: bool = True) -> Iterator[list[str]]:
         setattr(holder, name, made)
 
     try:
-        for holder in (builtins, io):
-            replace(holder, "open", opening(io.open if not replaced else replaced[0][2], found))
+        plain, made = io.open, opening(io.open, found)
+        for holder, name in copies_of(plain):
+            replace(holder, name, made)
         replace(os, "open", opening_descriptor(os.open, found))
         for name in DOING:
             if hasattr(os, name):
@@ -65,6 +69,12 @@ def noticed(wanted: bool = True) -> Iterator[list[str]]:
                 delattr(holder, name)
             else:
                 setattr(holder, name, original)
+
+
+def copies_of(original: Callable[..., Any]) -> list[tuple[Any, str]]:
+    """Return the modules that have `open`, each with the name that it has there."""
+    modules = [module for module in list(sys.modules.values()) if isinstance(module, ModuleType)]
+    return [(module, name) for module in modules for name in COPIES if vars(module).get(name) is original]
 
 
 def noting(original: Callable[..., Any], found: list[str]) -> Callable[..., Any]:

@@ -19,22 +19,25 @@ from concompare.worker.bootstrap import INTERRUPTIBLE
 
 MODULES = (
     "capture",
+    "surroundings",
     "bootstrap",
+    "calls",
     "transfer.process_memory",
     "transfer.code_objects",
     "transfer.strided",
     "transfer.class_objects",
     "transfer.pickling",
+    "changes",
     "log_records",
     "transfer.object_refs",
     "transfer.items",
     "results",
+    "changes",
     "state_watch",
     "clocks",
     "coroutines",
     "compute",
     "outside_effects",
-    "calls",
     "chunk",
     "remote",
 )
@@ -113,19 +116,8 @@ def arrive(path: list[str] | None, interruptible: bool = False) -> str:
     INTERRUPTIBLE[:] = [True] if interruptible else []
     original = getattr(builtins, "display", None)
     if not getattr(original, "concompare", False):
-        builtins.display = displaying(original)  # type: ignore[attr-defined]
+        builtins.display = capture.Displaying(original)  # type: ignore[attr-defined]
     return fingerprint()
-
-
-def displaying(original: Callable[..., Any] | None) -> Callable[..., Any]:
-    """Return a `display` that records while an item is computed and is the worker's own otherwise."""
-
-    def display(*objects: Any, **options: Any) -> Any:
-        recorded = original is None or getattr(capture.LISTENING, "out", None) is not None
-        return (capture.display if recorded else original)(*objects, **options)  # type: ignore[misc]
-
-    display.concompare = True  # type: ignore[attr-defined]
-    return display
 
 
 class Calling:

@@ -18,25 +18,15 @@ from collections.abc import Callable, Iterator
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
+from concompare.worker.calls import CallOf
+from concompare.worker.changes import LARGEST, SOURCES, digest, places
 from concompare.worker.transfer.pickling import function_parts, pack
-
-LARGEST = 100_000
-"""Bytes of a captured object's pickle up to which it is watched."""
 
 FIRST_LOOKS, LATER_LOOKS = 3, 16
 """Chunks of a pass that are looked at, the first ones and then one in so many: looking takes some 0.1 ms."""
 
-SOURCES = ("Random", "RandomState", "Generator")
-"""Names of the classes whose objects give random numbers."""
-
-
-def digest(value: Any) -> bytes | None:
-    """Return a short digest of a value's pickle; None where it has none or is large."""
-    try:
-        data = pickle.dumps(value, 5)
-    except Exception:
-        return None
-    return hashlib.blake2b(data, digest_size=12).digest() if len(data) <= LARGEST else None
+RARELY = 50
+"""How many times as long as a look took its next one may be away: all long chunks are looked at."""
 
 
 def captured(function: Callable[[Any], Any], depth: int = 0) -> Iterator[tuple[str, Any]]:
@@ -76,32 +66,32 @@ def repr_of(state: Any) -> bytes:
 
 
 class Watch:
-    """Digests of what one function captures, taken when a worker gets it and compared after its chunks."""
+    """Digests of what one function may change, taken when a worker gets it and compared after its chunks."""
 
     def __init__(self, function: Callable[[Any], Any]) -> None:
+        function = function.func if isinstance(function, CallOf) else function
         self.objects = dict(captured(function))
-        self.before = {name: digest(value) for name, value in self.objects.items() if not is_random(value)}
+        self.before = [(place, known) for place in places(function) if (known := digest(place.read())) is not None]
         self.looks = 0
+        self.looked = self.took = 0.0
 
     def due(self) -> bool:
-        """Return whether to look at the coming chunk: the first few, then one in sixteen."""
+        """Return whether to look at the coming chunk: the first few, then one in so many or after a while."""
         self.looks += 1
-        return self.looks <= FIRST_LOOKS or self.looks % LATER_LOOKS == 0
+        waited = time.perf_counter() - self.looked
+        return self.looks <= FIRST_LOOKS or self.looks % LATER_LOOKS == 0 or waited > RARELY * self.took
 
     def changed(self) -> tuple[str, ...]:
-        """Return the names of captured objects that differ from when they arrived."""
-        return tuple(
-            name for name, before in self.before.items() if before is not None and digest(self.objects[name]) != before
-        )
+        """Return the names of what differs from when it arrived."""
+        began = time.perf_counter()
+        found = [place.name for place, before in self.before if digest(place.read()) != before]
+        self.looked = time.perf_counter()
+        self.took = self.looked - began
+        return tuple(dict.fromkeys(found))
 
     def states(self) -> dict[str, object]:
         """Return the states of the random sources now, to be compared."""
         return random_states(self.objects)
-
-
-def is_random(value: Any) -> bool:
-    """Return whether a value is a source of random numbers."""
-    return type(value).__name__ in SOURCES
 
 
 def drawn(before: dict[str, object], after: dict[str, object]) -> tuple[tuple[str, bytes], ...]:

@@ -175,6 +175,13 @@ def test_what_is_not_declared_is_not_known() -> None:
     assert method(pathlib.Path, "no_such_method") is None
 
 
+def test_an_installed_wrapper_does_what_it_wraps() -> None:
+    from IPython.core.interactiveshell import _modified_open
+
+    assert function(_modified_open) == function(open)
+    assert [key for key in entry(function(_modified_open)).when if key.startswith("mode@1")]
+
+
 def test_a_method_that_the_notebook_puts_into_an_installed_class_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(declared, "METHODS", {})
     monkeypatch.setattr(pathlib.Path, "touch", lambda self: print(self))

@@ -68,3 +68,34 @@ def test_the_matches_of_a_pattern_are_known_as_such() -> None:
     named = {node.id: value for node, value in values.items() if isinstance(node, ast.Name)}
     assert {kind for obj in named["found"] for kind in obj.types or ()} == {re.Match}
     assert named["one"] == ATOM
+
+
+FRAMES = """
+import pandas as pd
+xs, out, log = [1, 2, 3, 4], [], []
+df = pd.DataFrame({"a": [1, 2], "b": [3, 4]})
+def of_loop(): return table["a"]
+def load(x): log.append(x); return df
+def loaded(x): return float(load(x)["a"].sum()) + x
+def placed(x): return float(load(x).loc[0, "b"]) + x
+def deep(m): return m{places}
+m = 1
+for _ in range(40): m = [m]
+""".replace("{places}", "[0]" * 40)
+WITH_COLUMNS = {
+    "a name that the loop gives values": "for x in xs:\n    table = {'a': x}\n    out.append(of_loop())",
+    "what is done to get the frame": "for x in xs:\n    out.append(loaded(x))",
+    "what is done to get the frame of a cell": "for x in xs:\n    out.append(placed(x))",
+}
+
+
+@pytest.mark.parametrize("how", programs.WAYS)
+@pytest.mark.parametrize("name", WITH_COLUMNS)
+def test_a_followed_function_that_names_a_column_is_seen_to_do_all_that_it_does(name: str, how: str) -> None:
+    assert compiled.differs(WITH_COLUMNS[name], FRAMES, how, seed=3)[0] is None
+
+
+def test_what_a_subscript_looks_into_is_followed_once() -> None:
+    program = compiled.run_compiled("for x in xs:\n    out.append(deep(m) + x)", FRAMES, "threads")[1]
+
+    assert program.lifted

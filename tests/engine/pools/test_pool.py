@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import signal
 import struct
+import sys
 import threading
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
@@ -67,18 +68,6 @@ def test_a_worker_killed_in_the_middle_of_its_answer_leaves_no_thread_waiting() 
     reader.close()
 
 
-def test_a_pool_remembers_what_a_function_cost_and_forgets_the_oldest() -> None:
-    with engine.lease(backends.find("processes"), 2, fresh=True) as pool:
-        engine.run_pass(abs, range(5000), pool)
-        (seconds, item_bytes) = next(iter(pool.means.values()))
-        assert 0 < seconds < 1e-4
-        assert item_bytes > 0
-        for number in range(20):
-            pool.remember(str(number), 1.0, 1.0)
-        assert list(pool.means)[-1] == "19"
-        assert len(pool.means) < 10
-
-
 def test_a_worker_that_is_slow_to_go_does_not_keep_the_cell() -> None:
     """A process of many gigabytes takes seconds to end: a killed pool waits for it only as long as it may."""
     waits: list[float] = []
@@ -103,3 +92,16 @@ def test_a_worker_that_is_slow_to_go_does_not_keep_the_cell() -> None:
     pool.kill()
     assert len(waits) == 2
     assert max(waits) <= AT_ONCE < 1.0
+
+
+def test_workers_in_this_process_are_given_nothing_to_start_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it is made of, the environment and the machine's CPUs, takes longer to look at than an item to compute."""
+
+    def looked_at(*_: object) -> dict[str, str]:
+        raise AssertionError("nothing of it is needed")
+
+    monkeypatch.setattr(sys.modules[Pool.__module__], "variables_for", looked_at)
+    for name in ("serial", "threads"):
+        with engine.lease(backends.find(name), 1, fresh=True) as pool:
+            assert pool.start().initargs == ()
+            assert engine.run_pass(abs, [-1], pool).values == [1]

@@ -2,23 +2,59 @@
 
 from __future__ import annotations
 
-import sys
+import pickle
 from typing import Any
 
 import pytest
 
 from concompare import backends, engine
+from concompare.engine.chunking import Chunk
+from concompare.engine.transport.in_messages import InMessages
+from concompare.engine.transport.transport import Transport, open_parcel
+from concompare.errors import CannotShip
+from concompare.worker.chunk import Answer
+from concompare.worker.transfer.pickling import Parcel
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="file sizes are limited by a Linux resource limit here")
-def test_without_room_in_shared_memory_results_still_come(monkeypatch: pytest.MonkeyPatch) -> None:
-    import numpy as np
+@pytest.fixture
+def transport() -> Transport:
+    with engine.plain_way():
+        return Transport(engine.Pool(backends.find("processes"), 2), abs)
 
-    from concompare.engine.transport import transport
 
-    monkeypatch.setattr(transport, "reserve", lambda path, size: False)
-    namespace: dict[str, Any] = {"__name__": "__main__"}
-    exec("def f(a): return a + 1", namespace)
-    with engine.lease(backends.find("processes"), 2, fresh=True) as pool:
-        values = engine.run_pass(namespace["f"], [np.zeros(200_000) + x for x in range(6)], pool).values
-    assert [float(value[0]) for value in values] == [1, 2, 3, 4, 5, 6]
+def test_the_function_goes_along_until_every_worker_has_answered(transport: Transport) -> None:
+    sent = []
+    for worker in range(3):
+        chunk = Chunk(worker, [-worker], each=True)
+        sent.append(transport.request(chunk, engine.PassOptions()).blob)
+        answer = Answer((1, worker), 0.0, values=Parcel(pickle.dumps([worker])))
+        assert transport.open(chunk, answer) == ([worker], {})
+    assert sent == [transport.shipment.blob, transport.shipment.blob, None]
+    transport.must_send()
+    assert transport.blob() == transport.shipment.blob
+
+
+def test_a_pass_on_new_workers_begins_anew(transport: Transport) -> None:
+    transport.known |= {(1, 1), (1, 2)}
+    transport.pool.learned.forget_workers()
+    again = transport.anew()
+    assert again.blob() == transport.shipment.blob
+    assert again.turn != transport.turn
+
+
+def test_the_item_that_cannot_be_sent_is_named(transport: Transport) -> None:
+    with pytest.raises(CannotShip, match="item 7 → generator cannot be sent"):
+        transport.request(Chunk(6, [1, (x for x in "a")], each=True), engine.PassOptions())
+
+
+def test_without_shortcuts_everything_is_in_messages(transport: Transport) -> None:
+    assert isinstance(transport.buffers, InMessages)
+    assert transport.path is None
+
+
+def test_bytes_beside_a_message_are_put_in_their_places() -> None:
+    beside: list[Any] = []
+    data = pickle.dumps([pickle.PickleBuffer(bytearray(b"abc")), 1], 5, buffer_callback=beside.append)
+    copy = bytearray(b"xyz")
+    assert open_parcel(Parcel(data), [copy])[0] is copy
+    assert open_parcel(Parcel(None), [bytearray(data), copy])[1] == 1

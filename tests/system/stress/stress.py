@@ -64,6 +64,8 @@ SPIN = 0.09
 """Seconds that `spin` takes on a quiet machine of the year 2020."""
 SLOWEST = 4.0
 """How many times as long the limits get at the most."""
+PATIENCE = 120.0
+"""Seconds after which a cell hangs; a process for each of 70 items takes 30 where eight other processes compute."""
 LATE = "{what} after {took:.2f} s (at most {limit:.2f} s, on a machine {slow:.1f} times as slow)"
 LEFT = 60.0
 """Seconds that calls of interrupted threads may take to end: so long a fork may be refused."""
@@ -171,9 +173,9 @@ def interrupted(notebook: Notebook, backend: str, kind: str, after: float) -> fl
     look = threading.Timer(FREE, os.kill, (kernel_pid(notebook), signal.SIGUSR1))
     look.start()
     try:
-        cell = notebook.finish(request, timeout=20)
+        cell = notebook.finish(request, timeout=PATIENCE)
     except TimeoutError:
-        raise Trouble("the cell did not end within 20 s of the interrupt") from None
+        raise Trouble(f"the cell did not end within {PATIENCE:.0f} s of the interrupt") from None
     except queue.Empty:  # idle, but ipykernel was interrupted itself while it answered
         cell, began = Cell("error", error="KeyboardInterrupt: of ipykernel"), time.monotonic()
     finally:
@@ -200,9 +202,9 @@ def interrupted(notebook: Notebook, backend: str, kind: str, after: float) -> fl
 def works_again(notebook: Notebook, backend: str, kind: str) -> None:
     """Run another cell to its end; where it must not be forked yet, as soon as it may."""
     code = CHECKS.get(kind, PLAIN + "\nafter == [2 * x for x in range(40)]").format(backend=backend)
-    began, cell = time.monotonic(), notebook.run(code, timeout=20, check=False)
+    began, cell = time.monotonic(), notebook.run(code, timeout=PATIENCE, check=False)
     while REFUSED in cell.error and time.monotonic() - began < LEFT:
-        cell = notebook.run(code, timeout=20, check=False)
+        cell = notebook.run(code, timeout=PATIENCE, check=False)
     if cell.text != "True":
         raise Trouble(f"the next cell gave {cell.text!r} {cell.error} {cell.traceback[-2000:]}")
 

@@ -11,6 +11,7 @@ import pytest
 from concompare import backends, engine
 from concompare.worker.transfer.object_refs import Sources, counts, only_atoms, read, written
 from concompare.worker.transfer.pickling import pack
+from tests.engine.conftest import arena_of
 
 
 class Person:
@@ -99,8 +100,8 @@ def test_items_whose_arrays_find_no_room_come_back_as_copies() -> None:
     items = [{"data": numpy.zeros(5000) + number} for number in range(3)]
     with engine.lease(backends.find("processes"), 2, fresh=True) as pool:
         engine.run_pass(len, items[:1], pool)
-        pool.arena.limit = pool.arena.total
-        pool.arena.free.clear()
+        arena_of(pool).limit = arena_of(pool).total
+        arena_of(pool).free.clear()
         values = engine.run_pass(lambda item: [item], items, pool).values
     assert [value[0]["data"][-1] for value in values] == [0.0, 1.0, 2.0]
 

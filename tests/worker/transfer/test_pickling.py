@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import math
 import pickle
 import sys
 import types
@@ -9,7 +11,17 @@ from typing import Any
 
 import pytest
 
-from concompare.worker.transfer.pickling import Parcel, given_back, lend, pack, put, unpack
+from concompare.worker.transfer.pickling import (
+    Parcel,
+    function_parts,
+    functions_behind,
+    given_back,
+    inner_function,
+    lend,
+    pack,
+    put,
+    unpack,
+)
 
 # ---------------------------------------------------------------------------------------------------- shared memory
 
@@ -54,3 +66,49 @@ def test_a_module_with_a_class_of_its_own_goes_by_its_name(monkeypatch: pytest.M
     monkeypatch.setitem(sys.modules, "with_a_class_of_its_own", Own("with_a_class_of_its_own"))
     packed = pack(sys.modules["with_a_class_of_its_own"])
     assert pickle.loads(packed) is sys.modules["with_a_class_of_its_own"]
+
+
+def made(source: str) -> dict[str, Any]:
+    namespace: dict[str, Any] = {"__name__": "__main__"}
+    exec(source, namespace)
+    return namespace
+
+
+def test_a_function_carries_globals_closure_and_defaults_of_both_kinds() -> None:
+    names = made("""
+outer = [1]
+def make(inner):
+    def f(x, first=[2], *, second=[3]):
+        return outer, inner, first, second
+    return f
+""")
+    assert dict(function_parts(names["make"]([4]))) == {
+        "global outer": [1],
+        "closure inner": [4],
+        "default 0": [2],
+        "default second": [3],
+    }
+
+
+def test_functions_behind_a_function_come_once_and_the_nearest_first() -> None:
+    names = made("""
+def far(x): return near(x)
+def near(x): return far(x), near(x)
+def f(x, *, also=far): return near(x)
+class Has:
+    def method(self, x): return near(x)
+""")
+    f, near, far = names["f"], names["near"], names["far"]
+    assert list(functions_behind(f)) == [f, near, far]
+    assert list(functions_behind(f, depth=0)) == [f]
+    assert list(functions_behind(near, depth=1)) == [near, far]
+    assert list(functions_behind(functools.partial(near, 1))) == [near, far]
+    assert list(functions_behind(names["Has"]().method))[1:] == [near, far]
+    assert list(functions_behind(len)) == []
+    assert inner_function(names["Has"]) is None
+
+
+def test_a_chain_of_functions_is_followed_as_far_as_asked() -> None:
+    names = made("\n".join(f"def f{n}(x): return f{n + 1}(x)" for n in range(8)) + "\ndef f8(x): return x")
+    assert len(list(functions_behind(names["f0"]))) == 4
+    assert len(list(functions_behind(names["f0"], math.inf))) == 9

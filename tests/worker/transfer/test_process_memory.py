@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from concompare.engine.transport import lent_memory
+from concompare.engine.shortcuts import lent_memory
 from concompare.worker.transfer import process_memory
 from concompare.worker.transfer.items import Apart, take_back
 from concompare.worker.transfer.pickling import Parcel, pack

@@ -16,19 +16,25 @@ class Control(Rules):
 
     def through_tree(self, node: ast.AST) -> None:
         """A value that comes from the tail is used in the tail; so is what it decides about."""
-        for part in names.children_of(node):
-            self.through_tree(part)
+        holding = self.body.holding_tail
+        inner = names.children_of(node)
+        for part in inner:
+            if part in holding:  # else nothing inside it decides about anything
+                self.through_tree(part)
+        stage = self.body.stage
         if isinstance(node, (ast.Assign, ast.AnnAssign)):
             self.assignment(node)
         elif isinstance(node, BLOCKS):
             self.block(node)
         elif isinstance(node, (ast.ExceptHandler, ast.match_case, ast.withitem)):
             pass
-        elif any(self.staged.of(part) is Stage.TAIL for part in names.children_of(node)):
+        elif stage.get(node) is not Stage.TAIL and any(stage.get(part) is Stage.TAIL for part in inner):
             self.body.to_tail(node)
-        if isinstance(node, (ast.NamedExpr, ast.AugAssign)) and self.staged.of(node) is Stage.TAIL:
+        if stage.get(node) is not Stage.TAIL:
+            return
+        if isinstance(node, (ast.NamedExpr, ast.AugAssign)):
             self.body.to_tail(node.target)
-        if self.staged.of(node) is Stage.TAIL and isinstance(node, CONDITIONAL):
+        if isinstance(node, (*CONDITIONAL, ast.Assert)):
             self.conditional(node)
 
     def assignment(self, node: ast.Assign | ast.AnnAssign) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import types
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from concompare.cells.distribution.handing import is_uncrossable
 from concompare.cells.distribution.nodes import asked_in, is_cheap, operands
@@ -24,14 +24,20 @@ class Dependences(Rules):
         super().__init__(body)
         self.touches = touches
         self.asked = {part for node in body.nodes_of(ast.If) for part in asked_in(node.test)}  # type: ignore[attr-defined]
+        self.makers: dict[ast.AST, tuple[ast.AST, ...]] = {}
+        self.deleting = {node for node in body.nodes_of(ast.Name) if isinstance(node.ctx, ast.Del)}  # type: ignore[attr-defined]
+        collects = body.loop.collects
+        self.of_functions = {node for node in body.nodes_of(ast.Assign) if not collects and self.holds_functions(node)}
+        self.demands: dict[ast.AST, list[tuple[ast.AST, list[ast.AST], Doubt]]] = {}
 
     def through_names(self) -> None:
         """What reads a name whose value comes from the tail is in the tail; so is what an iteration hands on."""
+        stage = self.body.stage
         for node, found in self.uses.reads.items():
-            if self.staged.of(node) is Stage.TAIL:
+            if stage.get(node) is Stage.TAIL:
                 continue
             name = getattr(node, "id", None)
-            if any(isinstance(getattr(definition, "ctx", None), ast.Del) for definition in found):
+            if not self.deleting.isdisjoint(found):
                 self.body.to_tail(
                     node, Doubt(Why.CARRIED, self.body.line(node), "reads a name that may have been deleted")
                 )
@@ -40,7 +46,7 @@ class Dependences(Rules):
                 self.body.to_tail(node, Doubt(Why.CARRIED, self.body.line(node), text, about=name))
             elif START in found and name is None and any(self.is_carried(word) for word in self.free(node)):
                 self.body.to_tail(node)
-            elif any(self.value_stage(definition) is Stage.TAIL for definition in found if definition is not START):
+            elif any(stage.get(part) is Stage.TAIL for definition in found for part in self.makers_of(definition)):
                 text = f"needs '{name}', whose value is computed in the notebook" if name is not None else ""
                 why = Doubt(Why.AFTER, self.body.line(node), text, about=name)
                 self.body.to_tail(node, why if name is not None else None)
@@ -55,27 +61,29 @@ class Dependences(Rules):
         """Tell whether an assignment of the body may be what the next iteration reads."""
         return bool(self.uses.defs.get(name))
 
-    def value_stage(self, definition: ast.AST) -> Stage:
-        """Return where the value of an assignment is computed."""
+    def makers_of(self, definition: ast.AST) -> tuple[ast.AST, ...]:
+        """Return the parts of which one in the tail puts the value of an assignment there, found once."""
+        if definition not in self.makers:
+            self.makers[definition] = self.found_makers(definition) if definition is not START else ()
+        return self.makers[definition]
+
+    def found_makers(self, definition: ast.AST) -> tuple[ast.AST, ...]:
+        """Find the parts that make the value of an assignment."""
         node: ast.AST | None = definition
         while node is not None:
             above = self.body.parent.get(node)
-            if isinstance(above, (ast.Assign, ast.AnnAssign)):
-                if self.staged.of(above) is Stage.TAIL:
-                    return Stage.TAIL
-                return self.staged.of(above.value) if above.value is not None else Stage.HEAD
-            if isinstance(above, ast.NamedExpr):
-                return max(self.staged.of(above), self.staged.of(above.value))
+            if isinstance(above, (ast.Assign, ast.AnnAssign, ast.NamedExpr)):
+                return (above, above.value) if above.value is not None else (above,)
             if isinstance(above, ast.AugAssign):
-                return self.staged.of(above)
+                return (above,)
             if isinstance(above, (ast.For, ast.AsyncFor)) and node is above.target:
-                return self.staged.of(above.iter)
+                return (above.iter,)
             if isinstance(above, ast.withitem):
-                return self.staged.of(above.context_expr)
+                return (above.context_expr,)
             if isinstance(node, (ast.stmt, ast.ExceptHandler)):
-                return self.staged.of(node)
+                return (node,)
             node = above
-        return Stage.HEAD
+        return ()
 
     def through_objects(self) -> None:
         """What comes after a part of the tail that touches the same object, if one of them changes it, is there too."""
@@ -111,55 +119,67 @@ class Dependences(Rules):
 
     def through_operands(self) -> None:
         """What cannot be handed over, or has to be the notebook's own object, is made where it is used."""
-        for statement in self.loop.body:
-            for node in names.nodes_in(statement):
-                if isinstance(node, ast.Assign) and not self.loop.collects:
-                    self.functions_inside(node)
-                if self.staged.of(node) is Stage.TAIL:
-                    self.operands_of(node)
+        stage, of_functions = self.body.stage, self.of_functions
+        for node in self.body.nodes:
+            if node in of_functions:
+                assert isinstance(node, ast.Assign)
+                text = "makes functions that see the loop's names"
+                self.body.to_tail(node.value, Doubt(Why.FUNCTION, self.body.line(node), text))
+            if stage.get(node) is Stage.TAIL:
+                self.operands_of(node)
 
-    def functions_inside(self, node: ast.Assign) -> None:
-        """A container of functions that see the loop's names is made in the notebook."""
+    def holds_functions(self, node: ast.AST) -> bool:
+        """Tell whether an assignment names a container of functions that see the loop's names."""
+        assert isinstance(node, ast.Assign)
         found = self.analysed.values.get(node.value, frozenset())
         inner = {obj for obj in reachable(found) if obj.origin is Origin.FUNCTION and obj.code is not None}
-        if inner - found and inner:
-            self.body.to_tail(
-                node.value, Doubt(Why.FUNCTION, self.body.line(node), "makes functions that see the loop's names")
-            )
+        return bool(inner - found)
 
     def operands_of(self, node: ast.AST) -> None:
         """Look at what one part of the tail uses."""
+        if node not in self.demands:
+            self.demands[node] = list(self.found_demands(node))
+        for part, makers, why in self.demands[node]:
+            if self.body.stage.get(part) is not Stage.TAIL:
+                for maker in makers:
+                    self.body.to_tail(maker, why)
+
+    def found_demands(self, node: ast.AST) -> Iterator[tuple[ast.AST, list[ast.AST], Doubt]]:
+        """Yield what a part of the tail uses that cannot come from the head, with what has to be in the tail for it."""
         used = list(operands(node))
         for part in [inner for operand in used for inner in (operand, root_of(operand))]:
-            if self.staged.of(part) is Stage.TAIL or part in self.asked:
+            if part in self.asked:
                 continue
             found = self.analysed.values.get(part, frozenset())
-            written = (
-                found
-                if any(
-                    obj in self.touches.changing or self.touches.aliases(obj, self.touches.changing) for obj in found
-                )
-                else frozenset()
-            )
-            if part in used and any(is_uncrossable(obj) for obj in found):
-                why = Doubt(
-                    Why.AFTER, self.body.line(part), "makes an iterator or an open file, which no worker can give back"
-                )
-            elif isinstance(node, ast.Call) and part is node.func and any(map(is_of_notebook, reachable(found))):
-                why = Doubt(Why.AFTER, self.body.line(part), "is a function of the notebook, which workers copy")
-            elif self.holds_changing(found):
-                why = Doubt(Why.CHANGES, self.body.line(part), "holds an object of the notebook that the loop changes")
-            elif found & written and not self.is_lookup(part):
-                why = Doubt(Why.CHANGES, self.body.line(part), "gives an object of the notebook that the loop changes")
-            else:
+            changing = bool(found) and any(map(self.is_changing, found))
+            why = self.why_not_from_head(node, part, found, changing=changing, used=part in used)
+            if why is None:
                 continue
-            if isinstance(part, ast.Name):
-                for definition in self.uses.reads.get(part, frozenset()) - {START}:
-                    value = self.body.value_node(definition)
-                    if value is not None and not (found & written and self.is_lookup(value)):
-                        self.body.to_tail(value, why)
-            else:
-                self.body.to_tail(part, why)
+            if not isinstance(part, ast.Name):
+                yield part, [part], why
+                continue
+            values = map(self.body.value_node, self.uses.reads.get(part, frozenset()) - {START})
+            makers = [value for value in values if value is not None and not (changing and self.is_lookup(value))]
+            yield part, makers, why
+
+    def why_not_from_head(
+        self, node: ast.AST, part: ast.expr, found: frozenset[Obj], *, changing: bool, used: bool
+    ) -> Doubt | None:
+        """Return why what a part of the tail uses cannot come from the head, or None."""
+        line = self.body.line(part)
+        if used and any(is_uncrossable(obj) for obj in found):
+            return Doubt(Why.AFTER, line, "makes an iterator or an open file, which no worker can give back")
+        if isinstance(node, ast.Call) and part is node.func and any(map(is_of_notebook, reachable(found))):
+            return Doubt(Why.AFTER, line, "is a function of the notebook, which workers copy")
+        if self.holds_changing(found):
+            return Doubt(Why.CHANGES, line, "holds an object of the notebook that the loop changes")
+        if changing and not self.is_lookup(part):
+            return Doubt(Why.CHANGES, line, "gives an object of the notebook that the loop changes")
+        return None
+
+    def is_changing(self, obj: Obj) -> bool:
+        """Tell whether an object of the notebook is one that the loop changes, maybe under another name."""
+        return obj in self.touches.changing or bool(self.touches.aliases(obj, self.touches.changing))
 
     def holds_changing(self, found: Iterable[Obj]) -> bool:
         """Tell whether an object that the iteration made holds one of the notebook that the loop changes."""

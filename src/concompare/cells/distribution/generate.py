@@ -105,8 +105,9 @@ class Generator:
             whole = isinstance(statement, BLOCKS) and self.staged.of(statement) is Stage.TAIL
             if whole and any(True for _ in own_jumps(statement)):
                 rest = list(statements[position:])
-                made += self.entries.entry(rest, jumps=True)
-                return made
+                if is_test(statement):
+                    made += self.entries.entry([rest.pop(0)], jumps=True, ends=True)
+                return made + (self.entries.entry(rest, jumps=True) if rest else [])
             if isinstance(statement, ast.Pass) and len(statements) > 1:
                 continue
             made += self.statement(statement)
@@ -136,7 +137,9 @@ class Generator:
         if self.holding.makes_function(node):
             return self.entries.done_twice(node)
         if both:
-            return [node, *self.entries.bound_again(node, both)]
+            given = [part for part in self.holding.names_given(node) if part in both]  # maybe under a condition
+            sure = [part for part in both if part not in given]
+            return [node, *self.entries.bound_again(node, sure), *self.entries.bound_if_there(given, node)]
         return [node]
 
     def annotated(self, node: ast.AnnAssign) -> list[ast.stmt]:
@@ -280,6 +283,11 @@ class Generator:
         argument = next(word for word in ("item", "items_", "item_", ITEM) if word not in taken)
         load = located(ast.Name(argument, ast.Load()), target)
         return argument, [located(ast.Assign([target], load), target)]
+
+
+def is_test(node: ast.stmt) -> bool:
+    """Tell whether a statement tests the condition of a `while`."""
+    return any(getattr(jump, "concompare_test", False) for jump in own_jumps(node))
 
 
 def is_irrefutable(node: ast.pattern) -> bool:

@@ -18,6 +18,8 @@ UNSENDABLE = frozenset([
     "concurrent.futures.thread.ThreadPoolExecutor",
 ])  # fmt: skip
 FILES = frozenset({io.TextIOWrapper, io.BufferedReader, io.BufferedWriter, io.BufferedRandom, io.FileIO})
+FILE_NAMES = frozenset({"tempfile._TemporaryFileWrapper", "gzip.GzipFile", "bz2.BZ2File", "lzma.LZMAFile"})
+"""The types of other files, by their names."""
 UNCROSSABLE = FILES | frozenset({
     types.GeneratorType, map, filter, zip, enumerate, reversed,
 })  # fmt: skip
@@ -27,7 +29,15 @@ def is_uncrossable(obj: Obj) -> bool:
     """Tell whether an object that the iteration made can only be used where it was made."""
     if obj.outer or obj.origin is Origin.FUNCTION:
         return False
-    return obj.lazy is not None or any(kind in UNCROSSABLE or name_of(kind) in UNSENDABLE for kind in obj.types or ())
+    kinds = obj.types or ()
+    return obj.lazy is not None or any(
+        kind in UNCROSSABLE or name_of(kind) in UNSENDABLE | FILE_NAMES for kind in kinds
+    )
+
+
+def is_file(kind: type) -> bool:
+    """Tell whether a type is that of files."""
+    return kind in FILES or name_of(kind) in FILE_NAMES
 
 
 def name_of(kind: type) -> str:

@@ -17,10 +17,10 @@ AMBIENT = frozenset([
 
 
 def first_of(node: ast.AST) -> ast.AST | None:
-    """Return the part of a conditional expression that is evaluated in any case, if it has one."""
+    """Return the part of a conditional expression or an assertion that is evaluated in any case, if it has one."""
     if isinstance(node, ast.BoolOp):
         return node.values[0]
-    if isinstance(node, ast.IfExp):
+    if isinstance(node, (ast.IfExp, ast.Assert)):
         return node.test
     return node.generators[0].iter if isinstance(node, names.COMPREHENSIONS) else None
 

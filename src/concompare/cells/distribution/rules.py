@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from concompare.cells.distribution.advice import UNDER_WITH
 from concompare.cells.distribution.control import Control
-from concompare.cells.distribution.handing import FILES, is_uncrossable
+from concompare.cells.distribution.handing import is_file, is_uncrossable
 from concompare.cells.distribution.nodes import is_ambient, operands
 from concompare.cells.distribution.raising import meets
 from concompare.cells.distribution.staging import Body, Rules
@@ -23,13 +23,21 @@ UNDER_TRY = "Leave only the call under the `try`, and put what follows it under 
 
 
 class NamedRules(Rules):
-    """Keep prints, errors and contexts as the plain loop has them."""
+    """Keep prints, errors and contexts as the plain loop has them.
+
+    `uncrossable` are the names that may stand for what cannot be handed over, and whether that may be a file.
+    """
 
     def __init__(self, body: Body, control: Control) -> None:
         super().__init__(body)
         self.control = control
         self.raising = body.staged.raising
         self.stored: set[Obj] | None = None
+        self.uncrossable: dict[str, bool] = {}
+        for name in self.uses.defs:
+            inner = list(reachable(self.analysed.bound.get(name, ())))
+            if any(map(is_uncrossable, inner)):
+                self.uncrossable[name] = any(is_file(kind) for obj in inner for kind in obj.types or ())
 
     def apply(self) -> None:
         """Apply what is no dependence, but forbids the head all the same."""
@@ -47,12 +55,9 @@ class NamedRules(Rules):
 
     def uncrossable_names(self) -> None:
         """A name that the notebook gives values too cannot have one there that only the head can make."""
-        for name, definitions in self.uses.defs.items():
-            inner = list(reachable(self.analysed.bound.get(name, ())))
-            if not any(map(is_uncrossable, inner)):
-                continue
+        for name, files in self.uncrossable.items():
+            definitions = self.uses.defs[name]
             held = any(self.staged.of(node) is Stage.TAIL for node in definitions) or definitions & self.staged.both
-            files = any(kind in FILES for obj in inner for kind in obj.types or ())
             if not held and (files or self.loop.collects or not self.staged.runs_once()):
                 continue
             for node in definitions:
@@ -88,7 +93,8 @@ class NamedRules(Rules):
     def output(self) -> None:
         """A print comes after what the tail did before it, unless that cannot raise."""
         order = self.analysed.order
-        done = [part for statement in self.loop.body for part in self.done_in_tail(statement)]
+        holding = self.body.holding_tail
+        done = [part for statement in self.loop.body if statement in holding for part in self.done_in_tail(statement)]
         tail = {node: order[node] for node in done if node in order and not self.raising.calm(node)}
         if not tail:
             return

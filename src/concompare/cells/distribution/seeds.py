@@ -3,15 +3,52 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable, Iterator
 
+from concompare.cells.distribution import figures
 from concompare.cells.distribution.staging import Body, Rules
 from concompare.cells.distribution.touches import Touch, Touches
-from concompare.cells.ir import Doubt, Effects, Order, Place, Why
-from concompare.cells.objects import Obj, Origin
+from concompare.cells.effects.arguments import Partial
+from concompare.cells.ir import Doubt, Effects, Loop, Order, Place, Why
+from concompare.cells.objects import Obj, Origin, reachable
 from concompare.cells.syntax import names
 
 FATAL = {Why.OPAQUE, Why.FORBIDDEN, Why.FUNCTION}
-ORDERED = (Order.RANDOM, Order.INPUT, Order.ONE_FILE)
+TAKERS = frozenset({"list", "tuple", "set", "frozenset", "dict", "sum", "max", "min", "sorted", "any", "all"})
+"""Builtins that take all values of an iterator before they return."""
+ORDERED = (Order.RANDOM, Order.INPUT, Order.ONE_FILE, Order.APPENDS, Order.CACHED, Order.FIGURE)
+
+
+def targets_of(loop: Loop) -> set[str]:
+    """Return the names that a comprehension gives values, those of its inner loops as well."""
+    assert loop.target is not None
+    found = names.stored(loop.target)
+    for node in names.nodes_in(loop.node):
+        if isinstance(node, names.COMPREHENSIONS) and found & names.stored(node.generators[0].target):
+            found = found.union(*[names.stored(part.target) for part in node.generators])
+    return found
+
+
+def kept_by(objects: Iterable[Obj]) -> Iterator[Obj]:
+    """Yield all that objects may hold, partial functions with what they were given."""
+    stack, seen = list(objects), set[Obj]()
+    while stack:
+        for obj in reachable([stack.pop()]):
+            if obj not in seen:
+                seen.add(obj)
+                yield obj
+                stack += obj.code.function | obj.code.given.all if isinstance(obj.code, Partial) else ()
+
+
+def read_late(node: ast.AST) -> set[str]:
+    """Return the names that a function or generator reads when it is called or walked."""
+    if isinstance(node, ast.Lambda):
+        return set(names.free_names(node))
+    assert isinstance(node, ast.GeneratorExp)
+    first, *others = node.generators
+    own = set[str]().union(*[names.stored(part.target) for part in node.generators])
+    inner = [part for other in others for part in (other.iter, *other.ifs)]
+    return names.reads(node.elt, *first.ifs, *inner) - own
 
 
 class Seeds(Rules):
@@ -25,6 +62,36 @@ class Seeds(Rules):
         """Note what forbids workers wherever it stands."""
         for found in self.analysed.effects.values():
             self.staged.reasons += [doubt for doubt in found.doubts if doubt.why in FATAL]
+        if self.loop.collects and self.loop.target is not None:
+            self.refuse_late_names()
+
+    def refuse_late_names(self) -> None:
+        """A function that a comprehension keeps sees what its targets stand for at the end, not for its own item."""
+        bound = targets_of(self.loop)
+        late = {node: sorted(bound & read_late(node)) for node in self.body.nodes_of(ast.Lambda, ast.GeneratorExp)}
+        late = {node: words for node, words in late.items() if words and not self.is_only_called(node)}
+        if not late:
+            return
+        written = {place.obj for found in self.analysed.effects.values() for place in found.writes}
+        kept = set(kept_by(obj for obj in [self.analysed.result, *written] if obj is not None))
+        for node, words in late.items():
+            if not kept.isdisjoint(self.analysed.values.get(node, ())):
+                text = f"keeps a function that reads '{words[0]}' when it is called, as it then is for all items"
+                remedy = f"Give it the value as a default: `{words[0]}={words[0]}`"
+                self.staged.reasons.append(Doubt(Why.FUNCTION, self.body.line(node), text, remedy))
+
+    def is_only_called(self, node: ast.AST) -> bool:
+        """Tell whether a function is an argument of a call that does not keep it."""
+        above = self.body.parent.get(node)
+        above = self.body.parent.get(above) if isinstance(above, ast.keyword) else above
+        if not isinstance(above, ast.Call) or node is above.func:
+            return False
+        if isinstance(node, ast.GeneratorExp) and isinstance(above.func, ast.Name) and above.func.id in TAKERS:
+            return True
+        if isinstance(above.func, ast.Name) and above.func.id in ("map", "filter"):
+            taker = self.body.parent.get(above)
+            return isinstance(taker, ast.Call) and isinstance(taker.func, ast.Name) and taker.func.id in TAKERS
+        return above in self.analysed.calling_only
 
     def seed(self) -> None:
         """Put into the tail what changes objects of the notebook, or needs an order that workers lack."""
@@ -45,12 +112,15 @@ class Seeds(Rules):
 
     def seed_nodes(self) -> None:
         """Put into the tail what each node asks for by itself."""
+        drawing = any(Order.FIGURE in found.order for found in self.analysed.effects.values())
+        own = drawing and figures.are_own(self.analysed)
         for node, found in self.analysed.effects.items():
             for doubt in found.doubts:
                 if doubt.why is Why.ALIAS:
                     self.body.to_tail(node, doubt)
-            for order in sorted(found.order):
-                if order in ORDERED and not (order is Order.RANDOM and self.body.seeded):
+            free = {order for order, is_free in ((Order.RANDOM, self.body.seeded), (Order.FIGURE, own)) if is_free}
+            for order in sorted(found.order - free) if found.order else ():
+                if order in ORDERED:
                     self.body.to_tail(node, self.reason_of_order(order, node, found))
             self.globals_of(node, found)
 
@@ -105,21 +175,32 @@ class Seeds(Rules):
         if order is Order.RANDOM:
             text = f"{what}draws from random numbers that all items share, so the results depend on the order"
             return Doubt(Why.RANDOM, self.body.line(node), text, "Use --seed N, or make a generator inside the loop")
-        if order is Order.ONE_FILE:
-            text = f"{what}writes to one file in all items, so what stands in it depends on the order"
+        if order in (Order.ONE_FILE, Order.APPENDS):
+            how = "writes to one file in all items" if order is Order.ONE_FILE else "appends to a file"
+            text = f"{what}{how}, so what stands in it depends on the order"
             return Doubt(
                 Why.ORDER, self.body.line(node), text, "Return what is to be written, and write it in the loop"
             )
+        if order is Order.FIGURE:
+            text = f"{what}draws into the current figure, which the items share"
+            remedy = "Make a figure for each item, save it, and close it"
+            return Doubt(Why.ORDER, self.body.line(node), text, remedy)
+        if order is Order.CACHED:
+            text = f"{what}prints or writes only where its cache has no value, which depends on the items before"
+            return Doubt(Why.ORDER, self.body.line(node), text, "Print or write in the loop")
         words = {Order.INPUT: "asks for input", Order.PROCESS: "changes the whole process", Order.LOG: "logs"}
         return Doubt(Why.ORDER, self.body.line(node), f"{what}{words.get(order, 'needs the order of the plain loop')}")
 
     def globals_of(self, node: ast.AST, found: Effects) -> None:
         """A function that reads a name of the notebook which the loop assigns is called in the notebook."""
-        for place in found.writes:
-            if place.obj is None and place.field in found.globals | self.declared(node):
+        given = {place.field for place in found.writes if place.obj is None} if found.writes else set()
+        if given:
+            given &= found.globals | self.declared(node, given)
+        for place in found.writes if given else ():
+            if place.obj is None and place.field in given:
                 text = f"gives the name '{place.field}' a value"
                 self.body.to_tail(node, Doubt(Why.CHANGES, self.body.line(node), text, about=place.field))
-        for name in sorted(found.globals & self.body.visible):
+        for name in sorted(found.globals & self.body.visible) if found.globals else ():
             text = f"reads the name '{name}', which the loop gives values"
             why = Doubt(Why.CARRIED, self.body.line(node), text, "Hand it to the function as an argument")
             self.body.to_tail(node, why)
@@ -129,7 +210,6 @@ class Seeds(Rules):
             text = "reads a name that a function which the loop calls gives values"
             self.body.to_tail(node, Doubt(Why.CARRIED, self.body.line(node), text))
 
-    def declared(self, node: ast.AST) -> set[str]:
-        """Return the names that a part gives values in the notebook by what it calls: they are no targets of it."""
-        found = {place.field for place in self.analysed.of(node).writes if place.obj is None}
+    def declared(self, node: ast.AST, found: set[str]) -> set[str]:
+        """Return the names among those that a part gives values to which what it calls does: they are no targets."""
         return found if isinstance(node, ast.Call) else found & self.analysed.given - {getattr(node, "id", "")}

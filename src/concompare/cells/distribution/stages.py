@@ -40,7 +40,8 @@ class Solver:
             self.dependences.through_objects()
             self.dependences.through_operands()
             for statement in self.body.loop.body:
-                self.control.through_tree(statement)
+                if statement in self.body.holding_tail:
+                    self.control.through_tree(statement)
             self.rules.apply()
         self.explain()
         return self.body.staged

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from typing import NamedTuple
 
 from concompare.cells import alias
 from concompare.cells.effects.kinds import inert
-from concompare.cells.ir import Analysed, Effects, Place
+from concompare.cells.ir import Analysed
 from concompare.cells.objects import ANY, Obj, reachable
 
 Touch = tuple[int, ast.AST, str, bool]
 """Who reads or changes an object: its place in the order, the node, the field, and whether it changes it."""
 VIEWS = frozenset({"numpy", "pandas"})
+
+
+class Read(NamedTuple):
+    """A field of a changing object that is read."""
+
+    obj: Obj
+    field: str
 
 
 class Touches:
@@ -21,49 +29,55 @@ class Touches:
     def __init__(self, analysed: Analysed) -> None:
         self.analysed = analysed
         self.alias_of: dict[Obj, list[Obj]] = {}
-        self.reach: dict[Obj, set[Obj]] = {}
+        self.reach: dict[int, set[Obj]] = {}
+        self.reached: dict[Obj, set[Obj]] = {}
+        self.read_as: dict[tuple[int, str], list[Read]] = {}
         self.read_of: dict[Obj, alias.Read] = {}
         self.fields_written: dict[Obj, set[str]] = {}
         for found in analysed.effects.values():
             for place in found.writes:
                 if place.obj is not None:
                     self.fields_written.setdefault(place.obj, set()).add(place.field)
-        self.by_object = self.touched(set(self.fields_written))
+        self.written = set(self.fields_written)
+        self.by_object = self.touched(self.written)
         self.changing = frozenset(obj for obj in self.by_object if obj.outer)
 
     def touched(self, written: set[Obj]) -> dict[Obj, list[Touch]]:
         """Return for each object that changes who reads or changes it: (order, node, field, changes)."""
         order = self.analysed.order
         touches: dict[Obj, list[Touch]] = {obj: [] for obj in written}
-        for node, found in self.analysed.effects.items():
-            for place, changes in self.touched_by(found, written):
+        for node, found in self.analysed.effects.items() if written else ():
+            at = order.get(node, 0)
+            for place in found.reads:
                 if place.obj is not None:
-                    touches[place.obj].append((order.get(node, 0), node, place.field, changes))
+                    for other in self.read_with(place.obj, place.field, written):
+                        touches[other.obj].append((at, node, other.field, False))
+            for place in found.writes:
+                if place.obj is not None:
+                    for obj in (place.obj, *self.aliases(place.obj, written)):
+                        touches[obj].append((at, node, place.field, True))
+            for obj in found.deep:
+                for inner in self.read_inside(obj, written):
+                    touches[inner].append((at, node, ANY, False))
         return {obj: sorted(set(found), key=in_order) for obj, found in touches.items()}
 
-    def touched_by(self, found: Effects, written: set[Obj]) -> Iterator[tuple[Place, bool]]:
-        """Yield the changing objects that one node touches, as places, and whether it changes them."""
-        for place in found.reads:
-            if place.obj is not None:
-                yield from ((read, False) for read in self.read_with(place.obj, place.field, written))
-        for place in found.writes:
-            if place.obj is not None:
-                yield place, True
-                yield from ((Place(other, place.field), True) for other in self.aliases(place.obj, written))
-        for obj in found.deep:
-            if obj not in self.reach:
-                self.reach[obj] = set(reachable([obj])) | self.live_reach(obj, written)
-            yield from ((Place(inner, ANY), False) for inner in self.reach[obj] & written)
+    def read_with(self, obj: Obj, field: str, written: set[Obj]) -> list[Read]:
+        """Return what of the changing objects a read of one object's field may read."""
+        known = self.read_as.get((obj.number, field))
+        if known is None:
+            known = [Read(other, field) for other in self.aliases(obj, written)]
+            if obj in written:
+                known.append(Read(obj, field))
+            elif may_be_view(obj):
+                known += [Read(other, ANY) for other in self.live_reach(obj, written)]
+            self.read_as[obj.number, field] = known
+        return known
 
-    def read_with(self, obj: Obj, field: str, written: set[Obj]) -> Iterator[Place]:
-        """Yield what of the changing objects a read of one object's field may read."""
-        for other in self.aliases(obj, written):
-            yield Place(other, field)
-        if obj in written:
-            yield Place(obj, field)
-        elif may_be_view(obj):
-            for other in self.live_reach(obj, written):
-                yield Place(other, ANY)
+    def read_inside(self, obj: Obj, written: set[Obj]) -> set[Obj]:
+        """Return what of the changing objects is read where an object is read with all that it holds."""
+        if obj.number not in self.reach:
+            self.reach[obj.number] = (set(reachable([obj])) | self.live_reach(obj, written)) & written
+        return self.reach[obj.number]
 
     def aliases(self, obj: Obj, written: Iterable[Obj]) -> list[Obj]:
         """Return the other changed objects that may be the same as an object of the notebook."""
@@ -77,10 +91,18 @@ class Touches:
 
     def live_reach(self, obj: Obj, written: set[Obj]) -> set[Obj]:
         """Return the changed objects of the notebook that a live object may reach."""
-        found: set[Obj] = set()
         if not obj.outer:
             inner = [part for part in reachable([obj]) if part.outer and part is not obj]
-            return found.union(*[self.live_reach(part, written) for part in inner]) if inner else found
+            return set[Obj]().union(*[self.live_reach(part, written) for part in inner])
+        if written is not self.written:
+            return self.reach_of(obj, written)
+        if obj not in self.reached:
+            self.reached[obj] = self.reach_of(obj, written)
+        return self.reached[obj]
+
+    def reach_of(self, obj: Obj, written: set[Obj]) -> set[Obj]:
+        """Find which of some objects an object of the notebook may reach."""
+        found: set[Obj] = set()
         for other in written:
             if other is obj or not other.outer:
                 continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -12,6 +13,7 @@ from concompare.cells.syntax import names
 START = ast.Pass()
 """Stands for the value that a name has as the iteration begins."""
 Definitions = frozenset[ast.AST]
+NOTHING: Definitions = frozenset()
 State = dict[str, Definitions]
 """What each name may come from; empty where the code cannot be reached."""
 
@@ -38,9 +40,12 @@ class Uses:
 
     def exposed(self, name: str) -> bool:
         """Tell whether a name that the body assigns may be read before."""
-        return name in self.taken or any(
-            START in found for node, found in self.reads.items() if isinstance(node, ast.Name) and node.id == name
-        )
+        return name in self.taken or name in self.read_before
+
+    @functools.cached_property
+    def read_before(self) -> set[str]:
+        """The names of which some read may find the value from before the iteration."""
+        return {node.id for node, found in self.reads.items() if isinstance(node, ast.Name) and START in found}
 
 
 class Reaching:
@@ -77,12 +82,14 @@ class Reaching:
 
     def read(self, name: str, node: ast.AST) -> None:
         """Note that a name is read."""
-        if name in self.assigned and not any(name in bound for bound in self.hidden):
-            self.uses.reads[node] = self.uses.reads.get(node, frozenset()) | self.now.get(name, frozenset())
+        if name in self.assigned and not (self.hidden and any(name in bound for bound in self.hidden)):
+            known = self.now.get(name, NOTHING)
+            held = self.uses.reads.get(node)
+            self.uses.reads[node] = known if held is None else held | known
 
     def write(self, name: str, node: ast.AST) -> None:
         """Note that a name is given a value."""
-        if not any(name in bound for bound in self.hidden):
+        if not (self.hidden and any(name in bound for bound in self.hidden)):
             self.uses.defs.setdefault(name, set()).add(node)
             self.now[name] = frozenset({node})
             for state in self.watched:
@@ -223,6 +230,11 @@ class Reaching:
         self.nodes([node.exc, node.cause])
         self.now = {}
 
+    def _on_Assert(self, node: ast.Assert) -> None:
+        self.node(node.test)
+        if node.msg is not None:
+            self.branch([node.msg])  # it is only evaluated where the assertion fails
+
     def within(self, body: Sequence[ast.stmt]) -> State:
         """Walk a block that may be left anywhere; returns what reaches where it is left."""
         seen = dict(self.now)
@@ -313,10 +325,15 @@ class Reaching:
 
 def joined(states: Iterable[State]) -> State:
     """Return what reaches a place that any of several ways lead to."""
-    found: State = {}
-    for state in states:
+    first, *others = states
+    found = dict(first)
+    for state in others:
         for name, value in state.items():
-            found[name] = found.get(name, frozenset()) | value
+            held = found.get(name)
+            if held is None:
+                found[name] = value
+            elif held is not value:
+                found[name] = held | value
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +20,7 @@ class Arguments:
         spread: Some were given by `*` or `**`: any parameter may be any of them.
         flags: Those that are written out, with their values.
         same: The places and names of those that are surely the same for every item; `receiver`: what a method is of is.
+        meeting: Those that may be the same for several items, as they are made of a part of the item.
     """
 
     positional: list[Value] = field(default_factory=list)
@@ -27,10 +29,11 @@ class Arguments:
     flags: dict[str | int, Any] = field(default_factory=dict)
     same: frozenset[str | int] = frozenset()
     receiver: bool = False
+    meeting: frozenset[str | int] = frozenset()
 
-    @property
+    @functools.cached_property
     def all(an) -> Value:
-        """Return every argument."""
+        """Every argument, once they are complete."""
         found = an.spread or ATOM
         return found.union(*an.positional, *an.named.values())
 
@@ -48,7 +51,8 @@ class Arguments:
         """Return the arguments behind a receiver."""
         moved = {place + 1 if isinstance(place, int) else place for place in an.same}
         same = frozenset({*moved, 0} if an.receiver else moved)
-        return Arguments([first, *an.positional], an.named, an.spread, an.flags, same)
+        meeting = frozenset(place + 1 if isinstance(place, int) else place for place in an.meeting)
+        return Arguments([first, *an.positional], an.named, an.spread, an.flags, same, meeting=meeting)
 
 
 @dataclass(frozen=True)

@@ -355,6 +355,8 @@ def find_function(thing: object) -> tuple[Declared | None, bool]:
         found = method(definer, name)
     elif isinstance(thing, types.FunctionType) and "." in thing.__qualname__:
         found = found_in_class(thing)
+    if found is None and isinstance(thing, types.FunctionType) and thing is not inspect.unwrap(thing):
+        return find_function(inspect.unwrap(thing))  # as the `open` of a notebook, which is IPython's
     return (unbound(found) if found is not None else None), isinstance(definer, type)
 
 

@@ -13,7 +13,7 @@ from concompare.cells.effects.following import follow
 from concompare.cells.effects.kinds import FILES, INDEXERS, MATCHES, inert, is_frame, is_lazy_type
 from concompare.cells.effects.live import MISSING, is_iterator, static
 from concompare.cells.effects.scopes import Scope
-from concompare.cells.ir import Effects, Place
+from concompare.cells.ir import Place
 from concompare.cells.objects import ANY, ATOM, ELEMENT, LAZY, NAMED, PLACES, Obj, Origin, Value, is_atom_type
 
 if TYPE_CHECKING:
@@ -57,7 +57,8 @@ GIVEN = HELD | {PLACES, LAZY}
 def elements_of(an: Interpreter, obj: Obj) -> Value:
     """Return what the elements of an object may be."""
     obj.asked |= GIVEN
-    found = ATOM.union(*[held for name, held in obj.fields.items() if name in HELD or name.isdigit()])
+    held_inside = [held for name, held in obj.fields.items() if held and (name in HELD or name.isdigit())]
+    found = ATOM.union(*held_inside) if held_inside else ATOM
     if obj.live or (obj.outer and obj.origin is not Origin.FUNCTION):
         return found | an.world.element(obj) | cells_of(an, obj)
     is_plain = obj.types is not None and all(issubclass(kind, HOLDING) or is_lazy_type(kind) for kind in obj.types)
@@ -77,10 +78,18 @@ def walked(an: Interpreter, obj: Obj) -> None:
     if obj.lazy is not None:
         an.now.add(obj.lazy)
         an.now.writes.add(Place(obj, "next"))
-    if any(map(is_iterator, obj.live)) or any(static(kind, "__next__") is not MISSING for kind in obj.types or ()):
+    if (obj.types and gives_next(an, obj.types)) or any(map(is_iterator, obj.live)):
         an.now.writes.add(Place(obj, "next"))
         if obj.outer:
             an.now.writes.add(Place(obj, ANY))
+
+
+def gives_next(an: Interpreter, kinds: tuple[type, ...]) -> bool:
+    """Tell whether an object of some types may be an iterator."""
+    found = an.iterators.get(kinds)
+    if found is None:
+        found = an.iterators[kinds] = any(static(kind, "__next__") is not MISSING for kind in kinds)
+    return found
 
 
 def item_of(an: Interpreter, obj: Obj, node: ast.Subscript) -> Value:
@@ -142,29 +151,34 @@ def key_of(an: Interpreter, node: ast.Subscript, scope: Scope) -> str:
     return ELEMENT
 
 
-def cell_of_frame(an: Interpreter, node: ast.Subscript, scope: Scope) -> tuple[Value, str] | None:
-    """Return the frame and the column that `df["c"]`, `df.loc[i, "c"]` or `df.at[i, "c"]` names, or None."""
-    holder, key = node.value, node.slice
+def looked_into(an: Interpreter, node: ast.Subscript, scope: Scope) -> tuple[Value, str]:
+    """Follow what a subscript looks into.
+
+    Returns it and nothing, or the frame and the column that `df["c"]`, `df.loc[i, "c"]` or `df.at[i, "c"]` names.
+    """
+    holder, column = named_column(node)
+    if column is not None:
+        found = peek(an, holder, scope) if scope is an.top else an.value(holder, scope)
+        if found and all(obj.types and all(map(is_frame, obj.types)) for obj in found):
+            return found, f"column {column!r}"
+        if holder is node.value and scope is not an.top:
+            return found, ""
+    return an.value(node.value, scope), ""
+
+
+def named_column(node: ast.Subscript) -> tuple[ast.expr, str | int | None]:
+    """Return what may be a frame, and the column that a subscript would name of it; None: it would name none."""
+    holder, column = node.value, node.slice
     if isinstance(holder, ast.Attribute) and holder.attr in INDEXERS:
-        if not (isinstance(key, ast.Tuple) and len(key.elts) == 2):
-            return None
-        holder, column = holder.value, key.elts[1]
-    else:
-        column = key
-    if not (isinstance(column, ast.Constant) and isinstance(column.value, (str, int))):
-        return None
-    with an.recording(Effects()):
-        kept, an.top = an.top, None
-        frames = an.value(holder, scope) if scope is not kept else peek(an, holder, kept)
-        an.top = kept
-    if not frames or not all(obj.types and all(is_frame(kind) for kind in obj.types) for obj in frames):
-        return None
-    return frames, f"column {column.value!r}"
+        if not (isinstance(column, ast.Tuple) and len(column.elts) == 2):
+            return holder, None
+        holder, column = holder.value, column.elts[1]
+    known = isinstance(column, ast.Constant) and isinstance(column.value, (str, int))
+    return holder, column.value if known else None  # type: ignore[attr-defined]
 
 
-def peek(an: Interpreter, node: ast.expr, scope: Scope | None) -> Value:
+def peek(an: Interpreter, node: ast.expr, scope: Scope) -> Value:
     """Return what a plain name of the body stands for, noting nothing."""
-    assert scope is not None
     if not isinstance(node, ast.Name):
         return ATOM
     if node.id in scope.local:

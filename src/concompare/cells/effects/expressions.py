@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from concompare.cells.effects.attributes import attribute, cells_of
 from concompare.cells.effects.calls.above import Above, attribute_above
 from concompare.cells.effects.calls.calling import call
-from concompare.cells.effects.elements import cell_of_frame, default_of, item_of, key_of, walk_over, walked
+from concompare.cells.effects.elements import default_of, item_of, key_of, looked_into, walk_over, walked
 from concompare.cells.effects.identity import compare_identity, found_by_identity
 from concompare.cells.effects.kinds import DEFAULTING
 from concompare.cells.effects.live import MISSING
@@ -30,6 +30,8 @@ def _on_Constant(an: Interpreter, node: ast.Constant, scope: Scope) -> Value:
 
 
 def _on_Name(an: Interpreter, node: ast.Name, scope: Scope) -> Value:
+    if node.id in scope.local and node.id not in scope.declared:
+        return look_up(an, node.id, scope)
     thing = live_object(an, node.id, scope)
     if thing is not MISSING and callable(thing):
         if scope is not an.top or an.world.is_user(thing):
@@ -49,17 +51,15 @@ def _on_Attribute(an: Interpreter, node: ast.Attribute, scope: Scope) -> Value:
 
 
 def _on_Subscript(an: Interpreter, node: ast.Subscript, scope: Scope) -> Value:
-    framed = cell_of_frame(an, node, scope)
-    if framed is not None:
+    base, column = looked_into(an, node, scope)
+    if column:
         an.parts(node.slice, scope)
-        frames, column = framed
-        for obj in frames:
+        for obj in base:
             an.read(obj, column)
-        held = ATOM.union(*[cells_of(an, obj) for obj in frames])
+        cells = ATOM.union(*[cells_of(an, obj) for obj in base])
         made = frozenset({an.made(node, "a part of a frame", None, key="cell")})
-        an.put(made, ANY, held)
-        return made | held
-    base = an.value(node.value, scope)
+        an.put(made, ANY, cells)
+        return made | cells
     index = an.value(node.slice, scope)
     key = key_of(an, node, scope)
     found_by_identity(an, node, index, base)
@@ -186,7 +186,6 @@ def defined_function(an: Interpreter, node: names.FunctionNode, label: str, scop
     """Return a function that the body defines."""
     for default in [*node.args.defaults, *node.args.kw_defaults]:
         an.value(default, scope)
-    an.now.makes_function = True
     made = an.made(node, label)
     if isinstance(made.code, tuple) and made.code[1] is not scope:  # it sees what any of the calls around it saw
         an.intertwined = True
@@ -207,12 +206,12 @@ def comprehension(
     """Follow a comprehension, whose targets are its own."""
     bound = {name for part in node.generators for name in names.stored(part.target)}
     kept = {name: scope.names.get(name) for name in bound}
-    local = set(scope.local)
+    local = scope.local
     lazy = Effects() if isinstance(node, ast.GeneratorExp) else None
     an.inner += 1
     held = ATOM
     first = an.value(node.generators[0].iter, scope)
-    scope.local |= bound
+    scope.local = local | bound
     effects = lazy if lazy is not None and scope is not an.top else an.now
     with an.recording(effects):
         for position, part in enumerate(node.generators):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import types
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from concompare.cells.decorated import meant_by
 from concompare.cells.effects.arguments import Arguments
@@ -57,6 +57,13 @@ class Running:
     again: bool = False
 
 
+class Same(NamedTuple):
+    """The parameters of a call that are the same for every item, and those that are each item's own: see `Scope`."""
+
+    same: frozenset[str]
+    own: frozenset[str]
+
+
 @dataclass
 class Contexts:
     """The arguments that a function was followed with; beyond some, all are followed as one."""
@@ -83,9 +90,11 @@ def follow(an: Interpreter, function: types.FunctionType, node: ast.AST, given: 
     """Follow a call of a user's function; what it does counts as done by the call."""
     function = meant_by(function)
     an.now.heavy = True
-    an.now.called.append(function.__name__)
-    definition = definition_of(function.__code__, function.__name__)
-    if definition is None:
+    an.now.called += (function.__name__,)
+    if function not in an.functions:
+        an.functions[function] = function_of(an, function)
+    found = an.functions[function]
+    if found is None:
         an.deep(given.all)
         if function.__qualname__.startswith("__create_fn__"):  # made by `dataclass`: reads or compares the fields
             return ATOM
@@ -93,6 +102,17 @@ def follow(an: Interpreter, function: types.FunctionType, node: ast.AST, given: 
             text = f"the source of `{function.__qualname__}` cannot be found, so it cannot be seen what it changes"
             an.doubt(Why.OPAQUE, text, PURE)
         return given.all
+    definition, scope, defaults = found
+    return run_body(an, definition, node, given, scope, key=function, defaults=defaults, is_root=True)
+
+
+def function_of(
+    an: Interpreter, function: types.FunctionType
+) -> tuple[names.FunctionNode, Scope, dict[str, Value]] | None:
+    """Return a live function's definition, the scope around it, and its live defaults; None: it has no source."""
+    definition = definition_of(function.__code__, function.__name__)
+    if definition is None:
+        return None
     cells = {}
     holders = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
     for name, cell in holders.items():
@@ -101,14 +121,12 @@ def follow(an: Interpreter, function: types.FunctionType, node: ast.AST, given: 
         except ValueError:
             continue
     scope = Scope(module=function.__globals__, cells=cells, holders=holders, where=function.__qualname__)
-    defaults = live_defaults(an, function, definition)
-    return run_body(an, definition, node, given, scope, key=function, defaults=defaults, is_root=True)
+    return definition, scope, live_defaults(an, function, definition)
 
 
 def live_defaults(an: Interpreter, function: types.FunctionType, definition: names.FunctionNode) -> dict[str, Value]:
     """Return what the live defaults of a function's parameters are: all calls share them."""
-    args = definition.args
-    positional = [arg.arg for arg in [*args.posonlyargs, *args.args]]
+    positional = names.signature_of(definition).positional
     values = function.__defaults__ or ()
     given = [*zip(positional[len(positional) - len(values) :], values, strict=False)]
     given += (function.__kwdefaults__ or {}).items()
@@ -132,7 +150,7 @@ def run_body(
     contexts = an.contexts.setdefault(key, Contexts())
     bound = contexts.widened(bound)
     an.intertwined = an.intertwined or contexts.crowded
-    same = same_parameters(definition, given)
+    same = Same(same_parameters(definition, given), own_parameters(definition, given))
     site = (key, tuple(bound.items()), same, an.chain[-1:] if not is_root else ())
     known = an.memo.get(site)
     if known is not None:
@@ -150,18 +168,25 @@ def run_body(
         an.doubt(Why.OPAQUE, "calls are nested too deeply to be followed")
         return given.all
     lowest, an.lowest = an.lowest, ALONE
-    effects, value, scope = walk_body(an, definition, node, bound, around, site, same, is_root=is_root)
+    done = walk_body(an, definition, node, bound, around, site, same, is_root=is_root)
+    effects, value = an.memo[site] = as_called(an, definition, node, *done)
+    close(an, site)
+    an.lowest = min(an.lowest, lowest)
+    an.now.add(effects)
+    return value
+
+
+def as_called(
+    an: Interpreter, definition: names.FunctionNode, node: ast.AST, effects: Effects, value: Value, scope: Scope
+) -> tuple[Effects, Value]:
+    """Return what a call does and gives: a generator or coroutine, which does the work of the body later, or that."""
     if scope.is_lazy or isinstance(definition, ast.AsyncFunctionDef):
         made = an.made(node, "a generator", (types.GeneratorType,), key=definition)
         an.defer(made, effects)
         an.put({made}, ELEMENT, scope.yielded if scope.is_lazy else value)
         effects, value = Effects(), frozenset({made})
     tell_at_call(an, definition, effects)
-    an.memo[site] = effects, value
-    close(an, site)
-    an.lowest = min(an.lowest, lowest)
-    an.now.add(effects)
-    return value
+    return effects, value
 
 
 def close(an: Interpreter, site: Any) -> None:
@@ -180,12 +205,13 @@ def close(an: Interpreter, site: Any) -> None:
 
 def tell_at_call(an: Interpreter, definition: names.FunctionNode, effects: Effects) -> None:
     """Move the doubts inside a function to the line of its call."""
-    for doubt in effects.doubts[:]:
+    here = [doubt for doubt in effects.doubts if doubt.line == an.line]
+    for doubt in effects.doubts:
         if doubt.line != an.line:
-            effects.doubts.remove(doubt)
             where = getattr(definition, "name", "the lambda")
             text = doubt.text if doubt.text.startswith(f"`{where}`") else f"`{where}`: {doubt.text}"
-            effects.doubts.append(type(doubt)(doubt.why, an.line, text, doubt.remedy))
+            here.append(type(doubt)(doubt.why, an.line, text, doubt.remedy))
+    effects.doubts = tuple(here)
 
 
 def walk_body(
@@ -195,7 +221,7 @@ def walk_body(
     bound: dict[str, Value],
     around: Scope,
     site: Any,
-    same: frozenset[str],
+    same: Same,
     *,
     is_root: bool,
 ) -> tuple[Effects, Value, Scope]:
@@ -207,7 +233,7 @@ def walk_body(
     try:
         while True:
             scope = new_scope(definition, bound, around, is_root=is_root)
-            scope.same = same
+            scope.same, scope.own = same
             with an.recording(running.effects):
                 returned = body_value(an, definition, scope)
             done = returned <= running.value
@@ -234,20 +260,31 @@ def same_parameters(definition: names.FunctionNode, given: Arguments) -> frozens
     """Return the parameters that are surely the same for every item: given so, or by default, and never set again."""
     if given.spread is not None:
         return frozenset()
+    signature, same = names.signature_of(definition), given.same
+    count = len(given.positional)
+    found = {word for place, word in enumerate(signature.positional) if place >= count or place in same}
+    found.update(signature.by_keyword)
+    found.difference_update([word for word in given.named if word not in same])
+    found.update([word for word in same if isinstance(word, str)])
+    return frozenset(found - signature.written)
+
+
+def own_parameters(definition: names.FunctionNode, given: Arguments) -> frozenset[str]:
+    """Return the parameters that are as they were given, and were not given what several items may have alike."""
     args = definition.args
     placed = [arg.arg for arg in [*args.posonlyargs, *args.args]]
-    found = {word for place, word in enumerate(placed) if place in given.same or place >= len(given.positional)}
-    found |= {arg.arg for arg in args.kwonlyargs}
-    found -= {word for word in given.named if word not in given.same}
     body = [definition.body] if isinstance(definition, ast.Lambda) else definition.body
-    return frozenset(found | {word for word in given.same if isinstance(word, str)}) - names.writes(*body)
+    meeting = {
+        placed[place] if isinstance(place, int) else place
+        for place in given.meeting
+        if place in range(len(placed)) or isinstance(place, str)
+    }
+    return frozenset(names.parameters(definition)) - names.writes(*body) - meeting
 
 
 def new_scope(definition: names.FunctionNode, bound: dict[str, Value], around: Scope, *, is_root: bool) -> Scope:
     """Return the scope of one call of a function."""
-    body = [definition.body] if isinstance(definition, ast.Lambda) else definition.body
-    said = {name for part in body for inner in names.nodes_in(part) for name in names.declared_names(inner)}
-    local = (set(names.parameters(definition)) | names.writes(*body)) - said
+    local = names.signature_of(definition).local
     if is_root:
         return Scope(dict(bound), local, None, around.module, around.cells, around.holders, around.where)
     where = getattr(definition, "name", "the lambda")
@@ -258,9 +295,9 @@ def bind(
     an: Interpreter, definition: names.FunctionNode, node: ast.AST, given: Arguments, defaults: dict[str, Value]
 ) -> dict[str, Value]:
     """Match arguments to parameters; where that cannot be told, every parameter may be any of them."""
-    args = definition.args
-    positional = [arg.arg for arg in [*args.posonlyargs, *args.args]]
-    found = {name: defaults.get(name, ATOM) for name in names.parameters(definition)}
+    args, signature = definition.args, names.signature_of(definition)
+    positional = signature.positional
+    found = {name: defaults.get(name, ATOM) for name in signature.parameters}
     found.update(zip(positional, given.positional, strict=False))
     for name, value in given.named.items():
         if name in found:
@@ -272,7 +309,7 @@ def bind(
     if args.kwarg is not None:
         found[args.kwarg.arg] = packed(an, node, dict, [*extra, given.spread or ATOM], args.kwarg.arg)
     if given.spread:
-        for name in [*positional, *[arg.arg for arg in args.kwonlyargs]]:
+        for name in [*positional, *signature.by_keyword]:
             found[name] = found[name] | given.spread
     return found
 

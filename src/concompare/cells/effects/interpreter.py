@@ -13,8 +13,8 @@ ROUNDS times).
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Set
-from contextlib import contextmanager
+import types
+from collections.abc import Iterable, Sequence, Set
 from typing import Any
 
 from concompare.cells.effects import expressions, statements
@@ -32,6 +32,24 @@ from concompare.cells.syntax import names
 
 ROUNDS = 30
 HANDLERS = {getattr(ast, name): found for name, found in {**expressions.HANDLERS, **statements.HANDLERS}.items()}
+
+
+class Recording:
+    """A block of code whose effects are noted by themselves; as those of a node of the body, where one is given."""
+
+    __slots__ = ("an", "effects", "kept", "node")
+
+    def __init__(self, an: Interpreter, effects: Effects, node: ast.AST | None = None) -> None:
+        self.an, self.effects, self.node = an, effects, node
+
+    def __enter__(self) -> Effects:
+        self.kept, self.an.now = self.an.now, self.effects
+        return self.effects
+
+    def __exit__(self, *error: object) -> None:
+        self.an.now = self.kept
+        if self.node is not None and error[0] is None:
+            self.an.note(self.node)
 
 
 class Interpreter:
@@ -52,6 +70,8 @@ class Interpreter:
         self.evaluated = 0
         self.sites: dict[Any, Obj] = {}
         self.calling: dict[ast.AST, Scope] = {}
+        self.functions: dict[types.FunctionType, tuple[names.FunctionNode, Scope, dict[str, Value]] | None] = {}
+        self.special: dict[tuple[tuple[type, ...] | None, str], list[types.FunctionType]] = {}
         self.memo: dict[Any, tuple[Effects, Value]] = {}
         self.open: dict[Any, int] = {}
         self.lowest = ALONE
@@ -60,8 +80,11 @@ class Interpreter:
         self.contexts: dict[Any, Contexts] = {}
         self.element: Value = ATOM
         self.renewed: set[ast.AST] = set()
+        self.calling_only: set[ast.AST] = set()
         self.bindings: dict[str, Value] = {}
         self.plain_classes: dict[type, bool] = {}
+        self.plain: dict[tuple[type, ...], bool] = {}
+        self.iterators: dict[tuple[type, ...], bool] = {}
         self.changed = self.missed = self.intertwined = False
         self.depth = 0
         self.inner = 0
@@ -91,7 +114,7 @@ class Interpreter:
         self.visible = self.assigned - targets if loop.collects else self.assigned
         exposed = names.flow_of([*([loop.test] if loop.test else []), *body], sure=targets).exposed
         carried = {name for name in self.assigned if name in exposed or name not in targets}
-        scope = Scope(local=set(self.assigned), module=self.world.namespace)
+        scope = Scope(local=self.assigned, module=self.world.namespace)
         self.top = scope
         element = self.element_of(loop, items, scope)
         before = {name: self.started(name) for name in carried}
@@ -113,6 +136,7 @@ class Interpreter:
             self.element,
             self.result,
             frozenset(self.given),
+            self.calling_only,
         )
 
     def settle(self, loop: Loop, element: Value, before: dict[str, Value], exposed: Set[str]) -> None:
@@ -127,32 +151,36 @@ class Interpreter:
             before: What its names stand for when an iteration begins; gains what the body leaves.
             exposed: The names that the body may read before it sets them.
         """
-        scope = self.top
-        assert scope is not None
         for _ in range(ROUNDS):
-            kept, self.memo, self.open = self.size(), {}, {}
-            self.changed = self.missed = False
-            self.order.clear()
-            scope.names = {name: before.get(name, ATOM) for name in self.assigned}
-            if loop.test is not None:
-                self.value(loop.test, scope)
-            if loop.target is not None:
-                assign(self, loop.target, element, scope)
-            self.block(loop.body, scope)
-            for name, known in before.items():
-                left = known | scope.names.get(name, ATOM)
-                if left != known:
-                    self.changed = True
-                    self.missed = self.missed or name in exposed or name in scope.shared
-                before[name] = left
+            kept = self.size() if self.intertwined or not self.nodes else -1
+            self.walk(loop, element, before, exposed)
             if not self.missed and not (self.intertwined and (self.changed or self.size() != kept)):
                 return
         raise TooLong
 
+    def walk(self, loop: Loop, element: Value, before: dict[str, Value], exposed: Set[str]) -> None:
+        """Walk the body once; the arguments are those of `settle`."""
+        scope = self.top
+        assert scope is not None
+        self.memo, self.open = {}, {}
+        self.changed = self.missed = False
+        self.order.clear()
+        scope.names = {name: before.get(name, ATOM) for name in self.assigned}
+        if loop.test is not None:
+            self.value(loop.test, scope)
+        if loop.target is not None:
+            assign(self, loop.target, element, scope)
+        self.block(loop.body, scope)
+        for name, known in before.items():
+            left = known | scope.names.get(name, ATOM)
+            if left != known:
+                self.changed = True
+                self.missed = self.missed or name in exposed or name in scope.shared
+            before[name] = left
+
     def note(self, node: ast.AST) -> None:
         """Note that a node is evaluated now; parts of inner loops are again, where their turns are walked again."""
-        self.evaluated += 1
-        self.order[node] = self.evaluated
+        self.evaluated = self.order[node] = self.evaluated + 1
 
     def size(self) -> int:
         """Return a number that grows with what is known."""
@@ -163,7 +191,7 @@ class Interpreter:
         """Note that a container takes a value in every iteration."""
         with self.recording(Effects()):
             found = self.value(node, Scope(module=self.world.namespace))
-        with self.recording(self.nodes.setdefault(node, Effects())):
+        with self.recording(self.effects_of(node)):
             self.write(found, ELEMENT)
         self.note(node)
 
@@ -226,14 +254,16 @@ class Interpreter:
             obj.origin = Origin.ITEM if obj.origin is Origin.OUTER else obj.origin
         return found
 
-    @contextmanager
-    def recording(self, effects: Effects) -> Iterator[Effects]:
+    def recording(self, effects: Effects) -> Recording:
         """Note what is done inside the block by itself."""
-        kept, self.now = self.now, effects
-        try:
-            yield effects
-        finally:
-            self.now = kept
+        return Recording(self, effects)
+
+    def effects_of(self, node: ast.AST) -> Effects:
+        """Return the effects of a node of the body, none so far where it is met for the first time."""
+        found = self.nodes.get(node)
+        if found is None:
+            found = self.nodes[node] = Effects()
+        return found
 
     def read(self, obj: Obj | None, name: str) -> None:
         """Note that a place is read."""
@@ -242,7 +272,7 @@ class Interpreter:
     def write(self, value: Iterable[Obj], name: str, what: str = "") -> None:
         """Note that a field of objects changes."""
         for obj in value:
-            if name == ELEMENT and obj.types and any(map(self.is_plain_class, obj.types)):  # by its `__dict__`
+            if name == ELEMENT and obj.types and self.of_plain_class(obj.types):  # by its `__dict__`
                 self.now.writes.add(Place(obj, ANY))
             self.now.writes.add(Place(obj, name))
             if name == ANY or name.startswith("["):
@@ -253,26 +283,29 @@ class Interpreter:
 
     def deep(self, value: Value) -> None:
         """Note that objects are read with all they hold."""
-        self.now.deep |= {obj for obj in value if not inert(obj)}
+        if value:
+            self.now.deep.update([obj for obj in value if not (obj.live and inert(obj))])
 
     def doubt(self, why: Why, text: str, remedy: str = "") -> None:
         """Note why this part may not run in workers."""
         found = Doubt(why, self.line, text, remedy)
         if found not in self.now.doubts:
-            self.now.doubts.append(found)
+            self.now.doubts += (found,)
 
     def put(self, holders: Iterable[Obj], name: str, value: Value) -> None:
         """Note that objects may hold a value from now on."""
         for obj in holders:
-            if name == ELEMENT and obj.types and any(map(self.is_plain_class, obj.types)):
+            if name == ELEMENT and obj.types and self.of_plain_class(obj.types):
                 self.put_into(obj, ANY, value)
             self.put_into(obj, name, value)
 
     def put_into(self, obj: Obj, name: str, value: Value) -> None:
         """Note that a field of an object may hold a value from now on."""
         is_new, was_missed = obj.put(name, value)
-        self.changed = self.changed or is_new
-        self.missed = self.missed or was_missed
+        if is_new:
+            self.changed = True
+        if was_missed:
+            self.missed = True
 
     def defer(self, obj: Obj, lazy: Effects | None) -> None:
         """Note what an object does once it is walked."""
@@ -292,17 +325,21 @@ class Interpreter:
         if node is None:
             return ATOM
         self.budget.step()
-        handler = HANDLERS.get(type(node))
+        handler = HANDLERS.get(type(node), follow_parts)
         if scope is not self.top:
-            return handler(self, node, scope) if handler is not None else self.parts(node, scope)
+            return handler(self, node, scope)
         self.line = getattr(node, "lineno", self.line)
-        kept, self.now = self.now, self.nodes.setdefault(node, Effects())
+        effects = self.nodes.get(node)
+        if effects is None:
+            effects = self.nodes[node] = Effects()
+        kept, self.now = self.now, effects
         try:
-            found = handler(self, node, scope) if handler is not None else self.parts(node, scope)
+            found = handler(self, node, scope)
         finally:
             self.now = kept
-        self.note(node)
-        self.values[node] = self.values.get(node, ATOM) | found
+        self.evaluated = self.order[node] = self.evaluated + 1
+        held = self.values.get(node)
+        self.values[node] = held | found if held else found
         return found
 
     def parts(self, node: ast.AST, scope: Scope) -> Value:
@@ -312,6 +349,13 @@ class Interpreter:
             found |= self.value(part, scope)
         return found
 
+    def of_plain_class(self, kinds: tuple[type, ...]) -> bool:
+        """Tell whether an object of some types may be of a plain class of the user's."""
+        found = self.plain.get(kinds)
+        if found is None:
+            found = self.plain[kinds] = any(map(self.is_plain_class, kinds))
+        return found
+
     def is_plain_class(self, kind: type) -> bool:
         """Tell whether a class and all its bases are the user's: its objects hold what is stored into them, no more."""
         if kind not in self.plain_classes:
@@ -319,27 +363,16 @@ class Interpreter:
             self.plain_classes[kind] = self.world.is_user(kind) and all(map(self.world.is_user, bases))
         return self.plain_classes[kind]
 
-    def block(self, statements: Iterable[ast.stmt], scope: Scope) -> None:
+    def block(self, statements: Sequence[ast.stmt], scope: Scope) -> None:
         """Follow statements one after the other."""
-        block = list(statements)
-        for statement, following in zip(block, [*block[1:], None], strict=False):
-            if is_renewed(statement, following):
-                self.renewed.add(statement.value)  # type: ignore[attr-defined]
-            self.statement(statement, scope)
+        for place, statement in enumerate(statements):
+            if type(statement) is ast.Expr and is_renewed(statement, statements[place + 1 : place + 2]):
+                self.renewed.add(statement.value)
+            self.value(statement, scope)
 
-    def statement(self, node: ast.stmt, scope: Scope) -> None:
-        """Follow a statement."""
-        self.value(node, scope)
-
-    @contextmanager
-    def at(self, node: ast.AST, scope: Scope) -> Iterator[None]:
-        """Note what is done as that of a node of the body."""
-        if scope is not self.top:
-            yield
-            return
-        with self.recording(self.nodes.setdefault(node, Effects())):
-            yield
-        self.note(node)
+    def at(self, node: ast.AST, scope: Scope) -> Recording:
+        """Note what is done inside the block as that of a node of the body."""
+        return Recording(self, self.effects_of(node), node) if scope is self.top else Recording(self, self.now)
 
     def call_value(self, node: ast.AST, value: Value, given: Arguments, what: str) -> Value:
         """Follow a call of whatever a value may be."""
@@ -350,12 +383,17 @@ class Interpreter:
         return callables.call_obj(self, node, obj, given, what)
 
 
-def is_renewed(node: ast.stmt, following: ast.stmt | None) -> bool:
+def follow_parts(an: Interpreter, node: ast.AST, scope: Scope) -> Value:
+    """Follow the parts of a node that makes nothing itself."""
+    return an.parts(node, scope)
+
+
+def is_renewed(node: ast.Expr, following: Sequence[ast.stmt]) -> bool:
     """Tell whether a statement yields what a name stands for, and the next one gives the name another value."""
-    given = node.value.value if isinstance(node, ast.Expr) and isinstance(node.value, ast.Yield) else None
-    if not isinstance(given, ast.Name) or not isinstance(following, ast.Assign):
+    given = node.value.value if isinstance(node.value, ast.Yield) else None
+    if not isinstance(given, ast.Name) or not following or not isinstance(following[0], ast.Assign):
         return False
-    return any(isinstance(target, ast.Name) and target.id == given.id for target in following.targets)
+    return any(isinstance(target, ast.Name) and target.id == given.id for target in following[0].targets)
 
 
 def are_rows(parts: list[Any]) -> bool:

@@ -73,7 +73,7 @@ def holds_values(obj: Obj) -> bool:
     return bool(obj.live) and all(
         thing[name].dtype != object or all_atoms(list(thing[name]))
         for thing in obj.live
-        if hasattr(thing, "columns") and thing.columns.is_unique
+        if hasattr(type(thing), "columns") and thing.columns.is_unique
         for name in thing.columns
     )
 
@@ -91,7 +91,7 @@ def may_hold_objects(obj: Obj) -> bool:
 def is_of_values(thing: Any) -> bool:
     """Tell whether a live array, column or frame holds nothing that can be changed by itself."""
     dtypes = getattr(thing, "dtypes", getattr(thing, "dtype", None))
-    if hasattr(thing, "columns"):
+    if hasattr(type(thing), "columns"):
         return bool(thing.columns.is_unique) and all(is_of_values(thing[name]) for name in thing.columns)
     return dtypes is not None and (str(dtypes) != "object" or all_atoms(list(getattr(thing, "flat", thing))))
 

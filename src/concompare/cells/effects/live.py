@@ -70,14 +70,15 @@ class World:
 
     def outer(self, thing: Any, label: str, origin: Origin = Origin.OUTER, route: int = ELSEWHERE) -> Value:
         """Return the abstract object of a live one; ATOM where nobody can change it."""
-        may_be_atom = type(thing).__module__ != "pathlib" and not isinstance(thing, types.ModuleType)
-        if may_be_atom and not callable(thing) and is_atom(thing):
-            return ATOM
         found = self.known.get(id(thing))
         if found is None:
+            may_be_atom = type(thing).__module__ != "pathlib" and not isinstance(thing, types.ModuleType)
+            if may_be_atom and not callable(thing) and is_atom(thing):
+                return ATOM
             found = self.known[id(thing)] = Obj(origin, label, (type(thing),), (thing,))
             self.kept.append(thing)
-        found.route = max(found.route, route)
+        if found.route < route:
+            found.route = route
         return frozenset({found})
 
     def element(self, obj: Obj) -> Value:
@@ -153,7 +154,7 @@ class World:
         is_plain = isinstance(own, dict) and name in own
         value = self.outer(thing, f"{obj.label}.{name}", obj.origin, ATTRIBUTE if is_plain else ELSEWHERE)
         for found in value:
-            found.via.add(obj)
+            found.via |= {obj}
         return value
 
     def methods(self, name: str) -> list[tuple[type, Any]]:
@@ -198,7 +199,7 @@ def held(thing: Any, name: str) -> Any:
 
 def static(kind: type, name: str) -> Any:
     """Return what a class defines under a name, without binding it, or MISSING."""
-    return of_fixed(kind, name) if is_fixed(kind) else found_in(kind, name)
+    return of_fixed(kind, name) if kind.__flags__ & FIXED else found_in(kind, name)
 
 
 def is_fixed(kind: type) -> bool:

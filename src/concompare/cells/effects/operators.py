@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import types
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from concompare.cells.effects.arguments import Arguments
 from concompare.cells.effects.elements import elements_of, walk_over
@@ -64,27 +65,33 @@ def binary(an: Interpreter, name: str, left: Value, right: Value, node: ast.AST,
 def operated(an: Interpreter, name: str, asked: Obj | Value, node: ast.AST, operands: Value) -> Value:
     """Follow the special methods of the user's classes that an operator runs."""
     methods: dict[types.FunctionType, set[Obj]] = {}
-    for obj in {asked} if isinstance(asked, Obj) else asked:
+    receivers: Iterable[Obj] = (asked,) if isinstance(asked, Obj) else asked
+    for obj in receivers:
         an.budget.step()
         if obj.types is not None and all(map(is_fixed, obj.types)):
             continue  # no method of theirs is the user's
-        for word in WORDS.get(name, ()) or (f"__{name}__",):
-            for thing in special_methods(an, obj, word):
-                if isinstance(thing, types.FunctionType) and an.world.is_user(thing):
-                    methods.setdefault(thing, set()).add(obj)
+        for thing in special_methods(an, obj, name):
+            methods.setdefault(thing, set()).add(obj)
     found = ATOM
-    for thing, receivers in methods.items():
+    for thing, having in methods.items():
         count = thing.__code__.co_argcount
-        arguments = [frozenset(receivers), *[operands] * (count - 1)]
+        arguments = [frozenset(having), *[operands] * (count - 1)]
         found |= follow(an, thing, node, Arguments(arguments))
     return found
 
 
-def special_methods(an: Interpreter, obj: Obj, word: str) -> list[Any]:
-    """Return the special methods of that name that an object may have."""
-    if obj.types is None:
-        return [thing for _, thing in an.world.methods(word)]
-    return [static(kind, word) for kind in obj.types]
+def special_methods(an: Interpreter, obj: Obj, name: str) -> list[types.FunctionType]:
+    """Return the methods of the user's that an operator may run of an object, found once for each type."""
+    found = an.special.get((obj.types, name))
+    if found is None:
+        found = []
+        for word in WORDS.get(name, ()) or (f"__{name}__",):
+            things = [static(kind, word) for kind in obj.types or ()]
+            if obj.types is None:
+                things = [thing for _, thing in an.world.methods(word)]
+            found += [thing for thing in things if isinstance(thing, types.FunctionType) and an.world.is_user(thing)]
+        an.special[obj.types, name] = found
+    return found
 
 
 def in_place(an: Interpreter, name: str, held: Value, value: Value, node: ast.AST) -> Value:

@@ -31,10 +31,11 @@ class Scope:
         jumped: For each inner loop around, its names where it is left or begun again.
         same: The parameters that are surely the same for every item.
         shared: Its names that other code has read.
+        own: The parameters that are as they were given, and not alike for several items as far as can be seen.
     """
 
     names: dict[str, Value] = field(default_factory=dict)
-    local: set[str] = field(default_factory=set)
+    local: frozenset[str] = frozenset()
     outer: Scope | None = None
     module: Any = None
     cells: dict[str, Any] = field(default_factory=dict)
@@ -48,6 +49,7 @@ class Scope:
     jumped: list[list[dict[str, Value]]] = field(default_factory=list)
     same: frozenset[str] = frozenset()
     shared: set[str] = field(default_factory=set)
+    own: frozenset[str] = frozenset()
 
 
 def merged(ends: Iterable[dict[str, Value]]) -> dict[str, Value]:
@@ -76,7 +78,7 @@ def look_up(an: Interpreter, name: str, scope: Scope) -> Value:
             if current is an.top:
                 an.read(None, name)
                 if scope is not an.top and not scope.outer:
-                    an.now.globals.add(name)
+                    an.now.globals |= {name}
                 return current.names.get(name, ATOM) | an.given.get(name, ATOM)
             return current.names.get(name, ATOM)
         if name in current.holders:
@@ -96,7 +98,7 @@ def global_value(an: Interpreter, name: str, scope: Scope, module: Any) -> Value
         if scope is not an.top and module is an.world.namespace and name in an.visible:
             assert an.top is not None
             an.read(None, name)
-            an.now.globals.add(name)
+            an.now.globals |= {name}
             an.top.shared.add(name)
             return an.top.names.get(name, ATOM) | (
                 an.world.outer(module[name], name, route=NAMED) if name in module else ATOM
@@ -104,7 +106,7 @@ def global_value(an: Interpreter, name: str, scope: Scope, module: Any) -> Value
         if name in module:
             an.read(None, name)
             if scope is not an.top:
-                an.now.globals.add(name)
+                an.now.globals |= {name}
     given = an.given.get(name, ATOM) if module is an.world.namespace else ATOM
     if name in module:
         return given | an.world.outer(module[name], name, route=NAMED if module is an.world.namespace else ELSEWHERE)

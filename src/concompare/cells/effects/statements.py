@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from concompare.cells.effects.arguments import Unloaded
@@ -98,7 +98,7 @@ def _on_If(an: Interpreter, node: ast.If, scope: Scope) -> Value:
     return ATOM
 
 
-def branches(an: Interpreter, blocks: Iterable[Iterable[ast.stmt]], scope: Scope) -> None:
+def branches(an: Interpreter, blocks: Iterable[Sequence[ast.stmt]], scope: Scope) -> None:
     """Follow alternatives, and go on with what any of them leaves."""
     before, ends = dict(scope.names), []
     for block in blocks:

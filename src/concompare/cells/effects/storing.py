@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from concompare.cells.effects import declared
 from concompare.cells.effects.arguments import Arguments
 from concompare.cells.effects.attributes import any_part
-from concompare.cells.effects.elements import cell_of_frame, elements_of, key_of, walk_over
+from concompare.cells.effects.elements import elements_of, key_of, looked_into, walk_over
 from concompare.cells.effects.following import follow
 from concompare.cells.effects.kinds import CALM_STORES
 from concompare.cells.effects.live import static
@@ -119,14 +119,12 @@ def passed_on(an: Interpreter, base: Value, method: str) -> Value:
 
 def store_element(an: Interpreter, target: ast.Subscript, value: Value, scope: Scope) -> None:
     """Follow storing an element."""
-    framed = cell_of_frame(an, target, scope)
-    if framed is not None:
-        with an.at(target, scope):
-            an.parts(target.slice, scope)
-            an.write(framed[0], framed[1])
-        return
     with an.at(target, scope):
-        base = an.value(target.value, scope)
+        base, column = looked_into(an, target, scope)
+        if column:
+            an.parts(target.slice, scope)
+            an.write(base, column)
+            return
         key = an.value(target.slice, scope)
         for obj in base:
             operated(an, "setitem", obj, target, value | key)

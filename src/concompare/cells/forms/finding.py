@@ -28,21 +28,19 @@ def loops_in(statements: Sequence[ast.stmt], shadowed: frozenset[str] = frozense
 
 def inside(node: ast.AST, shadowed: frozenset[str]) -> Iterator[Loop]:
     """Yield the work in one node."""
-    for form in FORMS:
-        loop = form(node, shadowed)
+    stack = [node]
+    while stack:
+        node = stack.pop()
+        loop = next((loop for form in FORMS if (loop := form(node, shadowed)) is not None), None)
         if loop is not None:
             yield loop
             if loop.method is None:
                 yield from before(node, loop, shadowed)
-                return
-            break
-    if isinstance(node, DEFINITIONS):
-        return
-    if isinstance(node, names.COMPREHENSIONS):  # inside there are names that nobody else sees
-        yield from inside(node.generators[0].iter, shadowed)
-        return
-    for part in names.children_of(node):
-        yield from inside(part, shadowed)
+                continue
+        if isinstance(node, names.COMPREHENSIONS):  # inside there are names that nobody else sees
+            stack.append(node.generators[0].iter)
+        elif not isinstance(node, DEFINITIONS):
+            stack += reversed(names.children_of(node))
 
 
 def before(node: ast.AST, loop: Loop, shadowed: frozenset[str]) -> Iterator[Loop]:

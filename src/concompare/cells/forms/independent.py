@@ -37,10 +37,10 @@ def is_light(loop: Loop) -> bool:
 
 def may_run_together(statements: Sequence[ast.stmt], fixed: Sequence[ast.AST]) -> bool:
     """Tell whether there are several calls in simple statements without a loop."""
-    found = 0
+    found, apart = 0, set(fixed)
     for statement in statements:
         nodes = names.nodes_in(statement) if isinstance(statement, SIMPLE) else ()
-        if not any(node in fixed for node in nodes):
+        if apart.isdisjoint(nodes):
             found += sum(isinstance(node, ast.Call) for node in nodes)
     return found > 1
 
@@ -48,13 +48,9 @@ def may_run_together(statements: Sequence[ast.stmt], fixed: Sequence[ast.AST]) -
 def window(statements: Sequence[ast.stmt], first: int, is_work: Callable[[ast.stmt], bool]) -> list[ast.stmt]:
     """Return the simple statements from a place on, up to a block, a definition or a loop."""
     found: list[ast.stmt] = []
-    for statement in statements[first:]:
-        if (
-            len(found) >= MOST
-            or not isinstance(statement, SIMPLE)
-            or names.kinds_in(statement) & LIMITING
-            or is_work(statement)
-        ):
+    for place in range(first, min(first + MOST, len(statements))):
+        statement = statements[place]
+        if not isinstance(statement, SIMPLE) or names.kinds_in(statement) & LIMITING or is_work(statement):
             break
         found.append(statement)
     return found

@@ -94,7 +94,8 @@ def windows_of(statements: Sequence[ast.stmt]) -> Windows:
 
 def add(found: Windows, statements: Sequence[ast.stmt]) -> None:
     """Add the places of a piece of code."""
-    if not any(isinstance(node, ast.Call) and is_start(node) for part in statements for node in parts_of(part)):
+    calls = [node for part in statements for node in names.nodes_in(part) if isinstance(node, ast.Call)]
+    if not any(map(is_start, calls)) or not any(is_start(call) for part in statements for call in calls_in(part)):
         return
     add_block(found, statements)
     if found:

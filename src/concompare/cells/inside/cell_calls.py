@@ -34,8 +34,8 @@ class Calls:
     """
 
     def __init__(self, tree: ast.Module, loops: Sequence[Loop], wishes: Wishes, namespace: Mapping[str, Any]) -> None:
-        words = names.writes(*tree.body) | namespace.keys()
-        shadowed = frozenset(name for name in words if hasattr(builtins, name))
+        known = vars(builtins).keys()
+        shadowed = frozenset((known & names.writes(*tree.body)) | (known & namespace.keys()))
         self.wanted = wishes.over is None and wishes.function is None and wishes.line is None
         self.last: list[ast.Call] = []
         """The calls inside the one that the cell ends with."""

@@ -14,6 +14,8 @@ LOOKING = frozenset(["dict", "set", "frozenset", "sum", "min", "max", "join", "C
 """Calls that look at each value as it comes."""
 METHODS = frozenset(["extend", "join"])
 STORED = (ast.Name, ast.Tuple, ast.Constant, ast.expr_context)
+TAKING = frozenset({ast.Call, ast.For, ast.List, ast.Tuple, ast.Set, ast.ListComp, ast.DictComp})
+"""Nodes that may take values to the end."""
 PASSIVE = (ast.Name, ast.Tuple, ast.List, ast.Constant, ast.expr_context, ast.comprehension, *names.COMPREHENSIONS)
 
 
@@ -37,6 +39,8 @@ def consumed_in(trees: Iterable[ast.AST], shadowed: frozenset[str]) -> dict[int,
     found: dict[int, Use] = {}
     for tree in trees:
         for node in names.nodes_in(tree):
+            if type(node) not in TAKING:
+                continue
             for part, looks in given(node, shadowed):
                 if isinstance(part, ast.Call):
                     found[id(part)] = Use(looks)
@@ -88,7 +92,7 @@ def given(node: ast.AST, shadowed: frozenset[str]) -> list[tuple[ast.AST, bool]]
         looks = isinstance(node, ast.Set)
         return [(part.value, looks) for part in node.elts if isinstance(part, ast.Starred)]
     if isinstance(node, (ast.ListComp, ast.DictComp)) and len(node.generators) == 1:
-        own = {part for part in names.nodes_in(node) if part not in names.nodes_in(node.generators[0].iter)}
-        if all(isinstance(part, PASSIVE) for part in own):
-            return [(node.generators[0].iter, isinstance(node, ast.DictComp))]
+        walked = node.generators[0].iter
+        if all(isinstance(part, PASSIVE) for part in {*names.nodes_in(node)}.difference(names.nodes_in(walked))):
+            return [(walked, isinstance(node, ast.DictComp))]
     return []

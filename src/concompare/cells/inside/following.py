@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from concompare.cells.pools.started import Threads
     from concompare.cells.program import Cell, Runner, Wishes
     from concompare.cells.replay.collect import Collect
-    from concompare.cells.replay.front import Front
     from concompare.cells.replay.statement import Replay
 
 PACKAGE = __name__.split(".")[0]
@@ -195,9 +194,14 @@ class FrameHook(Hook):
             self.cell.refused.append(Refused(loop, refusal))
         return Plain(items)
 
-    def rest(self, loop: Loop, side: Replay | Collect, front: Front) -> Any:
-        """Let the function go on with the loop where nothing could be computed ahead."""
-        return False if getattr(side, "stopped", False) else Plain(front.left(), side)
+    def plain(self, loop: Loop, items: Any) -> Any:
+        """Let the function go on with a statement as it is."""
+        return Plain(items) if isinstance(loop.node, ast.stmt) else super().plain(loop, items)
+
+    def rest(self, loop: Loop, side: Replay | Collect, left: Any) -> Any:
+        """Let the function go on with the loop where nothing is computed ahead."""
+        stopped = getattr(side, "stopped", False) and not side.halted
+        return False if stopped else Plain(left, side)
 
     def lift(self, loop: Loop, walked: Any, taken: list[Any] | None) -> Lifted:
         """Return the loop as one that can run in parallel."""

@@ -151,8 +151,8 @@ def body_of(definition: names.FunctionNode) -> list[ast.stmt]:
 
 def shadowed_in(function: types.FunctionType) -> frozenset[str]:
     """Return the names of builtins that mean something else in a function."""
-    words = local_names(function.__code__) | function.__globals__.keys()
-    return frozenset(name for name in words if hasattr(builtins, name))
+    known = vars(builtins).keys()  # fewer than a notebook may have names
+    return frozenset((known & local_names(function.__code__)) | (known & function.__globals__.keys()))
 
 
 def loops_of(definition: names.FunctionNode, function: types.FunctionType) -> list[Loop]:

@@ -64,13 +64,18 @@ def joblib_maker(session: Session, node: ast.expr, thing: type) -> Callable[...,
     return make
 
 
+def is_large(part: Any) -> bool:
+    """Tell whether an argument is an array that joblib would lend its processes."""
+    return hasattr(type(part), "nbytes") and part.nbytes >= LARGE
+
+
 def partial_method(waiting: Waiting, made: Any, thing: Any) -> Callable[..., Any]:
     """Return what a `Parallel` does when it is called."""
 
     def call(self: Any, iterable: Iterable[Any]) -> Any:
         given = list(iterable)
         calls = [Call(function, tuple(args), dict(named)) for function, args, named in given]
-        large = waiting.copies and any(getattr(part, "nbytes", 0) >= LARGE for one in calls for part in one.args)
+        large = waiting.copies and any(is_large(part) for one in calls for part in one.args)
         found: dict[int, tuple[Any, BaseException | None]] = {}
         for number, one in enumerate(calls):
             one.end = partial(told, found, number)

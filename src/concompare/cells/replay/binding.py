@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from concompare.cells.counting import counted
 from concompare.cells.distribution.advice import name_of
+from concompare.cells.distribution.code.early import EARLY
 from concompare.cells.distribution.code.generated import Generated
 from concompare.cells.distribution.code.record import PARTS
 from concompare.cells.distribution.generate import Generator
 from concompare.cells.distribution.seeds import FATAL
 from concompare.cells.distribution.stages import stages_of
-from concompare.cells.distribution.staging import Staged, heavy_in_tail
+from concompare.cells.distribution.staging import Staged, heavy_in_tail, speculate
 from concompare.cells.effects.interpreter import Interpreter
 from concompare.cells.effects.live import World
 from concompare.cells.forms import again, known_pools
@@ -40,6 +41,8 @@ WORTH = frozenset({ast.Call, ast.BinOp, ast.ListComp, ast.SetComp, ast.DictComp,
 TURNS = (ast.For, ast.While, *names.COMPREHENSIONS)
 OF_OURS = tuple(OURS + word for word in ("function", "call", "caught", "chain", "error", "shown"))
 """How the names of functions begin that call the user's own."""
+FEW = 64
+"""Items up to which the loops inside one are worth more than it is."""
 TOO_LONG = "it takes too long to see what the loop does. Make a function of what is inside it."
 
 
@@ -53,7 +56,7 @@ class Lifted:
         outside: What the workers do beyond their process, as far as the source shows: line and predicate.
         as_written: Does the same with the parallel code that the cell has itself (`loop.own`), with `own_workers`;
             `prepare` does what comes before and is not to be measured.
-        statement: Which statement of the cell it is in, and `part`, which node of that in the order of `ast.walk`.
+        statement: Which statement of the cell it is in, and `numbered` tells which node of that, as `ast.walk` goes.
         uneven: It is several loops as one, whose outer one has a last item without any of the inner one.
     """
 
@@ -67,13 +70,19 @@ class Lifted:
     trusted: dict[str, None] = field(default_factory=dict)
     outside: dict[tuple[int, str], None] = field(default_factory=dict)
     statement: int | None = None
-    part: int = 0
+    numbered: Callable[[], int] = int
     uneven: bool = False
     staying: str = ""
     ahead: Ahead | None = None
     as_written: Callable[[], Any] | None = None
     prepare: Callable[[], None] | None = None
     own_workers: int = 1
+
+    @property
+    def draws(self) -> bool:
+        """Tell whether workers draw by pyplot."""
+        found = self.staged.analysed.effects.items()
+        return any(Order.FIGURE in effects.order and self.staged.of(node) is Stage.HEAD for node, effects in found)
 
     @property
     def kind(self) -> str:
@@ -95,6 +104,22 @@ class Lifted:
                 return as_named(func.id).removeprefix(OURS)
         return self.loop.caption
 
+    def note_traces(self) -> None:
+        """Note what the head calls of which nothing is declared, and what it does beyond the process."""
+        hazards: dict[str, None] = {}
+        early = self.staged.in_workers()
+        for node, effects in self.staged.analysed.effects.items():
+            if not (effects.trusted or effects.hazards):
+                continue
+            if self.staged.of(node) is not Stage.HEAD and node not in early:
+                continue
+            line = getattr(node, "lineno", self.loop.line)
+            self.trusted |= dict.fromkeys(sorted(effects.trusted))
+            hazards |= {f"line {line}: {text}": None for text in effects.hazards}
+            if effects.order & {Order.FILES, Order.PROGRAMS, Order.NETWORK}:
+                self.outside |= {(line, text): None for text in effects.hazards}
+        self.hazards = tuple(hazards)
+
     @functools.cached_property
     def sources(self) -> tuple[str, str]:
         """Return the head and the tail as text."""
@@ -106,7 +131,6 @@ class Lifted:
         """Return the task over items, and what takes its results."""
         keeper: Keeper | None = None
         front: Front | None = None
-        whole = items
         count = len(items) if is_counted(items) else None
         if self.ahead is not None:
             from concompare.cells.replay.front import Front
@@ -116,11 +140,14 @@ class Lifted:
         handed = Items(items if type(items) in checks.SEVERAL_TIMES else iter(items))
         if self.staged.items_change:
             namespace[PARTS + "_of"] = keeper = Keeper()
+        if self.staged.early:
+            from concompare.worker.early_calls import early
+
+            namespace[EARLY] = early
         function = compiling.head(self.made.head, namespace, self.filename)
         side: Replay | Collect
         if self.loop.collects:
             side = Collect(self.made, namespace, handed, self.filename)
-            side.whole = whole
         else:
             side = Replay(self.made, namespace, handed, function, self.filename)
             handed.keep = not self.made.unsent <= self.made.sure
@@ -192,31 +219,15 @@ def lift(
         made, ahead = within(budget or Budget(), loop, world, meeting, seeded=seeded)
     except (TooLong, RecursionError):
         raise CellRefused(TOO_LONG, loop.line, Why.SLOW) from None
-    loop, staged, analysed = made.loop, made.staged, made.staged.analysed
-    trusted: dict[str, None] = {}
-    hazards: dict[str, None] = {}
-    outside: dict[tuple[int, str], None] = {}
-    for node, effects in analysed.effects.items():
-        if staged.of(node) is Stage.HEAD:
-            trusted |= dict.fromkeys(sorted(effects.trusted))
-            for text in effects.hazards:
-                hazards[f"line {getattr(node, 'lineno', loop.line)}: {text}"] = None
-            if effects.order & {Order.FILES, Order.PROGRAMS, Order.NETWORK}:
-                outside |= {(getattr(node, "lineno", loop.line), text): None for text in effects.hazards}
-    notes = [note_of(node, doubt) for node, doubt in staged.stays.items() if not is_bookkeeping(node)]
-    return Lifted(
-        loop,
-        made,
-        staged,
-        filename,
-        source,
-        tuple(dict.fromkeys(notes)),
-        tuple(hazards),
-        trusted,
-        outside,
-        staying=staying(staged),
-        ahead=ahead,
+    early = made.staged.in_workers()
+    stays = made.staged.stays.items()
+    notes = [note_of(node, doubt) for node, doubt in stays if node not in early and not is_bookkeeping(node)]
+    found = Lifted(
+        made.loop, made, made.staged, filename, source, tuple(dict.fromkeys(notes)), staying=staying(made.staged)
     )
+    found.ahead = ahead
+    found.note_traces()
+    return found
 
 
 @dataclass(frozen=True)
@@ -254,12 +265,22 @@ def within(
         staged = ahead.staged
     if not world.assume_pure:
         module_state.refuse_changes(staged)
+    if ahead is None:
+        speculate(staged)
+    if number_of(loop, meeting.items) <= FEW and leaves_inner(staged):
+        staged.early.clear()
     refuse(staged)
     refuse_threads(analysed)
     meeting.check(staged, world, seeded=seeded)
     if ahead is not None:
         staged = ahead.settle()
     return Generator(staged).generate(), ahead
+
+
+def leaves_inner(staged: Staged) -> bool:
+    """Tell whether all that workers would do are calls in inner loops, which of few items are shared out better."""
+    heavy = any(found.heavy and staged.of(node) is Stage.HEAD for node, found in staged.analysed.effects.items())
+    return not heavy and all(found.inner for found in staged.early.values())
 
 
 def refuse_renamed(loop: Loop, analysed: Analysed) -> None:
@@ -279,7 +300,7 @@ def refuse_renamed(loop: Loop, analysed: Analysed) -> None:
 def is_light(staged: Staged) -> bool:
     """Tell whether the workers would do next to nothing for an item: no call that may take long, nothing in a loop."""
     head = [node for node in staged.analysed.effects if staged.of(node) is Stage.HEAD]
-    if any(staged.analysed.of(node).heavy for node in head):
+    if staged.early or any(staged.analysed.of(node).heavy for node in head):
         return False
     inner = [node for statement in staged.analysed.loop.body for node in names.nodes_in(statement)]
     turns = [part for node in inner if isinstance(node, TURNS) for part in names.nodes_in(node)]
@@ -307,8 +328,9 @@ def front_of(analysed: Analysed, staged: Staged, test: ast.stmt | None, *, seede
 
 def staying(staged: Staged) -> str:
     """Return the first call that stays in the notebook and may take long, with its line, or nothing."""
+    early = staged.in_workers()
     for node, effects in staged.analysed.effects.items():
-        if isinstance(node, ast.Call) and effects.heavy and staged.of(node) is Stage.TAIL:
+        if isinstance(node, ast.Call) and effects.heavy and staged.of(node) is Stage.TAIL and node not in early:
             return f"`{ast.unparse(node.func)}` at line {node.lineno}"
     return ""
 
@@ -341,15 +363,16 @@ def refuse(staged: Staged) -> None:
     if fatal:
         raise refusal(fatal)
     nodes = [part for statement in loop.body for part in names.nodes_in(statement)]
-    head = [part for part in nodes if staged.of(part) is Stage.HEAD]
-    if any(staged.analysed.of(part).heavy for part in head):
+    head = (part for part in nodes if staged.of(part) is Stage.HEAD)
+    if staged.early or any(staged.analysed.of(part).heavy for part in head):
         return
     if staged.reasons:
         raise refusal(
             sorted(staged.reasons, key=help_of),
             idle=not any(effects.heavy for effects in staged.analysed.effects.values()),
         )
-    if not any(type(part) in WORTH and not is_bookkeeping(part) for part in head):
+    worth = [part for part in nodes if type(part) in WORTH and staged.of(part) is Stage.HEAD]
+    if all(map(is_bookkeeping, worth)):
         raise nothing(loop)
 
 

@@ -16,6 +16,7 @@ from concompare.cells.ir import OURS, RESULT
 from concompare.cells.replay import compiling
 from concompare.cells.replay.items import Items
 from concompare.cells.replay.plain_values import is_plain
+from concompare.cells.replay.tally import Tally, left_of
 from concompare.cells.syntax import names
 from concompare.cells.syntax.nodes import located
 from concompare.worker.transfer.item_state import Keeper, restore
@@ -36,8 +37,8 @@ class Collect:
         self.result: list[Any] = []
         self.gathered: Any = {"set": set, "dict": dict}.get(self.shape, list)()
         self.position = 0
-        self.broken = self.halted = False
-        self.whole: Any = ()
+        self.broken = self.halted = self.halts = False
+        self.tally = Tally(made)
         self.error: BaseException | None = None
         self.bar: Any = None
         self.front: Front | None = None
@@ -105,12 +106,19 @@ class Collect:
         if part.unsure:
             *values, unsure = values
             values = [*values, *[unsure.get(name) for name in part.unsure]]
+        if part.early:
+            values = self.tally.handed(number, values)
         self.actions[number](self.result, *values)
+        if part.early:
+            self.tally.take(number, values)
 
     def stops(self, before: int) -> bool:
         """Tell whether the consumer takes nothing after the values from `before` on."""
         loop = self.made.loop
         stops = loop.stops
+        if self.halts and self.tally.in_vain:
+            self.halted = True
+            return True
         if loop.watched and not all(is_plain(part, loop.brittle, self.result[0]) for part in self.result[before:]):
             self.halted = True
             return True
@@ -128,9 +136,9 @@ class Collect:
             return self.one_by_one()
         return self.result if self.shape == "list" else self.gathered
 
-    def left(self) -> list[Any]:
-        """Return the items after the one whose value its consumer may fail at."""
-        return list(self.whole)[self.position :]
+    def remaining(self) -> Any:
+        """Return the items after the one at which it has halted."""
+        return left_of(self.items, self.position, self.front)
 
     def joined(self, rest: Any) -> Any:
         """Return the values collected so far with those that the plain expression gives for the items left."""

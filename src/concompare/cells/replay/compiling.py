@@ -15,7 +15,7 @@ from concompare.cells.forms import again
 from concompare.cells.frame import frame_of
 from concompare.cells.ir import OURS, Loop
 from concompare.cells.syntax import names
-from concompare.cells.syntax.nodes import located
+from concompare.cells.syntax.nodes import located, statements_at
 from concompare.cells.syntax.placing import placed
 
 ONCE = OURS + "once"
@@ -47,7 +47,6 @@ def function(
     definition: Definition, namespace: dict[str, Any], filename: str, defaults: tuple[Any, ...] = ()
 ) -> types.FunctionType:
     """Return the function of a definition, over the notebook's names."""
-    placed(definition)
     frame = frame_of(namespace)  # IPython counts the lines of a frame from co_firstlineno
     kept, definition.lineno = definition.lineno, frame.first_line if frame is not None else 1
     code = compiled(ast.Module([definition], []), filename, "exec", namespace)
@@ -85,16 +84,9 @@ def notebook_action(part: Action, namespace: dict[str, Any], filename: str) -> C
     state = f"{OURS}told"
     if jumps_in(body):
         turn_of = f"for {ONCE} in (None,):\n    {state} = 0\nelse:\n    {state} -= {LEAVE}"
-        tree = ast.parse(f"{state} = {NEXT}\n{turn_of}\n{state} += {LEAVE}")
-        for node in ast.walk(tree):
-            located(node, part.code[0])
-        turn = tree.body[1]
+        first, turn, last = statements_at(f"{state} = {NEXT}\n{turn_of}\n{state} += {LEAVE}", part.code[0])
         assert isinstance(turn, ast.For)
-        body = [
-            tree.body[0],
-            located(ast.For(turn.target, turn.iter, [*body, turn.body[0]], turn.orelse), turn),
-            tree.body[2],
-        ]
+        body = [first, located(ast.For(turn.target, turn.iter, [*body, turn.body[0]], turn.orelse), turn), last]
     module = placed(ast.Module(body, []))
     code = named(compiled(module, filename, "exec", namespace), namespace)
 
@@ -136,21 +128,17 @@ def action(
         body.insert(0, located(ast.Global(written), place))
     arguments = [located(ast.arg(name), place) for name in parameters]
     args = ast.arguments([], arguments, None, [], [], None, [])
-    definition = located(ast.FunctionDef("tail", args, body, []), place)
+    definition = placed(located(ast.FunctionDef("tail", args, body, []), place))
     return function(definition, namespace, filename)
 
 
 def as_turn(body: list[ast.stmt], place: ast.AST) -> list[ast.stmt]:
     """Return statements as one turn of a loop, so that `continue` and `break` mean what they say."""
-    tree = ast.parse(
-        f"{STATE} = {NEXT}\nfor {ONCE} in (None,):\n    {STATE} = 0\nelse:\n    return {STATE}\nreturn {LEAVE}"
-    )
-    for node in ast.walk(tree):
-        located(node, place)
-    turn = tree.body[1]
+    text = f"{STATE} = {NEXT}\nfor {ONCE} in (None,):\n    {STATE} = 0\nelse:\n    return {STATE}\nreturn {LEAVE}"
+    first, turn, last = statements_at(text, place)
     assert isinstance(turn, ast.For)
     turn.body = [*body, turn.body[0]]
-    return tree.body
+    return [first, turn, last]
 
 
 def run(statements: Iterable[ast.stmt], namespace: dict[str, Any], filename: str) -> None:

@@ -13,6 +13,10 @@ from concompare.cells.replay import compiling
 
 MOST = 10_000
 """Iterations of a `while` that the front runs ahead of the tail: the tail may be what ends the loop."""
+TURNS = 10_000
+"""Turns of inner loops that the front makes for one item: what ends a loop may be something that it leaves out."""
+TURNED = -1
+"""The number on the tape of how many there were."""
 Tape = dict[int, Any]
 
 
@@ -82,7 +86,7 @@ class Front:
             return
         function = compiling.function(self.ahead.front, self.namespace, self.filename)
         starts = [shadow.of(self.namespace[name]) for name in self.ahead.begins]
-        following = function(self.walk, put, keep, as_it_is, *starts)
+        following = function(self.walk, put, keep, as_it_is, turn, *starts)
         for given in count():
             if self.ahead.loop.items is None and given - self.done() > MOST:
                 self.failed = True
@@ -124,6 +128,17 @@ def keep(tape: Tape, number: int, value: Any) -> Any:
     """Note a value that an item may need several times, each in its turn."""
     tape.setdefault(number, []).append(value)
     return value
+
+
+def turn(tape: Tape) -> None:
+    """Count a turn of an inner loop.
+
+    Raises:
+        RuntimeError: That was one too many; the plain loop goes on from here.
+    """
+    tape[TURNED] = tape.get(TURNED, 0) + 1
+    if tape[TURNED] > TURNS:
+        raise RuntimeError
 
 
 def as_it_is(value: Any) -> Any:

@@ -42,7 +42,7 @@ class Ahead:
     """
 
     def __init__(self, hook: Hook, fixed: Iterable[ast.AST]) -> None:
-        self.hook, self.fixed = hook, list(fixed)
+        self.hook, self.fixed = hook, set(fixed)
         self.body = hook.cell.tree.body
         self.values: dict[ast.Call, str] = {}
         self.error: tuple[ast.Call, BaseException] | None = None
@@ -67,7 +67,7 @@ class Ahead:
 
     def is_fixed(self, statement: ast.stmt) -> bool:
         """Tell whether a loop is in a statement."""
-        return any(node in self.fixed for node in names.nodes_in(statement))
+        return bool(self.fixed) and not self.fixed.isdisjoint(names.nodes_in(statement))
 
     def replaced(self, statement: ast.stmt) -> ast.stmt | None:
         """Return a statement that reads the values of its calls, or None where none is there."""
@@ -82,8 +82,10 @@ class Ahead:
 
     def compute(self, found: list[ast.stmt]) -> None:
         """Compute the calls of the first statement and of those after it that need not wait for anything."""
+        if self.left <= 0 or ast.Call not in names.kinds_in(found[0]):
+            return
         calls = [node for part in found for node in names.nodes_in(part) if isinstance(node, ast.Call)]
-        if len(calls) < 2 or self.left <= 0 or not any(isinstance(node, ast.Call) for node in names.nodes_in(found[0])):
+        if len(calls) < 2:
             return
         done = len(self.values) + len(self.done)
         self.find(found)
@@ -91,25 +93,30 @@ class Ahead:
 
     def find(self, found: list[ast.stmt]) -> None:
         """Analyse statements, and compute what can be computed."""
+        allowance = self.hook.cell.allowance
         try:
-            analysed = self.analysed(found)
+            with allowance.one() as budget:
+                analysed = self.analysed(found, budget)
         except (TooLong, RecursionError):
             return
-        if together := chains.chains_of(analysed, found):
+        with allowance.counted():
+            together = chains.chains_of(analysed, found)
+        if together:
             with contextlib.suppress(CellRefused):
                 self.run_chains(together)
                 return
-        chosen = Window(analysed, found, set(self.values)).chosen()
+        with allowance.counted():
+            chosen = Window(analysed, found, set(self.values)).chosen()
         if len(chosen) > 1:
             with contextlib.suppress(CellRefused):
                 self.run(chosen)
 
-    def analysed(self, found: list[ast.stmt]) -> Analysed:
+    def analysed(self, found: list[ast.stmt], budget: Budget) -> Analysed:
         """Return the effects of every node of some statements."""
         cell, namespace = self.hook.cell, self.hook.namespace
         loop = Loop("statements", found[0].lineno, found[0], None, None, found)
         loop.__dict__["namespace"] = namespace
-        return Interpreter(World(namespace, assume_pure=cell.wishes.assume_pure), Budget()).analyse(loop)
+        return Interpreter(World(namespace, assume_pure=cell.wishes.assume_pure), budget).analyse(loop)
 
     def run(self, calls: list[ast.Call]) -> None:
         """Run different calls as one loop, and keep what they give."""

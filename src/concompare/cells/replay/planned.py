@@ -119,7 +119,7 @@ class Planner:
         named = sorted({f"the name '{place.field}'" for place in effects.writes if place.obj is None})
         if changed or named:
             return f"changes {(changed + named)[0]}"
-        read: set[str] = effects.globals | {node.id for node in own if isinstance(node, ast.Name)}
+        read = effects.globals | {node.id for node in own if isinstance(node, ast.Name)}
         needed = [f"'{name}'" for name in sorted(read & names.writes(*before))]
         needed += [f"`{ast.unparse(node)}`" for node in early]
         if needed:

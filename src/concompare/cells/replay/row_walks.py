@@ -55,7 +55,7 @@ def columns_apart(staged: Staged, loop: Loop, frame: Obj) -> bool:
     if len(frame.live) != 1 or loop.items is None or not holds_values(frame):
         return False
     thing, name = frame.live[0], frame.label
-    if not hasattr(thing, "columns"):
+    if not hasattr(type(thing), "columns"):
         return False
     walked = columns_in(loop.items, name, thing.columns)
     stores = list(stores_into(staged, frame))

@@ -15,6 +15,7 @@ from concompare.cells.ir import OURS
 from concompare.cells.replay import compiling
 from concompare.cells.replay.compiling import LEAVE, NEXT
 from concompare.cells.replay.items import Items
+from concompare.cells.replay.tally import Tally, left_of
 from concompare.cells.syntax.nodes import located
 from concompare.cells.syntax.placing import placed
 from concompare.worker.transfer.item_state import Keeper, restore
@@ -56,6 +57,9 @@ class Replay:
         items: The items.
         function: The head.
         filename: Of the cell.
+
+    `halts` lets it end the pass where calls are made early in vain; `halted`: it has. `ended`: the condition of a
+    `while` was false.
     """
 
     def __init__(
@@ -70,7 +74,7 @@ class Replay:
         self.filename = filename
         self.position = 0
         self.played = 0
-        self.broken = self.stopped = self.failed = False
+        self.broken = self.stopped = self.failed = self.ended = False
         self.failing: Any = None
         self.left: Mapping[str, Any] = {}
         self.last: Any = None
@@ -79,6 +83,8 @@ class Replay:
         self.front: Front | None = None
         self.keeper: Keeper | None = None
         self.actions = [compiling.notebook_action(part, namespace, filename) for part in made.actions]
+        self.tally = Tally(made)
+        self.halts = self.halted = False
         self.only = made.actions[0] if made.direct else None
         self.gone = made.gone
 
@@ -112,12 +118,15 @@ class Replay:
             if self.only is not None:
                 values = (value,) if self.only.size == 1 else value if self.only.size else ()
                 self.stopped = self.play(0, values) == LEAVE
+                self.ended = self.stopped and self.only.ends
             elif value:
                 self.stopped = self.play_record(value)
         except BaseException:
             self.broken = True
             self.bind_kept(position, self.played - 1)
             raise
+        if not self.stopped and self.halts and self.tally.in_vain:
+            self.halted = self.stopped = True
         if self.stopped:
             self.bind_kept(position, sys.maxsize)
         return self.stopped
@@ -152,7 +161,7 @@ class Replay:
             if self.made.actions[number].inner:
                 continue
             if told == LEAVE:
-                self.left = kept_in(record)
+                self.left, self.ended = kept_in(record), part.ends
                 return True
             if told == NEXT:
                 return False
@@ -167,7 +176,11 @@ class Replay:
                 self.namespace[name] = value
         if part.unsure:
             self.namespace.update(values[-1])
+        if part.early:
+            values = self.tally.handed(number, values)
         told = self.actions[number](*values[:count])
+        if part.early:
+            self.tally.take(number, values)
         for name in self.gone:
             self.namespace.pop(name, None)
         return told
@@ -206,6 +219,10 @@ class Replay:
                 local = trace.tb_frame.f_locals if trace is not None else {}
                 return {name: local[name] for name in self.made.kept if name in local}
             return found
+
+    def remaining(self) -> Any:
+        """Return the items that nothing was done with."""
+        return left_of(self.items, self.position, self.front)
 
     def backwards(self, position: int) -> Iterator[tuple[int, Any]]:
         """Yield the last item and those before it, as far as they are still known."""

@@ -102,6 +102,8 @@ def is_private(name: Any) -> bool:
 def with_private_names(tree: ast.AST) -> ast.AST:
     """Return a tree in which the private names of classes are written as Python compiles them."""
     words = {ast.Name: "id", ast.Attribute: "attr", ast.arg: "arg"}
+    if ast.ClassDef not in names.kinds_in(tree):
+        return tree
     if not any(is_private(getattr(node, words.get(type(node), ""), None)) for node in names.nodes_in(tree)):
         return tree
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 Node = TypeVar("Node", bound=ast.AST)
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
@@ -330,8 +332,7 @@ def writes(*nodes: ast.AST) -> set[str]:
     return set[str]().union(*[facts_of(node).writes for node in nodes])
 
 
-@dataclass(frozen=True)
-class Facts:
+class Facts(NamedTuple):
     """What is asked about one piece of code many times.
 
     Attributes:
@@ -346,7 +347,8 @@ class Facts:
 
 FACTS = "concompare_facts"
 """Where the facts of a node are remembered."""
-NO_FACTS = Facts(frozenset(), frozenset(), frozenset())
+NOTHING: frozenset[str] = frozenset()
+NO_FACTS = Facts(NOTHING, NOTHING, NOTHING)
 SUMMED = frozenset({
     ast.Assign, ast.Attribute, ast.BinOp, ast.BoolOp, ast.Call, ast.Compare, ast.Constant, ast.Dict, ast.Expr,
     ast.FormattedValue, ast.If, ast.JoinedStr, ast.keyword, ast.List, ast.Set, ast.Slice, ast.Starred, ast.Subscript,
@@ -359,20 +361,39 @@ SUMMED = frozenset({
 
 def facts_of(node: ast.AST) -> Facts:
     """Return the facts of a node, found once: a tree never changes, and may be deeper than calls can be."""
+    found: Facts | None = node.__dict__.get(FACTS)
+    if found is not None:
+        return found
     stack = [node]
-    while stack and FACTS not in node.__dict__:
+    while stack:
         part = stack[-1]
         inner = children_of(part) if type(part) in SUMMED else []
-        open_parts = [one for one in inner if FACTS not in one.__dict__]
-        if open_parts:
-            stack += open_parts
-            continue
+        missing = [one for one in inner if FACTS not in one.__dict__]
+        if missing:
+            for one in missing:
+                if type(one) is ast.Name:
+                    one.__dict__[FACTS] = facts_of_name(
+                        one.id, type(one.ctx) is not ast.Store, type(one.ctx) is not ast.Load
+                    )
+                elif type(one) is ast.Constant:
+                    one.__dict__[FACTS] = NO_FACTS
+                else:
+                    stack.append(one)
+            if stack[-1] is not part:
+                continue
         stack.pop()
         if FACTS not in part.__dict__:
             known = [one.__dict__[FACTS] for one in inner]
             part.__dict__[FACTS] = summed(known) if type(part) in SUMMED else walked(part)
-    found: Facts = node.__dict__[FACTS]
-    return found
+    made: Facts = node.__dict__[FACTS]
+    return made
+
+
+@functools.lru_cache(10_000)
+def facts_of_name(name: str, reads: bool, gives: bool) -> Facts:
+    """Return the facts of a name that is read, given a value, or, where both are said, deleted."""
+    own = frozenset({name})
+    return Facts(own if reads else NOTHING, own if gives else NOTHING, own if reads and gives else NOTHING)
 
 
 def summed(parts: list[Facts]) -> Facts:
@@ -380,11 +401,10 @@ def summed(parts: list[Facts]) -> Facts:
     parts = [part for part in parts if part is not NO_FACTS]
     if len(parts) < 2:
         return parts[0] if parts else NO_FACTS
-    none: frozenset[str] = frozenset()
     return Facts(
-        none.union(*[part.reads for part in parts]),
-        none.union(*[part.writes for part in parts]),
-        none.union(*[part.deletes for part in parts]),
+        NOTHING.union(*[part.reads for part in parts]),
+        NOTHING.union(*[part.writes for part in parts]),
+        NOTHING.union(*[part.deletes for part in parts]),
     )
 
 
@@ -428,17 +448,18 @@ def kinds_in(node: ast.AST) -> frozenset[type[ast.AST]]:
 
 def children_of(node: ast.AST) -> list[ast.AST]:
     """Return the nodes that a node holds itself, in their order, but for operators and contexts, found once."""
-    known: list[ast.AST] | None = node.__dict__.get("concompare_children")
-    if known is not None:
-        return known
-    found: list[ast.AST] = []
+    known = node.__dict__
+    found: list[ast.AST] | None = known.get("concompare_children")
+    if found is not None:
+        return found
+    found = []
     for name in FIELDS[type(node)]:
-        value = getattr(node, name, None)
-        if isinstance(value, list):
+        value = known.get(name)
+        if type(value) is list:
             found += [part for part in value if isinstance(part, ast.AST)]
         elif isinstance(value, ast.AST):
             found.append(value)
-    node.__dict__["concompare_children"] = found
+    known["concompare_children"] = found
     return found
 
 
@@ -452,6 +473,42 @@ def parameters(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> lis
     args = node.args
     extra = [arg.arg for arg in (args.vararg, args.kwarg) if arg is not None]
     return [arg.arg for arg in [*args.posonlyargs, *args.args, *args.kwonlyargs]] + extra
+
+
+@dataclass(frozen=True)
+class Signature:
+    """The names of a function's own.
+
+    Attributes:
+        positional: The parameters that have places; `by_keyword`: those after them; `parameters`: all, those of `*args`
+            and `**kwargs` last.
+        written: The names that its body may give values.
+        local: Those that are its own: not declared as global or nonlocal.
+    """
+
+    positional: list[str]
+    by_keyword: list[str]
+    parameters: list[str]
+    written: frozenset[str]
+    local: frozenset[str]
+
+
+def signature_of(node: FunctionNode) -> Signature:
+    """Return the names of a function's own, found once."""
+    found: Signature | None = node.__dict__.get("concompare_signature")
+    if found is None:
+        args = node.args
+        body: list[ast.AST] = [node.body] if isinstance(node, ast.Lambda) else list(node.body)
+        declared = {name for part in body for inner in nodes_in(part) for name in declared_names(inner)}
+        every, written = parameters(node), frozenset(writes(*body))
+        found = node.__dict__["concompare_signature"] = Signature(
+            [arg.arg for arg in [*args.posonlyargs, *args.args]],
+            [arg.arg for arg in args.kwonlyargs],
+            every,
+            written,
+            (written | set(every)) - declared,
+        )
+    return found
 
 
 def free_names(node: ast.AST) -> dict[str, int]:
@@ -485,9 +542,6 @@ def may_swallow(node: ast.AST) -> bool:
     return bool(words & {"suppress", "raises", "ExitStack"})
 
 
-FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
-
-
 def copied(node: Node, instead: Callable[[ast.AST], ast.AST | None] = lambda node: None) -> Node:
     """Return a copy of a tree, without what was remembered for its nodes.
 
@@ -495,21 +549,41 @@ def copied(node: Node, instead: Callable[[ast.AST], ast.AST | None] = lambda nod
         node: The tree.
         instead: What stands in a node's place, or None for a copy of the node.
     """
-    found = instead(node)
-    if found is not None:
-        return found  # type: ignore[return-value]
-    if not node._attributes and not node._fields:
-        return node  # a context or an operator: Python shares them among all trees, and others hang things on them
+    whole: list[Any] = [node]
+    stack: list[tuple[Any, Any]] = [(whole, 0)]
+    while stack:  # no calls inside each other: a tree may be deeper than these can be
+        holder, key = stack.pop()
+        part: ast.AST = holder[key]
+        found = instead(part)
+        if found is not None:
+            holder[key] = found
+        elif part._attributes or part._fields:
+            holder[key], inner = copied_alone(part)
+            stack += reversed(inner)
+    return whole[0]  # type: ignore[no-any-return]
+
+
+def copied_alone(node: ast.AST) -> tuple[ast.AST, list[tuple[Any, Any]]]:
+    """Return a copy of a node that holds the nodes of the original, and the places of those, in their order.
+
+    Contexts and operators are no copies: Python shares them among all trees, and others hang things on them.
+    """
     made = type(node).__new__(type(node))
     known, new = node.__dict__, made.__dict__
-    new.update({name: known[name] for name in node._attributes if name in known})
+    for name in node._attributes:
+        if name in known:
+            new[name] = known[name]
+    inner: list[tuple[Any, Any]] = []
     for name in node._fields:
-        value = known.get(name, node)
+        if name not in known:
+            continue
+        value = new[name] = known[name]
         if isinstance(value, list):
-            new[name] = [copied(part, instead) if isinstance(part, ast.AST) else part for part in value]
-        elif value is not node:
-            new[name] = copied(value, instead) if isinstance(value, ast.AST) else value
-    return made
+            parts = new[name] = list(value)
+            inner += [(parts, place) for place, part in enumerate(parts) if isinstance(part, ast.AST)]
+        elif isinstance(value, ast.AST):
+            inner.append((new, name))
+    return made, inner
 
 
 def as_read(target: ast.expr) -> ast.expr:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from typing import TypeVar
 
 from concompare.cells.syntax import names
@@ -13,11 +14,27 @@ PLACE_OF = ("lineno", "col_offset", "end_lineno", "end_col_offset")
 
 def located(node: Node, place: ast.AST) -> Node:
     """Give a made node the place of one that the user wrote."""
-    known = place.__dict__
-    for name in PLACE_OF:
-        if name in known and name in node._attributes:
-            setattr(node, name, known[name])
+    if node._attributes:
+        known, own = place.__dict__, node.__dict__
+        for name in PLACE_OF:
+            if name in known:
+                own[name] = known[name]
     return node
+
+
+@functools.lru_cache(256)
+def template(text: str) -> ast.Module:
+    """Return the tree of a text of ours, parsed once: to be copied."""
+    return ast.parse(text)
+
+
+def statements_at(text: str, place: ast.AST) -> list[ast.stmt]:
+    """Return the statements of a text of ours, at the place of a node that the user wrote."""
+    made = [names.copied(statement) for statement in template(text).body]
+    for statement in made:
+        for node in ast.walk(statement):
+            located(node, place)
+    return made
 
 
 def method(holder: ast.expr, name: str, place: ast.AST) -> ast.Attribute:
@@ -53,3 +70,8 @@ def awaits_items(statement: ast.stmt) -> bool:
     if isinstance(statement, (ast.Assign, ast.AnnAssign)):
         others += statement.targets if isinstance(statement, ast.Assign) else [statement.target, statement.annotation]
     return not comp.generators[0].is_async and not any(names.kinds_in(part) & waits for part in others)
+
+
+def number_in(statement: ast.stmt, node: ast.AST) -> int:
+    """Return the number of a node in a statement in the order of `ast.walk`, 0 where it is not in it."""
+    return next((number for number, part in enumerate(ast.walk(statement)) if part is node), 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import os
 import site
 import sys
 import sysconfig
@@ -17,6 +18,8 @@ def installed_folders() -> tuple[str, ...]:
     """Return the folders of the standard library and of installed packages."""
     paths = sysconfig.get_paths()
     found = {paths[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")}
+    # Those of another environment, which a `.pth` file or PYTHONPATH brings in, have the names of ours.
+    found |= {path for path in sys.path if os.path.basename(path) in ("site-packages", "dist-packages")}
     return tuple(found | set(site.getsitepackages()) | {site.getusersitepackages()})
 
 

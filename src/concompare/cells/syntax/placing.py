@@ -7,19 +7,21 @@ import ast
 from concompare.cells.syntax.names import Node, children_of
 
 PLACE = ("lineno", "col_offset", "end_lineno", "end_col_offset")
-START = (1, 0, 1, 0)
+START = {"lineno": 1, "col_offset": 0, "end_lineno": 1, "end_col_offset": 0}
 
 
 def placed(tree: Node) -> Node:
     """Give each node without a position that of the node around it, as `ast.fix_missing_locations` does."""
-    stack: list[tuple[ast.AST, tuple[int, ...]]] = [(tree, START)]
+    stack: list[tuple[ast.AST, dict[str, int]]] = [(tree, START)]
     while stack:
         node, around = stack.pop()
         if node._attributes:
             known = node.__dict__
-            for name, value in zip(PLACE, around, strict=True):
-                if known.get(name) is None:
-                    known[name] = value
-            around = (known["lineno"], known["col_offset"], known["end_lineno"], known["end_col_offset"])
+            get = known.get
+            if None in (get("lineno"), get("col_offset"), get("end_lineno"), get("end_col_offset")):
+                for name in PLACE:
+                    if get(name) is None:
+                        known[name] = around[name]
+            around = known
         stack += [(part, around) for part in children_of(node)]
     return tree

@@ -1,4 +1,8 @@
-"""The state that worker processes inherit when they start: a warm pool is used again while it is the same."""
+"""The state that worker processes inherit when they start: a warm pool is used again while it is the same.
+
+The environment and the current folder are no part of it: each pass takes them along. Workers of a cluster, which other
+programs may have started, have what they started with.
+"""
 
 from __future__ import annotations
 
@@ -6,31 +10,47 @@ import hashlib
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from concompare.backends.start_environment import here, settings_now
-from concompare.engine.process_state import LIBRARIES
+from concompare.backends.start_environment import ambiguous, here, settings_now
+from concompare.cells.syntax.own_code import is_installed_file
+from concompare.worker.surroundings import decoded, read_at_start, undecoded
 
 
-def surroundings() -> str:
-    """Return a digest of what a warm worker took over when it started and would not notice changing.
+class State(NamedTuple):
+    """Digests of the notebook's state.
 
-    The working directory, the module search path, the environment, decimal's context and how deep calls may go, and the
-    source files of the user's own imported modules (an edited and reloaded module means other code here than in the
-    workers).
+    Attributes:
+        start: Of what only new workers have: the module search path, the variables that are read once, decimal's
+            context and how deep calls may go, and the source files of the user's own imported modules (an edited and
+            reloaded module means other code here than in the workers).
+        rest: Of the current folder and the other variables.
     """
-    environment = getattr(os.environ, "_data", os.environ)  # not decoded, which takes ten times as long
+
+    start: str
+    rest: str
+
+
+def state_now() -> State:
+    """Return the notebook's state."""
     files = [version_of(file) for file in own_files()]
-    seen = (here(), list(sys.path), dict(environment), files, settings_now())
-    if SEEN and SEEN[0] == seen:
-        return str(SEEN[1])
-    told = repr((seen[0], seen[1], sorted(os.environ.items()), files, seen[4]))
-    SEEN[:] = seen, hashlib.blake2b(told.encode("utf-8", "backslashreplace"), digest_size=16).hexdigest()
-    return str(SEEN[1])
+    seen = (here(), list(sys.path), dict(undecoded()), files, settings_now())
+    if not SEEN or SEEN[0] != seen:
+        variables = decoded(seen[2]).items()
+        once = sorted(variable for variable in variables if read_at_start(variable[0]))
+        start = digest(seen[1], once, files, seen[4], ambiguous())
+        SEEN[:] = seen, State(start, digest(seen[0], sorted(variables)))
+    found: State = SEEN[1]
+    return found
 
 
 SEEN: list[Any] = []
-"""The surroundings seen last, and their digest."""
+"""The state seen last, and its digests."""
+
+
+def digest(*parts: object) -> str:
+    """Return what tells some values from others."""
+    return hashlib.blake2b(repr(parts).encode("utf-8", "backslashreplace"), digest_size=16).hexdigest()
 
 
 def version_of(file: str) -> tuple[str, int, int]:
@@ -56,7 +76,7 @@ def own_files() -> list[str]:
     files = []
     for module in list(sys.modules.values()):
         file = getattr(module, "__file__", None)
-        if isinstance(file, str) and not file.startswith(LIBRARIES) and not file.startswith(HERE) and "<" not in file:
+        if isinstance(file, str) and not is_installed_file(file) and not file.startswith(HERE) and "<" not in file:
             files.append(file)
     OWN.clear()
     OWN[sight] = sorted(files)

@@ -5,13 +5,11 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
-import shutil
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import Executor, Future
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -19,16 +17,20 @@ from typing import TYPE_CHECKING, Any
 from concompare.backends.base import Backend, Start
 from concompare.backends.traits import handling_of, shares_objects
 from concompare.engine.pools.directory import ALIVE, KEEPERS, LEFT, make_folder, release_alive, remove, remove_left
+from concompare.engine.pools.learned import Learned
 from concompare.engine.pools.limits import allowances, highest, limits, refuse_limit, taken, variables_for
-from concompare.engine.pools.start_failures import PATIENCE, SCARCE, answers_of, not_started
+from concompare.engine.pools.rendezvous import Present, Rendezvous
+from concompare.engine.pools.start_failures import SCARCE, not_started
 from concompare.errors import BackendUnavailable, ConcompareError
 from concompare.interrupts import guarded, shielded
-from concompare.worker.bootstrap import BOARD, begin, linger, meet
-from concompare.worker.chunk import FUNCTIONS_KEPT
+from concompare.worker.bootstrap import BOARD, begin
+from concompare.worker.surroundings import decoded, undecoded
 from concompare.worker.transfer.pickling import let_go
 
 if TYPE_CHECKING:
-    from concompare.engine.pools.direct_channel import Lines
+    from concompare.engine.pools.inherited_state import State
+    from concompare.engine.shortcuts.direct_channel import Lines
+    from concompare.engine.shortcuts.shortcuts import Shortcuts
 
 IDLE = 300.0
 """Seconds after which a warm pool that nobody uses is closed."""
@@ -43,11 +45,15 @@ class Pool:
     Attributes:
         backend: Their kind.
         handling: How it is to be dealt with.
-        workers: How many were asked for; `got`: how many distinct ones answered (None where that is not asked).
+        workers: How many were asked for.
+        present: Those that have answered.
+        learned: What its passes so far tell of functions.
         start_up: Seconds from opening until all answered.
         fresh_now: Whether this lease opened it.
         cost: Seconds that a message costs by itself, where the workers may be far away.
         folder: Files shared with worker processes of this machine, or None.
+        state: Of the notebook, when it was opened; `environment`: its variables, undecoded, when the workers started.
+        shortcuts: What makes its passes quicker; None where they go the plain way, by executor and pickled messages.
         inherited: Objects that its worker processes are given when they start.
     """
 
@@ -56,33 +62,38 @@ class Pool:
         self.handling = handling_of(backend)
         self.workers = workers
         self.native_threads = native_threads
-        self.got: int | None = None
+        self.plain = PLAIN[0]
+        self.present = Present()
         self.start_up = 0.0
         self.cost = 0.0
         self.fresh_now = True
         self.keep = False
         self.folder: Path | None = None
         self.executor: Executor | None = None
-        self.idents: tuple[tuple[int, int], ...] = ()
-        self.pids: tuple[int, ...] = ()
-        self.knows: dict[str, set[tuple[int, int]]] = {}
-        self.state = ""
+        self.state: State | None = None
+        self.environment: dict[Any, Any] = {}
         self.used = time.monotonic()
         self.broken = False
         self.processes: list[Any] = []
         self.allowed: tuple[Any, ...] = ()
-        self.arena: Any = None
-        self.lines: Lines | None = None
-        self.tried_lines = False
-        self.wanted: dict[str, float] = {}
-        self.means: dict[str, tuple[float, float]] = {}
-        self.witnessed: dict[Any, Any] = {}
+        self.shortcuts = shortcuts_for(self)
+        self.learned = Learned()
         self.inherited: dict[str, Any] = {}
 
     @property
-    def kind(self) -> tuple[Backend, int, int | None]:
-        """Return what it was asked for."""
-        return self.backend, self.workers, self.native_threads
+    def kind(self) -> tuple[Backend, int, int | None, bool]:
+        """Return what it was asked for, and whether its passes go the plain way."""
+        return self.backend, self.workers, self.native_threads, self.plain
+
+    @property
+    def got(self) -> int | None:
+        """Return how many distinct workers answered; None where nobody was asked."""
+        return self.present.got
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """Return the processes of the workers that answered."""
+        return self.present.pids
 
     @property
     def near(self) -> bool:
@@ -137,41 +148,27 @@ class Pool:
         if executor is not None:
             end(self.backend, executor, self.processes)
         self.remove_folder()
-        self.knows.clear()
-        self.arena = None
-        self.tried_lines = False
+        self.learned.forget_workers()
         self.open()
 
     def direct_lines(self) -> Lines | None:
         """Return the direct lines to the workers, opened for the first pass that asks; None where there are none."""
-        if not self.tried_lines and self.near and self.handling.direct:
-            assert self.executor is not None
-            assert self.folder is not None
-            self.tried_lines = True
-            from concompare.engine.pools.direct_channel import open_lines
-
-            with guarded() as guard:
-                name = self.backend.name
-                self.lines = open_lines(self.executor, self.folder, self.workers, name, close_at_exit, guard.check)
-        return self.lines
-
-    def remember(self, key: str, seconds: float | None, item_bytes: float) -> None:
-        """Keep the mean seconds and bytes of a function's items for its next pass."""
-        while len(self.means) >= FUNCTIONS_KEPT:
-            del self.means[next(iter(self.means))]
-        self.means[key] = seconds or 0.0, item_bytes
+        if self.shortcuts is None or self.folder is None:
+            return None
+        assert self.executor is not None
+        return self.shortcuts.open_lines(self.executor, self.folder, self.workers, self.backend.name, close_at_exit)
 
     def start(self) -> Start:
-        """Return what each worker process runs first."""
-        variables = variables_for(self.workers, self.native_threads)
-        environment = {**os.environ, **(variables if self.native_threads else {})}
-        seen = None
-        if not self.shares_objects:
-            from concompare.backends.start_environment import modules_seen
+        """Return what each worker process runs first; workers in this process have all of it."""
+        if self.shares_objects:
+            return Start(lambda: None, (), {}, "".join(self.state or ()), self.native_threads)
+        from concompare.backends.start_environment import modules_seen
 
-            seen = modules_seen()
-        arguments = (str(self.folder), os.getpid(), environment, variables, seen, self.inherited)
-        return Start(begin, arguments, variables, self.state, self.native_threads)
+        variables = variables_for(self.workers, self.native_threads)
+        self.environment = dict(undecoded())
+        environment = decoded(self.environment) | (variables if self.native_threads else {})
+        arguments = (str(self.folder), os.getpid(), environment, variables, modules_seen(), self.inherited)
+        return Start(begin, arguments, variables, "".join(self.state or ()), self.native_threads)
 
     def starting(self) -> contextlib.AbstractContextManager[None]:
         """Return what workers start in; threads need nothing of what processes do."""
@@ -182,49 +179,17 @@ class Pool:
         return starting()
 
     def rendezvous(self) -> None:
-        """Let every worker answer at the same time, so that all of them have really started."""
+        """Let every worker answer, so that all of them have really started."""
         assert self.executor is not None
-        near = self.folder is not None
         with guarded() as guard:
+            first = Rendezvous(self.backend, self.executor, guard.check)
             if self.backend.isolation in ("cluster", "unknown"):
-                self.cost = self.cost_of_a_message(guard.check)
+                self.cost = first.cost_of_a_message()
             if self.handling.lasting:  # its workers have been asked one by one
-                self.got, self.pids = self.executor.slots, self.executor.pids  # type: ignore[attr-defined]
-                return
-            folder = None
-            call: tuple[Any, ...] = (linger, 0.1)
-            if near or self.backend.isolation in ("thread", "interpreter"):
-                folder = self.folder or Path(tempfile.mkdtemp(prefix=f"concompare-{os.getpid()}-"))
-                call = (meet, str(folder), self.workers, PATIENCE)
-            with self.starting():
-                calls = [self.greet(*call) for _ in range(self.workers)]
-            try:
-                answers = answers_of(calls, guard.check)
-            finally:
-                if not near and folder is not None:
-                    shutil.rmtree(folder, ignore_errors=True)
-        self.got = len({answer[:2] for answer in answers})
-        self.idents = tuple(sorted({answer[:2] for answer in answers}))
-        self.pids = tuple(sorted({answer[0] for answer in answers}))
-
-    def cost_of_a_message(self, check: Callable[[], None]) -> float:
-        """Return the seconds that a call takes which does nothing: the least of a few, or of one that takes long."""
-        from concompare.worker.remote import nothing
-
-        costs: list[float] = []
-        while len(costs) < 5 and sum(costs) < 0.1:
-            began = time.perf_counter()
-            answers_of([self.greet(nothing)], check)
-            costs.append(time.perf_counter() - began)
-        return min(costs)
-
-    def greet(self, call: Callable[..., Any], *arguments: object) -> Future[Any]:
-        """Submit a first call; an executor that takes none, such as one shut down, is not available."""
-        assert self.executor is not None
-        try:
-            return self.executor.submit(call, *arguments)
-        except RuntimeError as error:
-            raise BackendUnavailable(f"{self.backend.name}: {error}") from error
+                there: Any = self.executor
+                self.present = Present(there.slots, pids=there.pids)
+            else:
+                self.present = first.meet(self.workers, self.folder, self.starting())
 
     def memory(self) -> int:
         """Return the bytes that the worker processes take (PSS where the system tells, else USS, else RSS)."""
@@ -247,7 +212,8 @@ class Pool:
         """Return whether every worker is there, and may still take what it might at first."""
         if self.broken or (self.handling.lasting and not self.executor.whole):  # type: ignore[union-attr]
             return False
-        there = all(process.exitcode is None for process in self.processes) if self.lines is None else self.lines.idle()
+        lines = self.shortcuts.lines if self.shortcuts is not None else None
+        there = all(process.exitcode is None for process in self.processes) if lines is None else lines.idle()
         return there and allowances(self.processes) == self.allowed
 
     def close(self) -> None:
@@ -274,9 +240,8 @@ class Pool:
     def remove_folder(self) -> None:
         """Remove the shared files, and let go of what holds semaphores."""
         self.processes = []
-        if self.lines is not None:
-            self.lines.close()
-            self.lines = None
+        if self.shortcuts is not None:
+            self.shortcuts.close()
         if self.folder is not None:
             release_alive(self.folder)
             let_go(str(self.folder))
@@ -306,6 +271,33 @@ class Pool:
             warm(self)
         else:
             self.close()
+
+
+PLAIN = [False]
+"""The one switch: whether pools that are asked for now go the plain way."""
+
+
+@contextlib.contextmanager
+def plain_way() -> Iterator[None]:
+    """Let passes use the executor and pickled messages only, for pools leased meanwhile.
+
+    There is no direct channel, no warm-up, no lent and no shared memory then. Results are the same; what differs is
+    the time. The tests of all backends run both ways.
+    """
+    before, PLAIN[0] = PLAIN[0], True
+    try:
+        yield
+    finally:
+        PLAIN[0] = before
+
+
+def shortcuts_for(pool: Pool) -> Shortcuts | None:
+    """Return what makes the passes of a pool quicker, or None: its workers cannot, or the plain way is asked for."""
+    if pool.plain or not pool.near:
+        return None
+    from concompare.engine.shortcuts.shortcuts import Shortcuts
+
+    return Shortcuts(pool.handling.direct)
 
 
 HALF_SENT = 0.1
@@ -377,11 +369,11 @@ def lease(
     """
     refuse_limit(backend, native_threads)
     rehearse(backend, workers, native_threads)
-    state = ""
+    state = None
     if not shares_objects(backend):
-        from concompare.engine.pools.inherited_state import surroundings
+        from concompare.engine.pools.inherited_state import state_now
 
-        state = surroundings()
+        state = state_now()
     with LOCK:
         pool = None if fresh else take(backend, workers, native_threads, state)
     if pool is None:
@@ -408,23 +400,28 @@ def rehearse(backend: Backend, workers: int, native_threads: int | None) -> None
     """Wake the workers of the pool that will be taken, if one is warm."""
     with LOCK:
         for pool in WARM:
-            if pool.lines is not None and pool.kind == (backend, workers, native_threads):
-                pool.lines.rehearse()
+            if pool.shortcuts is not None and pool.kind == (backend, workers, native_threads, PLAIN[0]):
+                pool.shortcuts.rehearse()
                 return
 
 
-def take(backend: Backend, workers: int, native_threads: int | None, state: str) -> Pool | None:
-    """Take a fitting pool off the warm ones; close those that no longer fit the notebook's surroundings."""
+def take(backend: Backend, workers: int, native_threads: int | None, state: State | None) -> Pool | None:
+    """Take a fitting pool off the warm ones; close those that no longer fit the notebook's state."""
     found = None
     for pool in list(WARM):
-        # Threads need no surroundings, so to ask for them says nothing about the others'.
-        outdated = state != "" and pool.state != state
-        if (pool.near or pool.handling.lasting) and (outdated or not pool.alive()):
+        if (pool.near or pool.handling.lasting) and (is_outdated(pool, state) or not pool.alive()):
             pool.close()
-        elif found is None and pool.kind == (backend, workers, native_threads):
+        elif found is None and pool.kind == (backend, workers, native_threads, PLAIN[0]):
             WARM.remove(pool)
             found = pool
     return found
+
+
+def is_outdated(pool: Pool, state: State | None) -> bool:
+    """Return whether workers have not what they would start with now; threads ask for nothing that could tell."""
+    if state is None or pool.state is None or pool.state == state:
+        return False
+    return pool.handling.lasting or pool.state.start != state.start
 
 
 def warm(pool: Pool) -> None:

@@ -6,12 +6,11 @@ import hashlib
 import pickle
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import FunctionType
 from typing import Any
 
 from concompare.errors import CannotShip
 from concompare.worker.transfer.object_refs import written
-from concompare.worker.transfer.pickling import function_parts, pack, way_to_unpicklable
+from concompare.worker.transfer.pickling import function_parts, inner_function, pack, way_to_unpicklable
 
 LARGE_BLOB = 256 * 2**10
 """Bytes from which a function travels as a file instead of inside every message, and its captured values are named."""
@@ -77,8 +76,8 @@ def refusal(value: Any, name: str, error: Exception) -> str:
 
 def captured_sizes(function: Callable[[Any], Any]) -> tuple[tuple[str, int], ...]:
     """Return name and pickled bytes of what a function captures, largest first."""
-    inner = getattr(function, "__func__", getattr(function, "func", function))
-    if not isinstance(inner, FunctionType):
+    inner = inner_function(function)
+    if inner is None:
         return ()
     sizes = [(name.partition(" ")[2], len(pack(part))) for name, part in function_parts(inner)]
     return tuple(sorted(sizes, key=lambda entry: -entry[1])[:5])

@@ -1,7 +1,7 @@
 """The style sheet of a view, and the HTML of one that is a verdict and a table, without the template engine.
 
 Such a view is shown after every run, and the engine takes longer to load than a short run. What it says is escaped by
-the same markup type, and is the same, letter for letter, as what the templates write.
+the same function, and is the same, letter for letter, as what the templates write.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
 
-from markupsafe import Markup
+from markupsafe import escape
 
 from concompare.report.palette import INKS, Look, look_of
 
@@ -38,23 +38,8 @@ PLAIN_PAGE = (
 )
 """A page that says nothing of a theme: the reader's own preference counts, and we bring the background too."""
 
-FRAGMENT = Markup(
-    '<style>{css}</style>\n<div class="concompare {name}">\n'
-    '<p class="cc-verdict"><strong>{headline}</strong>{change}</p>\n{because}{table}</div>'
-)
-CHANGE = Markup(' &ensp;<span class="cc-muted">{}</span>')
-BECAUSE = Markup("<p>{}</p>\n")
-TABLE = Markup(
-    '<div class="cc-wide"><table class="cc-table">\n<thead><tr align="right">{heads}</tr></thead>\n'
-    "<tbody>\n{rows}</tbody></table></div>\n"
-)
-HEAD = Markup('<th scope="col"{}{}>{}</th>')
-LEFT = Markup(' align="left"')
-MEANING = Markup(' title="{}"')
-ROW = Markup(
-    '<tr align="right"><th scope="row" align="left"><span class="cc-mark {mark}">{first}</span></th>{cells}</tr>\n'
-)
-CELL = Markup("<td{}>{}</td>")
+NAME = "cc-name-of-the-view"
+"""Stands for the class of a view in a style sheet that many have."""
 
 
 @cache
@@ -115,41 +100,51 @@ def dark_rules(looks: Sequence[Look], pictures: int) -> str:
     return "".join(f"{name}:{value};" for name, value in rules.items())
 
 
+@lru_cache(maxsize=32)
+def css_with_name(backends: tuple[str, ...]) -> str:
+    """Return the style sheet of a view without pictures, its class still to be put in."""
+    return css_of(NAME, backends)
+
+
 def brief_html_of(view: View) -> str:
     """Return a view that has a verdict, a reason and a table of plain rows, and nothing else, as an HTML fragment."""
     backends = tuple(dict.fromkeys(row.backend for row in view.table.rows if row.backend))
     name = named(view, backends)
-    found = FRAGMENT.format(
-        css=Markup(css_of(name, backends)),
-        name=name,
-        headline=view.headline,
-        change=CHANGE.format(view.change) if view.change else "",
-        because=BECAUSE.format(view.because) if view.because else "",
-        table=table_of(view.table, backends) if view.table.rows else "",
+    change = f' &ensp;<span class="cc-muted">{escape(view.change)}</span>' if view.change else ""
+    because = f"<p>{escape(view.because)}</p>\n" if view.because else ""
+    return (
+        f'<style>{css_with_name(backends).replace(NAME, name)}</style>\n<div class="concompare {name}">\n'
+        f'<p class="cc-verdict"><strong>{escape(view.headline)}</strong>{change}</p>\n'
+        f"{because}{table_of(view.table, backends) if view.table.rows else ''}</div>"
     )
-    return str(found)
 
 
-def table_of(table: Table, backends: Sequence[str]) -> Markup:
+def table_of(table: Table, backends: Sequence[str]) -> str:
     """Return a table without caption, of rows that are neither marked nor failed."""
-    return TABLE.format(
-        heads=Markup("").join(map(head_of, table.columns)),
-        rows=Markup("").join(row_of(row, table.columns, backends) for row in table.rows),
+    heads = "".join(map(head_of, table.columns))
+    rows = "".join(row_of(row, table.columns, backends) for row in table.rows)
+    return (
+        f'<div class="cc-wide"><table class="cc-table">\n<thead><tr align="right">{heads}</tr></thead>\n'
+        f"<tbody>\n{rows}</tbody></table></div>\n"
     )
+
+
+def aligned(column: Column) -> str:
+    """Return the attribute that moves a column of words to the left."""
+    return "" if column.numbers else ' align="left"'
 
 
 @lru_cache(maxsize=64)
-def head_of(column: Column) -> Markup:
+def head_of(column: Column) -> str:
     """Return the heading of a column."""
-    meaning = MEANING.format(column.meaning) if column.meaning else ""
-    return HEAD.format("" if column.numbers else LEFT, meaning, column.title)
+    meaning = f' title="{escape(column.meaning)}"' if column.meaning else ""
+    return f'<th scope="col"{aligned(column)}{meaning}>{escape(column.title)}</th>'
 
 
-def row_of(row: Row, columns: Sequence[Column], backends: Sequence[str]) -> Markup:
+def row_of(row: Row, columns: Sequence[Column], backends: Sequence[str]) -> str:
     """Return a line of a table."""
-    cells = [
-        CELL.format("" if column.numbers else LEFT, cell)
-        for column, cell in zip(columns[1:], row.cells[1:], strict=True)
-    ]
+    cells = zip(columns[1:], row.cells[1:], strict=True)
+    shown = "".join(f"<td{aligned(column)}>{escape(cell)}</td>" for column, cell in cells)
     mark = f"cc-k{backends.index(row.backend)}" if row.backend else "cc-none"
-    return ROW.format(mark=mark, first=row.cells[0], cells=Markup("").join(cells))
+    first = f'<th scope="row" align="left"><span class="cc-mark {mark}">{escape(row.cells[0])}</span></th>'
+    return f'<tr align="right">{first}{shown}</tr>\n'

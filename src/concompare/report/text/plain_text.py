@@ -40,6 +40,9 @@ def columns(text: str) -> int:
 
 def wrapped(text: str, width: int) -> Iterator[str]:
     """Yield a text in lines of at most so many columns, broken between words where they fit."""
+    if columns(text) <= width:
+        yield text
+        return
     line = ""
     for word in WORDS.findall(text) or [text]:
         if line and columns(line) + columns(word.rstrip()) > width:

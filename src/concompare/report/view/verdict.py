@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING
 
 from concompare import formats
 from concompare.analysis import pick, stats
+from concompare.analysis.findings import gil
 from concompare.report.view.naming import name_of
 from concompare.report.view.table import is_picked, is_sampled
 
 if TYPE_CHECKING:
     from concompare.analysis.pick import Pick
     from concompare.records import Comparison, Trial
-
-HELD = 0.5
-"""Share of the time from which the GIL is named as what holds threads up."""
 
 
 def workers_in_words(trial: Trial) -> str:
@@ -109,7 +107,7 @@ def because(comparison: Comparison, pick: Pick | None) -> str:
     if stats.verdict(between) == "faster":
         return f"{name} reach {formats.times(between.mid)} with {formats.count(rival.workers, 'worker')}."
     share = comparison.probe.gil_share
-    if rival.threads and share is not None and share >= HELD:
+    if rival.threads and share is not None and share >= gil.HELD:
         return f"{name} do not help: the GIL is held ≈ {formats.percent(share)} of the time."
     return f"{name} do not help: {formats.times(between.mid)} at best."
 

@@ -425,6 +425,32 @@ def function_parts(function: FunctionType) -> Iterator[tuple[str, Any]]:
             yield f"closure {name}", cell.cell_contents
     for position, default in enumerate(function.__defaults__ or ()):
         yield f"default {position}", default
+    for name, default in (function.__kwdefaults__ or {}).items():
+        yield f"default {name}", default
+
+
+def inner_function(thing: Any) -> FunctionType | None:
+    """Return the function that a call ends in: the thing itself, or that of a method or partial; None for others."""
+    inner = getattr(thing, "__func__", getattr(thing, "func", thing))
+    return inner if isinstance(inner, FunctionType) else None
+
+
+def functions_behind(function: Any, depth: float = 3) -> Iterator[FunctionType]:
+    """Yield a function and those that it carries with it, each once, the nearer ones first.
+
+    Args:
+        function: A function, or what ends in one.
+        depth: How far to go.
+    """
+    own = inner_function(function)
+    level = [] if own is None else [own]
+    seen = set(map(id, level))
+    while level and depth >= 0:
+        yield from level
+        depth -= 1
+        following = [part for one in level for _, part in function_parts(one) if isinstance(part, FunctionType)]
+        level = [part for part in {id(part): part for part in following}.values() if id(part) not in seen]
+        seen.update(map(id, level))
 
 
 def names_in(code: Any) -> list[str]:

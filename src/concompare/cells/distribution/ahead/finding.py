@@ -486,7 +486,7 @@ def without_copies(found: Effects, objects: set[Obj]) -> Effects:
     """Return effects without the reading of objects of which copies are handed over."""
     made = Effects()
     made.add(found)
-    made.calm, made.makes_function = found.calm, found.makes_function
+    made.calm = found.calm
     made.reads = {place for place in found.reads if place.obj not in objects}
     made.deep = set()
     for obj in found.deep - objects:

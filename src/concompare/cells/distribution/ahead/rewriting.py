@@ -24,21 +24,24 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from concompare.cells.distribution.ahead.finding import Cut, Finder, without_copies
-from concompare.cells.distribution.ahead.slicing import FRONT, TAPE, Slicer, parsed
+from concompare.cells.distribution.ahead.slicing import FRONT, Slicer
 from concompare.cells.distribution.code.generated import HELD
 from concompare.cells.distribution.nodes import is_slice, own_jumps
 from concompare.cells.distribution.stages import Solver
-from concompare.cells.distribution.staging import Staged, heavy_in_tail
+from concompare.cells.distribution.staging import Staged, heavy_in_notebook, heavy_in_tail, speculate
 from concompare.cells.distribution.uses import uses_of
-from concompare.cells.ir import OURS, Analysed, Loop, Stage
+from concompare.cells.ir import OURS, TAPE, Analysed, Loop, Stage
 from concompare.cells.objects import Obj, Origin, reachable
 from concompare.cells.syntax import names
-from concompare.cells.syntax.nodes import located
+from concompare.cells.syntax.nodes import located, statements_at
 
 RISKY = (
     *(ast.Call, ast.BinOp, ast.Subscript, ast.Attribute, ast.Await, ast.Compare, ast.UnaryOp),
     *(ast.JoinedStr, ast.Starred),
 )
+
+
+HELD_BACK = (heavy_in_tail, heavy_in_notebook)
 
 
 @dataclass
@@ -97,7 +100,7 @@ class Rewriter(Slicer):
         body: list[ast.stmt] = []
         if any(cut.many for cut in self.cuts):
             several = f"{{name: iter(value) for name, value in {TAPE}.items() if type(value) is list}}"
-            body += parsed(f"{FRONT} = {several}", self.loop.body[0])
+            body += statements_at(f"{FRONT} = {several}", self.loop.body[0])
         body += self.statements(self.loop.body)
         for cut in self.cuts:
             for part in names.nodes_in(cut.node) if not cut.effectful else ():
@@ -117,7 +120,7 @@ class Rewriter(Slicer):
                 made.append(node)
                 if node in self.bound:
                     target = node.targets[0]  # type: ignore[attr-defined]
-                    made += parsed(f"{target.id} = {TAPE}[{self.bound[node]}]", node)
+                    made += statements_at(f"{target.id} = {TAPE}[{self.bound[node]}]", node)
                     self.seeds |= set(names.nodes_in(made[-1]))
                 continue
             made += self.statement(node)
@@ -164,14 +167,14 @@ class Rewriter(Slicer):
             return []
         number = self.number[cut.node]
         text = f"next({FRONT}[{number}])" if cut.many else f"{TAPE}[{number}]"
-        return parsed(f"{self.name(cut)} = {text}", cut.node)
+        return statements_at(f"{self.name(cut)} = {text}", cut.node)
 
     def site(self, cut: Cut) -> ast.expr:
         """Return what stands in the place of an expression of the front."""
         word = self.name(cut)
         made: ast.expr
         if isinstance(cut.place, ast.While) and cut.node is cut.place.test:
-            statement = parsed(f"next({FRONT}[{self.number[cut.node]}])", cut.node)[0]
+            statement = statements_at(f"next({FRONT}[{self.number[cut.node]}])", cut.node)[0]
             assert isinstance(statement, ast.Expr)
             return statement.value
         made = located(ast.Name(word, ast.Load()), cut.node)
@@ -361,7 +364,8 @@ class Rewriter(Slicer):
         """Tell whether only the tail uses a value of the front."""
         word = self.name(cut)
         found = [made for made, name in self.sites.items() if name == word]
-        return bool(found) and all(self.is_used_in_tail(made, staged) for made in found)
+        early = staged.in_workers()
+        return bool(found) and all(made not in early and self.is_used_in_tail(made, staged) for made in found)
 
     def is_used_in_tail(self, made: ast.AST, staged: Staged) -> bool:
         """Tell whether what uses a value of the front is done by the tail."""
@@ -411,6 +415,8 @@ class Rewriter(Slicer):
                     known[made] = known[node]
             if node in staged.both:
                 staged.both.add(made)
+            if node in staged.early:
+                staged.early[made] = staged.early[node]  # type: ignore[index]
 
 
 def earlier(node: ast.AST, part: ast.AST) -> list[ast.expr]:
@@ -455,7 +461,9 @@ def as_plain_loop(loop: Loop) -> tuple[Loop, ast.stmt | None]:
         return replace(loop, test=None), None
     place = loop.test
     negated = located(ast.UnaryOp(ast.Not(), loop.test), place)
-    test = located(ast.If(negated, [located(ast.Break(), place)], []), place)
+    leave = located(ast.Break(), place)
+    leave.concompare_test = True  # type: ignore[attr-defined]
+    test = located(ast.If(negated, [leave], []), place)
     return replace(loop, test=None, body=[test, *loop.body]), test
 
 
@@ -475,24 +483,25 @@ def ahead_of(analysed: Analysed, staged: Staged | None, *, seeded: bool, test: a
     finder = Finder(solver, seeded=seeded)
     cuts = finder.find()
     ending = list(finder.ending()) if loop.target is None else []
-    if not (cuts or ending):
+    if not (cuts or ending) and loop.target is not None:
         return None
     ends = any(
         isinstance(jump, ast.Break) and is_decided(finder, jump) for part in loop.body for jump in own_jumps(part)
     )
-    if loop.target is None and not (ends or ending):
-        return None
     writer, made, found = written(finder, cuts, ending, seeded, test)
     used = [cut for cut in cuts if cut.effectful or not writer.is_useless(cut, found)]
     if len(used) < len(cuts):
         cuts = used
-        if not (cuts or ending):
+        if not (cuts or ending) and loop.target is not None:
             return None
         writer, made, found = written(finder, cuts, ending, seeded, test)
     if staged is not None:
-        lost = [node for node in heavy_in_tail(staged) if node not in writer.needed]
-        if len(heavy_in_tail(found)) >= len(lost):
+        speculate(staged)
+        lost, kept = ([node for node in held(staged) if node not in writer.needed] for held in HELD_BACK)
+        if len(heavy_in_tail(found)) >= len(lost) and len(heavy_in_notebook(found)) >= len(kept):
             return None
+    elif not (ends or ending or is_worth_it(found)):
+        return None
     assigned = names.writes(*loop.body) | (names.stored(loop.target) if loop.target is not None else set())
     begins = [name for name in sorted(assigned) if name in finder.namespace and not name.startswith(OURS)]
     front = writer.front(begins, test)
@@ -509,7 +518,15 @@ def written(
     writer.settled = writer.find_bound()
     writer.test_cut = isinstance(test, ast.If) and any(cut.effectful and cut.place is test for cut in cuts)
     made = writer.rewrite()
-    return writer, made, writer.solve(made, seeded=seeded)
+    found = writer.solve(made, seeded=seeded)
+    speculate(found)
+    return writer, made, found
+
+
+def is_worth_it(staged: Staged) -> bool:
+    """Tell whether workers have something to do."""
+    found = staged.analysed.effects.items()
+    return bool(staged.early) or any(effects.heavy and staged.of(node) is Stage.HEAD for node, effects in found)
 
 
 def is_decided(finder: Finder, jump: ast.AST) -> bool:

@@ -9,19 +9,19 @@ from typing import Any
 from concompare.cells.distribution.ahead import shadows
 from concompare.cells.distribution.ahead.finding import Cut, Finder
 from concompare.cells.distribution.uses import START
-from concompare.cells.ir import OURS, Order
+from concompare.cells.ir import OURS, TAPE, Order
 from concompare.cells.objects import Obj, Origin, reachable
 from concompare.cells.syntax import names
-from concompare.cells.syntax.nodes import located
+from concompare.cells.syntax.nodes import located, statements_at
 from concompare.cells.syntax.placing import placed
 
-TAPE = OURS + "tape"
 FRONT = OURS + "front"
 ITEMS = OURS + "items"
 ITEM = OURS + "item"
 PUT = OURS + "put"
 KEEP = OURS + "keep"
 COPY = OURS + "copy"
+TURN = OURS + "turn"
 
 
 class Slicer:
@@ -144,24 +144,24 @@ class Slicer:
         """Return the generator that computes ahead."""
         place = self.loop.body[0]
         self.test = test
-        body = parsed(f"{TAPE} = {{}}", place)
+        body = statements_at(f"{TAPE} = {{}}", place)
         if self.loop.target is not None:
             load = located(ast.Name(ITEM, ast.Load()), self.loop.target)
             body.append(located(ast.Assign([self.loop.target], load), self.loop.target))
         body += self.slice(self.loop.body, [])
         body += self.hand_out(place)
         head = f"for {ITEM} in {ITEMS}: pass" if self.loop.target is not None else "while True: pass"
-        (turn,) = parsed(head, place)
+        (turn,) = statements_at(head, place)
         assert isinstance(turn, (ast.For, ast.While))
         turn.body = body
-        parameters = [located(ast.arg(name), place) for name in [ITEMS, PUT, KEEP, COPY, *begins]]
+        parameters = [located(ast.arg(name), place) for name in [ITEMS, PUT, KEEP, COPY, TURN, *begins]]
         made = ast.FunctionDef("front", ast.arguments([], parameters, None, [], [], None, []), [turn], [], None)
         return placed(located(made, place))
 
     def hand_out(self, place: ast.AST) -> list[ast.stmt]:
         """Return the statement that hands out an item with its tape."""
         value = f"({ITEM}, {TAPE})" if self.loop.target is not None else TAPE
-        return parsed(f"yield {value}", place)
+        return statements_at(f"yield {value}", place)
 
     def slice(self, statements: Sequence[ast.stmt], found: list[ast.stmt]) -> list[ast.stmt]:
         """Return what the front does of statements."""
@@ -174,7 +174,7 @@ class Slicer:
                     found.append(node)
                 if node in self.bound:
                     target = node.targets[0]  # type: ignore[attr-defined]
-                    found += parsed(f"{PUT}({TAPE}, {self.bound[node]}, {target.id})", node)
+                    found += statements_at(f"{PUT}({TAPE}, {self.bound[node]}, {target.id})", node)
                 continue
             for cut in self.cuts:
                 if cut.place is node and not self.is_head(cut, node):
@@ -224,13 +224,17 @@ class Slicer:
             if node.test not in self.finder.able or not (body or orelse or self.is_cut(node.test)):
                 return []
             kind = type(node)
-            return [located(kind(self.condition(node), body or parsed("pass", node), orelse), node)]
+            turn = (
+                statements_at(f"{TURN}({TAPE})", node) if kind is ast.While else []
+            )  # what ends it may not be in the front
+            return [located(kind(self.condition(node), [*turn, *body] or statements_at("pass", node), orelse), node)]
         if isinstance(node, ast.For):
             body, orelse = self.slice(node.body, []), self.slice(node.orelse, [])
             binds = any(part in self.needed for part in names.nodes_in(node.target))
             if node.iter not in self.finder.able or not (body or orelse or binds):
                 return []
-            return [located(ast.For(node.target, node.iter, body or parsed("pass", node), orelse), node)]
+            turn = statements_at(f"{TURN}({TAPE})", node)
+            return [located(ast.For(node.target, node.iter, [*turn, *body], orelse), node)]
         if isinstance(node, ast.Try):
             return self.slice_try(node)
         return []
@@ -249,16 +253,7 @@ class Slicer:
         if not any(handlers) or not same:
             return [*body, *orelse, *last]
         caught = [
-            located(ast.ExceptHandler(handler.type, handler.name, found or parsed("pass", handler)), handler)
+            located(ast.ExceptHandler(handler.type, handler.name, found or statements_at("pass", handler)), handler)
             for handler, found in zip(node.handlers, handlers, strict=True)
         ]
         return [located(ast.Try(list(node.body), caught, orelse, last), node)]
-
-
-def parsed(text: str, place: ast.AST) -> list[ast.stmt]:
-    """Return statements of ours at the place of one of the user's."""
-    made = ast.parse(text).body
-    for statement in made:
-        for node in ast.walk(statement):
-            located(node, place)
-    return made

@@ -39,10 +39,10 @@ class Entries:
         self.count += 1
         return f"{begin}{self.count}"
 
-    def entry(self, statements: list[ast.stmt], *, jumps: bool = False) -> list[ast.stmt]:
+    def entry(self, statements: list[ast.stmt], *, jumps: bool = False, ends: bool = False) -> list[ast.stmt]:
         """Write an action of the tail, and the entry of the head that asks for it."""
         first, statements = self.spilled(statements)
-        action = Action(len(self.actions), [], jumps=jumps, inner=self.nested > 0)
+        action = Action(len(self.actions), [], jumps=jumps, ends=ends, inner=self.nested > 0)
         lifter = Lifter(self.holding, self.fresh, action)
         action.code = [lifter.statement(part) for part in statements]
         return [*first, self.recorded(action, statements[0])]

@@ -23,7 +23,8 @@ class Action:
         values: The names of ours that stand for these values, in order.
         names: The user's names that it reads and the head has given values, in order.
         unsure: Those names that the head may not have given a value; they come as a dict, last.
-        jumps: It may end the iteration or the loop.
+        early: Those of the values that are calls which the head makes early.
+        jumps: It may end the iteration or the loop; `ends`: as the condition of a `while` does.
         inner: What it may end is a turn of an inner loop, which is no more than the action itself.
         opens: The name that an `except … as` begins with; `closes`: the one that it deletes, however it is left.
     """
@@ -34,7 +35,9 @@ class Action:
     operands: list[ast.expr] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     unsure: list[str] = field(default_factory=list)
+    early: list[str] = field(default_factory=list)
     jumps: bool = False
+    ends: bool = False
     inner: bool = False
     opens: str = ""
     closes: str = ""

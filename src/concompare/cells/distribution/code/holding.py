@@ -20,31 +20,27 @@ class Holding:
     Attributes:
         shared: Those of them whose objects the head makes and may go on changing.
         in_tail: The names that the tail gives values; the head's assignments of them are repeated there.
+        targets: The nodes of the loop's own target; `own`: those of its body; `tails`: those with a part in the tail.
     """
 
     def __init__(self, staged: Staged) -> None:
         self.staged = staged
         self.loop = staged.analysed.loop
         self.uses = staged.uses
+        self.targets = set(names.nodes_in(self.loop.target)) if self.loop.target is not None else set[ast.AST]()
+        nodes = [node for statement in self.loop.body for node in names.nodes_in(statement)]
+        self.own = set(nodes)
+        self.tails: set[ast.AST] = set()
+        for node in reversed(nodes):  # inner ones come first
+            if staged.of(node) is Stage.TAIL or not self.tails.isdisjoint(names.children_of(node)):
+                self.tails.add(node)
         self.augmented = {
-            part.target
-            for statement in self.loop.body
-            for part in names.nodes_in(statement)
-            if isinstance(part, ast.AugAssign) and self.staged.of(part) is Stage.TAIL
+            node.target for node in nodes if isinstance(node, ast.AugAssign) and staged.of(node) is Stage.TAIL
         }
-        self.functions = {
-            part
-            for statement in self.loop.body
-            for node in names.nodes_in(statement)
-            if isinstance(node, ast.stmt) and self.makes_function(node)
-            for part in names.nodes_in(node)
-        }
-        self.deletes = {
-            node
-            for statement in self.loop.body
-            for node in names.nodes_in(statement)
-            if isinstance(node, ast.Delete) and names.writes(node)
-        }
+        self.makers: dict[ast.stmt, bool] = {}
+        makers = [node for node in nodes if isinstance(node, ast.stmt) and self.makes_function(node)]
+        self.functions = {part for node in makers for part in names.nodes_in(node)}
+        self.deletes = {node for node in nodes if isinstance(node, ast.Delete) and names.writes(node)}
         self.removed = {name for node in self.deletes for name in names.writes(node)}
         self.in_tail = self.held_in_notebook()
         self.shared: set[str] = set()
@@ -83,14 +79,25 @@ class Holding:
 
     def has_tail(self, node: ast.AST) -> bool:
         """Tell whether a node or a part of it is in the tail."""
-        return any(self.staged.of(part) is Stage.TAIL for part in names.nodes_in(node))
+        if node in self.own:
+            return node in self.tails
+        tail = self.staged.of(node) is Stage.TAIL
+        return tail or any(map(self.has_tail, names.children_of(node)))  # made by us, of parts of the body
 
     def has_both(self, node: ast.AST) -> list[ast.AST]:
         """Return the assignments in a node that the notebook needs as well."""
-        return [part for part in names.nodes_in(node) if part in self.staged.both]
+        both = self.staged.both
+        inner = names.nodes_in(node)
+        return [part for part in inner if part in both] if not both.isdisjoint(inner) else []
 
     def makes_function(self, node: ast.stmt) -> bool:
         """Tell whether a statement names a function, or a part of the notebook's objects: the notebook does it too."""
+        if node not in self.makers:
+            self.makers[node] = self.found_maker(node)
+        return self.makers[node]
+
+    def found_maker(self, node: ast.stmt) -> bool:
+        """Find whether a statement has to be done by the notebook too."""
         if self.loop.collects:
             return False
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
@@ -115,17 +122,13 @@ class Holding:
         inner = [part.target for part in names.nodes_in(node) if isinstance(part, ast.NamedExpr)]
         return [part for part in inner if part in self.staged.both and not self.bound_in_tail(part)]
 
-    def targets(self) -> set[ast.AST]:
-        """Return the nodes of the loop's own target."""
-        return set(names.nodes_in(self.loop.target)) if self.loop.target is not None else set()
-
     def kept_names(self) -> list[str]:
         """Return the names that the head assigns and the plain loop leaves behind."""
         target = names.stored(self.loop.target) if self.loop.target is not None else set()
         found = [
             name
             for name, nodes in self.uses.defs.items()
-            if name not in self.in_tail and not name.startswith(OURS) and not nodes <= self.targets()
+            if name not in self.in_tail and not name.startswith(OURS) and not nodes <= self.targets
         ]
         return sorted(name for name in found if name not in self.uses.deleted or name in target)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 
+from concompare.cells.distribution.code.early import keys_of, speculative
 from concompare.cells.distribution.code.generated import Action
 from concompare.cells.distribution.code.holding import Holding
 from concompare.cells.distribution.handing import is_uncrossable
@@ -50,6 +51,8 @@ class Lifter:
             heads = [node.items[0].context_expr]
 
         def instead(part: ast.AST) -> ast.AST | None:
+            if part in self.staged.early:
+                return self.early(part)
             if part in heads:
                 return self.truth(part) if part in self.asked else names.copied(part, self.instead)
             if isinstance(part, ast.Name):
@@ -85,7 +88,7 @@ class Lifter:
         if isinstance(node, names.FUNCTIONS):
             for name in sorted(names.free_names(node)):
                 found = uses.reads.get(node, frozenset())
-                ours = self.loop.collects or not uses.defs.get(name, set()) <= self.holding.targets()
+                ours = self.loop.collects or not uses.defs.get(name, set()) <= self.holding.targets
                 if name in uses.defs and name not in self.holding.in_tail and ours:
                     self.hand_over(name, sure=START not in found and name in uses.sure)
         effects = self.staged.analysed.effects.get(node)
@@ -97,7 +100,7 @@ class Lifter:
         """Let the head hand over a name that it has given its value."""
         found = self.uses.reads.get(node)
         if isinstance(node.ctx, ast.Load) and found and node.id not in self.holding.in_tail:
-            if found <= self.holding.targets() and not self.loop.collects:
+            if found <= self.holding.targets and not self.loop.collects:
                 return
             self.hand_over(node.id, sure=START not in found)
 
@@ -109,6 +112,10 @@ class Lifter:
 
     def instead(self, node: ast.AST) -> ast.AST | None:
         """Return what stands in the place of a part of a statement of the tail, or None for the part itself."""
+        return self.early(node) if node in self.staged.early else self.part(node)
+
+    def part(self, node: ast.AST) -> ast.AST | None:
+        """Return what stands in the place of a part that no worker computes early, or None for the part itself."""
         self.called_names(node)
         if isinstance(node, ast.Name):
             self.read(node)
@@ -182,6 +189,8 @@ class Lifter:
         def instead(part: ast.AST) -> ast.AST | None:
             if part is first:
                 return names.copied(part, self.instead) if part not in self.asked else self.truth(part)
+            if part in self.staged.early:
+                return self.early(part)
             self.called_names(part)
             if isinstance(part, ast.Name):
                 self.read(part)
@@ -209,7 +218,7 @@ class Lifter:
         """Tell whether an expression looks up a part of the notebook's objects or of the item, at a computed place."""
         if isinstance(node, ast.Name):
             reads = self.uses.reads.get(node, frozenset())
-            return self.is_of_notebook(node) or reads <= self.holding.targets()
+            return self.is_of_notebook(node) or reads <= self.holding.targets
         if not isinstance(node, (ast.Attribute, ast.Subscript)):
             return False
         return self.is_lookup(node.value) and not self.changes_in_head(node.value)
@@ -222,6 +231,19 @@ class Lifter:
         """Tell whether an expression may stand for an object that the head makes and changes."""
         found = self.staged.analysed.values.get(node, frozenset())
         return any(not obj.outer and obj in self.holding.changed_in_head() for obj in found)
+
+    def early(self, node: ast.AST) -> ast.IfExp:
+        """Let the head make a call early; it is made here where the head has no value for it."""
+        assert isinstance(node, ast.Call)
+        self.names_in(node)
+        found = self.value(speculative(node, self.staged))
+        self.action.early.append(found.id)
+
+        def method(name: str, arguments: list[ast.expr]) -> ast.expr:
+            return located(ast.Call(located(ast.Attribute(found, name, ast.Load()), node), arguments, []), node)
+
+        keys = [names.copied(part) for part in keys_of(node)] if self.staged.early[node].targets else []
+        return located(ast.IfExp(method("holds", keys), method("take", []), node), node)
 
     def value(self, node: ast.expr) -> ast.Name:
         """Let the head compute an expression."""

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Sequence
 
 from concompare.cells.ir import OURS
-from concompare.cells.syntax.nodes import located
+from concompare.cells.syntax.nodes import located, statements_at
 
 RECORD = OURS + "record"
 BREAK = -1
@@ -32,25 +32,23 @@ def record(number: int, values: list[ast.expr], place: ast.AST) -> ast.stmt:
 
 def empty_record(place: ast.AST) -> ast.stmt:
     """Return the statement that begins the record, unless one was handed in."""
-    made = ast.parse(f"if {RECORD} is None: {RECORD} = []").body[0]
-    for node in ast.walk(made):
-        located(node, place)
-    return made
+    return statements_at(f"if {RECORD} is None: {RECORD} = []", place)[0]
 
 
 def parts_of_item(argument: str, place: ast.AST) -> ast.stmt:
     """Return the statement that lists the parts of the item before anything changes."""
-    made = ast.parse(f"{PARTS} = {PARTS}_of({argument})").body[0]
-    for node in ast.walk(made):
-        located(node, place)
-    return made
+    return statements_at(f"{PARTS} = {PARTS}_of({argument})", place)[0]
 
 
 def present(words: Sequence[str], place: ast.AST) -> ast.expr:
     """Return the expression of a dict with those of some names that have values."""
     if not words:
         return located(ast.Dict([], []), place)
-    made = ast.parse(f"{{name: value for name, value in locals().items() if name in {(*words,)!r}}}", mode="eval").body
-    for node in ast.walk(made):
-        located(node, place)
-    return made
+    (made,) = statements_at("{name: value for name, value in locals().items() if name in ()}", place)
+    assert isinstance(made, ast.Expr)
+    assert isinstance(made.value, ast.DictComp)
+    constants: list[ast.expr] = [located(ast.Constant(word), place) for word in words]
+    (test,) = made.value.generators[0].ifs
+    assert isinstance(test, ast.Compare)
+    test.comparators = [located(ast.Tuple(constants, ast.Load()), place)]
+    return made.value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import io
 import pathlib
 import sys
 import types
@@ -51,27 +52,33 @@ def apply(
 ) -> Value:
     """Do what a declared entry says."""
     if entry.draws:
-        if any(obj.origin is Origin.OUTER for obj in this):
-            an.now.order.add(Order.RANDOM)
-        an.write({obj for obj in this if obj.origin is not Origin.OUTER}, ANY, what)
+        apply_draws(an, this, what)
     returned: list[str] = []
     for more in [entry, *holding(entry, this, given)]:
-        apply_changes(an, more, this, given, what)
+        if more.changes or more.holds:
+            apply_changes(an, more, this, given, what)
         returned += more.returns
-        an.now.sees |= more.reads
-        apply_order(an, node, more, what)
+        if more.reads:
+            an.now.sees |= more.reads
+        if more.order:
+            apply_order(an, node, more, what)
         if more.forbidden:
             an.doubt(Why.FORBIDDEN, f"`{what}` {more.forbidden}", more.instead or "Take it out of the loop")
-        if not entry.lazy:
+        if more.walks and not entry.lazy:
             apply_walks(an, more, given)
     if not entry.cheap and not entry.order & {"log", "output"}:
         an.now.heavy = True
     apply_reads(an, entry, this, given)
-    lazy = Effects() if entry.lazy else None
-    with an.recording(lazy if lazy is not None else an.now):
-        called = apply_calls(an, node, entry, this, given)
-        if entry.lazy:
+    lazy, called = None, ATOM
+    if entry.lazy:
+        lazy = Effects()
+        with an.recording(lazy):
+            called = apply_calls(an, node, entry, this, given)
             apply_walks(an, entry, given)
+    elif entry.calls:
+        called = apply_calls(an, node, entry, this, given)
+        if not (entry.holds or made_type):
+            an.calling_only.add(node)
     call = Applied(node, entry, this, given, what, made_type, called, lazy)
     return result(an, call, returned)
 
@@ -99,15 +106,24 @@ class Applied:
     lazy: Effects | None
 
 
+def apply_draws(an: Interpreter, this: Value, what: str) -> None:
+    """Note that random numbers are drawn from some objects."""
+    if any(obj.origin is Origin.OUTER for obj in this):
+        an.now.order |= {Order.RANDOM}
+    an.write({obj for obj in this if obj.origin is not Origin.OUTER}, ANY, what)
+
+
 def apply_order(an: Interpreter, node: ast.AST, entry: Declared, what: str) -> None:
     """Note what an entry says of order, and of what does not come back from workers."""
     for order in entry.order:
         if not (order == "process" and what.rpartition(".")[2] in OWN_CONTEXTS):
-            an.now.order.add(Order(order))
+            an.now.order |= {Order(order)}
         if order == "files" and one_file.writes_one_file(an, node):
-            an.now.order.add(Order.ONE_FILE)
+            an.now.order |= {Order.ONE_FILE}
+        elif order == "files" and one_file.appends(an, node):
+            an.now.order |= {Order.APPENDS}
         if order in HAZARDS:
-            an.now.hazards.append(f"`{what}` {HAZARDS[order]}")
+            an.now.hazards += (f"`{what}` {HAZARDS[order]}",)
 
 
 def apply_walks(an: Interpreter, entry: Declared, given: Arguments) -> None:
@@ -119,14 +135,15 @@ def apply_walks(an: Interpreter, entry: Declared, given: Arguments) -> None:
 
 def apply_reads(an: Interpreter, entry: Declared, this: Value, given: Arguments) -> None:
     """Note that a call reads its arguments, but for those that its result only holds."""
-    held = frozenset(word.partition(".")[0] for word in entry.holds)
+    held = {word.partition(".")[0] for word in entry.holds} if entry.holds else ATOM
     for place, value in enumerate(given.positional):
-        if str(place) not in held:
+        if value and not (held and str(place) in held):
             an.deep(value)
     for word, value in given.named.items():
-        if word not in held:
+        if value and word not in held:
             an.deep(value)
-    an.deep(given.spread or ATOM)
+    if given.spread:
+        an.deep(given.spread)
     if not entry.holds:
         for obj in this:
             an.read(obj, ANY)
@@ -136,6 +153,8 @@ def apply_reads(an: Interpreter, entry: Declared, this: Value, given: Arguments)
 
 def holding(entry: Declared, this: Value, given: Arguments) -> list[Declared]:
     """Return what an entry adds under the conditions that this call may meet."""
+    if not entry.when:
+        return []
     return [more for text, more in entry.when.items() if holds(declared.condition(text), this, given)]
 
 
@@ -174,11 +193,13 @@ def apply_changes(an: Interpreter, entry: Declared, this: Value, given: Argument
     """Do what an entry says of changes."""
     for word in entry.changes:
         for obj in named(an, word, this, given) if word == "part" else this if word == "self" else given.of(word):
-            if any(thing in (sys.stdout, sys.stderr) for thing in obj.live if hasattr(thing, "write")):
+            if any(thing in (sys.stdout, sys.stderr) for thing in obj.live if hasattr(type(thing), "write")):
                 continue  # what is printed is brought back in order
             if obj.types and all(map(is_atom_type, obj.types)):
                 continue  # a path instead of a file, which would be read further
             if obj.outer and obj.types and all(kind.__module__ in MADE_FOR_THREADS for kind in obj.types):
+                continue
+            if is_only_called(obj, word):
                 continue
             plain = obj.types is not None and all(kind.__module__ in ("builtins", "collections") for kind in obj.types)
             an.write({obj}, ELEMENT if plain else ANY, what)
@@ -194,6 +215,13 @@ def apply_changes(an: Interpreter, entry: Declared, this: Value, given: Argument
         if not this and entry.changes:
             holders = given.of(entry.changes[0])
         an.put(holders, ELEMENT, value)
+
+
+def is_only_called(obj: Obj, word: str) -> bool:
+    """Tell whether an argument that may be changed is a function: what that changes is found where it is called."""
+    if obj.origin is Origin.FUNCTION:
+        return isinstance(obj.code, tuple)
+    return word == "*" and bool(obj.live) and all(isinstance(thing, types.FunctionType) for thing in obj.live)
 
 
 def apply_calls(an: Interpreter, node: ast.AST, entry: Declared, this: Value, given: Arguments) -> Value:
@@ -353,7 +381,7 @@ def inner(an: Interpreter, obj: Obj) -> Value:
 
 def new_types(entry: Declared, made_type: type | None) -> tuple[type, ...] | None:
     """Return the types of a new result."""
-    if entry is declared.function(open):
-        return FILES
     kind = made_type if made_type is not None else type_named(entry.type) if entry.type else None
+    if kind is io.IOBase:
+        return FILES
     return (kind,) if kind is not None else None

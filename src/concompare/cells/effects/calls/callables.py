@@ -16,7 +16,7 @@ from concompare.cells.effects.calls.installed import installed, installed_method
 from concompare.cells.effects.following import follow, run_body
 from concompare.cells.effects.kinds import CACHE, PURE
 from concompare.cells.effects.live import static
-from concompare.cells.ir import Why
+from concompare.cells.ir import Effects, Order, Why
 from concompare.cells.objects import ATOM, ELEMENT, Obj, Origin, Value
 from concompare.cells.syntax.own_code import is_installed_file
 
@@ -168,8 +168,12 @@ def call_cached(an: Interpreter, node: ast.AST, thing: Any, given: Arguments) ->
     wrapped = thing.__wrapped__
     if not an.world.is_user(wrapped):
         return installed(an, node, wrapped, given, wrapped.__name__)
-    value = follow(an, wrapped, node, given)
-    an.now.hazards.append(f"the cache of `{wrapped.__name__}` does not come back from workers")
+    with an.recording(Effects()) as done:
+        value = follow(an, wrapped, node, given)
+    an.now.add(done)
+    if done.order - {Order.RANDOM, Order.INPUT}:  # which are in order anyway
+        an.now.order |= {Order.CACHED}
+    an.now.hazards += (f"the cache of `{wrapped.__name__}` does not come back from workers",)
     if not value:
         return ATOM
     cache = an.world.outer(thing, f"the cache of `{wrapped.__name__}`")

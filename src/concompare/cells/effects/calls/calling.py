@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ast
-import itertools
 import re
 import types
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from concompare.cells.effects import declared
@@ -16,18 +16,21 @@ from concompare.cells.effects.calls.applying import apply
 from concompare.cells.effects.calls.callables import call_cached, call_plain, call_unloaded, call_value
 from concompare.cells.effects.calls.classes import call_class
 from concompare.cells.effects.calls.installed import call_back, installed, installed_method, undeclared_method
-from concompare.cells.effects.calls.one_file import is_same
+from concompare.cells.effects.calls.one_file import is_same, may_meet
 from concompare.cells.effects.elements import walk_over
 from concompare.cells.effects.following import follow
 from concompare.cells.effects.kinds import CACHE, MATCHES
 from concompare.cells.effects.live import MISSING, static
 from concompare.cells.effects.scopes import Scope
-from concompare.cells.ir import Effects
 from concompare.cells.objects import ATOM, ELEMENT, Obj, Value
 
 if TYPE_CHECKING:
     from concompare.cells.effects.interpreter import Interpreter
 
+LONGEST = 40
+"""Characters of what is called that messages show."""
+OF_TEXT = frozenset({"format_map", *dir(str), *dir(bytes)})
+OF_NUMBERS = frozenset({*dir(int), *dir(float)})
 LISTING = frozenset({"split", "rsplit", "splitlines", "findall"})
 """Methods of text and patterns that give a list."""
 OF_PATTERN: dict[str, tuple[type, ...]] = {
@@ -44,7 +47,7 @@ def call(an: Interpreter, node: ast.Call, scope: Scope) -> Value:
     if isinstance(func, ast.Attribute):
         base = an.value(func.value, scope)
         if scope is an.top:
-            an.nodes.setdefault(func, Effects())
+            an.effects_of(func)
             an.note(func)
         given = arguments_of(an, node, scope)
         given.receiver = is_same(an, func.value, scope)
@@ -53,19 +56,38 @@ def call(an: Interpreter, node: ast.Call, scope: Scope) -> Value:
     given = arguments_of(an, node, scope)
     if is_super(node, an, scope):
         return made_super(an, node, given, scope)
-    return call_value(an, node, value, given, ast.unparse(func)[:40])
+    return call_value(an, node, value, given, written(func))
 
 
-def same_arguments(an: Interpreter, node: ast.Call, scope: Scope) -> frozenset[str | int]:
-    """Return the places and names of the arguments that are surely the same for every item."""
-    places = itertools.takewhile(lambda pair: not isinstance(pair[1], ast.Starred), enumerate(node.args))
-    found: set[str | int] = {place for place, part in places if is_same(an, part, scope)}
-    return frozenset(found | {part.arg for part in node.keywords if part.arg and is_same(an, part.value, scope)})
+def written(func: ast.expr) -> str:
+    """Return what is called as the user wrote it, cut short, found once."""
+    if isinstance(func, ast.Name):
+        return func.id[:LONGEST]
+    found: str | None = func.__dict__.get("concompare_written")
+    if found is None:
+        found = func.__dict__["concompare_written"] = ast.unparse(func)[:LONGEST]
+    return found
+
+
+def arguments_that(
+    asked: Callable[[Interpreter, ast.expr, Scope], bool], an: Interpreter, node: ast.Call, scope: Scope
+) -> frozenset[str | int]:
+    """Return the places and names of the arguments whose expressions are such."""
+    found: set[str | int] = set()
+    for place, part in enumerate(node.args):
+        if isinstance(part, ast.Starred):
+            break
+        if asked(an, part, scope):
+            found.add(place)
+    for keyword in node.keywords:
+        if keyword.arg and asked(an, keyword.value, scope):
+            found.add(keyword.arg)
+    return frozenset(found)
 
 
 def arguments_of(an: Interpreter, node: ast.Call, scope: Scope) -> Arguments:
     """Follow the arguments of a call."""
-    found = Arguments(same=same_arguments(an, node, scope))
+    found = Arguments(same=arguments_that(is_same, an, node, scope), meeting=arguments_that(may_meet, an, node, scope))
     for part in node.args:
         value = an.value(part, scope)
         if isinstance(part, ast.Starred):
@@ -92,9 +114,9 @@ def call_method(an: Interpreter, node: ast.AST, base: Value, name: str, given: A
     if not base:
         return atom_method(an, node, name, given)
     together: dict[types.FunctionType, set[Obj]] = {}
-    unseen = frozenset(obj for obj in base if is_unseen(obj, name))
+    unseen = frozenset([obj for obj in base if obj.types is None and is_unseen(obj, name)])
     found = call_by_name(an, node, unseen, name, given) if unseen else ATOM
-    for obj in base - unseen:
+    for obj in base - unseen if unseen else base:
         users = direct_methods(an, obj, name)
         if users is None:
             found |= method_of(an, node, obj, name, given)
@@ -125,7 +147,7 @@ def atom_method(an: Interpreter, node: ast.AST, name: str, given: Arguments) -> 
     """Follow a method of something that nobody can change, such as text or a number."""
     call_back(an, node, given, given.all)
     an.deep(given.all)
-    an.now.called.append(name)
+    an.now.called += (name,)
     if name == "join":
         return ATOM
     found = ATOM
@@ -133,9 +155,9 @@ def atom_method(an: Interpreter, node: ast.AST, name: str, given: Arguments) -> 
         found |= call_plain(an, node, unbound(thing), given.after(ATOM)) if unbound(thing) is not None else ATOM
     if name in LISTING:
         found |= {an.made(node, f"the result of `.{name}`", (list,))}
-    if name in ("format", "format_map") or name in dir(str) or name in dir(bytes):
+    if name in OF_TEXT:
         return found
-    an.now.heavy = an.now.heavy or name not in dir(int) + dir(float)
+    an.now.heavy = an.now.heavy or name not in OF_NUMBERS
     return found if name not in OF_PATTERN else found | {of_pattern(an, node, name)}
 
 
@@ -214,6 +236,9 @@ def call_module_part(an: Interpreter, node: ast.AST, obj: Obj, name: str, given:
                 found |= installed(an, node, getattr(holder, name), given, what, made_type=holder)
                 continue
             thing = thing.__func__ if isinstance(thing, staticmethod) else thing
+        elif not isinstance(holder, types.ModuleType):  # a container may hold classes and other things
+            found |= call_by_name(an, node, frozenset({obj}), name, given)
+            continue
         else:
             thing = vars(holder).get(name, MISSING)
             if thing is MISSING and not an.world.is_user(holder) and "__getattr__" in vars(holder):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def call_class(an: Interpreter, node: ast.AST, kind: type, given: Arguments, what: str) -> Value:
     """Follow making an object."""
-    an.now.called.append(kind.__name__)
+    an.now.called += (kind.__name__,)
     if kind is functools.partial and given.positional:
         made = an.made(node, "a partial function", (kind,), key=kind)
         rest = Arguments(given.positional[1:], given.named, given.spread, given.flags)
@@ -134,5 +134,5 @@ def construct(an: Interpreter, node: ast.AST, kind: type, given: Arguments) -> V
     made.made_with = made_with(given)
     an.put({made}, ANY, carried(given.all))
     call_back(an, node, given, given.all)
-    an.now.trusted.add(f"{kind.__module__}.{kind.__qualname__}")
+    an.now.trusted |= {f"{kind.__module__}.{kind.__qualname__}"}
     return frozenset({made})

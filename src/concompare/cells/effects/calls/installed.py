@@ -53,15 +53,17 @@ def installed(
     an: Interpreter, node: ast.AST, thing: Any, given: Arguments, what: str, made_type: type | None = None
 ) -> Value:
     """Follow a call of an installed function."""
-    an.now.called.append(getattr(thing, "__name__", what))
+    an.now.called += (getattr(thing, "__name__", what),)
     asked(an, node, thing, given)
     entry = declared.function(thing) or as_drawing(thing)
     if entry is not None:
         return apply(an, node, entry, ATOM, given, what, made_type=made_type)
     found = undeclared(an, node, what, given, ATOM)
     module = getattr(thing, "__module__", None) or type(thing).__module__
-    an.now.trusted.add(f"{module}.{getattr(thing, '__qualname__', what)}")
-    if made_type is not None:
+    an.now.trusted |= {f"{module}.{getattr(thing, '__qualname__', what)}"}
+    if made_type is None:
+        an.calling_only.add(node)
+    else:
         for obj in found:
             obj.types = (made_type,)
     return found
@@ -110,7 +112,7 @@ def undeclared_method(an: Interpreter, node: ast.AST, kind: type, name: str, thi
     an.put(own, ANY, carried(given.all))
     for obj in this - own:
         if not an.world.assume_pure:
-            an.now.trusted.add(f".{name}")
+            an.now.trusted |= {f".{name}"}
             if obj.types is None or kind is object:
                 an.doubt(Why.OPAQUE, f"it cannot be seen whether `{obj.label}.{name}` changes `{obj.label}`", PURE)
     made = an.made(node, f"the result of `.{name}`", None)
@@ -123,7 +125,7 @@ def undeclared_method(an: Interpreter, node: ast.AST, kind: type, name: str, thi
 
 def installed_method(an: Interpreter, node: ast.AST, kind: type, name: str, this: Value, given: Arguments) -> Value:
     """Follow a method of an installed class."""
-    an.now.called.append(name)
+    an.now.called += (name,)
     if name in SEARCHES and kind.__module__ in ("builtins", "collections"):
         found_by_identity(an, node, given.positional[0] if given.positional else ATOM, this)
     entry = declared.method(kind, name) or as_drawing(static(kind, name))

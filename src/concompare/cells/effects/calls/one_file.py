@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import types
 from typing import TYPE_CHECKING
 
 from concompare.cells.effects.scopes import Scope
@@ -17,6 +18,8 @@ WRITERS = frozenset([
     *("to_csv", "to_json", "to_pickle", "to_excel", "to_parquet", "to_feather", "to_html", "to_hdf"),
 ])  # fmt: skip
 """What writes into a file that it is given the path of, or that its receiver is the path of."""
+APPENDERS = WRITERS & {"open", "FileIO", "ZipFile", "TarFile", "GzipFile", "to_csv", "to_json", "to_hdf"}
+"""Those of them that may be told to append."""
 OF_PATHS = frozenset({"open", "write_text", "write_bytes"})
 """Methods of a path."""
 PLAIN = frozenset([
@@ -40,15 +43,42 @@ def writes_one_file(an: Interpreter, node: ast.AST) -> bool:
     return bool(paths) and is_same(an, paths[0], scope)
 
 
+def appends(an: Interpreter, node: ast.AST) -> bool:
+    """Tell whether a call opens a file to append to that other items may append to: `open(f"{text[0]}.txt", "a")`."""
+    scope = an.calling.get(node)
+    if scope is None or not isinstance(node, ast.Call):
+        return False
+    name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+    modes = [*node.args[:2], *(part.value for part in node.keywords if part.arg == "mode")]
+    texts = [part.value for part in modes if isinstance(part, ast.Constant) and isinstance(part.value, str)]
+    if name not in APPENDERS or not any("a" in text and set(text) <= set("abt+") for text in texts):
+        return False
+    if isinstance(node.func, ast.Attribute) and name in OF_PATHS and not is_module(an, node.func.value, scope):
+        return may_meet(an, node.func.value, scope)
+    return not node.args or may_meet(an, node.args[0], scope)
+
+
+def may_meet(an: Interpreter, node: ast.expr, scope: Scope) -> bool:
+    """Tell whether an expression may have one value for several items: it is not made of the item as it is."""
+    if isinstance(node, ast.Name):
+        return node.id in (an.assigned - an.own_index if scope is an.top else scope.local - scope.own)
+    if isinstance(node, ast.Call):
+        name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+        holder = [node.func.value] if isinstance(node.func, ast.Attribute) else []
+        return name not in PLAIN or any(may_meet(an, part, scope) for part in [*holder, *node.args])
+    if isinstance(node, ast.BinOp) and not isinstance(node.op, (ast.Add, ast.Div)):
+        return not isinstance(node.left, (ast.Constant, ast.JoinedStr))  # else text with values put in
+    return isinstance(node, ast.Subscript) or any(
+        may_meet(an, part, scope) for part in names.children_of(node) if isinstance(part, ast.expr)
+    )
+
+
 def is_module(an: Interpreter, node: ast.expr, scope: Scope) -> bool:
     """Tell whether a name is that of a module, such as `gzip` in `gzip.open`."""
-    return isinstance(node, ast.Name) and is_same(an, node, scope) and node.id in modules_of(an, scope)
-
-
-def modules_of(an: Interpreter, scope: Scope) -> set[str]:
-    """Return the names of modules that a piece of code sees."""
-    names = scope.module if scope.module is not None else an.world.namespace
-    return {name for name, thing in names.items() if type(thing).__name__ == "module"}
+    if not (isinstance(node, ast.Name) and is_same(an, node, scope)):
+        return False
+    seen = scope.module if scope.module is not None else an.world.namespace
+    return isinstance(seen.get(node.id), types.ModuleType)
 
 
 def is_same(an: Interpreter, node: ast.expr, scope: Scope) -> bool:
@@ -68,6 +98,5 @@ def is_same(an: Interpreter, node: ast.expr, scope: Scope) -> bool:
         parts = [*holder, *node.args, *(part.value for part in node.keywords)]
         return name in PLAIN and all(is_same(an, part, scope) for part in parts)
     if isinstance(node, (ast.Attribute, ast.JoinedStr, ast.FormattedValue, ast.BinOp)):
-        parts = [part for part in names.children_of(node) if isinstance(part, ast.expr)]
-        return all(is_same(an, part, scope) for part in parts)
+        return all(is_same(an, part, scope) for part in names.children_of(node) if isinstance(part, ast.expr))
     return False

@@ -51,7 +51,7 @@ def changes_beyond_values(analysed: Analysed) -> bool:
 
 def holds_values(part: Any) -> bool:
     """Tell whether nothing that a part of a table holds can be changed in itself; an element is seen by itself."""
-    if not hasattr(part, "dtype") and not hasattr(part, "dtypes"):
+    if not hasattr(type(part), "dtype") and not hasattr(type(part), "dtypes"):
         return True
     frame = kind_of(part) == "DataFrame"
     columns = [part.iloc[:, place] for place in range(part.shape[1])] if frame else [part]

@@ -5,7 +5,7 @@
     future <─ receive <── one socket of each worker <──────────────────────────────┘
 
 The executor still starts the workers and notices their ends; each of them is in one long call, `serve`. Whoever waits
-for a future calls `pump`: nothing happens between, and no other thread runs.
+for a future calls `pump`, as `DirectArrivals` does: nothing happens between, and no other thread runs.
 """
 
 from __future__ import annotations
@@ -13,17 +13,20 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
+import queue
 import selectors
 import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import Executor, Future
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
+from concompare.engine.chunking import Chunk
+from concompare.engine.completions import Arrivals
 from concompare.machine import usable_cpus
 from concompare.worker.direct_server import HEAD, REHEARSAL, possible, serve
 from concompare.worker.warm_up import rehearse
@@ -281,6 +284,38 @@ class Lines:
         """End a `pump` that waits, from any thread or signal handler."""
         with contextlib.suppress(OSError):
             os.write(self.waker, b"w")
+
+
+class DirectArrivals(Arrivals):
+    """Answers that arrive on direct lines, read in the thread that waits for them.
+
+    Args:
+        lines: Where they arrive.
+        others: Answers so far, which came before there were these lines.
+    """
+
+    def __init__(self, lines: Lines, others: Arrivals) -> None:
+        self.lines, self.queue = lines, others.queue
+
+    def wake(self) -> None:
+        """End a wait, from a signal handler."""
+        super().wake()
+        self.lines.wake()
+
+    def next(self, timeout: float | None = None) -> tuple[Future[Any], Chunk] | None:
+        """Return the next answer, waiting for at most that many seconds; None where there is none."""
+        try:
+            if timeout is not None:
+                self.lines.pump(timeout if self.queue.empty() else 0.0)
+            return self.queue.get_nowait()
+        except queue.Empty:
+            return None
+
+    def wait_for(self, futures: Collection[Future[Any]], patience: float) -> None:
+        """Wait until all of these are done, or that many seconds have passed."""
+        end = time.monotonic() + patience
+        while not all(future.done() for future in futures) and (left := end - time.monotonic()) > 0:
+            self.lines.pump(left)
 
 
 def enlarge(pipe: int) -> None:

@@ -20,12 +20,13 @@ import pytest
 
 from concompare import backends, engine, machine
 from concompare.engine.chunking import LARGEST_MESSAGE
-from concompare.engine.pools import direct_channel as room
-from concompare.engine.pools.direct_channel import Line, Lines
-from concompare.engine.transport import lent_memory
+from concompare.engine.shortcuts import direct_channel as room
+from concompare.engine.shortcuts import lent_memory
+from concompare.engine.shortcuts.direct_channel import Line, Lines
 from concompare.errors import WorkerDied
 from concompare.worker import direct_server, warm_up
 from concompare.worker.direct_server import HEAD
+from tests.engine.conftest import arena_of, lines_of
 
 pytestmark = pytest.mark.skipif(not direct_server.possible(), reason="this system has no Unix sockets")
 
@@ -92,9 +93,9 @@ def test_a_warm_pool_is_rehearsed_before_it_is_taken(monkeypatch: pytest.MonkeyP
     for workers in (1, 2, 1):
         with engine.lease(backends.find("processes"), workers) as pool:
             assert engine.run_pass(abs, range(-4, 0), pool).values == [4, 3, 2, 1]
-    assert rehearsed == [pool.lines]
-    assert pool.lines is not None
-    assert pool.lines.awake < max(2, machine.usable_cpus()), "one CPU is left to this process"
+    assert rehearsed == [lines_of(pool)]
+    assert lines_of(pool) is not None
+    assert lines_of(pool).awake < max(2, machine.usable_cpus()), "one CPU is left to this process"
 
 
 def test_few_workers_are_woken_before_a_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,12 +166,12 @@ def test_whoever_is_under_way_fails_when_a_worker_ends(lines: Lines) -> None:
 def test_a_pass_goes_by_the_lines_and_the_executor_is_asked_nothing() -> None:
     with engine.lease(backends.find("processes"), 2, fresh=True) as pool:
         engine.run_pass(abs, range(3), pool)
-        assert pool.lines is not None
+        assert lines_of(pool) is not None
         asked: list[Any] = []
         pool.executor.submit = lambda *call: asked.append(call)  # type: ignore[union-attr, method-assign]
         assert engine.run_pass(abs, range(-500, 0), pool).values == list(range(500, 0, -1))
         assert not asked
-        assert pool.lines.number > 2
+        assert lines_of(pool).number > 2
 
 
 @pytest.mark.parametrize("name", ["processes", "fork", "loky"])
@@ -178,14 +179,14 @@ def test_without_unix_sockets_the_executor_does_it(name: str, monkeypatch: pytes
     monkeypatch.setattr(room, "possible", lambda: False)
     with engine.lease(backends.find(name), 2, fresh=True) as pool:
         assert engine.run_pass(abs, range(-500, 0), pool).values == list(range(500, 0, -1))
-        assert pool.lines is None
+        assert lines_of(pool) is None
 
 
 def test_workers_that_do_not_open_their_line_leave_the_pool_usable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "serve", len)  # returns at once
     with engine.lease(backends.find("processes"), 2, fresh=True) as pool:
         assert engine.run_pass(abs, range(-500, 0), pool).values == list(range(500, 0, -1))
-        assert pool.lines is None
+        assert lines_of(pool) is None
 
 
 def test_without_room_in_shared_memory_large_items_go_down_the_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,10 +194,10 @@ def test_without_room_in_shared_memory_large_items_go_down_the_line(monkeypatch:
     items = [bytes([number]) * (LARGEST_MESSAGE // 2) for number in range(8)]
     with engine.lease(backends.find("processes"), 2, fresh=True) as pool:
         engine.run_pass(len, items[:1], pool)
-        pool.arena.limit = pool.arena.total
-        pool.arena.free.clear()
+        arena_of(pool).limit = arena_of(pool).total
+        arena_of(pool).free.clear()
         assert engine.run_pass(bytes.swapcase, items, pool).values == [item.swapcase() for item in items]
-        assert pool.arena.total == pool.arena.limit
+        assert arena_of(pool).total == arena_of(pool).limit
 
 
 def test_a_worker_that_dies_while_it_waits_for_work_is_replaced() -> None:
@@ -288,7 +289,7 @@ def test_what_takes_longer_than_in_the_pass_before_is_given_back_and_shared() ->
 
     with engine.lease(backends.find("processes"), 2, fresh=True) as pool:
         engine.run_pass(wait, [0.0] * 40, pool)
-        pool.means = dict.fromkeys(pool.means, (1e-7, 10.0))
+        pool.learned.means = dict.fromkeys(pool.learned.means, (1e-7, 10.0))
         pids = engine.run_pass(wait, [0.03] * 20 + [0.0] * 20, pool).values
     assert len(pids) == 40
     assert len(set(pids[:20])) == 2

@@ -21,11 +21,12 @@ from concompare import backends, engine
 from concompare.engine.chunking import Chunker
 from concompare.engine.pool_pass import PassRun
 from concompare.engine.pools import directory
-from concompare.engine.transport import lent_memory
+from concompare.engine.shortcuts import lent_memory
 from concompare.errors import BackendUnavailable, CannotShip
 from concompare.interrupts import guarded
 from concompare.worker.transfer import process_memory
 from concompare.worker.transfer.process_memory import CannotFetch, memory_of, system_call
+from tests.engine.conftest import arena_of
 
 LINUX = pytest.mark.skipif(system_call() is None, reason="process_vm_readv needs Linux")
 LARGE = 40_000  # numbers, 8 bytes each: more than what is worth offering
@@ -63,7 +64,7 @@ def test_arrays_of_a_list_arrive_and_come_back(name: str, way: str) -> None:
     with engine.lease(backends.find(name), 2, fresh=True) as pool:
         outcome = engine.run_pass(work, given, pool)
         values = outcome.values
-        assert (pool.arena.made > 0) or way == "offered"
+        assert (arena_of(pool).made > 0) or way == "offered"
     for number in range(7):
         np.testing.assert_array_equal(values[number], given[number] + 1.0)
         assert given[number][0] == number, "the notebook's own did not change"
@@ -75,12 +76,12 @@ def test_what_lies_in_a_list_is_not_copied_by_the_notebook() -> None:
     with engine.lease(backends.find("processes"), 2, fresh=True) as pool:
         outcome = engine.run_pass(lambda array: float(array[-1]), arrays(9), pool)
         assert outcome.values == [LARGE - 1.0 + number for number in range(9)]
-        assert pool.arena.made == 0
+        assert arena_of(pool).made == 0
         assert outcome.record is not None
         assert outcome.record.bytes_in > 9 * LARGE * 8
         rows = engine.run_pass(lambda row: float(row[0]), np.arange(10.0 * LARGE).reshape(10, LARGE), pool)
         assert rows.values == [float(LARGE * number) for number in range(10)]
-        assert pool.arena.made == 0
+        assert arena_of(pool).made == 0
 
 
 def test_an_iterator_may_use_its_buffers_in_turn(way: str) -> None:
@@ -144,7 +145,7 @@ def test_large_bytes_are_offered_and_arrive_as_bytes() -> None:
             (type(item).__name__, item and item[:3]) for item in items
         ]
         assert engine.run_pass(len, items[:5], pool).values == [300_000] * 5
-        assert pool.arena.made == 0
+        assert arena_of(pool).made == 0
 
 
 def test_large_bytes_arrive_either_way(way: str) -> None:
@@ -224,10 +225,11 @@ def test_what_is_offered_is_kept_until_it_is_answered(monkeypatch: pytest.Monkey
     settle = PassRun.settle
 
     def settling(self: PassRun, future: Any, chunk: Any) -> None:
-        assert self.transport is not None
-        lent.append(len(self.transport.offered.get(chunk.first, ())))
+        channel: Any = self.channel
+        buffers = channel.transport.buffers
+        lent.append(len(buffers.offered.get(chunk.first, ())))
         settle(self, future, chunk)
-        lent.append(len(self.transport.offered.get(chunk.first, ())))
+        lent.append(len(buffers.offered.get(chunk.first, ())))
 
     monkeypatch.setattr(PassRun, "settle", settling)
     with engine.lease(backends.find("processes"), 2) as pool:
@@ -302,7 +304,7 @@ def test_where_memory_may_not_be_read_shared_memory_is_used(
     monkeypatch.setattr(lent_memory, "allow_descendants", allow)
     with engine.lease(backends.find("fork"), 2, fresh=True) as pool:
         values = engine.run_pass(lambda array: float(array[0]), arrays(20), pool).values
-        assert pool.arena.made > 0
+        assert arena_of(pool).made > 0
     assert values == [float(number) for number in range(20)]
     assert len(asks) == asked
     assert lent_memory.STATE[0] == lent_memory.REFUSED
@@ -331,7 +333,7 @@ def test_without_the_system_call_nothing_is_offered(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(lent_memory, "system_call", lambda: None)
     with engine.lease(backends.find("processes"), 2, fresh=True) as pool:
         assert engine.run_pass(lambda array: float(array[0]), arrays(5), pool).values == [0.0, 1.0, 2.0, 3.0, 4.0]
-        assert pool.arena.made > 0
+        assert arena_of(pool).made > 0
 
 
 # ------------------------------------------------------------------------------------------- no room in shared memory
@@ -389,11 +391,12 @@ def test_what_has_arrived_is_taken_in_before_the_files_go_that_it_lies_in() -> N
         pass_ = PassRun(work, [1, 2], pool, engine.PassOptions(chunk=1), None, None, time.perf_counter)
         with guarded() as guard:
             pass_.fill(guard)
-            assert not wait(pass_.flying, 30).not_done
-            assert any(chunk.room is not None for chunk in pass_.flying.values())
+            flying = pass_.channel.flying
+            assert not wait(flying, 30).not_done
+            assert any(chunk.room is not None for chunk in flying.values())
             pass_.recover([], None)
-    assert not pass_.flying
-    assert [pass_.order.settled[number].values[0][-1] for number in (0, 1)] == [1.0, 2.0]
+    assert not flying
+    assert [pass_.collector.order.settled[number].values[0][-1] for number in (0, 1)] == [1.0, 2.0]
 
 
 @LINUX
@@ -408,7 +411,7 @@ def test_new_workers_are_offered_what_the_dead_were(monkeypatch: pytest.MonkeyPa
 
     with engine.lease(backends.find("processes"), 2, fresh=True) as pool:
         assert engine.run_pass(work, arrays(8), pool).values == [float(number) for number in range(8)]
-        assert pool.arena is None or pool.arena.made == 0
+        assert arena_of(pool).made == 0
 
 
 @LINUX
@@ -418,7 +421,6 @@ def test_items_that_are_given_back_are_not_counted_as_sent() -> None:
 
     with engine.lease(backends.find("processes"), 2, fresh=True) as pool:
         pass_ = PassRun(work, arrays(40), pool, engine.PassOptions(chunk=20), None, None, time.perf_counter)
-        assert pass_.transport is not None
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(Chunker, "limit", lambda self, size: 0.005)
             record = pass_.go().record

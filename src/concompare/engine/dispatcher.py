@@ -1,0 +1,143 @@
+"""What goes to the workers next: lost chunks first and suspects alone, then items in chunks of the fitting size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
+from typing import Any
+
+from concompare.engine.chunking import FIRST_BULK, Chunk, Chunker
+from concompare.engine.lookahead import Ahead
+from concompare.engine.outcome import PassOptions
+from concompare.interrupts import Guard
+from concompare.worker.chunk import Answer
+from concompare.worker.transfer.pickling import pack
+
+WINDOW = 64
+"""Chunks per worker that may be finished ahead of the oldest unfinished one, when the items' number is unknown."""
+
+WINDOW_ITEMS = 200_000
+"""Items that this may come to, at the most."""
+
+
+class Dispatcher:
+    """Decide which chunk goes next.
+
+    Args:
+        items: Any iterable, consumed as needed.
+        options: Of the pass.
+        chunker: Says how many go at a time.
+
+    Attributes:
+        again: Chunks to send once more, in the order of their items, suspects last.
+        next_item: Position of the first item that no chunk has had.
+        exhausted: Whether there is no such item.
+    """
+
+    def __init__(self, items: Iterable[Any], options: PassOptions, chunker: Chunker) -> None:
+        self.options, self.chunker = options, chunker
+        self.ahead = Ahead(items, far=options.chunk is None)
+        self.listed = items if (type(items) is list or type(items) is range) and not chunker.cost else None
+        self.again: list[Chunk] = []
+        self.next_item = options.first
+        self.exhausted = False
+
+    @property
+    def count(self) -> int | None:
+        """Return the number of items, or None when not known."""
+        return self.chunker.count
+
+    def most(self) -> int:
+        """Return how many chunks may be under way: one to do and one to do next, or just one while nothing is known."""
+        known = self.chunker.item_seconds is not None or self.chunker.largest == 1
+        return self.chunker.workers * (2 if known else 1)
+
+    def weigh(self, guard: Guard) -> None:
+        """Look at how large the first items are, where messages are dear and the first ones should hold many."""
+        if not self.chunker.cost:
+            return
+        with guard.user_code():
+            items = self.ahead.peek(FIRST_BULK)
+        with suppress(Exception):  # said where it is sent
+            self.chunker.item_bytes = len(pack(items)) / max(len(items), 1)
+
+    def next_chunk(self, guard: Guard, flying: Collection[Chunk], released: int) -> Chunk | None:
+        """Return the next chunk to send, lost ones first, suspects alone; None when there is none now.
+
+        Args:
+            guard: Of the pass.
+            flying: The chunks under way.
+            released: Position of the first item whose value has not been handed on.
+        """
+        if self.again:
+            if any(chunk.alone for chunk in flying) or (self.again[0].alone and flying):
+                return None
+            return self.first_again()
+        if self.exhausted or any(chunk.alone for chunk in flying):
+            return None
+        ahead = min(WINDOW * self.chunker.workers * max(self.chunker.largest, 1), WINDOW_ITEMS)
+        if self.count is None and flying and self.next_item - released > ahead:
+            return None
+        if self.count is None and not self.chunker.taken and self.chunker.expected:
+            self.count_few(guard)
+        each, size = self.chunker.each, self.chunker.next()
+        items = self.take(size, guard)
+        self.exhausted = len(items) < size
+        if not items:
+            return None
+        guessed = not self.chunker.measured and bool(self.chunker.expected)
+        each = each or guessed or self.options.timeout is not None
+        chunk = Chunk(self.next_item, items, each, guessed=guessed, limit=self.chunker.limit(len(items)))
+        self.next_item += len(items)
+        return chunk
+
+    def count_few(self, guard: Guard) -> None:
+        """Count the items if the first messages would take all: each worker is to have its share of a guess."""
+        first = self.chunker.measured_size() * self.chunker.workers
+        with guard.user_code():
+            items = self.ahead.peek(first)
+        if len(items) < first:
+            self.chunker.count = len(items)
+
+    def take(self, size: int, guard: Guard) -> list[Any] | range:
+        """Return the next items; of a list slices, which is quickest."""
+        if self.listed is not None:
+            at = self.next_item - self.options.first
+            return self.listed[at : at + size]
+        with guard.user_code():
+            return self.ahead.take(size)
+
+    def first_again(self) -> Chunk:
+        """Return the first of the chunks to be sent again; of one that was given back not more than fits now."""
+        chunk, size = self.again.pop(0), self.chunker.measured_size()
+        if chunk.attempts and not self.chunker.cost:  # lost with its worker, and not given back
+            return chunk
+        self.chunker.taken += 0 if chunk.attempts else min(size, len(chunk.items))
+        if len(chunk.items) > size:
+            self.again.insert(0, Chunk(chunk.first + size, chunk.items[size:], chunk.each))
+            chunk = Chunk(chunk.first, chunk.items[:size], chunk.each)
+        chunk.limit = self.chunker.limit(len(chunk.items))
+        return chunk
+
+    def take_back(self, chunk: Chunk, begun: int) -> None:
+        """Share out again what a worker gave back, because its time was up, after so many items that it had begun."""
+        self.again.insert(0, Chunk(chunk.first + begun, chunk.items[begun:], chunk.each))
+        self.chunker.taken -= len(chunk.items) - begun
+        chunk.items = chunk.items[:begun]
+
+    def send_again(self, lost: list[Chunk]) -> None:
+        """Send chunks once more that were lost with a worker."""
+        self.again = sorted([*lost, *self.again], key=lambda chunk: (chunk.alone, chunk.first))
+
+    def drop(self, unwanted: Callable[[Chunk], bool]) -> None:
+        """Send no chunk again that is not wanted any more."""
+        self.again = [chunk for chunk in self.again if not unwanted(chunk)]
+
+    def learn(self, chunk: Chunk, answer: Answer, bytes_out: int) -> None:
+        """Take in what a chunk cost."""
+        if chunk.apart:  # no bytes of theirs went with the message, and to load them is the worker's work
+            self.chunker.learn(len(chunk.items), answer.end - answer.received, bytes_out)
+        else:
+            # Where each item was timed, without what a message costs its worker: else tiny items go one by one.
+            timed = sum(answer.seconds) if len(answer.seconds) == len(chunk.items) else answer.end - answer.start
+            self.chunker.learn(len(chunk.items), timed, chunk.bytes_in + bytes_out)

@@ -1,0 +1,119 @@
+"""Bytes to workers that share nothing with the notebook, by the pool's executor or its direct lines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any
+
+from concompare.engine.channel import Channel, Opened
+from concompare.engine.chunking import Chunk, Chunker
+from concompare.engine.item_errors import rebuild
+from concompare.engine.outcome import PassOptions
+from concompare.engine.pools.pool import Pool
+from concompare.engine.transport.transport import Transport, not_rebuilt
+from concompare.errors import CannotShip
+from concompare.worker.chunk import Answer, run
+
+if TYPE_CHECKING:
+    from concompare.engine.shortcuts.direct_channel import Lines
+
+TRIES = 4
+"""How often a chunk is sent at the most to workers that turn out to lack the function."""
+
+
+class MessageChannel(Channel):
+    """Worker processes, sub-interpreters and clusters: requests and answers as bytes.
+
+    Args:
+        pool: The workers.
+        options: Of the pass.
+        clock: Seconds.
+        function: Computes an item.
+        steady: Whether the items are there already, rather than made when they are taken.
+    """
+
+    own_clock = False
+
+    def __init__(
+        self,
+        pool: Pool,
+        options: PassOptions,
+        clock: Callable[[], float],
+        function: Callable[[Any], Any],
+        steady: bool,
+    ) -> None:
+        super().__init__(pool, options, clock)
+        self.transport = Transport(pool, function, steady)
+        self.lines: Lines | None = None
+
+    def connect(self) -> None:
+        """Take the direct lines to the workers where there are any."""
+        self.lines = self.pool.direct_lines()
+        if self.lines is not None:
+            from concompare.engine.shortcuts.direct_channel import DirectArrivals
+
+            self.arrivals = DirectArrivals(self.lines, self.arrivals)
+
+    def reconnect(self) -> None:
+        """Begin anew with new workers in the pool, which know nothing yet."""
+        self.transport = self.transport.anew()
+        self.connect()
+
+    def submit(self, chunk: Chunk) -> Future[Any]:
+        """Pack a chunk and send it."""
+        request = self.transport.request(chunk, self.options)
+        chunk.packing = self.clock() - chunk.sent
+        if self.lines is not None:
+            return self.lines.submit(run, request)
+        assert self.pool.executor is not None
+        return self.pool.executor.submit(run, request)
+
+    def open(self, chunk: Chunk, answer: Answer) -> Opened:
+        """Rebuild what an answer holds."""
+        values, names = self.transport.open(chunk, answer)
+        errors = {offset: rebuild(packed) for offset, packed in answer.errors}
+        if chunk.lost is not None:
+            errors = {offset: not_rebuilt(chunk) for offset in range(len(values))} | errors
+        return values, errors, names
+
+    def ready_again(self, chunk: Chunk, answer: Answer) -> None:
+        """Do what is needed before a chunk is sent again: with the function that its worker lacked, or in another way.
+
+        Raises:
+            CannotShip: It cannot be loaded there.
+        """
+        assert answer.problem is not None
+        kind, packed = answer.problem
+        self.forget(chunk)
+        if kind == "memory":
+            self.transport.buffers.take_refusal(chunk, packed)
+            return
+        if kind == "need-function" and chunk.attempts < TRIES:
+            self.transport.must_send()
+            return
+        cause = rebuild(packed) if packed else None
+        detail = f"{packed['type']}: {packed['text']}" if packed else "it does not arrive"
+        raise CannotShip(self.transport.not_loaded(kind, chunk, detail)) from cause
+
+    def bytes_out(self, answer: Answer) -> int:
+        """Return the bytes of an answer's values."""
+        return self.transport.bytes_out(answer)
+
+    def forget(self, chunk: Chunk) -> None:
+        """Let go of what a chunk was sent with."""
+        self.transport.buffers.forget(chunk)
+
+    def expect(self, chunker: Chunker) -> None:
+        """Say what items are expected to take, where an earlier pass of the function on this pool tells."""
+        if self.pool.near:
+            chunker.expected, chunker.item_bytes = self.pool.learned.expected(self.transport.shipment.key)
+
+    def remember(self, chunker: Chunker) -> None:
+        """Keep what items took for the next pass."""
+        if chunker.measured:
+            self.pool.learned.remember(self.transport.shipment.key, chunker.item_seconds, chunker.item_bytes)
+
+    def close(self) -> None:
+        """Let go of everything at the end of the pass."""
+        self.transport.buffers.close()

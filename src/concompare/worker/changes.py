@@ -1,0 +1,312 @@
+"""What a function may change outside of itself, and whether it has: digests before and after.
+
+Watched are the names that its code and that of the user's functions behind it refer to: objects, what they are bound to
+where the code binds them, attributes of classes, modules and functions, the objects whose methods are called, items.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copyreg
+import functools
+import hashlib
+import os
+import pickle
+import sys
+import zlib
+from collections.abc import Callable, Iterator
+from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
+from typing import Any, NamedTuple
+
+from concompare.worker.transfer.pickling import function_parts
+
+LARGEST = 100_000
+"""Bytes of an object's pickle up to which all of it is watched."""
+
+LARGEST_BUFFER = 16_000_000
+"""Bytes of an array up to which all of it is watched; of what is larger, and of other large objects, the length is."""
+
+MOST_FOLLOWED = 300
+"""Functions and classes that are looked through, at the most."""
+
+MOST_ITEMS = 64
+"""Items of a chunk that are watched, at the most."""
+
+SOURCES = ("Random", "RandomState", "Generator")
+"""Names of the classes whose objects give random numbers."""
+
+ATOMS = (int, float, complex, str, bytes, bool, range, type(None))
+FOLLOWED = (FunctionType, MethodType, functools.partial, type)
+MISSING = ("there is none",)
+
+KINDS = {
+    **dict.fromkeys(("LOAD_GLOBAL", "LOAD_NAME"), "read"),
+    **dict.fromkeys(("STORE_GLOBAL", "DELETE_GLOBAL", "STORE_DEREF"), "bound"),
+    **dict.fromkeys(("LOAD_ATTR", "LOAD_METHOD", "IMPORT_FROM"), "attributes"),
+    **dict.fromkeys(("STORE_ATTR", "DELETE_ATTR"), "stored"),
+}
+"""What instructions do with their name."""
+
+
+def is_random(value: Any) -> bool:
+    """Return whether a value is a source of random numbers."""
+    return type(value).__name__ in SOURCES
+
+
+# ------------------------------------------------------------------------------------------------------- where to look
+
+
+class Place(NamedTuple):
+    """Something that may change: what the user calls it, and how to read it."""
+
+    name: str
+    read: Callable[[], Any]
+
+
+def places(function: Any) -> Iterator[Place]:
+    """Yield what a function, and those of the user's that it calls, may change."""
+    stack: list[Any] = [function]
+    seen: dict[int, Any] = {}
+    while stack and len(seen) < MOST_FOLLOWED:
+        thing = stack.pop()
+        if id(thing) in seen or not is_own(thing):
+            continue
+        seen[id(thing)] = thing
+        if isinstance(thing, FunctionType):
+            yield from of_function(thing, stack)
+        elif isinstance(thing, type):
+            yield Place(thing.__name__, functools.partial(attributes_of_class, thing))
+            stack += [getattr(part, "__func__", getattr(part, "fget", part)) for part in vars(thing).values()]
+        elif isinstance(thing, functools.partial):
+            for value in (*thing.args, *thing.keywords.values()):
+                yield from of_value(f"an argument of {name_of(thing.func)}", functools.partial(same, value), stack)
+            stack.append(thing.func)
+        elif isinstance(thing, (MethodType, BuiltinFunctionType)):
+            yield from of_value(name_of(thing), functools.partial(same, thing.__self__), stack)
+            stack.append(getattr(thing, "__func__", None))
+        elif callable(thing) and thing is function:
+            yield from of_value(type(thing).__name__, functools.partial(same, thing), stack)
+
+
+def of_function(function: FunctionType, stack: list[Any]) -> Iterator[Place]:
+    """Yield what a function's own code may change, and put on the stack what it may call."""
+    used = names_of(function.__code__)
+    yield Place(function.__name__, functools.partial(attributes_of_function, function))
+    for name in sorted(used.read | used.bound - {*function.__code__.co_freevars}):
+        read = functools.partial(function.__globals__.get, name, MISSING)
+        if name in used.bound:
+            yield Place(name, read)
+        value = read()
+        if isinstance(value, ModuleType):
+            yield from of_module(name, value, used, stack)
+        elif name not in used.bound:
+            yield from of_value(name, read, stack)
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=False):
+        read = functools.partial(content, cell)
+        if name in used.bound:
+            yield Place(name, read)
+        yield from of_value(name, read, stack)
+    for label, value in function_parts(function):
+        if label.startswith("default"):
+            yield from of_value(f"a default of {function.__name__}", functools.partial(same, value), stack)
+
+
+def of_module(name: str, module: ModuleType, used: Names, stack: list[Any]) -> Iterator[Place]:
+    """Yield what code may change of a module of the user's."""
+    if not is_own(module):
+        return
+    for attribute in sorted(used.attributes | used.stored):
+        read = functools.partial(vars(module).get, attribute, MISSING)
+        if attribute in used.stored:
+            yield Place(f"{name}.{attribute}", read)
+        yield from of_value(f"{name}.{attribute}", read, stack)
+
+
+def of_value(name: str, read: Callable[[], Any], stack: list[Any]) -> Iterator[Place]:
+    """Yield a place whose object may change in itself; put what may be called on the stack, and the object's class."""
+    value = read()
+    if value is MISSING or isinstance(value, (*ATOMS, ModuleType)) or is_random(value):
+        return
+    if isinstance(value, FOLLOWED):
+        stack.append(value)
+    elif isinstance(value, BuiltinFunctionType):
+        if not isinstance(value.__self__, (ModuleType, type(None))):
+            stack.append(value)
+    else:
+        stack.append(type(value))
+        yield Place(name, read)
+
+
+def name_of(thing: Any) -> str:
+    """Return the name of a callable."""
+    return str(getattr(thing, "__qualname__", type(thing).__name__))
+
+
+def same(value: Any) -> Any:
+    """Return the value."""
+    return value
+
+
+def content(cell: Any) -> Any:
+    """Return what a cell of a closure holds."""
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return MISSING
+
+
+def attributes_of_function(function: FunctionType) -> dict[str, Any]:
+    """Return the attributes that a function was given."""
+    return {name: value for name, value in vars(function).items() if name != "__wrapped__"}
+
+
+def attributes_of_class(kind: type) -> dict[str, Any]:
+    """Return the data among a class's attributes."""
+    return {
+        name: value
+        for name, value in vars(kind).items()
+        if not name.startswith("__") and name != "_abc_impl" and not hasattr(value, "__get__")
+    }
+
+
+class Names(NamedTuple):
+    """The names beyond a function that its code, and code inside it, uses.
+
+    Attributes:
+        read: Of the module; `bound`: those that it binds or deletes, and those of functions around it.
+        attributes: Of whatever object; `stored`: those that it binds or deletes.
+    """
+
+    read: frozenset[str]
+    bound: frozenset[str]
+    attributes: frozenset[str]
+    stored: frozenset[str]
+
+
+@functools.lru_cache(maxsize=512)
+def names_of(code: CodeType) -> Names:
+    """Return the names that code uses; functions arrive anew with every pass, with code that is equal."""
+    import dis  # not where a worker starts
+
+    found: dict[str, set[str]] = {"read": set(), "bound": set(), "attributes": set(), "stored": set()}
+    for one in dis.get_instructions(code):
+        kind = KINDS.get(one.opname)
+        if kind is not None and (one.opname != "STORE_DEREF" or one.argval in code.co_freevars):
+            found[kind].add(one.argval)
+    inner = [names_of(part) for part in code.co_consts if isinstance(part, CodeType)]
+    return Names(*(frozenset(names).union(*(getattr(part, kind) for part in inner)) for kind, names in found.items()))
+
+
+OURS = os.path.dirname(os.path.dirname(is_random.__code__.co_filename))  # a worker may have this as source only
+NOT_THEIRS = (os.path.dirname(os.__file__), OURS, "<frozen")
+"""Where the standard library and concompare lie."""
+
+
+def is_own(thing: Any) -> bool:
+    """Return whether a function, class or module is the user's own, not Python's and not installed."""
+    if isinstance(thing, FunctionType):
+        file: Any = thing.__code__.co_filename
+    elif isinstance(thing, (type, ModuleType)):
+        name = thing.__module__ if isinstance(thing, type) else thing.__name__
+        if name == "__main__":  # whatever runs the script or the notebook
+            return True
+        if name.partition(".")[0] in sys.stdlib_module_names:
+            return False
+        file = getattr(sys.modules.get(name), "__file__", None) or ""
+    else:
+        return thing is not None
+    parts = str(file).replace("\\", "/").split("/")
+    installed = "site-packages" in parts or "dist-packages" in parts
+    return not installed and not str(file).startswith(NOT_THEIRS)
+
+
+# -------------------------------------------------------------------------------------------------- whether it changed
+
+
+class TooLarge(Exception):
+    """Raised while a value is written that is larger than what is watched."""
+
+
+class Hashing:
+    """A file that keeps a digest only."""
+
+    def __init__(self) -> None:
+        self.hash, self.size = hashlib.blake2b(digest_size=12), 0
+
+    def write(self, data: Any) -> None:
+        """Take bytes."""
+        self.size += memoryview(data).nbytes
+        if self.size > LARGEST:
+            raise TooLarge
+        self.hash.update(data)
+
+
+def opaque(number: int) -> int:
+    """Stand for something that is told by its identity alone."""
+    return number
+
+
+class Digester(pickle.Pickler):
+    """Pickle what is never to be read: functions, classes, and what cannot be pickled, are told by their identity."""
+
+    def reducer_override(self, thing: Any) -> Any:
+        """Return how an object is written."""
+        if thing is opaque or isinstance(thing, BuiltinFunctionType):
+            return NotImplemented
+        if isinstance(thing, (FunctionType, type, ModuleType)):
+            return NotImplemented if getattr(thing, "__module__", "") in ("builtins", "copyreg") else alone(thing)
+        if type(thing) in copyreg.dispatch_table:
+            return NotImplemented
+        try:
+            return thing.__reduce_ex__(5)
+        except Exception:
+            return alone(thing)
+
+
+def alone(thing: Any) -> tuple[Any, ...]:
+    """Return how something is written that is told by its identity."""
+    return opaque, (id(thing),)
+
+
+def digest(value: Any) -> bytes | None:
+    """Return what tells one state of a value from another; None where nothing does."""
+    told = Hashing()
+    try:
+        Digester(told, 5).dump(value)
+    except TooLarge:
+        return outline(value)
+    except Exception:
+        return None
+    return told.hash.digest()
+
+
+def outline(value: Any) -> bytes | None:
+    """Return what tells one state of a large value from another: its bytes if it is an array, else its length."""
+    with contextlib.suppress(Exception):
+        buffer = memoryview(value)
+        if buffer.nbytes <= LARGEST_BUFFER:
+            return zlib.crc32(buffer.cast("B") if buffer.ndim else buffer).to_bytes(4, "big")
+    with contextlib.suppress(Exception):
+        return repr(len(value)).encode()
+    return None
+
+
+class Items:
+    """Some items of a chunk, with digests from before they were computed.
+
+    Attributes:
+        first: Position of the chunk's first item.
+    """
+
+    def __init__(self, items: Any, first: int) -> None:
+        self.before: list[tuple[int, Any, bytes]] = []
+        if not isinstance(items, list):
+            return
+        step = max(1, len(items) // MOST_ITEMS)
+        for offset in range(0, len(items), step):
+            if not isinstance(items[offset], ATOMS) and (known := digest(items[offset])) is not None:
+                self.before.append((first + offset, items[offset], known))
+
+    def changed(self) -> tuple[str, ...]:
+        """Return the first of them that has changed, by its position."""
+        return tuple(f"item {place}" for place, item, before in self.before if digest(item) != before)[:1]

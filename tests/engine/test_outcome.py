@@ -1,0 +1,51 @@
+"""What `last()` keeps of a pass."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from concompare.engine.outcome import Failure, Outcome, bytes_of
+
+
+@pytest.mark.parametrize(
+    ("values", "least", "most"),
+    [
+        ([], 0, 0),
+        ([1.5] * 100_000, 1e6, 1e7),
+        ([bytes(1000)] * 1000, 1e6, 1.1e6),
+        ([np.zeros(125_000)] * 10, 1e7, 1.1e7),
+        ([np.zeros(125_000)[::-1]] * 10, 1e7, 1.1e7),
+        ([{"a": [bytes(10_000)] * 10}] * 10, 1e6, 1.2e6),
+        ([[bytes(1000)] * 10_000], 1e7, 1.2e7),
+    ],
+)
+def test_what_values_take_is_guessed_from_some(values: list[Any], least: float, most: float) -> None:
+    assert least <= bytes_of(values) <= most
+
+
+def test_attributes_count() -> None:
+    class Holder:
+        def __init__(self) -> None:
+            self.data = bytes(1_000_000)
+
+    assert 1e6 <= bytes_of([Holder()]) <= 1.1e6
+
+
+def test_values_go_where_they_take_too_much_and_the_list_stays_the_callers() -> None:
+    values = [bytes(1000)] * 10
+    outcome = Outcome(values)
+    outcome.let_go(1e5)
+    assert outcome.values is values
+    outcome.let_go(1e3)
+    assert outcome.values == []
+    assert len(values) == 10
+
+
+def test_values_beside_failures_stay_for_another_try() -> None:
+    failure = Failure(1, "2", ValueError())
+    outcome = Outcome([1, failure], (failure,))
+    outcome.let_go(0)
+    assert outcome.values == [1, failure]

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import builtins
+import io
+import sys
+import tempfile
+import types
+from pathlib import Path
+
+import pytest
+from IPython.core import interactiveshell
+
+from concompare.worker import outside_effects
+
+
+@pytest.mark.parametrize("way", ["builtin", "notebook", "own name", "path", "descriptor", "temporary"])
+def test_a_file_opened_for_writing_is_noticed(way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = types.ModuleType("concompare_tests_old")
+    exec("from io import open\ndef save(path):\n    with open(path, 'a'):\n        pass", vars(made))
+    monkeypatch.setitem(sys.modules, made.__name__, made)
+    path = tmp_path / "there.txt"
+    with outside_effects.noticed() as found:
+        if way == "builtin":
+            open(path, "w").close()
+        elif way == "notebook":
+            interactiveshell._modified_open(path, "w").close()
+        elif way == "own name":
+            vars(made)["save"](path)
+        elif way == "path":
+            path.write_text("")
+        elif way == "descriptor":
+            open(path, "x", opener=lambda name, flags: __import__("os").open(name, flags)).close()
+        else:
+            tempfile.TemporaryFile(dir=tmp_path).close()
+    assert found
+
+
+def test_reading_is_not_noticed_and_everything_is_put_back(tmp_path: Path) -> None:
+    (tmp_path / "there.txt").write_text("text")
+    before = builtins.open, io.open, vars(interactiveshell)["io_open"]
+    with outside_effects.noticed() as found:
+        assert (tmp_path / "there.txt").read_text() == "text"
+        with interactiveshell._modified_open(tmp_path / "there.txt") as file:
+            assert file.read() == "text"
+        assert vars(interactiveshell)["io_open"] is not before[2]
+    assert not found
+    assert (builtins.open, io.open, vars(interactiveshell)["io_open"]) == before
