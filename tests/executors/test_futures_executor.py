@@ -260,6 +260,26 @@ def test_an_executor_that_nobody_holds_finishes_its_calls(no_leaks: None) -> Non
     assert call.result() == 2
 
 
+class Thing:
+    def say(self) -> int:
+        return 5
+
+
+@pytest.mark.parametrize("kind", ["threads", "processes"])
+def test_nothing_holds_what_was_called_once_it_has_ended(kind: str, no_leaks: None) -> None:
+    """Nor does it wait for the garbage collector."""
+    with Executor(1, backend=kind) as executor:
+        thing, gone = Thing(), threading.Event()
+        weakref.finalize(thing, gone.set)
+        gc.disable()
+        try:
+            assert executor.submit(thing.say).result() == 5
+            del thing
+            assert gone.wait(120)
+        finally:
+            gc.enable()
+
+
 SCRIPT = """
 import concompare, sys, time
 def say(n):

@@ -220,6 +220,7 @@ class Session:
     def forget(self, batch: Batch) -> None:
         """Let go of a batch that has come to its end."""
         if batch.ended and not batch.flying:
+            batch.channel = None  # which refers to it
             with self.lock:
                 self.batches.discard(batch)
 
