@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from concompare.engine.answers import settled
 from concompare.engine.chunking import Chunk
 from concompare.engine.collector import Collector
 from concompare.engine.ordering import Settled
@@ -20,7 +19,7 @@ def chunk(first: int, count: int, limit: float | None = None) -> Chunk:
 
 
 def take(collector: Collector, sent: Chunk, values: list[Any], errors: dict[int, BaseException] | None = None) -> None:
-    collector.take(sent, settled(sent, Answer((1, 1), 0.0), (values, errors or {}, {}), collector.options))
+    collector.take(sent, collector.settled(sent, Answer((1, 1), 0.0), (values, errors or {}, {})))
 
 
 def test_values_are_handed_on_in_item_order() -> None:

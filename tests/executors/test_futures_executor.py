@@ -16,7 +16,7 @@ import pytest
 
 import concompare
 from concompare import Executor, interrupts
-from concompare.errors import BadOption, CannotShip, ItemTimeout, WorkerDied
+from concompare.errors import BadOption, CannotShip, ItemTimeout, LostChanges, WorkerDied
 from concompare.testing import define
 
 KINDS = ["threads", "processes", "fork", "spawn", "loky"]
@@ -156,7 +156,7 @@ def test_a_call_that_takes_too_long_ends_with_its_worker(no_leaks: None) -> None
 
 def test_a_change_that_stays_in_a_worker_is_told_once(no_leaks: None) -> None:
     function = define("seen = []\ndef f(n):\n    seen.append(n)\n    return n")
-    with pytest.warns(RuntimeWarning, match="calls change `seen` in their workers") as caught, Executor(1) as executor:
+    with pytest.warns(LostChanges, match="calls change `seen` in their workers") as caught, Executor(1) as executor:
         assert [executor.submit(function, n).result() for n in range(3)] == [0, 1, 2]
     assert len(caught) == 1
 
@@ -258,6 +258,26 @@ def test_an_executor_that_nobody_holds_finishes_its_calls(no_leaks: None) -> Non
     gc.collect()
     assert gone() is None
     assert call.result() == 2
+
+
+class Thing:
+    def say(self) -> int:
+        return 5
+
+
+@pytest.mark.parametrize("kind", ["threads", "processes"])
+def test_nothing_holds_what_was_called_once_it_has_ended(kind: str, no_leaks: None) -> None:
+    """Nor does it wait for the garbage collector."""
+    with Executor(1, backend=kind) as executor:
+        thing, gone = Thing(), threading.Event()
+        weakref.finalize(thing, gone.set)
+        gc.disable()
+        try:
+            assert executor.submit(thing.say).result() == 5
+            del thing
+            assert gone.wait(120)
+        finally:
+            gc.enable()
 
 
 SCRIPT = """

@@ -9,7 +9,8 @@ import pytest
 from concompare import backends
 from concompare.engine.outcome import PassOptions
 from concompare.errors import BackendUnavailable
-from concompare.executors.leased_workers import Places, Workers, can_be_sent, forgotten
+from concompare.executors.call_transport import forgotten
+from concompare.executors.leased_workers import Places, Workers, can_be_sent
 from concompare.worker.calls import Inherited, Setup
 
 

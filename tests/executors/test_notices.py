@@ -4,6 +4,7 @@ from contextvars import copy_context
 
 import pytest
 
+from concompare.errors import LostChanges
 from concompare.executors import notices
 from concompare.executors.notices import Notices
 from concompare.worker.chunk import Answer
@@ -25,10 +26,16 @@ def test_the_same_random_numbers_in_two_workers_are_told_once() -> None:
 
 def test_a_change_is_told_once_for_each_name() -> None:
     told, context = Notices("x"), copy_context()
-    with pytest.warns(RuntimeWarning, match="`a`"):
+    with pytest.warns(LostChanges, match="`a`"):
         told.take(Answer((1, 1), 0.0, changed=("a",)), context)
-    with pytest.warns(RuntimeWarning, match="`b`"):
+    with pytest.warns(LostChanges, match="`b`"):
         told.take(Answer((1, 1), 0.0, changed=("a", "b")), context)
+
+
+def test_what_an_initializer_assigns_is_meant_to_stay() -> None:
+    space: dict[str, object] = {"__name__": "__main__"}
+    exec("def begin():\n    global state\n    state = 1", space)
+    Notices("x", space["begin"]).take(Answer((1, 1), 0.0, changed=("state",)), copy_context())
 
 
 def test_no_more_is_remembered_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from concompare import backends, engine
-from concompare.executors import session as module
 from concompare.executors.batches import Batch
 from concompare.executors.broken import ExecutorBroken
 from concompare.executors.session import Session
@@ -81,7 +80,7 @@ def test_workers_that_were_closed_meanwhile_are_replaced(no_leaks: None) -> None
 
 def test_an_error_of_our_own_leaves_nobody_waiting(no_leaks: None, monkeypatch: pytest.MonkeyPatch) -> None:
     session, receiver = Session(backends.find("threads"), 1), Ending()
-    monkeypatch.setattr(module, "opened", lambda *_: 1 / 0)
+    monkeypatch.setattr(Session, "settled", lambda *_: 1 / 0)
     session.add(Batch(abs, receiver), [1])
     assert receiver.over.wait(120)
     assert isinstance(receiver.ends[0], ExecutorBroken)

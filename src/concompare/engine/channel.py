@@ -6,14 +6,18 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
-from concompare.engine.answers import Opened, in_words, live
 from concompare.engine.chunking import Chunk, Chunker
 from concompare.engine.completions import Arrivals
+from concompare.engine.item_errors import user_part
 from concompare.engine.outcome import PassOptions
 from concompare.engine.pools.pool import Pool
 from concompare.engine.worker_loss import is_death
+from concompare.errors import BackendUnavailable
 from concompare.worker.chunk import Answer, run_here
 from concompare.worker.compute import Stop
+
+Opened = tuple[list[Any], dict[int, BaseException], dict[str, Any]]
+"""An answer's values, its exceptions by offset in the chunk, and the names that its items assigned."""
 
 
 class Channel:
@@ -97,7 +101,9 @@ class Channel:
 
     def in_words(self, error: Exception) -> Exception:
         """Return an executor's own error as one of ours where the executor is to blame."""
-        return in_words(self.pool.backend.name, error)
+        if isinstance(error, BackendUnavailable):
+            return error
+        return BackendUnavailable(f"{self.pool.backend.name}: {type(error).__name__}: {error}")
 
 
 class ThreadChannel(Channel):
@@ -146,4 +152,7 @@ class ThreadChannel(Channel):
 
     def open(self, chunk: Chunk, answer: Answer) -> Opened:
         """Return what an answer holds."""
-        return live(answer)
+        errors = dict(answer.errors)
+        for error in errors.values():
+            error.with_traceback(user_part(error.__traceback__))
+        return answer.values, errors, answer.names

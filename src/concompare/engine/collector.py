@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from concompare.engine.channel import Opened
 from concompare.engine.chunking import Chunk
 from concompare.engine.item_errors import short_repr, with_item
-from concompare.engine.ordering import Order, Settled
+from concompare.engine.ordering import Order, Settled, seconds_of_first
 from concompare.engine.outcome import Outcome, PassOptions
 from concompare.worker.chunk import Answer
 
@@ -32,6 +33,14 @@ class Collector:
         self.first_error: int | None = None
         self.abandoned = False
         self.drawn: dict[tuple[str, bytes], tuple[int, int]] = {}
+
+    def settled(self, chunk: Chunk, answer: Answer, opened: Opened) -> Settled:
+        """Return an answer for its turn, with the item noted on each exception."""
+        values, errors, names = opened
+        items = {offset: chunk.items[offset] for offset in errors}
+        for offset, error in errors.items() if self.options.named else ():
+            with_item(error, self.options.place(chunk.first + offset), short_repr(items[offset]))
+        return Settled(values, errors, names, answer.output, items, answer.reached, seconds_of_first(answer))
 
     def begun(self, chunk: Chunk, settled: Settled) -> int:
         """Return how many of a chunk's items its worker has begun: the others are to be sent again."""

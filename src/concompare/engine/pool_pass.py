@@ -16,7 +16,6 @@ from typing import Any
 
 from concompare.cells.counting import number_of
 from concompare.engine import output, process_state
-from concompare.engine.answers import settled as settled_of
 from concompare.engine.channel import Channel, ThreadChannel
 from concompare.engine.chunking import Chunk, Chunker
 from concompare.engine.collector import Collector
@@ -196,7 +195,7 @@ class PassRun:
             self.dispatcher.again.append(chunk)
             return
         before = self.log.clock()
-        settled = settled_of(chunk, answer, self.channel.open(chunk, answer), self.options)
+        settled = self.collector.settled(chunk, answer, self.channel.open(chunk, answer))
         begun = self.collector.begun(chunk, settled)
         if begun < len(chunk.items) and not self.halt:
             self.dispatcher.take_back(chunk, begun)

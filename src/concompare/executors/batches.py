@@ -14,8 +14,8 @@ from concompare.engine.chunking import Chunk, Chunker
 from concompare.engine.ordering import Settled
 
 if TYPE_CHECKING:
+    from concompare.engine.channel import Channel
     from concompare.engine.transport.functions import Shipment
-    from concompare.executors.call_transport import CallTransport
 
 
 class Receiver(Protocol):
@@ -59,7 +59,7 @@ class Batch:
         self.context = contextvars.copy_context()
         self.chunker: Chunker | None = None
         self.shipment: Shipment | None = None
-        self.transport: CallTransport | None = None
+        self.channel: Channel | None = None
         self.pieces: deque[tuple[int, Sequence[Any]]] = deque()
         self.fed = self.answered = self.turn = self.number = 0
         self.flying = 0

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import pickle
+import time
+from typing import TYPE_CHECKING, Any
 
+from concompare.engine.channel import Channel
 from concompare.engine.chunking import Chunk
-from concompare.engine.transport.functions import refusal
+from concompare.engine.outcome import PassOptions
+from concompare.engine.pools.pool import Pool
+from concompare.engine.transport.functions import Shipment, refusal
+from concompare.engine.transport.message_channel import MessageChannel
+from concompare.engine.transport.notebook_state import now_in
 from concompare.engine.transport.transport import Transport
 from concompare.worker.calls import Arguments
+from concompare.worker.chunk import Request
 from concompare.worker.transfer.object_refs import only_atoms
 from concompare.worker.transfer.pickling import Parcel, pack
+
+if TYPE_CHECKING:
+    from concompare.engine.shortcuts.direct_channel import Lines
 
 LARGEST = 65_536
 """Bytes of a call's pickled arguments up to which they are taken when it is submitted; larger ones when it is sent."""
@@ -70,6 +81,15 @@ class CallTransport(Transport):
         what = f"an argument of {first.name}()"
         return f"{what} cannot be loaded in a worker: {detail}. Send something plainer, or use threads."
 
+    def request(self, chunk: Chunk, options: PassOptions) -> Request:
+        """Return the message for a chunk, with the notebook's surroundings as they are now.
+
+        Raises:
+            CannotShip: An item or argument cannot be pickled.
+        """
+        self.surroundings = now_in(self.pool)
+        return super().request(chunk, options)
+
     def pack_items(self, chunk: Chunk) -> Parcel:
         """Pack a chunk's items; results never refer to the arguments of single calls, which may change meanwhile."""
         first = chunk.items[0]
@@ -79,3 +99,19 @@ class CallTransport(Transport):
         if isinstance(first, Arguments):
             chunk.objects, chunk.made = {}, ()
         return parcel
+
+
+class CallChannel(MessageChannel):
+    """Messages to worker processes about one function of a session's."""
+
+    transport: CallTransport
+
+    def __init__(self, pool: Pool, shipment: Shipment, options: PassOptions, lines: Lines | None) -> None:
+        Channel.__init__(self, pool, options, time.perf_counter)
+        self.transport = CallTransport(pool, forgotten, shipment=shipment)
+        self.lines = lines
+
+
+def forgotten(item: Any) -> Any:
+    """Stand for a function that has been sent, so that nothing holds it."""
+    raise AssertionError("this is never called")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from concompare.backends.traits import shares_objects
 from concompare.engine import Pool, lease, output
+from concompare.engine.channel import Channel, ThreadChannel
 from concompare.engine.chunking import Chunk
 from concompare.engine.completions import Arrivals
 from concompare.engine.outcome import PassOptions
@@ -17,14 +19,12 @@ from concompare.engine.stop_threads import stop_threads
 from concompare.engine.worker_loss import Inquest
 from concompare.executors.batches import Batch
 from concompare.worker.calls import Inherited, Setup
-from concompare.worker.chunk import run, run_here
-from concompare.worker.compute import Stop
 from concompare.worker.transfer.pickling import pack
 
 if TYPE_CHECKING:
     from concompare.backends import Backend
     from concompare.engine.shortcuts.direct_channel import Lines
-    from concompare.executors.call_transport import CallTransport
+    from concompare.executors.call_transport import CallChannel
 
 KEPT = 16
 """Functions for which it is remembered which workers have them."""
@@ -37,30 +37,37 @@ class Workers:
         kind: Of the workers; `count`: how many.
         setup: What runs in each of them before its first call, or None.
         token: Names the session: what a call leaves in its worker, the session's next one finds.
-        arrivals: Takes the answers, those that come on direct lines too where there are any.
         pool: None while there is none.
         inquest: Tells what became of lost workers.
     """
 
     def __init__(
-        self,
-        kind: Backend,
-        count: int,
-        setup: Setup | None,
-        token: str,
-        native_threads: int | None = None,
+        self, kind: Backend, count: int, setup: Setup | None, token: str, native_threads: int | None = None
     ) -> None:
         self.native_threads = native_threads
         self.kind, self.count, self.setup, self.token = kind, count, setup, token
-        self.arrivals = self.plain_arrivals = Arrivals()
+        self.queue = self.direct = Arrivals()
         self.lines: Lines | None = None
         self.shared = shares_objects(kind)
         self.pool: Pool | None = None
         self.inquest: Inquest | None = None
-        self.transports: dict[str, CallTransport] = {}
+        self.channels: dict[str, CallChannel] = {}
         self.inherited: dict[str, Any] = {}
         self.routing = ExitStack()
         self.routed = False
+
+    @property
+    def arrivals(self) -> Arrivals:
+        """Return where answers arrive: by the direct lines, while they are open."""
+        return self.queue if self.lines is None or self.lines.requests < 0 else self.direct
+
+    def connect(self, pool: Pool) -> None:
+        """Open the direct lines to the workers where there are any."""
+        self.lines = None if pool.shares_objects else pool.direct_lines()
+        if self.lines is not None:
+            from concompare.engine.shortcuts.direct_channel import DirectArrivals
+
+            self.direct = DirectArrivals(self.lines, self.queue)
 
     def open(self, options: PassOptions, clock: Callable[[], float]) -> None:
         """Lease a pool: a new one where an initializer is to run in it.
@@ -80,14 +87,6 @@ class Workers:
                 raise
         self.pool, self.inquest = pool, Inquest(pool, options, clock, remedy="")
 
-    def connect(self, pool: Pool) -> None:
-        """Take the quickest way there is to the workers of a pool."""
-        self.lines, self.arrivals = None if pool.shares_objects else pool.direct_lines(), self.plain_arrivals
-        if self.lines is not None:
-            from concompare.engine.shortcuts.direct_channel import DirectArrivals
-
-            self.arrivals = DirectArrivals(self.lines, self.plain_arrivals)
-
     def set_apart(self) -> None:
         """Let the start of the processes carry those arguments of the initializer that no message can."""
         if self.setup is None or self.shared:
@@ -99,49 +98,53 @@ class Workers:
                 self.inherited[key], given[place] = one, Inherited(key)
         self.setup.arguments = tuple(given)
 
-    def submit(self, chunk: Chunk, batch: Batch, index: int, options: PassOptions, stop: Stop) -> Future[Any]:
+    def submit(self, chunk: Chunk, batch: Batch, index: int, options: PassOptions) -> Future[Any]:
         """Hand a message to the workers."""
-        executor = self.pool.executor if self.pool is not None else None
-        if executor is None:
+        if self.pool is None or self.pool.executor is None:
             from concompare.executors.lost import pool_closed
 
             raise pool_closed()
-        if self.shared:
-            if not self.routed:
-                self.routed = True
-                self.routing.enter_context(output.routed())
-            message: tuple[Any, ...] = (
-                batch.function,
-                chunk.items,
-                chunk.first,
-                chunk.each,
-                batch.keep_going,
-                (),
-                stop,
-            )
-            submit: Callable[..., Future[Any]] = executor.submit
-            return batch.context.run(submit, run_here, *message)
-        transport = self.transport_of(batch)
-        transport.shift = index - chunk.first
-        request = transport.request(chunk, options)
-        return executor.submit(run, request) if self.lines is None else self.lines.submit(run, request)
+        if self.shared and not self.routed:
+            self.routed = True
+            self.routing.enter_context(output.routed())
+        channel = self.channel_of(batch, index - chunk.first)
+        channel.options = options
+        return batch.context.run(channel.submit, chunk)
 
-    def transport_of(self, batch: Batch) -> CallTransport:
-        """Return what sends a function's items to the present workers; it is the same for all that is sent alike."""
+    def channel_of(self, batch: Batch, shift: int) -> Channel:
+        """Return what sends a batch's items; in processes it is the same for all whose function is sent alike.
+
+        Args:
+            batch: Whose items are sent.
+            shift: Where they stand in it, less their numbers in the session.
+        """
+        assert self.pool is not None
+        if batch.channel is None and self.shared:
+            options = PassOptions()
+            batch.channel = ThreadChannel(
+                self.pool, options, time.perf_counter, batch.function, lambda chunk: batch.ended
+            )
+        elif not self.shared:
+            batch.channel = self.sending(batch)
+            batch.channel.transport.shift = shift
+        assert batch.channel is not None
+        return batch.channel
+
+    def sending(self, batch: Batch) -> CallChannel:
+        """Return what sends a function to other processes, and remember which workers have it."""
+        from concompare.executors.call_transport import CallChannel
+
         assert self.pool is not None
         assert batch.shipment is not None
-        if batch.transport is None:
-            from concompare.executors.call_transport import CallTransport
-
-            key = batch.shipment.key
-            found = self.transports.pop(key, None)
-            if found is None:
-                found = CallTransport(self.pool, forgotten, True, batch.shipment)
-                found.turn = self.token
-            self.transports[key] = batch.transport = found
-            while len(self.transports) > KEPT:
-                del self.transports[next(iter(self.transports))]
-        return batch.transport
+        key = batch.shipment.key
+        found = self.channels.pop(key, None)
+        if found is None:
+            found = CallChannel(self.pool, batch.shipment, PassOptions(), self.lines)
+            found.transport.turn = self.token
+        self.channels[key] = found
+        while len(self.channels) > KEPT:
+            del self.channels[next(iter(self.channels))]
+        return found
 
     def rest(self) -> None:
         """Give the notebook its own streams back while nothing is under way."""
@@ -156,7 +159,8 @@ class Workers:
         """
         assert self.pool is not None
         assert self.inquest is not None
-        self.transports.clear()
+        self.channels.clear()
+        self.lines = None
         self.inquest.reopen()
         self.connect(self.pool)
 
@@ -166,9 +170,9 @@ class Workers:
         Returns:
             The calls that Python cannot stop.
         """
-        pool, self.pool, self.lines, self.arrivals = self.pool, None, None, self.plain_arrivals
+        pool, self.pool, self.lines = self.pool, None, None
         unstoppable: tuple[str, ...] = ()
-        self.transports.clear()
+        self.channels.clear()
         if pool is not None:
             pool.broken = pool.broken or busy
             if busy and (pool.shares_objects or pool.backend.isolation == "interpreter"):
@@ -191,11 +195,6 @@ class Places(Sequence[int]):
     def __getitem__(self, number: Any) -> Any:
         batch, index = self.owners[number]
         return batch.number + index
-
-
-def forgotten(item: Any) -> Any:
-    """Stand for a function that has been sent, so that nothing holds it."""
-    raise AssertionError("this is never called")
 
 
 def can_be_sent(value: Any) -> bool:

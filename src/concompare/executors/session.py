@@ -23,10 +23,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from concompare.backends.traits import shares_objects
-from concompare.engine.answers import can_be_sent_again, in_words, not_loaded, opened
 from concompare.engine.chunking import Chunk
 from concompare.engine.item_errors import short_repr, with_item
-from concompare.engine.ordering import Settled
+from concompare.engine.ordering import Settled, seconds_of_first
 from concompare.engine.outcome import PassOptions
 from concompare.engine.pools.pool import BEFORE_EXIT, close_at_exit
 from concompare.engine.process_state import refuse_in_threads
@@ -39,7 +38,6 @@ from concompare.executors.leased_workers import Places, Workers
 from concompare.executors.notices import Notices
 from concompare.worker.calls import Arguments, InitializerFailed, Setup
 from concompare.worker.chunk import Answer
-from concompare.worker.compute import Stop
 
 if TYPE_CHECKING:
     from concompare.backends import Backend
@@ -93,7 +91,7 @@ class Session:
         self.options = PassOptions(timeout=timeout, named=named)
         self.going_on = replace(self.options, on_error="keep")
         self.workers = Workers(backend, workers, self.setup, self.token, native_threads)
-        self.notices = Notices(name)
+        self.notices = Notices(name, initializer)
         self.thread: threading.Thread | None = None
         self.lock = threading.RLock()
         self.ready: deque[Batch] = deque()
@@ -222,6 +220,7 @@ class Session:
     def forget(self, batch: Batch) -> None:
         """Let go of a batch that has come to its end."""
         if batch.ended and not batch.flying:
+            batch.channel = None  # which refers to it
             with self.lock:
                 self.batches.discard(batch)
 
@@ -373,19 +372,18 @@ class Session:
         batch, index = self.owners[chunk.first]
         chunk.attempts += 1
         chunk.sent = self.clock()
-        stop = Stop(chunk.limit, self.clock, lambda: batch.ended)
         try:
-            future = self.workers.submit(chunk, batch, index, self.going_on if batch.keep_going else self.options, stop)
+            future = self.workers.submit(chunk, batch, index, self.going_on if batch.keep_going else self.options)
         except Exception as error:
             if not is_death(error):
                 self.fail(chunk, error)
                 return
-            if batch.transport is not None:
-                batch.transport.buffers.forget(chunk)
+            if batch.channel is not None:
+                batch.channel.forget(chunk)
             future = Future()
             future.set_exception(error)
         self.flying[future] = chunk
-        future.add_done_callback(lambda done: self.workers.arrivals.put(done, chunk))
+        future.add_done_callback(lambda done: self.workers.queue.put(done, chunk))
 
     # -------------------------------------------------------------------------------------------------------- receiving
 
@@ -400,16 +398,16 @@ class Session:
             if is_death(error):
                 self.recover([chunk], error)
             else:
-                self.fail(chunk, in_words(self.backend.name, error))
+                self.fail(chunk, batch.channel.in_words(error) if batch.channel is not None else error)
             return
         if answer.problem is not None:
             self.resend(chunk, batch, index, answer)
             return
-        settled = opened(batch.transport, chunk, answer, self.options_for(chunk, answer))
+        channel = self.workers.channel_of(batch, index - chunk.first)
+        settled = self.settled(chunk, batch, index, answer, *channel.open(chunk, answer))
         seconds = answer.end - answer.start
         self.mean = 0.8 * self.mean + 0.2 * seconds if self.mean else seconds
-        moved = chunk.bytes_in + (batch.transport.bytes_out(answer) if batch.transport is not None else 0)
-        batch.learn(chunk, seconds, moved)
+        batch.learn(chunk, seconds, chunk.bytes_in + channel.bytes_out(answer))
         self.give_back(chunk, batch, index, settled)
         for failure in settled.errors.values():
             if isinstance(failure, InitializerFailed):
@@ -419,20 +417,28 @@ class Session:
 
     def resend(self, chunk: Chunk, batch: Batch, index: int, answer: Answer) -> None:
         """Send a message again with what its worker lacked, or end its batch with why it cannot be loaded there."""
-        assert batch.transport is not None
-        batch.transport.shift = index - chunk.first
-        if can_be_sent_again(batch.transport, chunk, answer):
-            self.again.append(chunk)
+        try:
+            self.workers.channel_of(batch, index - chunk.first).ready_again(chunk, answer)
+        except CannotShip as error:
+            self.fail(chunk, error)
         else:
-            self.fail(chunk, not_loaded(batch.transport, chunk, answer))
+            self.again.append(chunk)
 
-    def options_for(self, chunk: Chunk, answer: Answer) -> PassOptions:
-        """Return the options with the positions that errors of a message name."""
-        if not (answer.errors and self.options.named):
-            return self.options
-        batch, index = self.owners[chunk.first]
-        first = batch.number + index
-        return replace(self.options, first=chunk.first, places=range(first, first + len(chunk.items)))
+    def settled(
+        self,
+        chunk: Chunk,
+        batch: Batch,
+        index: int,
+        answer: Answer,
+        values: list[Any],
+        errors: dict[int, BaseException],
+        names: dict[str, Any],
+    ) -> Settled:
+        """Return an answer for its turn, with the item noted on each exception."""
+        items = {offset: chunk.items[offset] for offset in errors}
+        for offset, error in errors.items() if self.options.named else ():
+            with_item(error, batch.number + index + offset, short_repr(items[offset]))
+        return Settled(values, errors, names, answer.output, items, answer.reached, seconds_of_first(answer))
 
     def give_back(self, chunk: Chunk, batch: Batch, index: int, settled: Settled) -> None:
         """Queue anew what a worker gave back, because its time was up."""
@@ -484,7 +490,7 @@ class Session:
             self.workers.replace()
             with self.lock:
                 for batch in self.batches:
-                    batch.transport = None
+                    batch.channel = None
         from concompare.executors.lost import lost_with
 
         for chunk, number, death in verdicts:
@@ -511,7 +517,7 @@ class Session:
         self.owners.clear()
         self.unstoppable = self.workers.leave(busy=bool(flying))
         for batch in batches:
-            batch.flying, batch.transport = 0, None
+            batch.flying, batch.channel = 0, None
             batch.end(CancelledError("it was ended while it ran or waited") if error is None else error)
         self.calm.set()
 

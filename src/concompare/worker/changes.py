@@ -65,8 +65,6 @@ class Place(NamedTuple):
 
 def places(function: Any) -> Iterator[Place]:
     """Yield what a function, and those of the user's that it calls, may change."""
-    if is_ours(function):
-        function = getattr(function, "func", function)
     stack: list[Any] = [function]
     seen: dict[int, Any] = {}
     while stack and len(seen) < MOST_FOLLOWED:
@@ -202,11 +200,6 @@ def names_of(code: CodeType) -> Names:
 OURS = os.path.dirname(os.path.dirname(is_random.__code__.co_filename))  # a worker may have this as source only
 NOT_THEIRS = (os.path.dirname(os.__file__), OURS, "<frozen")
 """Where the standard library and concompare lie."""
-
-
-def is_ours(function: Any) -> bool:
-    """Return whether an object that calls a function of the user's is one of concompare's."""
-    return type(function).__module__.partition(".")[0] == __name__.partition(".")[0]
 
 
 def is_own(thing: Any) -> bool:

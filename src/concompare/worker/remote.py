@@ -21,6 +21,7 @@ MODULES = (
     "capture",
     "surroundings",
     "bootstrap",
+    "calls",
     "transfer.process_memory",
     "transfer.code_objects",
     "transfer.strided",
@@ -37,7 +38,6 @@ MODULES = (
     "coroutines",
     "compute",
     "outside_effects",
-    "calls",
     "chunk",
     "remote",
 )

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
+from concompare.worker.calls import CallOf
 from concompare.worker.changes import LARGEST, SOURCES, digest, places
 from concompare.worker.transfer.pickling import function_parts, pack
 
@@ -68,6 +69,7 @@ class Watch:
     """Digests of what one function may change, taken when a worker gets it and compared after its chunks."""
 
     def __init__(self, function: Callable[[Any], Any]) -> None:
+        function = function.func if isinstance(function, CallOf) else function
         self.objects = dict(captured(function))
         self.before = [(place, known) for place in places(function) if (known := digest(place.read())) is not None]
         self.looks = 0

@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 
 from concompare import backends, engine
-from concompare.engine.answers import TRIES
 from concompare.engine.chunking import Chunk, Chunker
-from concompare.engine.transport.message_channel import MessageChannel
+from concompare.engine.transport.message_channel import TRIES, MessageChannel
 from concompare.errors import CannotShip
 from concompare.worker.chunk import Answer
 from concompare.worker.transfer.pickling import Parcel, pack_error

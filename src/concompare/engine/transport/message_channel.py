@@ -6,16 +6,20 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
-from concompare.engine.answers import Opened, can_be_sent_again, not_loaded, rebuilt
-from concompare.engine.channel import Channel
+from concompare.engine.channel import Channel, Opened
 from concompare.engine.chunking import Chunk, Chunker
+from concompare.engine.item_errors import rebuild
 from concompare.engine.outcome import PassOptions
 from concompare.engine.pools.pool import Pool
-from concompare.engine.transport.transport import Transport
+from concompare.engine.transport.transport import Transport, not_rebuilt
+from concompare.errors import CannotShip
 from concompare.worker.chunk import Answer, run
 
 if TYPE_CHECKING:
     from concompare.engine.shortcuts.direct_channel import Lines
+
+TRIES = 4
+"""How often a chunk is sent at the most to workers that turn out to lack the function."""
 
 
 class MessageChannel(Channel):
@@ -67,7 +71,11 @@ class MessageChannel(Channel):
 
     def open(self, chunk: Chunk, answer: Answer) -> Opened:
         """Rebuild what an answer holds."""
-        return rebuilt(self.transport, chunk, answer)
+        values, names = self.transport.open(chunk, answer)
+        errors = {offset: rebuild(packed) for offset, packed in answer.errors}
+        if chunk.lost is not None:
+            errors = {offset: not_rebuilt(chunk) for offset in range(len(values))} | errors
+        return values, errors, names
 
     def ready_again(self, chunk: Chunk, answer: Answer) -> None:
         """Do what is needed before a chunk is sent again: with the function that its worker lacked, or in another way.
@@ -75,8 +83,18 @@ class MessageChannel(Channel):
         Raises:
             CannotShip: It cannot be loaded there.
         """
-        if not can_be_sent_again(self.transport, chunk, answer):
-            raise not_loaded(self.transport, chunk, answer)
+        assert answer.problem is not None
+        kind, packed = answer.problem
+        self.forget(chunk)
+        if kind == "memory":
+            self.transport.buffers.take_refusal(chunk, packed)
+            return
+        if kind == "need-function" and chunk.attempts < TRIES:
+            self.transport.must_send()
+            return
+        cause = rebuild(packed) if packed else None
+        detail = f"{packed['type']}: {packed['text']}" if packed else "it does not arrive"
+        raise CannotShip(self.transport.not_loaded(kind, chunk, detail)) from cause
 
     def bytes_out(self, answer: Answer) -> int:
         """Return the bytes of an answer's values."""

@@ -19,7 +19,7 @@ from concompare.errors import CannotShip
 from concompare.worker import log_records
 from concompare.worker.chunk import Answer, Request
 from concompare.worker.transfer.object_refs import Restorer
-from concompare.worker.transfer.pickling import Parcel, can_pack, pack
+from concompare.worker.transfer.pickling import Parcel, can_pack, pack, text_of
 
 if TYPE_CHECKING:
     from concompare.engine.chunking import Chunk
@@ -35,11 +35,15 @@ class Transport:
         pool: The workers.
         function: Sent once to each of them.
         steady: Whether the items are there already, rather than made when they are taken.
-        shipment: The function packed already, or None.
+        shipment: The function ready to be sent, where it is.
     """
 
     def __init__(
-        self, pool: Pool, function: Callable[[Any], Any], steady: bool = True, shipment: Shipment | None = None
+        self,
+        pool: Pool,
+        function: Callable[[Any], Any],
+        steady: bool = True,
+        shipment: Shipment | None = None,
     ) -> None:
         self.pool, self.function, self.steady = pool, function, steady
         self.shipment = ship(function) if shipment is None else shipment
@@ -164,6 +168,17 @@ def buffers_for(pool: Pool, function: str, steady: bool) -> Buffers:
     from concompare.engine.shortcuts.large_buffers import LargeBuffers
 
     return LargeBuffers(pool.shortcuts.arena(pool.folder), pool.shortcuts.wanted, function, steady)
+
+
+def not_rebuilt(chunk: Chunk) -> CannotShip:
+    """Return the error of the items of a chunk whose results have come back and cannot be rebuilt."""
+    last = chunk.first + len(chunk.items) - 1
+    which = f"the result of item {last}" if last == chunk.first else f"a result of items {chunk.first} to {last}"
+    why = f"{type(chunk.lost).__name__}: {text_of(chunk.lost)}"
+    return CannotShip(
+        f"{which} cannot be rebuilt from its pickle ({why}): give its class a `__reduce__`, return something plainer, "
+        "or use -b threads"
+    )
 
 
 def open_parcel(parcel: Parcel, copies: Sequence[bytearray] = (), sent: dict[str, dict[int, Any]] | None = None) -> Any:
