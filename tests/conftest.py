@@ -63,8 +63,8 @@ def young() -> None:
 def turn(request: pytest.FixtureRequest) -> Iterator[None]:
     """Wait until this test may run: with others, or, where it is marked `alone`, with no other test of this run.
 
-    Who waits to be alone holds the gate, so that no new test gets past it. The locks are those that a forked child, such
-    as a worker that stays for the next test, does not have.
+    Who waits to be alone holds the gate, so that no new test gets past it. The locks are those that a forked child does
+    not have, such as a worker that stays for the next test.
     """
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID")
     if run is None or fcntl is None:
