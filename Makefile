@@ -11,7 +11,7 @@ INSTALL := $(BIN)/python -m locks.install
 NOTEBOOKS := $(wildcard demo_notebooks/*.ipynb)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test generated check rest lint types library windows-like notebooks refresh-notebooks browser docs picture lab oldest newest lock busy stress doctests notebooks-alike by-hand clean
+.PHONY: help demo test generated check rest lint types library suites windows-like notebooks refresh-notebooks browser docs picture lab oldest newest lock busy stress doctests notebooks-alike by-hand clean
 
 help:
 	@echo "make demo      run the quickstart notebook, print its report, write build/demo.html"
@@ -19,6 +19,7 @@ help:
 	@echo "make check     ruff, mypy, the tests, JupyterLab in a real browser, the notebooks and the docs"
 	@echo "make generated lift 20,000 generated cells and compare what they leave with plain execution"
 	@echo "make library   call what the tables of installed functions describe, and compare"
+	@echo "make suites    run the tests of CPython, joblib and mpire on our executors and pools"
 	@echo "make windows-like  run the core of the tests in a Python without what Windows lacks (fork, /proc, fcntl, …)"
 	@echo "make docs      build the documentation: build/docs/index.html"
 	@echo "make lab       open JupyterLab on the demo notebooks"
@@ -36,22 +37,26 @@ demo: $(VENV)/test.stamp
 	@$(BIN)/python demo_notebooks/run.py demo_notebooks/01_quickstart.ipynb --show --html build/demo.html
 
 test: $(VENV)/test.stamp
-	$(BIN)/python -m pytest --durations=10 $(or $(TESTS),--ignore=tests/system/browser --ignore=tests/cells/effects/test_library.py)
+	$(BIN)/python -m pytest --durations=10 $(or $(TESTS),--ignore=tests/system/browser --ignore=tests/suites --ignore=tests/cells/effects/test_library.py)
 
 # 20,000 cells take some 15 minutes. CELLS=... for another number; SEED=..., which a wrong one is shown with, draws the same ones again.
 generated: $(VENV)/test.stamp
 	CONCOMPARE_CELLS=$(or $(CELLS),20000) CONCOMPARE_SEED=$(SEED) $(BIN)/python -m pytest tests/cells/test_generated.py --numprocesses=0 -o faulthandler_timeout=0
 
-check: lint types test library windows-like browser notebooks docs
+check: lint types test library suites windows-like browser notebooks docs
 
 # What `make check` does beyond `make test`.
-rest: lint types library windows-like browser notebooks docs
+rest: lint types library suites windows-like browser notebooks docs
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
 
 types: $(VENV)/dev.stamp
 	$(BIN)/mypy
+
+# The tests of CPython, joblib and mpire for what ours stands in for, where they are installed.
+suites: $(VENV)/test.stamp
+	$(BIN)/python -m pytest tests/suites
 
 # Calls what the tables of installed functions describe, and sees whether they say enough: some 5,000 entries.
 library: $(VENV)/test.stamp
