@@ -102,7 +102,7 @@ def note_runs(*, light: bool) -> None:
         (runner, "run", running),
         (runner, "plainly", refusing),
         (magics.ConcompareMagics, "request_of", asking),
-        (magics, "display", lambda shown: NOTES.said.append(repr(shown))),
+        (magics, "display", lambda shown, **how: NOTES.said.append(repr(shown))),
         (magics, "telling", lambda args: cell_runners.Telling(NOTES.said.append)),
     ]
     if light:

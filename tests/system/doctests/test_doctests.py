@@ -51,8 +51,7 @@ class Sums:
         """
         total = 0
         for n in numbers:
-            total = square(n + total) if total else square(n) + total
-            total = total if n == 1 else total - 4
+            total = square(n + total) - 4 * (n - 1)
         return total
 
 

@@ -187,9 +187,10 @@ def test_an_item_over_its_time_is_ended(notebook: Notebook) -> None:
 
 
 def test_an_interrupt_frees_the_cell_and_the_next_one_runs(notebook: Notebook, tmp_path: Path) -> None:
-    there = tmp_path / "there"
+    there = tmp_path / "0"
     notebook.run(
-        f"import threading\ndef forever(n):\n    open({str(there)!r}, 'w').close()\n    threading.Event().wait()"
+        f"import pathlib, threading\ndef forever(n):\n    pathlib.Path({str(tmp_path)!r}, str(n)).touch()\n"
+        "    threading.Event().wait()"
     )
     request = notebook.start("%%parallel -b processes -w 2\n[forever(n) for n in range(4)]")
     while not there.exists():
