@@ -40,7 +40,7 @@ OTHERS = {"multiprocessing", "threading", "sequential"}
 """Backends of joblib's own: what a test asks of these alone says nothing about ours."""
 
 THEIRS = {"back_compat_backend", "backend8"}
-"""Objects of joblib's own backends: their tests reuse an executor that tests of another kind may have left otherwise."""
+"""Objects of joblib's own backends: their tests reuse an executor that other tests may have left otherwise."""
 
 
 @pytest.fixture(autouse=True)
