@@ -138,6 +138,7 @@ def test_a_lost_message_runs_again_in_pieces_and_then_item_by_item() -> None:
     assert [(chunk.first, chunk.items) for chunk in singles] == [(100 + n, [n]) for n in range(5)]
     verdicts, again = inquest.judge(singles[:1], None)
     assert (verdicts, again) == ([], singles[:1])
+    assert again[0].alone, "its result may have been lost with the next one's worker"
     ((_, index, error),), again = inquest.judge(again, None)
     assert (index, again) == (100, [])
     assert "while computing item 100 (0)" in str(error)

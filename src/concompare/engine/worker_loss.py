@@ -137,6 +137,7 @@ class Inquest:
                 continue
             self.tries[chunk.first] = self.tries.get(chunk.first, 0) + 1
             if self.tries[chunk.first] < TRIES:
+                chunk.alone = True  # else it may be lost, though it is finished, with the next one's worker
                 again.append(chunk)
                 continue
             error = death(self.options.place(chunk.first), short_repr(chunk.items[0]), None, None, self.remedy)
