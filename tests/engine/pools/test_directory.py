@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from concompare.engine.pools.directory import (
     release_alive,
     remove,
     remove_left,
+    short_lived_folder,
     sweep,
 )
 
@@ -111,6 +113,20 @@ def test_who_removes_a_folder_looks_again_where_it_could_not(tmp_path: Path, mon
     os.waitpid(keeper, 0)
     assert tries.exists()
     assert not folder.exists()
+
+
+def test_a_short_lived_folder_goes_with_its_context_and_with_its_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[Path] = []
+    monkeypatch.setattr(directory, "keep", kept.append)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with short_lived_folder() as folder:
+        assert kept == [folder]
+        assert list(tmp_path.iterdir()) == [folder]
+        (folder / "file").touch()
+    assert list(tmp_path.iterdir()) == []
+    assert KEEPERS == {}
 
 
 @locks

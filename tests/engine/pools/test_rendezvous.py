@@ -21,6 +21,7 @@ def rendezvous(executor: Any, name: str = "threads", check: Any = lambda: None) 
 
 def test_all_workers_answer_and_nothing_of_it_is_left(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(Path, "mkdir", lambda *_: pytest.fail("a killed process would leave it"))
     with ThreadPoolExecutor(3) as executor:
         present = rendezvous(executor).meet(3, None, contextlib.nullcontext())
     assert present.got == len(present.idents) == 3

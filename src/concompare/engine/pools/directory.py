@@ -9,6 +9,7 @@ import shutil
 import signal
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,19 @@ def folder_with(board: bytes, base: str | None) -> Path:
         end_keeper(folder)
         raise
     return folder
+
+
+@contextlib.contextmanager
+def short_lived_folder() -> Iterator[Path]:
+    """Make a folder for as long as the context is open; a process that is killed in it leaves nothing either."""
+    folder = Path(tempfile.gettempdir(), f"concompare-{os.getpid()}-{secrets.token_hex(4)}")
+    keep(folder)
+    try:
+        folder.mkdir(0o700)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        end_keeper(folder)
 
 
 def keep(folder: Path) -> None:

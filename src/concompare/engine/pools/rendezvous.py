@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
-import tempfile
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from concompare.backends.base import Backend
+from concompare.engine.pools.directory import short_lived_folder
 from concompare.engine.pools.start_failures import PATIENCE, answers_of
 from concompare.errors import BackendUnavailable
 from concompare.worker.bootstrap import linger, meet
@@ -39,6 +39,27 @@ class Present:
     got: int | None = None
     idents: tuple[tuple[int, int], ...] = ()
     pids: tuple[int, ...] = ()
+
+
+class Threads:
+    """Threads of this process that wait for each other, which needs no file that a killed process could leave.
+
+    Args:
+        count: How many they should be.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.here: set[int] = set()
+        self.changed = threading.Condition()
+
+    def meet(self, patience: float) -> tuple[int, int, float, int]:
+        """Wait until all are here or so many seconds have passed; returns what `bootstrap.meet` does."""
+        with self.changed:
+            self.here.add(threading.get_native_id())
+            self.changed.notify_all()
+            self.changed.wait_for(lambda: len(self.here) >= self.count, patience)
+        return os.getpid(), threading.get_native_id(), time.perf_counter(), len(self.here)
 
 
 class Rendezvous:
@@ -66,9 +87,10 @@ class Rendezvous:
         """
         with contextlib.ExitStack() as stack:
             call: tuple[Any, ...] = (linger, LINGERING)
-            if folder is None and self.backend.isolation in ("thread", "interpreter"):
-                folder = Path(tempfile.mkdtemp(prefix=f"concompare-{os.getpid()}-"))
-                stack.callback(shutil.rmtree, folder, ignore_errors=True)
+            if self.backend.isolation == "thread":
+                call = (Threads(workers).meet, PATIENCE)
+            elif self.backend.isolation == "interpreter" and folder is None:
+                folder = stack.enter_context(short_lived_folder())
             if folder is not None:
                 call = (meet, str(folder), workers, PATIENCE)
             with starting:
