@@ -112,6 +112,7 @@ def test_workers_have_the_notebooks_variables_and_folder_in_every_pass(
 ) -> None:
     """Whatever has changed since they started, and whatever items have changed there."""
     backend = backends.find(name)
+    monkeypatch.setattr(sys, "path", [os.path.abspath(entry) for entry in sys.path])  # else the folder is searched too
     far = backend.isolation == "process"  # else the folder is that of the notebook's process
     monkeypatch.setenv("CC_KEPT", "as before")
     monkeypatch.setenv("CC_GONE", "there")

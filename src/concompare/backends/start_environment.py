@@ -88,20 +88,12 @@ def shadowed(path: list[str]) -> Iterator[tuple[str, str]]:
             yield name, os.path.abspath(entry) if entry else here()
 
 
-def ambiguous() -> list[tuple[str, str]]:
-    """Return the modules in the current folder, with it, for which a worker from another folder may have others.
+def folder_searched() -> str:
+    """Return the current folder where the search path has relative entries, else nothing.
 
-    Only a search path with relative entries makes a difference. What the notebook has loaded from here is no other.
+    A worker from another folder may have other modules by the same names, and keeps those that it has loaded.
     """
-    relative = [entry for entry in searched() if not os.path.isabs(entry)]
-    return sorted(found for found in shadowed(relative) if not is_from(*found))
-
-
-def is_from(name: str, folder: str) -> bool:
-    """Return whether a module is the user's own, loaded from a folder."""
-    file = getattr(sys.modules.get(name), "__file__", None)
-    libraries_own = name in sys.stdlib_module_names or name in OWN_NEEDS
-    return not libraries_own and isinstance(file, str) and lies_in(file, folder)
+    return here() if any(not os.path.isabs(entry) for entry in searched()) else ""
 
 
 def names_in(folder: str) -> set[str]:

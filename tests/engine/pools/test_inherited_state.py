@@ -51,30 +51,15 @@ def test_what_is_read_at_the_start_needs_new_workers(monkeypatch: pytest.MonkeyP
     sys.setrecursionlimit(limit)
 
 
-def test_a_folder_with_modules_named_like_others_needs_new_workers_where_it_is_searched(
+def test_a_folder_that_is_searched_for_modules_needs_new_workers(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    (tmp_path / "statistics.py").write_text("mine = True\n")
     before, now = after(lambda: monkeypatch.chdir(tmp_path))
     assert now.start == before.start  # absolute entries only
     monkeypatch.chdir(os.sep)
     sys.path.insert(0, "")
     before, now = after(lambda: monkeypatch.chdir(tmp_path))
     assert now.start != before.start
-
-
-def test_a_folder_whose_modules_the_notebook_has_needs_no_new_workers(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    (tmp_path / "module_of_the_user_here.py").write_text("mine = True\n")
-    monkeypatch.chdir(tmp_path)
-    sys.path.insert(0, "")
-    __import__("module_of_the_user_here")
-    try:
-        before, now = after(lambda: monkeypatch.chdir(os.sep))
-    finally:
-        del sys.modules["module_of_the_user_here"]
-    assert now.start == before.start
 
 
 def test_a_function_that_uses_a_module_gets_the_notebooks_after_the_folder_has_changed(

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from concompare.backends.start_environment import ambiguous, here, settings_now
+from concompare.backends.start_environment import folder_searched, here, settings_now
 from concompare.cells.syntax.own_code import is_installed_file
 from concompare.worker.surroundings import decoded, read_at_start, undecoded
 
@@ -38,7 +38,7 @@ def state_now() -> State:
     if not SEEN or SEEN[0] != seen:
         variables = decoded(seen[2]).items()
         once = sorted(variable for variable in variables if read_at_start(variable[0]))
-        start = digest(seen[1], once, files, seen[4], ambiguous())
+        start = digest(seen[1], once, files, seen[4], folder_searched())
         SEEN[:] = seen, State(start, digest(seen[0], sorted(variables)))
     found: State = SEEN[1]
     return found
