@@ -6,6 +6,7 @@ import gc
 import multiprocessing
 import os
 import signal
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,6 +58,15 @@ def young() -> None:
     """Let the collector leave alone what earlier tests hold: every reset of a shell has it look at everything."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def same_place() -> Iterator[None]:
+    """Put the current folder and the search path back: later tests, and their workers, import modules by them."""
+    folder, path = os.getcwd(), list(sys.path)
+    yield
+    os.chdir(folder)
+    sys.path[:] = path
 
 
 @pytest.fixture(autouse=True)
