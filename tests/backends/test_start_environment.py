@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import importlib
 import os
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from concompare import backends, engine
 from concompare.backends import start_environment
+from concompare.testing import define
 
 
 @pytest.fixture
@@ -54,3 +58,23 @@ def test_what_is_changed_while_workers_start_is_undone_after_the_last_one() -> N
             assert done == ["changed"]
         assert done == ["changed"]
     assert done == ["changed", "undone"]
+
+
+def test_workers_have_a_package_without_init_that_a_later_entry_of_the_path_would_hide(
+    no_leaks: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """IPython 8 adds a folder to the path, with a package `tests` in it: one of the user's may be loaded before."""
+    for folder, text in (("mine/cc_hidden", None), ("theirs/cc_hidden", "mine = False")):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / ("part.py" if text is None else "__init__.py")).write_text(text or "mine = True")
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "mine"), *sys.path])
+    importlib.import_module("cc_hidden")
+    try:
+        sys.path.append(str(tmp_path / "theirs"))
+        assert ("cc_hidden", (str(tmp_path / "mine" / "cc_hidden"),)) in start_environment.namespaces_hidden()
+        function = define("def f(x):\n    from cc_hidden import part\n    return part.mine")
+        with engine.lease(backends.find("processes"), 1, fresh=True) as pool:
+            assert engine.run_pass(function, [1], pool).values == [True]
+    finally:
+        for name in [name for name in sys.modules if name.partition(".")[0] == "cc_hidden"]:
+            del sys.modules[name]

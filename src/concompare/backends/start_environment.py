@@ -16,7 +16,9 @@ import sysconfig
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from importlib.machinery import PathFinder
 from multiprocessing import process, util
+from types import ModuleType
 from typing import Any
 
 from concompare.errors import BackendUnavailable
@@ -71,7 +73,22 @@ def modules_seen() -> Modules:
             kept.append(name)
         elif name != "concompare":
             dropped.append((name, folder))
-    return Modules(tuple(path), tuple(libraries_first(path)), tuple(kept), tuple(dropped), settings_now())
+    libraries = tuple(libraries_first(path))
+    return Modules(tuple(path), libraries, tuple(kept), tuple(dropped), settings_now(), tuple(namespaces_hidden()))
+
+
+def namespaces_hidden() -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield the loaded packages without an `__init__` for which a module has come to the search path since then.
+
+    That module is found first wherever it stands on the path.
+    """
+    for name, module in sorted(sys.modules.items()):
+        folders = vars(module).get("__path__") if "." not in name and isinstance(module, ModuleType) else None
+        if folders is None or getattr(module, "__file__", None) is not None:
+            continue
+        found = PathFinder.find_spec(name)
+        if found is not None and found.origin is not None:
+            yield name, tuple(map(os.path.abspath, folders))
 
 
 def shadowed(path: list[str]) -> Iterator[tuple[str, str]]:

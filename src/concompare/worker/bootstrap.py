@@ -11,6 +11,8 @@ import builtins
 import contextlib
 import errno
 import importlib
+import importlib.machinery
+import importlib.util
 import mmap
 import os
 import signal
@@ -95,6 +97,9 @@ class Modules(NamedTuple):
         path: The notebook's search path; `libraries`: the same with Python's own and installed modules first.
         kept: Names that lie in a folder of the user's and of which the notebook has the library's module.
         dropped: Those of which the notebook has the user's module, or none yet, each with that folder.
+        settings: The notebook's settings.
+        namespaces: Packages without an `__init__` that the notebook has loaded, each with its folders, where the search
+            path leads to another module by now.
     """
 
     path: tuple[str, ...]
@@ -102,6 +107,7 @@ class Modules(NamedTuple):
     kept: tuple[str, ...] = ()
     dropped: tuple[tuple[str, str], ...] = ()
     settings: Settings | None = None
+    namespaces: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 def take_path(modules: Modules) -> None:
@@ -120,6 +126,12 @@ def take_path(modules: Modules) -> None:
                 del sys.modules[loaded]
     sys.path[:] = modules.path
     importlib.invalidate_caches()
+    for name, folders in modules.namespaces:
+        for loaded in [loaded for loaded in sys.modules if loaded.partition(".")[0] == name]:
+            del sys.modules[loaded]
+        spec = importlib.machinery.ModuleSpec(name, None, is_package=True)
+        spec.submodule_search_locations = list(folders)
+        sys.modules[name] = importlib.util.module_from_spec(spec)
 
 
 def take_settings(settings: Settings) -> None:
