@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import warnings
 from contextvars import copy_context
 
 import pytest
@@ -35,7 +36,11 @@ def test_a_change_is_told_once_for_each_name() -> None:
 def test_what_an_initializer_assigns_is_meant_to_stay() -> None:
     space: dict[str, object] = {"__name__": "__main__"}
     exec("def begin():\n    global state\n    state = 1", space)
-    Notices("x", space["begin"]).take(Answer((1, 1), 0.0, changed=("state",)), copy_context())
+    told = Notices("x", space["begin"])
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        told.take(Answer((1, 1), 0.0, changed=("state",)), copy_context())
+    assert caught == []
 
 
 def test_no_more_is_remembered_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,7 +49,8 @@ def test_workers_that_share_the_objects_lose_nothing(backend: str) -> None:
 def test_a_function_that_changes_nothing_is_not_warned_of() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        concompare.map(define("kept = [1]\ndef f(x): return kept[0] + x[0]"), [[1], [2]], backend="processes")
+        values = concompare.map(define("kept = [1]\ndef f(x): return kept[0] + x[0]"), [[1], [2]], backend="processes")
+    assert values == [2, 3]
 
 
 def test_it_is_said_of_a_pass_that_fails_too() -> None:

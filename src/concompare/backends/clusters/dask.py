@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib.util
 import pickle
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from concompare.backends.base import NotInstalled, Start
 from concompare.backends.clusters.cluster import (
     ASKING,
     PATIENCE,
@@ -21,13 +18,11 @@ from concompare.backends.clusters.cluster import (
     Cluster,
     Keeper,
     cluster_on,
-    executor_on,
     is_chunk,
 )
-from concompare.backends.clusters.executor import Call, Lane, LaneExecutor, Settle
-from concompare.backends.traits import Handling, Isolation, Traits
+from concompare.backends.clusters.cluster_backend import ClusterBackend
+from concompare.backends.clusters.executor import Call, Lane, Settle
 from concompare.errors import BackendUnavailable
-from concompare.machine import usable_cpus
 from concompare.worker.chunk import Request
 from concompare.worker.remote import LARGE, call_as_bytes
 
@@ -164,48 +159,14 @@ class DaskCluster(Cluster):
 
 
 @dataclass(frozen=True, slots=True)
-class Dask:
+class Dask(ClusterBackend):
     """A dask cluster: by address, by a client that the notebook has, or a local one."""
 
+    package: ClassVar[str] = "distributed"
+    worker: ClassVar[str] = "dask worker"
+    cost: ClassVar[int] = 140
     name: str = "dask"
     label: str = "dask"
-    isolation: Isolation = "cluster"
-    chunk: int | None = None
-    ephemeral: bool = False
-    handling: ClassVar[Handling] = Handling(lasting=True)
-    address: str | None = None
-    client: Any = None
-
-    @property
-    def traits(self) -> Traits:
-        """Return what the workers are like; those of a cluster that is there need no start."""
-        return Traits("dask worker", cost=140, starts=not self.there)
-
-    @property
-    def there(self) -> bool:
-        """Return whether it is an existing cluster."""
-        return self.address is not None or self.client is not None
-
-    def unavailable(self) -> str | None:
-        """Return None, or that dask.distributed is not installed."""
-        if importlib.util.find_spec("distributed") is None:
-            return NotInstalled("dask is not installed: pip install 'concompare[dask]'")
-        return None
-
-    def at(self, address: str | None, client: Any = None) -> Dask:
-        """Return the backend for the cluster at an address, or for that of a client."""
-        return replace(self, address=address, client=client)
-
-    def open(self, workers: int, start: Start) -> Executor:
-        """Return an executor on the cluster."""
-        return executor_on(self.cluster(workers, start.state, start.variables), workers)
-
-    def capacity(self) -> int:
-        """Return the workers that an existing cluster has, else how many CPUs there are for a local one."""
-        if not self.there:
-            return usable_cpus()
-        cluster = self.cluster(0, "", {})
-        return max(1, sum(cluster.members().values()))
 
     def cluster(self, workers: int, state: str, variables: dict[str, str]) -> Cluster:
         """Return the cluster, connected now or before."""
@@ -224,14 +185,6 @@ class Dask:
         except BaseException:
             keeper.close()
             raise
-
-    def processes(self, executor: Executor) -> list[Any]:
-        """Return none: they are the cluster's."""
-        return []
-
-    def kill(self, executor: LaneExecutor) -> None:
-        """Drop what is queued and end what is computed, as far as the cluster is ours."""
-        executor.stop()
 
 
 BACKENDS = (Dask(),)

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import os
 import pickle
 import signal
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from concompare.backends.base import NotInstalled, Start
 from concompare.backends.clusters.cluster import (
     ASKING,
     PATIENCE,
@@ -22,12 +19,10 @@ from concompare.backends.clusters.cluster import (
     Cluster,
     Keeper,
     cluster_on,
-    executor_on,
 )
-from concompare.backends.clusters.executor import Call, Lane, LaneExecutor, Settle
-from concompare.backends.traits import Handling, Isolation, Traits
+from concompare.backends.clusters.cluster_backend import ClusterBackend
+from concompare.backends.clusters.executor import Call, Lane, Settle
 from concompare.errors import BackendUnavailable
-from concompare.machine import usable_cpus
 from concompare.worker.remote import call_as_bytes
 
 LOOK = 0.25
@@ -146,47 +141,14 @@ def is_end_of_engine(error: Exception) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Ipyparallel:
+class Ipyparallel(ClusterBackend):
     """An ipyparallel cluster: by connection file, by a client that the notebook has, or a local one."""
 
+    package: ClassVar[str] = "ipyparallel"
+    worker: ClassVar[str] = "ipyparallel engine"
+    cost: ClassVar[int] = 130
     name: str = "ipyparallel"
     label: str = "ipyparallel"
-    isolation: Isolation = "cluster"
-    chunk: int | None = None
-    ephemeral: bool = False
-    handling: ClassVar[Handling] = Handling(lasting=True)
-    address: str | None = None
-    client: Any = None
-
-    @property
-    def traits(self) -> Traits:
-        """Return what the workers are like; those of a cluster that is there need no start."""
-        return Traits("ipyparallel engine", cost=130, starts=not self.there)
-
-    @property
-    def there(self) -> bool:
-        """Return whether it is an existing cluster."""
-        return self.address is not None or self.client is not None
-
-    def unavailable(self) -> str | None:
-        """Return None, or that ipyparallel is not installed."""
-        if importlib.util.find_spec("ipyparallel") is None:
-            return NotInstalled("ipyparallel is not installed: pip install 'concompare[ipyparallel]'")
-        return None
-
-    def at(self, address: str | None, client: Any = None) -> Ipyparallel:
-        """Return the backend for the cluster of a connection file, or for that of a client."""
-        return replace(self, address=address, client=client)
-
-    def open(self, workers: int, start: Start) -> Executor:
-        """Return an executor on the cluster."""
-        return executor_on(self.cluster(workers, start.state, start.variables), workers)
-
-    def capacity(self) -> int:
-        """Return the engines that an existing cluster has, else how many CPUs there are for a local one."""
-        if not self.there:
-            return usable_cpus()
-        return max(1, len(self.cluster(0, "", {}).members()))
 
     def cluster(self, workers: int, state: str, variables: dict[str, str]) -> Cluster:
         """Return the cluster, connected now or before."""
@@ -206,14 +168,6 @@ class Ipyparallel:
         except BaseException:
             keeper.close()
             raise
-
-    def processes(self, executor: Executor) -> list[Any]:
-        """Return none: they are the cluster's."""
-        return []
-
-    def kill(self, executor: LaneExecutor) -> None:
-        """End what is computed, as far as the engines obey."""
-        executor.stop()
 
 
 BACKENDS = (Ipyparallel(),)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import itertools
 import os
 import socket
@@ -11,14 +10,12 @@ import subprocess
 import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from concompare.backends.base import NotInstalled, Start
-from concompare.backends.clusters.cluster import ASKING, LOOPBACK, Cluster, cluster_on, executor_on, is_chunk
-from concompare.backends.clusters.executor import Call, Lane, LaneExecutor, Settle
-from concompare.backends.traits import Handling, Isolation, Traits
+from concompare.backends.clusters.cluster import ASKING, LOOPBACK, Cluster, cluster_on, is_chunk
+from concompare.backends.clusters.cluster_backend import ClusterBackend
+from concompare.backends.clusters.executor import Call, Lane, Settle
 from concompare.errors import BackendUnavailable
 from concompare.machine import usable_cpus
 from concompare.worker.remote import call_as_bytes
@@ -243,60 +240,30 @@ def answers(host: str, port: int) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Ray:
+class Ray(ClusterBackend):
     """A ray cluster: by address, the one that the notebook has initialised, or a local one."""
 
+    package: ClassVar[str] = "ray"
+    worker: ClassVar[str] = "ray worker"
+    cost: ClassVar[int] = 150
     name: str = "ray"
     label: str = "ray"
-    isolation: Isolation = "cluster"
-    chunk: int | None = None
-    ephemeral: bool = False
-    handling: ClassVar[Handling] = Handling(lasting=True)
-    address: str | None = None
-
-    @property
-    def traits(self) -> Traits:
-        """Return what the workers are like; those of a cluster that is there need no start."""
-        return Traits("ray worker", cost=150, starts=not self.there)
-
-    @property
-    def there(self) -> bool:
-        """Return whether it is an existing cluster."""
-        return self.address is not None
-
-    def unavailable(self) -> str | None:
-        """Return None, or that ray is not installed."""
-        if importlib.util.find_spec("ray") is None:
-            return NotInstalled("ray is not installed: pip install 'concompare[ray]'")
-        return None
 
     def at(self, address: str | None, client: Any = None) -> Ray:
-        """Return the backend for the cluster at an address."""
+        """Return the backend for the cluster at an address; a client of ray is the process itself."""
         return replace(self, address=address)
-
-    def open(self, workers: int, start: Start) -> Executor:
-        """Return an executor on the cluster."""
-        return executor_on(self.cluster(start.state, start.variables), workers)
 
     def capacity(self) -> int:
         """Return the CPUs of an existing cluster, else those that there are for a local one."""
         if not self.there:
             return usable_cpus()
-        return max(1, int(self.cluster("", {}).ray.cluster_resources().get("CPU", 1)))
+        return max(1, int(self.cluster(0, "", {}).ray.cluster_resources().get("CPU", 1)))
 
-    def cluster(self, state: str, variables: dict[str, str]) -> RayCluster:
+    def cluster(self, workers: int, state: str, variables: dict[str, str]) -> RayCluster:
         """Return the cluster, connected now or before."""
         found = cluster_on(("ray", self.address), state, lambda: RayCluster(self.address, variables))
         assert isinstance(found, RayCluster)
         return found
-
-    def processes(self, executor: Executor) -> list[Any]:
-        """Return none: they are the cluster's."""
-        return []
-
-    def kill(self, executor: LaneExecutor) -> None:
-        """End the actors that compute."""
-        executor.stop()
 
 
 BACKENDS = (Ray(),)
