@@ -1,6 +1,6 @@
 """Measurements as frozen data: everything after the measuring works on these alone.
 
-    Comparison ── Subject · Environment · Plan · Probe
+    Comparison ── Subject · Environment · Plan · Probe · LineProfile ── Line
         └─ Trial ── Pass ── Ledger · Message
 
 Times are seconds, sizes are bytes. Raw values are kept; medians, intervals and verdicts are derived.
@@ -18,9 +18,10 @@ from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get
 
 R = TypeVar("R")
 
-SCHEMA = 3
+SCHEMA = 4
 """Version of the saved form. 1: first. 2: what the notebook itself does of a loop, with every pass and by itself.
 3: what the workers of a trial share with the notebook, and are like; whether results differ by rounding only.
+4: at which of the user's lines the items were.
 """
 
 DECLARED = 3
@@ -438,6 +439,52 @@ class Notebook:
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the user's own code, as items were seen at it; what it calls of libraries is counted with it.
+
+    Attributes:
+        file: Name of its file without the folder; empty for a cell of the notebook.
+        line: Its number, from 1.
+        function: Name of the function that it is in; empty outside of any.
+        text: What is written there.
+        samples: How often a thread was seen there.
+        seconds: Of all threads, that these stand for.
+        waiting: Of these, the seconds of threads that waited for the GIL or another lock; where the system does not
+            tell, those that are sure.
+        sure: Of these, at an instruction that runs nothing but Python and so waits for nothing but the GIL.
+    """
+
+    file: str
+    line: int
+    function: str
+    text: str
+    samples: int
+    seconds: float
+    waiting: float = 0.0
+    sure: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class LineProfile:
+    """At which lines the items of one trial were, looked at now and then in a pass made for that and not timed.
+
+    Attributes:
+        items: How many items ran.
+        samples: How often a thread was seen that computed items.
+        seconds: Of all threads, that these stand for, also at no line of the user's.
+        lines: Those that took most, the longest first.
+    """
+
+    backend: str
+    workers: int
+    items: int
+    samples: int
+    seconds: float
+    lines: tuple[Line, ...] = ()
+    native_threads: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """All trials of a task and the environment they ran in."""
 
@@ -450,6 +497,7 @@ class Comparison:
     created: str = ""
     scaling: str = "strong"
     notebook: Notebook = field(default_factory=Notebook)
+    profiles: tuple[LineProfile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

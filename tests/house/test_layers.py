@@ -57,7 +57,6 @@ UNTESTED = {
     "engine.output",
     "engine.pools.start_failures",
     "engine.process_state",
-    "engine.run_pass",
     "engine.stop_threads",
     "engine.transport.functions",
     "errors",
