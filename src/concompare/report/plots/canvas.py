@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 
+from concompare import formats
 from concompare.report.palette import INKS, Theme
 
 if TYPE_CHECKING:
@@ -90,5 +91,5 @@ def inches(words: str, points: float = TEXT_SIZE, weight: str = "normal") -> flo
 
 
 def shortened(words: str, limit: int = LONGEST_LABEL) -> str:
-    """Return a label no longer than there is room for."""
-    return words if len(words) <= limit else words[: limit - 1] + "…"
+    """Return a label no longer than there is room for: what is left out is in its middle."""
+    return formats.cut(words, limit)

@@ -101,7 +101,7 @@ def draw_time(part: SubFigure, pictures: Pictures, theme: Theme, width: float, t
     time_ticks(axes, scale, theme)
     for curve in pictures.curves:
         bounds = [(max(p.seconds - p.spread, scale.low), p.seconds, p.seconds + p.spread) for p in curve.points]
-        draw_curve(axes, curve.backend, theme, curve.points, bounds, bars=are_few(pictures))
+        draw_curve(axes, curve.backend, theme, curve.points, bounds, bars=has_bars(curve, pictures))
     canvas.title(part, (width, tall), "Time of one pass", theme)
     name_pick(part, pictures, theme, (width, tall))
 
@@ -127,7 +127,8 @@ def draw_speed(part: SubFigure, pictures: Pictures, theme: Theme, width: float, 
         axes.set_xlabel("workers (dashed: fitted, not measured)", color=INKS[theme].muted, size=canvas.TEXT_SIZE)
     for curve, points in known:
         draw_fit(axes, curve, theme)
-        draw_curve(axes, curve.backend, theme, points, [p.speed for p in points if p.speed], bars=are_few(pictures))
+        speeds = [p.speed for p in points if p.speed]
+        draw_curve(axes, curve.backend, theme, points, speeds, bars=has_bars(curve, pictures))
     canvas.title(part, (width, tall), "Speed-up over the plain loop", theme)
     name_pick(part, pictures, theme, (width, tall))
 
@@ -253,9 +254,10 @@ def write_endings(axes: Axes, endings: list[Ending], scale: Scale, size: tuple[f
         )
 
 
-def are_few(pictures: Pictures) -> bool:
-    """Say whether there are so few points that each can show its bounds; beyond, the table alone has them."""
-    return sum(len(curve.points) for curve in pictures.curves) <= MOST_BOUNDS
+def has_bars(curve: Curve, pictures: Pictures) -> bool:
+    """Say whether a line shows the bounds of its points; among very many points only the line with the pick does."""
+    few = sum(len(other.points) for other in pictures.curves) <= MOST_BOUNDS
+    return few or any(point.picked for point in curve.points)
 
 
 def draw_curve(

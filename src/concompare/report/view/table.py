@@ -158,7 +158,7 @@ def speed_words(trial: Trial, serial: Trial | None) -> str:
 def caption(comparison: Comparison, *, warn: bool = True) -> str:
     """Return what the numbers of the table are."""
     subject = comparison.subject
-    name = formats.one_line(subject.name, 60)
+    name = formats.one_name(subject.name, 60)
     counts = sorted({stats.used(t)[-1].items for t in comparison.trials if stats.used(t)})
     if not counts and comparison.plan is not None and comparison.plan.sampled is not None:
         counts = [comparison.plan.sampled]

@@ -76,7 +76,7 @@ def partial_view(comparison: Comparison, doing: str, fraction: float) -> View:
     if plan is not None:
         expected = f"about {formats.round_seconds(plan.estimate)}, {formats.round_seconds(plan.budget)} at most"
     return View(
-        headline=f"Comparing {formats.one_line(comparison.subject.name, 60)}",
+        headline=f"Comparing {formats.one_name(comparison.subject.name, 60)}",
         interval="",
         change=expected,
         because="",
