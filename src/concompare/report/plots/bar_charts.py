@@ -216,7 +216,7 @@ def draw_bars(part: SubFigure, rows: Sequence[Lying], theme: Theme, size: tuple[
     axes.spines["bottom"].set_visible(False)
     axes.set_xticks([])
     longest = max(row.value for row in rows)
-    ends = [min(max(row.value, *(row.bounds or ())), 1.5 * longest) for row in rows]
+    ends = [min(max((row.value, *(row.bounds or ()))), 1.5 * longest) for row in rows]
     axes.set_xlim(0, max(ends))
     ink = INKS[theme]
     for place, (row, said, end) in enumerate(zip(rows, words, ends, strict=True)):
@@ -225,10 +225,9 @@ def draw_bars(part: SubFigure, rows: Sequence[Lying], theme: Theme, size: tuple[
         axes.add_patch(Rectangle((0, place - THICK / 2), row.value, THICK, facecolor=colour, linewidth=0))
         if row.bounds is not None:
             low = max(0.0, row.bounds[0])
-            axes.errorbar(
-                [row.value], [place], xerr=[[row.value - low], [end - row.value]], fmt="none", ecolor=ink.text,
-                elinewidth=1.2, capsize=2.5, zorder=4,
-            )  # fmt: skip
+            bounds = [[row.value - low], [end - row.value]]
+            looks = {"ecolor": ink.text, "elinewidth": 1.2, "capsize": 2.5, "zorder": 4}
+            axes.errorbar([row.value], [place], xerr=bounds, fmt="none", **looks)
         weight = "bold" if row.picked else "normal"
         canvas.write(axes, end, place, said, va="center", color=ink.text, weight=weight)
     return axes
