@@ -124,7 +124,8 @@ def table_of(table: Table, backends: Sequence[str]) -> str:
     heads = "".join(map(head_of, table.columns))
     rows = "".join(row_of(row, table.columns, backends) for row in table.rows)
     return (
-        f'<div class="cc-wide" role="group" aria-label="table" tabindex="0"><table class="cc-table">\n<thead><tr align="right">{heads}</tr></thead>\n'
+        '<div class="cc-wide" role="group" aria-label="table" tabindex="0"><table class="cc-table">\n'
+        f'<thead><tr align="right">{heads}</tr></thead>\n'
         f"<tbody>\n{rows}</tbody></table></div>\n"
     )
 
@@ -132,6 +133,11 @@ def table_of(table: Table, backends: Sequence[str]) -> str:
 def aligned(column: Column) -> str:
     """Return the attribute that moves a column of words to the left."""
     return "" if column.numbers else ' align="left"'
+
+
+def named_for(column: Column) -> str:
+    """Return the attribute that names a cell's column where there is no room for columns."""
+    return f' data-of="{escape(column.title)}"'
 
 
 @lru_cache(maxsize=64)
@@ -146,7 +152,7 @@ def head_of(column: Column) -> str:
 def row_of(row: Row, columns: Sequence[Column], backends: Sequence[str]) -> str:
     """Return a line of a table."""
     cells = zip(columns[1:], row.cells[1:], strict=True)
-    shown = "".join(f'<td data-of="{escape(column.title)}"{aligned(column)}>{escape(cell)}</td>' for column, cell in cells)
+    shown = "".join(f'<td{named_for(column)}{aligned(column)}>{escape(cell)}</td>' for column, cell in cells)
     mark = f"cc-k{backends.index(row.backend)}" if row.backend else "cc-none"
     first = f'<th scope="row" align="left"><span class="cc-mark {mark}">{escape(row.cells[0])}</span></th>'
     return f'<tr align="right">{first}{shown}</tr>\n'

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from matplotlib.patches import Rectangle
+from matplotlib.patheffects import withStroke
 
 from concompare import formats
 from concompare.records import PLAIN
@@ -32,8 +33,13 @@ LEAST_SHARE = 0.005
 
 def ledger_height(pictures: Pictures) -> float:
     """Return the height of the ledger's panel in inches."""
-    more = 0.2 if pictures.more_bars else 0.0
-    return max(1.6, TOP + STEP * len(pictures.bars) + 0.3 + 2 * LEGEND_STEP + more)
+    lines = len(legend_lines(keys_of(pictures.bars), canvas.WIDTH - 0.24)) + (pictures.more_bars > 0)
+    return max(1.6, TOP + STEP * len(pictures.bars) + 0.16 + LEGEND_STEP * lines)
+
+
+def keys_of(bars: Iterable[Bar]) -> list[str]:
+    """Return the parts that are large enough to be drawn."""
+    return [key for bar in bars for key, share in bar.shares if share >= LEAST_SHARE]
 
 
 def draw_ledger(part: SubFigure, pictures: Pictures, theme: Theme, width: float, tall: float) -> None:
@@ -51,8 +57,7 @@ def draw_ledger(part: SubFigure, pictures: Pictures, theme: Theme, width: float,
     for place, (bar, label) in enumerate(zip(pictures.bars, labels, strict=True)):
         name_bar(axes, place, label, look_of(bar.backend).colour(theme), picked=bar.picked)
         draw_shares(axes, place, bar, across)
-    keys = [key for bar in pictures.bars for key, share in bar.shares if share >= LEAST_SHARE]
-    last = write_legend(part, size, keys, theme, (left, bottom - 0.14))
+    last = write_legend(part, size, keys_of(pictures.bars), theme, (left, bottom - 0.14))
     if pictures.more_bars:
         words = f"{formats.count(pictures.more_bars, 'more trial')} in numbers below"
         up = (last - LEGEND_STEP) / tall
@@ -131,30 +136,41 @@ def patch(key: str, x: float, y: float, width: float, height: float) -> Rectangl
     )
 
 
+def legend_lines(keys: Iterable[str], room: float) -> list[list[tuple[str, str, float]]]:
+    """Return the parts with their words and how wide they are, in as many lines as it takes."""
+    known = set(keys)
+    used = [(key, word) for key, word in STRIP_PARTS if key in known]
+    lines: list[list[tuple[str, str, float]]] = [[]]
+    for key, word in used:
+        wide = 0.16 + canvas.inches(word, canvas.SMALL_SIZE) + 0.08
+        if lines[-1] and sum(w for *_, w in lines[-1]) + wide > room:
+            lines.append([])
+        lines[-1].append((key, word, wide))
+    return lines
+
+
 def write_legend(
     part: SubFigure, size: tuple[float, float], keys: Iterable[str], theme: Theme, corner: tuple[float, float]
 ) -> float:
-    """Write what the colours of these parts mean, in as many lines as it takes, from a corner downwards.
+    """Write what the colours of these parts mean, from a corner downwards; further to the left where it needs room.
 
     Returns:
         The height of its last line.
     """
     width, tall = size
-    used = [(key, word) for key, word in STRIP_PARTS if key in set(keys)]
     axes = part.add_axes((0, 0, 1, 1))
     axes.set_axis_off()
     axes.set_xlim(0, width)
     axes.set_ylim(0, tall)
-    widths = [0.2 + canvas.inches(word, canvas.SMALL_SIZE) + 0.13 for _, word in used]
-    start = min(corner[0], max(0.12, width - sum(widths)))
-    x, y = start, corner[1]
-    for (key, word), wide in zip(used, widths, strict=True):
-        if x + wide > width and x > start:
-            x, y = start, y - LEGEND_STEP
-        axes.add_patch(patch(key, x, y - 0.055, 0.13, 0.11))
-        canvas.write(axes, x + 0.18, y, word, size=canvas.SMALL_SIZE, va="center", color=INKS[theme].text)
-        x += wide
-    return y
+    lines = legend_lines(keys, width - 0.24)
+    start = min(corner[0], max(0.12, width - 0.12 - max(sum(w for *_, w in line) for line in lines)))
+    for place, line in enumerate(lines):
+        x, y = start, corner[1] - LEGEND_STEP * place
+        for key, word, wide in line:
+            axes.add_patch(patch(key, x, y - 0.055, 0.13, 0.11))
+            canvas.write(axes, x + 0.16, y, word, size=canvas.SMALL_SIZE, va="center", color=INKS[theme].text)
+            x += wide
+    return corner[1] - LEGEND_STEP * (len(lines) - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,8 +242,9 @@ def draw_bars(part: SubFigure, rows: Sequence[Lying], theme: Theme, size: tuple[
         if row.bounds is not None:
             low = max(0.0, row.bounds[0])
             bounds = [[row.value - low], [end - row.value]]
-            looks = {"ecolor": ink.text, "elinewidth": 1.2, "capsize": 2.5, "zorder": 4}
-            axes.errorbar([row.value], [place], xerr=bounds, fmt="none", **looks)
+            edge = [withStroke(linewidth=3, foreground=ink.paper)]  # seen on the bar and beside it
+            looks: dict[str, Any] = {"ecolor": ink.text, "elinewidth": 1.3, "capsize": 3, "path_effects": edge}
+            axes.errorbar([row.value], [place], xerr=bounds, fmt="none", zorder=4, **looks)
         weight = "bold" if row.picked else "normal"
         canvas.write(axes, end, place, said, va="center", color=ink.text, weight=weight)
     return axes

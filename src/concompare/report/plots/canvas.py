@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import SubFigure
     from matplotlib.text import Text
 
+WIDTH = 4.75
+"""Inches of a panel, shown at 96 dots an inch; small enough to be read where two stand beside each other on 700."""
 TITLE_SIZE = 10
 TEXT_SIZE = 9
 SMALL_SIZE = 8

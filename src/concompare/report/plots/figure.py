@@ -21,6 +21,7 @@ from PIL import Image
 
 from concompare.report.palette import INKS, Theme
 from concompare.report.plots import bar_charts, line_charts, timeline
+from concompare.report.plots.canvas import WIDTH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
 
     Panel = Callable[[SubFigure, Pictures, Theme, float, float], None]
 
-WIDTH = 4.8
-"""Inches of a panel; at 96 dots an inch it is shown in its own size. Two beside each other on 700 dots are read easily."""
 DPI = 144
 SCREEN = 96
 """Dots an inch has on a page, whatever a screen makes of them."""

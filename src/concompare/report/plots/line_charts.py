@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from matplotlib import ticker
 
@@ -274,7 +274,7 @@ def draw_curve(
     colour = look.colour(theme)
     xs = [math.log2(p.workers) for p in points]
     middles = [middle for _, middle, _ in bounds]
-    line = axes.plot(xs, middles, color=colour, linewidth=1.8, marker=look.marker, markersize=5.5, zorder=3)[0]
+    line = axes.plot(xs, middles, color=colour, linewidth=1.8, marker=look.marker, markersize=4.5, zorder=3)[0]
     if not bars:
         line.set_markevery([0, len(xs) - 1])
     if look.dashes:
@@ -282,9 +282,8 @@ def draw_curve(
     below = [max(0.0, middle - low) for low, middle, _ in bounds]
     above = [max(0.0, high - middle) for _, middle, high in bounds]
     if bars:
-        axes.errorbar(
-            xs, middles, yerr=[below, above], fmt="none", ecolor=colour, elinewidth=1.2, capsize=2.5, zorder=3
-        )
+        lines: dict[str, Any] = {"ecolor": colour, "elinewidth": 1.3, "capsize": 4, "capthick": 1.3}
+        axes.errorbar(xs, middles, yerr=[below, above], fmt="none", zorder=3, **lines)
     for x, point, middle in zip(xs, points, middles, strict=True):
         if point.picked:
             axes.plot(

@@ -177,7 +177,8 @@ def spent(comparison: Comparison) -> str:
 def plan_lines(comparison: Comparison) -> list[str]:
     """Return the plan, one step a line, and what the probe found."""
     plan, probe = comparison.plan, comparison.probe
-    lines = [formats.one_line(step, 300) for step in plan.steps] if plan is not None else []
+    lines = [f"measured {moment_words(comparison.created)}"] if comparison.created else []
+    lines += [formats.one_line(step, 300) for step in plan.steps] if plan is not None else []
     if plan is not None:
         lines.append(
             f"planned: {formats.round_seconds(plan.estimate)} of {formats.round_seconds(plan.budget)}, seed {plan.seed}"
@@ -192,6 +193,12 @@ def plan_lines(comparison: Comparison) -> list[str]:
     if probe.bytes_in is not None or probe.bytes_out is not None:
         lines.append(f"an item is {formats.size(probe.bytes_in)} to send, its result {formats.size(probe.bytes_out)}")
     return lines
+
+
+def moment_words(moment: str) -> str:
+    """Return a moment in ISO 8601 to the minute, with the zone where it is known."""
+    date, _, clock = formats.one_line(moment, 40).partition("T")
+    return f"{date} {clock[:5]}{' UTC' if clock.endswith(('+00:00', 'Z')) else ''}".rstrip()
 
 
 def gil_words(environment: Environment) -> str:
