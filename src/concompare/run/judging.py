@@ -107,6 +107,12 @@ class Judge:
         self.reasons[choice.backend] = choice.reason
         return choice
 
+    def found(self, way: Choice, workers: int) -> None:
+        """Take note of how many workers helped, where that was found by growing."""
+        _, colon, why = self.reasons.get(way.backend, "").partition(": ")
+        if colon:
+            self.reasons[way.backend] = f"{way.backend} × {workers}: {why}"
+
     def open_early(self, left: int | None) -> None:
         """Start processes at once where they were fastest in earlier runs: it seems that they are needed soon."""
         choice = auto_history.hint(self.task)
