@@ -16,7 +16,7 @@ from concompare.engine.growth import Growth
 from concompare.engine.outcome import LAST, Outcome
 from concompare.errors import BackendUnavailable
 from concompare.records import Message, Pass, Trial
-from concompare.run import adaptive, auto_history, dispatch, judging
+from concompare.run import adaptive, auto_history, dispatch, judging, kept_runs
 from concompare.run.request import Request, request_of
 from tests.records import bare
 
@@ -349,3 +349,33 @@ def test_a_number_of_threads_that_was_asked_for_stays(monkeypatch: pytest.Monkey
     monkeypatch.setattr(adaptive, "watched_pass", machine.one_pass)
     ran = dispatch.run(task_of(abs, range(300)), request_of(("auto",), 5))
     assert (ran.trials[0].backend, ran.trials[0].workers) == ("threads", 5)
+
+
+@pytest.mark.parametrize("factor", [1.02, 7.0])
+def test_what_other_kernels_have_seen_only_lets_workers_start_earlier(
+    factor: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What this run shows decides, not what was kept."""
+    machine = Machine(lambda x: 0.002, {"threads": 2.0, "processes": factor})
+    monkeypatch.setattr(kept_runs, "known", lambda task: {("serial", 1): 0.002, ("processes", 2): 0.0011})
+    seconds, _ = run(monkeypatch, machine, 1000)
+    if factor < 2:
+        assert machine.warm == pytest.approx(machine.opening, abs=0.01)  # from the first item on
+        assert seconds < 1.02 * best(machine, 1000)
+    else:
+        assert machine.order[-1] == "serial"
+        assert seconds < 1.1 * 2.0
+
+
+def test_what_other_kernels_have_seen_of_threads_is_where_their_number_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = Machine(lambda x: 0.01, cpu=0.01, knee=64)
+    begun: list[int] = []
+    monkeypatch.setattr(kept_runs, "known", lambda task: {("serial", 1): 0.01, ("threads", 64): 0.0002})
+
+    def growth(first: int, most: int) -> Growth:
+        begun.append(first)
+        return Growth(first, most)
+
+    monkeypatch.setattr(adaptive, "Growth", growth)
+    run(monkeypatch, machine, 1000)
+    assert begun == [64]

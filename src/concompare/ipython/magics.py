@@ -58,7 +58,7 @@ class ConcompareMagics(Magics):
             results = [score(p) for p in papers]
         """
         args, code = read_options(self.parallel.parser, line, cell)
-        if args.info or args.close:
+        if args.info or args.close or args.forget:
             return self.look_after(args)
         source = self.source_of("parallel", line, cell, code)
         how = {"strict": args.strict, "plainly": not args.strict, "witnessed": not args.assume_pure}
@@ -90,7 +90,7 @@ class ConcompareMagics(Magics):
             results = [score(p) for p in papers]
         """
         args, code = read_options(self.concompare.parser, line, cell)
-        if args.info or args.close:
+        if args.info or args.close or args.forget:
             return self.look_after(args)
         source = self.source_of("concompare", line, cell, code)
         request = self.request_of(args, None, budget=args.budget, scaling=args.scaling, pythons=args.python)
@@ -191,9 +191,14 @@ class ConcompareMagics(Magics):
         return Source("\n" * lost + plain, filename, first, ends_with_semicolon(plain))
 
     def look_after(self, args: Namespace) -> Any:
-        """Close the pools, or return the card of this machine and the open pools."""
+        """Close the pools, forget earlier runs, or return the card of this machine and the open pools."""
         from concompare import backends, engine
 
+        if args.forget:
+            from concompare.run import auto_history
+
+            file = auto_history.forget()
+            print(f"forgot earlier runs{f', and deleted {file}' if file is not None else ''}")  # noqa: T201
         if args.close:
             engine.close_pools()
         if not args.info:

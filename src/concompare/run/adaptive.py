@@ -176,7 +176,10 @@ class Trying:
         usable = machine.usable_cpus()
         if self.request.workers is not None or way.workers <= usable:
             return None
-        first = way.workers if way is self.start else FIRST_THREADS * usable
+        known = way if way is self.start else self.judge.hinted
+        first = FIRST_THREADS * usable
+        if known is not None and known.backend == way.backend:
+            first = max(usable, known.workers)
         most = MOST_THREADS if self.left is None else min(MOST_THREADS, self.left)
         return Growth(min(first, most), most)
 
