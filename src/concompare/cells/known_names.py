@@ -63,9 +63,11 @@ def defined_apart(tree: ast.Module, known: dict[str, Any], filename: str) -> Ite
         scratch: dict[str, Any] = {}
         module = ast.fix_missing_locations(ast.Module([made], []))
         code = compile(module, filename, "exec", __future__.annotations.compiler_flag, dont_inherit=True)
-        inner = next(part for part in code.co_consts if isinstance(part, types.CodeType) and part.co_name == node.name)
+        codes = [part for part in code.co_consts if isinstance(part, types.CodeType) and part.co_name == node.name]
+        if not codes:  # a function with type parameters is made by another
+            continue
         first = node.decorator_list[0].lineno if node.decorator_list else node.lineno
-        inner = inner.replace(co_qualname=holder + node.name, co_firstlineno=first)
+        inner = codes[0].replace(co_qualname=holder + node.name, co_firstlineno=first)
         exec(code, known, scratch)
         found: types.FunctionType = scratch[node.name]
         found.__code__, found.__qualname__ = inner, inner.co_qualname

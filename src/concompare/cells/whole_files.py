@@ -46,7 +46,7 @@ class Told:
     """What would become of one loop of a file.
 
     Attributes:
-        line: Where it begins; `caption`: what to call it; `function`: the function that it stands in, or nothing.
+        line: Where it begins; `noun`: what it is; `function`: the function that it stands in, or nothing.
         refusal: Why it runs as it is, or None.
         known: Whether that can be told before the file runs.
         head: What would run in workers, as a function over the names that are known; None where there is none.
@@ -56,7 +56,7 @@ class Told:
     """
 
     line: int
-    caption: str
+    noun: str
     function: str
     refusal: CellRefused | None = None
     known: bool = True
@@ -64,6 +64,11 @@ class Told:
     draws: bool = False
     notes: tuple[str, ...] = ()
     text: str = ""
+
+    @property
+    def caption(self) -> str:
+        """Return what to call it."""
+        return f"{self.noun} at line {self.line}"
 
 
 def without_futures(source: str, tree: ast.Module) -> str:
@@ -97,7 +102,7 @@ def explained(source: str, filename: str, namespace: dict[str, Any]) -> list[Tol
     known = known_before(cell, [], namespace)
     functions = list(defined_apart(cell.tree, known, filename))
     found = [told_of(part, known, filename) for part in parts_of(cell, namespace, functions) if part.loop is not None]
-    found = list({(told.line, told.caption, told.function): told for told in found}.values())
+    found = list({(told.line, told.noun, told.function): told for told in found}.values())
     found += unseen(cell.tree, found, known)
     namespace.clear()
     namespace.update(known)
@@ -115,12 +120,13 @@ def told_of(part: Part, known: dict[str, Any], filename: str) -> Told:
     loop, lifted = part.loop, part.found
     if isinstance(lifted, Lifted):
         head = compiling.head(lifted.made.head, dict(known), filename)
+        head.__name__ = part.function or loop.caption
         notes = (*lifted.notes, *[f"hazard: {text}" for text in lifted.hazards])
-        return Told(loop.line, loop.caption, part.function, None, True, head, lifted.draws, notes, part.text)
+        return Told(loop.line, loop.noun, part.function, None, True, head, lifted.draws, notes, part.text)
     assert lifted is not None
     sure = lifted.lasting or (lifted.sure and not part.notes and lifted.code not in HANGS_ON_OBJECTS)
     notes = () if sure else part.notes
-    return Told(loop.line, loop.caption, part.function, lifted, sure, notes=notes, text=part.text)
+    return Told(loop.line, loop.noun, part.function, lifted, sure, notes=notes, text=part.text)
 
 
 def flattened(statements: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
@@ -147,17 +153,17 @@ def is_main_guard(test: ast.expr) -> bool:
 
 def unseen(tree: ast.Module, found: Sequence[Told], known: dict[str, Any]) -> Iterator[Told]:
     """Yield the loops in functions of a file that were not seen through: too little to do, or only running shows."""
-    seen = {(told.line, told.caption) for told in found}
+    seen = {(told.line, told.noun) for told in found}
     top = types.FunctionType((lambda: None).__code__, known)
     for definition, name in definitions(tree.body):
         for loop in finding.loops_in(definition.body):
-            if loop.kind == "call" or (loop.line, loop.caption) in seen:
+            if loop.kind == "call" or (loop.line, loop.noun) in seen:
                 continue
-            seen.add((loop.line, loop.caption))
+            seen.add((loop.line, loop.noun))
             parts = [part for statement in loop.body for part in names.nodes_in(statement)]
             heavy = any(isinstance(part, ast.Call) and not is_light(part.func, top) for part in parts)
             refusal = only_running(loop, name) if heavy else binding.nothing(loop)
-            yield Told(loop.line, loop.caption, name, refusal, known=not heavy, text=str(refusal))
+            yield Told(loop.line, loop.noun, name, refusal, known=not heavy, text=str(refusal))
 
 
 def only_running(loop: Loop, name: str) -> CellRefused:

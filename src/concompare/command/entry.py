@@ -38,9 +38,6 @@ def parser() -> Parser:
     return made
 
 
-Commands = "argparse._SubParsersAction[Parser]"
-
-
 def add_json(one: Parser) -> None:
     """Add the option that all commands have whose output is their own."""
     one.add_argument("--json", action="store_true", help="write JSON (docs/schema) instead of text")
@@ -122,6 +119,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"concompare {args.command}: {clean(str(error))}\n")
         return BAD
     except BrokenPipeError:  # as of `| head`: what is left in the buffer goes nowhere
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
         return 128 + getattr(signal, "SIGPIPE", 13)
     return status

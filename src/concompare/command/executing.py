@@ -1,7 +1,6 @@
 """`run`: a script as Python runs it, but with its loops in parallel."""
 
 from __future__ import annotations
-
 import __future__
 
 import ast
@@ -21,7 +20,7 @@ from concompare.cells.whole_files import MAIN, WholeFile, fresh_names, without_f
 from concompare.cells.wishes import Runner, Wishes
 from concompare.command import files
 from concompare.command.listing import VERSION, refusal_data
-from concompare.errors import BadOption, CellRefused, ConcompareError, Interrupted
+from concompare.errors import BadOption, ConcompareError, Interrupted
 from concompare.interrupts import unswallowed
 from concompare.report.report import write_whole
 from concompare.run.cell_runners import Running, Telling, seconds_of
@@ -136,7 +135,10 @@ class Script:
         """Return the loops that ran as they are, and why, each reason once."""
         refused = self.cell.refused if self.cell is not None else []
         found = {(one.loop.line, str(one.refusal)): one for one in refused}
-        return [{"line": one.loop.line, "loop": one.loop.caption} | refusal_data(one.refusal) for one in found.values()]
+        return [
+            {"line": one.loop.line, "loop": one.loop.caption, "refusal": refusal_data(one.refusal)}
+            for one in found.values()
+        ]
 
     def run(self, runner: Runner, *, seeded: bool = False) -> int:
         """Run it as Python would; return the exit status. An exception is shown as Python shows it."""
@@ -150,14 +152,31 @@ class Script:
             return self.show(error)
         return 0
 
-    def execute(
-        self, namespace: dict[str, Any], runner_of: Callable[[WholeFile], Runner], **wishes: Any
-    ) -> None:
+    def run_until(self, end: type[BaseException], runner_of: Callable[[WholeFile], Runner], **wishes: Any) -> int:
+        """Run it until a loop's runner ends it by an exception; return the exit status if it ends before.
+
+        Raises:
+            ConcompareError: The runner refuses to go on.
+        """
+        try:
+            with unswallowed():
+                self.execute(self.become_main(), runner_of, measured=True, **wishes)
+        except end:
+            return 0
+        except SystemExit as leaving:
+            return status_of(leaving)
+        except BaseException as error:
+            if isinstance(error, ConcompareError) and not self.is_own(error):
+                raise
+            return self.show(error)
+        return 0
+
+    def execute(self, namespace: dict[str, Any], runner_of: Callable[[WholeFile], Runner], **wishes: Any) -> None:
         """Run its statements over names; `runner_of` gives what runs the loops of the cell that it is."""
         tree = ast.parse(self.source, str(self.path))
         namespace["__doc__"] = ast.get_docstring(tree, clean=sys.version_info >= (3, 13))
         future = [part for part in tree.body if isinstance(part, ast.ImportFrom) and part.module == "__future__"]
-        compile(ast.Module(future, []), str(self.path), "exec", dont_inherit=True)
+        compile(ast.Module([*future], []), str(self.path), "exec", dont_inherit=True)
         for name in (alias for part in future for alias in part.names):
             namespace[name.asname or name.name] = getattr(__future__, name.name)
         self.cell = WholeFile(without_futures(self.source, tree), Wishes(str(self.path), **wishes))
@@ -175,7 +194,7 @@ class Script:
 
     def show(self, error: BaseException) -> int:
         """Show an exception that ends the script as Python does, from the script's own first line on."""
-        if isinstance(error, CellRefused | ConcompareError) and not self.is_own(error):
+        if isinstance(error, ConcompareError) and not self.is_own(error):
             sys.stderr.write(f"concompare run: {type(error).__name__}: {error}\n")
             return 1
         part = self.own_part(error.__traceback__)

@@ -120,12 +120,15 @@ def local_file(name: str, folder: Path) -> Path | None:
         spec = PathFinder.find_spec(top, [str(folder)]) or importlib.util.find_spec(top)
     except (ImportError, ValueError):
         return None
-    if spec is None or (spec.origin is not None and (is_installed_file(spec.origin) or spec.origin == "built-in")):
+    origin = spec.origin if spec is not None else "built-in"
+    if origin is not None and (origin == "built-in" or is_installed_file(origin)):
         return None
-    where = Path(spec.origin) if spec.origin is not None else Path(next(iter(spec.submodule_search_locations or ()), ""))
+    folders = list(spec.submodule_search_locations or ()) if spec is not None else []
+    where = Path(origin or (folders[0] if folders else ""))
     for part in rest:
         inner = where.parent if where.name == "__init__.py" else where
-        where = next((path for path in (inner / f"{part}.py", inner / part / "__init__.py") if path.is_file()), inner / part)
+        choices = (inner / f"{part}.py", inner / part / "__init__.py")
+        where = next((path for path in choices if path.is_file()), inner / part)
     return where
 
 

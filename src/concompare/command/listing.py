@@ -13,8 +13,8 @@ from concompare import formats, machine
 from concompare.cells.ir import Why
 from concompare.cells.whole_files import Told, explained, fresh_names
 from concompare.command import files
-from concompare.errors import BadOption, CellRefused
 from concompare.engine import shared_context
+from concompare.errors import BadOption, CellRefused
 from concompare.records import to_data
 
 VERSION = 1
@@ -114,7 +114,7 @@ def threads_of(told: Told) -> str | None:
 def line_of(found: Found) -> str:
     """Return one line about a loop."""
     told = found.told
-    where = f"{found.place}: {told.caption.rpartition(' at line')[0] or told.caption}"
+    where = f"{found.place}: {told.noun}"
     where += f" in `{told.function}`" if told.function else ""
     if told.refusal is None:
         kinds = "threads or processes" if found.threads is None else f"processes (not in threads: {found.threads})"
