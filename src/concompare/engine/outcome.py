@@ -10,7 +10,7 @@ from types import GetSetDescriptorType, MemberDescriptorType
 from typing import Any, Literal
 
 from concompare.formats import clean
-from concompare.records import Pass
+from concompare.records import Message, Pass
 from concompare.worker.transfer.pickling import text_of
 
 
@@ -26,7 +26,9 @@ class PassOptions:
         output: What becomes of prints: shown in item order, dropped, or kept in the outcome.
         progress: Called with (items finished, number of items or None), at most four times a second.
         cap: Seconds after which the pass is stopped for good; None: no cap.
-        step: Seconds of items in the plain loop between two looks at the cap, at the most; None: the usual ones.
+        enough: Asked now and then, with the messages so far and the seconds since the beginning: once it says yes no
+            further item is begun, and the pass ends when those under way have been handed on; `Outcome.paused` tells.
+        step: Seconds of items in the plain loop between two such looks, at the most; None: the usual ones.
         expected: Seconds that an item took in an earlier plain loop over items like these; 0: there was none.
         memory: Whether to watch the workers' memory.
         seed: One independent random stream per item, made of this number and the item's position; None: none.
@@ -47,6 +49,7 @@ class PassOptions:
     output: Literal["show", "drop", "keep"] = "show"
     progress: Callable[[int, int | None], None] | None = None
     cap: float | None = None
+    enough: Callable[[Sequence[Message], float], bool] | None = None
     step: float | None = None
     expected: float = 0.0
     memory: bool = False
@@ -106,6 +109,7 @@ class Outcome:
         record: What it took, or None while it runs.
         output: (position, stream, text) of what was printed, where it was kept.
         stopped: True if the caller stopped it, or its cap was reached.
+        paused: True if it ended early because that was enough; `left` has the items that were taken, and not begun.
         hidden_state: Names of captured objects that workers changed; the changes are lost.
         shared_random: The source of random numbers from which two workers drew the same, or None.
         failed_items: The items that failed, by position.
@@ -119,6 +123,8 @@ class Outcome:
     record: Pass | None = None
     output: tuple[tuple[int, str, Any], ...] = ()
     stopped: bool = False
+    paused: bool = False
+    left: list[Any] = field(default_factory=list)
     finished: dict[int, Any] = field(default_factory=dict)
     hidden_state: tuple[str, ...] = ()
     shared_random: str | None = None

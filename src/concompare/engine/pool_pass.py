@@ -158,6 +158,7 @@ class PassRun:
             guard.check()
             while arrival is not None:
                 self.settle(*arrival)
+                self.pause_if_enough()
                 if not self.halt and self.dispatcher.count is not None:  # no worker waits while others are looked at
                     self.fill(guard)
                 arrival = self.channel.arrivals.next()
@@ -221,6 +222,14 @@ class PassRun:
             self.options.progress(self.collector.finished, self.dispatcher.count)
         if self.inquest.watch():
             self.recover([], None)
+
+    def pause_if_enough(self) -> None:
+        """Begin no further items where that is enough for now."""
+        enough = self.options.enough
+        if enough is None or self.dispatcher.exhausted or self.halt or self.outcome.stopped:
+            return
+        if enough(self.log.messages, self.log.passed()) and self.dispatcher.pause():
+            self.outcome.paused, self.outcome.left = True, self.dispatcher.ahead.back
 
     def recover(self, lost: list[Chunk], error: Exception | None) -> None:
         """Open new workers after one died, where the others cannot go on without it, and send what was lost again."""

@@ -74,8 +74,10 @@ def run_pass(
     if pool.backend.isolation == "thread" and pool.workers > 1:
         refuse_in_threads(function, pool.backend.name)
 
+    kept = replace(options, enough=None)  # else whoever asks would live as long as the outcome
+
     def again(failed: dict[int, Any]) -> Outcome:
-        wanted = replace(options, on_error="keep", first=0, places=list(failed))
+        wanted = replace(kept, on_error="keep", first=0, places=list(failed))
         with lease(pool.backend, pool.workers, native_threads=pool.native_threads) as fresh:
             return run_pass(function, list(failed.values()), fresh, wanted)
 

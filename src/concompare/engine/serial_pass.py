@@ -181,7 +181,7 @@ class PlainLoop:
         expected = 0.0 if self.options.progress is not None or self.options.cap is not None else self.options.expected
         chunker = Chunker(1, count, self.options.chunk, bulk=1, expected=expected, alone=True)  # look after one item
         in_turns = self.on_value is not None and self.many is None and self.options.output == "show"
-        while not self.outcome.stopped:
+        while not (self.outcome.stopped or self.outcome.paused):
             each, size = chunker.each, chunker.next()
             chunk = taker.take(size)
             if not chunk:
@@ -199,6 +199,7 @@ class PlainLoop:
             if self.options.step is not None and self.options.chunk is None and chunker.item_seconds:
                 chunker.fixed = max(1, int(min(self.options.step / chunker.item_seconds, GROWTH * chunker.largest)))
             self.look(count)
+            self.outcome.paused = taker.error is None and self.is_enough()
 
     def take_turns(self, chunk: Sequence[Any] | OneByOne, size: int, each: bool) -> float:
         """Compute each item and hand its value on before the next; return the seconds the calls took."""
@@ -330,6 +331,11 @@ class PlainLoop:
         if self.options.progress is not None and now - self.looked >= 0.25:
             self.looked = now
             self.options.progress(self.finished, count)
+
+    def is_enough(self) -> bool:
+        """Return whether no further items are to be begun now."""
+        enough = self.options.enough
+        return enough is not None and not self.outcome.stopped and enough(self.messages, self.clock() - self.began)
 
     def conclude(self) -> None:
         """Write the record of the pass."""
