@@ -7,12 +7,15 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from types import GetSetDescriptorType, MemberDescriptorType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from concompare.engine.growth import Growth
 from concompare.formats import clean
 from concompare.records import Message, Pass
 from concompare.worker.transfer.pickling import text_of
+
+if TYPE_CHECKING:
+    from concompare.worker.line_sampler import Lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,8 @@ class PassOptions:
         keep_values: Whether the outcome holds the values (a tail that was given them all may not need them again).
         first: Position of the first item; those before it were run already.
         witness: Looks at each chunk's answer before anything of it is handed on; it may end the pass by raising.
+        lines: Whether to look now and then at which of the user's lines the items are, which takes up to a hundredth of
+            the time.
         on_lost: Told the names of what workers have changed, as soon as that is seen; it may end the pass by raising.
             Items are watched too then.
         named: Whether an error has a note that says which item raised it.
@@ -65,6 +70,7 @@ class PassOptions:
     witness: Callable[[int, Any], None] | None = None
     named: bool = True
     on_lost: Callable[[tuple[str, ...]], object] | None = None
+    lines: bool = False
 
     def pause(self, passed: float, longest: float) -> float:
         """Return how long to wait for an answer, `passed` seconds after the beginning: at most until the cap."""
@@ -119,6 +125,7 @@ class Outcome:
         shared_random: The source of random numbers from which two workers drew the same, or None.
         failed_items: The items that failed, by position.
         handed: Position of the first item that was not handed on.
+        lines: At which of the user's lines the items were, where that was looked at.
         finished: Results that finished before an interrupt or error and after one that did not, by position.
     """
 
@@ -136,6 +143,7 @@ class Outcome:
     handed: int = 0
     failed_items: dict[int, Any] = field(default_factory=dict)
     again: Callable[[dict[int, Any]], Outcome] | None = None
+    lines: Lines = field(default_factory=dict)
 
     def let_go(self, most: float) -> None:
         """Keep the values no longer, if they take more than so many bytes; those beside failures are for `retry`."""

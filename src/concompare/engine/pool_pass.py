@@ -31,7 +31,7 @@ from concompare.engine.worker_loss import Inquest, is_death
 from concompare.errors import Interrupted
 from concompare.formats import count as count_of
 from concompare.interrupts import Guard, guarded
-from concompare.worker.chunk import Answer
+from concompare.worker.chunk import Answer, sampling_lines
 
 PATIENCE = 0.1
 """Seconds that calls get to end after an item has failed, before their workers are ended."""
@@ -137,6 +137,7 @@ class PassRun:
         stack.enter_context(output.routed())
         kept = process_state.kept(self.pool.backend.name, self.pool.workers)
         self.collector.order.watched = stack.enter_context(kept)
+        self.outcome.lines = stack.enter_context(sampling_lines(self.options.lines, alone=self.pool.workers == 1))
         if self.options.seed is not None:
             from concompare.engine.thread_seeding import seeded_modules
 

@@ -36,6 +36,13 @@ def can_begin() -> bool:
     return main and not getattr(HERE, "passes", 0) and (known is None or known.parent_process() is None)
 
 
+def can_look() -> bool:
+    """Tell whether it can be seen here at which of the user's lines the items of a pass are."""
+    from concompare.worker.line_sampler import can_look as can
+
+    return can()
+
+
 def run_pass(
     function: Callable[[Any], Any],
     items: Iterable[Any],

@@ -20,6 +20,7 @@ from concompare.formats import count as count_of
 from concompare.interrupts import guarded
 from concompare.records import Message, Pass
 from concompare.worker.capture import recording
+from concompare.worker.chunk import sampling_lines
 from concompare.worker.clocks import Meter
 from concompare.worker.compute import Computed, compute, names_of_head, naming, plain
 from concompare.worker.transfer.object_refs import ATOMS
@@ -41,7 +42,7 @@ def run_plain(
     LAST[:] = [outcome]
     loop = PlainLoop(function, outcome, options, on_value, clock)
     try:
-        with guarded() as guard, guard.user_code(), loop.seeding():
+        with guarded() as guard, sampling_lines(options.lines) as outcome.lines, guard.user_code(), loop.seeding():
             loop.run(items, count)
     except KeyboardInterrupt as error:
         total = f" of {count}" if count is not None else ""
