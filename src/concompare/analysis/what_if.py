@@ -294,13 +294,16 @@ def changed(model: Model, change: Change, growth: float) -> Model:
 def scatter(trial: Trial, comparison: Comparison) -> float:
     """Return by what share the ratio of two measurements like that of a trial may be off.
 
-    That is twice their relative deviation, and never less than the noise, of both of them; and where others take the
-    CPUs, up to half of what they take: what they leave is more at one time and less at another.
+    That is twice their relative deviation, and no less than the noise nor than their speed-up is off, of both of them;
+    and where others take the CPUs, up to half of what they take: what they leave is more at one time and less at
+    another.
     """
     walls: Sequence[float] = [p.whole for p in stats.used(trial)]
     least = stats.NOISE_OF_FEW
     if len(walls) >= stats.FEW:
         noise = stats.NOISE if len(walls) >= stats.ENOUGH else stats.NOISE_OF_SOME
         least = math.sqrt(2) * max(noise, 2 * 1.4826 * stats.mad(walls) / stats.median(walls))
-    taken = (evidence.busy_share(comparison) or 0.0) * (1 - (evidence.waits(comparison) or 0.0))
-    return min(0.6, max(least, math.sqrt(2) * taken / 2))
+    between = evidence.speed(trial, comparison)
+    beside = (between.high - between.low) / (2 * between.mid) if between is not None else 0.0
+    taken = (evidence.busy_share(comparison) or 0.0) * (1 - (evidence.waits(comparison) or 0.0)) / 2
+    return min(0.6, max(least, math.sqrt(2) * beside, math.sqrt(2) * taken))
