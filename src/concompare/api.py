@@ -40,6 +40,7 @@ def map(
     address: str | None = None,
     progress: bool = False,
     on_lost_changes: str = "warn",
+    resume: str | PathLike[str] | None = None,
 ) -> list[Value]:
     """Return `[function(item) for item in items]`, computed by several workers.
 
@@ -58,6 +59,9 @@ def map(
         progress: Whether to show a progress bar on runs longer than a second.
         on_lost_changes: What becomes of changes that are lost because workers make them to their own copies, of what
             the function captures, of global names, attributes and items: "warn" (`LostChanges`), "raise" or "ignore".
+        resume: A file that results go to as they come, and from which a later call takes them instead of computing
+            them again. Results of another version of the function, or of other items, are not used: a warning says so
+            (`NotResumed`). It holds pickles: use only files that you trust.
 
     Raises:
         LostChanges: Changes are lost, with `on_lost_changes="raise"`.
@@ -70,7 +74,7 @@ def map(
     options: dict[str, Any] = {"on_error": on_error, "chunk": chunk, "timeout": timeout, "seed": seed}
     options |= {"native_threads": native_threads, "address": address, "progress": shown}
     options |= {"on_lost": losses if on_lost_changes != "ignore" else None, "kept": 0}
-    request = request_of([backend], workers, **options)
+    request = request_of([backend], workers, resume=resume, **options)
     try:
         values: list[Value] = dispatch.run(task, request).value
     except ConcompareError:
@@ -79,6 +83,9 @@ def map(
         raise error.with_traceback(user_part(error.__traceback__))  # noqa: B904 (itself, without our frames)
     finally:
         losses.warn()
+        if request.resume is not None:
+            request.resume.close()
+            request.resume.warn()
     return values
 
 

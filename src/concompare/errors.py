@@ -60,6 +60,10 @@ class LostChanges(ConcompareError, UserWarning):
     """Warning, or raised where that was asked for: workers changed copies of something, and the changes are lost."""
 
 
+class NotResumed(ConcompareError, UserWarning):
+    """Warning: results in a file of an earlier run are not used, or new ones are not kept there, and why."""
+
+
 class UnknownBackend(ConcompareError):
     """Raised when a backend's name is neither a backend of ours nor an Executor in the notebook."""
 

@@ -69,6 +69,7 @@ class Chunk:
         apart: Whether each item is a pickle of its own.
         lost: Why its results could not be rebuilt here.
         limit: Seconds after which its worker gives back what it has not begun; None: never.
+        marks: The fingerprints of the items, where results are recorded.
     """
 
     first: int
@@ -87,6 +88,7 @@ class Chunk:
     apart: bool = False
     lost: Exception | None = None
     limit: float | None = None
+    marks: Any = None
 
 
 @dataclass

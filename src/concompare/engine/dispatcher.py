@@ -81,6 +81,9 @@ class Dispatcher:
         if self.count is None and not self.chunker.taken and self.chunker.expected:
             self.count_few(guard)
         each, size = self.chunker.each, self.chunker.next()
+        if self.options.recorder is not None and size > (room := self.options.recorder.room(self.next_item)):
+            self.chunker.taken -= size - int(room)
+            size = int(room)
         items = self.take(size, guard)
         self.exhausted = len(items) < size
         if not items:
@@ -89,6 +92,15 @@ class Dispatcher:
         each = each or guessed or self.options.timeout is not None
         chunk = Chunk(self.next_item, items, each, guessed=guessed, limit=self.chunker.limit(len(items)))
         self.next_item += len(items)
+        return chunk
+
+    def take_recorded(self, size: int, guard: Guard) -> Chunk:
+        """Return the next items, whose results are recorded."""
+        items = self.take(size, guard)
+        self.exhausted = len(items) < size
+        chunk = Chunk(self.next_item, items, each=True)
+        self.next_item += len(items)
+        self.chunker.taken += len(items)
         return chunk
 
     def count_few(self, guard: Guard) -> None:

@@ -7,11 +7,14 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from types import GetSetDescriptorType, MemberDescriptorType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from concompare.formats import clean
 from concompare.records import Pass
 from concompare.worker.transfer.pickling import text_of
+
+if TYPE_CHECKING:
+    from concompare.engine.resume.recorder import Recorder
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,7 @@ class PassOptions:
         on_lost: Told the names of what workers have changed, as soon as that is seen; it may end the pass by raising.
             Items are watched too then.
         named: Whether an error has a note that says which item raised it.
+        recorder: The file that results go to, and that has some of an earlier run; None: there is none.
         places: Of a sample, the position of each item among all items: errors name it, seeds are made of it.
     """
 
@@ -57,6 +61,7 @@ class PassOptions:
     witness: Callable[[int, Any], None] | None = None
     named: bool = True
     on_lost: Callable[[tuple[str, ...]], object] | None = None
+    recorder: Recorder | None = None
 
     def pause(self, passed: float, longest: float) -> float:
         """Return how long to wait for an answer, `passed` seconds after the beginning: at most until the cap."""
@@ -110,6 +115,7 @@ class Outcome:
         shared_random: The source of random numbers from which two workers drew the same, or None.
         failed_items: The items that failed, by position.
         handed: Position of the first item that was not handed on.
+        restored: How many results came from a file.
         finished: Results that finished before an interrupt or error and after one that did not, by position.
     """
 
@@ -123,6 +129,7 @@ class Outcome:
     hidden_state: tuple[str, ...] = ()
     shared_random: str | None = None
     handed: int = 0
+    restored: int = 0
     failed_items: dict[int, Any] = field(default_factory=dict)
     again: Callable[[dict[int, Any]], Outcome] | None = None
 

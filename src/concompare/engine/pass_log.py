@@ -92,7 +92,7 @@ class PassLog:
         messages = tuple(self.messages)
         sampler, self.sampler = self.sampler, None
         return Pass(
-            items=sum(message.count for message in messages),
+            items=sum(message.count for message in messages) + outcome.restored,
             wall=wall,
             cpu=sum(message.cpu + message.native_cpu for message in messages),
             failures=len(outcome.failures),

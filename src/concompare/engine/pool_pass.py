@@ -65,6 +65,7 @@ class PassRun:
         clock: Callable[[], float],
     ) -> None:
         self.function, self.pool, self.options = function, pool, options
+        self.recorder = options.recorder
         count = number_of(items) if count is None else count
         chunker = Chunker(pool.workers, count, options.chunk or pool.backend.chunk, pool.cost)
         self.dispatcher = Dispatcher(items, options, chunker)
@@ -169,6 +170,7 @@ class PassRun:
 
     def fill(self, guard: Guard) -> None:
         """Send chunks until every worker has enough to do."""
+        self.restore(guard)
         flying, most = self.channel.flying, self.dispatcher.most()
         if self.halt:  # only what was lost with a worker and comes before the first failure
             self.dispatcher.drop(self.collector.is_beyond_error)
@@ -176,7 +178,29 @@ class PassRun:
             chunk = self.dispatcher.next_chunk(guard, flying.values(), self.collector.order.released)
             if chunk is None:
                 return
+            if self.recorder is not None and chunk.marks is None:
+                with guard.user_code():
+                    chunk.marks = self.recorder.marks(chunk.items)
             self.channel.send(chunk)
+            guard.check()
+            self.restore(guard)
+
+    def restore(self, guard: Guard) -> None:
+        """Hand on the results of the items that come next, as far as an earlier run has left them."""
+        recorder, dispatcher = self.recorder, self.dispatcher
+        while recorder is not None and not (self.halt or self.outcome.stopped or dispatcher.again):
+            size = 0 if dispatcher.exhausted else recorder.at(dispatcher.next_item)
+            if not size:
+                return
+            chunk = dispatcher.take_recorded(size, guard)
+            with guard.user_code():
+                chunk.marks = recorder.marks(chunk.items)
+                found = recorder.restored(chunk.first, chunk.items, chunk.marks)
+            if found is not None:
+                self.collector.take_restored(chunk.first, found)
+                self.collector.order.release(guard)
+            elif chunk.items:
+                dispatcher.take_back(chunk, 0)
             guard.check()
 
     def settle(self, future: Future[Any], chunk: Chunk) -> None:
@@ -203,6 +227,8 @@ class PassRun:
         self.log.note(chunk, answer, before, bytes_out)
         self.dispatcher.learn(chunk, answer, bytes_out)
         self.collector.notice(answer)
+        if self.recorder is not None:
+            self.recorder.record(chunk.first, chunk.items, chunk.marks, settled, answer.changed)
         self.collector.take(chunk, settled)
 
     # --------------------------------------------------------------------------------------------- health and progress

@@ -6,13 +6,14 @@ import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from concompare.cells.counting import number_of
 from concompare.engine.chunking import GROWTH, Chunker
 from concompare.engine.item_errors import short_repr, user_part, with_item
+from concompare.engine.ordering import Settled, add_names
 from concompare.engine.outcome import LAST, Failure, Outcome, PassOptions
-from concompare.engine.output import routed
+from concompare.engine.output import routed, show
 from concompare.engine.thread_seeding import SeededHere, seeded_modules
 from concompare.errors import Interrupted
 from concompare.formats import count as count_of
@@ -22,6 +23,9 @@ from concompare.worker.capture import recording
 from concompare.worker.clocks import Meter
 from concompare.worker.compute import Computed, compute, names_of_head, naming, plain
 from concompare.worker.transfer.object_refs import ATOMS
+
+if TYPE_CHECKING:
+    from concompare.engine.resume.recorder import Recorder, Restored
 
 
 def run_plain(
@@ -141,6 +145,13 @@ class Taker:
             raise error
 
 
+def emit(printed: list[tuple[int, str, Any]], offset: int) -> None:
+    """Show, once, what items up to one of them have printed."""
+    while printed and printed[0][0] <= offset:
+        _, stream, text = printed.pop(0)
+        show(stream, text)
+
+
 class PlainLoop:
     """The state of a plain loop."""
 
@@ -180,16 +191,21 @@ class PlainLoop:
         taker = Taker(items)
         expected = 0.0 if self.options.progress is not None or self.options.cap is not None else self.options.expected
         chunker = Chunker(1, count, self.options.chunk, bulk=1, expected=expected, alone=True)  # look after one item
+        recorder = self.options.recorder
         in_turns = self.on_value is not None and self.many is None and self.options.output == "show"
         while not self.outcome.stopped:
+            if recorder is not None:
+                self.restore(recorder, taker)
             each, size = chunker.each, chunker.next()
-            chunk = taker.take(size)
+            if recorder is not None:
+                size = int(min(size, recorder.room(self.place)))
+            chunk = () if self.outcome.stopped else taker.take(size)
             if not chunk:
                 taker.end(chunk)
                 return
-            if in_turns:
+            if in_turns and recorder is None:
                 seconds = self.take_turns(chunk, size, each)
-            elif self.on_value is not None and self.many is None:
+            elif self.goes_singly(chunk):
                 seconds = sum(self.compute([item], 1, each=True) for item in chunk if not self.outcome.stopped)
             else:
                 seconds = self.compute(chunk, size, each)
@@ -199,6 +215,41 @@ class PlainLoop:
             if self.options.step is not None and self.options.chunk is None and chunker.item_seconds:
                 chunker.fixed = max(1, int(min(self.options.step / chunker.item_seconds, GROWTH * chunker.largest)))
             self.look(count)
+
+    def goes_singly(self, chunk: Sequence[Any] | OneByOne) -> bool:
+        """Tell whether the items of a chunk are computed one by one: a tail follows each, or each is recorded."""
+        if isinstance(chunk, OneByOne) and self.options.recorder is not None:
+            return True
+        return self.on_value is not None and self.many is None
+
+    def restore(self, recorder: Recorder, taker: Taker) -> None:
+        """Hand on the results of the items that come next, as far as an earlier run has left them."""
+        while not self.outcome.stopped and (size := recorder.at(self.place)):
+            chunk = taker.take(size)
+            items, marks = recorder.marked(chunk) if isinstance(chunk, OneByOne) else (chunk, recorder.marks(chunk))
+            found = recorder.restored(self.place, items, marks)
+            if found is not None:
+                self.hand_on_restored(items, found)
+            else:
+                recorder.must_be_lasting(items, marks)
+                for item in items:
+                    if not self.outcome.stopped:
+                        self.compute([item], 1, each=True)
+                self.look(None)
+            if not self.outcome.stopped:
+                taker.end(chunk)
+
+    def hand_on_restored(self, items: Sequence[Any], found: Restored) -> None:
+        """Hand on what an earlier run has left of some items."""
+        done = Computed()
+        done.values, done.output = found.values, list(found.output)
+        add_names(self.outcome.names, found.names)
+        self.outcome.restored += len(found.values)
+        if found.changed:
+            self.outcome.hidden_state = tuple(dict.fromkeys((*self.outcome.hidden_state, *found.changed)))
+            if self.options.on_lost is not None:
+                self.options.on_lost(found.changed)
+        self.hand_on(items, done)
 
     def take_turns(self, chunk: Sequence[Any] | OneByOne, size: int, each: bool) -> float:
         """Compute each item and hand its value on before the next; return the seconds the calls took."""
@@ -241,7 +292,8 @@ class PlainLoop:
 
     def compute(self, chunk: Sequence[Any] | OneByOne, size: int, each: bool) -> float:
         """Compute one chunk and hand its values on; return the seconds its calls took."""
-        options, done = self.options, Computed()
+        options, done, recorder = self.options, Computed(), self.options.recorder
+        marks = recorder.marks(chunk) if recorder is not None and not isinstance(chunk, OneByOne) else None
         meter = Meter()
         with self.listening(done):
             compute(
@@ -264,6 +316,10 @@ class PlainLoop:
                 cpu, native, waited, seconds=tuple(done.seconds),
             )
         )  # fmt: skip
+        if recorder is not None and not isinstance(chunk, OneByOne):
+            took = done.seconds[0] if done.seconds else 0.0
+            given = Settled(done.values, dict(done.errors), done.names, tuple(done.output), seconds=took)
+            recorder.record(self.place, chunk, marks, given)
         if done.names:
             self.outcome.names.update(done.names)
         self.hand_on(chunk, done)
@@ -272,7 +328,7 @@ class PlainLoop:
     @contextlib.contextmanager
     def listening(self, done: Computed) -> Iterator[None]:
         """Let prints go where they go, unless they are to be dropped or kept."""
-        if self.options.output == "show":
+        if self.options.output == "show" and self.options.recorder is None:
             yield
             return
         try:
@@ -286,6 +342,10 @@ class PlainLoop:
     def hand_on(self, chunk: Sequence[Any] | OneByOne, done: Computed) -> None:
         """Hand the values on, with failures in their places."""
         first = self.place
+        printed = list(done.output) if self.options.output == "show" else []
+        one_by_one = self.on_value is not None and self.many is None
+        if not one_by_one or done.errors:
+            emit(printed, len(chunk))
         for offset, error in done.errors:
             if isinstance(error, KeyboardInterrupt):
                 self.keep(done.values[:offset])
@@ -298,12 +358,13 @@ class PlainLoop:
             self.outcome.failures = (*self.outcome.failures, failure)
             if offset < len(done.values):
                 done.values[offset] = failure
-        if not done.errors and (self.on_value is None or self.many is not None):
+        if not done.errors and not one_by_one:
             self.keep(done.values)
             if self.many is not None:
                 self.many(first, done.values)
             return
-        for value in done.values:
+        for offset, value in enumerate(done.values):
+            emit(printed, offset)
             if self.options.keep_values:
                 self.outcome.values.append(value)
             self.finished += 1

@@ -59,7 +59,9 @@ class Trying:
         """Run the plain loop for a while, look, and go on with it or with what promises more."""
         plain, size, until, wall = backends.plain(), 1, auto_history.PROBE, 0.0
         choice: Choice | None = None
-        trial = self.first(plain)
+        trial = self.recorded(plain)
+        if trial is None or not self.ended:
+            trial = self.first(plain)
         while not self.ended:
             assert self.latest is not None, "some items have run"
             wall += self.latest.wall
@@ -88,6 +90,12 @@ class Trying:
         if self.differs:
             reason = f"ran as the plain loop: {self.differs}"
         return self.whole(trial), self.finished(), f"auto: {reason}"
+
+    def recorded(self, plain: Backend) -> Trial | None:
+        """Take the results of the first items from the file of an earlier run, if it has them."""
+        recorder = self.request.recorder
+        size = recorder.leading(self.done) if recorder is not None else 0
+        return self.some(plain, 1, size, 0.0) if size else None
 
     def first(self, plain: Backend) -> Trial:
         """Run the first item in the plain loop, and see whether it draws from what all items share."""
@@ -170,7 +178,7 @@ class Trying:
         self, way: tuple[str, int], record: Pass | None, guesses: Mapping[tuple[str, int], float] | None = None
     ) -> None:
         """Note what a run took, unless its native threads were limited: the next run may have all of them."""
-        if self.request.native_threads is None:
+        if self.request.native_threads is None and self.request.recorder is None:
             auto_history.learn(self.task, self.sizes, way, record, guesses)
 
     def some(self, backend: Backend, workers: int, size: int | None, seconds: float | None = None) -> Trial:

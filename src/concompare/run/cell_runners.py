@@ -109,6 +109,8 @@ class Running:
     def plainly(self, loop: Loop, refusal: CellRefused, play: Callable[[], Any]) -> Any:
         """Run a loop as the plain loop, and say why."""
         self.tell.plainly(refusal, loop.kind)
+        if self.request.resume is not None:
+            self.tell(f"{self.request.resume.path} has nothing of a loop that runs as it is")
         return play()
 
     def by_loop(self) -> list[tuple[Ran, int, float]]:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from concompare.backends import Backend
     from concompare.cells.task import Task
     from concompare.engine import Pool
+    from concompare.engine.resume.recorder import Recorder
+    from concompare.run.witness import Witness
 
 BAR_AFTER = 1.0
 """Seconds that a run takes before its progress is shown."""
@@ -119,6 +121,7 @@ def one_pass(
     """
     if (reason := backend.unavailable()) is not None:
         raise BackendUnavailable(reason)
+    recorder = request.recorder
     if backend.isolation != "none" and (words := kept_from(backend, request)):
         raise Differs(words, first, begun=False)
     native = request.native_threads
@@ -127,16 +130,30 @@ def one_pass(
         witness = witness_of(task, request, pool, first, kept) if kept is not None else None
         if witness is not None:
             stack.enter_context(witness)
+        if recorder is not None:
+            enter(recorder, pool, request, witness)
         options = options_of(task, request, output, first=first, cap=cap, expected=expected)
         options = replace(options, progress=progress, witness=witness)
         try:
             outcome = engine.run_pass(task.function, task.items, pool, options, count=task.count, on_value=on_value)
         except Differs as differs:
             remember(task, request, pool, str(differs))
+            if recorder is not None:
+                recorder.void(differs.position)
             raise
         if witness is not None:
             remember(task, request, pool)
+            witness.agreed()
         return measured(replace(trial_of(backend, workers), native_threads=native), outcome, pool), outcome
+
+
+def enter(recorder: Recorder, pool: Pool, request: Request, witness: Witness | None) -> None:
+    """Let a file have the results of a pass: those of workers count when it is seen that they agree."""
+    plain = pool.backend.isolation == "none"
+    doubts = witness is not None or not (plain or request.witnessed)
+    recorder.enter(shares=plain or pool.shares_objects, compared=witness is not None, doubts=doubts)
+    if witness is not None:
+        witness.agreed = recorder.agree
 
 
 def measured(trial: Trial, outcome: Outcome, pool: Pool) -> Trial:
@@ -169,6 +186,7 @@ def options_of(
         keep_values=task.count is not None or task.kind != "loop",
         named=request.named,
         on_lost=request.on_lost,
+        recorder=request.recorder,
     )
 
 
