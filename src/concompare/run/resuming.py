@@ -90,20 +90,19 @@ class Resume:
         kept = [sum(entry.head.get("count", 0) for entry in self.had[head["key"]]) for head in others]
         if not any(kept):
             return
-        before = others[-1]["parts"]
-        changed = [part for part in {**parts, **before} if parts.get(part) != before.get(part)]
+        changed = min((different(head["parts"], parts) for head in others), key=len)
         named = [f"`{part}`" if part.isidentifier() else part for part in changed[:MOST_NAMED]]
         more = [f"{len(changed) - MOST_NAMED} more"] if len(changed) > MOST_NAMED else []
         self.say(
-            f"{self.path}: {count(sum(kept), 'result')} of another version of {name} are not used, since "
-            f"{' and '.join([', '.join(named), *more])} changed; they stay in the file (delete it if they may go)"
+            f"{self.path} keeps {count(sum(kept), 'result')} of another version of {name}, which this run does not use,"
+            f" since {' and '.join([', '.join(named), *more])} changed. Delete the file if nobody needs them"
         )
 
     def end(self, recorder: Recorder) -> None:
         """Say what was not used, or not kept."""
         if recorder.differing:
             others = count(recorder.differing, "result")
-            self.say(f"{self.path}: {others} of other items are not used; they stay in the file")
+            self.say(f"{self.path} keeps {others} of other items, which this run does not use")
         if recorder.problem:
             self.say(f"{self.path}: {recorder.problem}")
 
@@ -122,6 +121,11 @@ class Resume:
         if self.journal is not None:
             self.journal.close()
             self.journal = None
+
+
+def different(one: Mapping[str, str], other: Mapping[str, str]) -> list[str]:
+    """Return the names of what differs."""
+    return [name for name in {**one, **other} if one.get(name) != other.get(name)]
 
 
 def key_of(parts: Mapping[str, str]) -> str:

@@ -145,7 +145,7 @@ class Witness:
     Attributes:
         looking: Whether there are items to look at still.
         reached: Whether items reached beyond their workers.
-        agreed: Called when it has been seen that workers agree.
+        agreed: Called when items have been looked at and agree.
     """
 
     def __init__(self, task: Task, request: Request, pool: Pool, kept: Again) -> None:
@@ -187,7 +187,7 @@ class Witness:
             if not self.looking:
                 return
             self.look(first + offset, offset, settled)
-        if not self.looking:
+        if self.seen or not self.looking:
             self.agreed()
 
     def look(self, position: int, offset: int, settled: Settled) -> None:

@@ -11,7 +11,7 @@ import functools
 import io
 import pickle
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from types import FunctionType
 from typing import Any
 
@@ -20,33 +20,42 @@ from concompare.worker.transfer.item_state import parts_of
 from concompare.worker.transfer.object_refs import ATOMS, referring
 from concompare.worker.transfer.pickling import by_value, inner_function
 
-FUNCTION = -1
-"""Stands for what the function carries along where the place of an item does otherwise."""
-
 
 class Places:
-    """The changeable objects that results may hold: those in items, and in what a function carries along."""
+    """The changeable objects that results may hold: those in items, and in what a function carries along.
 
-    def __init__(self, function: Callable[..., Any], items: Sequence[Any]) -> None:
-        self.function, self.items = function, items
+    Args:
+        function: What computes items; what it carries along are owners −1, −2 and so on.
+        items: The items, owners 0, 1 and so on.
+        first: Position of the first item.
+    """
+
+    def __init__(self, function: Callable[..., Any], items: Sequence[Any], first: int) -> None:
+        self.function, self.items, self.first = function, items, first
+        self.carried = list(captured(function))
         self.parts: dict[int, list[Any]] = {}
 
     def of(self, owner: int) -> list[Any]:
-        """Return the objects in one item, or in what the function carries along, in a lasting order."""
+        """Return the objects in an owner, in a lasting order."""
         if owner not in self.parts:
-            things = self.items[owner] if owner != FUNCTION else [value for _, value in captured(self.function)]
-            self.parts[owner] = parts_of(things) if type(things) not in ATOMS else []
+            thing = self.items[owner] if owner >= 0 else self.carried[-1 - owner][1]
+            self.parts[owner] = parts_of(thing) if type(thing) not in ATOMS else []
         return self.parts[owner]
 
-    def by_identity(self) -> dict[int, Any]:
-        """Return where each object is, by its identity."""
-        owners = (FUNCTION, *range(len(self.items)))
-        return {id(part): (owner, number) for owner in owners for number, part in enumerate(self.of(owner))}
+    def by_identity(self, changed: Collection[str]) -> dict[int, tuple[int, int]]:
+        """Return the owner of each object and its number there, by its identity; not of owners that have changed."""
+        owners = {place: f"item {self.first + place}" for place in range(len(self.items))}
+        owners |= {-1 - place: name for place, (name, _) in enumerate(self.carried)}
+        return {
+            id(part): (owner, number)
+            for owner, name in owners.items()
+            if name not in changed
+            for number, part in enumerate(self.of(owner))
+        }
 
 
-def pickled(value: Any, function: Callable[..., Any], places: Places | None) -> bytes:
-    """Return a value that a function has computed as bytes, with the objects that have places written as these."""
-    known = places.by_identity() if places is not None else {}
+def pickled(value: Any, function: Callable[..., Any], known: Mapping[int, tuple[int, int]]) -> bytes:
+    """Return a value that a function has computed as bytes, with known objects written as their places."""
     with io.BytesIO() as file:
         kind = by_name()
         pickler = referring(kind)(known, set(), file, 5) if known else kind(file, 5)

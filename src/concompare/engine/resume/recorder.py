@@ -151,7 +151,7 @@ class Recorder:
             self.differing += head["count"]
             return None
         try:
-            values, names, output = restored(self.journal.body(entry), Places(self.function, items))
+            values, names, output = restored(self.journal.body(entry), Places(self.function, items, first))
         except Exception as error:
             self.problem = f"the result of item {first} cannot be read ({type(error).__name__}: {text_of(error)})"
             return None
@@ -232,9 +232,13 @@ class Recorder:
     ) -> None:
         """Write the results of some of the items, one by one where something among them cannot be written."""
         start, own = part.start, items[part]
-        output = tuple(sendable((at - start, *rest)) for at, *rest in given.output if start <= at < part.stop)
+        values, names = given.values[part], given.names
+        output = tuple(writable((at - start, kind, what)) for at, kind, what in given.output if start <= at < part.stop)
+        known: dict[int, tuple[int, int]] = {}
+        if not (self.changing or (only_atoms(values) and only_atoms(names.values()))):
+            known = Places(self.function, own, first + start).by_identity(lost)
         try:
-            body = self.body(given.values[part], given.names, output, None if lost else own)
+            body = self.body(values, names, output, known)
         except Exception as error:
             if len(own) == 1:
                 self.problem = f"the result of item {first + start} cannot be kept ({text_of(error)})"
@@ -246,7 +250,7 @@ class Recorder:
         self.append({**head, "changed": lost, "seconds": given.seconds, "firm": not self.compared}, body)
 
     def body(
-        self, values: list[Any], names: dict[str, Any], output: tuple[Any, ...], items: Sequence[Any] | None
+        self, values: list[Any], names: dict[str, Any], output: tuple[Any, ...], known: dict[int, tuple[int, int]]
     ) -> bytes:
         """Return results as bytes; names whose values cannot be written are noted.
 
@@ -254,18 +258,16 @@ class Recorder:
             values: Of the items.
             names: What they assigned.
             output: What they printed.
-            items: Where the notebook's own objects may be found; None: they have been changed, and go by value.
+            known: Where the notebook's own objects are, by identity.
         """
-        places = None
-        if items is not None and not (self.changing or (only_atoms(values) and only_atoms(names.values()))):
-            places = Places(self.function, items)
         try:
-            return pickled((values, names, output), self.function, places)
+            return pickled((values, names, output), self.function, known)
         except Exception:
             sent = {name: value for name, value in names.items() if can_pack(value)}
             if len(sent) == len(names):
                 raise
-            return pickled((values, {**sent, UNSENT: tuple(names.keys() - sent)}, output), self.function, places)
+            names = {**sent, UNSENT: tuple(names.keys() - sent)}
+            return pickled((values, names, output), self.function, known)
 
     def append(self, head: dict[str, Any], body: bytes = b"") -> None:
         """Write a record; where the file cannot be written any more, the run goes on without it."""
@@ -286,3 +288,8 @@ class Recorder:
         """Take back the results of the items from a position on: they are computed anew."""
         self.forget(position)
         self.append({"kind": "void", "key": self.key, "from": position})
+
+
+def writable(printed: tuple[int, str, Any]) -> tuple[int, str, Any]:
+    """Return a piece of output as it is written: what has come from another process is bytes already."""
+    return printed if isinstance(printed[2], bytes) else sendable(printed)
