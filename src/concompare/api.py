@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from os import PathLike
@@ -12,9 +13,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from concompare import engine, formats
 from concompare.cells.task import task_of
 from concompare.engine.item_errors import user_part
-from concompare.errors import BadOption, ConcompareError
+from concompare.errors import BadOption, ConcompareError, LowMemory
 from concompare.run import dispatch
-from concompare.run.lost_changes import Losses
+from concompare.run.lost_changes import Losses, level_outside
 from concompare.run.request import BUDGET, Request, request_of
 
 if TYPE_CHECKING:
@@ -74,7 +75,8 @@ def map(
     options: dict[str, Any] = {"on_error": on_error, "chunk": chunk, "timeout": timeout, "seed": seed}
     options |= {"native_threads": native_threads, "address": address, "progress": shown}
     options |= {"on_lost": losses if on_lost_changes != "ignore" else None, "kept": 0}
-    request = request_of([backend], workers, resume=resume, **options)
+    options |= {"resume": resume, "say": warn_of_memory}
+    request = request_of([backend], workers, **options)
     try:
         values: list[Value] = dispatch.run(task, request).value
     except ConcompareError:
@@ -87,6 +89,11 @@ def map(
             request.resume.close()
             request.resume.warn()
     return values
+
+
+def warn_of_memory(words: str) -> None:
+    """Warn, in the caller's line, that memory is short."""
+    warnings.warn(LowMemory(words), stacklevel=level_outside())
 
 
 def compare(

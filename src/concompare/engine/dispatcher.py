@@ -32,6 +32,7 @@ class Dispatcher:
         again: Chunks to send once more, in the order of their items, suspects last.
         next_item: Position of the first item that no chunk has had.
         exhausted: Whether there is no such item.
+        allowed: How many workers may run.
     """
 
     def __init__(self, items: Iterable[Any], options: PassOptions, chunker: Chunker) -> None:
@@ -41,14 +42,22 @@ class Dispatcher:
         self.again: list[Chunk] = []
         self.next_item = options.first
         self.exhausted = False
+        self.allowed = chunker.workers
 
     @property
     def count(self) -> int | None:
         """Return the number of items, or None when not known."""
         return self.chunker.count
 
+    @property
+    def left(self) -> int | None:
+        """Return how many items have not been sent yet, or None when that is not known."""
+        return None if self.count is None else max(0, self.count - (self.next_item - self.options.first))
+
     def most(self) -> int:
         """Return how many chunks may be under way: one to do and one to do next, or just one while nothing is known."""
+        if self.allowed < self.chunker.workers:
+            return self.allowed
         known = self.chunker.item_seconds is not None or self.chunker.largest == 1
         return self.chunker.workers * (2 if known else 1)
 

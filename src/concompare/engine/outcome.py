@@ -40,6 +40,7 @@ class PassOptions:
         on_lost: Told the names of what workers have changed, as soon as that is seen; it may end the pass by raising.
             Items are watched too then.
         named: Whether an error has a note that says which item raised it.
+        say: Says a sentence on what happens in the pass; None: nobody asks.
         recorder: The file that results go to, and that has some of an earlier run; None: there is none.
         places: Of a sample, the position of each item among all items: errors name it, seeds are made of it.
     """
@@ -61,6 +62,7 @@ class PassOptions:
     witness: Callable[[int, Any], None] | None = None
     named: bool = True
     on_lost: Callable[[tuple[str, ...]], object] | None = None
+    say: Callable[[str], object] | None = None
     recorder: Recorder | None = None
 
     def pause(self, passed: float, longest: float) -> float:

@@ -24,6 +24,7 @@ from concompare.engine.item_errors import user_part
 from concompare.engine.lookahead import is_steady
 from concompare.engine.outcome import LAST, Outcome, PassOptions
 from concompare.engine.pass_log import PassLog
+from concompare.engine.pools.memory import MemoryGuard
 from concompare.engine.pools.pool import Pool
 from concompare.engine.stop_threads import stop_threads
 from concompare.engine.worker_loss import Inquest, is_death
@@ -48,6 +49,7 @@ class PassRun:
         collector: What comes of the answers.
         log: What each message took.
         inquest: How workers ended.
+        memory: How many of them may run.
         looked: When progress and the workers' health were looked at last.
         stopped: Why the pass ended early.
         unstoppable: The calls that cannot be ended.
@@ -74,6 +76,7 @@ class PassRun:
         self.channel.expect(chunker)
         self.log = PassLog(clock, self.channel.own_clock, pool.workers if pool.backend.ephemeral else None)
         self.inquest = Inquest(pool, options, clock)
+        self.memory = MemoryGuard(pool.workers, options.say) if options.say is not None else None
         self.looked = 0.0
         self.stopped: str | None = None
         self.unstoppable: tuple[str, ...] = ()
@@ -247,6 +250,11 @@ class PassRun:
             self.options.progress(self.collector.finished, self.dispatcher.count)
         if self.inquest.watch():
             self.recover([], None)
+        if self.memory is not None:
+            self.memory.expect(self.outcome.values, self.dispatcher.left)
+            if self.pool.near:
+                self.memory.look([process.pid for process in self.inquest.processes()])
+                self.dispatcher.allowed = self.memory.allowed
 
     def recover(self, lost: list[Chunk], error: Exception | None) -> None:
         """Open new workers after one died, where the others cannot go on without it, and send what was lost again."""

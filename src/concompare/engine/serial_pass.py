@@ -14,6 +14,7 @@ from concompare.engine.item_errors import short_repr, user_part, with_item
 from concompare.engine.ordering import Settled, add_names
 from concompare.engine.outcome import LAST, Failure, Outcome, PassOptions
 from concompare.engine.output import routed, show
+from concompare.engine.pools.memory import MemoryGuard
 from concompare.engine.thread_seeding import SeededHere, seeded_modules
 from concompare.errors import Interrupted
 from concompare.formats import count as count_of
@@ -172,6 +173,7 @@ class PlainLoop:
         self.stopped: str | None = None
         self.seeded = SeededHere(function, options.seed) if options.seed is not None else None
         self.began = self.looked = clock()
+        self.memory = MemoryGuard(1, options.say) if options.say is not None else None
 
     @property
     def place(self) -> int:
@@ -388,8 +390,12 @@ class PlainLoop:
         if self.options.cap is not None and now - self.began > self.options.cap and not self.outcome.stopped:
             self.stopped = f"stopped after {self.options.cap:.3g} s"
             self.outcome.stopped = True
-        if self.options.progress is not None and now - self.looked >= 0.25:
-            self.looked = now
+        if now - self.looked < 0.25:
+            return
+        self.looked = now
+        if self.memory is not None:
+            self.memory.expect(self.outcome.values, None if count is None else count - self.finished)
+        if self.options.progress is not None:
             self.options.progress(self.finished, count)
 
     def conclude(self) -> None:

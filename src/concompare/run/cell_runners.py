@@ -104,7 +104,7 @@ class Running:
         request = looked_at(
             task, lifted, self.request, self.tell, repeated=False, assume_pure=self.assume_pure, repeat_ok=True
         )
-        self.ran.append(dispatch.run(task, request))
+        self.ran.append(dispatch.run(task, replace(request, say=self.tell)))
 
     def plainly(self, loop: Loop, refusal: CellRefused, play: Callable[[], Any]) -> Any:
         """Run a loop as the plain loop, and say why."""

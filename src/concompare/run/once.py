@@ -12,6 +12,7 @@ from weakref import ref
 from concompare import backends, engine, machine
 from concompare.backends.traits import is_plain, kind_of, shares_objects
 from concompare.engine import Outcome, process_state
+from concompare.engine.pools.memory import fitting
 from concompare.errors import BackendUnavailable, CannotShip, CellRefused
 from concompare.records import Trial
 from concompare.run import auto_history
@@ -125,6 +126,8 @@ def one_pass(
     if backend.isolation != "none" and (words := kept_from(backend, request)):
         raise Differs(words, first, begun=False)
     native = request.native_threads
+    if request.say is not None and workers > 1 and backend.isolation == "process":
+        workers = fitting(task.function, workers, request.say)
     leased = engine.lease(backend, workers, native_threads=native)
     with leased as pool, progress_bar(request.progress, task.name) as progress, ExitStack() as stack:
         witness = witness_of(task, request, pool, first, kept) if kept is not None else None
@@ -186,6 +189,7 @@ def options_of(
         keep_values=task.count is not None or task.kind != "loop",
         named=request.named,
         on_lost=request.on_lost,
+        say=request.say,
         recorder=request.recorder,
     )
 

@@ -54,6 +54,7 @@ class Request:
         on_lost: Told the names of what workers have changed; None: nobody asks.
         kept: Bytes of values that `last()` keeps after a run, at the most; None: whatever they take.
         draws: Whether the items draw by pyplot, which has one current figure for all threads.
+        say: Says a sentence on what happens in a run; None: nobody asks.
         resume: The file that results go to and come from; `recorder`: the part of it that belongs to one task.
         showing: How warnings were shown when this was asked for.
         moment: Number of the cell that runs now; with the next one nothing has run in between.
@@ -80,6 +81,7 @@ class Request:
     on_lost: Callable[[tuple[str, ...]], object] | None = None
     kept: float | None = None
     draws: bool = False
+    say: Callable[[str], object] | None = None
     resume: Resume | None = None
     recorder: Recorder | None = None
     showing: tuple[object, ...] = field(default_factory=process_state.showing, compare=False)
