@@ -42,8 +42,8 @@ def test_fewer_workers_run_when_each_may_take_more_than_there_is() -> None:
     assert guard.allowed == 2  # (4 - 2 + 2) / 2
     assert machine.said == [
         (
-            "memory: 4.00 GB of 10.0 GB are left and a worker takes up to 2.00 GB, so 2 of 4 workers run until there is "
-            "more"
+            "memory: 4.00 GB of 10.0 GB are left and a worker takes up to 2.00 GB, "
+            "so 2 of 4 workers run until there is more"
         )
     ]
     machine.left = 1 * GB
@@ -93,8 +93,8 @@ def test_no_more_workers_start_than_there_is_memory_for_what_each_is_sent(monkey
     assert fitting(names["f"], 8, said.append, lambda: Room(10e6, 5.1e6)) == 3  # (5.1 - 2) / 1
     assert said == [
         (
-            "memory: each worker takes about 1.00 MB, most of it what the function refers to, and 5.10 MB of 10.0 MB are "
-            "left, so 3 of 8 workers start"
+            "memory: each worker takes about 1.00 MB, most of it what the function refers to, "
+            "and 5.10 MB of 10.0 MB are left, so 3 of 8 workers start"
         )
     ]
     assert fitting(names["f"], 8, said.append, lambda: Room(10e6, 0)) == 1
