@@ -14,6 +14,7 @@ from concompare.records import Pass
 from concompare.worker.transfer.pickling import text_of
 
 if TYPE_CHECKING:
+    from concompare.engine.forecast import Standing
     from concompare.engine.resume.recorder import Recorder
 
 
@@ -27,7 +28,7 @@ class PassOptions:
         timeout: Seconds an item may take; None: no limit.
         temporaries: Names that the function gives back besides its value (it returns a pair then).
         output: What becomes of prints: shown in item order, dropped, or kept in the outcome.
-        progress: Called with (items finished, number of items or None), at most four times a second.
+        progress: Told how far the pass is, at most four times a second.
         cap: Seconds after which the pass is stopped for good; None: no cap.
         step: Seconds of items in the plain loop between two looks at the cap, at the most; None: the usual ones.
         expected: Seconds that an item took in an earlier plain loop over items like these; 0: there was none.
@@ -50,7 +51,7 @@ class PassOptions:
     timeout: float | None = None
     temporaries: tuple[str, ...] = ()
     output: Literal["show", "drop", "keep"] = "show"
-    progress: Callable[[int, int | None], None] | None = None
+    progress: Callable[[Standing], None] | None = None
     cap: float | None = None
     step: float | None = None
     expected: float = 0.0

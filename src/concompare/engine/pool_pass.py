@@ -20,6 +20,7 @@ from concompare.engine.channel import Channel, ThreadChannel
 from concompare.engine.chunking import Chunk, Chunker
 from concompare.engine.collector import Collector
 from concompare.engine.dispatcher import Dispatcher
+from concompare.engine.forecast import TOLD_AFTER, Standing, seconds_left
 from concompare.engine.item_errors import user_part
 from concompare.engine.lookahead import is_steady
 from concompare.engine.outcome import LAST, Outcome, PassOptions
@@ -247,7 +248,7 @@ class PassRun:
             return
         self.looked = now
         if self.options.progress is not None:
-            self.options.progress(self.collector.finished, self.dispatcher.count)
+            self.options.progress(self.standing())
         if self.inquest.watch():
             self.recover([], None)
         if self.memory is not None:
@@ -255,6 +256,18 @@ class PassRun:
             if self.pool.near:
                 self.memory.look([process.pid for process in self.inquest.processes()])
                 self.dispatcher.allowed = self.memory.allowed
+
+    def standing(self) -> Standing:
+        """Return how far the pass is."""
+        workers, left = self.pool.workers, self.dispatcher.left
+        under_way = sorted(self.channel.flying.values(), key=lambda chunk: chunk.sent)
+        seconds = None
+        if left is not None and self.log.passed() >= TOLD_AFTER:
+            begun, queued = under_way[:workers], under_way[workers:]
+            ages = zip(self.log.ages(begun), [len(chunk.items) for chunk in begun], strict=True)
+            left += sum(len(chunk.items) for chunk in (*queued, *self.dispatcher.again))
+            seconds = seconds_left(self.log.messages, list(ages), left, workers)
+        return Standing(self.collector.finished, self.dispatcher.count, seconds, min(workers, len(under_way)), workers)
 
     def recover(self, lost: list[Chunk], error: Exception | None) -> None:
         """Open new workers after one died, where the others cannot go on without it, and send what was lost again."""
@@ -317,7 +330,7 @@ class PassRun:
     def conclude(self) -> None:
         """Write the record of the pass, and keep what may help the next one."""
         if self.options.progress is not None:
-            self.options.progress(self.collector.finished, self.dispatcher.count)
+            self.options.progress(Standing(self.collector.finished, self.dispatcher.count, 0.0, 0, self.pool.workers))
         wall = self.log.passed()
         memory = self.pool.worker_memory() if self.options.memory and not self.collector.abandoned else ()
         self.outcome.record = self.log.record(self.outcome, wall, self.stopped, memory)

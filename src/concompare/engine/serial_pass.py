@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from concompare.cells.counting import number_of
 from concompare.engine.chunking import GROWTH, Chunker
+from concompare.engine.forecast import TOLD_AFTER, Standing, seconds_left
 from concompare.engine.item_errors import short_repr, user_part, with_item
 from concompare.engine.ordering import Settled, add_names
 from concompare.engine.outcome import LAST, Failure, Outcome, PassOptions
@@ -396,7 +397,10 @@ class PlainLoop:
         if self.memory is not None:
             self.memory.expect(self.outcome.values, None if count is None else count - self.finished)
         if self.options.progress is not None:
-            self.options.progress(self.finished, count)
+            waiting = None if count is None else count - self.finished
+            told = waiting is not None and now - self.began >= TOLD_AFTER
+            left = seconds_left(self.messages, (), waiting or 0, 1) if told else None
+            self.options.progress(Standing(self.finished, count, left))
 
     def conclude(self) -> None:
         """Write the record of the pass."""

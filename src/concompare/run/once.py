@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal, TextIO
+from typing import TYPE_CHECKING, Any, Literal
 from weakref import ref
 
 from concompare import backends, engine, machine
@@ -17,6 +16,7 @@ from concompare.errors import BackendUnavailable, CannotShip, CellRefused
 from concompare.records import Trial
 from concompare.run import auto_history
 from concompare.run.fallback import go_on, remember, witness_of
+from concompare.run.progress import progress_bar
 from concompare.run.request import Request
 from concompare.run.witness import Again, Differs
 
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from concompare.engine import Pool
     from concompare.engine.resume.recorder import Recorder
     from concompare.run.witness import Witness
-
-BAR_AFTER = 1.0
-"""Seconds that a run takes before its progress is shown."""
 
 
 def counts_for(backend: Backend, asked: tuple[int, ...] | None, usable: int | None = None) -> tuple[int, ...]:
@@ -223,39 +220,3 @@ def latest() -> Outcome | None:
         return engine.last()
     except LookupError:
         return None
-
-
-@contextmanager
-def progress_bar(
-    stream: TextIO | None, name: str, clock: Callable[[], float] = time.time
-) -> Iterator[Callable[[int, int | None], None] | None]:
-    """Give a receiver of (items finished, items) that shows a bar after a second; the bar is gone at the end."""
-    if stream is None:
-        yield None
-        return
-    began, bar = clock(), None
-
-    def show(finished: int, total: int | None) -> None:
-        nonlocal bar
-        if bar is None:
-            if clock() - began < BAR_AFTER:  # most cells end before: they need not wait for tqdm to be loaded
-                return
-            bar = bar_of(stream, name, began)
-        bar.total = total
-        bar.update(finished - bar.n)
-
-    try:
-        yield show
-    finally:
-        if bar is not None:
-            bar.close()
-
-
-def bar_of(stream: TextIO, name: str, began: float) -> Any:
-    """Return a bar, not drawn yet, for what began at a time of `time.time`."""
-    from tqdm import tqdm
-
-    width = None if stream.isatty() else 80
-    bar = tqdm(desc=name, unit="item", leave=False, delay=BAR_AFTER, mininterval=0.25, file=stream, ncols=width)
-    bar.start_t = bar.last_print_t = began
-    return bar

@@ -8,6 +8,7 @@ import pytest
 
 from concompare import backends, engine
 from concompare.engine import pool_pass
+from concompare.engine.forecast import Standing
 from concompare.engine.outcome import PassOptions
 from concompare.engine.pools import memory
 from concompare.engine.pools.memory import MemoryGuard, Room, fitting
@@ -109,7 +110,7 @@ def test_a_pass_sends_no_more_than_the_workers_that_may_run_have(monkeypatch: py
     monkeypatch.setattr(pool_pass, "PROGRESS", 0.0)
     monkeypatch.setattr(MemoryGuard, "look", lambda self, pids: setattr(self, "allowed", 1))
 
-    def progress(finished: int, total: int | None) -> None:
+    def progress(standing: Standing) -> None:
         flying.append(len(running.channel.flying))
 
     with engine.lease(backends.find("processes"), 2) as pool:
