@@ -44,7 +44,8 @@ from concompare.analysis import pick as advise
 from concompare.analysis import stats
 from concompare.measure import compare
 from concompare.measure.compare import Progress
-from concompare.records import Comparison, Subject, to_data
+from concompare.record_data import to_data
+from concompare.records import Comparison, Subject
 from workloads import Workload, count
 
 NAMES = ("serial", "threads", "processes")

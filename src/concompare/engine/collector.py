@@ -82,6 +82,9 @@ class Collector:
     def notice(self, answer: Answer) -> None:
         """Take in what the worker noticed: captured objects it changed, random numbers another one drew too."""
         self.lose(answer.changed)
+        for place, counts in answer.lines:
+            known = self.outcome.lines.get(place)
+            self.outcome.lines[place] = counts if known is None else known.plus(counts)
         for source in answer.drawn:
             if self.drawn.setdefault(source, answer.ident) != answer.ident:
                 self.outcome.shared_random = source[0]

@@ -22,6 +22,7 @@ from concompare.formats import count as count_of
 from concompare.interrupts import guarded
 from concompare.records import Message, Pass
 from concompare.worker.capture import recording
+from concompare.worker.chunk import sampling_lines
 from concompare.worker.clocks import Meter
 from concompare.worker.compute import Computed, compute, names_of_head, naming, plain
 from concompare.worker.transfer.object_refs import ATOMS
@@ -46,7 +47,7 @@ def run_plain(
     LAST[:] = [outcome]
     loop = PlainLoop(function, outcome, options, on_value, clock)
     try:
-        with guarded() as guard, guard.user_code(), loop.seeding():
+        with guarded() as guard, sampling_lines(options.lines) as outcome.lines, guard.user_code(), loop.seeding():
             loop.run(items, count)
     except KeyboardInterrupt as error:
         total = f" of {count}" if count is not None else ""
@@ -196,7 +197,7 @@ class PlainLoop:
         chunker = Chunker(1, count, self.options.chunk, bulk=1, expected=expected, alone=True)  # look after one item
         recorder = self.options.recorder
         in_turns = self.on_value is not None and self.many is None and self.options.output == "show"
-        while not self.outcome.stopped:
+        while not (self.outcome.stopped or self.outcome.paused):
             if recorder is not None:
                 self.restore(recorder, taker)
             each, size = chunker.each, chunker.next()
@@ -218,6 +219,7 @@ class PlainLoop:
             if self.options.step is not None and self.options.chunk is None and chunker.item_seconds:
                 chunker.fixed = max(1, int(min(self.options.step / chunker.item_seconds, GROWTH * chunker.largest)))
             self.look(count)
+            self.outcome.paused = taker.error is None and self.is_enough()
 
     def goes_singly(self, chunk: Sequence[Any] | OneByOne) -> bool:
         """Tell whether the items of a chunk are computed one by one: a tail follows each, or each is recorded."""
@@ -401,6 +403,11 @@ class PlainLoop:
             told = waiting is not None and now - self.began >= TOLD_AFTER
             left = seconds_left(self.messages, (), waiting or 0, 1) if told else None
             self.options.progress(Standing(self.finished, count, left))
+
+    def is_enough(self) -> bool:
+        """Return whether no further items are to be begun now."""
+        enough = self.options.enough
+        return enough is not None and not self.outcome.stopped and enough(self.messages, self.clock() - self.began)
 
     def conclude(self) -> None:
         """Write the record of the pass."""

@@ -25,14 +25,14 @@ from concompare.backends.base import Backend
 from concompare.backends.traits import is_plain, kind_of, shares_objects
 from concompare.engine.forecast import Standing
 from concompare.machine import gil_enabled_by, gil_state
-from concompare.measure import machine_probes, plan
+from concompare.measure import line_profiles, machine_probes, plan
 from concompare.measure.baseline import ItemFailed, PlainLoop, Runner, printed_before
 from concompare.measure.calibrate import Calibrating
 from concompare.measure.cost_model import Arm, Calibration, Costs, allowed
 from concompare.measure.plan import Shape
 from concompare.measure.tails import Tails, with_notebook
 from concompare.measure.trials import Bench, Trials, Wished, Wishes, in_words, wishes_of
-from concompare.records import Comparison, Environment, Message, NativePool, Plan, Probe, Subject, Trial
+from concompare.records import Comparison, Environment, LineProfile, Message, NativePool, Plan, Probe, Subject, Trial
 
 PROBE_ITEMS = 0.25
 """Seconds of items beside the GIL probe."""
@@ -176,6 +176,7 @@ class Comparing:
         self.plan: Plan | None = None
         self.probe = Probe()
         self.probed = 0
+        self.profiles: tuple[LineProfile, ...] = ()
 
     def run(self) -> tuple[Comparison, Kept]:
         """Measure, and return the comparison and what is kept for the user."""
@@ -209,6 +210,7 @@ class Comparing:
             self.tell, self.spent, calibrating.tried,
         )  # fmt: skip
         trials.first_block()
+        self.profiles = line_profiles.of(trials)
         trials.more_blocks(self.plan.estimate if self.plan is not None else 0.0)
         for bench in self.benches:
             bench.stack.close()
@@ -446,6 +448,7 @@ class Comparing:
             seconds=self.spent(),
             created=self.created,
             scaling=self.wishes.scaling,
+            profiles=self.profiles,
         )
         return found if self.tails is None else with_notebook(found, self.tails.record(len(self.items)))
 
