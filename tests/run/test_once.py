@@ -29,13 +29,18 @@ def kept(path: Path, number: int, *, witnessed: bool, name: str = "processes") -
     exec("import os\nhere = os.getpid()\ndef f(x): return x if x < 100 or os.getpid() == here else -x", names)
     journal = Journal(path)
     values: list[int] = []
+
+    def keep(position: int, value: int) -> bool:
+        values.append(value)
+        return False
+
     try:
         recorder = Recorder(journal, "key", names["f"], changing=False, entries=journal.entries)
         request = Request((backend,), witnessed=witnessed, recorder=recorder, chunk=1)
         items = list(range(number, number + 4))
         task = task_of(names["f"], items)
         again = Again(items, 0) if witnessed else None
-        one_pass(task, backend, 2, request, lambda _, value: bool(values.append(value)), kept=again)
+        one_pass(task, backend, 2, request, keep, kept=again)
     except Differs:
         pass
     finally:

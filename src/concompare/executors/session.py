@@ -36,6 +36,7 @@ from concompare.executors.batches import Batch
 from concompare.executors.broken import ExecutorBroken
 from concompare.executors.leased_workers import Places, Workers
 from concompare.executors.notices import Notices
+from concompare.executors.shipping import Shipped
 from concompare.worker.calls import Arguments, InitializerFailed, Setup
 from concompare.worker.chunk import Answer
 
@@ -90,6 +91,7 @@ class Session:
         self.setup = None if initializer is None else Setup(self.token, initializer, arguments)
         self.options = PassOptions(timeout=timeout, named=named)
         self.going_on = replace(self.options, on_error="keep")
+        self.shipped = Shipped()
         self.workers = Workers(backend, workers, self.setup, self.token, native_threads)
         self.notices = Notices(name, initializer)
         self.thread: threading.Thread | None = None
@@ -141,7 +143,7 @@ class Session:
             self.refuse()
             self.open()
             if not self.workers.shared:
-                batch.ship()
+                batch.shipment = batch.shipment or self.shipped.of(batch.function)
             self.batches.add(batch)
             self.hand_over(batch, items, complete)
         self.wake()
