@@ -10,7 +10,7 @@ import pytest
 
 from concompare import machine
 from concompare.command.entry import main
-from concompare.records import to_data
+from concompare.record_data import to_data
 from tests.command.schemas import checked
 
 SCRIPT = '''"""A script."""

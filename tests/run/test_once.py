@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from concompare import backends
+from concompare import backends, engine
 from concompare.cells.task import task_of
 from concompare.engine.resume.journal import Journal
 from concompare.engine.resume.recorder import Recorder
 from concompare.run.once import counts_for, one_pass
 from concompare.run.request import Request
 from concompare.run.witness import Again, Differs
+
+
+@pytest.fixture(autouse=True, scope="module")
+def no_pools_left() -> Iterator[None]:
+    yield
+    engine.close_pools()
 
 
 def test_the_plain_loop_has_one_worker_and_others_as_many_as_asked_for_or_cpus() -> None:

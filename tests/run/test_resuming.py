@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import concompare
+from concompare import engine
 from concompare.errors import BadOption, LostChanges, NotResumed
 
 BACKENDS = ("serial", "threads", "processes", "auto")
@@ -22,6 +23,12 @@ def f(x):
         raise ValueError(x)
     return x * K, {x}
 """
+
+
+@pytest.fixture(autouse=True, scope="module")
+def no_pools_left() -> Iterator[None]:
+    yield
+    engine.close_pools()
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from concompare.cells.whole_files import Told, explained, fresh_names
 from concompare.command import files
 from concompare.engine import shared_context
 from concompare.errors import BadOption, CellRefused
-from concompare.records import to_data
+from concompare.record_data import to_data
 
 VERSION = 1
 """Of what is written as JSON; docs/schema has its form."""

@@ -11,6 +11,7 @@ from weakref import ref
 from concompare import backends, engine, machine
 from concompare.backends.traits import is_plain, kind_of, shares_objects
 from concompare.engine import Outcome, process_state
+from concompare.engine.growth import Growth
 from concompare.engine.pools.memory import fitting
 from concompare.errors import BackendUnavailable, CannotShip, CellRefused
 from concompare.records import Message, Trial
@@ -104,12 +105,13 @@ def one_pass(
     output: Literal["show", "drop"] = "show",
     enough: Callable[[Sequence[Message], float], bool] | None = None,
     expected: float = 0.0,
+    growth: Growth | None = None,
     kept: Again | None = None,
 ) -> tuple[Trial, Outcome]:
     """Run all items once, the first of them at that position, and return the trial of this one pass.
 
     No item is begun once that is `enough`; `expected` are the seconds of an item in an earlier plain loop. Where items
-    are `kept`, workers are compared with the notebook.
+    are `kept`, workers are compared with the notebook. With a `growth` there are as many threads as that comes to.
 
     Raises:
         BackendUnavailable: The backend cannot run here.
@@ -123,7 +125,9 @@ def one_pass(
     native = request.native_threads
     if request.say is not None and workers > 1 and backend.isolation == "process":
         workers = fitting(task.function, workers, request.say)
-    leased = engine.lease(backend, workers, native_threads=native)
+    leased = engine.lease(backend, workers, native_threads=native, lazily=growth is not None)
+    if growth is None and request.back_off and backend.isolation != "none":
+        growth = Growth(workers, workers)
     with leased as pool, progress_bar(request.progress, task.name) as progress, ExitStack() as stack:
         witness = witness_of(task, request, pool, first, kept) if kept is not None else None
         if witness is not None:
@@ -131,7 +135,7 @@ def one_pass(
         if recorder is not None:
             enter(recorder, pool, request, witness)
         options = options_of(task, request, output, first=first, enough=enough, expected=expected)
-        options = replace(options, progress=progress, witness=witness)
+        options = replace(options, progress=progress, witness=witness, growth=growth)
         try:
             outcome = engine.run_pass(task.function, task.items, pool, options, count=task.count, on_value=on_value)
         except Differs as differs:
@@ -142,7 +146,8 @@ def one_pass(
         if witness is not None:
             remember(task, request, pool)
             witness.agreed()
-        return measured(replace(trial_of(backend, workers), native_threads=native), outcome, pool), outcome
+        trial = trial_of(backend, workers if growth is None or not growth.started else growth.now)
+        return measured(replace(trial, native_threads=native), outcome, pool), outcome
 
 
 def enter(recorder: Recorder, pool: Pool, request: Request, witness: Witness | None) -> None:
@@ -181,6 +186,7 @@ def options_of(
         output=output,
         first=first,
         seed=request.seed,
+        back_off=request.back_off,
         timeout=request.timeout,
         timeline=request.timeline,
         enough=enough,

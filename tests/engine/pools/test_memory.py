@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,6 +15,12 @@ from concompare.engine.pools import memory
 from concompare.engine.pools.memory import MemoryGuard, Room, fitting
 
 GB = 1e9
+
+
+@pytest.fixture(autouse=True, scope="module")
+def no_pools_left() -> Iterator[None]:
+    yield
+    engine.close_pools()
 
 
 class Machine:

@@ -16,6 +16,12 @@ from concompare.engine.resume.journal import Journal
 from concompare.engine.resume.recorder import Recorder
 
 
+@pytest.fixture(autouse=True, scope="module")
+def no_pools_left() -> Iterator[None]:
+    yield
+    engine.close_pools()
+
+
 @pytest.fixture
 def opened(tmp_path: Path) -> Iterator[Callable[..., Recorder]]:
     """Return what opens a file again, as another process would."""
