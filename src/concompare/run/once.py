@@ -15,9 +15,9 @@ from concompare.engine.growth import Growth
 from concompare.engine.pools.memory import fitting
 from concompare.errors import BackendUnavailable, CannotShip, CellRefused
 from concompare.records import Message, Trial
+from concompare.report.progress import progress_bar
 from concompare.run import auto_history
 from concompare.run.fallback import go_on, remember, witness_of
-from concompare.run.progress import progress_bar
 from concompare.run.request import Request
 from concompare.run.witness import Again, Differs
 

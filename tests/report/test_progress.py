@@ -8,7 +8,7 @@ import pytest
 
 from concompare.engine.forecast import Standing
 from concompare.ipython.display import Place
-from concompare.run.progress import BAR_AFTER, progress_bar, stays_in_place
+from concompare.report.progress import BAR_AFTER, progress_bar, stays_in_place
 
 
 class Terminal(StringIO):
