@@ -18,9 +18,10 @@ from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get
 
 R = TypeVar("R")
 
-SCHEMA = 3
+SCHEMA = 4
 """Version of the saved form. 1: first. 2: what the notebook itself does of a loop, with every pass and by itself.
 3: what the workers of a trial share with the notebook, and are like; whether results differ by rounding only.
+4: what spinning processes would get on a quiet machine; how a comparison ended that was interrupted.
 """
 
 DECLARED = 3
@@ -389,6 +390,7 @@ class Probe:
         item_seconds: Times of the items of the plain loop, as sampled.
         item_cpu: CPU seconds of the same items, native threads included.
         capacity: For n spinning processes, how many times one process's work the machine did: ((2, 1.9), …).
+        capacity_quiet: The same as it would be if nobody else used the CPUs, by the CPU seconds that they had.
         two_threads: Speed-up of the same items on two threads against one; None where not run.
         gil_share: Share of the time the plain loop holds the GIL, rounded to 0.05; None where it cannot be told.
         gil_word: That share in words, or why it cannot be told ("machine too busy to tell", "no GIL").
@@ -413,6 +415,7 @@ class Probe:
     shared_random: str | None = None
     gil_enabled_by: str | None = None
     native_share: float | None = None
+    capacity_quiet: tuple[tuple[int, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from concompare.machine import gil_enabled_by, gil_state
 from concompare.measure import machine_probes, plan
 from concompare.measure.baseline import ItemFailed, PlainLoop, Runner, printed_before
 from concompare.measure.calibrate import Calibrating
-from concompare.measure.cost_model import Arm, Calibration, Costs, allowed
+from concompare.measure.cost_model import SHORT, Arm, Calibration, Costs, allowed
 from concompare.measure.plan import Shape
 from concompare.measure.tails import Tails, with_notebook
 from concompare.measure.trials import Bench, Trials, Wished, Wishes, in_words, wishes_of
@@ -45,6 +45,8 @@ class Machine(Protocol):
 
     @property
     def capacity(self) -> Callable[[Sequence[int]], tuple[tuple[int, float], ...]]: ...  # noqa: D102
+    @property
+    def capacity_quiet(self) -> Callable[[Sequence[int]], tuple[tuple[int, float], ...]]: ...  # noqa: D102
     @property
     def native_pools(self) -> Callable[[], tuple[NativePool, ...]]: ...  # noqa: D102
     @property
@@ -175,6 +177,7 @@ class Comparing:
         self.plan: Plan | None = None
         self.probe = Probe()
         self.probed = 0
+        self.probing = 0.0
 
     def run(self) -> tuple[Comparison, Kept]:
         """Measure, and return the comparison and what is kept for the user."""
@@ -201,13 +204,17 @@ class Comparing:
         gil, usable = self.environment.gil != "off", self.environment.usable
         calibrating = Calibrating(self.plain, self.wishes, gil, usable, self.spent, self.tails)
         calibration = calibrating.calibrate()
-        shape = self.prepare(calibration, pools)
-        shape, positions, calibration = calibrating.run_sample(shape, calibration)
+        shape, arms = self.prepare(calibration, pools)
+        scouted = calibrating.scouted(calibration, shape)
         trials = Trials(
-            self.plain, self.runner, self.environment, self.wishes, shape, calibration, self.benches, positions, pools,
+            self.plain, self.runner, self.environment, self.wishes, shape, calibration, self.benches, scouted, pools,
             self.tell, self.spent, calibrating.tried,
         )  # fmt: skip
+        if scouted:
+            trials.scout()
+        trials.go_on(*calibrating.run_sample(shape, calibration))
         trials.first_block()
+        self.measure_machine(calibration, arms)
         trials.more_blocks(self.plan.estimate if self.plan is not None else 0.0)
         for bench in self.benches:
             bench.stack.close()
@@ -227,23 +234,26 @@ class Comparing:
 
     # ---- before the trials
 
-    def prepare(self, calibration: Calibration, pools: ExitStack) -> Shape:
-        """Choose the arms and the shape of passes, show the plan, and probe the machine."""
+    def prepare(self, calibration: Calibration, pools: ExitStack) -> tuple[Shape, tuple[Arm, ...]]:
+        """Choose the arms and the shape of passes, and show the plan; return the shape and all arms wanted."""
         usable, weak = self.environment.usable, self.wishes.scaling == "weak"
         native = self.native_threads(calibration)
-        wanted = plan.arms_of(self.able_backends(), usable, self.wishes.workers, calibration.waits, native)
+        wanted = plan.arms_of(
+            self.able_backends(), usable, self.wishes.workers, calibration.waits, native, calibration.items
+        )
         if self.wishes.native_threads is not None:
             wanted = tuple(replace(arm, native=self.wishes.native_threads) for arm in wanted)
-        probing = self.probing_seconds(calibration, wanted)
-        shape = plan.shape(calibration, wanted, self.wishes.budget, usable, probing, weak)
+        self.probing = self.probing_seconds(calibration, wanted)
+        scouts = len(plan.scouting(wanted)) - 1 if calibration.serial >= SHORT and not weak else 0
+        probing = self.probing + plan.SCOUT * scouts
+        budget, asked = self.wishes.budget, self.wishes.asked
+        shape = plan.shape(calibration, wanted, budget, usable, probing, weak, asked)
         confirming = self.confirming_seconds(calibration, shape)
         self.plan = plan.plan_of(shape, len(self.items), self.wishes.budget, self.wishes.seed, confirming, weak)
         self.plan = plan.with_replaying(self.plan, calibration.beside)
         self.make_benches(wanted, shape, pools)
         self.tell("plan")
-        if probing and self.machine is not None:
-            self.measure_machine(calibration, wanted, self.machine)
-        return shape
+        return shape, wanted
 
     def native_threads(self, calibration: Calibration) -> int:
         """Return the threads of the largest native pool where items use one that is not limited; else 1."""
@@ -286,11 +296,14 @@ class Comparing:
         counts = self.counts(wanted)
         needed = (len(counts) + 2) * machine_probes.SPIN + 0.1 if counts and not machine_probes.known(counts) else 0.0
         needed += 3 * machine_probes.CALIBRATE + min(LONGEST_PROBE, max(PROBE_ITEMS, calibration.mean))
-        room = allowed(calibration, self.wishes.budget) - calibration.spent
+        room = allowed(calibration, self.wishes.budget, self.wishes.asked) - calibration.spent
         return needed if self.machine is not None and needed < room / 4 else 0.0
 
-    def measure_machine(self, calibration: Calibration, wanted: Sequence[Arm], machine: Machine) -> None:
+    def measure_machine(self, calibration: Calibration, wanted: Sequence[Arm]) -> None:
         """Measure what n processes really get, and for how much of its time the plain loop holds the GIL."""
+        machine = self.machine
+        if machine is None or not self.probing:
+            return
         self.tell("measuring what this machine gives")
         counts = self.counts(wanted)
         share = machine_probes.Share(None, "items too long to probe")
@@ -299,7 +312,12 @@ class Comparing:
             share = machine.gil_share(lambda: self.probe_items(calibration))
         pools = machine.native_pools()
         self.probe = replace(
-            self.probe, capacity=capacity, gil_share=share.value, gil_word=share.word, native_pools=pools
+            self.probe,
+            capacity=capacity,
+            capacity_quiet=machine.capacity_quiet(counts),
+            gil_share=share.value,
+            gil_word=share.word,
+            native_pools=pools,
         )
 
     def probe_items(self, calibration: Calibration) -> None:
