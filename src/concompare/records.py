@@ -442,7 +442,11 @@ class Notebook:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """All trials of a task and the environment they ran in."""
+    """All trials of a task and the environment they ran in.
+
+    Attributes:
+        taken: Seconds after which the user interrupted it and took the pick so far; None when it came to its end.
+    """
 
     subject: Subject
     environment: Environment
@@ -453,6 +457,7 @@ class Comparison:
     created: str = ""
     scaling: str = "strong"
     notebook: Notebook = field(default_factory=Notebook)
+    taken: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

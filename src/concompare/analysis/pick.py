@@ -61,6 +61,7 @@ class Pick:
         line: The magic to write; empty for the plain loop.
         native_threads: Threads of each BLAS or OpenMP pool in each worker, where they are to be limited.
         chance: Probability that it is the fastest of what ran; `loss` what it is expected to lose against the fastest.
+        quiet: Its speed-up as it would be if nobody else used the CPUs, where others did; None where it is not told.
     """
 
     backend: str
@@ -74,6 +75,7 @@ class Pick:
     native_threads: int | None = None
     chance: float | None = None
     loss: float | None = None
+    quiet: float | None = None
 
 
 def name_of(trial: Trial) -> str:
@@ -180,6 +182,16 @@ def standing_of(comparison: Comparison, early: bool = False) -> chances.Standing
     return min(near, key=lambda s: cost_of(s.trial))
 
 
+def so_far(comparison: Comparison) -> str:
+    """Return the pick so far of a comparison at work, with its number and chance; empty before there is one."""
+    found = standings(comparison, early=True)
+    plain, best = next((s for s in found if s.trial.plain), None), standing_of(comparison, early=True)
+    if plain is None or best is None or len(found) < 2:
+        return ""
+    speed = "" if best.trial is plain.trial else f" {formats.times(plain.pace / best.pace)} as fast,"
+    return f"so far {name_of(best.trial)}:{speed} the fastest with a probability of {formats.percent(best.best)}"
+
+
 def best_of(comparison: Comparison) -> Trial | None:
     """Return the trial to pick: of those expected to lose little against the fastest, the cheapest."""
     found = standing_of(comparison)
@@ -231,15 +243,28 @@ def pick(comparison: Comparison) -> Pick:
         backend=chosen.backend,
         workers=chosen.workers,
         speed_up=between,
-        reason=f"{name_of(chosen)} is {much}{how_sure(found)}.",
+        reason=f"{name_of(chosen)} is {much}.",
         break_even=runs,
+        quiet=quiet_speed_up(chosen, serial) if serial is not None else None,
         line=f"%%parallel -b {chosen.backend} -w {chosen.workers}{limit}",
     )
 
 
+def quiet_speed_up(trial: Trial, serial: Trial) -> float | None:
+    """Return a speed-up by the time that workers were not kept waiting for a CPU, if they waited for much of it.
+
+    Of threads it is not told: who waits for the GIL of somebody who waits for a CPU waits for that CPU too.
+    """
+    waited = [stats.busy_share(t) for t in (trial, serial)]
+    if trial.threads or None in waited or max(share or 0.0 for share in waited) < stats.BUSY_SHARE:
+        return None
+    mine, plain = stats.quiet_per_item(trial), stats.quiet_per_item(serial)
+    return plain / mine if mine and plain else None
+
+
 def how_sure(found: Pick) -> str:
-    """Return the rest of a sentence that says how sure a pick is; empty where it is."""
-    if found.loss is None or found.chance is None or found.loss < SURE:
+    """Return the rest of a sentence that says how sure a pick is; empty where it is, and for the plain loop."""
+    if found.loss is None or found.chance is None or found.loss < SURE or found.backend == PLAIN:
         return ""
     return (
         f", the fastest with a probability of {formats.percent(found.chance)}; where it is not, another is faster"

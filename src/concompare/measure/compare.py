@@ -117,7 +117,7 @@ def compare(
         wished: See `Wishes`.
 
     Raises:
-        KeyboardInterrupt: The user interrupted; all pools are closed.
+        KeyboardInterrupt: The user interrupted before there was any pick, or once more; all pools are closed.
     """
     if runner is None:
         from concompare import engine
@@ -178,6 +178,8 @@ class Comparing:
         self.probe = Probe()
         self.probed = 0
         self.probing = 0.0
+        self.trials: Trials | None = None
+        self.taken: float | None = None
 
     def run(self) -> tuple[Comparison, Kept]:
         """Measure, and return the comparison and what is kept for the user."""
@@ -195,18 +197,35 @@ class Comparing:
         return self.comparison(), self.kept()
 
     def measure(self, pools: ExitStack) -> None:
-        """Take the comparison's steps, one after the other.
+        """Take the comparison's steps; where the user interrupts, take the pick so far for the items that are left.
 
         Raises:
             ItemFailed: An item raised in the plain loop.
+            KeyboardInterrupt: The user interrupted before anything but the plain loop was tried, or once more.
         """
+        try:
+            self.explore(pools)
+        except KeyboardInterrupt:
+            if not any(bench.passes for bench in self.benches[1:]):
+                raise
+            self.taken = self.spent()
+        for bench in self.benches:
+            bench.stack.close()
+            if self.taken is not None:
+                bench.count_first()
+        if self.trials is not None:
+            self.learn(self.trials)
+        self.confirm()
+
+    def explore(self, pools: ExitStack) -> None:
+        """Calibrate, plan, and run blocks until decided or out of time."""
         self.tell("timing the first items of the plain loop")
         gil, usable = self.environment.gil != "off", self.environment.usable
         calibrating = Calibrating(self.plain, self.wishes, gil, usable, self.spent, self.tails)
         calibration = calibrating.calibrate()
         shape, arms = self.prepare(calibration, pools)
         scouted = calibrating.scouted(calibration, shape)
-        trials = Trials(
+        trials = self.trials = Trials(
             self.plain, self.runner, self.environment, self.wishes, shape, calibration, self.benches, scouted, pools,
             self.tell, self.spent, calibrating.tried,
         )  # fmt: skip
@@ -216,10 +235,6 @@ class Comparing:
         trials.first_block()
         self.measure_machine(calibration, arms)
         trials.more_blocks(self.plan.estimate if self.plan is not None else 0.0)
-        for bench in self.benches:
-            bench.stack.close()
-        self.learn(trials)
-        self.confirm()
 
     def spent(self) -> float:
         """Return the seconds since the comparison began."""
@@ -349,7 +364,8 @@ class Comparing:
         between = stats.speed_up(two, known[0]) if two is not None else None
         away = [b for b in self.benches if b.arm.isolation not in ("none", "thread")]
         shipped = [message for bench in away for p in bench.passes for message in p.messages]
-        order = plan.thinned(sorted({*trials.sample, *trials.tried}), MOST_ITEMS_KEPT)  # not the prefix as such
+        ran = {*trials.sample, *trials.tried} & set(self.plain.seconds)
+        order = plan.thinned(sorted(ran), MOST_ITEMS_KEPT)  # not the prefix as such
         if self.environment.free_threaded_build:  # an item may have imported what switches the GIL back on
             self.environment = replace(self.environment, gil=gil_state())
         enabled_by = gil_enabled_by() if self.environment.gil == "re-enabled" else None
@@ -463,6 +479,7 @@ class Comparing:
             seconds=self.spent(),
             created=self.created,
             scaling=self.wishes.scaling,
+            taken=self.taken,
         )
         return found if self.tails is None else with_notebook(found, self.tails.record(len(self.items)))
 

@@ -156,6 +156,11 @@ class Bench:
         self.retired = True
         self.stack.close()
 
+    def count_first(self) -> None:
+        """Let a warm-up count as a pass of the first block where there is no other and there will be none."""
+        if self.passes and not any(not p.warm_up for p in self.passes):
+            self.passes[-1] = replace(self.passes[-1], warm_up=False, block=0)
+
     def add(self, passed: Pass) -> None:
         """Add a pass; messages are kept for the last one only."""
         self.passes = [replace(p, messages=()) for p in self.passes] if passed.messages else self.passes

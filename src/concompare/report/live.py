@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from concompare import formats
+from concompare.analysis import pick
 from concompare.report.html.html import html_of
 from concompare.report.text.text import text_of
 from concompare.report.view.view import view_of
@@ -22,6 +23,8 @@ def bundle_of(progress: Progress) -> dict[str, str]:
 def doing_of(progress: Progress) -> str:
     """Return what is being done, and the time that is left by the plan."""
     words = formats.one_line(progress.doing, 120) or "measuring"
+    if so_far := pick.so_far(progress.comparison) if progress.fraction < 1 else "":
+        words = f"{words}; {so_far} (interrupt to take it)"
     plan = progress.plan or progress.comparison.plan
     if plan is None or not 0 < progress.fraction < 1:
         return words
