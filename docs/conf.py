@@ -16,11 +16,12 @@ from typing import Any
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
-from tables import option_tables  # noqa: E402
+from tables import api_pages, option_tables  # noqa: E402
 
 project = "concompare"
 author = "The concompare authors"
-extensions = ["myst_nb"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+autodoc_member_order = "bysource"
 exclude_patterns = ["made"]
 html_theme = "alabaster"
 html_theme_options = {
@@ -66,11 +67,12 @@ def linked(text: str) -> str:
 
 
 def write_tables() -> None:
-    """Write the options of the magics as they are."""
+    """Write the options of the magics and the public names as they are."""
     folder = HERE / "made"
     folder.mkdir(exist_ok=True)
     for name, table in option_tables().items():
         (folder / f"{name}.md").write_text(table, encoding="utf-8")
+    (folder / "api.md").write_text(api_pages(), encoding="utf-8")
 
 
 copy_notebooks()

@@ -79,7 +79,6 @@ UNTESTED = {
     "report.view.finding_pages",
     "report.view.model",
     "report.view.plot_data",
-    "report.view.table",
     "report.view.view",
     "run.dispatch",
     "run.fallback",

@@ -195,7 +195,7 @@ def test_show_writes_the_text_outside_a_notebook(
 
 
 def test_figures_come_without_pyplot(report: Report) -> None:
-    assert report.figure("dark").get_figwidth() == pytest.approx(11)
+    assert report.figure("dark").get_figwidth() == pytest.approx(9.5)
     drawn = report.timeline()
     assert len(drawn.axes) == 1
     assert drawn._repr_png_().startswith(b"\x89PNG")  # type: ignore[attr-defined]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from matplotlib import ticker
 
@@ -101,7 +101,7 @@ def draw_time(part: SubFigure, pictures: Pictures, theme: Theme, width: float, t
     time_ticks(axes, scale, theme)
     for curve in pictures.curves:
         bounds = [(max(p.seconds - p.spread, scale.low), p.seconds, p.seconds + p.spread) for p in curve.points]
-        draw_curve(axes, curve.backend, theme, curve.points, bounds, bars=are_few(pictures))
+        draw_curve(axes, curve.backend, theme, curve.points, bounds, bars=has_bars(curve, pictures))
     canvas.title(part, (width, tall), "Time of one pass", theme)
     name_pick(part, pictures, theme, (width, tall))
 
@@ -127,7 +127,8 @@ def draw_speed(part: SubFigure, pictures: Pictures, theme: Theme, width: float, 
         axes.set_xlabel("workers (dashed: fitted, not measured)", color=INKS[theme].muted, size=canvas.TEXT_SIZE)
     for curve, points in known:
         draw_fit(axes, curve, theme)
-        draw_curve(axes, curve.backend, theme, points, [p.speed for p in points if p.speed], bars=are_few(pictures))
+        speeds = [p.speed for p in points if p.speed]
+        draw_curve(axes, curve.backend, theme, points, speeds, bars=has_bars(curve, pictures))
     canvas.title(part, (width, tall), "Speed-up over the plain loop", theme)
     name_pick(part, pictures, theme, (width, tall))
 
@@ -253,9 +254,10 @@ def write_endings(axes: Axes, endings: list[Ending], scale: Scale, size: tuple[f
         )
 
 
-def are_few(pictures: Pictures) -> bool:
-    """Say whether there are so few points that each can show its bounds; beyond, the table alone has them."""
-    return sum(len(curve.points) for curve in pictures.curves) <= MOST_BOUNDS
+def has_bars(curve: Curve, pictures: Pictures) -> bool:
+    """Say whether a line shows the bounds of its points; among very many points only the line with the pick does."""
+    few = sum(len(other.points) for other in pictures.curves) <= MOST_BOUNDS
+    return few or any(point.picked for point in curve.points)
 
 
 def draw_curve(
@@ -272,7 +274,7 @@ def draw_curve(
     colour = look.colour(theme)
     xs = [math.log2(p.workers) for p in points]
     middles = [middle for _, middle, _ in bounds]
-    line = axes.plot(xs, middles, color=colour, linewidth=1.8, marker=look.marker, markersize=5.5, zorder=3)[0]
+    line = axes.plot(xs, middles, color=colour, linewidth=1.8, marker=look.marker, markersize=4.5, zorder=3)[0]
     if not bars:
         line.set_markevery([0, len(xs) - 1])
     if look.dashes:
@@ -280,9 +282,8 @@ def draw_curve(
     below = [max(0.0, middle - low) for low, middle, _ in bounds]
     above = [max(0.0, high - middle) for _, middle, high in bounds]
     if bars:
-        axes.errorbar(
-            xs, middles, yerr=[below, above], fmt="none", ecolor=colour, elinewidth=1.2, capsize=2.5, zorder=3
-        )
+        lines: dict[str, Any] = {"ecolor": colour, "elinewidth": 1.3, "capsize": 4, "capthick": 1.3}
+        axes.errorbar(xs, middles, yerr=[below, above], fmt="none", zorder=3, **lines)
     for x, point, middle in zip(xs, points, middles, strict=True):
         if point.picked:
             axes.plot(

@@ -63,7 +63,7 @@ def others_fold(pick: Pick | None, comparison: Comparison) -> Fold | None:
         return None
     if is_plain(comparison) and len({why for _, why in pick.others}) == 1:
         return None
-    lines = (f"{formats.one_line(name, 60)}: {formats.one_line(why, 300)}" for name, why in pick.others)
+    lines = (f"{formats.one_name(name, 60)}: {formats.one_line(why, 300)}" for name, why in pick.others)
     return Fold("Why not the others", tuple(lines))
 
 
@@ -109,7 +109,7 @@ def curves_fold(comparison: Comparison) -> Fold | None:
         there = curve.at(curve.limit)
         if there is None:
             continue
-        name = formats.one_line(curve.backend, 60)
+        name = formats.one_name(curve.backend)
         alone = formats.percent(curve.sigma / max(curve.cost, curve.sigma, 1e-9))
         gains = f"gains nothing beyond {curve.best}" if curve.best < curve.limit else "still gains there"
         lines.append(
@@ -142,11 +142,11 @@ def task_fold(comparison: Comparison) -> Fold | None:
     if subject.tail:
         replayed = formats.clean(subject.tail[:LONGEST_SOURCE]).rstrip()
         code += f"\n\n# replayed in the notebook, in order:\n{replayed}"
-    lines = [f"{formats.one_line(subject.name, 60)}, {formats.count(subject.items, 'item')}"]
+    lines = [f"{formats.one_name(subject.name, 60)}, {formats.count(subject.items, 'item')}"]
     if subject.blob is not None:
         lines.append(f"sent once to each worker: {formats.size(subject.blob)}")
     if subject.captured:
-        named = (f"{formats.one_line(name, 40)} ({formats.size(weight)})" for name, weight in subject.captured)
+        named = (f"{formats.one_name(name)} ({formats.size(weight)})" for name, weight in subject.captured)
         lines.append(f"captured: {', '.join(named)}")
     return Fold("What ran" if is_plain(comparison) else "What ran in the workers", tuple(lines), code=code)
 
@@ -177,7 +177,8 @@ def spent(comparison: Comparison) -> str:
 def plan_lines(comparison: Comparison) -> list[str]:
     """Return the plan, one step a line, and what the probe found."""
     plan, probe = comparison.plan, comparison.probe
-    lines = [formats.one_line(step, 300) for step in plan.steps] if plan is not None else []
+    lines = [f"measured {moment_words(comparison.created)}"] if comparison.created else []
+    lines += [formats.one_line(step, 300) for step in plan.steps] if plan is not None else []
     if plan is not None:
         lines.append(
             f"planned: {formats.round_seconds(plan.estimate)} of {formats.round_seconds(plan.budget)}, seed {plan.seed}"
@@ -192,6 +193,12 @@ def plan_lines(comparison: Comparison) -> list[str]:
     if probe.bytes_in is not None or probe.bytes_out is not None:
         lines.append(f"an item is {formats.size(probe.bytes_in)} to send, its result {formats.size(probe.bytes_out)}")
     return lines
+
+
+def moment_words(moment: str) -> str:
+    """Return a moment in ISO 8601 to the minute, with the zone where it is known."""
+    date, _, clock = formats.one_line(moment, 40).partition("T")
+    return f"{date} {clock[:5]}{' UTC' if clock.endswith(('+00:00', 'Z')) else ''}".rstrip()
 
 
 def gil_words(environment: Environment) -> str:
