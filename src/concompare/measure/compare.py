@@ -317,7 +317,8 @@ class Comparing:
     def measure_machine(self, calibration: Calibration, wanted: Sequence[Arm]) -> None:
         """Measure what n processes really get, and for how much of its time the plain loop holds the GIL."""
         machine = self.machine
-        if machine is None or not self.probing:
+        estimate = self.plan.estimate if self.plan is not None else 0.0
+        if machine is None or not self.probing or self.spent() + self.probing > estimate:
             return
         self.tell("measuring what this machine gives")
         counts = self.counts(wanted)

@@ -152,7 +152,7 @@ def head_of(column: Column) -> str:
 def row_of(row: Row, columns: Sequence[Column], backends: Sequence[str]) -> str:
     """Return a line of a table."""
     cells = zip(columns[1:], row.cells[1:], strict=True)
-    shown = "".join(f'<td{named_for(column)}{aligned(column)}>{escape(cell)}</td>' for column, cell in cells)
+    shown = "".join(f"<td{named_for(column)}{aligned(column)}>{escape(cell)}</td>" for column, cell in cells)
     mark = f"cc-k{backends.index(row.backend)}" if row.backend else "cc-none"
     first = f'<th scope="row" align="left"><span class="cc-mark {mark}">{escape(row.cells[0])}</span></th>'
     return f'<tr align="right">{first}{shown}</tr>\n'
