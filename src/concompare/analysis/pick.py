@@ -188,8 +188,8 @@ def so_far(comparison: Comparison) -> str:
     plain, best = next((s for s in found if s.trial.plain), None), standing_of(comparison, early=True)
     if plain is None or best is None or len(found) < 2:
         return ""
-    speed = "" if best.trial is plain.trial else f" {formats.times(plain.pace / best.pace)} as fast,"
-    return f"so far {name_of(best.trial)}:{speed} the fastest with a probability of {formats.percent(best.best)}"
+    speed = "" if best.trial is plain.trial else f", {formats.times(plain.pace / best.pace)} as fast"
+    return f"so far {name_of(best.trial)}{speed} ({formats.percent(best.best)} sure)"
 
 
 def best_of(comparison: Comparison) -> Trial | None:
@@ -264,7 +264,7 @@ def quiet_speed_up(trial: Trial, serial: Trial) -> float | None:
 
 def how_sure(found: Pick) -> str:
     """Return the rest of a sentence that says how sure a pick is; empty where it is, and for the plain loop."""
-    if found.loss is None or found.chance is None or found.loss < SURE or found.backend == PLAIN:
+    if found.loss is None or found.chance is None or found.loss < SURE or found.speed_up is None:
         return ""
     return (
         f", the fastest with a probability of {formats.percent(found.chance)}; where it is not, another is faster"

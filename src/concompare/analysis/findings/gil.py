@@ -150,6 +150,9 @@ def releases_gil(comparison: Comparison) -> Finding | None:
     if best is None or between is None or evidence.native_threads(comparison) > 1:
         return None
     at_once = evidence.together(best, comparison)
+    few = len(stats.used(best)) < stats.FEW and comparison.probe.gil_share is None
+    if evidence.is_busy(comparison) and few:
+        return None
     if at_once is None and (evidence.is_busy(comparison) or stats.verdict(between) != "faster"):
         return None  # on a busy machine more threads get more of the CPUs, whoever holds the GIL
     free = comparison.probe.gil_share is not None and comparison.probe.gil_share < FREE
