@@ -45,7 +45,8 @@ from concompare.analysis import stats
 from concompare.measure import compare
 from concompare.measure.compare import Progress
 from concompare.measure.trials import Wished
-from concompare.records import Comparison, Subject, Trial, to_data
+from concompare.record_data import to_data
+from concompare.records import Comparison, Subject, Trial
 from workloads import Workload, count
 
 NAMES = ("serial", "threads", "processes")

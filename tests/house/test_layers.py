@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "concompare"
 TESTS = ROOT / "tests"
 LAYERS = (
-    {"formats", "errors", "records", "machine", "interrupts", "worker"},
+    {"formats", "errors", "record_data", "records", "machine", "interrupts", "worker"},
     {"cells", "backends"},
     {"analysis", "engine"},
     {"measure", "pythons"},
@@ -57,7 +57,6 @@ UNTESTED = {
     "engine.output",
     "engine.pools.start_failures",
     "engine.process_state",
-    "engine.run_pass",
     "engine.stop_threads",
     "engine.transport.functions",
     "errors",
@@ -67,6 +66,7 @@ UNTESTED = {
     "measure.baseline",
     "measure.cost_model",
     "pythons.guest",
+    "record_data",
     "records",
     "report.info_card",
     "report.plots.bar_charts",

@@ -18,7 +18,8 @@ import pytest
 from PIL import Image
 
 from concompare.errors import BackendNotInstalled, BadOption, ReportDamaged
-from concompare.records import SCHEMA, Comparison, Environment, Pass, Subject, from_data, to_data
+from concompare.record_data import from_data, to_data
+from concompare.records import SCHEMA, Comparison, Environment, Pass, Subject
 from concompare.report import report as reports
 from concompare.report.report import Report, load
 from tests.report import worlds

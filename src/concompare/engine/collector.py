@@ -74,6 +74,9 @@ class Collector:
             self.outcome.hidden_state = tuple(dict.fromkeys((*self.outcome.hidden_state, *answer.changed)))
             if self.options.on_lost is not None:
                 self.options.on_lost(answer.changed)
+        for place, counts in answer.lines:
+            known = self.outcome.lines.get(place)
+            self.outcome.lines[place] = counts if known is None else known.plus(counts)
         for source in answer.drawn:
             if self.drawn.setdefault(source, answer.ident) != answer.ident:
                 self.outcome.shared_random = source[0]

@@ -129,6 +129,13 @@ class Dispatcher:
         """Send chunks once more that were lost with a worker."""
         self.again = sorted([*lost, *self.again], key=lambda chunk: (chunk.alone, chunk.first))
 
+    def pause(self) -> bool:
+        """Begin no further items, unless their iterator has raised and only a few are left; return whether so."""
+        if self.exhausted or self.ahead.error is not None:
+            return False
+        self.exhausted = True
+        return True
+
     def drop(self, unwanted: Callable[[Chunk], bool]) -> None:
         """Send no chunk again that is not wanted any more."""
         self.again = [chunk for chunk in self.again if not unwanted(chunk)]

@@ -30,7 +30,7 @@ from concompare.engine.worker_loss import Inquest, is_death
 from concompare.errors import Interrupted
 from concompare.formats import count as count_of
 from concompare.interrupts import Guard, guarded
-from concompare.worker.chunk import Answer
+from concompare.worker.chunk import Answer, sampling_lines
 
 PATIENCE = 0.1
 """Seconds that calls get to end after an item has failed, before their workers are ended."""
@@ -135,6 +135,7 @@ class PassRun:
         stack.enter_context(output.routed())
         kept = process_state.kept(self.pool.backend.name, self.pool.workers)
         self.collector.order.watched = stack.enter_context(kept)
+        self.outcome.lines = stack.enter_context(sampling_lines(self.options.lines, alone=self.pool.workers == 1))
         if self.options.seed is not None:
             from concompare.engine.thread_seeding import seeded_modules
 
@@ -158,6 +159,7 @@ class PassRun:
             guard.check()
             while arrival is not None:
                 self.settle(*arrival)
+                self.pause_if_enough()
                 if not self.halt and self.dispatcher.count is not None:  # no worker waits while others are looked at
                     self.fill(guard)
                 arrival = self.channel.arrivals.next()
@@ -221,6 +223,14 @@ class PassRun:
             self.options.progress(self.collector.finished, self.dispatcher.count)
         if self.inquest.watch():
             self.recover([], None)
+
+    def pause_if_enough(self) -> None:
+        """Begin no further items where that is enough for now."""
+        enough = self.options.enough
+        if enough is None or self.dispatcher.exhausted or self.halt or self.outcome.stopped:
+            return
+        if enough(self.log.messages, self.log.passed()) and self.dispatcher.pause():
+            self.outcome.paused, self.outcome.left = True, self.dispatcher.ahead.back
 
     def recover(self, lost: list[Chunk], error: Exception | None) -> None:
         """Open new workers after one died, where the others cannot go on without it, and send what was lost again."""

@@ -19,6 +19,7 @@ from concompare.formats import count as count_of
 from concompare.interrupts import guarded
 from concompare.records import Message, Pass
 from concompare.worker.capture import recording
+from concompare.worker.chunk import sampling_lines
 from concompare.worker.clocks import Meter
 from concompare.worker.compute import Computed, compute, names_of_head, naming, plain
 from concompare.worker.transfer.object_refs import ATOMS
@@ -40,7 +41,7 @@ def run_plain(
     LAST[:] = [outcome]
     loop = PlainLoop(function, outcome, options, on_value, clock)
     try:
-        with guarded() as guard, guard.user_code(), loop.seeding():
+        with guarded() as guard, sampling_lines(options.lines) as outcome.lines, guard.user_code(), loop.seeding():
             loop.run(items, count)
     except KeyboardInterrupt as error:
         total = f" of {count}" if count is not None else ""
@@ -181,7 +182,7 @@ class PlainLoop:
         expected = 0.0 if self.options.progress is not None or self.options.cap is not None else self.options.expected
         chunker = Chunker(1, count, self.options.chunk, bulk=1, expected=expected, alone=True)  # look after one item
         in_turns = self.on_value is not None and self.many is None and self.options.output == "show"
-        while not self.outcome.stopped:
+        while not (self.outcome.stopped or self.outcome.paused):
             each, size = chunker.each, chunker.next()
             chunk = taker.take(size)
             if not chunk:
@@ -199,6 +200,7 @@ class PlainLoop:
             if self.options.step is not None and self.options.chunk is None and chunker.item_seconds:
                 chunker.fixed = max(1, int(min(self.options.step / chunker.item_seconds, GROWTH * chunker.largest)))
             self.look(count)
+            self.outcome.paused = taker.error is None and self.is_enough()
 
     def take_turns(self, chunk: Sequence[Any] | OneByOne, size: int, each: bool) -> float:
         """Compute each item and hand its value on before the next; return the seconds the calls took."""
@@ -330,6 +332,11 @@ class PlainLoop:
         if self.options.progress is not None and now - self.looked >= 0.25:
             self.looked = now
             self.options.progress(self.finished, count)
+
+    def is_enough(self) -> bool:
+        """Return whether no further items are to be begun now."""
+        enough = self.options.enough
+        return enough is not None and not self.outcome.stopped and enough(self.messages, self.clock() - self.began)
 
     def conclude(self) -> None:
         """Write the record of the pass."""

@@ -24,14 +24,14 @@ from concompare.analysis import stats
 from concompare.backends.base import Backend
 from concompare.backends.traits import is_plain, kind_of, shares_objects
 from concompare.machine import gil_enabled_by, gil_state
-from concompare.measure import machine_probes, plan
+from concompare.measure import line_profiles, machine_probes, plan
 from concompare.measure.baseline import ItemFailed, PlainLoop, Runner, printed_before
 from concompare.measure.calibrate import Calibrating
 from concompare.measure.cost_model import SHORT, Arm, Calibration, Costs, allowed
 from concompare.measure.plan import Shape
 from concompare.measure.tails import Tails, with_notebook
 from concompare.measure.trials import Bench, Trials, Wished, Wishes, in_words, wishes_of
-from concompare.records import Comparison, Environment, Message, NativePool, Plan, Probe, Subject, Trial
+from concompare.records import Comparison, Environment, LineProfile, Message, NativePool, Plan, Probe, Subject, Trial
 
 PROBE_ITEMS = 0.25
 """Seconds of items beside the GIL probe."""
@@ -180,6 +180,7 @@ class Comparing:
         self.probing = 0.0
         self.trials: Trials | None = None
         self.taken: float | None = None
+        self.profiles: tuple[LineProfile, ...] = ()
 
     def run(self) -> tuple[Comparison, Kept]:
         """Measure, and return the comparison and what is kept for the user."""
@@ -235,6 +236,7 @@ class Comparing:
         trials.first_block()
         self.measure_machine(calibration, arms)
         trials.more_blocks(self.plan.estimate if self.plan is not None else 0.0)
+        self.profiles = line_profiles.of(trials)
 
     def spent(self) -> float:
         """Return the seconds since the comparison began."""
@@ -481,6 +483,7 @@ class Comparing:
             created=self.created,
             scaling=self.wishes.scaling,
             taken=self.taken,
+            profiles=self.profiles,
         )
         return found if self.tails is None else with_notebook(found, self.tails.record(len(self.items)))
 

@@ -108,15 +108,14 @@ def run_as_asked(task: Task, request: Request) -> Ran:
 def run_auto(task: Task, request: Request) -> tuple[Trial, Any, str]:
     """Run items in the plain loop until it is clear what promises most, and the others in that."""
     sizes = auto_history.sizes_of(task)
-    choice = auto_history.chosen_before(task) or auto_history.learned(task, sizes)
+    choice = auto_history.chosen_before(task)
     if choice is not None:
-        expected = auto_history.plain_before(task, sizes) if choice.plain else 0.0
         backend = backends.find(choice.backend)
         request = replace(request, native_threads=request.native_threads or choice.native_threads)
         workers = counts_for(backend, request.workers or (choice.workers,))[0]
         before = latest()
         try:
-            trial, value, words = run_once(task, backend, workers, request, expected)
+            trial, value, words = run_once(task, backend, workers, request)
         except BackendUnavailable as problem:
             if latest() is not before:
                 raise
@@ -127,7 +126,7 @@ def run_auto(task: Task, request: Request) -> tuple[Trial, Any, str]:
         return trial, value, f"auto: {words or choice.reason}"
     from concompare.run.adaptive import Trying
 
-    return Trying(task, request, sizes).run()
+    return Trying(task, request, sizes, auto_history.learned(task, sizes)).run()
 
 
 def run_each(task: Task, plan: list[tuple[Backend, int]], request: Request) -> tuple[list[Trial], Any]:

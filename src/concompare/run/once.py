@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, TextIO
@@ -13,7 +13,7 @@ from concompare import backends, engine, machine
 from concompare.backends.traits import is_plain, kind_of, shares_objects
 from concompare.engine import Outcome, process_state
 from concompare.errors import BackendUnavailable, CannotShip, CellRefused
-from concompare.records import Trial
+from concompare.records import Message, Trial
 from concompare.run import auto_history
 from concompare.run.fallback import go_on, remember, witness_of
 from concompare.run.request import Request
@@ -46,16 +46,14 @@ def trial_of(backend: Backend, workers: int, problem: str | None = None) -> Tria
     return Trial(backend.name, workers, label=backend.label, problem=problem, **kind_of(backend))
 
 
-def run_once(
-    task: Task, backend: Backend, workers: int, request: Request, expected: float = 0.0
-) -> tuple[Trial, Any, str]:
+def run_once(task: Task, backend: Backend, workers: int, request: Request) -> tuple[Trial, Any, str]:
     """Run a task in one way, its tail replayed as results arrive; an error leaves what the plain loop would leave.
 
     Returns:
         The trial, the cell's value, and why it ran as the plain loop if it did.
     """
     with failing(task):
-        trial, outcome, words = watched_pass(task, backend, workers, request, task.apply, expected=expected)
+        trial, outcome, words = watched_pass(task, backend, workers, request, task.apply)
     return trial, task.finish(outcome.names), f"ran as the plain loop: {words}" if words else ""
 
 
@@ -90,7 +88,7 @@ def watched_pass(
         differs = Differs(str(problem), engine.last().handed if ran else first, begun=ran)
 
     def plainly(rest: Task, position: int) -> tuple[Trial, Outcome]:
-        return one_pass(rest, backends.plain(), 1, request, on_value, position, **how)
+        return one_pass(rest, backends.plain(), 1, request, on_value, position, **{**how, "enough": None})
 
     return *go_on(task, differs, first, kept, plainly), str(differs)
 
@@ -104,14 +102,14 @@ def one_pass(
     first: int = 0,
     *,
     output: Literal["show", "drop"] = "show",
-    cap: float | None = None,
+    enough: Callable[[Sequence[Message], float], bool] | None = None,
     expected: float = 0.0,
     kept: Again | None = None,
 ) -> tuple[Trial, Outcome]:
     """Run all items once, the first of them at that position, and return the trial of this one pass.
 
-    With a `cap` no item is begun after so many seconds; `expected` are those of an item in an earlier plain loop. Where
-    items are `kept`, workers are compared with the notebook.
+    No item is begun once that is `enough`; `expected` are the seconds of an item in an earlier plain loop. Where items
+    are `kept`, workers are compared with the notebook.
 
     Raises:
         BackendUnavailable: The backend cannot run here.
@@ -127,7 +125,7 @@ def one_pass(
         witness = witness_of(task, request, pool, first, kept) if kept is not None else None
         if witness is not None:
             stack.enter_context(witness)
-        options = options_of(task, request, output, first=first, cap=cap, expected=expected)
+        options = options_of(task, request, output, first=first, enough=enough, expected=expected)
         options = replace(options, progress=progress, witness=witness)
         try:
             outcome = engine.run_pass(task.function, task.items, pool, options, count=task.count, on_value=on_value)
@@ -150,7 +148,13 @@ def measured(trial: Trial, outcome: Outcome, pool: Pool) -> Trial:
 
 
 def options_of(
-    task: Task, request: Request, output: Literal["show", "drop"], *, first: int, cap: float | None, expected: float
+    task: Task,
+    request: Request,
+    output: Literal["show", "drop"],
+    *,
+    first: int,
+    enough: Callable[[Sequence[Message], float], bool] | None,
+    expected: float,
 ) -> engine.PassOptions:
     """Return how one pass of a task is run."""
     return engine.PassOptions(
@@ -162,8 +166,8 @@ def options_of(
         seed=request.seed,
         timeout=request.timeout,
         timeline=request.timeline,
-        cap=cap,
-        step=auto_history.STEP if cap is not None else None,
+        enough=enough,
+        step=auto_history.STEP if enough is not None else None,
         expected=expected,
         # The tail had them; of an endless iterator there may be more than there is memory for.
         keep_values=task.count is not None or task.kind != "loop",

@@ -38,6 +38,7 @@ MODULES = (
     "coroutines",
     "compute",
     "outside_effects",
+    "line_sampler",
     "chunk",
     "remote",
 )

@@ -337,6 +337,9 @@ WARM: list[Pool] = []
 OUT: list[Pool] = []
 """Pools in use."""
 
+STARTING: list[threading.Thread] = []
+"""Threads that open pools while the notebook goes on; they take themselves off."""
+
 REAPER: list[threading.Timer] = []
 """The one timer that looks for idle pools."""
 
@@ -476,6 +479,8 @@ def pools() -> tuple[Pool, ...]:
 
 def close_pools() -> None:
     """Close every open pool, and the clusters that they were on."""
+    for thread in tuple(STARTING):
+        thread.join()
     for pool in pools():
         pool.close()
     connected = sys.modules.get("concompare.backends.clusters.cluster")
@@ -501,6 +506,7 @@ def forget_all() -> None:
     OUT.clear()
     ALIVE.clear()
     KEEPERS.clear()
+    STARTING.clear()
     LEFT.clear()
     REAPER.clear()
 

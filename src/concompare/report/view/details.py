@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from concompare import formats
 from concompare.analysis import stats
 from concompare.report.view.finding_pages import meaning_of
+from concompare.report.view.line_table import lines_fold
 from concompare.report.view.model import LEDGER_PARTS, Column, Fold, Row, Table
 from concompare.report.view.naming import configuration
 from concompare.report.view.plot_data import trial_shares
@@ -37,6 +38,7 @@ def folds_of(comparison: Comparison, pick: Pick | None, takeaway: str, codes: tu
         others_fold(pick, comparison),
         warnings_fold(comparison),
         ledger_fold(comparison, picked),
+        lines_fold(comparison),
         curves_fold(comparison),
         memory_fold(comparison, picked),
         task_fold(comparison),
