@@ -62,6 +62,19 @@ def test_a_pass_for_which_the_kernel_says_that_others_had_the_cpus_weighs_less()
     assert usual.pace == pytest.approx(untold.pace)  # what waits all the time is not told from its usual pace
 
 
+def test_on_a_busy_machine_few_passes_are_weighed_against_what_the_trials_are_on_a_quiet_one() -> None:
+    """Two noisy passes in which processes look slower, though without what others took they are twice as fast."""
+    plain = with_waits(serial([1.0, 1.0]), [0.0, 0.0])
+    crowd = with_waits(trial("processes", 2, [1.05, 1.15]), [0.5, 0.54])
+    (_, untold), (_, told) = (chances.standings([plain, crowd], cpus=cpus) for cpus in (None, 2))
+    assert told.pace < untold.pace
+    assert untold.best < 0.4 < told.best
+    (_, many) = chances.standings([plain, with_waits(trial("processes", 4, [1.05, 1.15]), [0.5, 0.54])], cpus=2)
+    assert many.pace == pytest.approx(untold.pace)  # more workers than CPUs wait for each other
+    (_, threads) = chances.standings([plain, with_waits(trial("threads", 2, [1.05, 1.15]), [0.5, 0.54])], cpus=2)
+    assert threads.pace == pytest.approx(untold.pace)
+
+
 def test_first_small_passes_tell_where_there_are_no_others_yet_and_no_longer() -> None:
     def warm(of: Trial) -> Trial:
         return replace(of, passes=tuple(replace(p, warm_up=True, block=-1) for p in of.passes))

@@ -44,7 +44,7 @@ def test_every_pool_has_one_marked_warm_up_and_its_time_is_the_cold_one() -> Non
     for trial in comparison.trials:
         warm = [p.warm_up for p in trial.passes]
         assert warm == [True] + [False] * (len(warm) - 1)
-        assert len(trial.timed) >= 3
+        assert len(trial.timed) >= (3 if trial.plain or trial.workers > 1 else 1)
     trial = of(comparison, "processes", 2)
     first, second = trial.passes[:2]
     rest = second.wall * (1 - first.items / 100)  # of the items that the warm-up did not run

@@ -32,6 +32,10 @@ EFFICIENCY = (TAILS + 3) / (TAILS + 1)
 """Variance of such a fit over its scale."""
 ROUNDS = 12
 DRAWS = 4000
+QUIET = 10**9
+"""Number of the block that stands for a quiet machine."""
+AS_QUIET = 0.2
+"""Relative spread between what trials are to each other on a quiet machine and on the same one when it is busy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +58,14 @@ class Standing:
     beats: float | None = None
 
 
-def standings(trials: Sequence[Trial], least: Mapping[int, float] | None = None) -> tuple[Standing, ...]:
+def standings(
+    trials: Sequence[Trial], least: Mapping[int, float] | None = None, cpus: int | None = None
+) -> tuple[Standing, ...]:
     """Return how the trials stand that have a pass, in their order.
 
     Args:
         trials: Those that may be picked.
+        cpus: CPUs that may be used, to tell what others took of them; None: that is not looked at.
         least: For the `id` of a trial, the least share of the plain loop's time that can be believed of it.
     """
     import numpy as np  # not loaded by `auto` before anything was compared
@@ -66,7 +73,9 @@ def standings(trials: Sequence[Trial], least: Mapping[int, float] | None = None)
     able = [trial for trial in trials if passes_of(trial)]
     if not able:
         return ()
-    paces, errors, freedom = fitted([passes_of(trial) for trial in able])
+    busy = any((stats.busy_share(trial) or 0.0) > stats.BUSY_SHARE for trial in able)
+    quiet = [quiet_pace(trial, cpus) if busy else None for trial in able]
+    paces, errors, freedom = fitted([passes_of(trial) for trial in able], quiet)
     plain = next((i for i, trial in enumerate(able) if trial.plain), None)
     chance = np.random.default_rng(0)
     drawn = paces + errors * chance.standard_t(freedom, (DRAWS, len(able)))
@@ -98,21 +107,40 @@ def passes_of(trial: Trial) -> list[Pass]:
     return [p for p in able if p.block >= 0 and not p.warm_up] or able[-1:]
 
 
-def fitted(passes: Sequence[Sequence[Pass]]) -> tuple[Any, Any, float]:
-    """Return the logarithms of the trials' seconds per item, their errors, and the degrees of freedom."""
+def quiet_pace(trial: Trial, cpus: int | None) -> float | None:
+    """Return the seconds per item without the time that others took; None where that is not told.
+
+    More workers than CPUs wait for each other, and threads that wait for the GIL of one that has no CPU look like it.
+    """
+    if cpus is None or trial.workers > cpus or trial.isolation not in ("none", "process", "interpreter"):
+        return None
+    return stats.quiet_per_item(trial)
+
+
+def fitted(passes: Sequence[Sequence[Pass]], quiet: Sequence[float | None]) -> tuple[Any, Any, float]:
+    """Return the logarithms of the trials' seconds per item, their errors, and the degrees of freedom.
+
+    What the trials are on a quiet machine is one more block, of passes that count for little: where there are few
+    passes on a busy machine, it says more than they do.
+    """
     import numpy as np
 
-    rows = [(i, p) for i, group in enumerate(passes) for p in group]
-    which = np.array([i for i, _ in rows])
-    numbers = {block: k for k, block in enumerate(sorted({p.block for _, p in rows}))}
-    block = np.array([numbers[p.block] for _, p in rows])
-    logs = np.log([p.whole / stats.done(p) for _, p in rows])
-    known = np.concatenate([weights_of(group) for group in passes])
+    rows = [(i, p.block, p.whole / stats.done(p)) for i, group in enumerate(passes) for p in group]
+    beside = [(i, QUIET, pace) for i, pace in enumerate(quiet) if pace is not None and pace > 0]
+    beside = beside if len(beside) > 1 else []
+    which = np.array([i for i, *_ in (*rows, *beside)])
+    numbers = {block: k for k, block in enumerate(sorted({block for _, block, _ in (*rows, *beside)}))}
+    block = np.array([numbers[block] for _, block, _ in (*rows, *beside)])
+    logs = np.log([pace for *_, pace in (*rows, *beside)])
+    known = np.concatenate([*(weights_of(group) for group in passes), np.full(len(beside), 0.0)])
+    rows += beside
     weights = known.copy()
     paces = np.array([np.median(logs[which == i]) for i in range(len(passes))])
     pace_of_block = np.zeros(len(numbers))
     variance, spare, inflation = SPREAD**2, 0.0, 1.0
-    for _ in range(ROUNDS):
+    for turn in range(ROUNDS):
+        if turn and beside:
+            known[-len(beside) :] = variance / (variance + AS_QUIET**2)
         rest = logs - paces[which]
         total = np.bincount(block, weights)
         pace_of_block = np.bincount(block, weights * rest) / (total + variance / BLOCKS**2)

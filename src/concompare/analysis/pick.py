@@ -161,7 +161,8 @@ def standings(comparison: Comparison, early: bool = False) -> tuple[chances.Stan
     if serial is not None and not chances.passes_of(serial):
         serial = None
     bounds = {id(t): 1 / believable(t, math.inf, comparison) for t in able if t.threads} if serial is not None else {}
-    return chances.standings(able, {key: bound for key, bound in bounds.items() if bound > 0})
+    bounds = {key: bound for key, bound in bounds.items() if bound > 0}
+    return chances.standings(able, bounds, comparison.environment.usable)
 
 
 def standing_of(comparison: Comparison, early: bool = False) -> chances.Standing | None:

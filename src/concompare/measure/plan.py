@@ -43,8 +43,8 @@ SETTLED = 0.01
 """Expected loss of the best at which measuring stops after `ROOMY_BLOCKS`, however wide the intervals are."""
 LOSING, UNLIKELY = 0.1, 0.02
 """Expected loss and chance of being the fastest of an arm that runs no more once its row has enough passes."""
-LEAST_SAMPLE = 0.2
-"""Seconds of plain work that a sample should hold."""
+LEAST_SAMPLE, LEAST_WEAK = 0.12, 0.2
+"""Seconds of plain work that a sample should hold; the second where every worker gets all of it."""
 FEW_ITEMS = 8
 """Items of a sample that is small because the plain loop takes too long for more."""
 NATIVE = 0.25
@@ -173,7 +173,7 @@ def shape(
 def sample_shape(costs: Costs, arms: Sequence[Arm], budget: float, spent: float, room: float) -> Shape:
     """Choose a sample: a good one, else a small one whose items run again for further workers, else fewer arms."""
     items = costs.calibration.items
-    enough = math.ceil(LEAST_SAMPLE / costs.calibration.mean)
+    enough = math.ceil((LEAST_WEAK if costs.weak else LEAST_SAMPLE) / costs.calibration.mean)
     chosen = list(arms)
     while True:
         good = min(items, max(enough, ITEMS_PER_WORKER * max(arm.workers for arm in chosen)))

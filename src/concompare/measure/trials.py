@@ -241,16 +241,37 @@ class Trials:
         only = self.shape.blocks == 1
         self.add_known(only)
         self.runs += 1
-        arms = [bench.arm for bench in self.benches]
+        arms = [bench.arm for bench in self.benches if bench not in self.later]
         planned = {arm: self.costs.one(arm, self.shape.size) for arm in arms} if self.shape.strict else None
         for arm in plan.block_order(arms, 0, self.wishes.seed, planned):
             bench = self.bench_of(arm)
-            if (bench is self.serial and only) or (bench is not self.serial and not self.ready(bench)):
-                continue
-            self.run(bench, 0)
-            if self.hopeless(bench) and not self.roomy():
-                bench.retire()
+            if not (bench is self.serial and only):
+                self.run_first(bench, 0)
+        if only:
+            self.run_later(0)
         self.judge_results()
+
+    @property
+    def later(self) -> list[Bench]:
+        """Return the single workers that nobody asked for: they tell much, but win nothing, so others come first."""
+        if self.wishes.workers is not None or self.wishes.scaling == "weak":
+            return []
+        several = {bench.arm.backend for bench in self.benches if bench.arm.workers > 1}
+        return [b for b in self.benches if not b.arm.plain and b.arm.workers == 1 and b.arm.backend in several]
+
+    def run_first(self, bench: Bench, block: int) -> None:
+        """Open an arm's pool where it is not open, and let it run once."""
+        if bench is not self.serial and not self.ready(bench):
+            return
+        self.run(bench, block)
+        if self.hopeless(bench) and not self.roomy():
+            bench.retire()
+
+    def run_later(self, block: int) -> None:
+        """Let the arms run once that came to no pass yet, in the block that has just run."""
+        for bench in self.later:
+            if bench.pool is None and bench.problem is None:
+                self.run_first(bench, block)
 
     def add_known(self, only: bool) -> None:
         """Add what the plain loop ran already as its warm-up pass, or as its timed one where there is one block."""
@@ -269,6 +290,8 @@ class Trials:
     def more_blocks(self, estimate: float) -> None:
         """Repeat the best arms in randomised blocks until decided, or until the plan's time is used up."""
         for block in range(1, plan.MOST_BLOCKS):
+            if block == 2:
+                self.run_later(1)
             alive = {b.arm: b.wall * b.loops for b in self.benches if b.able and b.wall is not None}
             left = min(self.wishes.budget, OVERRUN * estimate) - self.spent()
             standings = self.standings()
@@ -277,6 +300,8 @@ class Trials:
                 arm for arm, found in standings.items() if found.loss > plan.LOSING and found.best < plan.UNLIKELY
             ]
             chosen = plan.next_block(alive, rates, block, left, self.shape.strict, losing)
+            if not chosen and block < 2:
+                self.run_later(block - 1)
             if not chosen or plan.decided(self.intervals(chosen), [standings[a] for a in chosen if a in standings]):
                 return
             for arm in plan.block_order(chosen, block, self.wishes.seed):
@@ -289,7 +314,7 @@ class Trials:
         able = [bench for bench in self.benches if bench.same is not False and bench.problem is None]
         trials = [bench.trial() for bench in able]
         arms = {id(trial): bench.arm for trial, bench in zip(trials, able, strict=True)}
-        return {arms[id(found.trial)]: found for found in chances.standings(trials)}
+        return {arms[id(found.trial)]: found for found in chances.standings(trials, cpus=self.environment.usable)}
 
     def intervals(self, arms: Sequence[Arm]) -> list[stats.Interval | None]:
         """Return the speed-ups of the arms so far."""

@@ -26,6 +26,8 @@ HELD = 0.6
 """Share of the time the plain loop holds the GIL that explains it where the ledger cannot tell."""
 RELEASED = 1.4
 """Speed-up on threads, and threads that compute at once, from which on they run together."""
+RELEASED_BUSY = 1.5
+"""The same threads on a busy machine, where two that take turns get more of the CPUs than one."""
 SOME = 1.15
 """The same speed-up on a busy machine, where there are fewer CPUs to run together on."""
 
@@ -116,6 +118,8 @@ def takes_turns(trial: Trial, comparison: Comparison) -> bool:
     if probe is not None and at_once < TOGETHER and probe >= NEARLY_ALWAYS:
         return True
     busy = evidence.is_busy(comparison)
+    if busy and probe is None and len(stats.used(trial)) < 2:
+        return False
     held_back = lock + (waiting or 0.0) if busy else lock
     few = at_once < (TURNS if busy else GAIN) and held_back >= LOCKED * (trial.workers - 1) / trial.workers
     return few and (probe is None or probe >= FREE)
@@ -156,25 +160,26 @@ def releases_gil(comparison: Comparison) -> Finding | None:
     if at_once is None and (evidence.is_busy(comparison) or stats.verdict(between) != "faster"):
         return None  # on a busy machine more threads get more of the CPUs, whoever holds the GIL
     free = comparison.probe.gil_share is not None and comparison.probe.gil_share < FREE
-    if at_once is not None and at_once < (SURELY_FREE if free else RELEASED):
+    enough = SURELY_FREE if free else RELEASED_BUSY if evidence.is_busy(comparison) else RELEASED
+    if at_once is not None and at_once < enough:
         return None
     if between.mid < (RELEASED if at_once is None or not evidence.is_busy(comparison) else SOME):
         return None
     return Finding(
         "releases-gil",
         f"The items compute without the GIL: {best.workers} threads are {formats.times(between.mid)} as fast as the"
-        f" plain loop{so_many(at_once)}.",
+        f" plain loop{so_many(at_once, enough)}.",
         "Threads are enough here: nothing is copied, and they start at once.",
         (("speed-up", between.mid),),
         (best.backend, best.workers),
     )
 
 
-def so_many(at_once: float | None) -> str:
+def so_many(at_once: float | None, enough: float) -> str:
     """Return in brackets what is known of threads that run together."""
     if at_once is None:
         return f" (from {formats.times(RELEASED)})"
-    return f", and {at_once:.2g} of them compute at once as far as the machine lets them (from {RELEASED})"
+    return f", and {at_once:.2g} of them compute at once as far as the machine lets them (from {enough})"
 
 
 def waits(comparison: Comparison) -> Finding | None:
