@@ -21,6 +21,8 @@ LAYERS = (
     {"report"},
     {"executors", "run"},
     {"api", "ipython", "testing"},
+    {"command"},
+    {"__main__"},
 )
 """Rooms, lowest first; a room imports those of layers below. Those of the lowest layer may import each other."""
 
