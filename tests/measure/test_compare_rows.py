@@ -34,7 +34,9 @@ def test_different_results_are_seen_named_and_never_picked() -> None:
 def test_a_plain_loop_that_differs_from_itself_makes_nothing_wrong() -> None:
     chance = random.Random(1)
     comparison, _ = run(World(lambda x: Cost(0.003)), range(100), function=lambda x: chance.random())
-    for trial in comparison.trials[1:]:
+    ran = [trial for trial in comparison.trials[1:] if trial.passes]
+    assert len(ran) >= 2
+    for trial in ran:
         assert trial.same is None
         assert trial.difference == "cannot be compared: the plain loop gives other results each time"
 

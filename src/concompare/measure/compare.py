@@ -235,8 +235,11 @@ class Comparing:
         trials.go_on(*calibrating.run_sample(shape, calibration))
         trials.first_block()
         self.measure_machine(calibration, arms)
+        if self.wishes.asked:
+            self.profiles = line_profiles.of(trials)
         trials.more_blocks(self.plan.estimate if self.plan is not None else 0.0)
-        self.profiles = line_profiles.of(trials)
+        if not self.wishes.asked:  # then the pick comes first
+            self.profiles = line_profiles.of(trials)
 
     def spent(self) -> float:
         """Return the seconds since the comparison began."""

@@ -36,7 +36,8 @@ def of(trials: Trials) -> tuple[LineProfile, ...]:
     benches = chosen(trials)
     mean = sum(trials.plain.seconds.get(p, 0.0) for p in trials.sample) / max(1, len(trials.sample))
     limit = allowed(trials.calibration, trials.wishes.budget, trials.wishes.asked)
-    room = min(SHARE_OF_BUDGET * limit, limit - trials.spent(), SHARE_OF_LOOP * mean * len(trials.plain.items))
+    left = (limit - trials.spent()) / (2 if trials.wishes.asked else 1)
+    room = min(SHARE_OF_BUDGET * limit, left, SHARE_OF_LOOP * mean * len(trials.plain.items))
     benches = benches[: int(room / LEAST)]
     seconds = min(MOST, room / max(1, len(benches)))
     if not benches or not 0 < mean <= seconds or not can_look(trials.runner):
