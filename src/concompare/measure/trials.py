@@ -49,6 +49,8 @@ class Wishes:
         streams: Seed of one random stream for each item, the same in every pass; None: items draw as they do.
         native_threads: Threads of each BLAS or OpenMP pool in all workers and the plain loop; None: the usual ones.
         asked: Whether the budget was asked for, and may be used up on a short task too.
+        since: Seconds on the clock when the user began to wait; None: when the comparison begins.
+        drawing: Seconds of the budget that showing the report will take.
     """
 
     workers: tuple[int, ...] | None = None
@@ -62,6 +64,8 @@ class Wishes:
     streams: int | None = None
     native_threads: int | None = None
     asked: bool = True
+    since: float | None = None
+    drawing: float = 0.0
 
 
 class Wished(TypedDict, total=False):
@@ -81,6 +85,8 @@ class Wished(TypedDict, total=False):
     streams: int | None
     native_threads: int | None
     asked: bool
+    since: float | None
+    drawing: float
 
 
 def wishes_of(wished: Wished, chance: int) -> Wishes:
