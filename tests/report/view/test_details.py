@@ -3,7 +3,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from concompare.machine import TOLD_BY
+from concompare.records import Finding
 from concompare.report.info_card import card_of
+from concompare.report.text.text import text_of
 from concompare.report.view.details import (
     UNTOLD,
     environment_fold,
@@ -12,6 +14,7 @@ from concompare.report.view.details import (
     moment_words,
     untold_fold,
 )
+from concompare.report.view.view import view_of
 from tests.report import worlds
 
 EVERYTHING = ("waiting", "limits", "sharing", "load")
@@ -39,6 +42,16 @@ def test_a_quota_that_is_not_known_is_not_called_none() -> None:
 
 def test_there_are_words_for_everything_that_may_be_untold() -> None:
     assert set(UNTOLD) == {*TOLD_BY, "load"}
+
+
+def test_what_makes_the_numbers_doubtful_is_said_before_them() -> None:
+    busy = Finding("machine-busy", "2 spinning processes got 0.9 CPUs' worth.", "Measure again.")
+    said = view_of(worlds.mocked(), (*worlds.FINDINGS, busy))
+    (notice,) = said.notices
+    assert notice.startswith("The machine was busy with something else")
+    text = text_of(said)
+    assert text.index(notice[:40]) < text.index("speed-up")
+    assert view_of(worlds.mocked(), worlds.FINDINGS).notices == ()
 
 
 def test_it_says_when_it_was_measured() -> None:
