@@ -231,7 +231,7 @@ class Comparing:
         scouted = calibrating.scouted(calibration, shape)
         trials = self.trials = Trials(
             self.plain, self.runner, self.environment, self.wishes, shape, calibration, self.benches, scouted, pools,
-            self.tell, self.spent, calibrating.tried,
+            self.tell, self.spent, calibrating.tried, taken_away=getattr(self.machine, "taken_away", lambda: None),
         )  # fmt: skip
         if scouted:
             trials.scout()
