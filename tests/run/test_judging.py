@@ -133,3 +133,27 @@ def test_what_cannot_be_pickled_takes_nothing() -> None:
 def test_a_message_takes_no_less_than_its_cpu_time() -> None:
     waited = Message(0, 1, 0, 0, 0, start=0, end=0.001, returned=0, done=0, cpu=0.001, waited=0.05)
     assert auto_history.taken(waited) == 0.001  # it waited before it was looked at
+
+
+class Starting:
+    """Workers that start, or are there."""
+
+    problem = None
+
+    def __init__(self, over: bool) -> None:
+        self.over = over
+
+
+def test_what_items_take_while_workers_start_beside_them_says_nothing_of_them() -> None:
+    found = judge()
+    assert not found.enough_plainly([message(0.04, count=20)], 0.04) or found.tasting
+    paces, recent = found.paces.plain, found.recent
+    found.opening = Starting(over=False)  # type: ignore[assignment]
+    waited = [message(0.04, count=20), message(0.5, start=0.04, count=20, cpu=0.01)]  # for the GIL
+    assert not found.enough_plainly(waited, 0.5)
+    assert (found.paces.plain, found.recent) == (paces, recent)
+    found.two_threads = 1.0
+    found.opening = Starting(over=True)  # type: ignore[assignment]
+    assert found.enough_plainly([*waited, message(0.51, start=0.5, cpu=0.0)], 0.51)
+    assert found.next is not None
+    assert found.next.backend == "processes"

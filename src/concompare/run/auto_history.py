@@ -352,13 +352,11 @@ class Seen:
         two_threads: How many CPUs threads had together, where that was tried.
         ratios: Of each backend that was tried, how many times as long as in the plain loop an item takes there.
         moving: Seconds that it takes to pickle an item and its result.
-        beside: Whether other threads of ours computed beside the plain loop, so that not all CPU time is the items'.
     """
 
     two_threads: float | None = None
     ratios: Mapping[str, float] = field(default_factory=dict)
     moving: float = 0.0
-    beside: bool = False
 
 
 NOTHING = Seen()
@@ -386,12 +384,9 @@ def choose(
 
     blob = shipped(task)
 
-    def native(message: Message) -> float:
-        return 0.0 if seen.beside else message.native_cpu
-
     known = pick.Known(
         seconds=tuple(rising * taken(message) / max(1, message.count) for message in messages),
-        cpu=tuple(rising * (message.cpu + native(message)) / max(1, message.count) for message in messages),
+        cpu=tuple(rising * (message.cpu + message.native_cpu) / max(1, message.count) for message in messages),
         left=left,
         usable=machine.usable_cpus(),
         gil=gil_state() != "off",

@@ -94,7 +94,6 @@ class Judge:
         self.wall, self.until, self.patience = 0.0, auto_history.PROBE, TRIAL
         self.left: int | None = None
         self.first = self.seen = 0
-        self.beside = False
         self.shipped: list[int | None] = []
         self.moving: list[float] = []
 
@@ -126,15 +125,32 @@ class Judge:
 
     def enough_plainly(self, messages: Sequence[Message], passed: float) -> bool:
         """Say whether the plain loop is to be left: something promises more."""
-        over = self.opening is not None and self.opening.over
+        if self.opening is not None:
+            return self.enough_while_opening(messages, passed)
         fresh = messages[self.seen :]
-        if not fresh or (self.wall + passed < self.until and not over):
+        if not fresh or self.wall + passed < self.until:
             return False
         since = messages[self.seen - 1].done if self.seen else 0.0
         self.paces.note_plain((passed - since) / sum(message.count for message in fresh))
-        self.recent, self.seen, self.beside = tuple(fresh), len(messages), self.opening is not None
+        self.recent, self.seen = tuple(fresh), len(messages)
         self.until = auto_history.next_look(self.wall + passed)
         self.next = self.taste_of_threads(messages) or self.decide(messages, (*self.plainly, *messages))
+        return not self.next.plain
+
+    def enough_while_opening(self, messages: Sequence[Message], passed: float) -> bool:
+        """Say whether the plain loop is to be left for workers that started meanwhile.
+
+        What items take beside that start, which needs the GIL and a CPU, says nothing of them.
+        """
+        assert self.opening is not None
+        self.seen = len(messages)
+        if not self.opening.over:
+            return False
+        if not self.recent:  # nothing ran before that start
+            self.note_opening()
+            self.until = self.wall + passed + auto_history.PROBE
+            return False
+        self.next = self.decide(messages, (*self.plainly, *messages))
         return not self.next.plain
 
     def ran_plainly(self, messages: Sequence[Message], wall: float) -> None:
@@ -219,9 +235,7 @@ class Judge:
             messages: Of this stretch.
             plainly: All of the plain loop.
         """
-        if self.opening is not None and self.opening.over:
-            self.problem, self.opening = self.opening.problem, None
-            self.shipped = [None] if self.problem is not None else self.shipped
+        self.note_opening()
         left = self.left_after(messages)
         choice = self.chosen(left, plainly, self.size_as_shipped)
         if not are_processes(choice) or self.request.outside or self.is_warm(choice):
@@ -235,10 +249,16 @@ class Judge:
         self.reasons[PLAIN] = "the plain loop, which was done before the processes had started"
         return meanwhile
 
+    def note_opening(self) -> None:
+        """Take note that workers are there, or cannot be started, if that is known by now."""
+        if self.opening is not None and self.opening.over:
+            self.problem, self.opening = self.opening.problem, None
+            self.shipped = [None] if self.problem is not None else self.shipped
+
     def chosen(self, left: int | None, plainly: Sequence[Message], shipped: Callable[[Task], int | None]) -> Choice:
         """Return what promises most, processes only where the function can be sent as `shipped` says."""
         rising = auto_history.rise(plainly, left)
-        seen = auto_history.Seen(self.two_threads, self.paces.ratios, self.seconds_to_move(), self.beside)
+        seen = auto_history.Seen(self.two_threads, self.paces.ratios, self.seconds_to_move())
         return self.say(auto_history.choose(self.task, self.recent, left, seen, rising, shipped))
 
     def open(self, choice: Choice) -> engine.Opening:
