@@ -54,6 +54,9 @@ PYTHON = argument("--python", action="append", metavar="PATH", help="another Pyt
 REPEAT_OK = argument(
     "--repeat-ok", action="store_true", help="the items write files, delete or start programs: run them several times"
 )
+RESUME = argument(
+    "--resume", metavar="FILE", help="keep results in a file as they come; take from it what an earlier run has left"
+)
 BUDGET = argument("--budget", type=float, default=30.0, metavar="S", help="seconds for the comparison; default 30")
 
 

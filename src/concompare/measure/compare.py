@@ -23,6 +23,7 @@ from concompare.analysis import pick as advise
 from concompare.analysis import stats
 from concompare.backends.base import Backend
 from concompare.backends.traits import is_plain, kind_of, shares_objects
+from concompare.engine.forecast import Standing
 from concompare.machine import gil_enabled_by, gil_state
 from concompare.measure import line_profiles, machine_probes, plan
 from concompare.measure.baseline import ItemFailed, PlainLoop, Runner, printed_before
@@ -90,7 +91,7 @@ def compare(
     runner: Runner | ModuleType | None = None,
     machine: Machine | ModuleType | None = machine_probes,
     show: Callable[[Progress], None] | None = None,
-    progress: Callable[[int, int | None], None] | None = None,
+    progress: Callable[[Standing], None] | None = None,
     clock: Callable[[], float] = time.perf_counter,
     tails: Tails | None = None,
     **wished: Unpack[Wished],
@@ -109,7 +110,7 @@ def compare(
         runner: What leases pools and runs passes; None for the engine.
         machine: What measures capacity and GIL share; None to do without.
         show: Called when something begins.
-        progress: Called with the items finished and their number during the confirming run.
+        progress: Told how far the confirming run is.
         clock: Seconds.
         tails: Replays the tails of the first items for the plan; the others are left to the caller.
         wished: See `Wishes`.
@@ -163,7 +164,7 @@ class Comparing:
     machine: Machine | None
     wishes: Wishes
     show: Callable[[Progress], None] | None
-    progress: Callable[[int, int | None], None] | None
+    progress: Callable[[Standing], None] | None
     clock: Callable[[], float]
     tails: Tails | None = None
 

@@ -18,7 +18,9 @@ from concompare.run.auto_history import AUTO
 
 if TYPE_CHECKING:
     from concompare.backends import Backend
+    from concompare.engine.resume.recorder import Recorder
     from concompare.pythons.host import OtherPython
+    from concompare.run.resuming import Resume
 
 
 BUDGET = 30.0
@@ -54,6 +56,8 @@ class Request:
         on_lost: Told the names of what workers have changed; None: nobody asks.
         kept: Bytes of values that `last()` keeps after a run, at the most; None: whatever they take.
         draws: Whether the items draw by pyplot, which has one current figure for all threads.
+        say: Says a sentence on what happens in a run; None: nobody asks.
+        resume: The file that results go to and come from; `recorder`: the part of it that belongs to one task.
         showing: How warnings were shown when this was asked for.
         moment: Number of the cell that runs now; with the next one nothing has run in between.
     """
@@ -80,6 +84,9 @@ class Request:
     on_lost: Callable[[tuple[str, ...]], object] | None = None
     kept: float | None = None
     draws: bool = False
+    say: Callable[[str], object] | None = None
+    resume: Resume | None = None
+    recorder: Recorder | None = None
     showing: tuple[object, ...] = field(default_factory=process_state.showing, compare=False)
     moment: float = 0.0
 
@@ -113,7 +120,14 @@ def request_of(
     found = tuple(find(name, namespace or {}, address) for name in dict.fromkeys(names or backends.COMPARED))
     if address is not None and not any(isinstance(backend, Addressed) for backend in found):
         raise BadOption(f"address is {address!r}: name a kind of cluster for it, such as -b dask")
-    return Request(found, worker_counts(workers), usual=not names, **options)
+    counts = worker_counts(workers)
+    if options.get("resume") is not None:
+        if len(found) > 1 or len(counts or ()) > 1:
+            raise BadOption("resume belongs to one backend and one number of workers: name one of each")
+        from concompare.run.resuming import Resume
+
+        options["resume"] = Resume(options["resume"])
+    return Request(found, counts, usual=not names, **options)
 
 
 def check_options(options: Mapping[str, Any]) -> None:
