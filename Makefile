@@ -43,10 +43,10 @@ test: $(VENV)/test.stamp
 generated: $(VENV)/test.stamp
 	CONCOMPARE_CELLS=$(or $(CELLS),20000) CONCOMPARE_SEED=$(SEED) $(BIN)/python -m pytest tests/cells/test_generated.py --numprocesses=0 -o faulthandler_timeout=0
 
-check: lint types test library suites windows-like browser notebooks docs
+check: lint types test library suites windows-like docs browser notebooks
 
 # What `make check` does beyond `make test`.
-rest: lint types library suites windows-like browser notebooks docs
+rest: lint types library suites windows-like docs browser notebooks
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
@@ -78,7 +78,8 @@ notebooks: $(VENV)/test.stamp
 refresh-notebooks: $(VENV)/test.stamp
 	$(BIN)/python demo_notebooks/run.py $(NOTEBOOKS) --in-place
 
-# Pictures of what it looked like are in build/browser. Needs Chromium; says so and skips where there is none.
+# Pictures of what it looked like are in build/browser. Needs Chromium, and npm for axe-core; says so and skips where
+# there is none. What axe-core finds in the pages of `make docs` is told where they are built.
 browser: $(VENV)/browser.stamp
 	$(BIN)/python -m pytest tests/system/browser
 
@@ -149,8 +150,12 @@ $(VENV)/lab.stamp: $(VENV)/test.stamp
 	$(INSTALL) test lab
 	@touch $@
 
-$(VENV)/browser.stamp: $(VENV)/test.stamp
+# axe-core is in no Python package; where npm cannot bring it, its tests say so and skip.
+AXE := tests/system/browser/package.json tests/system/browser/package-lock.json
+$(VENV)/browser.stamp: $(VENV)/test.stamp $(AXE)
 	$(INSTALL) test browser
+	@mkdir -p $(VENV)/axe && cp $(AXE) $(VENV)/axe/
+	@(cd $(VENV)/axe && npm ci --ignore-scripts --no-audit --no-fund --silent) || echo "NO ACCESSIBILITY TESTS: npm could not install axe-core" >&2
 	@touch $@
 
 $(VENV)/docs.stamp: $(VENV)/test.stamp

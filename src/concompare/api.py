@@ -37,6 +37,7 @@ def map(
     timeout: float | None = None,
     seed: int | None = None,
     native_threads: int | None = None,
+    back_off: Iterable[type[Exception]] | type[Exception] = (),
     address: str | None = None,
     progress: bool = False,
     on_lost_changes: str = "warn",
@@ -54,6 +55,8 @@ def map(
         timeout: Seconds that an item may take; its worker is ended then, which is why it needs processes.
         seed: Gives every item a random stream of its own (`random`, numpy, torch), the same on every backend.
         native_threads: Threads of BLAS and OpenMP in each worker, in the plain loop, threads and processes.
+        back_off: Exceptions that ask for less, such as a service's "too many requests": the item is tried again later,
+            eight times at most, and fewer items run at once meanwhile.
         address: Of an existing cluster, for backends such as "dask" that have one.
         progress: Whether to show a progress bar on runs longer than a second.
         on_lost_changes: What becomes of changes that are lost because workers make them to their own copies, of what
@@ -69,6 +72,7 @@ def map(
     shown = sys.stderr if progress else None
     options: dict[str, Any] = {"on_error": on_error, "chunk": chunk, "timeout": timeout, "seed": seed}
     options |= {"native_threads": native_threads, "address": address, "progress": shown}
+    options["back_off"] = (back_off,) if isinstance(back_off, type) else tuple(back_off)
     options |= {"on_lost": losses if on_lost_changes != "ignore" else None, "kept": 0}
     request = request_of([backend], workers, **options)
     try:

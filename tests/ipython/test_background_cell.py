@@ -40,7 +40,7 @@ def test_the_prompt_is_back_at_once_and_the_names_come_before_a_later_cell(shell
         ("--background\ndef g():\n    pass\nr = [dumps(x) for x in xs]", "line 2: a cell that defines functions"),
         ("--background\nr = [dumps(x) for x in xs if lock]", "`lock` cannot be sent to a process of its own"),
         ("--background -w 1,2\nr = [dumps(x) for x in xs]", "--background with several backends or worker counts"),
-        ("--background --timeline\nr = [dumps(x) for x in xs]", "--background with --timeline: nothing is measured"),
+        ("--background --timeline\nr = [dumps(x) for x in xs]", "--background with --timeline: that needs a run that"),
     ],
 )
 def test_what_cannot_run_in_the_background_is_one_line_and_nothing_runs(shell: Shell, cell: str, message: str) -> None:

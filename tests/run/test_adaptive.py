@@ -12,10 +12,11 @@ import pytest
 from concompare import engine
 from concompare.cells.task import Task, task_of
 from concompare.engine.chunking import GROWTH, Chunker
+from concompare.engine.growth import Growth
 from concompare.engine.outcome import LAST, Outcome
 from concompare.errors import BackendUnavailable
 from concompare.records import Message, Pass, Trial
-from concompare.run import adaptive, auto_history, dispatch, judging
+from concompare.run import adaptive, auto_history, dispatch, judging, kept_runs
 from concompare.run.request import Request, request_of
 from tests.records import bare
 
@@ -33,12 +34,14 @@ class Machine:
         cost: Seconds of an item in the plain loop, by position; `cpu`: the share of it that is computing.
         factors: How many times as long as in the plain loop an item takes in a worker of each backend.
         opening: Seconds until processes are there.
+    knee: How many threads at a time wait for as long as one alone; 0: threads compute.
     """
 
     cost: Callable[[int], float]
     factors: dict[str, float] = field(default_factory=lambda: {"threads": 2.0, "processes": 1.02})
     cpu: float = 1.0
     opening: float = 0.18
+    knee: int = 0
     slower: Callable[[str, float], float] = lambda backend, now: 1.0
     now: float = 0.0
     warm: float = float("inf")
@@ -64,6 +67,7 @@ class Machine:
         *,
         enough: Enough | None = None,
         expected: float = 0.0,
+        growth: Growth | None = None,
     ) -> tuple[Trial, Outcome, str]:
         if backend.name == "processes" and not self.pools():
             if self.broken:
@@ -75,11 +79,13 @@ class Machine:
         messages: list[Message] = []
         items, chunker = iter(task.items), Chunker(workers, task.count, bulk=1, alone=backend.name == "serial")
         free, factor = [self.now] * workers, self.factors.get(backend.name, 1.0)
+        factor = 1.0 if self.knee else factor
         while not outcome.paused and (chunk := list(islice(items, chunker.next()))):
-            worker = free.index(min(free))
-            start = free[worker]
+            under_way = growth.now if growth is not None else workers
+            worker = free.index(min(free[:under_way]))
+            start = max(free[worker], self.now) if self.knee else free[worker]
             took = sum(self.cost(place + offset) for offset in range(len(chunk)))
-            took *= factor * self.slower(backend.name, start)
+            took *= factor * self.slower(backend.name, start) * max(1.0, under_way / (self.knee or 1e9))
             free[worker] = start + took
             chunker.learn(len(chunk), took, 0)
             if enough is not None and backend.name == "serial":
@@ -93,7 +99,10 @@ class Machine:
             outcome.values += chunk
             for offset, value in enumerate(chunk):
                 on_value(place + offset, value)
-            place, self.now = place + len(chunk), start + took
+            place, self.now = place + len(chunk), max(self.now, start) if self.knee else start + took
+            if growth is not None:
+                growth.note(len(chunk), start + took)
+                chunker.workers = growth.now
             outcome.paused = enough is not None and enough(messages, self.now - began)
         self.now = max(*free, self.now)
         record = outcome.record = Pass(
@@ -101,6 +110,7 @@ class Machine:
         )
         LAST[:] = [outcome]
         self.ran.append((backend.name, place - first))
+        workers = workers if growth is None else growth.now
         return bare(backend.name, workers, passes=(record,), isolation=backend.isolation), outcome, ""
 
 
@@ -311,3 +321,61 @@ def test_a_rise_is_believed_where_each_quarter_took_longer_and_only_so_far() -> 
 def test_looks_become_rarer_as_the_loop_runs() -> None:
     assert auto_history.next_look(0.03) == pytest.approx(0.03 + auto_history.PROBE)
     assert auto_history.next_look(4.0) == pytest.approx(5.0)
+
+
+@pytest.mark.parametrize(("knee", "found"), [(16, {16, 32}), (64, {64, 128})])
+def test_items_that_wait_get_as_many_threads_as_help(
+    knee: int, found: set[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = Machine(lambda x: 0.01, cpu=0.01, knee=knee)
+    seconds, ran = run(monkeypatch, machine, 2000)
+    assert machine.order == ["serial", "threads"]
+    assert ran.trials[0].workers in found
+    assert ran.note == f"auto: threads × {ran.trials[0].workers}: items wait 99% of the time"
+    assert seconds < 1.25 * 20 / knee + 0.2
+
+
+def test_the_next_run_begins_with_as_many_threads_as_helped(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = Machine(lambda x: 0.01, cpu=0.01, knee=16)
+    _, first = run(monkeypatch, machine, 190)
+    _, ran = run(monkeypatch, machine, 180)
+    assert machine.ran[-1] == ("threads", 180)
+    assert ran.trials[0].workers == first.trials[0].workers
+    assert ran.note == f"auto: threads × {ran.trials[0].workers}, the fastest in earlier runs of this cell"
+
+
+def test_a_number_of_threads_that_was_asked_for_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = Machine(lambda x: 0.01, cpu=0.01, knee=64)
+    monkeypatch.setattr(adaptive, "watched_pass", machine.one_pass)
+    ran = dispatch.run(task_of(abs, range(300)), request_of(("auto",), 5))
+    assert (ran.trials[0].backend, ran.trials[0].workers) == ("threads", 5)
+
+
+@pytest.mark.parametrize("factor", [1.02, 7.0])
+def test_what_other_kernels_have_seen_only_lets_workers_start_earlier(
+    factor: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What this run shows decides, not what was kept."""
+    machine = Machine(lambda x: 0.002, {"threads": 2.0, "processes": factor})
+    monkeypatch.setattr(kept_runs, "known", lambda task: {("serial", 1): 0.002, ("processes", 2): 0.0011})
+    seconds, _ = run(monkeypatch, machine, 1000)
+    if factor < 2:
+        assert machine.warm == pytest.approx(machine.opening, abs=0.01)  # from the first item on
+        assert seconds < 1.02 * best(machine, 1000)
+    else:
+        assert machine.order[-1] == "serial"
+        assert seconds < 1.1 * 2.0
+
+
+def test_what_other_kernels_have_seen_of_threads_is_where_their_number_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = Machine(lambda x: 0.01, cpu=0.01, knee=64)
+    begun: list[int] = []
+    monkeypatch.setattr(kept_runs, "known", lambda task: {("serial", 1): 0.01, ("threads", 64): 0.0002})
+
+    def growth(first: int, most: int) -> Growth:
+        begun.append(first)
+        return Growth(first, most)
+
+    monkeypatch.setattr(adaptive, "Growth", growth)
+    run(monkeypatch, machine, 1000)
+    assert begun == [64]

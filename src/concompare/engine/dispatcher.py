@@ -30,6 +30,7 @@ class Dispatcher:
 
     Attributes:
         again: Chunks to send once more, in the order of their items, suspects last.
+        later: Those to send once more when their time has come.
         next_item: Position of the first item that no chunk has had.
         exhausted: Whether there is no such item.
     """
@@ -39,6 +40,7 @@ class Dispatcher:
         self.ahead = Ahead(items, far=options.chunk is None)
         self.listed = items if (type(items) is list or type(items) is range) and not chunker.cost else None
         self.again: list[Chunk] = []
+        self.later: list[Chunk] = []
         self.next_item = options.first
         self.exhausted = False
 
@@ -49,6 +51,8 @@ class Dispatcher:
 
     def most(self) -> int:
         """Return how many chunks may be under way: one to do and one to do next, or just one while nothing is known."""
+        if self.options.growth is not None:
+            return self.options.growth.now
         known = self.chunker.item_seconds is not None or self.chunker.largest == 1
         return self.chunker.workers * (2 if known else 1)
 
@@ -136,9 +140,21 @@ class Dispatcher:
         self.exhausted = True
         return True
 
+    def take_up(self, now: float) -> None:
+        """Let the chunks be sent again whose time has come."""
+        if self.later:
+            due = [chunk for chunk in self.later if chunk.ready <= now]
+            self.later = [chunk for chunk in self.later if chunk.ready > now]
+            self.send_again(due)
+
+    def until_later(self, now: float, longest: float) -> float:
+        """Return the seconds until the next chunk's time comes, at the most so many."""
+        return max(0.0, min((chunk.ready - now for chunk in self.later), default=longest))
+
     def drop(self, unwanted: Callable[[Chunk], bool]) -> None:
         """Send no chunk again that is not wanted any more."""
         self.again = [chunk for chunk in self.again if not unwanted(chunk)]
+        self.later = [chunk for chunk in self.later if not unwanted(chunk)]
 
     def learn(self, chunk: Chunk, answer: Answer, bytes_out: int) -> None:
         """Take in what a chunk cost."""

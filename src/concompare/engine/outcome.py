@@ -9,6 +9,7 @@ from itertools import islice
 from types import GetSetDescriptorType, MemberDescriptorType
 from typing import TYPE_CHECKING, Any, Literal
 
+from concompare.engine.growth import Growth
 from concompare.formats import clean
 from concompare.records import Message, Pass
 from concompare.worker.transfer.pickling import text_of
@@ -36,6 +37,8 @@ class PassOptions:
         memory: Whether to watch the workers' memory.
         seed: One independent random stream per item, made of this number and the item's position; None: none.
         timeline: Whether to record when each worker was on a CPU (where the system tells).
+        growth: How many messages may be under way at once; None: two for each worker.
+        back_off: Exceptions whose items are tried again later, with fewer messages under way meanwhile.
         keep_values: Whether the outcome holds the values (a tail that was given them all may not need them again).
         first: Position of the first item; those before it were run already.
         witness: Looks at each chunk's answer before anything of it is handed on; it may end the pass by raising.
@@ -58,6 +61,8 @@ class PassOptions:
     step: float | None = None
     expected: float = 0.0
     memory: bool = False
+    growth: Growth | None = None
+    back_off: tuple[type[Exception], ...] = ()
     keep_values: bool = True
     seed: int | None = None
     timeline: bool = False

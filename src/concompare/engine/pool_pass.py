@@ -26,6 +26,7 @@ from concompare.engine.outcome import LAST, Outcome, PassOptions
 from concompare.engine.pass_log import PassLog
 from concompare.engine.pools.pool import Pool
 from concompare.engine.stop_threads import stop_threads
+from concompare.engine.trying_again import TRIES, seconds_before
 from concompare.engine.worker_loss import Inquest, is_death
 from concompare.errors import Interrupted
 from concompare.formats import count as count_of
@@ -66,7 +67,8 @@ class PassRun:
     ) -> None:
         self.function, self.pool, self.options = function, pool, options
         count = number_of(items) if count is None else count
-        chunker = Chunker(pool.workers, count, options.chunk or pool.backend.chunk, pool.cost)
+        growth, each = options.growth, 1 if options.back_off else options.chunk or pool.backend.chunk
+        chunker = Chunker(growth.now if growth is not None else pool.workers, count, each, pool.cost)
         self.dispatcher = Dispatcher(items, options, chunker)
         self.collector = Collector(options, on_value)
         self.channel = self.channel_for(clock, is_steady(items))
@@ -148,14 +150,14 @@ class PassRun:
         while True:
             self.fill(guard)
             self.before.clear()  # many values take long to go: they do so while the workers have begun
-            if not self.channel.flying and not self.dispatcher.again:
+            if not (self.channel.flying or self.dispatcher.again or self.dispatcher.later):
                 order.release(guard)
                 order.must_be_complete(self.dispatcher.next_item)
                 self.dispatcher.ahead.end()
                 break
             if self.collector.has_failed():
                 break
-            arrival = self.channel.arrivals.next(self.options.pause(self.log.passed(), PROGRESS))
+            arrival = self.channel.arrivals.next(self.pause())
             guard.check()
             while arrival is not None:
                 self.settle(*arrival)
@@ -169,8 +171,14 @@ class PassRun:
                 self.abandon(0.0 if self.stopped else PATIENCE)
                 break
 
+    def pause(self) -> float:
+        """Return the seconds to wait for an answer, at the most."""
+        longest = self.options.pause(self.log.passed(), PROGRESS)
+        return min(longest, self.dispatcher.until_later(self.log.clock(), longest))
+
     def fill(self, guard: Guard) -> None:
         """Send chunks until every worker has enough to do."""
+        self.dispatcher.take_up(self.log.clock())
         flying, most = self.channel.flying, self.dispatcher.most()
         if self.halt:  # only what was lost with a worker and comes before the first failure
             self.dispatcher.drop(self.collector.is_beyond_error)
@@ -197,15 +205,35 @@ class PassRun:
             self.dispatcher.again.append(chunk)
             return
         before = self.log.clock()
-        settled = self.collector.settled(chunk, answer, self.channel.open(chunk, answer))
+        opened = self.channel.open(chunk, answer)
+        if self.is_tried_again(chunk, answer, opened[1]):
+            return
+        answer = answer._replace(output=(*chunk.printed, *answer.output)) if chunk.printed else answer
+        settled = self.collector.settled(chunk, answer, opened)
         begun = self.collector.begun(chunk, settled)
         if begun < len(chunk.items) and not self.halt:
             self.dispatcher.take_back(chunk, begun)
         bytes_out = self.channel.bytes_out(answer)
         self.log.note(chunk, answer, before, bytes_out)
         self.dispatcher.learn(chunk, answer, bytes_out)
+        if self.options.growth is not None:
+            self.options.growth.note(len(chunk.items), self.log.clock())
+            self.dispatcher.chunker.workers = self.options.growth.now
         self.collector.notice(answer)
         self.collector.take(chunk, settled)
+
+    def is_tried_again(self, chunk: Chunk, answer: Answer, errors: dict[int, BaseException]) -> bool:
+        """Return whether a chunk's item is to be tried again later: it has raised what asks for that."""
+        asks = any(isinstance(error, self.options.back_off) for error in errors.values())
+        if not asks or self.collector.is_unwanted(chunk) or chunk.tries >= TRIES:
+            return False
+        now = self.log.clock()
+        if self.options.growth is not None:
+            self.options.growth.back_off(chunk.sent, now)
+        chunk.ready, chunk.tries = now + seconds_before(chunk.tries), chunk.tries + 1
+        chunk.printed = (*chunk.printed, *answer.output)
+        self.dispatcher.later.append(chunk)
+        return True
 
     # --------------------------------------------------------------------------------------------- health and progress
 

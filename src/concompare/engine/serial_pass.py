@@ -14,6 +14,7 @@ from concompare.engine.item_errors import short_repr, user_part, with_item
 from concompare.engine.outcome import LAST, Failure, Outcome, PassOptions
 from concompare.engine.output import routed
 from concompare.engine.thread_seeding import SeededHere, seeded_modules
+from concompare.engine.trying_again import patient
 from concompare.errors import Interrupted
 from concompare.formats import count as count_of
 from concompare.interrupts import guarded
@@ -153,14 +154,15 @@ class PlainLoop:
         on_value: Callable[[int, Any], Any] | None,
         clock: Callable[[], float],
     ) -> None:
-        self.function, self.outcome, self.options = function, outcome, options
+        self.given, self.outcome, self.options = function, outcome, options
+        self.function = patient(function, options.back_off) if options.back_off else function
         self.on_value, self.clock = on_value, clock
         self.many: Callable[[int, list[Any]], object] | None = getattr(on_value, "many", None)
         self.messages: list[Message] = []
         self.printed: list[tuple[int, str, str]] = []
         self.finished = 0
         self.stopped: str | None = None
-        self.seeded = SeededHere(function, options.seed) if options.seed is not None else None
+        self.seeded = SeededHere(self.function, options.seed) if options.seed is not None else None
         self.began = self.looked = clock()
 
     @property
@@ -170,7 +172,7 @@ class PlainLoop:
 
     def seeding(self) -> contextlib.AbstractContextManager[None]:
         """Return what lasts as long as the loop where items have streams of their own."""
-        return contextlib.nullcontext() if self.seeded is None else seeded_modules(self.function)
+        return contextlib.nullcontext() if self.seeded is None else seeded_modules(self.given)
 
     def function_for(self, count: int) -> Callable[[Any], Any]:
         """Return the function for the next items."""

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 PASSED_ON = ("on_error", "chunk", "timeout", "address", "seed", "native_threads")
 """Options that hold in the background as well."""
+NOT_THERE = ("save", "timeline", "back_off", "resume")
+"""Options that do not."""
 TERMINAL: list[InTerminal] = []
 
 
@@ -27,9 +29,10 @@ def checked(args: Namespace, request: Request) -> tuple[str, ...]:
     Raises:
         BadOption: One cannot.
     """
-    for name in ("save", "timeline"):
-        if getattr(args, name):
-            raise BadOption(f"--background with --{name}: nothing is measured in the background")
+    for name in NOT_THERE:
+        if getattr(args, name, None):
+            option = name.replace("_", "-")
+            raise BadOption(f"--background with --{option}: that needs a run that is waited for. Leave one of them out")
     if len(request.backends) > 1 or len(request.workers or (1,)) > 1:
         raise BadOption("--background with several backends or worker counts: name one")
     return (args.backend or "auto",)

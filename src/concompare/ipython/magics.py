@@ -31,6 +31,12 @@ KEPT = 10e6
 """Bytes of results that `concompare.last()` keeps, at the most."""
 
 BACKGROUND = argument("--background", action="store_true", help="run the cell in a process of its own, and go on")
+BACK_OFF = argument(
+    "--back-off",
+    metavar="EXC[,EXC]",
+    help="exceptions that ask for less, such as a service's too many requests: the item is tried again later, at most "
+    "eight times in all, and fewer run at once meanwhile",
+)
 STRICT = argument("--strict", action="store_true", help="what cannot run in parallel is an error, not the plain loop")
 
 
@@ -41,7 +47,7 @@ class ConcompareMagics(Magics):
     shell: Any
 
     @no_var_expand
-    @options(*COMMON, STRICT, BACKGROUND)
+    @options(*COMMON, BACK_OFF, STRICT, BACKGROUND)
     @line_cell_magic
     @needs_local_scope
     def parallel(self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None) -> Any:
@@ -53,7 +59,7 @@ class ConcompareMagics(Magics):
             results = [score(p) for p in papers]
         """
         args, code = read_options(self.parallel.parser, line, cell)
-        if args.info or args.close:
+        if args.info or args.close or args.forget:
             return self.look_after(args)
         source = self.source_of("parallel", line, cell, code)
         how = {"strict": args.strict, "plainly": not args.strict, "witnessed": not args.assume_pure}
@@ -88,7 +94,7 @@ class ConcompareMagics(Magics):
             results = [score(p) for p in papers]
         """
         args, code = read_options(self.concompare.parser, line, cell)
-        if args.info or args.close:
+        if args.info or args.close or args.forget:
             return self.look_after(args)
         source = self.source_of("concompare", line, cell, code)
         request = self.request_of(args, None, budget=args.budget, scaling=args.scaling, pythons=args.python)
@@ -112,7 +118,7 @@ class ConcompareMagics(Magics):
 
     def request_of(self, args: Namespace, default: tuple[str, ...] | None, **more: Any) -> Request:
         """Return what the options ask for, all of it checked before anything runs."""
-        from concompare.run.request import request_of
+        from concompare.run.request import exceptions_named, request_of
 
         check_target(args.save)
         names = tuple(name.strip() for name in args.backend.split(",")) if args.backend else default
@@ -126,6 +132,7 @@ class ConcompareMagics(Magics):
             address=args.address,
             seed=args.seed,
             timeline=args.timeline,
+            back_off=exceptions_named(getattr(args, "back_off", None), self.shell.user_ns),
             native_threads=args.native_threads,
             kept=KEPT,
             progress=None if args.quiet else Place() if hasattr(self.shell, "kernel") else sys.stderr,
@@ -196,9 +203,14 @@ class ConcompareMagics(Magics):
         return Source("\n" * lost + plain, filename, first, ends_with_semicolon(plain))
 
     def look_after(self, args: Namespace) -> Any:
-        """Close the pools, or return the card of this machine and the open pools."""
+        """Close the pools, forget earlier runs, or return the card of this machine and the open pools."""
         from concompare import backends, engine
 
+        if args.forget:
+            from concompare.run import auto_history
+
+            file = auto_history.forget()
+            print(f"forgot earlier runs{f', and deleted {file}' if file is not None else ''}")  # noqa: T201
         if args.close:
             engine.close_pools()
         if not args.info:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from concompare import backends, engine, formats, machine
 from concompare.engine import Outcome
+from concompare.engine.growth import Growth
 from concompare.errors import BackendUnavailable
 from concompare.records import PLAIN, THREADS, Message, Pass, Trial
 from concompare.run import auto_history
@@ -42,6 +43,9 @@ LATE = 2.0
 
 ENDING = 3
 """How many times as much the time in the way that ran last counts, when it is said in which one the task ran."""
+
+FIRST_THREADS, MOST_THREADS = 4, 256
+"""Threads for each CPU that items which wait begin with, and the most that are tried."""
 
 SLICED = (list, tuple, range, str, bytes)
 """Types of items of which those that are left can be had as one slice."""
@@ -150,10 +154,14 @@ class Trying:
         """Run items on workers until that is enough; where these cannot start, on what can."""
         backend = backends.find(way.backend)
         workers = counts_for(backend, self.request.workers or (way.workers,))[0]
-        way = replace(way, workers=workers)
+        growth = self.growth_from(way) if backend.isolation == "thread" else None
+        way = replace(way, workers=workers if growth is None else growth.now)
         before = latest()
         try:
-            self.stretch(way.backend, workers, partial(self.judge.enough, way))
+            workers = workers if growth is None else growth.most
+            self.stretch(way.backend, workers, partial(self.judge.enough, way), growth=growth)
+            if growth is not None:
+                self.judge.found(way, growth.now)
         except BackendUnavailable as problem:
             if latest() is not before:
                 raise
@@ -163,8 +171,27 @@ class Trying:
                 self.judge.problem = problem
                 self.stretch(PLAIN, 1, None)
 
+    def growth_from(self, way: Choice) -> Growth | None:
+        """Return the number of threads as it grows, for items that wait; None where they compute, or it is given."""
+        usable = machine.usable_cpus()
+        if self.request.workers is not None or way.workers <= usable:
+            return None
+        known = way if way is self.start else self.judge.hinted
+        first = FIRST_THREADS * usable
+        if known is not None and known.backend == way.backend:
+            first = max(usable, known.workers)
+        most = MOST_THREADS if self.left is None else min(MOST_THREADS, self.left)
+        return Growth(min(first, most), most)
+
     def stretch(
-        self, name: str, workers: int, enough: Enough | None, *, size: int | None = None, expected: float = 0.0
+        self,
+        name: str,
+        workers: int,
+        enough: Enough | None,
+        *,
+        size: int | None = None,
+        expected: float = 0.0,
+        growth: Growth | None = None,
     ) -> None:
         """Run items in one way until that is enough, or all that are left.
 
@@ -174,6 +201,7 @@ class Trying:
             enough: As in `PassOptions`.
             size: How many items; None: until it is enough.
             expected: Seconds that an item took in an earlier plain loop.
+            growth: The number of threads as it grows, where it does.
         """
         self.judge.begin(self.done, self.left)
         task = replace(self.task, items=self.next_items(size), count=self.left if size is None else size)
@@ -182,7 +210,7 @@ class Trying:
             with failing(self.task, self.names):
                 trial, outcome, words = watched_pass(
                     task, backends.find(name), workers, replace(self.request, witnessed=witnessed), self.task.apply,
-                    self.done, enough=enough, expected=expected,
+                    self.done, enough=enough, expected=expected, growth=growth,
                 )  # fmt: skip
         finally:
             if self.outcome is not None:

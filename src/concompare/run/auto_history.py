@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from concompare import backends, engine, machine, records
-from concompare.errors import CannotShip
+from concompare.errors import BadOption, CannotShip
 from concompare.machine import gil_state
 from concompare.records import PROCESSES, THREADS
+from concompare.run import kept_runs
 
 if TYPE_CHECKING:
     from concompare.analysis.pick import Choice
@@ -203,6 +205,8 @@ def learn(
     runs.guessed |= guesses or {}
     for oldest in list(RUNS)[:-REMEMBERED]:
         del RUNS[oldest]
+    if runs.seconds.get(PLAIN, 0.0) * record.items >= STARTING:  # else no worker would start for it
+        kept_runs.keep(task, runs.seconds)
 
 
 def learned(task: Task, sizes: Sizes) -> Choice | None:
@@ -231,14 +235,29 @@ def learned(task: Task, sizes: Sizes) -> Choice | None:
 
 
 def hint(task: Task) -> Choice | None:
-    """Return what was fastest in earlier runs of a task, with whatever items; None where there were none."""
+    """Return what was fastest in earlier runs of a task, of other kernels too and with whatever items, or None."""
     runs = RUNS.get(key_of(task))
-    if runs is None or PLAIN not in (seconds := runs.seconds):
+    seconds = runs.seconds if runs is not None else kept_runs.known(task)
+    if PLAIN not in seconds:
         return None
     from concompare.analysis.pick import Choice
 
     best = min(seconds, key=lambda way: seconds[way])
     return Choice(*best, f"{best[0]}, the fastest in earlier runs of this cell")
+
+
+def forget() -> Path | None:
+    """Forget all runs and comparisons; return the file that was deleted, if there was one.
+
+    Raises:
+        BadOption: It cannot be deleted.
+    """
+    RUNS.clear()
+    COMPARISONS.clear()
+    try:
+        return kept_runs.forget()
+    except OSError as error:
+        raise BadOption(f"what is kept of earlier runs cannot be deleted: {error}") from error
 
 
 def by_chance(runs: Runs, way: tuple[str, int], seconds: float, plain: float) -> bool:

@@ -73,6 +73,7 @@ class Judge:
         paces: What items take in each way.
         two_threads: CPUs that items on as many threads as CPUs had together, against what the plain loop had of one.
         opening: Workers that start meanwhile; `problem`: why workers could not.
+        hinted: What was fastest in earlier runs, where this one does not begin with it.
         left_behind: The backend that was tried and left last, and how it did in words.
     """
 
@@ -85,6 +86,7 @@ class Judge:
         self.two_threads: float | None = None
         self.opening: engine.Opening | None = None
         self.opened = False
+        self.hinted: Choice | None = None
         self.problem: BackendUnavailable | None = None
         self.left_behind = ("", "")
         self.plainly: list[Message] = []
@@ -107,9 +109,15 @@ class Judge:
         self.reasons[choice.backend] = choice.reason
         return choice
 
+    def found(self, way: Choice, workers: int) -> None:
+        """Take note of how many workers helped, where that was found by growing."""
+        _, colon, why = self.reasons.get(way.backend, "").partition(": ")
+        if colon:
+            self.reasons[way.backend] = f"{way.backend} × {workers}: {why}"
+
     def open_early(self, left: int | None) -> None:
         """Start processes at once where they were fastest in earlier runs: it seems that they are needed soon."""
-        choice = auto_history.hint(self.task)
+        self.hinted = choice = auto_history.hint(self.task)
         if choice is not None and are_processes(choice) and not self.request.outside and left != 0:
             self.opened = True
             self.opening = None if self.is_warm(choice) else self.open(choice)

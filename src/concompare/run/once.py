@@ -12,6 +12,7 @@ from weakref import ref
 from concompare import backends, engine, machine
 from concompare.backends.traits import is_plain, kind_of, shares_objects
 from concompare.engine import Outcome, process_state
+from concompare.engine.growth import Growth
 from concompare.errors import BackendUnavailable, CannotShip, CellRefused
 from concompare.records import Message, Trial
 from concompare.run import auto_history
@@ -104,12 +105,13 @@ def one_pass(
     output: Literal["show", "drop"] = "show",
     enough: Callable[[Sequence[Message], float], bool] | None = None,
     expected: float = 0.0,
+    growth: Growth | None = None,
     kept: Again | None = None,
 ) -> tuple[Trial, Outcome]:
     """Run all items once, the first of them at that position, and return the trial of this one pass.
 
     No item is begun once that is `enough`; `expected` are the seconds of an item in an earlier plain loop. Where items
-    are `kept`, workers are compared with the notebook.
+    are `kept`, workers are compared with the notebook. With a `growth` there are as many threads as that comes to.
 
     Raises:
         BackendUnavailable: The backend cannot run here.
@@ -120,13 +122,15 @@ def one_pass(
     if backend.isolation != "none" and (words := kept_from(backend, request)):
         raise Differs(words, first, begun=False)
     native = request.native_threads
-    leased = engine.lease(backend, workers, native_threads=native)
+    leased = engine.lease(backend, workers, native_threads=native, lazily=growth is not None)
+    if growth is None and request.back_off and backend.isolation != "none":
+        growth = Growth(workers, workers)
     with leased as pool, progress_bar(request.progress, task.name) as progress, ExitStack() as stack:
         witness = witness_of(task, request, pool, first, kept) if kept is not None else None
         if witness is not None:
             stack.enter_context(witness)
         options = options_of(task, request, output, first=first, enough=enough, expected=expected)
-        options = replace(options, progress=progress, witness=witness)
+        options = replace(options, progress=progress, witness=witness, growth=growth)
         try:
             outcome = engine.run_pass(task.function, task.items, pool, options, count=task.count, on_value=on_value)
         except Differs as differs:
@@ -134,7 +138,8 @@ def one_pass(
             raise
         if witness is not None:
             remember(task, request, pool)
-        return measured(replace(trial_of(backend, workers), native_threads=native), outcome, pool), outcome
+        trial = trial_of(backend, workers if growth is None or not growth.started else growth.now)
+        return measured(replace(trial, native_threads=native), outcome, pool), outcome
 
 
 def measured(trial: Trial, outcome: Outcome, pool: Pool) -> Trial:
@@ -164,6 +169,7 @@ def options_of(
         output=output,
         first=first,
         seed=request.seed,
+        back_off=request.back_off,
         timeout=request.timeout,
         timeline=request.timeline,
         enough=enough,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
@@ -45,6 +46,7 @@ class Request:
         usual: Whether no backend was named, so that those which suit the task are compared as well.
         native_threads: Threads of each BLAS or OpenMP pool in each worker, or None for the usual ones.
         witnessed: Whether the first items are computed in the notebook as well, to see that workers agree.
+        back_off: Exceptions whose items are tried again later, on fewer workers meanwhile.
         strict: Whether it is an error where workers do not agree; else the plain loop goes on.
         plainly: Whether what cannot be sent to workers runs as the plain loop; else that is an error.
         named: Whether an error has a note that says which item raised it.
@@ -70,6 +72,7 @@ class Request:
     usual: bool = False
     native_threads: int | None = None
     witnessed: bool = False
+    back_off: tuple[type[Exception], ...] = ()
     strict: bool = False
     plainly: bool = False
     named: bool = True
@@ -131,6 +134,8 @@ def check_options(options: Mapping[str, Any]) -> None:
         raise BadOption(f"native_threads is {options['native_threads']!r}: use 1 or more threads for each worker")
     if not is_number(options.get("seed"), Integral, None):
         raise BadOption(f"seed is {options['seed']!r}: use a whole number")
+    if (wrong := next((kind for kind in options.get("back_off", ()) if not is_exception(kind)), None)) is not None:
+        raise BadOption(f"back_off has {shown(wrong)}: name exceptions, such as back_off=[TooManyRequests]")
     if options.get("scaling") not in (None, "strong", "weak"):
         raise BadOption(f"scaling is {options['scaling']!r}: use 'strong' or 'weak'")
 
@@ -143,6 +148,29 @@ def is_number(value: Any, kind: Any, least: int | None = 0) -> bool:
         return False
     number = float(value)
     return least is None or (0 < number < math.inf and number >= least)
+
+
+def is_exception(kind: object) -> bool:
+    """Tell whether a thing is a class of exceptions; not of those that end the program."""
+    return isinstance(kind, type) and issubclass(kind, Exception)
+
+
+def exceptions_named(text: str | None, namespace: Mapping[str, Any]) -> tuple[type[Exception], ...]:
+    """Return the exceptions that are meant by their names in a notebook, with commas between them.
+
+    Raises:
+        BadOption: One of them is none.
+    """
+    found = []
+    for name in (text or "").split(",") if text else ():
+        first, *others = name.strip().split(".")
+        kind = namespace.get(first, vars(builtins).get(first))
+        for part in others:
+            kind = getattr(kind, part, None)
+        if not is_exception(kind):
+            raise BadOption(f"--back-off {name.strip()}: that is no exception here. Import it first, or mind its name")
+        found.append(kind)
+    return tuple(found)
 
 
 def shown(value: object) -> str:

@@ -247,7 +247,9 @@ def computed(task: Task, request: Request, position: int, item: Any, pool: Pool)
     sources = dict(state_watch.captured(task.function)) if request.seed is None else {}
     before = state_watch.random_states(sources) if request.seed is None else {}
     last = list(LAST)
-    options = engine.PassOptions(output="keep", temporaries=task.temporaries, seed=request.seed, first=position)
+    options = engine.PassOptions(
+        output="keep", temporaries=task.temporaries, seed=request.seed, first=position, back_off=request.back_off
+    )
     own = Own()
     try:
         own.value = engine.run_pass(task.function, [item], pool, options).values[0]

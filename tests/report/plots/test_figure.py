@@ -234,6 +234,14 @@ def test_among_very_many_points_the_line_with_the_pick_shows_its_bounds() -> Non
     assert {to_hex(found.get_color()[0]) for found in bars} == {look_of("threads").colour("light")}
 
 
+def test_bounds_are_drawn_where_they_reach_beyond_the_marker() -> None:
+    wide, narrow = Point(1, 1.0, 0.0, (0.5, 1.0, 1.5)), Point(2, 0.5, 0.0, (1.99, 2.0, 2.01))
+    pictures = replace(view("mocked").pictures, curves=(Curve("threads", "threads", (wide, narrow)),), capacity=())
+    figure: Any = figures.draw_one(pictures, "speed-up")
+    (bars,) = figure.findobj(matplotlib.collections.LineCollection)
+    assert [[tuple(end) for end in segment] for segment in bars.get_segments()] == [[(0.0, 0.5), (0.0, 1.5)]]
+
+
 def test_the_parts_of_a_bar_stand_end_to_end() -> None:
     figure: Any = figures.draw_one(view("mocked").pictures, "ledger")
     parts = [p for p in figure.axes[0].patches if round(p.get_y() + p.get_height() / 2) == 0]

@@ -186,8 +186,8 @@ def plan_lines(comparison: Comparison) -> list[str]:
             f"planned: {formats.round_seconds(plan.estimate)} of {formats.round_seconds(plan.budget)}, seed {plan.seed}"
         )
     if any(count > 1 for count, _ in probe.capacity):
-        given = (f"{formats.times(ratio)} from {count}" for count, ratio in probe.capacity if count > 1)
-        lines.append(f"this machine gives spinning processes {', '.join(given)}")
+        given = (f"{count} do {formats.times(ratio)}" for count, ratio in probe.capacity if count > 1)
+        lines.append(f"capacity: of the work of one spinning process {', '.join(given)}")
     if probe.gil_share is not None or probe.gil_word:
         share = "" if probe.gil_share is None else f"≈ {formats.percent(probe.gil_share)} of the time"
         words = formats.one_line(probe.gil_word)
