@@ -27,7 +27,7 @@ help:
 	@echo "make newest    run the tests with the newest versions of everything, and say which fail with what"
 	@echo "make lock      lock the newest versions of everything that these targets install"
 	@echo "make busy      run the tests three times while four other processes spin (RUNS=3 SPINNERS=4)"
-	@echo "make stress    interrupt, kill and restart kernels at random moments for ten minutes (SECONDS=600)"
+	@echo "make stress    interrupt, kill and restart kernels at random moments for ten minutes, then scripts that resume (SECONDS=600 KILLS=30)"
 	@echo "make doctests  run a folder's doctests with its loops on workers and without (REPO=folder), and compare"
 	@echo "make notebooks-alike  run a folder's notebooks with the magic on cells that loop and without (REPO=folder), and compare"
 	@echo "make by-hand   compare our numbers with a timing written by hand"
@@ -114,8 +114,10 @@ busy: $(VENV)/test.stamp
 	$(BIN)/python -m tests.system.stress.busy --runs $(RUNS) --spinners $(SPINNERS) -- $(or $(TESTS),--ignore=tests/system/browser)
 
 SECONDS ?= 600
+KILLS ?= 30
 stress: $(VENV)/test.stamp
 	$(BIN)/python -m tests.system.stress.stress --seconds $(SECONDS)
+	$(BIN)/python -m tests.system.stress.resumes --kills $(KILLS)
 
 # What the folder needs has to be importable here. OPTIONS=... for others: --only PART, --backends threads, --save FILE.
 doctests: $(VENV)/test.stamp

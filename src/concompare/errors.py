@@ -64,6 +64,14 @@ class LostChanges(ConcompareError, UserWarning):
     """Warning, or raised where that was asked for: workers changed copies of something, and the changes are lost."""
 
 
+class NotResumed(ConcompareError, UserWarning):
+    """Warning: results in a file of an earlier run are not used, or new ones are not kept there, and why."""
+
+
+class LowMemory(ConcompareError, UserWarning):
+    """Warning: there is not enough memory for all workers, or for all results."""
+
+
 class UnknownBackend(ConcompareError):
     """Raised when a backend's name is neither a backend of ours nor an Executor in the notebook."""
 

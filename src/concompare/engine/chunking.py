@@ -70,6 +70,7 @@ class Chunk:
         apart: Whether each item is a pickle of its own.
         lost: Why its results could not be rebuilt here.
         limit: Seconds after which its worker gives back what it has not begun; None: never.
+        marks: The fingerprints of the items, where results are recorded.
     """
 
     first: int
@@ -88,6 +89,7 @@ class Chunk:
     apart: bool = False
     lost: Exception | None = None
     limit: float | None = None
+    marks: Any = None
     tries: int = 1
     ready: float = 0.0
     printed: tuple[tuple[int, str, Any], ...] = ()

@@ -33,6 +33,7 @@ class Dispatcher:
         later: Those to send once more when their time has come.
         next_item: Position of the first item that no chunk has had.
         exhausted: Whether there is no such item.
+        allowed: How many workers may run, where not all of them.
     """
 
     def __init__(self, items: Iterable[Any], options: PassOptions, chunker: Chunker) -> None:
@@ -43,14 +44,22 @@ class Dispatcher:
         self.later: list[Chunk] = []
         self.next_item = options.first
         self.exhausted = False
+        self.allowed: int | None = None
 
     @property
     def count(self) -> int | None:
         """Return the number of items, or None when not known."""
         return self.chunker.count
 
+    @property
+    def left(self) -> int | None:
+        """Return how many items have not been sent yet, or None when that is not known."""
+        return None if self.count is None else max(0, self.count - (self.next_item - self.options.first))
+
     def most(self) -> int:
         """Return how many chunks may be under way: one to do and one to do next, or just one while nothing is known."""
+        if self.allowed is not None:
+            return self.allowed
         if self.options.growth is not None:
             return self.options.growth.now
         known = self.chunker.item_seconds is not None or self.chunker.largest == 1
@@ -85,6 +94,9 @@ class Dispatcher:
         if self.count is None and not self.chunker.taken and self.chunker.expected:
             self.count_few(guard)
         each, size = self.chunker.each, self.chunker.next()
+        if self.options.recorder is not None and size > (room := self.options.recorder.room(self.next_item)):
+            self.chunker.taken -= size - int(room)
+            size = int(room)
         items = self.take(size, guard)
         self.exhausted = len(items) < size
         if not items:
@@ -93,6 +105,15 @@ class Dispatcher:
         each = each or guessed or self.options.timeout is not None
         chunk = Chunk(self.next_item, items, each, guessed=guessed, limit=self.chunker.limit(len(items)))
         self.next_item += len(items)
+        return chunk
+
+    def take_recorded(self, size: int, guard: Guard) -> Chunk:
+        """Return the next items, whose results are recorded."""
+        items = self.take(size, guard)
+        self.exhausted = len(items) < size
+        chunk = Chunk(self.next_item, items, each=True)
+        self.next_item += len(items)
+        self.chunker.taken += len(items)
         return chunk
 
     def count_few(self, guard: Guard) -> None:

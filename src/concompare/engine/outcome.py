@@ -15,6 +15,8 @@ from concompare.records import Message, Pass
 from concompare.worker.transfer.pickling import text_of
 
 if TYPE_CHECKING:
+    from concompare.engine.forecast import Standing
+    from concompare.engine.resume.recorder import Recorder
     from concompare.worker.line_sampler import Lines
 
 
@@ -28,7 +30,7 @@ class PassOptions:
         timeout: Seconds an item may take; None: no limit.
         temporaries: Names that the function gives back besides its value (it returns a pair then).
         output: What becomes of prints: shown in item order, dropped, or kept in the outcome.
-        progress: Called with (items finished, number of items or None), at most four times a second.
+        progress: Told how far the pass is, at most four times a second.
         cap: Seconds after which the pass is stopped for good; None: no cap.
         enough: Asked now and then, with the messages so far and the seconds since the beginning: once it says yes no
             further item is begun, and the pass ends when those under way have been handed on; `Outcome.paused` tells.
@@ -47,6 +49,8 @@ class PassOptions:
         on_lost: Told the names of what workers have changed, as soon as that is seen; it may end the pass by raising.
             Items are watched too then.
         named: Whether an error has a note that says which item raised it.
+        say: Says a sentence on what happens in the pass; None: nobody asks.
+        recorder: The file that results go to, and that has some of an earlier run; None: there is none.
         places: Of a sample, the position of each item among all items: errors name it, seeds are made of it.
     """
 
@@ -55,7 +59,7 @@ class PassOptions:
     timeout: float | None = None
     temporaries: tuple[str, ...] = ()
     output: Literal["show", "drop", "keep"] = "show"
-    progress: Callable[[int, int | None], None] | None = None
+    progress: Callable[[Standing], None] | None = None
     cap: float | None = None
     enough: Callable[[Sequence[Message], float], bool] | None = None
     step: float | None = None
@@ -70,6 +74,8 @@ class PassOptions:
     witness: Callable[[int, Any], None] | None = None
     named: bool = True
     on_lost: Callable[[tuple[str, ...]], object] | None = None
+    say: Callable[[str], object] | None = None
+    recorder: Recorder | None = None
     lines: bool = False
 
     def pause(self, passed: float, longest: float) -> float:
@@ -125,6 +131,7 @@ class Outcome:
         shared_random: The source of random numbers from which two workers drew the same, or None.
         failed_items: The items that failed, by position.
         handed: Position of the first item that was not handed on.
+        restored: How many results came from a file.
         lines: At which of the user's lines the items were, where that was looked at.
         finished: Results that finished before an interrupt or error and after one that did not, by position.
     """
@@ -141,6 +148,7 @@ class Outcome:
     hidden_state: tuple[str, ...] = ()
     shared_random: str | None = None
     handed: int = 0
+    restored: int = 0
     failed_items: dict[int, Any] = field(default_factory=dict)
     again: Callable[[dict[int, Any]], Outcome] | None = None
     lines: Lines = field(default_factory=dict)

@@ -20,10 +20,12 @@ from concompare.engine.channel import Channel, ThreadChannel
 from concompare.engine.chunking import Chunk, Chunker
 from concompare.engine.collector import Collector
 from concompare.engine.dispatcher import Dispatcher
+from concompare.engine.forecast import TOLD_AFTER, Standing, seconds_left
 from concompare.engine.item_errors import user_part
 from concompare.engine.lookahead import is_steady
 from concompare.engine.outcome import LAST, Outcome, PassOptions
 from concompare.engine.pass_log import PassLog
+from concompare.engine.pools.memory import MemoryGuard
 from concompare.engine.pools.pool import Pool
 from concompare.engine.stop_threads import stop_threads
 from concompare.engine.trying_again import TRIES, seconds_before
@@ -49,6 +51,7 @@ class PassRun:
         collector: What comes of the answers.
         log: What each message took.
         inquest: How workers ended.
+        memory: How many of them may run.
         looked: When progress and the workers' health were looked at last.
         stopped: Why the pass ended early.
         unstoppable: The calls that cannot be ended.
@@ -66,6 +69,7 @@ class PassRun:
         clock: Callable[[], float],
     ) -> None:
         self.function, self.pool, self.options = function, pool, options
+        self.recorder = options.recorder
         count = number_of(items) if count is None else count
         growth, each = options.growth, 1 if options.back_off else options.chunk or pool.backend.chunk
         chunker = Chunker(growth.now if growth is not None else pool.workers, count, each, pool.cost)
@@ -75,6 +79,7 @@ class PassRun:
         self.channel.expect(chunker)
         self.log = PassLog(clock, self.channel.own_clock, pool.workers if pool.backend.ephemeral else None)
         self.inquest = Inquest(pool, options, clock)
+        self.memory = MemoryGuard(pool.workers, options.say) if options.say is not None else None
         self.looked = 0.0
         self.stopped: str | None = None
         self.unstoppable: tuple[str, ...] = ()
@@ -179,6 +184,7 @@ class PassRun:
     def fill(self, guard: Guard) -> None:
         """Send chunks until every worker has enough to do."""
         self.dispatcher.take_up(self.log.clock())
+        self.restore(guard)
         flying, most = self.channel.flying, self.dispatcher.most()
         if self.halt:  # only what was lost with a worker and comes before the first failure
             self.dispatcher.drop(self.collector.is_beyond_error)
@@ -186,7 +192,29 @@ class PassRun:
             chunk = self.dispatcher.next_chunk(guard, flying.values(), self.collector.order.released)
             if chunk is None:
                 return
+            if self.recorder is not None and chunk.marks is None:
+                with guard.user_code():
+                    chunk.marks = self.recorder.marks(chunk.items)
             self.channel.send(chunk)
+            guard.check()
+            self.restore(guard)
+
+    def restore(self, guard: Guard) -> None:
+        """Hand on the results of the items that come next, as far as an earlier run has left them."""
+        recorder, dispatcher = self.recorder, self.dispatcher
+        while recorder is not None and not (self.halt or self.outcome.stopped or dispatcher.again):
+            size = 0 if dispatcher.exhausted else recorder.at(dispatcher.next_item)
+            if not size:
+                return
+            chunk = dispatcher.take_recorded(size, guard)
+            with guard.user_code():
+                chunk.marks = recorder.marks(chunk.items)
+                found = recorder.restored(chunk.first, chunk.items, chunk.marks)
+            if found is not None:
+                self.collector.take_restored(chunk.first, found)
+                self.collector.order.release(guard)
+            elif chunk.items:
+                dispatcher.take_back(chunk, 0)
             guard.check()
 
     def settle(self, future: Future[Any], chunk: Chunk) -> None:
@@ -220,6 +248,8 @@ class PassRun:
             self.options.growth.note(len(chunk.items), self.log.clock())
             self.dispatcher.chunker.workers = self.options.growth.now
         self.collector.notice(answer)
+        if self.recorder is not None:
+            self.recorder.record(chunk.first, chunk.items, chunk.marks, settled, answer.changed)
         self.collector.take(chunk, settled)
 
     def is_tried_again(self, chunk: Chunk, answer: Answer, errors: dict[int, BaseException]) -> bool:
@@ -248,9 +278,27 @@ class PassRun:
             return
         self.looked = now
         if self.options.progress is not None:
-            self.options.progress(self.collector.finished, self.dispatcher.count)
+            self.options.progress(self.standing())
         if self.inquest.watch():
             self.recover([], None)
+        if self.memory is not None:
+            self.memory.expect(self.outcome.values, self.dispatcher.left)
+            if self.pool.near:
+                self.memory.look([process.pid for process in self.inquest.processes()])
+                self.dispatcher.allowed = self.memory.allowed if self.memory.allowed < self.pool.workers else None
+
+    def standing(self) -> Standing:
+        """Return how far the pass is."""
+        growth, left = self.options.growth, self.dispatcher.left
+        workers = self.pool.workers if growth is None else growth.now
+        under_way = sorted(self.channel.flying.values(), key=lambda chunk: chunk.sent)
+        seconds = None
+        if left is not None and self.log.passed() >= TOLD_AFTER:
+            begun, queued = under_way[:workers], under_way[workers:]
+            ages = zip(self.log.ages(begun), [len(chunk.items) for chunk in begun], strict=True)
+            left += sum(len(chunk.items) for chunk in (*queued, *self.dispatcher.again, *self.dispatcher.later))
+            seconds = seconds_left(self.log.messages, list(ages), left, workers)
+        return Standing(self.collector.finished, self.dispatcher.count, seconds, min(workers, len(under_way)), workers)
 
     def pause_if_enough(self) -> None:
         """Begin no further items where that is enough for now."""
@@ -321,7 +369,7 @@ class PassRun:
     def conclude(self) -> None:
         """Write the record of the pass, and keep what may help the next one."""
         if self.options.progress is not None:
-            self.options.progress(self.collector.finished, self.dispatcher.count)
+            self.options.progress(Standing(self.collector.finished, self.dispatcher.count, 0.0, 0, self.pool.workers))
         wall = self.log.passed()
         memory = self.pool.worker_memory() if self.options.memory and not self.collector.abandoned else ()
         self.outcome.record = self.log.record(self.outcome, wall, self.stopped, memory)

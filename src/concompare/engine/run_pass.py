@@ -81,7 +81,8 @@ def run_pass(
     if pool.backend.isolation == "thread" and pool.workers > 1:
         refuse_in_threads(function, pool.backend.name)
 
-    kept = replace(options, enough=None)  # else whoever asks would live as long as the outcome
+    # Else whoever asks would live as long as the outcome, and the file is closed by then.
+    kept = replace(options, enough=None, say=None, recorder=None)
 
     def again(failed: dict[int, Any]) -> Outcome:
         wanted = replace(kept, on_error="keep", first=0, places=list(failed))

@@ -41,6 +41,7 @@ class Place(io.StringIO):
     """A stream for a progress bar: its last line stands in one place of a notebook's output, and blanks clear it."""
 
     encoding = "utf-8"  # so that tqdm draws blocks
+    in_place = True
 
     def __init__(self) -> None:
         super().__init__()

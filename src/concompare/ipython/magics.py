@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import sys
 from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +16,7 @@ from IPython.display import display
 
 from concompare import formats
 from concompare.errors import BadOption, CellRefused
-from concompare.ipython.arguments import BUDGET, COMMON, PYTHON, REPEAT_OK, SCALING, options, read_options
+from concompare.ipython.arguments import BUDGET, COMMON, PYTHON, REPEAT_OK, RESUME, SCALING, options, read_options
 from concompare.ipython.command_line import blank_lines, check_target, ends_with_semicolon, moment_of
 from concompare.ipython.display import Live, Place, Runs
 from concompare.ipython.source import Source, calling_cell
@@ -47,7 +49,7 @@ class ConcompareMagics(Magics):
     shell: Any
 
     @no_var_expand
-    @options(*COMMON, BACK_OFF, STRICT, BACKGROUND)
+    @options(*COMMON, BACK_OFF, STRICT, RESUME, BACKGROUND)
     @line_cell_magic
     @needs_local_scope
     def parallel(self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None) -> Any:
@@ -62,7 +64,8 @@ class ConcompareMagics(Magics):
         if args.info or args.close or args.forget:
             return self.look_after(args)
         source = self.source_of("parallel", line, cell, code)
-        how = {"strict": args.strict, "plainly": not args.strict, "witnessed": not args.assume_pure}
+        how: dict[str, Any] = {"strict": args.strict, "plainly": not args.strict, "witnessed": not args.assume_pure}
+        how["resume"] = args.resume
         request = self.request_of(args, ("auto",), moment=moment_of(self.shell.execution_count, cell), **how)
         if args.explain:
             return self.explain(args, source)
@@ -74,7 +77,7 @@ class ConcompareMagics(Magics):
         self.refuse_inner(local_ns)
         found = self.cell_of(args, source, measured=len(request.backends) > 1)
         runner = Running(request, telling(args), args.assume_pure)
-        with user_traceback(self.shell, source):
+        with user_traceback(self.shell, source), resuming(request, runner.tell):
             value = found.run(self.shell.user_ns, runner)
         show_runs(runner, args)
         if not (found.lifted or found.refused or found.loops):
@@ -234,6 +237,19 @@ def telling(args: Namespace) -> Telling:
     from concompare.run.cell_runners import Telling
 
     return Telling((lambda sentence: None) if args.quiet else print)
+
+
+@contextmanager
+def resuming(request: Request, tell: Telling) -> Iterator[None]:
+    """Let the file of results say what is to be said, and close it at the end."""
+    if request.resume is None:
+        yield
+        return
+    request.resume.say = tell
+    try:
+        yield
+    finally:
+        request.resume.close()
 
 
 def chosen_report(runner: Comparing, args: Namespace) -> Report | None:

@@ -247,7 +247,8 @@ class Trying:
     def learn(self, trial: Trial) -> None:
         """Note what the run took, unless its native threads were limited: the next run may have all of them."""
         record, judge = self.record, self.judge
-        if self.request.native_threads is not None or self.differs or self.changed or record is None:
+        alone = self.request.native_threads is None and self.request.recorder is None  # nobody else's limits or results
+        if not alone or self.differs or self.changed or record is None:
             return
         each = record.wall / max(1, record.items)
         guesses = {(name, machine.usable_cpus()): each * ratio for name, ratio in judge.paces.ratios.items()}

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal, TextIO
+from typing import TYPE_CHECKING, Any, Literal
 from weakref import ref
 
 from concompare import backends, engine, machine
 from concompare.backends.traits import is_plain, kind_of, shares_objects
 from concompare.engine import Outcome, process_state
 from concompare.engine.growth import Growth
+from concompare.engine.pools.memory import fitting
 from concompare.errors import BackendUnavailable, CannotShip, CellRefused
 from concompare.records import Message, Trial
+from concompare.report.progress import progress_bar
 from concompare.run import auto_history
 from concompare.run.fallback import go_on, remember, witness_of
 from concompare.run.request import Request
@@ -24,9 +25,8 @@ if TYPE_CHECKING:
     from concompare.backends import Backend
     from concompare.cells.task import Task
     from concompare.engine import Pool
-
-BAR_AFTER = 1.0
-"""Seconds that a run takes before its progress is shown."""
+    from concompare.engine.resume.recorder import Recorder
+    from concompare.run.witness import Witness
 
 
 def counts_for(backend: Backend, asked: tuple[int, ...] | None, usable: int | None = None) -> tuple[int, ...]:
@@ -119,9 +119,12 @@ def one_pass(
     """
     if (reason := backend.unavailable()) is not None:
         raise BackendUnavailable(reason)
+    recorder = request.recorder
     if backend.isolation != "none" and (words := kept_from(backend, request)):
         raise Differs(words, first, begun=False)
     native = request.native_threads
+    if request.say is not None and workers > 1 and backend.isolation == "process":
+        workers = fitting(task.function, workers, request.say)
     leased = engine.lease(backend, workers, native_threads=native, lazily=growth is not None)
     if growth is None and request.back_off and backend.isolation != "none":
         growth = Growth(workers, workers)
@@ -129,17 +132,31 @@ def one_pass(
         witness = witness_of(task, request, pool, first, kept) if kept is not None else None
         if witness is not None:
             stack.enter_context(witness)
+        if recorder is not None:
+            enter(recorder, pool, request, witness)
         options = options_of(task, request, output, first=first, enough=enough, expected=expected)
         options = replace(options, progress=progress, witness=witness, growth=growth)
         try:
             outcome = engine.run_pass(task.function, task.items, pool, options, count=task.count, on_value=on_value)
         except Differs as differs:
             remember(task, request, pool, str(differs))
+            if recorder is not None:
+                recorder.void(differs.position)
             raise
         if witness is not None:
             remember(task, request, pool)
+            witness.agreed()
         trial = trial_of(backend, workers if growth is None or not growth.started else growth.now)
         return measured(replace(trial, native_threads=native), outcome, pool), outcome
+
+
+def enter(recorder: Recorder, pool: Pool, request: Request, witness: Witness | None) -> None:
+    """Let a file have the results of a pass: those of workers count when it is seen that they agree."""
+    plain = pool.backend.isolation == "none"
+    doubts = witness is not None or not (plain or request.witnessed)
+    recorder.enter(shares=plain or pool.shares_objects, compared=witness is not None, doubts=doubts)
+    if witness is not None:
+        witness.agreed = recorder.agree
 
 
 def measured(trial: Trial, outcome: Outcome, pool: Pool) -> Trial:
@@ -179,6 +196,8 @@ def options_of(
         keep_values=task.count is not None or task.kind != "loop",
         named=request.named,
         on_lost=request.on_lost,
+        say=request.say,
+        recorder=request.recorder,
     )
 
 
@@ -211,39 +230,3 @@ def latest() -> Outcome | None:
         return engine.last()
     except LookupError:
         return None
-
-
-@contextmanager
-def progress_bar(
-    stream: TextIO | None, name: str, clock: Callable[[], float] = time.time
-) -> Iterator[Callable[[int, int | None], None] | None]:
-    """Give a receiver of (items finished, items) that shows a bar after a second; the bar is gone at the end."""
-    if stream is None:
-        yield None
-        return
-    began, bar = clock(), None
-
-    def show(finished: int, total: int | None) -> None:
-        nonlocal bar
-        if bar is None:
-            if clock() - began < BAR_AFTER:  # most cells end before: they need not wait for tqdm to be loaded
-                return
-            bar = bar_of(stream, name, began)
-        bar.total = total
-        bar.update(finished - bar.n)
-
-    try:
-        yield show
-    finally:
-        if bar is not None:
-            bar.close()
-
-
-def bar_of(stream: TextIO, name: str, began: float) -> Any:
-    """Return a bar, not drawn yet, for what began at a time of `time.time`."""
-    from tqdm import tqdm
-
-    width = None if stream.isatty() else 80
-    bar = tqdm(desc=name, unit="item", leave=False, delay=BAR_AFTER, mininterval=0.25, file=stream, ncols=width)
-    bar.start_t = bar.last_print_t = began
-    return bar

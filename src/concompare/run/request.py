@@ -18,7 +18,9 @@ from concompare.run.auto_history import AUTO
 
 if TYPE_CHECKING:
     from concompare.backends import Backend
+    from concompare.engine.resume.recorder import Recorder
     from concompare.pythons.host import OtherPython
+    from concompare.run.resuming import Resume
 
 
 BUDGET = 30.0
@@ -36,7 +38,7 @@ class Request:
         workers: The worker counts, or None for the usual ones.
         on_error: "stop": the first failing item raises. "keep": failures become values.
         chunk: Items per message, or None: from the measured time of an item.
-        budget: Seconds for a whole comparison.
+        budget: Seconds for a whole comparison; `asked`: whether somebody asked for it, so that it may be used up.
         seed: Seed of one random stream for each item, and of the order of a comparison's blocks; None for none.
         timeout: Seconds that an item may take where its worker can be ended, or None.
         timeline: Whether to record when each worker was on a CPU.
@@ -54,6 +56,8 @@ class Request:
         on_lost: Told the names of what workers have changed; None: nobody asks.
         kept: Bytes of values that `last()` keeps after a run, at the most; None: whatever they take.
         draws: Whether the items draw by pyplot, which has one current figure for all threads.
+        say: Says a sentence on what happens in a run; None: nobody asks.
+        resume: The file that results go to and come from; `recorder`: the part of it that belongs to one task.
         showing: How warnings were shown when this was asked for.
         moment: Number of the cell that runs now; with the next one nothing has run in between.
     """
@@ -63,6 +67,7 @@ class Request:
     on_error: Literal["stop", "keep"] = "stop"
     chunk: int | None = None
     budget: float = BUDGET
+    asked: bool = False
     seed: int | None = None
     progress: TextIO | None = None
     timeout: float | None = None
@@ -80,6 +85,9 @@ class Request:
     on_lost: Callable[[tuple[str, ...]], object] | None = None
     kept: float | None = None
     draws: bool = False
+    say: Callable[[str], object] | None = None
+    resume: Resume | None = None
+    recorder: Recorder | None = None
     showing: tuple[object, ...] = field(default_factory=process_state.showing, compare=False)
     moment: float = 0.0
 
@@ -101,6 +109,9 @@ def request_of(
         BackendNotInstalled: The backend needs a package that is missing.
     """
     check_options(options)
+    options["asked"] = options.get("budget") is not None
+    if not options["asked"]:
+        options.pop("budget", None)
     address = options.pop("address", None)
     if pythons := options.pop("pythons", None):
         from concompare.pythons import host
@@ -113,7 +124,14 @@ def request_of(
     found = tuple(find(name, namespace or {}, address) for name in dict.fromkeys(names or backends.COMPARED))
     if address is not None and not any(isinstance(backend, Addressed) for backend in found):
         raise BadOption(f"address is {address!r}: name a kind of cluster for it, such as -b dask")
-    return Request(found, worker_counts(workers), usual=not names, **options)
+    counts = worker_counts(workers)
+    if options.get("resume") is not None:
+        if len(found) > 1 or len(counts or ()) > 1:
+            raise BadOption("resume belongs to one backend and one number of workers: name one of each")
+        from concompare.run.resuming import Resume
+
+        options["resume"] = Resume(options["resume"])
+    return Request(found, counts, usual=not names, **options)
 
 
 def check_options(options: Mapping[str, Any]) -> None:

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from concompare.analysis import pick as advise
 from concompare.machine import TOLD_BY
 from concompare.report.info_card import card_of
+from concompare.report.report import Report
 from concompare.report.view.details import (
     UNTOLD,
     environment_fold,
@@ -11,7 +13,9 @@ from concompare.report.view.details import (
     folds_of,
     moment_words,
     untold_fold,
+    what_if_fold,
 )
+from tests.analysis.test_what_if import worked, world
 from tests.report import worlds
 
 EVERYTHING = ("waiting", "limits", "sharing", "load")
@@ -46,3 +50,30 @@ def test_it_says_when_it_was_measured() -> None:
     assert moment_words("2026-11-22T10:00:59") == "2026-11-22 10:00"
     assert moment_words("yesterday") == "yesterday"
     assert "measured 2026-11-22 10:00" in environment_fold(worlds.mocked()).lines
+
+
+def test_a_report_says_what_changes_would_bring_that_matter() -> None:
+    measured = world(worked())
+    picked = advise.pick(measured)
+    fold = what_if_fold(measured, picked)
+    assert fold is not None
+    assert (picked.backend, fold.title) == ("processes", "What if")
+    assert [line.partition(":")[0] for line in fold.lines] == [
+        "half the bytes",
+        "items that take twice as long",
+        "8 workers, with a CPU each",
+    ]
+    assert fold.lines[2].startswith("8 workers, with a CPU each: processes × 8 would take 1.50 s (")
+    assert " instead of 3.00 s, 2.67× [" in fold.lines[2]
+    assert fold in folds_of(measured, picked, "")
+    (asked,) = Report(measured).what_if(workers=8)
+    assert str(asked) == fold.lines[2]
+
+
+def test_where_the_plain_loop_is_best_it_says_what_would_be_quicker_then() -> None:
+    slow = world(worked(sending=2.0, inside=2.0))
+    fold = what_if_fold(slow, advise.pick(slow))
+    assert fold is not None
+    assert advise.pick(slow).backend == "serial"
+    assert fold.lines[0].startswith("half the bytes: processes × 2 would take 4.00 s (")
+    assert what_if_fold(replace(slow, scaling="weak"), advise.pick(slow)) is None

@@ -44,7 +44,12 @@ def view_of(
     trial = verdict.trial_of(comparison, pick)
     picked = None if trial is None else (trial.backend, trial.workers, trial.native_threads)
     says, interval = verdict.headline(comparison, pick)
-    because = " ".join(filter(None, (verdict.because(comparison, pick), verdict.break_even(pick))))
+    reasons = (
+        verdict.because(comparison, pick),
+        verdict.sureness(comparison, pick),
+        verdict.break_even(pick),
+    )
+    because = " ".join(filter(None, reasons))
     found = tuple(findings)
     table, rest = folded(table_of(comparison, picked))
     others = () if rest is None else (Fold(f"The other {formats.count(len(rest.rows), 'trial')}", table=rest),)
