@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 
 __all__ = ["View", "view_of"]
 
+DOUBTS = {
+    "machine-busy": "The machine was busy with something else: the speed-ups are a busy machine's (machine-busy).",
+    "too-noisy": "The passes differ much: what looks faster here may not be (too-noisy).",
+}
+"""Findings that a reader has to know before the numbers, and what is said there."""
+
 
 def view_of(
     comparison: Comparison,
@@ -64,6 +70,7 @@ def view_of(
         remarks=tuple(remark_of(finding) for finding in found),
         folds=(*others, *folds_of(comparison, pick, code, tuple(finding.code for finding in found))),
         pictures=pictures_of(comparison, picked),
+        notices=tuple(DOUBTS[finding.code] for finding in found if finding.code in DOUBTS),
     )
 
 
