@@ -53,6 +53,7 @@ AHEAD = {
     "a while with an else": "while i < 4:\n    out.append(work(i))\n    i += 1\nelse:\n    out.append('end')",
     "a condition that changes something": "while todo and (x := todo.pop(0)) > 1:\n    out.append(work(x))",
     "a condition that draws, with an else": "while rng.random() < 0.8:\n    out.append(work(i))\nelse:\n    i += 10",
+    "a condition that ends the loop before the front fails": "while todo.pop():\n    x = next(it)\n    if work(x):\n        continue\n    todo.append(9)\nelse:\n    log.append(-1)",
     "the next of an iterator": "for x in xs:\n    y = next(it)\n    out.append(work(x, y))",
     "an iterator to its end": "while True:\n    try:\n        y = next(it)\n    except StopIteration:\n        break\n    out.append(work(y))",
     "a zip to its end": "for k in range(9):\n    a, b = next(pairs)\n    out.append(work(a, b))",
