@@ -56,6 +56,23 @@ def test_calls_and_their_errors_come_back_to_their_futures(lines: Lines) -> None
     assert isinstance(bad.exception(), ValueError)
 
 
+def test_who_waits_for_an_answer_learns_that_the_lines_are_closed(lines: Lines) -> None:
+    """Closing what a thread waits for in another one does not end its wait by itself."""
+    waiting, select = threading.Event(), lines.selector.select
+
+    def noted(timeout: float | None = None) -> Any:
+        waiting.set()
+        return select(timeout)
+
+    lines.selector.select = noted  # type: ignore[method-assign]
+    thread = threading.Thread(target=lines.pump, args=(600.0,))
+    thread.start()
+    waiting.wait()
+    lines.close()
+    thread.join(60)
+    assert not thread.is_alive()
+
+
 def test_a_rehearsal_runs_and_wants_no_answer(lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[bool] = []
     monkeypatch.setattr(warm_up, "rehearse", lambda: ran.append(True))

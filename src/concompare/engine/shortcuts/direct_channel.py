@@ -34,6 +34,9 @@ from concompare.worker.warm_up import rehearse
 PATIENCE = 5.0
 """Seconds that workers may take to open their lines."""
 
+MOMENT = 1.0
+"""Seconds that a thread gets to leave its wait before what it waits for is closed."""
+
 PIPE = 2**20
 """Bytes that the pipe of requests should hold, where the system lets it be set."""
 
@@ -110,6 +113,7 @@ class Lines:
         self.awake = min(workers, usable_cpus() - 1, MOST_AWAKE)
         self.woken = self.waker = self.reader = self.requests = -1
         self.writing = False
+        self.pumping = threading.Lock()
         self.selector = selectors.DefaultSelector()
         try:
             self.make_pipes()
@@ -170,17 +174,22 @@ class Lines:
         self.selector.register(end, selectors.EVENT_READ, line)
 
     def close(self) -> None:
-        """Close the lines: workers that wait for a message return to the executor."""
+        """Close the lines: workers that wait for a message return to the executor, and who pumps returns."""
+        requests, self.requests = self.requests, -1
+        self.wake()
+        pumped = self.pumping.acquire(timeout=MOMENT)  # closing what a thread waits for would leave it waiting
         with contextlib.suppress(OSError):
             self.selector.close()
+        if pumped:
+            self.pumping.release()
         for line in self.lines:
             line.end.close()
         self.lines.clear()
-        for descriptor in (self.requests, self.woken, self.waker, self.reader):
+        for descriptor in (requests, self.woken, self.waker, self.reader):
             if descriptor >= 0:
                 with contextlib.suppress(OSError):
                     os.close(descriptor)
-        self.requests = self.woken = self.waker = self.reader = -1
+        self.woken = self.waker = self.reader = -1
         self.fail_all()
 
     # ------------------------------------------------------------------------------------------------------------ calls
@@ -231,7 +240,15 @@ class Lines:
         if self.requests < 0:
             return
         ended = False
-        for key, _ in self.selector.select(timeout):
+        try:
+            with self.pumping:
+                ready = self.selector.select(timeout)
+        except (ValueError, OSError):
+            if self.requests >= 0:
+                raise
+        if self.requests < 0:  # closed meanwhile, in another thread
+            return
+        for key, _ in ready:
             if key.fd == self.woken:
                 with contextlib.suppress(OSError):
                     os.read(self.woken, 4096)
