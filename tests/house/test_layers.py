@@ -55,7 +55,6 @@ UNTESTED = {
     "engine.completions",
     "engine.cpu_sampler",
     "engine.output",
-    "engine.pools.start_failures",
     "engine.process_state",
     "engine.run_pass",
     "engine.stop_threads",
