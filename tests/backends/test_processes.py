@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,13 +31,12 @@ def test_an_item_on_fork_may_use_processes_though_the_notebook_has_some(monkeypa
 
 @pytest.mark.skipif(backends.find("forkserver").unavailable() is not None, reason="this system has no fork server")
 def test_a_fork_server_whose_address_has_been_tidied_away_is_started_anew(no_leaks: None) -> None:
-    from multiprocessing.forkserver import _forkserver  # type: ignore[attr-defined]
-
+    server: Any = importlib.import_module("multiprocessing.forkserver")
     backend = backends.find("forkserver")
     for _ in range(2):
         with engine.lease(backend, 1, fresh=True) as pool:
             assert engine.run_pass(abs, [-1], pool).values == [1]
-        os.unlink(_forkserver._forkserver_address)
+        os.unlink(server._forkserver._forkserver_address)
 
 
 SCRIPT = """

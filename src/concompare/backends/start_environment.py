@@ -234,7 +234,7 @@ def shorten_addresses() -> Callable[[], object] | None:
 
 
 def grow_up() -> Callable[[], object] | None:
-    """Let a daemonic process start workers, which multiprocessing forbids: ours end with the process, however it ends."""
+    """Let a daemonic process start workers, which multiprocessing forbids: ours end with it, however it ends."""
     told: dict[str, Any] = process.current_process()._config  # type: ignore[attr-defined]
     if not told.get("daemon"):
         return None

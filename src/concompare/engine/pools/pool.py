@@ -497,7 +497,7 @@ def close_at_exit() -> None:
 
 
 def close_with_the_process() -> None:
-    """Close every pool before a process that multiprocessing has started waits for its children: it calls no `atexit`."""
+    """Close every pool before a process of multiprocessing's waits for its children: it calls no `atexit`."""
     from multiprocessing import parent_process, util
 
     if parent_process() is not None and ENDING[0] != os.getpid():
