@@ -12,7 +12,8 @@ import pytest
 from concompare.analysis import findings, pick
 from concompare.backends import kind_of_ours
 from concompare.backends.traits import kind_of
-from concompare.records import Comparison, Environment, NativePool, Notebook, Pass, Probe, Traits, from_data, to_data
+from concompare.record_data import from_data, to_data
+from concompare.records import Comparison, Environment, NativePool, Notebook, Pass, Probe, Traits
 from tests.plugin.concompare_beside import Apart
 from tests.records import ENVIRONMENT, bare, comparison, serial, trial
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from concompare.analysis import findings, pick, scaling, stats
-from concompare.records import Comparison, from_data, to_data
+from concompare.record_data import from_data, to_data
+from concompare.records import Comparison
 from concompare.report.older import with_kinds
 
 FOLDER = Path(__file__).parents[1] / "data" / "recorded"

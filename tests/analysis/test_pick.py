@@ -132,7 +132,9 @@ def known(seconds: float, busy: float = 1.0, left: int | None = 1000, **more: An
         (known(0.05, two_threads=1.9), ("threads", 4)),
         (known(0.05, two_threads=1.0), ("processes", 4)),
         (known(0.05, busy=3.5), ("serial", 1)),  # native threads use the CPUs already
-        (known(0.001, bytes_per_item=5_000_000), ("serial", 1)),
+        (known(0.001, moving=0.02), ("serial", 1)),  # to pickle takes longer than to compute
+        (known(0.05, ratios={"processes": 1.5}), ("serial", 1)),  # tried, and slower
+        (known(0.05, ratios={"processes": 0.9, "threads": 0.5}), ("threads", 4)),
         (known(0.05, can=("threads",)), ("serial", 1)),
         (known(0.05, left=None), ("processes", 4)),
         (known(0.002, left=100), ("serial", 1)),  # 0.2 s of work, 0.26 s to start workers

@@ -41,7 +41,15 @@ def test_it_shows_no_verdict_and_draws_nothing_yet() -> None:
     html = bundle_of(progress(9))["text/html"]
     assert "<img" not in html
     assert "← pick" not in html
-    assert '<progress max="100" value="40">' in html
+    assert '<progress max="100" value="40" aria-label=' in html
+
+
+def test_how_far_it_is_is_announced_when_nothing_else_is_said() -> None:
+    html = bundle_of(progress(3))["text/html"]
+    status = html.partition('<p role="status" aria-live="polite" aria-atomic="true">')[2].partition("</p>")[0]
+    assert "40 %" in status
+    assert "block 2 of 5" in status
+    assert html.count("aria-live") == 1
 
 
 def test_before_the_first_row_there_is_no_table() -> None:

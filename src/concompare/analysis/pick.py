@@ -294,7 +294,9 @@ class Known:
         usable: CPUs that may be used.
         gil: Whether threads share one GIL.
         two_threads: CPUs that items on two threads had together, where it was tried.
-        blob: Bytes of the function as shipped; `bytes_per_item` of an item and its result together.
+        ratios: Of backends that were tried, how many times as long as in the plain loop an item takes there.
+        moving: Seconds to pickle an item and its result, or to unpickle them.
+        blob: Bytes of the function as shipped.
         start_up: Seconds until a backend's workers are there, 0 for a warm pool; None for the usual ones.
         can: Backends that can run the task.
     """
@@ -305,8 +307,9 @@ class Known:
     usable: int
     gil: bool = True
     two_threads: float | None = None
+    ratios: Mapping[str, float] = field(default_factory=dict)
+    moving: float = 0.0
     blob: int = 0
-    bytes_per_item: int = 0
     start_up: Mapping[str, float] = field(default_factory=dict)
     can: tuple[str, ...] = (THREADS, PROCESSES)
 
@@ -350,14 +353,15 @@ def promised(known: Known, left: int) -> list[tuple[float, str, int, str]]:
         together = not known.gil or (known.two_threads or 1.0) >= RELEASES
         cpus = min(workers, known.usable) if together else 1
         seconds = left * (mean * max(busy / cpus, 1 / workers if together or many else busy) + HAND_OVER[THREADS])
+        seconds = left * mean * known.ratios[THREADS] if THREADS in known.ratios and not many else seconds
         why = f"items wait {waits:.0%} of the time" if many else "threads run together here"
         options.append((seconds + known.start_up.get(THREADS, 0.005), THREADS, workers, why))
     if PROCESSES in known.can:
         workers = max(1, min(left, known.usable))
-        sending = HAND_OVER[PROCESSES] * min(1.0, mean / 0.001) + known.bytes_per_item / BYTES_PER_SECOND
+        each = max((mean + known.moving) / workers + HAND_OVER[PROCESSES] * min(1.0, mean / 0.001), known.moving)
         opening = (
             known.start_up.get(PROCESSES, OPENING + OPENING_EACH * workers) + known.blob * workers / BYTES_PER_SECOND
         )
-        seconds = opening + left * (mean / workers + sending)
+        seconds = opening + left * (mean * known.ratios[PROCESSES] if PROCESSES in known.ratios else each)
         options.append((seconds, PROCESSES, workers, f"items compute {busy:.0%} of the time"))
     return options

@@ -23,15 +23,16 @@ from concompare.analysis import pick as advise
 from concompare.analysis import stats
 from concompare.backends.base import Backend
 from concompare.backends.traits import is_plain, kind_of, shares_objects
+from concompare.engine.forecast import Standing
 from concompare.machine import gil_enabled_by, gil_state
-from concompare.measure import machine_probes, plan
+from concompare.measure import line_profiles, machine_probes, plan
 from concompare.measure.baseline import ItemFailed, PlainLoop, Runner, printed_before
 from concompare.measure.calibrate import Calibrating
 from concompare.measure.cost_model import Arm, Calibration, Costs, allowed
 from concompare.measure.plan import Shape
 from concompare.measure.tails import Tails, with_notebook
 from concompare.measure.trials import Bench, Trials, Wished, Wishes, in_words, wishes_of
-from concompare.records import Comparison, Environment, Message, NativePool, Plan, Probe, Subject, Trial
+from concompare.records import Comparison, Environment, LineProfile, Message, NativePool, Plan, Probe, Subject, Trial
 
 PROBE_ITEMS = 0.25
 """Seconds of items beside the GIL probe."""
@@ -90,7 +91,7 @@ def compare(
     runner: Runner | ModuleType | None = None,
     machine: Machine | ModuleType | None = machine_probes,
     show: Callable[[Progress], None] | None = None,
-    progress: Callable[[int, int | None], None] | None = None,
+    progress: Callable[[Standing], None] | None = None,
     clock: Callable[[], float] = time.perf_counter,
     tails: Tails | None = None,
     **wished: Unpack[Wished],
@@ -109,7 +110,7 @@ def compare(
         runner: What leases pools and runs passes; None for the engine.
         machine: What measures capacity and GIL share; None to do without.
         show: Called when something begins.
-        progress: Called with the items finished and their number during the confirming run.
+        progress: Told how far the confirming run is.
         clock: Seconds.
         tails: Replays the tails of the first items for the plan; the others are left to the caller.
         wished: See `Wishes`.
@@ -163,7 +164,7 @@ class Comparing:
     machine: Machine | None
     wishes: Wishes
     show: Callable[[Progress], None] | None
-    progress: Callable[[int, int | None], None] | None
+    progress: Callable[[Standing], None] | None
     clock: Callable[[], float]
     tails: Tails | None = None
 
@@ -175,6 +176,7 @@ class Comparing:
         self.plan: Plan | None = None
         self.probe = Probe()
         self.probed = 0
+        self.profiles: tuple[LineProfile, ...] = ()
 
     def run(self) -> tuple[Comparison, Kept]:
         """Measure, and return the comparison and what is kept for the user."""
@@ -208,6 +210,7 @@ class Comparing:
             self.tell, self.spent, calibrating.tried,
         )  # fmt: skip
         trials.first_block()
+        self.profiles = line_profiles.of(trials)
         trials.more_blocks(self.plan.estimate if self.plan is not None else 0.0)
         for bench in self.benches:
             bench.stack.close()
@@ -445,6 +448,7 @@ class Comparing:
             seconds=self.spent(),
             created=self.created,
             scaling=self.wishes.scaling,
+            profiles=self.profiles,
         )
         return found if self.tails is None else with_notebook(found, self.tails.record(len(self.items)))
 

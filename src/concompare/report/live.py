@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from concompare import formats
 from concompare.report.html.html import html_of
@@ -11,6 +11,29 @@ from concompare.report.view.view import view_of
 
 if TYPE_CHECKING:
     from concompare.measure.compare import Progress
+
+
+class Bar:
+    """A line of a terminal with the part of a comparison that is done; gone at the end."""
+
+    def __init__(self) -> None:
+        self.bar: Any = None
+
+    def show(self, progress: Progress) -> None:
+        """Show this state."""
+        from tqdm import tqdm
+
+        if self.bar is None:
+            looks = "{percentage:3.0f}%|{bar:20}| {desc}"
+            self.bar = tqdm(total=100, leave=False, dynamic_ncols=True, bar_format=looks)
+        self.bar.set_description_str(doing_of(progress), refresh=False)
+        self.bar.update(round(100 * progress.fraction) - self.bar.n)
+        self.bar.refresh()
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+        if self.bar is not None:
+            self.bar.close()
 
 
 def bundle_of(progress: Progress) -> dict[str, str]:

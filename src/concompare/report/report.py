@@ -19,7 +19,8 @@ from concompare.analysis import findings as diagnose
 from concompare.analysis import pick as advise
 from concompare.analysis import stats
 from concompare.errors import BadOption, ReportDamaged
-from concompare.records import DECLARED, SCHEMA, Comparison, Finding, Trial, from_data, to_data
+from concompare.record_data import from_data, to_data
+from concompare.records import DECLARED, SCHEMA, Comparison, Finding, Trial
 from concompare.report.text.text import WIDTH, text_of
 from concompare.report.view.verdict import trial_of
 from concompare.report.view.view import view_of

@@ -56,21 +56,14 @@ def test_calls_and_their_errors_come_back_to_their_futures(lines: Lines) -> None
     assert isinstance(bad.exception(), ValueError)
 
 
-def test_who_waits_for_an_answer_learns_that_the_lines_are_closed(lines: Lines) -> None:
-    """Closing what a thread waits for in another one does not end its wait by itself."""
-    waiting, select = threading.Event(), lines.selector.select
-
-    def noted(timeout: float | None = None) -> Any:
-        waiting.set()
-        return select(timeout)
-
-    lines.selector.select = noted  # type: ignore[method-assign]
-    thread = threading.Thread(target=lines.pump, args=(600.0,))
-    thread.start()
-    waiting.wait()
+def test_closing_ends_a_wait_in_another_thread(lines: Lines) -> None:
+    waiting = threading.Thread(target=lines.pump, args=(10_000.0,), daemon=True)
+    waiting.start()
+    while lines.pumping.acquire(blocking=False):
+        lines.pumping.release()
     lines.close()
-    thread.join(60)
-    assert not thread.is_alive()
+    waiting.join(60)
+    assert not waiting.is_alive()
 
 
 def test_a_rehearsal_runs_and_wants_no_answer(lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:

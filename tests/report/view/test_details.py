@@ -4,7 +4,14 @@ from dataclasses import replace
 
 from concompare.machine import TOLD_BY
 from concompare.report.info_card import card_of
-from concompare.report.view.details import UNTOLD, environment_words, folds_of, untold_fold
+from concompare.report.view.details import (
+    UNTOLD,
+    environment_fold,
+    environment_words,
+    folds_of,
+    moment_words,
+    untold_fold,
+)
 from tests.report import worlds
 
 EVERYTHING = ("waiting", "limits", "sharing", "load")
@@ -32,3 +39,10 @@ def test_a_quota_that_is_not_known_is_not_called_none() -> None:
 
 def test_there_are_words_for_everything_that_may_be_untold() -> None:
     assert set(UNTOLD) == {*TOLD_BY, "load"}
+
+
+def test_it_says_when_it_was_measured() -> None:
+    assert moment_words("2026-11-22T10:00:59+00:00") == "2026-11-22 10:00 UTC"
+    assert moment_words("2026-11-22T10:00:59") == "2026-11-22 10:00"
+    assert moment_words("yesterday") == "yesterday"
+    assert "measured 2026-11-22 10:00" in environment_fold(worlds.mocked()).lines

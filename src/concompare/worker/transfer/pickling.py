@@ -150,6 +150,7 @@ def is_named_otherwise(module: ModuleType) -> bool:
     return type(module) is not ModuleType and sys.modules.get(module.__name__) is module
 
 
+@functools.cache
 def by_value(pickler: type[Any]) -> type[Any]:
     """Return a pickler that sends more by value than cloudpickle does, and more exactly.
 

@@ -1,0 +1,295 @@
+"""In which way the next items of a task run: by what those before took, in every way that was tried."""
+
+from __future__ import annotations
+
+import pickle
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from concompare import backends, engine, machine
+from concompare.analysis.pick import Choice
+from concompare.errors import BackendUnavailable
+from concompare.records import PLAIN, PROCESSES, THREADS
+from concompare.run import auto_history
+from concompare.run.once import counts_for, latest
+
+if TYPE_CHECKING:
+    from concompare.cells.task import Task
+    from concompare.records import Message
+    from concompare.run.request import Request
+
+TRIAL, TURNS = 0.05, 2
+"""Seconds, and messages of each worker after its first, by which workers are judged."""
+
+TOGETHER = 1.2
+"""CPUs that threads have together, against what the plain loop has, from which they are not taken to share one GIL."""
+
+DEAR = 0.1
+"""Seconds of computing that a taste of threads may take where processes can run the items too."""
+
+WORSE = 1.05
+"""How many times as long as in the plain loop items take on workers that are left again."""
+
+
+class Paces:
+    """What an item takes in each way, against the plain loop at about that time.
+
+    Attributes:
+        plain: Seconds of an item in the plain loop with its tail; 0 where nothing is known.
+        ratios: Of each backend how many times as long an item takes there.
+        doubtful: A backend that was left and the seconds of an item there, until the plain loop is measured again: it
+            may be the machine that got slower, or the items longer.
+    """
+
+    def __init__(self, plain: float) -> None:
+        self.plain = plain
+        self.ratios: dict[str, float] = {}
+        self.doubtful: tuple[str, float] | None = None
+
+    def note_plain(self, seconds: float) -> None:
+        """Take in what an item takes in the plain loop now."""
+        self.plain = max(seconds, 1e-9)
+        if self.doubtful is not None:
+            name, pace = self.doubtful
+            self.ratios[name], self.doubtful = pace / self.plain, None
+
+    def note(self, name: str, seconds: float) -> float | None:
+        """Take in what an item takes on a backend; return its ratio, or None where there is none."""
+        if not self.plain:
+            return None
+        self.ratios[name] = seconds / self.plain
+        return self.ratios[name]
+
+
+class Judge:
+    """Look at the items of a task as they run, and say what the next ones run in.
+
+    Attributes:
+        next: What promises most now.
+        reasons: For each backend why it was chosen last.
+        tasting: How many items show how threads do, when that is what is next.
+        paces: What items take in each way.
+        two_threads: CPUs that items on as many threads as CPUs had together, against what the plain loop had of one.
+        opening: Workers that start meanwhile; `problem`: why workers could not.
+        hinted: What was fastest in earlier runs, where this one does not begin with it.
+        left_behind: The backend that was tried and left last, and how it did in words.
+    """
+
+    def __init__(self, task: Task, request: Request, plain: float) -> None:
+        self.task, self.request = task, request
+        self.paces = Paces(plain)
+        self.next: Choice | None = None
+        self.reasons: dict[str, str] = {}
+        self.tasting: int | None = None
+        self.two_threads: float | None = None
+        self.opening: engine.Opening | None = None
+        self.opened = False
+        self.hinted: Choice | None = None
+        self.problem: BackendUnavailable | None = None
+        self.left_behind = ("", "")
+        self.plainly: list[Message] = []
+        self.recent: tuple[Message, ...] = ()
+        self.wall, self.until, self.patience = 0.0, auto_history.PROBE, TRIAL
+        self.left: int | None = None
+        self.first = self.seen = 0
+        self.beside = False
+        self.shipped: list[int | None] = []
+        self.moving: list[float] = []
+
+    def begin(self, first: int, left: int | None) -> None:
+        """Take note that a stretch begins with the item at a position, with so many left."""
+        self.first, self.left, self.seen, self.next, self.tasting = first, left, 0, None, None
+
+    def say(self, choice: Choice) -> Choice:
+        """Keep why something is chosen, of the plain loop why it was at first; return it."""
+        if choice.plain and PLAIN in self.reasons:
+            return choice
+        self.reasons[choice.backend] = choice.reason
+        return choice
+
+    def found(self, way: Choice, workers: int) -> None:
+        """Take note of how many workers helped, where that was found by growing."""
+        _, colon, why = self.reasons.get(way.backend, "").partition(": ")
+        if colon:
+            self.reasons[way.backend] = f"{way.backend} × {workers}: {why}"
+
+    def open_early(self, left: int | None) -> None:
+        """Start processes at once where they were fastest in earlier runs: it seems that they are needed soon."""
+        self.hinted = choice = auto_history.hint(self.task)
+        if choice is not None and are_processes(choice) and not self.request.outside and left != 0:
+            self.opened = True
+            self.opening = None if self.is_warm(choice) else self.open(choice)
+
+    # ------------------------------------------------------------------------------------------------- the plain loop
+
+    def enough_plainly(self, messages: Sequence[Message], passed: float) -> bool:
+        """Say whether the plain loop is to be left: something promises more."""
+        over = self.opening is not None and self.opening.over
+        fresh = messages[self.seen :]
+        if not fresh or (self.wall + passed < self.until and not over):
+            return False
+        since = messages[self.seen - 1].done if self.seen else 0.0
+        self.paces.note_plain((passed - since) / sum(message.count for message in fresh))
+        self.recent, self.seen, self.beside = tuple(fresh), len(messages), self.opening is not None
+        self.until = auto_history.next_look(self.wall + passed)
+        self.next = self.taste_of_threads(messages) or self.decide(messages, (*self.plainly, *messages))
+        return not self.next.plain
+
+    def ran_plainly(self, messages: Sequence[Message], wall: float) -> None:
+        """Take note of a stretch in the plain loop, which is over."""
+        self.plainly += messages
+        self.wall += wall
+
+    def taste_of_threads(self, messages: Sequence[Message]) -> Choice | None:
+        """Return some items on threads, once, where it may matter how they do."""
+        usable, left = machine.usable_cpus(), self.left_after(messages) or 0
+        mean, busy = self.paces.plain, sum(m.cpu for m in self.recent) > 0.5 * sum(map(auto_history.taken, self.recent))
+        if self.two_threads is not None or not busy or usable < 2 or left <= 4 * usable:
+            return None
+        if left * mean <= 4 * self.until or not auto_history.threads_may(self.task):
+            return None
+        if usable * mean > DEAR and self.paces.ratios.get(PROCESSES, 0.0) < 1 and self.may_ship():
+            return None
+        self.tasting = min(max(usable, int(auto_history.PROBE * usable / mean)), left // 4)
+        return Choice(THREADS, usable, "threads run together here")
+
+    def tasted(self, cpu: float, wall: float, items: int) -> None:
+        """Take in how threads did."""
+        usual = sum(m.cpu for m in self.recent) / max(1e-9, sum(m.end - m.start for m in self.recent))
+        self.two_threads = cpu / max(1e-9, wall) / min(1.0, max(usual, 0.1))  # a busy machine gives less to both
+        ratio = self.paces.note(THREADS, wall / max(1, items))
+        if ratio is not None and self.two_threads < TOGETHER:  # one GIL lets them have one CPU: what is more is chance
+            self.paces.ratios[THREADS] = max(1.0, ratio)
+
+    # ---------------------------------------------------------------------------------------------------- on workers
+
+    def enough(self, way: Choice, messages: Sequence[Message], passed: float) -> bool:
+        """Say whether workers are to be left: something else promises more, or they are slower than the plain loop."""
+        turn = TURNS * way.workers
+        if self.opening is not None and self.opening.over:
+            return self.better_than(way, messages)
+        self.seen = self.seen or way.workers  # the first messages have them load what they need
+        if len(messages) < self.seen + turn:
+            return False
+        window = messages[-1].done - messages[self.seen - 1].done
+        if window < self.patience:
+            return False
+        pace = window / sum(message.count for message in messages[self.seen :])
+        self.seen = len(messages)
+        ratio = self.paces.note(way.backend, pace)
+        if ratio is None or ratio <= WORSE:
+            return self.better_than(way, messages)
+        self.leave(way, pace, ratio)
+        return True
+
+    def leave(self, way: Choice, pace: float, ratio: float) -> None:
+        """Turn back to the plain loop, which is measured again before anything else is chosen."""
+        self.paces.doubtful = way.backend, pace
+        self.patience *= 2
+        self.until = self.wall + auto_history.PROBE
+        words = f"{way.backend} × {way.workers} took {ratio:.2g} times as long"
+        self.left_behind, self.reasons[PLAIN] = (way.backend, words), f"the plain loop: {words}"
+        self.next = Choice(PLAIN, 1, self.reasons[PLAIN])
+
+    def better_than(self, way: Choice, messages: Sequence[Message]) -> bool:
+        """Say whether other workers promise so much more that they are tried."""
+        mine, left = self.paces.ratios.get(way.backend), self.left_after(messages)
+        if mine is None or left is None or not self.recent:
+            return False
+        other = self.decide(messages, self.plainly)
+        if other.plain or other.backend == way.backend or other.seconds is None:
+            return False
+        if other.seconds * auto_history.TRYING > left * self.paces.plain * mine:
+            return False
+        self.next = other
+        return True
+
+    # ------------------------------------------------------------------------------------------------------ the choice
+
+    def left_after(self, messages: Sequence[Message]) -> int | None:
+        """Return how many items are left after those of these messages, where it is known."""
+        return None if self.left is None else self.left - sum(message.count for message in messages)
+
+    def decide(self, messages: Sequence[Message], plainly: Sequence[Message]) -> Choice:
+        """Return what promises most for the items that are left; processes start, and are chosen when they are there.
+
+        Args:
+            messages: Of this stretch.
+            plainly: All of the plain loop.
+        """
+        if self.opening is not None and self.opening.over:
+            self.problem, self.opening = self.opening.problem, None
+            self.shipped = [None] if self.problem is not None else self.shipped
+        left = self.left_after(messages)
+        choice = self.chosen(left, plainly, self.size_as_shipped)
+        if not are_processes(choice) or self.request.outside or self.is_warm(choice):
+            return choice
+        if not self.opened:
+            self.opened = True
+            self.opening = self.open(choice)
+        if self.opening is None:
+            return choice
+        meanwhile = self.chosen(left, plainly, lambda task: None)
+        self.reasons[PLAIN] = "the plain loop, which was done before the processes had started"
+        return meanwhile
+
+    def chosen(self, left: int | None, plainly: Sequence[Message], shipped: Callable[[Task], int | None]) -> Choice:
+        """Return what promises most, processes only where the function can be sent as `shipped` says."""
+        rising = auto_history.rise(plainly, left)
+        seen = auto_history.Seen(self.two_threads, self.paces.ratios, self.seconds_to_move(), self.beside)
+        return self.say(auto_history.choose(self.task, self.recent, left, seen, rising, shipped))
+
+    def open(self, choice: Choice) -> engine.Opening:
+        """Start workers while items go on."""
+        backend = backends.find(choice.backend)
+        workers = counts_for(backend, self.request.workers or (choice.workers,))[0]
+        return engine.Opening(backend, workers, self.request.native_threads)
+
+    def is_warm(self, choice: Choice) -> bool:
+        """Return whether such workers are there."""
+        return any(pool.backend.name == choice.backend for pool in engine.pools())
+
+    def without_processes(self, problem: BackendUnavailable) -> Choice:
+        """Return what promises most where processes cannot be started."""
+        self.problem, self.shipped = problem, [None]
+        return self.chosen(self.left, self.plainly, self.size_as_shipped)
+
+    def may_ship(self) -> bool:
+        """Return whether processes can run the task."""
+        return self.size_as_shipped(self.task) is not None
+
+    def size_as_shipped(self, task: Task) -> int | None:
+        """Return the bytes of the task's function as it would be sent, which take long to find where it is large."""
+        if not self.shipped:
+            self.shipped.append(auto_history.size_as_shipped(task))
+        return self.shipped[0]
+
+    def seconds_to_move(self) -> float:
+        """Return the seconds that it takes to pickle an item and its result, of the last one that ran."""
+        if not self.moving:
+            self.moving.append(sum(map(seconds_to_pickle, self.last_item())))
+        return self.moving[0]
+
+    def last_item(self) -> list[Any]:
+        """Return the item that ran last and its result, as far as they are there."""
+        outcome, items = latest(), self.task.items
+        if outcome is None or not outcome.values:
+            return []
+        position = self.first + len(outcome.values) - 1
+        return [outcome.values[-1], *([items[position]] if isinstance(items, (list, tuple)) else [])]
+
+
+def are_processes(choice: Choice) -> bool:
+    """Return whether what is chosen are processes of this machine, which take a while to start."""
+    return backends.find(choice.backend).isolation == "process"
+
+
+def seconds_to_pickle(thing: object) -> float:
+    """Return the seconds of CPU time that it takes to pickle a thing; 0 where it cannot be."""
+    began = time.thread_time()
+    with suppress(Exception):
+        pickle.dumps(thing, 5)
+        return time.thread_time() - began
+    return 0.0
