@@ -73,10 +73,10 @@ def notebook(folder: Path, **kernel: str) -> Path:
     """Write the cells as a notebook."""
     import nbformat
 
-    made: Any = nbformat.v4.new_notebook(cells=list(map(nbformat.v4.new_code_cell, CELLS)))  # type: ignore[no-untyped-call]
+    made: Any = nbformat.v4.new_notebook(cells=list(map(nbformat.v4.new_code_cell, CELLS)))
     made.metadata["kernelspec"] = {"name": "python3", "display_name": "Python", **kernel}
     path = folder / "cells.ipynb"
-    path.write_text(nbformat.writes(made), encoding="utf-8")  # type: ignore[no-untyped-call]
+    path.write_text(nbformat.writes(made), encoding="utf-8")
     return path
 
 
