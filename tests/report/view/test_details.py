@@ -4,8 +4,10 @@ from dataclasses import replace
 
 from concompare.analysis import pick as advise
 from concompare.machine import TOLD_BY
+from concompare.records import Finding
 from concompare.report.info_card import card_of
 from concompare.report.report import Report
+from concompare.report.text.text import text_of
 from concompare.report.view.details import (
     UNTOLD,
     environment_fold,
@@ -15,6 +17,7 @@ from concompare.report.view.details import (
     untold_fold,
     what_if_fold,
 )
+from concompare.report.view.view import view_of
 from tests.analysis.test_what_if import worked, world
 from tests.report import worlds
 
@@ -43,6 +46,16 @@ def test_a_quota_that_is_not_known_is_not_called_none() -> None:
 
 def test_there_are_words_for_everything_that_may_be_untold() -> None:
     assert set(UNTOLD) == {*TOLD_BY, "load"}
+
+
+def test_what_makes_the_numbers_doubtful_is_said_before_them() -> None:
+    busy = Finding("machine-busy", "2 spinning processes got 0.9 CPUs' worth.", "Measure again.")
+    said = view_of(worlds.mocked(), (*worlds.FINDINGS, busy))
+    (notice,) = said.notices
+    assert notice.startswith("The machine was busy with something else")
+    text = text_of(said)
+    assert text.index(notice[:40]) < text.index("speed-up")
+    assert view_of(worlds.mocked(), worlds.FINDINGS).notices == ()
 
 
 def test_it_says_when_it_was_measured() -> None:
