@@ -134,3 +134,12 @@ def test_it_belongs_to_one_way_to_run(shell: Shell, tmp_path: Path, options: str
     ran: Any = shell.fails(f"%%parallel {options} --resume {tmp_path / 'results'}\n[abs(x) for x in range(3)]")
     assert type(ran.error) is BadOption
     assert "resume belongs to one backend and one number of workers" in str(ran.error)
+
+
+def test_a_file_that_cannot_be_used_is_said_before_anything_runs(shell: Shell, tmp_path: Path) -> None:
+    (tmp_path / "notes").write_text("# mine")
+    ran = shell.fails(f"%%parallel -b serial --resume {tmp_path / 'notes'}\nbefore = 1\nr = [abs(x) for x in range(3)]")
+    assert type(ran.error) is BadOption
+    assert "the file is there and has no results of a run: give another name" in str(ran.error)
+    assert "before" not in shell.names
+    assert (tmp_path / "notes").read_text() == "# mine"

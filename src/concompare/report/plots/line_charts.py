@@ -298,9 +298,7 @@ def draw_curve(
             )
 
 
-def draw_bounds(
-    axes: Axes, colour: str, xs: Sequence[float], bounds: Sequence[tuple[float, float, float]]
-) -> None:
+def draw_bounds(axes: Axes, colour: str, xs: Sequence[float], bounds: Sequence[tuple[float, float, float]]) -> None:
     """Draw the bounds of a line's points, but for those that would hide behind their markers."""
     dots = MARKER / 72 * axes.figure.dpi
     ends = [[axes.transData.transform((x, value))[1] for value in found] for x, found in zip(xs, bounds, strict=True)]
