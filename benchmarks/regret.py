@@ -44,8 +44,9 @@ from concompare.analysis import pick as advise
 from concompare.analysis import stats
 from concompare.measure import compare
 from concompare.measure.compare import Progress
+from concompare.measure.trials import Wished
 from concompare.record_data import to_data
-from concompare.records import Comparison, Subject
+from concompare.records import Comparison, Subject, Trial
 from workloads import Workload, count
 
 NAMES = ("serial", "threads", "processes")
@@ -53,6 +54,8 @@ Way = tuple[str, int, int | None]
 """Backend, workers, and native threads where they are limited."""
 LEAST_BLOCKS, MOST_BLOCKS = 3, 15
 """Timed runs of every way for the truth; between the two as many as there is time for."""
+MOMENTS = (1.0, 3.0, 10.0, 30.0)
+"""Seconds after which the pick so far is judged too."""
 FAR = 2.0
 """Times the best in the first block beyond which a way that is not the pick runs no more."""
 
@@ -116,7 +119,7 @@ def record_causes(folder: Path, chosen: Sequence[str], budget: float) -> None:
     for work, workers in causes():
         if chosen and work.name not in chosen:
             continue
-        comparison, _ = decide(work, budget, workers)
+        comparison, *_ = decide(work, budget, workers)
         codes = sorted({finding.code for finding in diagnose.find(comparison)})
         missing = "" if set(work.expected) & set(codes) else f"  # not written: no {', '.join(work.expected)}"
         if "machine-busy" in codes and not set(work.expected) <= ANYWHERE:
@@ -146,23 +149,40 @@ class Row:
     findings: tuple[str, ...]
     words: tuple[str, ...]
     truth: dict[str, list[float]]
+    after: dict[float, float]
 
 
-def decide(work: Workload, budget: float, workers: Sequence[int] | None = None) -> tuple[Comparison, float]:
-    """Run the comparison; return it and the seconds until it was decided."""
+def decide(
+    work: Workload, budget: float | None, workers: Sequence[int] | None = None
+) -> tuple[Comparison, float, list[tuple[float, Way]]]:
+    """Run the comparison; return it, the seconds until it was decided, and the picks so far with their moments."""
     began = time.perf_counter()
     marks: list[float] = []
+    picks: list[tuple[float, Way]] = []
 
     def show(progress: Progress) -> None:
+        now = time.perf_counter() - began
         if not marks and (progress.doing == "done" or "for the results" in progress.doing):
-            marks.append(time.perf_counter() - began)
+            marks.append(now)
+        standing = advise.standing_of(progress.comparison, early=True)
+        if standing is not None:
+            picks.append((now, way_of(standing.trial)))
 
     found = [backends.find(name) for name in NAMES]
     subject = Subject(work.name)
-    comparison, _ = compare.compare(
-        work.function, work.items, backends=found, subject=subject, budget=budget, workers=workers, show=show
-    )
-    return comparison, marks[0]
+    wished: Wished = {"workers": workers} if budget is None else {"workers": workers, "budget": budget}
+    comparison, _ = compare.compare(work.function, work.items, backends=found, subject=subject, show=show, **wished)
+    return comparison, marks[0], picks
+
+
+def way_of(trial: Trial) -> Way:
+    """Return what a trial ran on."""
+    return trial.backend, trial.workers, trial.native_threads
+
+
+def at_moment(picks: Sequence[tuple[float, Way]], moment: float) -> Way:
+    """Return the pick so far at a moment: before the first one the plain loop."""
+    return next((way for when, way in reversed(picks) if when <= moment), ("serial", 1, None))
 
 
 def in_words(backend: str, workers: int, native: int | None) -> str:
@@ -209,18 +229,19 @@ def record(comparison: Comparison, folder: Path) -> None:
     )
     environment = replace(comparison.environment, platform=sys.platform, processor="", packages=(), hazards=())
     data = to_data(replace(comparison, trials=trials, probe=probe, environment=environment))
+    folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{comparison.subject.name.replace(' ', '-')}.json"
     path.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
 
 
-def judge(work: Workload, budget: float, seconds: float, folder: Path | None = None) -> Row:
+def judge(work: Workload, budget: float | None, seconds: float, folder: Path | None = None) -> Row:
     """Decide, find the truth, and compare the two."""
-    comparison, deciding = decide(work, budget)
+    comparison, deciding, picks = decide(work, budget)
     if folder is not None:
         record(comparison, folder)
     pick = advise.pick(comparison)
     ran = [t for t in comparison.trials if t.problem is None or t.problem.startswith("stopped")]
-    arms = list(dict.fromkeys((t.backend, t.workers, t.native_threads) for t in ran if t.same is not False))
+    arms = list(dict.fromkeys(way_of(t) for t in ran if t.same is not False))
     chosen = (pick.backend, pick.workers, pick.native_threads)
     walls = truth(work, arms, chosen, seconds)
     known = {arm: statistics.median(found) for arm, found in walls.items()}
@@ -244,6 +265,7 @@ def judge(work: Workload, budget: float, seconds: float, folder: Path | None = N
         findings=codes,
         words=(pick.reason, *(f"{finding.code}: {finding.summary} {finding.advice}" for finding in findings)),
         truth={in_words(*arm): found for arm, found in walls.items()},
+        after={moment: known[at_moment(picks, moment)] / known[best] - 1 for moment in MOMENTS},
     )
 
 
@@ -265,6 +287,8 @@ def summary(rows: Sequence[Row]) -> Iterator[str]:
     least = f"{1000 * advise.LEAST_GAIN:.0f} ms"
     yield f"regret: mean {statistics.mean(regrets):.1%}, median {statistics.median(regrets):.1%}, 95 % below {at:.0%}"
     yield f"  mean {counted:.1%} where what misses less than {least} counts as none; worst {max(regrets):.0%}"
+    after = [statistics.mean(row.after[moment] for row in rows) for moment in MOMENTS]
+    yield "mean after " + ", ".join(f"{m:g} s: {found:.1%}" for m, found in zip(MOMENTS, after, strict=True))
     yield f"picks within a tenth of the best: {statistics.mean(r <= 0.1 for r in regrets):.0%}"
     yield f"rightly explained: {statistics.mean(row.expected and not row.absurd for row in rows):.0%}"
     yield f"more than 10 % slower than the plain loop: {[r.name for r in rows if r.over_plain > 0.1] or 'none'}"
@@ -283,7 +307,7 @@ def main() -> None:
     parser.add_argument("--state", choices=busy.STATES, default="quiet", help="quiet: the machine as it is")
     parser.add_argument("--seed", type=int, default=1, help="of what makes the machine busy")
     parser.add_argument("--truth", type=float, default=15.0, help="about so many seconds for the truth of a workload")
-    parser.add_argument("--budget", type=float, help="seconds for a comparison; default 30, with --causes 6")
+    parser.add_argument("--budget", type=float, help="seconds for a comparison; default: the usual, with --causes 6")
     parser.add_argument("--causes", type=Path, help="compare work that causes findings, and write it into this folder")
     parser.add_argument("--json", help="write the rows there")
     parser.add_argument("--words", action="store_true", help="print what the findings say")
@@ -298,13 +322,13 @@ def main() -> None:
     rows = []
     with workloads.place() as here, busy.state(options.state, options.seed):
         for work in workloads.built(here, chosen):
-            rows.append(judge(work, options.budget or 30.0, options.truth, options.record))
+            rows.append(judge(work, options.budget, options.truth, options.record))
             print(line_of(rows[-1]), flush=True)
             for words in rows[-1].words if options.words else ():
                 print(f"    {words}")
             if options.json:
                 Path(options.json).write_text(json.dumps([row.__dict__ for row in rows], indent=1), encoding="utf-8")
-    print("", f"machine {options.state}, budget {options.budget or 30.0:g} s", *summary(rows), sep="\n")
+    print("", f"machine {options.state}, budget {options.budget or 'usual'}", *summary(rows), sep="\n")
 
 
 if __name__ == "__main__":

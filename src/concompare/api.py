@@ -16,7 +16,7 @@ from concompare.engine.item_errors import user_part
 from concompare.errors import BadOption, ConcompareError, LowMemory
 from concompare.run import dispatch
 from concompare.run.lost_changes import Losses, level_outside
-from concompare.run.request import BUDGET, Request, request_of
+from concompare.run.request import Request, request_of
 
 if TYPE_CHECKING:
     from concompare.report.report import Report
@@ -107,7 +107,7 @@ def compare(
     *,
     backends: Sequence[str | Executor] | None = None,
     workers: int | str | Sequence[int] | None = None,
-    budget: float = BUDGET,
+    budget: float | None = None,
     seed: int | None = None,
     timeout: float | None = None,
     scaling: str = "strong",
@@ -124,7 +124,8 @@ def compare(
         backends: Names, or executors of yours; by default the plain loop, threads and processes, and
             sub-interpreters and an event loop where they can run the function.
         workers: Worker counts to try ([1, 2, 4], "1-8", "max"); by default 1, 2, 4, … up to the usable CPUs.
-        budget: Seconds for the whole comparison.
+        budget: Seconds for the whole comparison. By default three for short work, up to four times as long as the plain
+            loop takes for other work, and 30 at most.
         seed: Gives every item a random stream of its own, and the same order of the passes every time.
         timeout: Seconds that an item may take where its worker can be ended.
         scaling: "strong": the same items for every number of workers. "weak": the same number of items for each worker.

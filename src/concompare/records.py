@@ -14,7 +14,8 @@ from typing import Literal
 SCHEMA = 4
 """Version of the saved form. 1: first. 2: what the notebook itself does of a loop, with every pass and by itself.
 3: what the workers of a trial share with the notebook, and are like; whether results differ by rounding only.
-4: at which of the user's lines the items were.
+4: at which of the user's lines the items were; what spinning processes would get on a quiet machine; whether an
+interrupt took the pick so far.
 """
 
 DECLARED = 3
@@ -383,6 +384,7 @@ class Probe:
         item_seconds: Times of the items of the plain loop, as sampled.
         item_cpu: CPU seconds of the same items, native threads included.
         capacity: For n spinning processes, how many times one process's work the machine did: ((2, 1.9), …).
+        capacity_quiet: The same as it would be if nobody else used the CPUs, by the CPU seconds that they had.
         two_threads: Speed-up of the same items on two threads against one; None where not run.
         gil_share: Share of the time the plain loop holds the GIL, rounded to 0.05; None where it cannot be told.
         gil_word: That share in words, or why it cannot be told ("machine too busy to tell", "no GIL").
@@ -407,6 +409,7 @@ class Probe:
     shared_random: str | None = None
     gil_enabled_by: str | None = None
     native_share: float | None = None
+    capacity_quiet: tuple[tuple[int, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -479,7 +482,11 @@ class LineProfile:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """All trials of a task and the environment they ran in."""
+    """All trials of a task and the environment they ran in.
+
+    Attributes:
+        taken: Seconds after which the user interrupted it and took the pick so far; None when it came to its end.
+    """
 
     subject: Subject
     environment: Environment
@@ -490,6 +497,7 @@ class Comparison:
     created: str = ""
     scaling: str = "strong"
     notebook: Notebook = field(default_factory=Notebook)
+    taken: float | None = None
     profiles: tuple[LineProfile, ...] = ()
 
 

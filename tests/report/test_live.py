@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from concompare.measure.compare import Progress
@@ -25,7 +26,9 @@ def test_it_says_what_is_done_and_how_long_it_takes() -> None:
     assert "Comparing score" in text
     assert "about 25 s, 30 s at most" in text
     assert "- 5 interleaved blocks of 6 configurations" in text
-    assert "40 %  block 2 of 5: threads × 4, about 15 s left" in text
+    said = " ".join(text.split())
+    assert "40 % block 2 of 5: threads × 4, about 15 s left; so far the plain loop (" in said
+    assert re.search(r"\(\d+ % sure\), an interrupt takes it", said)
     assert "████████████░░░░" in text
 
 

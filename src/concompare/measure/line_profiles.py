@@ -12,6 +12,7 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from concompare.measure.cost_model import allowed
 from concompare.measure.plan import thinned
 from concompare.records import Line, LineProfile
 
@@ -34,8 +35,9 @@ def of(trials: Trials) -> tuple[LineProfile, ...]:
     """Return the profiles of the plain loop, the best threads and the best processes, where there is time for them."""
     benches = chosen(trials)
     mean = sum(trials.plain.seconds.get(p, 0.0) for p in trials.sample) / max(1, len(trials.sample))
-    left = trials.wishes.budget - trials.spent()
-    room = min(SHARE_OF_BUDGET * trials.wishes.budget, left / 2, SHARE_OF_LOOP * mean * len(trials.plain.items))
+    limit = allowed(trials.calibration, trials.wishes.budget, trials.wishes.asked)
+    left = (limit - trials.spent()) / (2 if trials.wishes.asked else 1)
+    room = min(SHARE_OF_BUDGET * limit, left, SHARE_OF_LOOP * mean * len(trials.plain.items))
     benches = benches[: int(room / LEAST)]
     seconds = min(MOST, room / max(1, len(benches)))
     if not benches or not 0 < mean <= seconds or not can_look(trials.runner):

@@ -133,7 +133,9 @@ class Trying:
             self.enough_plainly(messages, passed)  # which chooses where it was a long one
             return True
 
-        self.stretch(PLAIN, 1, enough)
+        self.judge.left = self.left
+        with self.judge.opening_late():
+            self.stretch(PLAIN, 1, enough)
         drawn = [name for name, _ in state_watch.drawn(before, state_watch.random_states(sources))] if before else []
         if drawn:
             self.differs = words_of_drawing(0, drawn)
@@ -145,7 +147,8 @@ class Trying:
     def taste(self, way: Choice) -> None:
         """Run some items on threads, to see how they do."""
         assert self.judge.tasting is not None
-        self.stretch(way.backend, way.workers, None, size=self.judge.tasting)
+        size = self.judge.tasting
+        self.stretch(way.backend, way.workers, self.judge.enough_of_a_taste, size=size)
         assert self.latest is not None
         self.judge.tasted(self.latest.cpu, self.latest.wall, self.latest.items)
         self.judge.next = self.judge.decide((), self.judge.plainly) if not self.over else None
@@ -239,7 +242,7 @@ class Trying:
         self.trials[way] = trial, record.wall + self.trials.pop(way, (trial, 0.0))[1]
         if outcome.left and not self.sliced:
             self.items = chain(outcome.left, self.items)
-        all_ran = record.items < size if size is not None else not outcome.paused
+        all_ran = not outcome.paused and (size is None or record.items < size)
         self.over = outcome.stopped or self.left == 0 or all_ran
 
     # ----------------------------------------------------------------------------------------------- what came of it

@@ -32,6 +32,8 @@ RISE, TRUST = 1.5, 1.5
 where it is none after all, that costs a tenth."""
 SHORT, LONG = 0.005, 2.0
 """Seconds of a task, in the plain loop, from and up to which it learns from one run to the next."""
+SOON = 0.05
+"""Seconds that processes which are starting already are taken to need still."""
 STARTING = 0.15
 """Seconds of a task, in the plain loop, from which processes are started to try them."""
 WORTH = 1.1
@@ -352,13 +354,13 @@ class Seen:
         two_threads: How many CPUs threads had together, where that was tried.
         ratios: Of each backend that was tried, how many times as long as in the plain loop an item takes there.
         moving: Seconds that it takes to pickle an item and its result.
-        beside: Whether other threads of ours computed beside the plain loop, so that not all CPU time is the items'.
+        starting: Whether processes are starting already.
     """
 
     two_threads: float | None = None
     ratios: Mapping[str, float] = field(default_factory=dict)
     moving: float = 0.0
-    beside: bool = False
+    starting: bool = False
 
 
 NOTHING = Seen()
@@ -384,14 +386,11 @@ def choose(
     """
     from concompare.analysis import pick
 
-    blob = shipped(task)
-
-    def native(message: Message) -> float:
-        return 0.0 if seen.beside else message.native_cpu
+    blob, open_now = shipped(task), {pool.backend.name: 0.0 for pool in engine.pools()}
 
     known = pick.Known(
         seconds=tuple(rising * taken(message) / max(1, message.count) for message in messages),
-        cpu=tuple(rising * (message.cpu + native(message)) / max(1, message.count) for message in messages),
+        cpu=tuple(rising * (message.cpu + message.native_cpu) / max(1, message.count) for message in messages),
         left=left,
         usable=machine.usable_cpus(),
         gil=gil_state() != "off",
@@ -399,7 +398,7 @@ def choose(
         ratios=seen.ratios,
         moving=seen.moving,
         blob=blob or 0,
-        start_up={pool.backend.name: 0.0 for pool in engine.pools()},
+        start_up={PROCESSES: SOON} | open_now if seen.starting else open_now,
         can=(*((THREADS,) if threads_may(task) else ()), *((PROCESSES,) if blob is not None else ())),
     )
     return pick.choose(known)

@@ -281,6 +281,7 @@ def compared(
         runner=host.Runner() if request.pythons else None,
         workers=request.workers,
         budget=request.budget,
+        asked=request.asked,
         subject=subject_of(task),
         scaling=request.scaling or ("weak" if task.kind == "call" else "strong"),  # one call for every worker
         seed=request.seed,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pickle
+import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from concompare import backends, engine, machine
-from concompare.analysis.pick import Choice
+from concompare.analysis.pick import NATIVE, Choice
 from concompare.errors import BackendUnavailable
 from concompare.records import PLAIN, PROCESSES, THREADS
 from concompare.run import auto_history
@@ -29,8 +30,19 @@ TOGETHER = 1.2
 DEAR = 0.1
 """Seconds of computing that a taste of threads may take where processes can run the items too."""
 
-WORSE = 1.05
-"""How many times as long as in the plain loop items take on workers that are left again."""
+WORSE, STRIKES, HOPELESS = 1.05, 3, 1.5
+"""How many times as long as in the plain loop items take on workers that are left again: when they are judged for so
+many times in a row, since items may be longer just then; at once where it is much and the workers hardly compute."""
+
+LATE, COMPUTES = 0.1, 0.2
+"""Seconds of the first item after which processes start beside it, and the share of a CPU that it must have had."""
+
+SPOILT = 2.0
+"""How many times as long as in the plain loop a taste of threads may take."""
+
+PATIENT, WORTH_WAITING = 0.5, 0.05
+"""Part of an item for which is waited for workers that start, and the least seconds of that: to begin one more item
+here would take longer."""
 
 
 class Paces:
@@ -93,14 +105,13 @@ class Judge:
         self.recent: tuple[Message, ...] = ()
         self.wall, self.until, self.patience = 0.0, auto_history.PROBE, TRIAL
         self.left: int | None = None
-        self.first = self.seen = 0
-        self.beside = False
+        self.first = self.seen = self.strikes = 0
         self.shipped: list[int | None] = []
         self.moving: list[float] = []
 
     def begin(self, first: int, left: int | None) -> None:
         """Take note that a stretch begins with the item at a position, with so many left."""
-        self.first, self.left, self.seen, self.next, self.tasting = first, left, 0, None, None
+        self.first, self.left, self.seen, self.strikes, self.next = first, left, 0, 0, None
 
     def say(self, choice: Choice) -> Choice:
         """Keep why something is chosen, of the plain loop why it was at first; return it."""
@@ -115,10 +126,32 @@ class Judge:
         if colon:
             self.reasons[way.backend] = f"{way.backend} × {workers}: {why}"
 
+    @contextmanager
+    def opening_late(self) -> Iterator[None]:
+        """Start processes in the middle of the first item where that turns out long, and computes."""
+        most = Choice(PROCESSES, machine.usable_cpus(), "")
+        if self.left == 1 or self.request.outside or most.workers < 2 or self.is_warm(most):
+            yield
+            return
+        began = time.process_time()
+
+        def late() -> None:
+            if time.process_time() - began > COMPUTES * LATE:
+                self.opened, self.opening = True, self.open(most)
+
+        timer = threading.Timer(LATE, late)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            timer.join()
+
     def open_early(self, left: int | None) -> None:
         """Start processes at once where they were fastest in earlier runs: it seems that they are needed soon."""
         self.hinted = choice = auto_history.hint(self.task)
-        if choice is not None and are_processes(choice) and not self.request.outside and left != 0:
+        if choice is not None and are_processes(choice) and not (self.opened or self.request.outside or left == 0):
             self.opened = True
             self.opening = None if self.is_warm(choice) else self.open(choice)
 
@@ -126,15 +159,32 @@ class Judge:
 
     def enough_plainly(self, messages: Sequence[Message], passed: float) -> bool:
         """Say whether the plain loop is to be left: something promises more."""
-        over = self.opening is not None and self.opening.over
+        if self.opening is not None and (self.recent or self.hinted is not None):
+            return self.enough_while_opening(messages, passed)
         fresh = messages[self.seen :]
-        if not fresh or (self.wall + passed < self.until and not over):
+        if not fresh or self.wall + passed < self.until:
             return False
         since = messages[self.seen - 1].done if self.seen else 0.0
         self.paces.note_plain((passed - since) / sum(message.count for message in fresh))
-        self.recent, self.seen, self.beside = tuple(fresh), len(messages), self.opening is not None
+        self.recent, self.seen = tuple(fresh), len(messages)
         self.until = auto_history.next_look(self.wall + passed)
         self.next = self.taste_of_threads(messages) or self.decide(messages, (*self.plainly, *messages))
+        return not self.next.plain
+
+    def enough_while_opening(self, messages: Sequence[Message], passed: float) -> bool:
+        """Say whether the plain loop is to be left for workers that started meanwhile.
+
+        What items take beside that start, which needs the GIL and a CPU, says nothing of them.
+        """
+        assert self.opening is not None
+        self.seen = len(messages)
+        if not self.opening.over:
+            return False
+        if not self.recent:  # nothing ran before that start
+            self.note_opening()
+            self.until = self.wall + passed + auto_history.PROBE
+            return False
+        self.next = self.decide(messages, (*self.plainly, *messages))
         return not self.next.plain
 
     def ran_plainly(self, messages: Sequence[Message], wall: float) -> None:
@@ -146,7 +196,7 @@ class Judge:
         """Return some items on threads, once, where it may matter how they do."""
         usable, left = machine.usable_cpus(), self.left_after(messages) or 0
         mean, busy = self.paces.plain, sum(m.cpu for m in self.recent) > 0.5 * sum(map(auto_history.taken, self.recent))
-        if self.two_threads is not None or not busy or usable < 2 or left <= 4 * usable:
+        if self.two_threads is not None or not busy or usable < 2 or left <= 4 * usable or self.uses_native_threads():
             return None
         if left * mean <= 4 * self.until or not auto_history.threads_may(self.task):
             return None
@@ -155,32 +205,51 @@ class Judge:
         self.tasting = min(max(usable, int(auto_history.PROBE * usable / mean)), left // 4)
         return Choice(THREADS, usable, "threads run together here")
 
+    def uses_native_threads(self) -> bool:
+        """Return whether items use threads of native libraries, and with them more than one CPU each."""
+        cpu = sum(message.cpu + message.native_cpu for message in self.recent)
+        return cpu > NATIVE * sum(map(auto_history.taken, self.recent))
+
+    def enough_of_a_taste(self, messages: Sequence[Message], passed: float) -> bool:
+        """Say whether it is clear already that threads are slower."""
+        return passed > SPOILT * self.paces.plain * max(self.tasting or 0, 1)
+
     def tasted(self, cpu: float, wall: float, items: int) -> None:
         """Take in how threads did."""
-        usual = sum(m.cpu for m in self.recent) / max(1e-9, sum(m.end - m.start for m in self.recent))
-        self.two_threads = cpu / max(1e-9, wall) / min(1.0, max(usual, 0.1))  # a busy machine gives less to both
+        self.tasting = None
+        self.two_threads = cpu / max(1e-9, wall) / self.usual_cpus()  # a busy machine gives less to both
         ratio = self.paces.note(THREADS, wall / max(1, items))
         if ratio is not None and self.two_threads < TOGETHER:  # one GIL lets them have one CPU: what is more is chance
             self.paces.ratios[THREADS] = max(1.0, ratio)
+
+    def usual_cpus(self) -> float:
+        """Return the share of a CPU that the plain loop had, or what it would use if that is more."""
+        usual = sum(m.cpu for m in self.recent) / max(1e-9, sum(m.end - m.start for m in self.recent))
+        return min(1.0, max(usual, 0.1))
 
     # ---------------------------------------------------------------------------------------------------- on workers
 
     def enough(self, way: Choice, messages: Sequence[Message], passed: float) -> bool:
         """Say whether workers are to be left: something else promises more, or they are slower than the plain loop."""
         turn = TURNS * way.workers
-        if self.opening is not None and self.opening.over:
-            return self.better_than(way, messages)
+        if self.opening is not None and self.opening.over and self.better_than(way, messages):
+            return True
         self.seen = self.seen or way.workers  # the first messages have them load what they need
         if len(messages) < self.seen + turn:
             return False
         window = messages[-1].done - messages[self.seen - 1].done
         if window < self.patience:
             return False
-        pace = window / sum(message.count for message in messages[self.seen :])
-        self.seen = len(messages)
+        fresh, self.seen = messages[self.seen :], len(messages)
+        pace = window / sum(message.count for message in fresh)
         ratio = self.paces.note(way.backend, pace)
         if ratio is None or ratio <= WORSE:
+            self.strikes = 0
             return self.better_than(way, messages)
+        self.strikes += 1
+        together = sum(message.cpu for message in fresh) / window / self.usual_cpus()
+        if self.strikes < STRIKES and not (ratio > HOPELESS and together < TOGETHER):
+            return False
         self.leave(way, pace, ratio)
         return True
 
@@ -195,6 +264,7 @@ class Judge:
 
     def better_than(self, way: Choice, messages: Sequence[Message]) -> bool:
         """Say whether other workers promise so much more that they are tried."""
+        self.note_opening()
         mine, left = self.paces.ratios.get(way.backend), self.left_after(messages)
         if mine is None or left is None or not self.recent:
             return False
@@ -219,9 +289,7 @@ class Judge:
             messages: Of this stretch.
             plainly: All of the plain loop.
         """
-        if self.opening is not None and self.opening.over:
-            self.problem, self.opening = self.opening.problem, None
-            self.shipped = [None] if self.problem is not None else self.shipped
+        self.note_opening()
         left = self.left_after(messages)
         choice = self.chosen(left, plainly, self.size_as_shipped)
         if not are_processes(choice) or self.request.outside or self.is_warm(choice):
@@ -232,13 +300,25 @@ class Judge:
         if self.opening is None:
             return choice
         meanwhile = self.chosen(left, plainly, lambda task: None)
+        if (
+            meanwhile.plain
+            and PATIENT * self.paces.plain > WORTH_WAITING
+            and self.opening.wait(PATIENT * self.paces.plain)
+        ):
+            return self.decide(messages, plainly)
         self.reasons[PLAIN] = "the plain loop, which was done before the processes had started"
         return meanwhile
+
+    def note_opening(self) -> None:
+        """Take note that workers are there, or cannot be started, if that is known by now."""
+        if self.opening is not None and self.opening.over:
+            self.problem, self.opening = self.opening.problem, None
+            self.shipped = [None] if self.problem is not None else self.shipped
 
     def chosen(self, left: int | None, plainly: Sequence[Message], shipped: Callable[[Task], int | None]) -> Choice:
         """Return what promises most, processes only where the function can be sent as `shipped` says."""
         rising = auto_history.rise(plainly, left)
-        seen = auto_history.Seen(self.two_threads, self.paces.ratios, self.seconds_to_move(), self.beside)
+        seen = auto_history.Seen(self.two_threads, self.paces.ratios, self.seconds_to_move(), self.opening is not None)
         return self.say(auto_history.choose(self.task, self.recent, left, seen, rising, shipped))
 
     def open(self, choice: Choice) -> engine.Opening:

@@ -38,7 +38,7 @@ class Request:
         workers: The worker counts, or None for the usual ones.
         on_error: "stop": the first failing item raises. "keep": failures become values.
         chunk: Items per message, or None: from the measured time of an item.
-        budget: Seconds for a whole comparison.
+        budget: Seconds for a whole comparison; `asked`: whether somebody asked for it, so that it may be used up.
         seed: Seed of one random stream for each item, and of the order of a comparison's blocks; None for none.
         timeout: Seconds that an item may take where its worker can be ended, or None.
         timeline: Whether to record when each worker was on a CPU.
@@ -67,6 +67,7 @@ class Request:
     on_error: Literal["stop", "keep"] = "stop"
     chunk: int | None = None
     budget: float = BUDGET
+    asked: bool = False
     seed: int | None = None
     progress: TextIO | None = None
     timeout: float | None = None
@@ -108,6 +109,9 @@ def request_of(
         BackendNotInstalled: The backend needs a package that is missing.
     """
     check_options(options)
+    options["asked"] = options.get("budget") is not None
+    if not options["asked"]:
+        options.pop("budget", None)
     address = options.pop("address", None)
     if pythons := options.pop("pythons", None):
         from concompare.pythons import host

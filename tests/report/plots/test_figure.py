@@ -223,6 +223,12 @@ def test_with_one_worker_count_times_and_speed_ups_are_bars_with_their_bounds() 
     assert whiskers_of(times) == [pytest.approx((p.seconds - p.spread, p.seconds + p.spread)) for p in points]
 
 
+def test_a_number_that_was_timed_once_has_no_bounds_to_draw() -> None:
+    once = Curve("threads", "threads", (Point(2, 0.5, 0.0, (2.0, 2.0, 2.0)),))
+    figure: Any = figures.draw_one(replace(view("tie").pictures, curves=(once,)), "speed-ups")
+    assert whiskers_of(figure) == []
+
+
 def test_among_very_many_points_the_line_with_the_pick_shows_its_bounds() -> None:
     def curve(name: str, *, picked: bool) -> Curve:
         points = tuple(Point(n, 1.0 / n, 0.1, (n - 0.5, n, n + 0.5), picked and n == 30) for n in range(1, 31))

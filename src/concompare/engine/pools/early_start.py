@@ -56,6 +56,7 @@ class Opening:
                 sys.setswitchinterval(usual)
             STARTING.remove(self.thread)
 
-    def wait(self) -> None:
-        """Wait until it is over."""
-        self.thread.join()
+    def wait(self, seconds: float | None = None) -> bool:
+        """Wait until it is over, or for so many seconds; return whether it is."""
+        self.thread.join(seconds)
+        return self.over

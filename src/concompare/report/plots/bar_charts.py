@@ -29,6 +29,8 @@ THICK = 0.64
 TOP = 0.45
 LEGEND_STEP = 0.22
 LEAST_SHARE = 0.005
+LEAST_BOUNDS = 0.005
+"""Share of the longest bar from which on a number's bounds are drawn: what was timed once has none."""
 
 
 def ledger_height(pictures: Pictures) -> float:
@@ -239,7 +241,7 @@ def draw_bars(part: SubFigure, rows: Sequence[Lying], theme: Theme, size: tuple[
         colour = look_of(row.backend).colour(theme)
         name_bar(axes, place, row.name, colour, picked=row.picked)
         axes.add_patch(Rectangle((0, place - THICK / 2), row.value, THICK, facecolor=colour, linewidth=0))
-        if row.bounds is not None:
+        if row.bounds is not None and row.bounds[1] - row.bounds[0] > LEAST_BOUNDS * longest:
             low = max(0.0, row.bounds[0])
             bounds = [[row.value - low], [end - row.value]]
             edge = [withStroke(linewidth=3, foreground=ink.paper)]  # seen on the bar and beside it

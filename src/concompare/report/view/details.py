@@ -40,6 +40,7 @@ def folds_of(comparison: Comparison, pick: Pick | None, takeaway: str, codes: tu
         ledger_fold(comparison, picked),
         lines_fold(comparison),
         curves_fold(comparison),
+        what_if_fold(comparison, pick),
         memory_fold(comparison, picked),
         task_fold(comparison),
         environment_fold(comparison),
@@ -121,6 +122,27 @@ def curves_fold(comparison: Comparison) -> Fold | None:
     return (
         Fold("More workers: what a fitted curve promises (Universal Scalability Law)", tuple(lines)) if lines else None
     )
+
+
+def what_if_fold(comparison: Comparison, pick: Pick | None) -> Fold | None:
+    """Return which changes would make the pick quicker or slower against the plain loop, and by how much.
+
+    Where the plain loop is the pick, it is what would be quickest after the change.
+    """
+    from concompare.analysis import what_if
+
+    if pick is None:
+        return None
+    lines, wanted = [], (pick.backend, pick.workers)
+    plain = any(trial.plain and trial.backend == pick.backend for trial in comparison.trials)
+    for change in what_if.usual_changes(comparison, pick.workers):
+        found = what_if.outlooks(comparison, change)
+        one = next((one for one in found if one.trial == wanted), None)
+        if plain and found:
+            one = found[0]
+        if one is not None and one.matters:
+            lines.append(str(one))
+    return Fold("What if", tuple(lines)) if lines else None
 
 
 def memory_fold(comparison: Comparison, picked: Configuration | None) -> Fold | None:

@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 
 __all__ = ["View", "view_of"]
 
+DOUBTS = {
+    "machine-busy": "The machine was busy with something else: the speed-ups are a busy machine's (machine-busy).",
+    "too-noisy": "The passes differ much: what looks faster here may not be (too-noisy).",
+}
+"""Findings that a reader has to know before the numbers, and what is said there."""
+
 
 def view_of(
     comparison: Comparison,
@@ -44,7 +50,12 @@ def view_of(
     trial = verdict.trial_of(comparison, pick)
     picked = None if trial is None else (trial.backend, trial.workers, trial.native_threads)
     says, interval = verdict.headline(comparison, pick)
-    because = " ".join(filter(None, (verdict.because(comparison, pick), verdict.break_even(pick))))
+    reasons = (
+        verdict.because(comparison, pick),
+        verdict.sureness(comparison, pick),
+        verdict.break_even(pick),
+    )
+    because = " ".join(filter(None, reasons))
     found = tuple(findings)
     table, rest = folded(table_of(comparison, picked))
     others = () if rest is None else (Fold(f"The other {formats.count(len(rest.rows), 'trial')}", table=rest),)
@@ -59,6 +70,7 @@ def view_of(
         remarks=tuple(remark_of(finding) for finding in found),
         folds=(*others, *folds_of(comparison, pick, code, tuple(finding.code for finding in found))),
         pictures=pictures_of(comparison, picked),
+        notices=tuple(DOUBTS[finding.code] for finding in found if finding.code in DOUBTS),
     )
 
 
