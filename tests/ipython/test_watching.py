@@ -53,6 +53,11 @@ def test_only_cells_whose_work_can_run_in_parallel_are_told_of(source: str, line
     assert (part.loop.line if part is not None and part.loop is not None else None) == line
 
 
+def test_waiting_for_a_cpu_is_not_taken_for_waiting() -> None:
+    assert promised(Timed("", 10.0, 4.0, waited=6.0), 2) == (6.0, "2 processes")
+    assert promised(Timed("", 10.0, 4.0, waited=0.0), 2) == (4.0, "16 threads")
+
+
 def test_the_line_says_how_long_it_took_and_would_take() -> None:
     assert hint(Timed(WORK, 12.0, 12.0), {"__name__": "__main__"}, 2) == (
         "took 12 s; the comprehension at line 3 could run in parallel: about 6.4 s in 2 processes. "
@@ -66,7 +71,7 @@ def test_quick_cells_failed_cells_and_magics_are_left_alone(monkeypatch: pytest.
     times = iter(range(0, 1000, 10)).__next__
     names: dict[str, Any] = {"__name__": "__main__"}
     shell = SimpleNamespace(transform_cell=str, user_ns=names)
-    watch = Watch(shell, said.append, times, times)
+    watch = Watch(shell, said.append, times, times, lambda: None)
     for source, success in ((f"%%time\n{WORK}", True), (WORK, False)):
         watch.before()
         watch.after(SimpleNamespace(success=success, info=SimpleNamespace(raw_cell=source)))
