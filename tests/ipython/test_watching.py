@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from json import dumps
 from types import SimpleNamespace
 from typing import Any
 
@@ -46,10 +48,13 @@ def test_what_is_promised_follows_from_the_cell_s_own_times(
         ("total = 0\nfor x in xs:\n    total += x", None),
         ("import time\ntime.sleep(0)", None),
         ("for x in", None),
+        ("import concompare\nr = concompare.map(dumps, xs)", None),
+        ("with ThreadPoolExecutor() as pool:\n    r = [*pool.map(dumps, xs)]", None),
     ],
 )
 def test_only_cells_whose_work_can_run_in_parallel_are_told_of(source: str, line: int | None) -> None:
-    part = work_in(source, {"__name__": "__main__", "xs": [1, 2, 3]})
+    names = {"__name__": "__main__", "xs": [1, 2, 3], "dumps": dumps, "ThreadPoolExecutor": ThreadPoolExecutor}
+    part = work_in(source, names)
     assert (part.loop.line if part is not None and part.loop is not None else None) == line
 
 

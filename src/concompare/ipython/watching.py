@@ -137,12 +137,16 @@ def work_in(source: str, namespace: dict[str, Any]) -> Part | None:
     from concompare.cells.explaining import parts_of
     from concompare.cells.program import Cell
     from concompare.cells.replay.binding import Lifted, is_light
+    from concompare.cells.syntax import names
     from concompare.cells.wishes import Wishes
     from concompare.errors import CellRefused, ConcompareError
 
     try:
-        parts = [part for part in parts_of(Cell(source, Wishes("<watched>")), namespace) if part.loop is not None]
+        cell = Cell(source, Wishes("<watched>"))
+        parts = [part for part in parts_of(cell, namespace) if part.loop is not None]
     except (ConcompareError, SyntaxError, RecursionError):
+        return None
+    if cell.makers or cell.windows or "concompare" in names.reads(cell.tree):  # it runs in parallel already
         return None
     refusals = [part.found for part in parts if isinstance(part.found, CellRefused)]
     able = [part for part in parts if isinstance(part.found, Lifted) and not is_light(part.found.staged)]
