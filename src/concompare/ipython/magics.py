@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+import time
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -101,13 +102,16 @@ class ConcompareMagics(Magics):
             %%concompare
             results = [score(p) for p in papers]
         """
+        since = time.perf_counter()
         args, code = read_options(self.concompare.parser, line, cell)
         if args.watch is not None:
             return self.watch(args, cell)
         if args.info or args.close or args.forget:
             return self.look_after(args)
         source = self.source_of("concompare", line, cell, code)
-        request = self.request_of(args, None, budget=args.budget, scaling=args.scaling, pythons=args.python)
+        request = self.request_of(
+            args, None, budget=args.budget, scaling=args.scaling, pythons=args.python, since=since
+        )
         if args.explain:
             return self.explain(args, source)
         from concompare.run.cell_runners import Comparing
@@ -260,11 +264,12 @@ def telling(args: Namespace) -> Telling:
 
 @contextmanager
 def resuming(request: Request, tell: Telling) -> Iterator[None]:
-    """Let the file of results say what is to be said, and close it at the end."""
+    """Open the file of results, before anything runs; let it say what is to be said, and close it at the end."""
     if request.resume is None:
         yield
         return
     request.resume.say = tell
+    request.resume.open()
     try:
         yield
     finally:
