@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 KEPT = 10e6
 """Bytes of results that `concompare.last()` keeps, at the most."""
 
+BACKGROUND = argument("--background", action="store_true", help="run the cell in a process of its own, and go on")
 BACK_OFF = argument(
     "--back-off",
     metavar="EXC[,EXC]",
@@ -48,7 +49,7 @@ class ConcompareMagics(Magics):
     shell: Any
 
     @no_var_expand
-    @options(*COMMON, BACK_OFF, STRICT, RESUME)
+    @options(*COMMON, BACK_OFF, STRICT, RESUME, BACKGROUND)
     @line_cell_magic
     @needs_local_scope
     def parallel(self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None) -> Any:
@@ -68,6 +69,9 @@ class ConcompareMagics(Magics):
         request = self.request_of(args, ("auto",), moment=moment_of(self.shell.execution_count, cell), **how)
         if args.explain:
             return self.explain(args, source)
+        if args.background:
+            self.refuse_inner(local_ns)
+            return self.in_background(args, source, request)
         from concompare.run.cell_runners import Running
 
         self.refuse_inner(local_ns)
@@ -169,6 +173,14 @@ class ConcompareMagics(Magics):
             for reason in refusal.reasons[1:]:
                 print(reason)  # noqa: T201
             raise
+
+    def in_background(self, args: Namespace, source: Source, request: Request) -> None:
+        """Run a cell in a process of its own, on copies of the names that it mentions; raises before anything ran."""
+        from concompare.ipython import background_cell
+
+        names = background_cell.checked(args, request)
+        cell = self.cell_of(args, source)
+        background_cell.start(self.shell, args, source, cell, names)
 
     def refuse_inner(self, local_ns: dict[str, Any] | None) -> None:
         """Refuse to run inside a function, whose names a magic cannot see."""
