@@ -210,7 +210,7 @@ class Trying:
             growth: The number of threads as it grows, where it does.
         """
         self.judge.begin(self.done, self.left)
-        task = replace(self.task, items=self.next_items(size), count=self.left if size is None else size)
+        task = replace(self.task, items=self.next_items(size), count=self.left)
         witnessed = self.request.witnessed and name not in self.agreed
         try:
             with failing(self.task, self.names):
