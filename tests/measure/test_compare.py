@@ -73,6 +73,16 @@ def deciding(world: World, items: Sequence[Any], **more: Any) -> tuple[Compariso
     return comparison, (end - marks[0][0]) / comparison.plan.estimate
 
 
+def test_the_budget_is_what_the_user_waits_from_the_call_to_the_report() -> None:
+    world = World(lambda x: Cost(0.05))
+    called = world.now
+    world.now += 2.0  # imports, looking at the cell
+    comparison, kept = run(world, range(200), budget=12.0, since=called, drawing=1.0)
+    assert len(kept.values) == 200
+    assert world.now + 1.0 - called <= 1.05 * 12.0
+    assert comparison.seconds == pytest.approx(world.now - called)
+
+
 @pytest.mark.parametrize("cost", [0.00001, 0.003, 0.1, 1.0, 4.0])
 def test_the_comparison_takes_no_longer_than_planned(cost: float) -> None:
     comparison, took = deciding(World(lambda x: Cost(cost)), range(100))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+import time
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ from concompare.ipython.tracebacks import plain_syntax_error, user_traceback
 
 if TYPE_CHECKING:
     from concompare.cells.program import Cell
+    from concompare.ipython.watching import Watch
     from concompare.report.report import Report
     from concompare.run.cell_runners import Comparing, Running, Telling
     from concompare.run.dispatch import Ran
@@ -39,6 +41,9 @@ BACK_OFF = argument(
     help="exceptions that ask for less, such as a service's too many requests: the item is tried again later, at most "
     "eight times in all, and fewer run at once meanwhile",
 )
+WATCH = argument(
+    "--watch", choices=("on", "off"), help="line form: after a slow plain cell, say whether it could run in parallel"
+)
 STRICT = argument("--strict", action="store_true", help="what cannot run in parallel is an error, not the plain loop")
 
 
@@ -47,6 +52,7 @@ class ConcompareMagics(Magics):
     """Run a cell's loop in parallel, or measure the ways to do so."""
 
     shell: Any
+    watching: Watch | None = None
 
     @no_var_expand
     @options(*COMMON, BACK_OFF, STRICT, RESUME, BACKGROUND)
@@ -85,7 +91,7 @@ class ConcompareMagics(Magics):
         return None if source.silent else value
 
     @no_var_expand
-    @options(*COMMON, BUDGET, SCALING, REPEAT_OK, PYTHON)
+    @options(*COMMON, BUDGET, SCALING, REPEAT_OK, PYTHON, WATCH)
     @line_cell_magic
     @needs_local_scope
     def concompare(self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None) -> Any:
@@ -96,11 +102,16 @@ class ConcompareMagics(Magics):
             %%concompare
             results = [score(p) for p in papers]
         """
+        since = time.perf_counter()
         args, code = read_options(self.concompare.parser, line, cell)
+        if args.watch is not None:
+            return self.watch(args, cell)
         if args.info or args.close or args.forget:
             return self.look_after(args)
         source = self.source_of("concompare", line, cell, code)
-        request = self.request_of(args, None, budget=args.budget, scaling=args.scaling, pythons=args.python)
+        request = self.request_of(
+            args, None, budget=args.budget, scaling=args.scaling, pythons=args.python, since=since
+        )
         if args.explain:
             return self.explain(args, source)
         from concompare.run.cell_runners import Comparing
@@ -204,6 +215,18 @@ class ConcompareMagics(Magics):
             plain = self.shell.transform_cell(code)
         lost = blank_lines(code) - blank_lines(plain)
         return Source("\n" * lost + plain, filename, first, ends_with_semicolon(plain))
+
+    def watch(self, args: Namespace, cell: str | None) -> None:
+        """Switch on or off the line after slow plain cells."""
+        if cell is not None:
+            raise BadOption("--watch belongs to the line form: %concompare --watch on")
+        from concompare.ipython.watching import Watch
+
+        if self.watching is not None:
+            self.watching.off()
+        self.watching = Watch(self.shell) if args.watch == "on" else None
+        if self.watching is not None:
+            self.watching.on()
 
     def look_after(self, args: Namespace) -> Any:
         """Close the pools, forget earlier runs, or return the card of this machine and the open pools."""

@@ -49,6 +49,8 @@ class Wishes:
         streams: Seed of one random stream for each item, the same in every pass; None: items draw as they do.
         native_threads: Threads of each BLAS or OpenMP pool in all workers and the plain loop; None: the usual ones.
         asked: Whether the budget was asked for, and may be used up on a short task too.
+        since: Seconds on the clock when the user began to wait; None: when the comparison begins.
+        drawing: Seconds of the budget that showing the report will take.
     """
 
     workers: tuple[int, ...] | None = None
@@ -62,6 +64,8 @@ class Wishes:
     streams: int | None = None
     native_threads: int | None = None
     asked: bool = True
+    since: float | None = None
+    drawing: float = 0.0
 
 
 class Wished(TypedDict, total=False):
@@ -81,6 +85,8 @@ class Wished(TypedDict, total=False):
     streams: int | None
     native_threads: int | None
     asked: bool
+    since: float | None
+    drawing: float
 
 
 def wishes_of(wished: Wished, chance: int) -> Wishes:
@@ -180,6 +186,7 @@ class Trials:
         tell: Called with what begins.
         spent: Returns the seconds since the comparison began.
         tried: Positions of other items of all stretches that the plain loop ran.
+        taken_away: Returns the CPU seconds so far that the machine could not give; None where it does not tell.
         scouting: Whether the sample is that of the scouts, which stands for the mean item.
     """
 
@@ -202,6 +209,7 @@ class Trials:
     hidden_state: tuple[str, ...] = ()
     shared_random: str | None = None
     scouting: bool = False
+    taken_away: Callable[[], float | None] = lambda: None
 
     @property
     def serial(self) -> Bench:
@@ -377,7 +385,7 @@ class Trials:
             memory=len(bench.passes) < WATCHED,
         )
         records: list[Pass] = []
-        before = gil_state()
+        before, away = gil_state(), self.taken_away()
         try:
             for _ in range(1 if warm_up else bench.loops):
                 outcome = self.runner.run_pass(self.plain.function, chosen, pool, options, count=len(chosen))
@@ -390,7 +398,10 @@ class Trials:
             return False
         self.runs += len(records) * math.ceil(len(positions) / len(self.sample))
         gil = (before, gil_state()) if self.environment.free_threaded_build else ()
-        self.note(bench, replace(merged(records, block, warm_up, self.named(positions)), gil=records[-1].gil or gil))
+        since = self.taken_away()
+        stolen = None if away is None or since is None else max(0.0, since - away) / len(records)
+        made = merged(records, block, warm_up, self.named(positions))
+        self.note(bench, replace(made, gil=records[-1].gil or gil, stolen=stolen))
         return self.check(bench, outcome, positions, warm_up)
 
     def named(self, positions: Sequence[int]) -> tuple[int, ...]:

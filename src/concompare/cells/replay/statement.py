@@ -131,6 +131,10 @@ class Replay:
             self.bind_kept(position, sys.maxsize)
         return self.stopped
 
+    def is_through(self) -> bool:
+        """Tell whether the loop has come to its end by itself, so that its `else` runs."""
+        return not self.stopped or self.ended or (self.front is not None and self.front.is_end(self.last))
+
     def play_record(self, record: list[Any]) -> bool:
         """Play what the head asked for, in order; True: the loop stopped."""
         caught: list[str] = []
