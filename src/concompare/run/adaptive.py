@@ -138,7 +138,7 @@ class Trying:
 
         self.judge.left = self.left
         with self.judge.opening_late():
-            self.stretch(PLAIN, 1, enough, size=1)
+            self.stretch(PLAIN, 1, enough, size=1 if self.request.recorder is None else None)
         drawn = [name for name, _ in state_watch.drawn(before, state_watch.random_states(sources))] if before else []
         if drawn:
             self.differs = words_of_drawing(0, drawn)
@@ -229,7 +229,8 @@ class Trying:
     def bounded(self) -> int | None:
         """Return how many items a stretch in the plain loop has, as they are copied for it; None: all that are left."""
         size = max(LEAST_COPIED, TIMES_COPIED * self.done)
-        return size if self.sliced and (self.left or 0) > size else None
+        many = self.sliced and self.request.recorder is None  # what a file has of them may go beyond any size
+        return size if many and (self.left or 0) > size else None
 
     def next_items(self, size: int | None) -> Any:
         """Return the next items, so many or all that are left."""

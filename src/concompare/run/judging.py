@@ -201,6 +201,8 @@ class Judge:
         mean, busy = self.paces.plain, sum(m.cpu for m in self.recent) > 0.5 * sum(map(auto_history.taken, self.recent))
         if self.two_threads is not None or not busy or usable < 2 or left <= 4 * usable or self.uses_native_threads():
             return None
+        if self.request.recorder is not None:  # what a file has of them may be more than a taste
+            return None
         if mean < SHORTEST or left * mean <= 4 * self.until or not auto_history.threads_may(self.task):
             return None
         if usable * mean > DEAR and self.paces.ratios.get(PROCESSES, 0.0) < 1 and self.may_ship():
