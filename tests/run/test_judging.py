@@ -196,6 +196,10 @@ def test_what_it_takes_to_move_an_item_is_seen_on_the_last_that_ran(monkeypatch:
         assert packed == ["b", 9]
         assert found.seconds_to_move() == 0.5
         assert len(packed) == 2
+        found.moving.clear()
+        found.begin(2, 1)  # the outcome has the values of all stretches by then
+        assert found.seconds_to_move() == 0.25
+        assert packed[2:] == ["b"]
     finally:
         LAST[:] = before
 

@@ -362,8 +362,8 @@ class Judge:
         outcome, items = latest(), self.task.items
         if outcome is None or not outcome.values:
             return []
-        position = self.first + len(outcome.values) - 1
-        return [outcome.values[-1], *([items[position]] if isinstance(items, (list, tuple)) else [])]
+        position = self.first + len(outcome.values) - 1  # beyond the last where stretches have been joined
+        return [outcome.values[-1], *(items[position : position + 1] if isinstance(items, (list, tuple)) else ())]
 
 
 def are_processes(choice: Choice) -> bool:
