@@ -71,9 +71,7 @@ def ended(name: str, cell: str, tally: work_calls.Tally) -> list[Cell]:
 
 
 @pytest.mark.parametrize(("name", "cell"), LIFTED, ids=[name for name, _ in LIFTED])
-def test_a_lifted_cell_leaves_what_the_plain_cell_leaves(
-    name: str, cell: str, tally: work_calls.Tally
-) -> None:
+def test_a_lifted_cell_leaves_what_the_plain_cell_leaves(name: str, cell: str, tally: work_calls.Tally) -> None:
     for ran in ended(name, cell, tally):
         (tally.lifted if ran.lifted else tally.needless).add(name)
         assert ran.lifted or ran.refused

@@ -39,9 +39,7 @@ class Bar:
 
 def bundle_of(progress: Progress) -> dict[str, str]:
     """Return what a front end shows in place of the last state, as text and as HTML."""
-    view = view_of(
-        progress.comparison, doing=step_of(progress), fraction=progress.fraction, so_far=so_far_of(progress)
-    )
+    view = view_of(progress.comparison, doing=step_of(progress), fraction=progress.fraction, so_far=so_far_of(progress))
     return {"text/plain": text_of(view, details=False), "text/html": html_of(view)}
 
 
