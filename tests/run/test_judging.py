@@ -196,6 +196,10 @@ def test_what_it_takes_to_move_an_item_is_seen_on_the_last_that_ran(monkeypatch:
         assert packed == ["b", 9]
         assert found.seconds_to_move() == 0.5
         assert len(packed) == 2
+        found.moving.clear()
+        found.begin(2, 1)  # the outcome has the values of all stretches by then
+        assert found.seconds_to_move() == 0.25
+        assert packed[2:] == ["b"]
     finally:
         LAST[:] = before
 
@@ -242,3 +246,11 @@ def test_workers_that_are_starting_already_are_there_soon(
     seen = auto_history.Seen(starting=starting)
     # Two items of 0.2 s: the one saved is worth a start of 0.05 s, and not one of 0.18 s.
     assert auto_history.choose(task_of(abs, range(3)), (message(0.2),), 2, seen).backend == expected
+
+
+@pytest.mark.parametrize(("each", "tasted"), [(1e-7, False), (1e-4, True)])
+def test_tiny_items_are_not_tasted_on_threads(each: float, tasted: bool) -> None:
+    found = judge(None)
+    found.begin(0, 10**9)
+    found.enough_plainly([message(0.04, count=int(0.04 / each))], 0.04)
+    assert (found.tasting is not None) is tasted

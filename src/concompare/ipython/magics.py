@@ -264,11 +264,12 @@ def telling(args: Namespace) -> Telling:
 
 @contextmanager
 def resuming(request: Request, tell: Telling) -> Iterator[None]:
-    """Let the file of results say what is to be said, and close it at the end."""
+    """Open the file of results, before anything runs; let it say what is to be said, and close it at the end."""
     if request.resume is None:
         yield
         return
     request.resume.say = tell
+    request.resume.open()
     try:
         yield
     finally:

@@ -64,3 +64,11 @@ def test_a_loop_that_would_run_as_it_is_is_refused_unless_it_only_moves_data() -
         runner.plainly(None, refusal, lambda: pytest.fail("it ran"))
     refusal.idle = True
     assert runner.plainly(None, refusal, lambda: "ran") == "ran"
+
+
+def test_progress_stays_in_its_place() -> None:
+    from concompare.report.progress import stays_in_place
+
+    channel: Any = None
+    streams: list[Any] = [Stream(channel, "progress"), Stream(channel, "stdout")]
+    assert list(map(stays_in_place, streams)) == [True, False]

@@ -64,6 +64,7 @@ class Stream(io.TextIOBase):
 
     def __init__(self, channel: Channel, kind: str) -> None:
         self.channel, self.kind = channel, kind
+        self.in_place = kind == "progress"  # what was shown before goes
 
     def writable(self) -> bool:
         """Return True."""
