@@ -285,10 +285,11 @@ def own_parameters(definition: names.FunctionNode, given: Arguments) -> frozense
 def new_scope(definition: names.FunctionNode, bound: dict[str, Value], around: Scope, *, is_root: bool) -> Scope:
     """Return the scope of one call of a function."""
     local = names.signature_of(definition).local
+    body = definition.body if isinstance(definition.body, list) else ()
     if is_root:
-        return Scope(dict(bound), local, None, around.module, around.cells, around.holders, around.where)
+        return Scope(dict(bound), local, None, around.module, around.cells, around.holders, around.where, body=body)
     where = getattr(definition, "name", "the lambda")
-    return Scope(dict(bound), local, around, around.module, where=where)
+    return Scope(dict(bound), local, around, around.module, where=where, body=body)
 
 
 def bind(

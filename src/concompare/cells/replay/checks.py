@@ -16,9 +16,12 @@ from concompare.cells.ir import Budget, Loop, Stage
 from concompare.cells.objects import ELEMENT, Obj, Origin, all_atoms, is_atom, reachable
 from concompare.cells.replay import row_walks
 from concompare.cells.syntax import names
+from concompare.cells.syntax.own_code import is_user_module
 from concompare.errors import CellRefused
 from concompare.worker.transfer import item_state
 
+GIVING = ("pandas", "numpy")
+"""Packages whose iterators give things and leave them alone."""
 SEVERAL_TIMES = (list, tuple, range)
 """Types of items that may be walked more than once without anything happening."""
 VIEWS = ("dict_items", "dict_keys", "dict_values")
@@ -108,6 +111,19 @@ def looked_at(staged: Staged, items: Any, taken: list[Any]) -> Any:
     return found if ended and every else items
 
 
+def looks_back(items: Any) -> bool:
+    """Tell whether an iterator may look at what it gave before it gives the next, as `os.walk` does.
+
+    Generators of the user's are followed.
+    """
+    if not is_iterator(items):
+        return False
+    if isinstance(items, types.GeneratorType):
+        module = items.gi_frame.f_globals.get("__name__", "") if items.gi_frame is not None else ""
+        return not is_user_module(module) and module.partition(".")[0] not in GIVING
+    return type(items).__module__.partition(".")[0] not in (*GIVING, "builtins", "itertools")
+
+
 def raising(found: list[Any], error: Exception) -> Iterator[Any]:
     """Yield items, then raise what walking on raised."""
     yield from found
@@ -165,6 +181,9 @@ def walked(staged: Staged, loop: Loop, items: Any) -> None:
         steady(staged, changed)
     given = set(reachable(staged.analysed.element))
     again = any(place.obj in given and place.obj.again for place in effects.writes if place.obj is not None)
+    if (staged.items_change or not given.isdisjoint(changed)) and looks_back(items):
+        text = "the items are changed while their iterator goes on, which may look at them. Make them a list first."
+        raise CellRefused(text, loop.line)
     if again or effects.order or renamed or any(not is_used_up(place.obj) for place in done):
         text = "walking the items changes something or prints between the iterations. Make them a list first."
         raise CellRefused(text, loop.line)

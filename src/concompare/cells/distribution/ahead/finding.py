@@ -136,6 +136,8 @@ class Finder:
             return inner
         if part in above.orelse and above.handlers:
             return [one for one in inner if not self.solver.body.staged.raising.calm(one)]
+        if part in above.finalbody and any(True for _ in own_jumps(above)):
+            return [NEVER]
         order = self.analysed.order
         if part in above.body and above.handlers:
             at = order.get(node, max((order.get(one, 0) for one in names.nodes_in(node)), default=0))

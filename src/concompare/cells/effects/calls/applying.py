@@ -60,6 +60,8 @@ def apply(
         returned += more.returns
         if more.reads:
             an.now.sees |= more.reads
+        if "files" in more.reads or "files" in more.order:
+            an.now.paths |= one_file.touched(an, node)
         if more.order:
             apply_order(an, node, more, what)
         if more.forbidden:
@@ -281,6 +283,8 @@ def there_already(an: Interpreter, call: Applied) -> Obj:
     return an.sites[key]
 
 
+WALKS, FOUND = frozenset({"walk", "fwalk"}), ("folders", "files")
+"""Functions that walk through folders and give a tuple for each, and the lists in it, at which they look again."""
 ROWS = frozenset({"itertuples", "iterrows"})
 """Methods that give the rows of a frame."""
 
@@ -336,6 +340,8 @@ def tuple_fields(an: Interpreter, node: ast.AST, what: str, this: Value, given: 
         columns = [walk_over(an, value, node) for value in given.positional]
     elif what == "enumerate" and given.positional:
         columns = [ATOM, walk_over(an, given.positional[0], node)]
+    elif what.rpartition(".")[2] in WALKS:
+        columns = [ATOM, *[frozenset({an.made(node, f"a list of {what}", (list,), key=part)}) for part in FOUND]]
     elif what == "itertuples" and this and all(map(holds_values, this)):
         columns = []
     elif what == "iterrows" and this and all(map(holds_values, this)):
