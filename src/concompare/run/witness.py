@@ -263,7 +263,9 @@ def computed(task: Task, request: Request, position: int, item: Any, pool: Pool)
     own = Own()
     try:
         own.value = engine.run_pass(task.function, [item], pool, options).values[0]
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         own.error = error
     finally:
         own.names, own.output, record = dict(LAST[0].names), LAST[0].output, LAST[0].record
