@@ -39,6 +39,8 @@ OWN_CONTEXTS = frozenset({"localcontext", "errstate", "printoptions", "copy_cont
 """What changes context variables: every thread has its own."""
 HAZARDS = {"files": "writes or deletes files", "programs": "starts programs", "network": "reaches other machines"}
 MAPS = ("map", "starmap")
+LOGGING = frozenset("debug info warning error critical exception log warn fatal".split())
+"""Methods that hand a record to handlers."""
 SAME_COPIED = (tuple, frozenset)
 """Types whose copies are the same where they hold nothing that is another one."""
 SOURCE = "source"
@@ -202,6 +204,8 @@ def apply_changes(an: Interpreter, entry: Declared, this: Value, given: Argument
         for obj in named(an, word, this, given) if word == "part" else this if word == "self" else given.of(word):
             if any(thing in (sys.stdout, sys.stderr) for thing in obj.live if hasattr(type(thing), "write")):
                 continue  # what is printed is brought back in order
+            if word == "self" and {"log", "output"} <= entry.order and what.rpartition(".")[2] in LOGGING:
+                continue  # records are brought back in order as well
             if obj.types and all(map(is_atom_type, obj.types)):
                 continue  # a path instead of a file, which would be read further
             if obj.outer and obj.types and all(kind.__module__ in MADE_FOR_THREADS for kind in obj.types):
