@@ -205,7 +205,7 @@ class Effects:
         hazards: What it does beyond the process (files, programs, network), as predicates.
         called: Names of what it calls, for messages; `heavy`: one of them may be worth a worker.
         calm: It cannot raise, as far as types show.
-        paths: Of the files that it touches, as written and without steps (`n + 1`); ("", "") for those of several items.
+        paths: Of the files that it touches, as written and without steps (`n + 1`); ("", ""): those of several items.
         sees: What it sees without being given it, as declared: time, process, random, files, environment, frames.
     """
 

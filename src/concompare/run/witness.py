@@ -235,7 +235,9 @@ def copies_of(item: Any) -> list[Any]:
     """Return a copy of an item, in a list; nothing where it cannot be copied as it is, or is large."""
     from concompare.run.auto_history import size_of
 
-    if is_used_up(item) or any(map(is_copied_its_way, parts_of(item))) or (size_of(item) > LARGEST_COPY and not isinstance(item, (int, float))):
+    if is_used_up(item) or (size_of(item) > LARGEST_COPY and not isinstance(item, (int, float))):
+        return []
+    if any(map(is_copied_its_way, parts_of(item))):
         return []
     try:
         return [copy.deepcopy(item)]

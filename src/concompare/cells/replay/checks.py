@@ -20,6 +20,7 @@ from concompare.cells.syntax.own_code import is_user_module
 from concompare.errors import CellRefused
 from concompare.worker.transfer import item_state
 
+BETWEEN = "walking the items changes something or prints between the iterations. Make them a list first."
 GIVING = ("pandas", "numpy")
 """Packages whose iterators give things and leave them alone."""
 SEVERAL_TIMES = (list, tuple, range)
@@ -168,7 +169,6 @@ def walked(staged: Staged, loop: Loop, items: Any) -> None:
         if obj in changed and obj.origin is Origin.OUTER and not walks_at(staged, loop, obj) and not is_used_up(obj):
             text = f"walking the items reads {obj.shown}, which changes between the iterations"
             raise CellRefused(f"{text}. Make them a list first.", loop.line)
-    done = [place for place in effects.writes if place.obj is not None and place.obj.outer and place.field != "next"]
     renamed = any(place.obj is None for place in effects.writes)
     read = {place.field for place in effects.reads if place.obj is None} | effects.globals
     given_names = names.writes(*loop.body) | staged.analysed.given
@@ -179,14 +179,20 @@ def walked(staged: Staged, loop: Loop, items: Any) -> None:
         raise CellRefused(text, loop.line)
     if loop.early:
         steady(staged, changed)
+    done = [place for place in effects.writes if place.obj is not None and place.obj.outer and place.field != "next"]
+    if effects.order or renamed or any(not is_used_up(place.obj) for place in done):
+        raise CellRefused(BETWEEN, loop.line)
+    changes_given(staged, items, changed)
+
+
+def changes_given(staged: Staged, items: Any, changed: set[Obj]) -> None:
+    """Refuse to change what an iterator has given where that may show in what it gives next."""
     given = set(reachable(staged.analysed.element))
-    again = any(place.obj in given and place.obj.again for place in effects.writes if place.obj is not None)
+    if any(place.obj in given and place.obj.again for place in staged.analysed.walking.writes if place.obj is not None):
+        raise CellRefused(BETWEEN, staged.analysed.loop.line)
     if (staged.items_change or not given.isdisjoint(changed)) and looks_back(items):
         text = "the items are changed while their iterator goes on, which may look at them. Make them a list first."
-        raise CellRefused(text, loop.line)
-    if again or effects.order or renamed or any(not is_used_up(place.obj) for place in done):
-        text = "walking the items changes something or prints between the iterations. Make them a list first."
-        raise CellRefused(text, loop.line)
+        raise CellRefused(text, staged.analysed.loop.line)
 
 
 def instead_of_walking(obj: Obj) -> str:

@@ -39,9 +39,9 @@ def definition_of(code: types.CodeType, name: str) -> Definition | None:
 def placed(found: list[Definition], code: types.CodeType) -> list[Definition]:
     """Return that of several lambdas of one line which stands around the places of a code object's instructions."""
     places = [place for place in code.co_positions() if None not in place and place[2:] != (0, 0)]
-    begin = min(((line, column) for line, _, column, _ in places), default=None)  # type: ignore[type-var]
-    inside = [node for node in found if isinstance(node, ast.Lambda) and begin is not None and begin >= begin_of(node.body)]
-    return [max(inside, key=lambda node: begin_of(node.body))] if inside else found
+    first = min(((line, column) for line, _, column, _ in places), default=(0, 0))
+    inside = [node for node in found if isinstance(node, ast.Lambda) and first >= begin_of(node.body)]
+    return [max(inside, key=lambda node: begin_of(node.body))] if inside else found  # type: ignore[attr-defined]
 
 
 def begin_of(node: ast.expr) -> tuple[int, int]:

@@ -332,7 +332,9 @@ class Finder:
         """Tell whether a name stands for an object of the iteration that the front changes in other statements."""
         for obj in self.analysed.values.get(node, frozenset()):
             writers = self.writers.get(obj, ()) if obj.origin is Origin.MADE else ()
-            apart = all(part in self.able and self.statement_of(part) is not self.statement_of(node) for part in writers)
+            apart = all(
+                part in self.able and self.statement_of(part) is not self.statement_of(node) for part in writers
+            )
             if apart and any(part in self.needy for part in writers):
                 return True
         return False

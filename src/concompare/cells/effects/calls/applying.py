@@ -39,7 +39,7 @@ OWN_CONTEXTS = frozenset({"localcontext", "errstate", "printoptions", "copy_cont
 """What changes context variables: every thread has its own."""
 HAZARDS = {"files": "writes or deletes files", "programs": "starts programs", "network": "reaches other machines"}
 MAPS = ("map", "starmap")
-LOGGING = frozenset("debug info warning error critical exception log warn fatal".split())
+LOGGING = frozenset(["debug", "info", "warning", "error", "critical", "exception", "log", "warn", "fatal"])
 """Methods that hand a record to handlers."""
 SAME_COPIED = (tuple, frozenset)
 """Types whose copies are the same where they hold nothing that is another one."""
@@ -65,10 +65,8 @@ def apply(
         if more.changes or more.holds:
             apply_changes(an, more, this, given, what)
         returned += more.returns
-        if more.reads:
-            an.now.sees |= more.reads
-        if "files" in more.reads or "files" in more.order:
-            an.now.paths |= one_file.touched(an, node)
+        if more.reads or more.order:
+            apply_sight(an, node, more)
         if more.order:
             apply_order(an, node, more, what)
         if more.forbidden:
@@ -120,6 +118,13 @@ def apply_draws(an: Interpreter, this: Value, what: str) -> None:
     if any(obj.origin is Origin.OUTER for obj in this):
         an.now.order |= {Order.RANDOM}
     an.write({obj for obj in this if obj.origin is not Origin.OUTER}, ANY, what)
+
+
+def apply_sight(an: Interpreter, node: ast.AST, entry: Declared) -> None:
+    """Note what an entry says that a call sees, and the files that it touches."""
+    an.now.sees |= entry.reads
+    if "files" in entry.reads or "files" in entry.order:
+        an.now.paths |= one_file.touched(an, node)
 
 
 def apply_order(an: Interpreter, node: ast.AST, entry: Declared, what: str) -> None:
@@ -288,7 +293,9 @@ def is_copied(an: Interpreter, obj: Obj) -> bool:
     """Tell whether a deep copy of an object is surely another one."""
     if obj.types is None or any(issubclass(kind, (*SAME_COPIED, *INERT)) for kind in obj.types):
         return False
-    own = [static(kind, name) for kind in obj.types if an.world.is_user(kind) for name in ("__deepcopy__", "__reduce__")]
+    own = [
+        static(kind, name) for kind in obj.types if an.world.is_user(kind) for name in ("__deepcopy__", "__reduce__")
+    ]
     return not any(isinstance(thing, types.FunctionType) for thing in own)
 
 

@@ -207,12 +207,19 @@ def method_of(an: Interpreter, node: ast.AST, obj: Obj, name: str, given: Argume
             found |= call_value(an, node, value, given, what)
         elif an.world.is_user(kind) and thing is not MISSING and isinstance(thing, type):
             found |= call_class(an, node, thing, given, what)
-        elif thing is MISSING and is_table(kind):  # what stands in a row or column has it
-            cells = frozenset([*obj.held(ANY), *obj.held(ELEMENT)]) - this | cells_of(an, obj)
-            found |= call_method(an, node, cells, name, given, scope)
         else:
-            found |= installed_method(an, node, kind, name, this, given)
+            found |= other_method(an, node, obj, kind, name, given, scope)
     return found
+
+
+def other_method(
+    an: Interpreter, node: ast.AST, obj: Obj, kind: type, name: str, given: Arguments, scope: Scope
+) -> Value:
+    """Follow a method of an installed class, or of what stands in a row or column of pandas where these lack it."""
+    if static(kind, name) is MISSING and is_table(kind):
+        cells = frozenset([*obj.held(ANY), *obj.held(ELEMENT)]) - {obj} | cells_of(an, obj)
+        return call_method(an, node, cells, name, given, scope)
+    return installed_method(an, node, kind, name, frozenset({obj}), given)
 
 
 def is_table(kind: type) -> bool:

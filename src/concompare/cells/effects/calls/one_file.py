@@ -67,8 +67,8 @@ def appends(an: Interpreter, node: ast.AST) -> bool:
 def touched(an: Interpreter, node: ast.AST) -> frozenset[tuple[str, str]]:
     """Return the paths of the files that a call touches, each as it is and without steps: `f"a{n + 1}"`, `f"a{n}"`.
 
-    Those that surely are of several items have no path: a folder that is listed, and is the same for all items, and what
-    has the same number or text in its path for several: `f"part{n % 3}"`, `name[:2]`.
+    Those that surely are of several items have no path: a folder that is listed, and is the same for all items, and
+    what has the same number or text in its path for several: `f"part{n % 3}"`, `name[:2]`.
     """
     scope = an.calling.get(node)
     if scope is None or not isinstance(node, ast.Call):
@@ -94,14 +94,19 @@ def is_of_several(node: ast.AST) -> bool:
 
 def without_step(node: ast.AST) -> ast.AST | None:
     """Return a number without what is added to it, or None for anything else itself."""
-    steps = isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Add, ast.Sub)) and isinstance(node.right, ast.Constant)
-    return node.left if steps and isinstance(node.right.value, int) else None
+    if not (isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Add, ast.Sub))):
+        return None
+    return node.left if isinstance(node.right, ast.Constant) and isinstance(node.right.value, int) else None
 
 
 def value_of(node: ast.AST, scope: Scope) -> ast.AST | None:
     """Return the expression that a name gets its only value from, or None for the node itself."""
-    value = only_value(node.id, scope) if isinstance(node, ast.Name) else None
-    return names.copied(value, lambda part: only_value(part.id, scope) if isinstance(part, ast.Name) else None) if value else None
+
+    def value(part: ast.AST) -> ast.expr | None:
+        return only_value(part.id, scope) if isinstance(part, ast.Name) else None
+
+    found = value(node)
+    return names.copied(found, value) if found is not None else None
 
 
 def only_value(name: str, scope: Scope) -> ast.expr | None:
