@@ -429,8 +429,11 @@ def without_hooks(trace: types.TracebackType | None) -> types.TracebackType | No
         own = kept[-1] if kept else None
         place = place_of(own, list(itertools.takewhile(lambda part: part.tb_frame.f_code not in ours, entries)))
         if own is not None and place is not None:
-            # The function's own frame shows its own arguments; that it stands at another line has no columns.
-            kept[-1] = types.TracebackType(None, own.tb_frame, -1, entries[place].tb_lineno)
+            at = instruction_at(own.tb_frame.f_code, entries[place])
+            if at is None:
+                kept[-1] = entries[place]
+            else:  # the function's own frame shows its own arguments
+                kept[-1] = types.TracebackType(None, own.tb_frame, at, entries[place].tb_lineno)
             del entries[: place + 1]
         while entries and is_our_own(entries[0]):  # what runs the loop says nothing to the user
             entries.pop(0)
@@ -438,6 +441,23 @@ def without_hooks(trace: types.TracebackType | None) -> types.TracebackType | No
     for entry in reversed(kept):
         made = types.TracebackType(made, entry.tb_frame, entry.tb_lasti, entry.tb_lineno)
     return made
+
+
+def instruction_at(code: types.CodeType, entry: types.TracebackType) -> int | None:
+    """Return where a function, which holds its loops as they are too, does what the entry of another one stands at.
+
+    What formats tracebacks may look for a place that is not there, such as -1, for ever.
+    """
+    theirs, at = entry.tb_frame.f_code, max(entry.tb_lasti, 0)
+    line, last, column, end = next(itertools.islice(theirs.co_positions(), at // 2, None))
+    found: tuple[int | None, tuple[bool, bool]] = None, (False, False)
+    for n, place in enumerate(code.co_positions()):
+        if None in place or place[0] != entry.tb_lineno:
+            continue
+        exact = place == (line, last, column, end) and code.co_code[2 * n] == theirs.co_code[at]
+        around = place[1:2] == (last,) and place[2] <= (column or 0) and place[3] >= (end or 0)
+        found = max(found, (2 * n, (exact, around)), key=lambda pair: pair[1])
+    return found[0] if found[1][1] else None
 
 
 def place_of(own: types.TracebackType | None, entries: list[types.TracebackType]) -> int | None:

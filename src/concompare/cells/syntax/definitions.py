@@ -41,7 +41,7 @@ def placed(found: list[Definition], code: types.CodeType) -> list[Definition]:
     places = [place for place in code.co_positions() if None not in place and place[2:] != (0, 0)]
     first = min(((line, column) for line, _, column, _ in places), default=(0, 0))
     inside = [node for node in found if isinstance(node, ast.Lambda) and first >= begin_of(node.body)]
-    return [max(inside, key=lambda node: begin_of(node.body))] if inside else found  # type: ignore[attr-defined]
+    return [max(inside, key=lambda node: begin_of(node.body))] if inside else found
 
 
 def begin_of(node: ast.expr) -> tuple[int, int]:

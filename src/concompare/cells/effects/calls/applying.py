@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import collections
 import copy
 import io
 import pathlib
@@ -41,6 +42,8 @@ HAZARDS = {"files": "writes or deletes files", "programs": "starts programs", "n
 MAPS = ("map", "starmap")
 LOGGING = frozenset(["debug", "info", "warning", "error", "critical", "exception", "log", "warn", "fatal"])
 """Methods that hand a record to handlers."""
+FILLED = (dict, collections.OrderedDict, collections.Counter)
+"""Types whose first argument is walked, not held."""
 SAME_COPIED = (tuple, frozenset)
 """Types whose copies are the same where they hold nothing that is another one."""
 SOURCE = "source"
@@ -346,7 +349,8 @@ def new_result(an: Interpreter, call: Applied) -> Obj:
         place = ELEMENT if made.types and is_container(made.types[0]) else ANY
         if entry.lazy:
             place = ELEMENT if word.endswith("part") and what not in MAPS else SOURCE
-        value = named(an, word, this, given)
+        filled = word == "*" and made.types and made.types[0] in FILLED
+        value = ATOM.union(given.spread or ATOM, *given.named.values()) if filled else named(an, word, this, given)
         if word == "part":
             value -= {obj for obj in this if is_array_of_values(obj)}
         an.put({made}, place, value)
