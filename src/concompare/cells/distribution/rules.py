@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from concompare.cells.distribution.advice import UNDER_WITH
 from concompare.cells.distribution.control import Control
-from concompare.cells.distribution.handing import is_file, is_uncrossable
+from concompare.cells.distribution.handing import is_file, is_uncrossable, name_of
 from concompare.cells.distribution.nodes import is_ambient, operands
 from concompare.cells.distribution.raising import meets
 from concompare.cells.distribution.staging import Body, Rules
@@ -37,7 +37,17 @@ class NamedRules(Rules):
         for name in self.uses.defs:
             inner = list(reachable(self.analysed.bound.get(name, ())))
             if any(map(is_uncrossable, inner)):
-                self.uncrossable[name] = any(is_file(kind) for obj in inner for kind in obj.types or ())
+                files = any(is_file(kind) for obj in inner for kind in obj.types or ())
+                self.uncrossable[name] = files or self.is_closed_connection(name, inner)
+
+    def is_closed_connection(self, name: str, inner: list[Obj]) -> bool:
+        """Tell whether a name only stands for connections that the body closes, which then come back as files do."""
+        kept = [obj for obj in inner if is_uncrossable(obj)]
+        if not all(set(map(name_of, obj.types or ())) == {"sqlite3.Connection"} for obj in kept):
+            return False
+        closes = (node.func for node in self.body.nodes_of(ast.Call) if isinstance(node, ast.Call))
+        ends = (func for func in closes if isinstance(func, ast.Attribute) and func.attr == "close")
+        return any(isinstance(func.value, ast.Name) and func.value.id == name for func in ends)
 
     def apply(self) -> None:
         """Apply what is no dependence, but forbids the head all the same."""
