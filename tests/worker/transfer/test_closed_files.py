@@ -20,7 +20,7 @@ def test_a_closed_file_comes_back_as_one_of_the_same_name(mode: str, tmp_path: P
     path = tmp_path / "lines"
     if "x" not in mode:
         path.write_text("first\n", encoding="utf-8")
-    with open(path, mode) as file:  # noqa: SIM115
+    with open(path, mode) as file:
         pass
     before = path.read_bytes()
     other = crossed(file)

@@ -452,10 +452,11 @@ def instruction_at(code: types.CodeType, entry: types.TracebackType) -> int | No
     line, last, column, end = next(itertools.islice(theirs.co_positions(), at // 2, None))
     found: tuple[int | None, tuple[bool, bool]] = None, (False, False)
     for n, place in enumerate(code.co_positions()):
-        if None in place or place[0] != entry.tb_lineno:
+        if place[0] != entry.tb_lineno:
             continue
         exact = place == (line, last, column, end) and code.co_code[2 * n] == theirs.co_code[at]
-        around = place[1:2] == (last,) and place[2] <= (column or 0) and place[3] >= (end or 0)
+        begins, ends = (place[2] or 0) <= (column or 0), (place[3] or 0) >= (end or 0)
+        around = place[1] == last and begins and ends
         found = max(found, (2 * n, (exact, around)), key=lambda pair: pair[1])
     return found[0] if found[1][1] else None
 

@@ -56,7 +56,7 @@ def connection() -> Any:
 def file(kind: type, name: Any, mode: str, text: tuple[str, str, str | None] | None) -> Any:
     """Return a closed file; nothing of the disk is touched."""
     raw = io.FileIO(os.devnull, mode.replace("b", "").replace("x", "w"))
-    raw.name = name  # type: ignore[misc]
+    raw.name = name
     made: Any = raw
     if text is not None:
         mode, encoding, errors = text
