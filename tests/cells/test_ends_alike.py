@@ -99,6 +99,18 @@ PARALLEL = {
     "a break ends a while with an else": (
         "n = 0\nwhile works(n) < 60:\n    n += 1\n    if works(n) == 5:\n        break\nelse:\n    done = n\nout.append(n)"
     ),
+    "a while that ran ahead ends by its condition": (
+        "import random\nran = random.Random(5)\ntodo = [6, 5, 4, 3, 2, 1]\nwhile ran.random() < 0.8:\n    x = todo.pop()\n"
+        "    out.append(works(x))\n    if len(out) > 9: break\nelse:\n    out.append(0)"
+    ),
+    "a bar that the loop writes to": (
+        "import io, tqdm\nbar = tqdm.tqdm(xs, file=io.StringIO())\nfor x in bar:\n    y = works(x)\n    bar.set_postfix(y=y)\n"
+        "    out.append(y)\nlog += [bar.n, bar.postfix]\ndel bar, tqdm, io"
+    ),
+    "a bar around the loop": (
+        "import io, tqdm\nwith tqdm.tqdm(total=4, file=io.StringIO()) as bar:\n    for x in xs:\n        out.append(works(x))\n"
+        "        bar.update(1)\nlog.append(bar.n)\ndel bar, tqdm, io"
+    ),
     "what a star takes is one object": "for x in xs:\n    first, *rest = x, 2, 3\n    y = f(first)\n    out.append((y, rest))\nrest.append(1)",
     "an object of the class of another": (
         "for x in xs:\n    t = Tank(x)\n    u = type(t)(f(x))\n    v = u.__class__(2)\n    out.append((u.level, v.fill(1)))"

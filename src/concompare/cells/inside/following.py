@@ -24,13 +24,13 @@ from concompare.cells.ir import OURS, Allowance, Loop, Why
 from concompare.cells.program import WORTH, Hook, Refused
 from concompare.cells.replay.binding import Lifted
 from concompare.cells.replay.collect import AsMapped
+from concompare.cells.replay.statement import Replay
 from concompare.errors import CellRefused
 
 if TYPE_CHECKING:
     from concompare.cells.pools.started import Threads
     from concompare.cells.program import Cell, Runner, Wishes
     from concompare.cells.replay.collect import Collect
-    from concompare.cells.replay.statement import Replay
 
 PACKAGE = __name__.split(".")[0]
 LONGEST = 1.0
@@ -200,8 +200,8 @@ class FrameHook(Hook):
 
     def rest(self, loop: Loop, side: Replay | Collect, left: Any) -> Any:
         """Let the function go on with the loop where nothing is computed ahead."""
-        stopped = getattr(side, "stopped", False) and not side.halted
-        return False if stopped else Plain(left, side)
+        stopped = isinstance(side, Replay) and side.stopped and not side.halted
+        return side.completed if isinstance(side, Replay) and stopped else Plain(left, side)
 
     def lift(self, loop: Loop, walked: Any, taken: list[Any] | None) -> Lifted:
         """Return the loop as one that can run in parallel."""

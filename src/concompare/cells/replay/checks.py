@@ -159,7 +159,7 @@ def walked(staged: Staged, loop: Loop, items: Any) -> None:
         raise CellRefused("the loop changes the rows that it walks. Change a copy of each.", loop.line)
     if row_walks.is_fixed(items):
         return
-    changed = {obj for obj in changed if not row_walks.columns_apart(staged, loop, obj)}
+    changed = {obj for obj in changed if not row_walks.columns_apart(staged, loop, obj) and not is_bar(obj)}
     for obj in reachable_walked(staged):
         if obj in changed and obj.outer and not walks_at(staged, loop, obj) and obj.origin is Origin.OUTER:
             text = f"the loop changes {obj.shown} while walking it"
@@ -183,6 +183,11 @@ def walked(staged: Staged, loop: Loop, items: Any) -> None:
     if effects.order or renamed or any(not is_used_up(place.obj) for place in done):
         raise CellRefused(BETWEEN, loop.line)
     changes_given(staged, items, changed)
+
+
+def is_bar(obj: Obj) -> bool:
+    """Tell whether an object is a progress bar: what it is around is walked in its stead."""
+    return bool(obj.types) and all(kind.__module__.partition(".")[0] == "tqdm" for kind in obj.types or ())
 
 
 def changes_given(staged: Staged, items: Any, changed: set[Obj]) -> None:

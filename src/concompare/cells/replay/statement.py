@@ -88,6 +88,11 @@ class Replay:
         self.only = made.actions[0] if made.direct else None
         self.gone = made.gone
 
+    @property
+    def completed(self) -> bool:
+        """Whether the loop has come to its end, so that its `else` follows, and was not left by `break`."""
+        return not self.stopped or self.ended or (self.front is not None and self.front.is_end(self.last))
+
     def bind_target(self, item: Any) -> None:
         """Bind the loop's target."""
         target = self.made.loop.target
