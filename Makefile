@@ -27,7 +27,7 @@ help:
 	@echo "make newest    run the tests with the newest versions of everything, and say which fail with what"
 	@echo "make lock      lock the newest versions of everything that these targets install"
 	@echo "make busy      run the tests three times while four other processes spin (RUNS=3 SPINNERS=4)"
-	@echo "make stress    interrupt, kill and restart kernels at random moments for ten minutes (SECONDS=600)"
+	@echo "make stress    interrupt, kill and restart kernels at random moments for ten minutes, then scripts that resume (SECONDS=600 KILLS=30)"
 	@echo "make doctests  run a folder's doctests with its loops on workers and without (REPO=folder), and compare"
 	@echo "make notebooks-alike  run a folder's notebooks with the magic on cells that loop and without (REPO=folder), and compare"
 	@echo "make by-hand   compare our numbers with a timing written by hand"
@@ -43,10 +43,10 @@ test: $(VENV)/test.stamp
 generated: $(VENV)/test.stamp
 	CONCOMPARE_CELLS=$(or $(CELLS),20000) CONCOMPARE_SEED=$(SEED) $(BIN)/python -m pytest tests/cells/test_generated.py --numprocesses=0 -o faulthandler_timeout=0
 
-check: lint types test library suites windows-like browser notebooks docs
+check: lint types test library suites windows-like docs browser notebooks
 
 # What `make check` does beyond `make test`.
-rest: lint types library suites windows-like browser notebooks docs
+rest: lint types library suites windows-like docs browser notebooks
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
@@ -78,7 +78,8 @@ notebooks: $(VENV)/test.stamp
 refresh-notebooks: $(VENV)/test.stamp
 	$(BIN)/python demo_notebooks/run.py $(NOTEBOOKS) --in-place
 
-# Pictures of what it looked like are in build/browser. Needs Chromium; says so and skips where there is none.
+# Pictures of what it looked like are in build/browser. Needs Chromium, and npm for axe-core; says so and skips where
+# there is none. What axe-core finds in the pages of `make docs` is told where they are built.
 browser: $(VENV)/browser.stamp
 	$(BIN)/python -m pytest tests/system/browser
 
@@ -113,8 +114,10 @@ busy: $(VENV)/test.stamp
 	$(BIN)/python -m tests.system.stress.busy --runs $(RUNS) --spinners $(SPINNERS) -- $(or $(TESTS),--ignore=tests/system/browser)
 
 SECONDS ?= 600
+KILLS ?= 30
 stress: $(VENV)/test.stamp
 	$(BIN)/python -m tests.system.stress.stress --seconds $(SECONDS)
+	$(BIN)/python -m tests.system.stress.resumes --kills $(KILLS)
 
 # What the folder needs has to be importable here. OPTIONS=... for others: --only PART, --backends threads, --save FILE.
 doctests: $(VENV)/test.stamp
@@ -149,8 +152,12 @@ $(VENV)/lab.stamp: $(VENV)/test.stamp
 	$(INSTALL) test lab
 	@touch $@
 
-$(VENV)/browser.stamp: $(VENV)/test.stamp
+# axe-core is in no Python package; where npm cannot bring it, its tests say so and skip.
+AXE := tests/system/browser/package.json tests/system/browser/package-lock.json
+$(VENV)/browser.stamp: $(VENV)/test.stamp $(AXE)
 	$(INSTALL) test browser
+	@mkdir -p $(VENV)/axe && cp $(AXE) $(VENV)/axe/
+	@(cd $(VENV)/axe && npm ci --ignore-scripts --no-audit --no-fund --silent) || echo "NO ACCESSIBILITY TESTS: npm could not install axe-core" >&2
 	@touch $@
 
 $(VENV)/docs.stamp: $(VENV)/test.stamp

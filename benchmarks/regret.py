@@ -1,17 +1,18 @@
-"""How far the pick of a comparison is from the best there is, on known work.
+"""How far the pick of a comparison is from the best there is, on known work, on a machine quiet or busy.
 
-    python benchmarks/regret.py [--only python,sleep,…] [--blocks 3] [--budget 30] [--words] [--json FILE]
+    python benchmarks/regret.py [--state quiet|busy] [--budget 30] [--quick] [--only python,sleep,…] [--words]
     python benchmarks/regret.py --causes FOLDER [--only wrong,changed,…] [--budget 6]
 
-For each workload one comparison decides; then every way that it tried runs the whole work again in the same run,
-interleaved, which is the truth. Regret is the pick's time over the best one's, less 1; ways with other results than the
-plain loop's do not count. Printed too: whether the pick is slower than the plain loop, how long deciding took and how
-much of the plan that was, what ledgers leave unexplained, and which findings there were against those expected. With
-`--words` all that they say.
+For each workload of `workloads.py` one comparison decides; then every way that it tried runs the whole work again in
+the same run and the same state of the machine, interleaved, which is the truth. Regret is the pick's time over the best
+one's, less 1; ways with other results than the plain loop's do not count. Printed too: whether the pick is slower than
+the plain loop, how long deciding took and how much of the plan that was, what ledgers leave unexplained, and which
+findings there were against those expected. With `--words` all that they say. `--quick` takes some workloads of every
+sort, `--state busy` has two other processes at work all the time (`busy.py`).
 
 With `--causes`, work that is made to cause one finding each is compared and written into the folder, the guards of the
 findings (`tests/data/recorded`), and what `tests/analysis/test_findings_recorded.py` expects of it is printed. That
-needs a quiet machine: on a busy one most findings give way to `machine-busy`.
+needs a quiet machine.
 """
 
 from __future__ import annotations
@@ -23,9 +24,6 @@ import importlib
 import json
 import os
 import random
-import re
-import socket
-import sqlite3
 import statistics
 import subprocess
 import sys
@@ -35,172 +33,31 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+import busy
+import workloads
 from concompare import backends, engine
 from concompare.analysis import findings as diagnose
 from concompare.analysis import pick as advise
 from concompare.analysis import stats
 from concompare.measure import compare
 from concompare.measure.compare import Progress
-from concompare.records import Comparison, Subject, to_data
+from concompare.measure.trials import Wished
+from concompare.record_data import to_data
+from concompare.records import Comparison, Subject, Trial
+from workloads import Workload, count
 
 NAMES = ("serial", "threads", "processes")
 Way = tuple[str, int, int | None]
 """Backend, workers, and native threads where they are limited."""
-SERVER = """
-import socketserver, time
-class Answer(socketserver.BaseRequestHandler):
-    def handle(self):
-        self.request.recv(64); time.sleep(0.005); self.request.sendall(b"x" * 2000)
-class Server(socketserver.ThreadingTCPServer):
-    daemon_threads, request_queue_size = True, 128
-server = Server(("127.0.0.1", 0), Answer)
-print(server.server_address[1], flush=True)
-server.serve_forever()
-"""
-
-
-@dataclass(frozen=True)
-class Workload:
-    """Known work.
-
-    Attributes:
-        function: One item to its result.
-        items: The items.
-        expected: Findings of which at least one must be there; () for any.
-        absurd: Findings that must not be there.
-    """
-
-    name: str
-    function: Callable[[Any], Any]
-    items: Sequence[Any]
-    expected: tuple[str, ...] = ()
-    absurd: tuple[str, ...] = ()
-
-
-def count(steps: int) -> int:
-    """Compute in pure Python."""
-    total = 0
-    for i in range(steps):
-        total += i * i
-    return total
-
-
-def workloads(folder: Path, port: int) -> Iterator[Workload]:
-    """Yield the workloads; `folder` is for their files, `port` that of the server."""
-    yield from computing()
-    yield from waiting(port)
-    yield from native()
-    yield from texts()
-    yield from moving()
-    yield from of_files(folder)
-
-
-def computing() -> Iterator[Workload]:
-    """Yield work in pure Python; the plain loop of the long one takes over three seconds."""
-    yield Workload("python", count, [60_000] * 300, ("scales-well", "gil-bound"), ("waits", "releases-gil"))
-    yield Workload("long", count, [120_000] * 800, ("scales-well", "gil-bound"), ("waits", "releases-gil"))
-    yield Workload("tiny", lambda x: x * x, list(range(50_000)), ("too-small",), ("gil-bound", "waits"))
-    skewed = [500 * i for i in range(240)]
-    yield Workload("skewed", count, skewed, ("gil-bound", "scales-well"), ("waits", "releases-gil"))
-    yield Workload("few items", count, [5_000_000] * 3, ("too-few-items", "scales-well"), ("waits",))
-
-
-def waiting(port: int) -> Iterator[Workload]:
-    """Yield work that waits: asleep, for a server, or between computing."""
-
-    def sleep(x: int) -> int:
-        time.sleep(0.01)
-        return x
-
-    yield Workload("sleep", sleep, list(range(200)), ("waits",), ("gil-bound", "machine-busy"))
-
-    def ask(x: int) -> int:
-        with socket.create_connection(("127.0.0.1", port)) as line:
-            line.sendall(b"%d" % x)
-            return len(line.recv(4096))
-
-    yield Workload("sockets", ask, list(range(200)), ("waits",), ("gil-bound",))
-
-    def mixed(x: int) -> int:
-        time.sleep(0.004)
-        return count(40_000) + x
-
-    yield Workload("mixed", mixed, list(range(150)), ("waits", "scales-well", "releases-gil"), ())
-
-
-def native() -> Iterator[Workload]:
-    """Yield work in native code: without the GIL, and with threads of its own."""
-
-    def waves(seed: int) -> float:
-        x = np.random.default_rng(seed).random(400_000)
-        return float(np.sqrt(np.sin(x) ** 2 + np.cos(x) ** 2).sum())
-
-    yield Workload("numpy", waves, list(range(100)), ("releases-gil", "scales-well"), ("gil-bound", "waits"))
-
-    def multiply(seed: int) -> float:
-        a = np.random.default_rng(seed).random((500, 500))
-        return float((a @ a).trace())
-
-    seeds, wrong = list(range(60)), ("gil-bound", "waits")
-    yield Workload("blas", lambda seed: round(multiply(seed), 6), seeds, ("oversubscribed",), wrong)
-    yield Workload("blas digits", multiply, seeds, ("oversubscribed", "results-differ"), wrong)
-    data = os.urandom(1_500_000)
-    yield Workload(
-        "hashing",
-        lambda x: hashlib.sha256(data + b"%d" % x).hexdigest(),
-        list(range(300)),
-        ("releases-gil",),
-        ("waits",),
-    )
-
-
-def texts() -> Iterator[Workload]:
-    """Yield work on text, which holds the GIL."""
-    document = json.dumps([{"id": i, "name": f"name {i}", "values": list(range(20))} for i in range(800)])
-    yield Workload("json", lambda x: len(json.loads(document)) + x, list(range(300)), ("gil-bound",), ("waits",))
-    text = "the quick brown fox 123 jumps over 4567 lazy dogs " * 400
-    pattern = re.compile(r"(\w+)\s+(\d+)\s+(\w+)")
-    yield Workload("regex", lambda x: len(pattern.findall(text)) + x, list(range(250)), ("gil-bound",), ("waits",))
-
-
-def moving() -> Iterator[Workload]:
-    """Yield work with much to send: items, results, captured values."""
-    arrays = [np.full(400_000, float(i)) for i in range(80)]
-    large = ("transfer-bound", "releases-gil", "scales-well")
-    yield Workload("big arguments", lambda a: float(np.sqrt(a).sum()), arrays, large, ("gil-bound", "waits"))
-    yield Workload("big results", lambda i: np.full(400_000, float(i)) ** 1.5, list(range(80)), large, ("waits",))
-    table = {i: float(i) for i in range(400_000)}
-
-    def look_up(x: int) -> float:
-        return sum(table[(x * 7919 + i) % 400_000] for i in range(40_000))
-
-    captured = ("gil-bound", "scales-well", "startup-bound")
-    yield Workload("big captured", look_up, list(range(250)), captured, ("waits", "releases-gil"))
-
-
-def of_files(folder: Path) -> Iterator[Workload]:
-    """Yield work on small files and on a database."""
-    paths = sorted(str(p) for p in Path(os.__file__).parent.glob("*.py"))
-    words = re.compile(r"\w+")
-
-    def read(path: str) -> int:
-        return len(words.findall(Path(path).read_text(encoding="utf-8", errors="replace")))
-
-    yield Workload("files", read, paths, ("gil-bound", "startup-bound", "too-small"), ("waits", "releases-gil"))
-    path = str(folder / "numbers.sqlite")
-    with contextlib.closing(sqlite3.connect(path)) as base, base:
-        base.execute("create table numbers (k integer, v real)")
-        base.executemany("insert into numbers values (?, ?)", [(i % 97, float(i)) for i in range(60_000)])
-
-    def query(k: int) -> float:
-        with contextlib.closing(sqlite3.connect(path)) as own:
-            return float(own.execute("select sum(v) from numbers where k = ?", (k,)).fetchone()[0])
-
-    yield Workload("sqlite", query, list(range(97)) * 3, ("releases-gil", "scales-well"), ("waits", "gil-bound"))
+LEAST_BLOCKS, MOST_BLOCKS = 3, 15
+"""Timed runs of every way for the truth; between the two as many as there is time for."""
+MOMENTS = (1.0, 3.0, 10.0, 30.0)
+"""Seconds after which the pick so far is judged too."""
+FAR = 2.0
+"""Times the best in the first block beyond which a way that is not the pick runs no more."""
 
 
 def causes() -> Iterator[tuple[Workload, Sequence[int] | None]]:
@@ -262,7 +119,7 @@ def record_causes(folder: Path, chosen: Sequence[str], budget: float) -> None:
     for work, workers in causes():
         if chosen and work.name not in chosen:
             continue
-        comparison, _ = decide(work, budget, workers)
+        comparison, *_ = decide(work, budget, workers)
         codes = sorted({finding.code for finding in diagnose.find(comparison)})
         missing = "" if set(work.expected) & set(codes) else f"  # not written: no {', '.join(work.expected)}"
         if "machine-busy" in codes and not set(work.expected) <= ANYWHERE:
@@ -291,23 +148,41 @@ class Row:
     absurd: tuple[str, ...]
     findings: tuple[str, ...]
     words: tuple[str, ...]
+    truth: dict[str, list[float]]
+    after: dict[float, float]
 
 
-def decide(work: Workload, budget: float, workers: Sequence[int] | None = None) -> tuple[Comparison, float]:
-    """Run the comparison; return it and the seconds until it was decided."""
+def decide(
+    work: Workload, budget: float | None, workers: Sequence[int] | None = None
+) -> tuple[Comparison, float, list[tuple[float, Way]]]:
+    """Run the comparison; return it, the seconds until it was decided, and the picks so far with their moments."""
     began = time.perf_counter()
     marks: list[float] = []
+    picks: list[tuple[float, Way]] = []
 
     def show(progress: Progress) -> None:
+        now = time.perf_counter() - began
         if not marks and (progress.doing == "done" or "for the results" in progress.doing):
-            marks.append(time.perf_counter() - began)
+            marks.append(now)
+        standing = advise.standing_of(progress.comparison, early=True)
+        if standing is not None:
+            picks.append((now, way_of(standing.trial)))
 
     found = [backends.find(name) for name in NAMES]
     subject = Subject(work.name)
-    comparison, _ = compare.compare(
-        work.function, work.items, backends=found, subject=subject, budget=budget, workers=workers, show=show
-    )
-    return comparison, marks[0]
+    wished: Wished = {"workers": workers} if budget is None else {"workers": workers, "budget": budget}
+    comparison, _ = compare.compare(work.function, work.items, backends=found, subject=subject, show=show, **wished)
+    return comparison, marks[0], picks
+
+
+def way_of(trial: Trial) -> Way:
+    """Return what a trial ran on."""
+    return trial.backend, trial.workers, trial.native_threads
+
+
+def at_moment(picks: Sequence[tuple[float, Way]], moment: float) -> Way:
+    """Return the pick so far at a moment: before the first one the plain loop."""
+    return next((way for when, way in reversed(picks) if when <= moment), ("serial", 1, None))
 
 
 def in_words(backend: str, workers: int, native: int | None) -> str:
@@ -315,8 +190,8 @@ def in_words(backend: str, workers: int, native: int | None) -> str:
     return f"{backend} × {workers}" + (f", {native} BLAS" if native is not None else "")
 
 
-def truth(work: Workload, arms: Sequence[Way], blocks: int) -> dict[Way, float]:
-    """Run all items on every arm in interleaved blocks, pools warm; return the median seconds."""
+def truth(work: Workload, arms: Sequence[Way], pick: Way, seconds: float) -> dict[Way, list[float]]:
+    """Run all items on every arm in interleaved blocks, pools warm, for about so many seconds; return the times."""
     walls: dict[Way, list[float]] = {arm: [] for arm in arms}
     options = engine.PassOptions(output="drop")
     with contextlib.ExitStack() as stack:
@@ -324,12 +199,18 @@ def truth(work: Workload, arms: Sequence[Way], blocks: int) -> dict[Way, float]:
             arm: stack.enter_context(engine.lease(backends.find(arm[0]), arm[1], fresh=True, native_threads=arm[2]))
             for arm in arms
         }
-        for block in range(blocks + 1):
-            for arm in random.sample(list(arms), len(arms)):
+        end, able = time.perf_counter() + seconds, list(arms)
+        for block in range(MOST_BLOCKS + 1):
+            for arm in random.sample(able, len(able)):
                 outcome = engine.run_pass(work.function, work.items, pools[arm], options, count=len(work.items))
                 if block and outcome.record is not None:
                     walls[arm].append(outcome.record.wall)
-    return {arm: statistics.median(found) for arm, found in walls.items()}
+            if block == 1:
+                best = min(found[0] for found in walls.values())
+                able = [arm for arm in arms if walls[arm][0] <= FAR * best or arm == pick]
+            if block >= LEAST_BLOCKS and time.perf_counter() > end:
+                break
+    return walls
 
 
 def unexplained(comparison: Comparison) -> float:
@@ -348,26 +229,29 @@ def record(comparison: Comparison, folder: Path) -> None:
     )
     environment = replace(comparison.environment, platform=sys.platform, processor="", packages=(), hazards=())
     data = to_data(replace(comparison, trials=trials, probe=probe, environment=environment))
+    folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{comparison.subject.name.replace(' ', '-')}.json"
     path.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
 
 
-def judge(work: Workload, budget: float, blocks: int, folder: Path | None = None) -> Row:
+def judge(work: Workload, budget: float | None, seconds: float, folder: Path | None = None) -> Row:
     """Decide, find the truth, and compare the two."""
-    comparison, deciding = decide(work, budget)
+    comparison, deciding, picks = decide(work, budget)
     if folder is not None:
         record(comparison, folder)
     pick = advise.pick(comparison)
     ran = [t for t in comparison.trials if t.problem is None or t.problem.startswith("stopped")]
-    arms = list(dict.fromkeys((t.backend, t.workers, t.native_threads) for t in ran if t.same is not False))
-    known = truth(work, arms, blocks)
+    arms = list(dict.fromkeys(way_of(t) for t in ran if t.same is not False))
+    chosen = (pick.backend, pick.workers, pick.native_threads)
+    walls = truth(work, arms, chosen, seconds)
+    known = {arm: statistics.median(found) for arm, found in walls.items()}
     best = min(known, key=lambda arm: known[arm])
-    mine, plain = known[pick.backend, pick.workers, pick.native_threads], known["serial", 1, None]
+    mine, plain = known[chosen], known["serial", 1, None]
     findings = diagnose.find(comparison)
     codes = tuple(finding.code for finding in findings)
     return Row(
         name=work.name,
-        pick=in_words(pick.backend, pick.workers, pick.native_threads),
+        pick=in_words(*chosen),
         best=in_words(*best),
         regret=mine / known[best] - 1,
         missed=mine - known[best],
@@ -376,68 +260,75 @@ def judge(work: Workload, budget: float, blocks: int, folder: Path | None = None
         deciding=deciding,
         planned=comparison.plan.estimate if comparison.plan is not None else 0.0,
         unexplained=unexplained(comparison),
-        expected=not work.expected or bool(set(work.expected) & set(codes)) or "machine-busy" in codes,
+        expected=not work.expected or bool(set(work.expected) & set(codes)),
         absurd=tuple(code for code in codes if code in work.absurd),
         findings=codes,
         words=(pick.reason, *(f"{finding.code}: {finding.summary} {finding.advice}" for finding in findings)),
+        truth={in_words(*arm): found for arm, found in walls.items()},
+        after={moment: known[at_moment(picks, moment)] / known[best] - 1 for moment in MOMENTS},
     )
 
 
-def show(rows: Sequence[Row]) -> None:
-    """Print the table and what it comes to."""
-    named = f"{'work':14} {'plain':>8} {'decided':>8} {'of plan':>7}  {'pick':14} {'best':14}"
-    print(f"{named} {'regret':>7} {'vs plain':>8}  findings")
-    for row in rows:
-        mark = "" if row.expected else " MISSING"
-        absurd = f" ABSURD: {', '.join(row.absurd)}" if row.absurd else ""
-        times = f"{row.plain:7.2f}s {row.deciding:7.1f}s {row.deciding / row.planned:7.0%}"
-        ways = f"{row.pick:14} {row.best:14} {row.regret:7.0%} {row.over_plain:+8.0%}"
-        print(f"{row.name:14} {times}  {ways}  {', '.join(row.findings)}{mark}{absurd}")
-    regrets = [row.regret if row.missed >= advise.LEAST_GAIN else 0.0 for row in rows]
+def line_of(row: Row) -> str:
+    """Return a workload's line of the table."""
+    mark = "" if row.expected else " MISSING"
+    absurd = f" ABSURD: {', '.join(row.absurd)}" if row.absurd else ""
+    times = f"{row.plain:7.2f}s {row.deciding:7.1f}s {row.deciding / max(row.planned, 1e-9):7.0%}"
+    ways = f"{row.pick:14} {row.best:14} {row.regret:7.0%} {row.over_plain:+8.0%}"
+    return f"{row.name:16} {times}  {ways}  {', '.join(row.findings)}{mark}{absurd}"
+
+
+def summary(rows: Sequence[Row]) -> Iterator[str]:
+    """Yield what the table comes to, line by line."""
+    regrets = sorted(row.regret for row in rows)
+    counted = statistics.mean(row.regret if row.missed >= advise.LEAST_GAIN else 0.0 for row in rows)
     late = [r.name for r in rows if r.deciding > 30 or (r.plain > 3 and r.deciding > 4 * r.plain)]
-    print(f"\nmean regret {statistics.mean(regrets):.1%}, worst {max(regrets):.0%}", end="")
-    print(f" (what misses less than {1000 * advise.LEAST_GAIN:.0f} ms counts as none)")
-    print(f"more than 10 % slower than the plain loop: {[r.name for r in rows if r.over_plain > 0.1] or 'none'}")
-    print(f"decided too late: {late or 'none'}")
-    print(f"more than 10 % over the plan: {[r.name for r in rows if r.deciding > 1.1 * r.planned] or 'none'}")
-    print(f"more than 5 % unexplained: {[r.name for r in rows if r.unexplained > 0.05] or 'none'}")
-    print(f"expected finding missing: {[r.name for r in rows if not r.expected] or 'none'}")
-    print(f"absurd finding: {[r.name for r in rows if r.absurd] or 'none'}")
+    at = regrets[min(len(regrets) - 1, round(0.95 * len(regrets)))]
+    least = f"{1000 * advise.LEAST_GAIN:.0f} ms"
+    yield f"regret: mean {statistics.mean(regrets):.1%}, median {statistics.median(regrets):.1%}, 95 % below {at:.0%}"
+    yield f"  mean {counted:.1%} where what misses less than {least} counts as none; worst {max(regrets):.0%}"
+    after = [statistics.mean(row.after[moment] for row in rows) for moment in MOMENTS]
+    yield "mean after " + ", ".join(f"{m:g} s: {found:.1%}" for m, found in zip(MOMENTS, after, strict=True))
+    yield f"picks within a tenth of the best: {statistics.mean(r <= 0.1 for r in regrets):.0%}"
+    yield f"rightly explained: {statistics.mean(row.expected and not row.absurd for row in rows):.0%}"
+    yield f"more than 10 % slower than the plain loop: {[r.name for r in rows if r.over_plain > 0.1] or 'none'}"
+    yield f"decided too late: {late or 'none'}"
+    yield f"more than 10 % over the plan: {[r.name for r in rows if r.deciding > 1.1 * r.planned] or 'none'}"
+    yield f"more than 5 % unexplained: {[r.name for r in rows if r.unexplained > 0.05] or 'none'}"
+    yield f"expected finding missing: {[r.name for r in rows if not r.expected] or 'none'}"
+    yield f"absurd finding: {[r.name for r in rows if r.absurd] or 'none'}"
 
 
 def main() -> None:
     """Run the benchmark."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="", help="names of workloads, separated by commas")
-    parser.add_argument("--blocks", type=int, default=3, help="timed runs of every way for the truth")
-    parser.add_argument("--budget", type=float, help="seconds for a comparison; default 30, with --causes 6")
+    parser.add_argument("--quick", action="store_true", help="some workloads of every sort")
+    parser.add_argument("--state", choices=busy.STATES, default="quiet", help="quiet: the machine as it is")
+    parser.add_argument("--seed", type=int, default=1, help="of what makes the machine busy")
+    parser.add_argument("--truth", type=float, default=15.0, help="about so many seconds for the truth of a workload")
+    parser.add_argument("--budget", type=float, help="seconds for a comparison; default: the usual, with --causes 6")
     parser.add_argument("--causes", type=Path, help="compare work that causes findings, and write it into this folder")
     parser.add_argument("--json", help="write the rows there")
     parser.add_argument("--words", action="store_true", help="print what the findings say")
     parser.add_argument("--record", type=Path, help="write the comparisons into this folder, for the tests")
     options = parser.parse_args()
-    chosen = [name for name in options.only.split(",") if name]
+    chosen = [name for name in options.only.split(",") if name] or list(workloads.QUICK if options.quick else ())
     if options.causes:
         record_causes(options.causes, chosen, options.budget or 6.0)
         return
+    named = f"{'work':16} {'plain':>8} {'decided':>8} {'of plan':>7}  {'pick':14} {'best':14}"
+    print(f"{named} {'regret':>7} {'vs plain':>8}  findings")
     rows = []
-    with tempfile.TemporaryDirectory() as folder:
-        server = subprocess.Popen([sys.executable, "-c", SERVER], stdout=subprocess.PIPE, text=True)
-        try:
-            assert server.stdout is not None
-            for work in workloads(Path(folder), int(server.stdout.readline())):
-                if not chosen or work.name in chosen:
-                    rows.append(judge(work, options.budget or 30.0, options.blocks, options.record))
-                    print(".", end="", flush=True, file=sys.stderr)
-        finally:
-            server.kill()
-            server.communicate()
-    print(file=sys.stderr)
-    show(rows)
-    for row in rows if options.words else ():
-        print(f"\n{row.name}", *row.words, sep="\n  ")
-    if options.json:
-        Path(options.json).write_text(json.dumps([row.__dict__ for row in rows], indent=1), encoding="utf-8")
+    with workloads.place() as here, busy.state(options.state, options.seed):
+        for work in workloads.built(here, chosen):
+            rows.append(judge(work, options.budget, options.truth, options.record))
+            print(line_of(rows[-1]), flush=True)
+            for words in rows[-1].words if options.words else ():
+                print(f"    {words}")
+            if options.json:
+                Path(options.json).write_text(json.dumps([row.__dict__ for row in rows], indent=1), encoding="utf-8")
+    print("", f"machine {options.state}, budget {options.budget or 'usual'}", *summary(rows), sep="\n")
 
 
 if __name__ == "__main__":

@@ -97,11 +97,43 @@ def text_of(cell: Any) -> str:
     return "\n".join(lines)
 
 
-def write_page(notebook: Any, path: Path) -> None:
+RGB = 'pre span[style*="color: rgb("]'
+"""What IPython colours in tracebacks by itself."""
+
+COLOURS = {
+    "light": {
+        ".jp-InputPrompt,.jp-OutputPrompt": "#5b6472",
+        ".ow": "#7a1fd1",
+        ".mi,.mf": "#006b0a",
+        ".c1": "#2f6b6b",
+        ".ansi-red-fg": "#a3160f",
+        ".ansi-green-fg": "#0f5c26",
+        ".ansi-blue-fg": "#0b4f7a",
+        ".ansi-cyan-fg": "#00565c",
+        ".ansi-yellow-fg": "#5c4300",
+        RGB: "inherit",
+    },
+    "dark": {
+        ".jp-InputPrompt,.jp-OutputPrompt": "#b9c0ca",
+        ".ow": "#cda4ff",
+        ".c1": "#8fc7c7",
+        ".ansi-red-fg": "#ff9b8f",
+        ".ansi-green-fg": "#7fd694",
+        ".ansi-blue-fg": "#9cd0ff",
+        RGB: "inherit",
+    },
+}
+"""What has too little contrast on nbconvert's pages, and the colours that can be read there."""
+
+
+def write_page(notebook: Any, path: Path, theme: str = "light") -> None:
     """Write an executed notebook as one page without external files."""
     from nbconvert import HTMLExporter
 
-    page, _ = HTMLExporter(embed_images=True).from_notebook_node(notebook)
+    page, _ = HTMLExporter(embed_images=True, theme=theme).from_notebook_node(notebook)
+    rules = [f"{what}{{color:{colour}!important;opacity:1!important}}" for what, colour in COLOURS[theme].items()]
+    rules.append(".jp-RenderedHTMLCommon a{text-decoration:underline!important}")
+    page = page.replace("</head>", f"<style>{''.join(rules)}</style>\n</head>", 1)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(page, encoding="utf-8")
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 from argparse import Action
 from typing import Any
+
+RETURNED = ("Comparison", "Trial", "Finding", "Environment")
+"""Records that public functions and attributes give out."""
 
 
 def option_tables() -> dict[str, str]:
@@ -18,6 +22,28 @@ def option_tables() -> dict[str, str]:
         "parallel": table_of({name: action for name, action in parallel.items() if name not in both}),
         "concompare": table_of({name: action for name, action in compare.items() if name not in both}),
     }
+
+
+def api_pages() -> str:
+    """Return directives of autodoc for every public name, functions first, in the order of the alphabet."""
+    import concompare
+
+    kinds: dict[str, list[str]] = {"Functions": [], "Classes": [], "Exceptions and warnings": []}
+    for name in sorted(concompare.__all__, key=str.lower):
+        value = getattr(concompare, name)
+        is_error = inspect.isclass(value) and issubclass(value, BaseException)
+        kind = "Exceptions and warnings" if is_error else "Classes" if inspect.isclass(value) else "Functions"
+        directive = {"Functions": "autofunction", "Classes": "autoclass"}.get(kind, "autoexception")
+        directive = directive if callable(value) and hasattr(value, "__name__") else "autodata"
+        kinds[kind].append(directed(directive, f"concompare.{name}", members=kind == "Classes"))
+    kinds["Records"] = [directed("autoclass", f"concompare.records.{name}", members=False) for name in RETURNED]
+    return "\n".join(f"## {title}\n\n" + "\n".join(made) for title, made in kinds.items())
+
+
+def directed(directive: str, name: str, *, members: bool) -> str:
+    """Return a directive of autodoc as MyST writes it."""
+    options = "   :members:\n" if members else ""
+    return f"```{{eval-rst}}\n.. {directive}:: {name}\n{options}```\n"
 
 
 def options_of(magic: Any) -> dict[str, Action]:

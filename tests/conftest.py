@@ -24,6 +24,7 @@ except ImportError:
     fcntl = None  # type: ignore[assignment]
 
 TALLY = work_calls.Tally()
+os.environ["CONCOMPARE_CACHE"] = "off"  # no test reads or writes what the user's own runs have left
 
 # A change is judged by the same drawn cells as the last one; `make generated` draws others each time.
 hypothesis.settings.register_profile("same", derandomize=True)

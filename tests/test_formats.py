@@ -107,3 +107,22 @@ def test_clean_text_shows_what_was_there() -> None:
 def test_one_line_is_one_line_and_short() -> None:
     assert formats.one_line("a\n  b\tc") == "a b c"
     assert formats.one_line("x" * 500, 10) == "x" * 9 + "…"
+
+
+@pytest.mark.parametrize(
+    ("name", "limit", "text"),
+    [
+        ("score", 5, "score"),
+        ("download_pages_of_site_a", 11, "downl…ite_a"),
+        ("download_pages_of_site_b", 10, "downl…te_b"),
+        ("threads × 64", 9, "thre…× 64"),
+        ("a\nb\x1b", 20, "a b\\x1b"),
+        ("x" * 50 + "\x1b" * 50, 9, "xxxx…\\x1b"),
+    ],
+)
+def test_a_long_name_is_cut_in_its_middle(name: str, limit: int, text: str) -> None:
+    assert formats.one_name(name, limit) == text
+
+
+def test_a_name_without_end_is_cut_quickly_and_keeps_its_end() -> None:
+    assert formats.one_name("a" * 1_000_000 + "z" * 1_000_000, 7) == "aaa…zzz"

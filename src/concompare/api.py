@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from os import PathLike
@@ -12,10 +13,10 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from concompare import engine, formats
 from concompare.cells.task import task_of
 from concompare.engine.item_errors import user_part
-from concompare.errors import BadOption, ConcompareError
+from concompare.errors import BadOption, ConcompareError, LowMemory
 from concompare.run import dispatch
-from concompare.run.lost_changes import Losses
-from concompare.run.request import BUDGET, Request, request_of
+from concompare.run.lost_changes import Losses, level_outside
+from concompare.run.request import Request, request_of
 
 if TYPE_CHECKING:
     from concompare.report.report import Report
@@ -37,9 +38,11 @@ def map(
     timeout: float | None = None,
     seed: int | None = None,
     native_threads: int | None = None,
+    back_off: Iterable[type[Exception]] | type[Exception] = (),
     address: str | None = None,
     progress: bool = False,
     on_lost_changes: str = "warn",
+    resume: str | PathLike[str] | None = None,
 ) -> list[Value]:
     """Return `[function(item) for item in items]`, computed by several workers.
 
@@ -54,10 +57,15 @@ def map(
         timeout: Seconds that an item may take; its worker is ended then, which is why it needs processes.
         seed: Gives every item a random stream of its own (`random`, numpy, torch), the same on every backend.
         native_threads: Threads of BLAS and OpenMP in each worker, in the plain loop, threads and processes.
+        back_off: Exceptions that ask for less, such as a service's "too many requests": the item is tried again later,
+            eight times at most, and fewer items run at once meanwhile.
         address: Of an existing cluster, for backends such as "dask" that have one.
         progress: Whether to show a progress bar on runs longer than a second.
         on_lost_changes: What becomes of changes that are lost because workers make them to their own copies, of what
             the function captures, of global names, attributes and items: "warn" (`LostChanges`), "raise" or "ignore".
+        resume: A file that results go to as they come, and from which a later call takes them instead of computing
+            them again. Results of another version of the function, or of other items, are not used: a warning says so
+            (`NotResumed`). It holds pickles: use only files that you trust.
 
     Raises:
         LostChanges: Changes are lost, with `on_lost_changes="raise"`.
@@ -69,7 +77,9 @@ def map(
     shown = sys.stderr if progress else None
     options: dict[str, Any] = {"on_error": on_error, "chunk": chunk, "timeout": timeout, "seed": seed}
     options |= {"native_threads": native_threads, "address": address, "progress": shown}
+    options["back_off"] = (back_off,) if isinstance(back_off, type) else tuple(back_off)
     options |= {"on_lost": losses if on_lost_changes != "ignore" else None, "kept": 0}
+    options |= {"resume": resume, "say": warn_of_memory}
     request = request_of([backend], workers, **options)
     try:
         values: list[Value] = dispatch.run(task, request).value
@@ -79,7 +89,15 @@ def map(
         raise error.with_traceback(user_part(error.__traceback__))  # noqa: B904 (itself, without our frames)
     finally:
         losses.warn()
+        if request.resume is not None:
+            request.resume.close()
+            request.resume.warn()
     return values
+
+
+def warn_of_memory(words: str) -> None:
+    """Warn, in the caller's line, that memory is short."""
+    warnings.warn(LowMemory(words), stacklevel=level_outside())
 
 
 def compare(
@@ -89,7 +107,7 @@ def compare(
     *,
     backends: Sequence[str | Executor] | None = None,
     workers: int | str | Sequence[int] | None = None,
-    budget: float = BUDGET,
+    budget: float | None = None,
     seed: int | None = None,
     timeout: float | None = None,
     scaling: str = "strong",
@@ -106,7 +124,8 @@ def compare(
         backends: Names, or executors of yours; by default the plain loop, threads and processes, and
             sub-interpreters and an event loop where they can run the function.
         workers: Worker counts to try ([1, 2, 4], "1-8", "max"); by default 1, 2, 4, … up to the usable CPUs.
-        budget: Seconds for the whole comparison.
+        budget: Seconds for the whole comparison. By default three for short work, up to four times as long as the plain
+            loop takes for other work, and 30 at most.
         seed: Gives every item a random stream of its own, and the same order of the passes every time.
         timeout: Seconds that an item may take where its worker can be ended.
         scaling: "strong": the same items for every number of workers. "weak": the same number of items for each worker.

@@ -45,6 +45,8 @@ class CellRefused(ConcompareError):
         code: What kind of reason it is, one of `cells.ir.Why`.
         idle: Nothing of the loop would be worth a worker, so it is no loss.
         reasons: Everything that stands in the way, one sentence each, this one included.
+        reason: The message without its line; `remedy`: what to write instead, where the message ends with that.
+        lasting: Each item needs the result of the one before; `sure`: it does not hang on an object that is not known.
         spent: Items were taken that nobody can give once more, so that the plain loop cannot run in its stead.
     """
 
@@ -53,11 +55,21 @@ class CellRefused(ConcompareError):
         self.line = line
         self.code = code
         self.idle = self.spent = False
+        self.lasting, self.sure = False, True
         self.reasons: tuple[str, ...] = (str(self),)
+        self.reason, self.remedy = message, ""
 
 
 class LostChanges(ConcompareError, UserWarning):
     """Warning, or raised where that was asked for: workers changed copies of something, and the changes are lost."""
+
+
+class NotResumed(ConcompareError, UserWarning):
+    """Warning: results in a file of an earlier run are not used, or new ones are not kept there, and why."""
+
+
+class LowMemory(ConcompareError, UserWarning):
+    """Warning: there is not enough memory for all workers, or for all results."""
 
 
 class UnknownBackend(ConcompareError):

@@ -148,3 +148,17 @@ def one_line(text: str, limit: int = 200) -> str:
     """Return a foreign text as one harmless line of at most so many characters."""
     line = " ".join(clean(text[: 20 * limit]).split())
     return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def one_name(name: str, limit: int = 40) -> str:
+    """Return a foreign name as one harmless line, cut in its middle: names of one family differ at their ends."""
+    kept = name if len(name) <= 20 * limit else name[: 10 * limit] + name[-10 * limit :]
+    return cut(one_line(kept, len(clean(kept))), limit)
+
+
+def cut(name: str, limit: int) -> str:
+    """Return a name of at most so many characters, its beginning and its end kept."""
+    if len(name) <= limit:
+        return name
+    end = (limit - 1) // 2
+    return f"{name[: limit - 1 - end]}…{name[len(name) - end :]}"

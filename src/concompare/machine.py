@@ -183,6 +183,16 @@ def memory_used(root: Path = ROOT) -> int:
     return int(max(limits_of(root, "memory", used_v1, used_v2), default=0))
 
 
+def memory_room(root: Path = ROOT) -> tuple[int, int]:
+    """Return the bytes of memory that there are for this process, by its container or the machine, and are left."""
+    import psutil
+
+    memory, limit = psutil.virtual_memory(), memory_limit(root)
+    if limit is None or limit >= memory.total:
+        return memory.total, memory.available
+    return limit, max(0, min(memory.available, limit - memory_used(root)))
+
+
 Reader = Callable[[Path], float | None]
 
 

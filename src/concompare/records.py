@@ -1,6 +1,6 @@
 """Measurements as frozen data: everything after the measuring works on these alone.
 
-    Comparison ── Subject · Environment · Plan · Probe
+    Comparison ── Subject · Environment · Plan · Probe · LineProfile ── Line
         └─ Trial ── Pass ── Ledger · Message
 
 Times are seconds, sizes are bytes. Raw values are kept; medians, intervals and verdicts are derived.
@@ -8,19 +8,14 @@ Times are seconds, sizes are bytes. Raw values are kept; medians, intervals and 
 
 from __future__ import annotations
 
-import math
-import types
-from collections.abc import Hashable
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass
-from functools import cache
-from numbers import Integral, Real
-from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from dataclasses import dataclass, field
+from typing import Literal
 
-R = TypeVar("R")
-
-SCHEMA = 3
+SCHEMA = 4
 """Version of the saved form. 1: first. 2: what the notebook itself does of a loop, with every pass and by itself.
 3: what the workers of a trial share with the notebook, and are like; whether results differ by rounding only.
+4: at which of the user's lines the items were; what spinning processes would get on a quiet machine; whether an
+interrupt took the pick so far.
 """
 
 DECLARED = 3
@@ -389,6 +384,7 @@ class Probe:
         item_seconds: Times of the items of the plain loop, as sampled.
         item_cpu: CPU seconds of the same items, native threads included.
         capacity: For n spinning processes, how many times one process's work the machine did: ((2, 1.9), …).
+        capacity_quiet: The same as it would be if nobody else used the CPUs, by the CPU seconds that they had.
         two_threads: Speed-up of the same items on two threads against one; None where not run.
         gil_share: Share of the time the plain loop holds the GIL, rounded to 0.05; None where it cannot be told.
         gil_word: That share in words, or why it cannot be told ("machine too busy to tell", "no GIL").
@@ -413,6 +409,7 @@ class Probe:
     shared_random: str | None = None
     gil_enabled_by: str | None = None
     native_share: float | None = None
+    capacity_quiet: tuple[tuple[int, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -438,8 +435,58 @@ class Notebook:
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the user's own code, as items were seen at it; what it calls of libraries is counted with it.
+
+    Attributes:
+        file: Name of its file without the folder; empty for a cell of the notebook.
+        line: Its number, from 1.
+        function: Name of the function that it is in; empty outside of any.
+        text: What is written there.
+        samples: How often a thread was seen there.
+        seconds: Of all threads, that these stand for.
+        waiting: Of these, the seconds of threads that waited for the GIL or another lock; where the system does not
+            tell, those that are sure.
+        sure: Of these, at an instruction that runs nothing but Python and so waits for nothing but the GIL.
+    """
+
+    file: str
+    line: int
+    function: str
+    text: str
+    samples: int
+    seconds: float
+    waiting: float = 0.0
+    sure: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class LineProfile:
+    """At which lines the items of one trial were, looked at now and then in a pass made for that and not timed.
+
+    Attributes:
+        items: How many items ran.
+        samples: How often a thread was seen that computed items.
+        seconds: Of all threads, that these stand for, also at no line of the user's.
+        lines: Those that took most, the longest first.
+    """
+
+    backend: str
+    workers: int
+    items: int
+    samples: int
+    seconds: float
+    lines: tuple[Line, ...] = ()
+    native_threads: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
-    """All trials of a task and the environment they ran in."""
+    """All trials of a task and the environment they ran in.
+
+    Attributes:
+        taken: Seconds after which the user interrupted it and took the pick so far; None when it came to its end.
+    """
 
     subject: Subject
     environment: Environment
@@ -450,6 +497,8 @@ class Comparison:
     created: str = ""
     scaling: str = "strong"
     notebook: Notebook = field(default_factory=Notebook)
+    taken: float | None = None
+    profiles: tuple[LineProfile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -469,90 +518,3 @@ class Finding:
     advice: str
     evidence: tuple[tuple[str, float], ...] = ()
     trial: tuple[str, int] | None = None
-
-
-def to_data(record: Any) -> Any:
-    """Return a record as what JSON can hold: dicts, lists, text, numbers; numbers that are not finite as text."""
-    if is_dataclass(record) and not isinstance(record, type):
-        return {f.name: to_data(getattr(record, f.name)) for f in fields(record)}
-    if isinstance(record, (tuple, list)):
-        return [to_data(part) for part in record]
-    if record is None or isinstance(record, bool):
-        return record
-    if isinstance(record, str):
-        return str(record)
-    if isinstance(record, Integral):
-        return int(record)
-    if isinstance(record, Real):
-        number = float(record)
-        return number if math.isfinite(number) else str(number)
-    raise TypeError(f"a record holds a {type(record).__name__}, which cannot be saved")
-
-
-def from_data(cls: type[R], data: object, path: str = "") -> R:
-    """Build a record from what `to_data` returned, checking every name and type; nothing is executed or converted.
-
-    Raises:
-        ValueError: Where the data is not of this shape, with the path to the place.
-    """
-    where = path or cls.__name__.lower()
-    if not isinstance(data, dict):
-        raise ValueError(f"{where} must be an object, not {shape(data)}")
-    hints = hints_of(cast(Hashable, cls))
-    unknown = [str(name) for name in data if name not in hints]
-    if unknown:
-        raise ValueError(f"{where} has an unknown part {unknown[0][:60]!r}")
-    made: dict[str, Any] = {}
-    for part in fields(cls):  # type: ignore[arg-type]
-        if part.name in data:
-            made[part.name] = value_from(hints[part.name], data[part.name], f"{where}.{part.name}")
-        elif part.default is MISSING and part.default_factory is MISSING:
-            raise ValueError(f"{where} lacks {part.name!r}")
-    return cls(**made)
-
-
-@cache
-def hints_of(cls: type) -> dict[str, Any]:
-    """Return the types of a record's parts."""
-    return get_type_hints(cls)
-
-
-def value_from(kind: Any, data: object, where: str) -> Any:
-    """Return the data as a value of this type, or raise ValueError with the path to the place."""
-    if is_dataclass(kind):
-        return from_data(kind, data, where)  # type: ignore[arg-type]
-    origin, parts = get_origin(kind), get_args(kind)
-    if origin in (Union, types.UnionType):
-        if data is None and type(None) in parts:
-            return None
-        (wanted,) = (part for part in parts if part is not type(None))
-        return value_from(wanted, data, where)
-    if origin is tuple:
-        return tuple_from(parts, data, where)
-    if origin is Literal:
-        if data not in parts:
-            raise ValueError(f"{where} must be one of {', '.join(parts)}, not {shape(data)}")
-        return data
-    if kind is float and isinstance(data, str) and data in ("inf", "-inf", "nan"):
-        return float(data)
-    accepted = (int, float) if kind is float else kind
-    if not isinstance(data, accepted) or (isinstance(data, bool) and kind is not bool):
-        raise ValueError(f"{where} must be {kind.__name__}, not {shape(data)}")
-    return float(data) if kind is float else data
-
-
-def tuple_from(parts: tuple[Any, ...], data: object, where: str) -> tuple[Any, ...]:
-    """Return a list as a tuple of these types, or raise ValueError with the path to the place."""
-    if not isinstance(data, list):
-        raise ValueError(f"{where} must be a list, not {shape(data)}")
-    kinds = parts[:1] * len(data) if parts[-1] is Ellipsis else parts
-    if len(kinds) != len(data):
-        raise ValueError(f"{where} must have {len(kinds)} parts, not {len(data)}")
-    pairs = enumerate(zip(kinds, data, strict=True))
-    return tuple(value_from(kind, part, f"{where}[{i}]") for i, (kind, part) in pairs)
-
-
-def shape(data: object) -> str:
-    """Return what a piece of JSON is, for messages."""
-    names = {dict: "an object", list: "a list", str: "text", bool: "true or false", type(None): "nothing"}
-    return names.get(type(data), "a number")

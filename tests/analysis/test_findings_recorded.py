@@ -8,27 +8,28 @@ from pathlib import Path
 import pytest
 
 from concompare.analysis import findings, pick, scaling, stats
-from concompare.records import Comparison, from_data, to_data
+from concompare.record_data import from_data, to_data
+from concompare.records import Comparison
 from concompare.report.older import with_kinds
 
 FOLDER = Path(__file__).parents[1] / "data" / "recorded"
 FINDINGS: dict[str, tuple[set[str], str]] = {
-    "python": ({"machine-busy", "scales-well"}, "%%parallel -b processes -w 2"),
+    "python": ({"gil-bound", "machine-busy", "scales-well"}, "%%parallel -b processes -w 2"),
     "tiny": ({"machine-busy", "too-small"}, ""),
-    "sleep": ({"waits", "scales-well"}, "%%parallel -b threads -w 8"),
+    "sleep": ({"scales-well", "waits"}, "%%parallel -b threads -w 8"),
     "sockets": ({"waits"}, "%%parallel -b threads -w 8"),
-    "hashing": ({"machine-busy", "scales-well"}, "%%parallel -b processes -w 2"),
-    "json": ({"machine-busy", "too-noisy"}, ""),
-    "big-arguments": ({"machine-busy", "too-noisy", "transfer-bound"}, ""),
-    "few-items": ({"machine-busy", "stopped"}, ""),
-    "wrong": ({"machine-busy", "results-differ", "too-noisy"}, ""),
+    "hashing": ({"machine-busy", "releases-gil", "scales-well"}, "%%parallel -b threads -w 2"),
+    "json": ({"gil-bound", "machine-busy", "scales-well"}, "%%parallel -b processes -w 2"),
+    "big-arguments": ({"machine-busy", "transfer-bound"}, "%%parallel -b threads -w 2"),
+    "few-items": ({"gil-bound", "machine-busy", "stopped"}, ""),
+    "wrong": ({"machine-busy", "results-differ"}, "%%parallel -b threads -w 2"),
     "changed": ({"hidden-state", "machine-busy", "too-noisy"}, ""),
     "drawn": ({"machine-busy", "shared-random"}, ""),
     "gil": ({"gil-bound", "scales-well"}, "%%parallel -b processes -w 2"),
     "crowded": ({"gil-bound", "oversubscribed", "scales-well"}, "%%parallel -b processes -w 2"),
     "released": ({"releases-gil", "scales-well", "startup-bound"}, "%%parallel -b threads -w 2"),
     "started": ({"gil-bound", "scales-well", "startup-bound"}, "%%parallel -b processes -w 2"),
-    "uneven": ({"uneven-items"}, ""),
+    "uneven": ({"gil-bound", "uneven-items"}, "%%parallel -b processes -w 2"),
     "re-enabled": ({"gil-bound", "gil-re-enabled", "machine-busy", "too-noisy"}, ""),
 }
 
@@ -60,8 +61,6 @@ CONTRADICTIONS = (
     {"gil-bound", "releases-gil"},
     {"gil-bound", "waits"},
     {"releases-gil", "waits"},
-    {"machine-busy", "memory-bound"},
-    {"machine-busy", "releases-gil"},
     {"too-small", "scales-well"},
     {"too-small", "startup-bound"},
     {"too-noisy", "scales-well"},

@@ -44,7 +44,7 @@ def test_the_plain_loop_is_a_full_answer() -> None:
     assert best.reason == "threads × 2, the best of the others, is 1.02× as fast: no gain, so take the cheaper."
     slower = advise.pick(comparison(serial(), at("processes", 2, 0.8)))
     assert slower.reason == "processes × 2, the best of the others, is 0.80× as fast: slower."
-    wild = trial("processes", 4, [0.4, 1.4, 0.7, 1.3, 0.6])
+    wild = trial("processes", 4, [0.4, 1.9, 0.7, 1.8, 0.6])
     unsure = advise.pick(comparison(serial(), wild))
     assert unsure.reason == "processes × 4 looks 1.43× as fast, but that is within the noise: so take the cheaper."
 
@@ -79,6 +79,42 @@ def test_different_results_and_problems_are_never_picked() -> None:
         "processes × 4": "different results: item 2: 1 instead of 2",
         "loky × 4": "a worker was killed",
     }
+
+
+def test_what_is_faster_in_every_block_is_picked_however_noisy_these_are() -> None:
+    noisy = trial("processes", 2, [0.3, 0.75, 0.74, 0.35, 0.7], start_up=0.1)
+    best = advise.pick(comparison(serial(), at("threads", 2, 1.0), noisy))
+    assert (best.backend, best.workers) == ("processes", 2)
+
+
+def test_a_pick_says_how_sure_it_is_where_it_is_not() -> None:
+    close = comparison(serial(), trial("threads", 2, [0.5]), trial("processes", 2, [0.44]))
+    best = advise.pick(close)
+    assert best.chance is not None
+    assert best.loss is not None
+    assert 0.5 < best.chance < 0.95
+    assert best.loss > advise.SURE
+    assert "the fastest with a probability of" in advise.how_sure(best)
+    assert advise.how_sure(advise.pick(comparison(serial(), at("processes", 4, 3.5)))) == ""
+
+
+def test_the_pick_so_far_is_said_from_the_first_small_passes_on() -> None:
+    warm = [
+        replace(t, passes=(replace(t.passes[0], warm_up=True, block=-1),)) for t in (serial(), at("threads", 2, 2.0))
+    ]
+    assert advise.so_far(comparison(warm[0])) == ""
+    words = advise.so_far(comparison(*warm))
+    assert words.startswith("so far threads × 2, 2.00× as fast (")
+    assert words.endswith(" % sure)")
+    assert advise.pick(comparison(*warm)).backend == "serial"  # at the end warm-ups count for nothing
+
+
+@pytest.mark.parametrize("waiting", [0.0, 0.5])
+def test_on_a_busy_machine_a_pick_says_what_it_is_on_a_quiet_one(waiting: float) -> None:
+    slowed = 1 / (1 - waiting)
+    busy = trial("processes", 2, [0.6 * slowed] * 5, shares={"waiting": waiting})
+    best = advise.pick(comparison(serial([1.6] * 5), busy))
+    assert best.quiet == (pytest.approx(1.6 / 0.6) if waiting else None)
 
 
 def test_a_single_noisy_pass_does_not_beat_the_plain_loop() -> None:
@@ -132,7 +168,9 @@ def known(seconds: float, busy: float = 1.0, left: int | None = 1000, **more: An
         (known(0.05, two_threads=1.9), ("threads", 4)),
         (known(0.05, two_threads=1.0), ("processes", 4)),
         (known(0.05, busy=3.5), ("serial", 1)),  # native threads use the CPUs already
-        (known(0.001, bytes_per_item=5_000_000), ("serial", 1)),
+        (known(0.001, moving=0.02), ("serial", 1)),  # to pickle takes longer than to compute
+        (known(0.05, ratios={"processes": 1.5}), ("serial", 1)),  # tried, and slower
+        (known(0.05, ratios={"processes": 0.9, "threads": 0.5}), ("threads", 4)),
         (known(0.05, can=("threads",)), ("serial", 1)),
         (known(0.05, left=None), ("processes", 4)),
         (known(0.002, left=100), ("serial", 1)),  # 0.2 s of work, 0.26 s to start workers

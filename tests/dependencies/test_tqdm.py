@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 
 def test_a_bar_is_told_its_total_and_place_while_it_is_shown() -> None:
-    """`once.progress_bar`: the bar of a generator's items would never show how much is done."""
+    """`progress.Bar`: the bar of a generator's items would never show how much is done."""
     out = StringIO()
     with tqdm(unit="item", leave=False, mininterval=0, file=out, ncols=60) as bar:
         bar.total = 4
@@ -18,7 +18,7 @@ def test_a_bar_is_told_its_total_and_place_while_it_is_shown() -> None:
 
 
 def test_a_bar_that_is_not_left_leaves_nothing_on_its_line() -> None:
-    """`once.progress_bar`: each cell would leave half a bar behind."""
+    """`progress.Bar`: each cell would leave half a bar behind."""
     out = StringIO()
     with tqdm(total=4, leave=False, mininterval=0, file=out, ncols=60) as bar:
         bar.update(4)
@@ -26,7 +26,7 @@ def test_a_bar_that_is_not_left_leaves_nothing_on_its_line() -> None:
 
 
 def test_a_bar_shows_nothing_before_its_delay() -> None:
-    """`once.progress_bar`: cells that take less than a second would flicker."""
+    """`progress.Bar`: cells that take less than a second would flicker."""
     out = StringIO()
     with tqdm(total=4, delay=1000.0, mininterval=0, file=out, ncols=60) as bar:
         bar.update(3)

@@ -66,3 +66,16 @@ def test_the_record_adds_up_the_messages() -> None:
     assert (record.items, record.wall, record.cpu, record.stopped) == (3, 4.0, 3.0, "stopped")
     assert (record.bytes_in, record.bytes_out, record.peak_memory, record.worker_memory) == (20, 10, 50, (30, 20))
     assert log.busy() == {(1, 1): [(1.0, 3.0)], (1, 2): [(1.0, 3.0)]}
+
+
+def test_a_message_has_run_since_its_worker_was_free() -> None:
+    clock = Clock()
+    log = PassLog(clock, True, None)
+    log.begin(())
+    for worker, end in ((1, 104.0), (2, 107.0), (1, 106.0)):
+        clock.now = end
+        log.note(Chunk(0, [0], True, sent=end - 1), Answer((1, worker), end - 1, end - 1, end, end), end, 0)
+    clock.now = 110.0
+    queued = [Chunk(1, [0], True, sent=103.0), Chunk(2, [0], True, sent=105.0), Chunk(3, [0], True, sent=109.0)]
+    assert log.ages(queued[:2]) == [4.0, 3.0]
+    assert log.ages(queued) == [7.0, 4.0, 1.0]

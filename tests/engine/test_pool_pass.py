@@ -50,3 +50,41 @@ def test_of_an_endless_iterator_little_is_in_memory(name: str) -> None:
     assert outcome.values == []
     assert outcome.record is not None
     assert sum(len(message.seconds) for message in outcome.record.messages) < 60_000  # tiny items are not timed singly
+
+
+@pytest.mark.parametrize("kind", ["list", "iterator"])
+@pytest.mark.parametrize("name", ["serial", "threads", "processes"])
+def test_a_pass_that_is_enough_ends_with_the_items_it_has_begun(name: str, kind: str) -> None:
+    """Those that it has taken besides are given back, so that another pass goes on with the very next."""
+    items = list(range(400))
+    iterator = iter(items)
+    handed: list[tuple[int, int]] = []
+
+    def take(position: int, value: int) -> bool:
+        handed.append((position, value))
+        return False
+
+    with engine.lease(backends.find(name), 2) as pool:
+        options = PassOptions(chunk=3, enough=lambda messages, passed: len(messages) >= 4)
+        first = engine.run_pass(abs, items if kind == "list" else iterator, pool, options, count=400, on_value=take)
+        assert first.paused
+        assert not first.stopped
+        assert first.record is not None
+        ran = first.record.items
+        assert 12 <= ran < 50
+        assert first.record.stopped is None
+        rest = items[ran:] if kind == "list" else [*first.left, *iterator]
+        options = PassOptions(chunk=3, first=ran)
+        assert not engine.run_pass(abs, rest, pool, options, on_value=take).paused
+    assert handed == [(item, item) for item in items]
+
+
+@pytest.mark.parametrize("name", ["serial", "threads"])
+def test_a_pass_whose_items_have_ended_with_an_error_is_not_ended_before_it(name: str) -> None:
+    def items() -> Iterator[int]:
+        yield from range(20)
+        raise LookupError("no more")
+
+    with engine.lease(backends.find(name), 2) as pool, pytest.raises(LookupError, match="no more"):
+        engine.run_pass(abs, items(), pool, PassOptions(chunk=50, enough=lambda messages, passed: True))
+    assert engine.last().values == list(range(20))

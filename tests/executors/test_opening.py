@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import multiprocessing
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -37,3 +38,18 @@ def test_no_backend_is_called_auto() -> None:
 def test_an_initializer_has_to_be_callable_as_the_standard_library_says() -> None:
     with pytest.raises(TypeError, match="initializer must be a callable, and is 3"):
         session_for("threads", 1, 3, name="x")  # type: ignore[arg-type]
+
+
+def test_a_context_of_multiprocessing_says_how_processes_start() -> None:
+    context = multiprocessing.get_context("spawn")
+    assert session_for("processes", 1, name="x", context=context).backend.name == "spawn"
+    assert session_for("spawn", 1, name="x", context=context).backend.name == "spawn"
+    with pytest.raises(BadOption, match="starts processes by 'spawn' and backend is 'threads': give one of the two"):
+        session_for("threads", 1, name="x", context=context)
+    with pytest.raises(BadOption, match="mp_context is 'spawn': use multiprocessing"):
+        session_for("processes", 1, name="x", context="spawn")
+
+
+def test_a_seed_is_a_whole_number() -> None:
+    with pytest.raises(BadOption, match="seed is '1': use a whole number"):
+        session_for("threads", 1, name="x", seed="1")  # type: ignore[arg-type]

@@ -99,3 +99,26 @@ def test_a_callback_may_shut_its_own_session_down(session: Session) -> None:
     session.add(Batch(abs, receiver), [-1])
     assert receiver.over.wait(120)
     assert session.over.wait(120)
+
+
+@pytest.mark.parametrize("backend", ["serial", "threads", "processes"])
+def test_with_a_seed_every_call_has_the_stream_of_its_place(no_leaks: None, backend: str) -> None:
+    import concompare
+
+    draw = define("import random\ndef f(n): return random.random()")
+    expected = concompare.map(draw, range(20), backend="serial", seed=5)
+    with concompare.Executor(2, backend=backend, seed=5) as executor:
+        assert list(executor.map(draw, range(20))) == expected
+        assert list(executor.map(draw, range(20), chunksize=3)) == expected
+    with concompare.Pool(2, backend=backend, seed=5) as pool:
+        assert [pool.apply(draw, (0,)) for _ in range(3)] == expected[:3]
+    assert list(concompare.imap(draw, range(20), backend=backend, seed=5)) == expected
+
+
+def test_what_cannot_have_a_stream_of_its_own_in_threads_is_refused(no_leaks: None) -> None:
+    import concompare
+    from concompare.errors import BadOption
+
+    draw = define("from random import random\ndef f(n): return random()")
+    with concompare.Executor(2, backend="threads", seed=5) as executor, pytest.raises(BadOption, match="--seed cannot"):
+        executor.submit(draw, 0)

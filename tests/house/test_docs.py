@@ -11,6 +11,8 @@ import pytest
 
 from concompare import backends
 from concompare.analysis import findings
+from concompare.cells.ir import Why
+from concompare.errors import CellRefused
 from concompare.report.view import finding_pages
 
 ROOT = Path(__file__).parents[2]
@@ -80,6 +82,11 @@ def test_every_backend_is_on_its_page() -> None:
     page = (ROOT / "docs" / "backends.md").read_text(encoding="utf-8")
     rows = "".join(line.split("|")[1] for line in page.splitlines() if line.startswith("|"))
     assert [name for name in (*backends.FAMILIES, *backends.CLUSTERS) if f"`{name}`" not in rows] == []
+
+
+def test_every_kind_of_reason_is_on_the_page_of_the_command_line() -> None:
+    page = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `([\w-]+)` \|", page, re.M)) == {*Why, CellRefused("").code}
 
 
 def test_the_page_of_options_has_every_option_with_what_it_does() -> None:

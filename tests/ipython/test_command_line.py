@@ -51,7 +51,8 @@ def test_options_end_where_the_code_begins(line: str, expected: dict[str, object
         ("--save 'report.json", "a quote or bracket is not closed"),
         ("-w 2 processes", "'processes' is not an option"),
         ("--quiet=yes", "ignored explicit argument"),
-        ("--info", "--info and --close belong to the line form"),
+        ("--info", "--info belongs to the line form: %parallel --info"),
+        ("--forget", "--forget belongs to the line form: %parallel --forget"),
     ],
 )
 def test_a_bad_option_is_named(line: str, message: str) -> None:

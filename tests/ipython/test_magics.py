@@ -522,3 +522,22 @@ def test_the_loops_inside_one_function_are_meant_by_its_name(shell: Shell) -> No
     failed = shell.fails(f"%%parallel --in nowhere\n{cell}")
     assert isinstance(failed.error, BadOption)
     assert "--in nowhere" in str(failed.error)
+
+
+def test_an_exception_that_asks_for_less_is_named_and_its_items_are_tried_again(
+    shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from concompare.engine import trying_again
+
+    monkeypatch.setattr(trying_again, "FIRST_WAIT", 0.0)
+    shell.names["folder"] = tmp_path
+    shell.run(
+        "import os\nclass TooMany(Exception): pass\n"
+        "def ask(n):\n    try:\n        os.mkdir(folder / str(n))\n    except FileExistsError:\n        return n * n\n"
+        "    raise TooMany(n)"
+    )
+    cell = "%%parallel -b threads -w 2 --quiet --assume-pure --back-off TooMany\nout = [ask(n) for n in range(10)]"
+    shell.run(cell)
+    assert shell.names["out"] == [n * n for n in range(10)]
+    error = shell.run(cell.replace("TooMany", "Missing"), check=False).error
+    assert "--back-off Missing: that is no exception here. Import it first, or mind its name" in str(error)

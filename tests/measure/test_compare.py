@@ -40,13 +40,16 @@ def test_without_a_gil_threads_are_the_first_rows_after_the_plain_loop() -> None
 
 
 def test_every_pool_has_one_marked_warm_up_and_its_time_is_the_cold_one() -> None:
-    comparison, _ = run(World(lambda x: Cost(0.003)), range(100))
+    comparison, _ = run(World(lambda x: Cost(0.003)), range(100), budget=10.0)
     for trial in comparison.trials:
         warm = [p.warm_up for p in trial.passes]
         assert warm == [True] + [False] * (len(warm) - 1)
-        assert len(trial.timed) >= 3
+        assert len(trial.timed) >= (3 if trial.plain or trial.workers > 1 else 1)
     trial = of(comparison, "processes", 2)
-    assert trial.cold == pytest.approx((trial.start_up or 0) + trial.passes[0].wall)
+    first, second = trial.passes[:2]
+    rest = second.wall * (1 - first.items / 100)  # of the items that the warm-up did not run
+    assert 0 < first.items < 100
+    assert trial.cold == pytest.approx((trial.start_up or 0) + first.wall + rest)
 
 
 def test_blocks_are_interleaved_in_random_order_that_the_seed_repeats() -> None:
@@ -136,11 +139,10 @@ def test_one_arm_of_each_backend_runs_even_where_the_probes_took_the_time() -> N
             return super().capacity(counts)
 
     world = Slow(lambda x: Cost(0.00001))
-    comparison, took = deciding(world, range(1000))
+    comparison, took = deciding(world, range(1000), budget=10.0)
     assert took > 1.1
     ran = {t.backend for t in comparison.trials if t.problem is None}
     assert ran == {"serial", "threads", "processes"}
-    assert any("used up" in (t.problem or "") for t in comparison.trials)
 
 
 def test_a_sample_ends_early_where_its_items_are_longer_than_thought() -> None:
@@ -275,7 +277,13 @@ def test_nothing_to_do_is_an_empty_comparison() -> None:
 def test_waiting_items_get_many_threads() -> None:
     comparison, _ = run(World(lambda x: Cost(0.0002, 0.01)), range(300))
     best = pick.pick(comparison)
-    assert (best.backend, best.workers) == ("threads", 8)
+    assert (best.backend, best.workers) == ("threads", 32)
+
+
+def test_items_that_wait_half_of_the_time_get_more_processes_than_cpus() -> None:
+    comparison, _ = run(World(lambda x: Cost(0.005, 0.005)), range(300), budget=20.0)
+    best = pick.pick(comparison)
+    assert (best.backend, best.workers) == ("processes", 4)  # two of them leave half of the CPUs idle
 
 
 def test_the_ledgers_explain_all_of_workers_times_wall() -> None:
@@ -356,7 +364,7 @@ def same_twice(seed: int, drift: float, *, together: bool) -> stats.Interval | N
     world = World(lambda x: Cost(0.1), noise=0.03, drift=drift, seed=seed)
 
     def compared(*backends: FakeBackend) -> Comparison:
-        return run(world, range(8), backends=(SERIAL, *backends), workers=(2,), seed=seed)[0]
+        return run(world, range(8), backends=(SERIAL, *backends), workers=(2,), seed=seed, budget=12.0)[0]
 
     if together:
         comparison = compared(PROCESSES, TWIN)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from types import ModuleType
 from typing import Any
@@ -33,7 +34,9 @@ def test_different_results_are_seen_named_and_never_picked() -> None:
 def test_a_plain_loop_that_differs_from_itself_makes_nothing_wrong() -> None:
     chance = random.Random(1)
     comparison, _ = run(World(lambda x: Cost(0.003)), range(100), function=lambda x: chance.random())
-    for trial in comparison.trials[1:]:
+    ran = [trial for trial in comparison.trials[1:] if trial.passes]
+    assert len(ran) >= 2
+    for trial in ran:
         assert trial.same is None
         assert trial.difference == "cannot be compared: the plain loop gives other results each time"
 
@@ -71,15 +74,44 @@ def test_the_plain_loop_is_measured_even_if_nobody_asked() -> None:
     assert comparison.trials[0].backend == "serial"
 
 
-def test_an_interrupt_closes_all_pools_and_goes_on_up() -> None:
+def interrupting(at: set[int], when: Callable[[str, int], bool] = lambda name, workers: True) -> Any:
+    """Return what interrupts before these passes, counted from the first of the kind that is meant."""
+    seen = [0]
+
     def before(name: str, workers: int, number: int) -> None:
-        if number > 25:
+        seen[0] += when(name, workers)
+        if when(name, workers) and seen[0] in at:
             raise Interrupted("stopped")
 
-    world = World(lambda x: Cost(0.003), before=before)
+    return before
+
+
+def test_an_interrupt_before_anything_was_tried_closes_all_pools_and_goes_on_up() -> None:
+    world = World(lambda x: Cost(0.003), before=interrupting({3}))
     with pytest.raises(KeyboardInterrupt):
-        run(world, range(100))
-    assert len(world.pools) > 2
+        run(world, range(1000))
+    assert all(pool.closed for pool in world.pools)
+
+
+@pytest.mark.parametrize("passes", [2, 3, 5, 8])
+def test_an_interrupt_takes_the_pick_so_far_and_the_results_are_complete(passes: int) -> None:
+    in_processes = interrupting({passes}, lambda name, workers: name == "processes")
+    world = World(lambda x: Cost(0.01), before=in_processes)
+    comparison, kept = run(world, range(1000))
+    assert kept.values == [2 * x for x in range(1000)]
+    assert comparison.taken is not None
+    assert 0 < comparison.taken < comparison.seconds
+    assert all(pool.closed for pool in world.pools)
+    best = pick.pick(comparison)
+    assert (best.backend, best.workers) == ("processes", 2)
+    confirming = of(comparison, "processes", 2).passes[-1]
+    assert (confirming.block, confirming.items > 500) == (-1, True)  # it ran what was left
+
+
+def test_a_second_interrupt_ends_the_comparison_in_the_last_run() -> None:
+    world = World(lambda x: Cost(0.01), before=interrupting({4, 5}, lambda name, workers: name == "processes"))
+    with pytest.raises(KeyboardInterrupt):
+        run(world, range(1000))
     assert all(pool.closed for pool in world.pools)
 
 
@@ -223,7 +255,7 @@ def test_an_item_that_switches_the_gil_back_on_is_noticed_and_its_module_named(m
     assert (comparison.environment.gil, comparison.probe.gil_enabled_by) == ("re-enabled", "old.fast")
     states = [p.gil for t in comparison.trials for p in t.passes if p.gil]
     assert states.count(("off", "re-enabled")) == 1
-    assert {("off", "off"), ("re-enabled", "re-enabled")} < set(states)
+    assert ("re-enabled", "re-enabled") in states
 
 
 def test_builds_with_a_gil_record_no_state_of_it() -> None:

@@ -29,10 +29,22 @@ def test_the_ladder_doubles_up_to_the_usable_cpus() -> None:
 
 def test_items_that_wait_get_a_trial_with_many_threads() -> None:
     assert [arm.key for arm in arms(2, waits=0.9)] == [
-        ("serial", 1), ("threads", 1), ("threads", 2), ("threads", 8), ("processes", 1), ("processes", 2),
+        ("serial", 1), ("threads", 1), ("threads", 2), ("threads", 8), ("threads", 32),
+        ("processes", 1), ("processes", 2),
     ]  # fmt: skip
+    assert ("threads", 32) not in [arm.key for arm in planner.arms_of(BACKENDS, 2, None, 0.9, items=20)]
     assert ("threads", 8) not in [arm.key for arm in arms(2, waits=0.2)]
     assert ("threads", 8) not in [arm.key for arm in planner.arms_of(BACKENDS, 2, (2,), 0.9)]
+
+
+@pytest.mark.parametrize(("waits", "extra"), [
+    (0.1, []), (0.3, [("threads", 4), ("processes", 4)]), (0.6, [("threads", 8), ("threads", 32), ("processes", 4)]),
+    (0.8, [("threads", 8), ("threads", 32), ("processes", 8)]),
+])  # fmt: skip
+def test_items_that_wait_for_a_part_get_as_many_workers_as_keep_the_cpus_busy(
+    waits: float, extra: list[tuple[str, int]]
+) -> None:
+    assert [arm.key for arm in arms(2, waits=waits) if arm.workers > 2] == extra
 
 
 @pytest.mark.parametrize("budget", [10.0, 30.0, 120.0])
@@ -42,7 +54,8 @@ def test_the_plan_never_exceeds_the_budget(serial: float, budget: float, usable:
     known = calibration(serial)
     shape = planner.shape(known, arms(usable), budget, usable, probing=0.9)
     assert shape.estimate <= budget
-    assert shape.estimate <= max(cost_model.QUICK, cost_model.PATIENCE * serial) + 1
+    unasked = planner.shape(known, arms(usable), budget, usable, probing=0.3, asked=False)
+    assert unasked.estimate <= min(budget, max(cost_model.QUICK, cost_model.PATIENCE * serial))
     assert shape.arms[0].backend == "serial"
     plan = planner.plan_of(shape, known.items, budget, seed=7)
     assert plan.estimate == shape.estimate
@@ -126,7 +139,7 @@ def test_the_best_arms_go_on_as_far_as_time_allows() -> None:
     assert set(planner.next_block(seconds, rates, ran=1, left=100)) == set(arms())
     assert set(planner.next_block(seconds, rates, ran=1, left=10)) == set(arms())  # three blocks of all fit
     assert [arm.key for arm in planner.next_block(seconds, rates, 3, left=7)] == [
-        ("serial", 1), ("processes", 2), ("processes", 1),
+        ("serial", 1), ("processes", 2), ("threads", 2),
     ]  # fmt: skip
     assert planner.next_block(seconds, rates, 1, left=2.5) == ()
     strict = planner.next_block(seconds, rates, 1, 100, strict=True)

@@ -10,7 +10,8 @@ import pytest
 from concompare.analysis import findings, pick, stats
 from concompare.cells.task import Task
 from concompare.measure.tails import HANDING_ON, MOST_KEPT, Tails, added, with_notebook
-from concompare.records import Environment, Notebook, Pass, from_data, to_data
+from concompare.record_data import from_data, to_data
+from concompare.records import Environment, Notebook, Pass
 from concompare.report.run_summary import summary_of
 from concompare.run import auto_history, dispatch
 from concompare.run.request import request_of

@@ -152,6 +152,10 @@ class World:
     def native_pools(self) -> tuple[NativePool, ...]:
         return self.pools_of_items
 
+    def capacity_quiet(self, counts: Sequence[int]) -> tuple[tuple[int, float], ...]:
+        """Return the same without what others use."""
+        return tuple((n, min(float(n), got / (1 - self.busy))) for n, got in self.capacity(counts))
+
     def gil_share(self, run: Callable[[], object]) -> machine_probes.Share:
         self.now += 0.3
         run()

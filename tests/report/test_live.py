@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from concompare.measure.compare import Progress
@@ -25,7 +26,9 @@ def test_it_says_what_is_done_and_how_long_it_takes() -> None:
     assert "Comparing score" in text
     assert "about 25 s, 30 s at most" in text
     assert "- 5 interleaved blocks of 6 configurations" in text
-    assert "40 %  block 2 of 5: threads × 4, about 15 s left" in text
+    said = " ".join(text.split())
+    assert "40 % block 2 of 5: threads × 4, about 15 s left; so far the plain loop (" in said
+    assert re.search(r"\(\d+ % sure\), an interrupt takes it", said)
     assert "████████████░░░░" in text
 
 
@@ -41,7 +44,15 @@ def test_it_shows_no_verdict_and_draws_nothing_yet() -> None:
     html = bundle_of(progress(9))["text/html"]
     assert "<img" not in html
     assert "← pick" not in html
-    assert '<progress max="100" value="40">' in html
+    assert '<progress max="100" value="40" aria-label=' in html
+
+
+def test_how_far_it_is_is_announced_when_nothing_else_is_said() -> None:
+    html = bundle_of(progress(3))["text/html"]
+    status = html.partition('<p role="status" aria-live="polite" aria-atomic="true">')[2].partition("</p>")[0]
+    assert "40 %" in status
+    assert "block 2 of 5" in status
+    assert html.count("aria-live") == 1
 
 
 def test_before_the_first_row_there_is_no_table() -> None:

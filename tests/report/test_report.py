@@ -18,7 +18,8 @@ import pytest
 from PIL import Image
 
 from concompare.errors import BackendNotInstalled, BadOption, ReportDamaged
-from concompare.records import SCHEMA, Comparison, Environment, Pass, Subject, from_data, to_data
+from concompare.record_data import from_data, to_data
+from concompare.records import SCHEMA, Comparison, Environment, Pass, Subject
 from concompare.report import report as reports
 from concompare.report.report import Report, load
 from tests.report import worlds
@@ -195,7 +196,7 @@ def test_show_writes_the_text_outside_a_notebook(
 
 
 def test_figures_come_without_pyplot(report: Report) -> None:
-    assert report.figure("dark").get_figwidth() == pytest.approx(11)
+    assert report.figure("dark").get_figwidth() == pytest.approx(9.5)
     drawn = report.timeline()
     assert len(drawn.axes) == 1
     assert drawn._repr_png_().startswith(b"\x89PNG")  # type: ignore[attr-defined]

@@ -1,6 +1,6 @@
 """Whole reports, as text and as HTML, against stored ones.
 
-After a wanted change: `CONCOMPARE_REWRITE=1 pytest tests/render/test_whole_reports.py`, and read the difference.
+After a wanted change: `CONCOMPARE_REWRITE=1 pytest tests/report/test_report_stored.py`, and read the difference.
 """
 
 from __future__ import annotations

@@ -1,32 +1,79 @@
+"""One pass over a task: with how many workers, and what a file of results may give and take."""
+
 from __future__ import annotations
 
-from io import StringIO
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
-from concompare.run.once import BAR_AFTER, progress_bar
+import pytest
 
-
-def test_a_bar_is_shown_once_the_run_is_long_enough_and_is_gone_at_the_end() -> None:
-    out, now = StringIO(), [0.0]
-    with progress_bar(out, "squares", lambda: now[0]) as show:
-        assert show is not None
-        now[0] = BAR_AFTER / 2
-        show(1, 4)
-        assert out.getvalue() == ""
-        now[0] = BAR_AFTER
-        show(3, 4)
-        assert "squares" in out.getvalue()
-        assert "3/4" in out.getvalue()
-    assert out.getvalue().rpartition("\r")[0].rpartition("\r")[2].strip() == ""
+from concompare import backends, engine
+from concompare.cells.task import task_of
+from concompare.engine.resume.journal import Journal
+from concompare.engine.resume.recorder import Recorder
+from concompare.run.once import counts_for, one_pass
+from concompare.run.request import Request
+from concompare.run.witness import Again, Differs
 
 
-def test_a_short_run_shows_no_bar() -> None:
-    out = StringIO()
-    with progress_bar(out, "squares", lambda: 0.0) as show:
-        assert show is not None
-        show(4, 4)
-    assert out.getvalue() == ""
+@pytest.fixture(autouse=True, scope="module")
+def no_pools_left() -> Iterator[None]:
+    yield
+    engine.close_pools()
 
 
-def test_there_is_no_bar_where_there_is_no_place_for_it() -> None:
-    with progress_bar(None, "squares") as show:
-        assert show is None
+def test_the_plain_loop_has_one_worker_and_others_as_many_as_asked_for_or_cpus() -> None:
+    assert counts_for(backends.plain(), (4, 8)) == (1,)
+    assert counts_for(backends.find("threads"), (4, 8)) == (4, 8)
+    assert counts_for(backends.find("threads"), None, 3) == (3,)
+
+
+def kept(path: Path, number: int, *, witnessed: bool, name: str = "processes") -> list[int]:
+    """Compute some items in a file's care, by workers that say otherwise than the notebook from 100 on."""
+    backend = backends.find(name)
+    names: dict[str, Any] = {"__name__": "__main__"}
+    exec("import os\nhere = os.getpid()\ndef f(x): return x if x < 100 or os.getpid() == here else -x", names)
+    journal = Journal(path)
+    values: list[int] = []
+
+    def keep(position: int, value: int) -> bool:
+        values.append(value)
+        return False
+
+    try:
+        recorder = Recorder(journal, "key", names["f"], changing=False, entries=journal.entries)
+        request = Request((backend,), witnessed=witnessed, recorder=recorder, chunk=1)
+        items = list(range(number, number + 4))
+        task = task_of(names["f"], items)
+        again = Again(items, 0) if witnessed else None
+        one_pass(task, backend, 2, request, keep, kept=again)
+    except Differs:
+        pass
+    finally:
+        journal.close()
+    return values
+
+
+def recorded(path: Path) -> list[str]:
+    journal = Journal(path)
+    journal.close()
+    return [entry.head["kind"] for entry in journal.entries]
+
+
+@pytest.mark.parametrize("witnessed", [True, False])
+def test_results_of_workers_are_firm_when_they_have_been_compared(tmp_path: Path, witnessed: bool) -> None:
+    path = tmp_path / "results"
+    assert kept(path, 0, witnessed=witnessed) == [0, 1, 2, 3]
+    kinds = recorded(path)
+    assert kinds.count("results") == 4
+    assert ("agreed" in kinds) == witnessed
+    assert kept(path, 0, witnessed=False, name="serial") == [0, 1, 2, 3]
+    assert recorded(path) == kinds
+
+
+def test_results_of_workers_that_differ_are_taken_back(tmp_path: Path) -> None:
+    path = tmp_path / "results"
+    assert kept(path, 100, witnessed=True) == []
+    assert recorded(path)[-1] == "void"
+    assert kept(path, 100, witnessed=False, name="serial") == [100, 101, 102, 103]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Any
 
 import pytest
 
 from concompare import machine
 from concompare.errors import BadOption, UnknownBackend
-from concompare.run.request import request_of, worker_counts
+from concompare.run.request import exceptions_named, request_of, worker_counts
 
 
 @pytest.mark.parametrize(
@@ -61,6 +62,8 @@ def test_a_number_of_workers_is_whole() -> None:
         ("budget", float("inf"), "budget is inf: use a number"),
         ("native_threads", "2", "native_threads is '2': use 1 or more threads"),
         ("seed", "x", "seed is 'x': use a whole number"),
+        ("back_off", ("OSError",), "back_off has 'OSError': name exceptions, such as back_off=[TooManyRequests]"),
+        ("back_off", (KeyboardInterrupt,), "back_off has <class 'KeyboardInterrupt'>: name exceptions"),
     ],
 )
 def test_a_value_of_another_kind_is_refused_with_what_to_write(option: str, value: Any, words: str) -> None:
@@ -83,3 +86,18 @@ def test_what_is_no_backend_is_shown(backend: Any) -> None:
 
 def test_names_of_backends_may_stand_in_one_text() -> None:
     assert [backend.name for backend in request_of("threads, processes", None).backends] == ["threads", "processes"]
+
+
+def test_exceptions_are_found_by_their_names_in_the_notebook() -> None:
+    class TooMany(Exception):
+        pass
+
+    names = {"TooMany": TooMany, "socket": socket}
+    assert exceptions_named(None, names) == ()
+    assert exceptions_named("TooMany, socket.timeout,OSError", names) == (TooMany, socket.timeout, OSError)
+
+
+@pytest.mark.parametrize("name", ["Missing", "socket.missing.more", "socket", "KeyboardInterrupt", "int", ""])
+def test_a_name_that_is_no_exception_is_refused(name: str) -> None:
+    with pytest.raises(BadOption, match="that is no exception here"):
+        exceptions_named(f"OSError,{name}", {"socket": socket})

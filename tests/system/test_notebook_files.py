@@ -33,7 +33,7 @@ def test_html_pages_carry_the_whole_report(notebook: Any, nbconvert: Any, theme:
     assert f'data-jp-theme-light="{str(theme == "light").lower()}"' in page
     start = page.index('<div class="concompare')
     report = page[start : page.index("</details>\n</div>", start)]
-    assert report.count("<img") == 3
+    assert report.count("<img") == 4  # time, speed-up, ledger and timeline
     assert "<script" not in report
     assert "<caption>" in report
 

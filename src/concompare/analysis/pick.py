@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from concompare import formats
-from concompare.analysis import stats
+from concompare.analysis import chances, stats
 from concompare.records import PLAIN, PROCESSES, THREADS, Comparison, Isolation, Trial
 
-REACH = 0.07
-"""A tie that is further from the best than this is not taken for being cheaper."""
-PLAIN_REACH = 0.10
+REACH = 0.04
+"""Of trials that are expected to lose less than this against the fastest, the cheapest is taken."""
+PLAIN_REACH = 0.05
 """The same for the plain loop, which costs nothing to keep."""
+LIKELY = 0.8
+"""Chance of being faster than the plain loop below which it is not left."""
+SURE = 0.02
+"""Expected loss from which on a pick says how sure it is."""
 PROMISING = 1.1
 """Speed-up that would be a difference, were it not for the noise."""
 ALONE = 1.15
@@ -56,6 +60,8 @@ class Pick:
         break_even: Runs of the cell after which starting the workers has paid, or None for the plain loop.
         line: The magic to write; empty for the plain loop.
         native_threads: Threads of each BLAS or OpenMP pool in each worker, where they are to be limited.
+        chance: Probability that it is the fastest of what ran; `loss` what it is expected to lose against the fastest.
+        quiet: Its speed-up as it would be if nobody else used the CPUs, where others did; None where it is not told.
     """
 
     backend: str
@@ -67,6 +73,9 @@ class Pick:
     break_even: float | None = None
     line: str = ""
     native_threads: int | None = None
+    chance: float | None = None
+    loss: float | None = None
+    quiet: float | None = None
 
 
 def name_of(trial: Trial) -> str:
@@ -99,16 +108,18 @@ def workers_in_words(trial: Trial) -> str:
     return f"{trial.workers} {first}{'es' if first.endswith('s') else 's'}{bracket}{rest}"
 
 
-def candidates(comparison: Comparison) -> list[Trial]:
+def candidates(comparison: Comparison, early: bool = False) -> list[Trial]:
     """Return the trials that may be picked: they ran, their results are not different ones, and they can be faster.
+
+    With `early` those count that have run a first small pass only.
 
     A single worker does what the plain loop does and has to be handed its items as well: where it looks faster, the
     machine was noisy most of the time. It is a candidate where the plain loop is none, or where it is far faster over
     enough blocks: in a thread other than the first glibc keeps the memory of large arrays, which the plain loop gives
     back and asks for again with every item.
     """
-    able = [t for t in comparison.trials if t.problem is None and t.same is not False and stats.used(t)]
-    able = [t for t in able if not t.as_written]
+    able = [t for t in comparison.trials if t.problem is None and t.same is not False and not t.as_written]
+    able = [t for t in able if stats.used(t) or (early and chances.passes_of(t))]
     able = [t for t in able if not elsewhere(t) and not crowds(t, comparison)]
     plain = next((t for t in able if t.plain), None)
     return [t for t in able if t.workers > 1 or t.plain or plain is None or beats_alone(t, plain)]
@@ -143,29 +154,49 @@ def believable(trial: Trial, speed_up: float, comparison: Comparison) -> float:
     return min(speed_up, max(1.0, GIL_SLACK / (share + GIL_ROUNDING)))
 
 
-def best_of(comparison: Comparison) -> Trial | None:
-    """Return the trial to pick: the fastest, or a cheaper one that cannot be told from it."""
-    able, serial = candidates(comparison), stats.serial_of(comparison)
-    if serial is not None and serial in able:
-        able = [t for t in able if t is serial or pays(t, serial, comparison)]
+def standings(comparison: Comparison, early: bool = False) -> tuple[chances.Standing, ...]:
+    """Return how the trials stand that may be picked; with `early`, by first small passes where there are no others."""
+    able = candidates(comparison, early)
+    serial = stats.serial_of(comparison)
+    if serial is not None and not chances.passes_of(serial):
+        serial = None
+    bounds = {id(t): 1 / believable(t, math.inf, comparison) for t in able if t.threads} if serial is not None else {}
+    bounds = {key: bound for key, bound in bounds.items() if bound > 0}
+    return chances.standings(able, bounds, comparison.environment.usable)
+
+
+def standing_of(comparison: Comparison, early: bool = False) -> chances.Standing | None:
+    """Return the standing of the trial to pick: of those expected to lose little against the fastest, the cheapest."""
+    serial = stats.serial_of(comparison)
+    serial = serial if serial is not None and chances.passes_of(serial) else None
+    able = [
+        s
+        for s in standings(comparison, early)
+        if s.trial is serial
+        or serial is None
+        or ((s.beats is None or s.beats >= LIKELY) and (not stats.used(s.trial) or pays(s.trial, serial, comparison)))
+    ]
     if not able:
-        return serial
-    rates = {id(t): 1 / (stats.per_item(t) or math.inf) for t in able}
-    if serial is not None:
-        for trial in able:
-            between = stats.speed_up(trial, serial)
-            if between is not None:
-                rates[id(trial)] = believable(trial, between.mid, comparison) if trial is not serial else 1.0
-    fastest = max(able, key=lambda t: rates[id(t)])
-    top = rates[id(fastest)]
+        return None
+    least = min(s.loss for s in able)
+    near = [s for s in able if s.loss - least <= (PLAIN_REACH if s.trial.plain else REACH)]
+    return min(near, key=lambda s: cost_of(s.trial))
 
-    def ties(trial: Trial) -> bool:
-        between = stats.speed_up(fastest, trial)
-        reach = PLAIN_REACH if trial.plain else REACH
-        told = between is not None and stats.verdict(between) != "tie" and between.n >= stats.FEW
-        return trial is fastest or (not told and top <= rates[id(trial)] * (1 + reach))
 
-    return min((t for t in able if ties(t)), key=cost_of)
+def so_far(comparison: Comparison) -> str:
+    """Return the pick so far of a comparison at work, with its number and chance; empty before there is one."""
+    found = standings(comparison, early=True)
+    plain, best = next((s for s in found if s.trial.plain), None), standing_of(comparison, early=True)
+    if plain is None or best is None or len(found) < 2:
+        return ""
+    speed = "" if best.trial is plain.trial else f", {formats.times(plain.pace / best.pace)} as fast"
+    return f"so far {name_of(best.trial)}{speed} ({formats.percent(best.best)} sure)"
+
+
+def best_of(comparison: Comparison) -> Trial | None:
+    """Return the trial to pick: of those expected to lose little against the fastest, the cheapest."""
+    found = standing_of(comparison)
+    return found.trial if found is not None else stats.serial_of(comparison)
 
 
 def gain(trial: Trial, serial: Trial, comparison: Comparison) -> float:
@@ -184,31 +215,62 @@ def break_even(trial: Trial, serial: Trial, comparison: Comparison) -> float | N
 
 
 def pays(trial: Trial, serial: Trial, comparison: Comparison) -> bool:
-    """Say whether leaving the plain loop is worth it at all."""
+    """Say whether what a trial saves is worth leaving the plain loop."""
     runs = break_even(trial, serial, comparison)
-    between = stats.speed_up(trial, serial)
-    faster = between is not None and stats.verdict(between) == "faster"
-    return faster and gain(trial, serial, comparison) >= LEAST_GAIN and runs is not None and runs <= MOST_RUNS
+    return gain(trial, serial, comparison) >= LEAST_GAIN and runs is not None and runs <= MOST_RUNS
 
 
 def pick(comparison: Comparison) -> Pick:
     """Return what to run the task on, with the reason and why not the others."""
-    chosen, serial = best_of(comparison), stats.serial_of(comparison)
+    standing, serial = standing_of(comparison), stats.serial_of(comparison)
+    chosen = standing.trial if standing is not None else serial
     if chosen is None:
         return Pick(PLAIN, 1, reason="Nothing was measured.")
     others = tuple((name_of(t), why_not(t, chosen, comparison)) for t in comparison.trials if t is not chosen)
     seconds = stats.whole(chosen, comparison)
     native = chosen.native_threads
     limit = f" --native-threads {native}" if native is not None else ""
+    found = Pick(PLAIN, 1, None, seconds, "", others, native_threads=native)
+    if standing is not None:
+        found = replace(found, chance=standing.best, loss=standing.loss)
     if chosen is serial:
         line = f"%%parallel -b serial{limit}" if limit else ""
-        return Pick(PLAIN, 1, None, seconds, reason_for_plain(comparison), others, None, line, native)
+        return replace(found, reason=reason_for_plain(comparison), line=line)
     between = stats.speed_up(chosen, serial) if serial is not None else None
     runs = break_even(chosen, serial, comparison) if serial is not None else None
     much = f"{between.mid:.3g}× as fast as the plain loop" if between is not None else "the fastest that ran"
-    reason = f"{name_of(chosen)} is {much}."
-    line = f"%%parallel -b {chosen.backend} -w {chosen.workers}{limit}"
-    return Pick(chosen.backend, chosen.workers, between, seconds, reason, others, runs, line, native)
+    return replace(
+        found,
+        backend=chosen.backend,
+        workers=chosen.workers,
+        speed_up=between,
+        reason=f"{name_of(chosen)} is {much}.",
+        break_even=runs,
+        quiet=quiet_speed_up(chosen, serial) if serial is not None else None,
+        line=f"%%parallel -b {chosen.backend} -w {chosen.workers}{limit}",
+    )
+
+
+def quiet_speed_up(trial: Trial, serial: Trial) -> float | None:
+    """Return a speed-up by the time that workers were not kept waiting for a CPU, if they waited for much of it.
+
+    Of threads it is not told: who waits for the GIL of somebody who waits for a CPU waits for that CPU too.
+    """
+    waited = [stats.busy_share(t) for t in (trial, serial)]
+    if trial.threads or None in waited or max(share or 0.0 for share in waited) < stats.BUSY_SHARE:
+        return None
+    mine, plain = stats.quiet_per_item(trial), stats.quiet_per_item(serial)
+    return plain / mine if mine and plain else None
+
+
+def how_sure(found: Pick) -> str:
+    """Return the rest of a sentence that says how sure a pick is; empty where it is, and for the plain loop."""
+    if found.loss is None or found.chance is None or found.loss < SURE or found.speed_up is None:
+        return ""
+    return (
+        f", the fastest with a probability of {formats.percent(found.chance)}; where it is not, another is faster"
+        f" by {formats.percent(found.loss / max(1e-9, 1 - found.chance))}"
+    )
 
 
 def reason_for_plain(comparison: Comparison) -> str:
@@ -223,7 +285,7 @@ def reason_for_plain(comparison: Comparison) -> str:
     found = between[id(best)]
     if found is None:
         return "Nothing else was timed."
-    if best.threads and pays(best, serial, comparison):
+    if best.threads and stats.verdict(found) == "faster" and pays(best, serial, comparison):
         held = formats.percent(comparison.probe.gil_share)
         looks = f"{name_of(best)} looks {formats.times(found.mid)} as fast"
         return f"{looks}, but threads that hold the GIL {held} of the time cannot be: that is noise."
@@ -294,7 +356,9 @@ class Known:
         usable: CPUs that may be used.
         gil: Whether threads share one GIL.
         two_threads: CPUs that items on two threads had together, where it was tried.
-        blob: Bytes of the function as shipped; `bytes_per_item` of an item and its result together.
+        ratios: Of backends that were tried, how many times as long as in the plain loop an item takes there.
+        moving: Seconds to pickle an item and its result, or to unpickle them.
+        blob: Bytes of the function as shipped.
         start_up: Seconds until a backend's workers are there, 0 for a warm pool; None for the usual ones.
         can: Backends that can run the task.
     """
@@ -305,8 +369,9 @@ class Known:
     usable: int
     gil: bool = True
     two_threads: float | None = None
+    ratios: Mapping[str, float] = field(default_factory=dict)
+    moving: float = 0.0
     blob: int = 0
-    bytes_per_item: int = 0
     start_up: Mapping[str, float] = field(default_factory=dict)
     can: tuple[str, ...] = (THREADS, PROCESSES)
 
@@ -350,14 +415,15 @@ def promised(known: Known, left: int) -> list[tuple[float, str, int, str]]:
         together = not known.gil or (known.two_threads or 1.0) >= RELEASES
         cpus = min(workers, known.usable) if together else 1
         seconds = left * (mean * max(busy / cpus, 1 / workers if together or many else busy) + HAND_OVER[THREADS])
+        seconds = left * mean * known.ratios[THREADS] if THREADS in known.ratios and not many else seconds
         why = f"items wait {waits:.0%} of the time" if many else "threads run together here"
         options.append((seconds + known.start_up.get(THREADS, 0.005), THREADS, workers, why))
     if PROCESSES in known.can:
         workers = max(1, min(left, known.usable))
-        sending = HAND_OVER[PROCESSES] * min(1.0, mean / 0.001) + known.bytes_per_item / BYTES_PER_SECOND
+        each = max((mean + known.moving) / workers + HAND_OVER[PROCESSES] * min(1.0, mean / 0.001), known.moving)
         opening = (
             known.start_up.get(PROCESSES, OPENING + OPENING_EACH * workers) + known.blob * workers / BYTES_PER_SECOND
         )
-        seconds = opening + left * (mean / workers + sending)
+        seconds = opening + left * (mean * known.ratios[PROCESSES] if PROCESSES in known.ratios else each)
         options.append((seconds, PROCESSES, workers, f"items compute {busy:.0%} of the time"))
     return options

@@ -252,6 +252,16 @@ def busy_share(trial: Trial) -> float | None:
     return median(shares) if shares else None
 
 
+def quiet_per_item(trial: Trial) -> float | None:
+    """Return the median seconds per item without the time for which a trial's workers were ready and had no CPU."""
+    found = [
+        (p.whole - p.ledger.waiting * p.wall / p.ledger.total) / done(p)
+        for p in used(trial)
+        if p.ledger is not None and p.ledger.waiting is not None and p.ledger.total > 0 and p.items
+    ]
+    return median(found) if found else None
+
+
 def warnings_of(trial: Trial, cpus: int | None = None) -> tuple[str, ...]:
     """Return what makes a trial's numbers doubtful, one sentence each.
 

@@ -9,6 +9,7 @@ import re
 import sys
 import types
 from collections.abc import Iterator, Mapping, Sequence, Sized
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from concompare.cells.counting import VIEWS
@@ -19,6 +20,7 @@ from concompare.cells.forms import callers, finding, flattening, pools
 from concompare.cells.inside.explained import Inside
 from concompare.cells.inside.variant import RETURNED, YIELDED
 from concompare.cells.ir import OURS, RESULT, Loop, Stage, as_named
+from concompare.cells.known_names import learn
 from concompare.cells.objects import MISSING
 from concompare.cells.replay import binding
 from concompare.cells.syntax import names
@@ -35,33 +37,55 @@ LIGHT = frozenset(["range", "enumerate", "zip", "reversed", "len"])
 """What is called for that."""
 
 
+@dataclass(frozen=True)
+class Part:
+    """What would become of one part of a cell, in words.
+
+    Attributes:
+        found: Of a loop what it becomes, or why it runs as it is.
+        function: The function that the loop stands in; empty: the cell itself.
+        notes: What only running the cell would show.
+    """
+
+    text: str
+    loop: Loop | None = None
+    found: Lifted | CellRefused | None = None
+    function: str = ""
+    notes: tuple[str, ...] = ()
+
+
 def explanation(cell: Cell, namespace: Mapping[str, Any]) -> str:
     """Return what would run where, loop by loop; nothing is run.
 
     Raises:
         CellRefused: No loop of the cell can run in parallel.
     """
+    parts = parts_of(cell, namespace)
+    if not parts:
+        raise CellRefused("there is no loop, comprehension, map or call to run in parallel.")
+    refusals = [part.found for part in parts if isinstance(part.found, CellRefused)]
+    if len(refusals) == len(parts):
+        raise refusals[0]
+    return "\n\n".join(part.text for part in parts)
+
+
+def parts_of(cell: Cell, namespace: Mapping[str, Any], functions: Sequence[types.FunctionType] = ()) -> list[Part]:
+    """Return what would become of each part of a cell, and of loops in functions that are known beside it."""
     cell.look(namespace)
     cell.settle(namespace)
     cell.find_pools(namespace)
     makers = [node for node in cell.makers if not (cell.windows and last_name(node) in STARTED_ONE_BY_ONE)]
-    found: list[str] = [pool_told(cell, node, namespace) for node in makers]
-    found += [started_told(cell.windows.line)] if cell.windows else []
-    refusals: list[CellRefused] = []
-    inner = list(inside(cell, namespace))
-    found += [text for text, _ in inner]
-    refusals += [refusal for _, refusal in inner if refusal is not None]
+    found = [Part(pool_told(cell, node, namespace)) for node in makers]
+    found += [Part(started_told(cell.windows.line))] if cell.windows else []
+    inner = list(inside(cell, namespace, functions))
+    found += inner
     statements = [] if inner else independent_statements(cell, namespace)
-    found += [text for _, text in statements]
+    found += [Part(text) for _, text in statements]
     told_of = set().union(*[nodes for nodes, _ in statements])
     for loop in cell.loops:
         if cell.is_meant(loop) and not (loop.kind == "call" and (inner or loop.node in told_of)):
-            found += one_by_one(cell, loop, [], namespace, refusals)
-    if not found:
-        raise CellRefused("there is no loop, comprehension, map or call to run in parallel.")
-    if len(refusals) == len(found):
-        raise refusals[0]
-    return "\n\n".join(found)
+            found += one_by_one(cell, loop, [], namespace)
+    return found
 
 
 def last_name(node: ast.expr) -> str:
@@ -93,28 +117,27 @@ def independent_statements(cell: Cell, namespace: Mapping[str, Any]) -> list[tup
     known, known_at = dict(namespace), {}
     for place, statement in enumerate(cell.tree.body):
         known_at[place] = dict(known)
-        learn(cell, statement, known)
+        learn(statement, known, cell.wishes.filename)
     return planned.planned_of(cell.tree, fixed, known_at, assume_pure=cell.wishes.assume_pure)
 
 
-def inside(cell: Cell, namespace: Mapping[str, Any]) -> Iterator[tuple[str, CellRefused | None]]:
-    """Yield what would happen to the loops inside the functions that a cell calls."""
+def inside(cell: Cell, namespace: Mapping[str, Any], functions: Sequence[types.FunctionType] = ()) -> Iterator[Part]:
+    """Yield what would happen to the loops inside the functions that a cell calls, and inside these functions."""
     wishes = cell.wishes
     if wishes.over is not None or wishes.function is not None or wishes.line is not None:
         return
     looking = Inside(cell, known_before(cell, [], namespace))
-    for name, loop, found in looking.found():
+    others = itertools.chain.from_iterable(looking.inside(function, {}, 0) for function in functions)
+    for name, loop, found in itertools.chain(looking.found(), others):
         if isinstance(found, CellRefused):
-            yield f"inside `{name}`, {loop.caption} runs as it is: {found}", found
+            yield Part(f"inside `{name}`, {loop.caption} runs as it is: {found}", loop, found, name)
         else:
-            yield f"inside `{name}`, {told(cell, found, namespace)}", None
+            yield Part(f"inside `{name}`, {told(cell, found, namespace)}", loop, found, name)
     for name, line in looking.started:
-        yield f"inside `{name}`, {started_told(line)}", None
+        yield Part(f"inside `{name}`, {started_told(line)}", function=name)
 
 
-def one_by_one(
-    cell: Cell, loop: Loop, around: list[Loop], namespace: Mapping[str, Any], refusals: list[CellRefused]
-) -> list[str]:
+def one_by_one(cell: Cell, loop: Loop, around: list[Loop], namespace: Mapping[str, Any]) -> list[Part]:
     """Return the explanation of a loop, and where it runs as it is, of the loops in it too."""
     try:
         lifted = lifted_before(cell, loop, namespace, around)
@@ -122,14 +145,14 @@ def one_by_one(
         if around and refusal.idle:
             return []
         refusal.line = refusal.line or loop.line
-        refusal.reasons = (*refusal.reasons, *unknown_before(cell, loop, namespace))
-        refusals.append(refusal)
-        found = [f"{loop.caption} runs as it is: {refusal}"]
+        notes = tuple(unknown_before(cell, loop, namespace))
+        refusal.reasons = (*refusal.reasons, *notes)
+        found = [Part(f"{loop.caption} runs as it is: {refusal}", loop, refusal, notes=notes)]
         inner = finding.loops_in(loop.body, cell.shadowed) if isinstance(loop.node, ast.stmt) else []
         for part in inner:
-            found += one_by_one(cell, part, [*around, loop], namespace, refusals)
+            found += one_by_one(cell, part, [*around, loop], namespace)
         return found
-    return [told(cell, lifted, namespace, around)]
+    return [Part(told(cell, lifted, namespace, around), loop, lifted)]
 
 
 def unknown_before(cell: Cell, loop: Loop, namespace: Mapping[str, Any]) -> list[str]:
@@ -184,41 +207,11 @@ def known_before(cell: Cell, loops: Sequence[Loop], namespace: Mapping[str, Any]
     for statement in cell.tree.body:
         if loops and loops[0].kind != "function" and loops[0].node in names.nodes_in(statement):
             break
-        learn(cell, statement, known)
+        learn(statement, known, cell.wishes.filename)
     for loop in loops[:-1]:
         for name in names.writes(loop.node):
             known.pop(name, None)
     return known
-
-
-def learn(cell: Cell, statement: ast.stmt, known: dict[str, Any]) -> None:
-    """Add the names that a statement gives values which can be told without running it; take the others away."""
-    for name in names.writes(statement):
-        known.pop(name, None)
-    if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
-        with contextlib.suppress(ValueError):
-            known[statement.targets[0].id] = ast.literal_eval(statement.value)
-    if is_plain_definition(statement):
-        code = compile(ast.Module([statement], []), cell.wishes.filename, "exec", dont_inherit=True)
-        exec(code, known)
-    if isinstance(statement, (ast.Import, ast.ImportFrom)):
-        known.update(imported(statement))
-
-
-def imported(statement: ast.Import | ast.ImportFrom) -> dict[str, Any]:
-    """Return what a statement imports from modules that are loaded already: nothing of them runs again."""
-    found: dict[str, Any] = {}
-    for part in statement.names:
-        if isinstance(statement, ast.ImportFrom):
-            module = sys.modules.get(statement.module or "") if statement.level == 0 else None
-            thing = vars(module).get(part.name, MISSING) if module is not None else MISSING
-            thing = sys.modules.get(f"{statement.module}.{part.name}", MISSING) if thing is MISSING else thing
-        else:
-            thing = sys.modules.get(part.name if part.asname else part.name.partition(".")[0], MISSING)
-        if thing is not MISSING:
-            whole = part.name if isinstance(statement, ast.ImportFrom) else part.name.partition(".")[0]
-            found[part.asname or whole] = thing
-    return found
 
 
 def value_of(node: ast.expr, known: Mapping[str, Any], shadowed: frozenset[str]) -> Any:
@@ -269,20 +262,6 @@ def is_data(thing: Any, budget: list[int]) -> bool:
     if kind in (list, tuple, set, frozenset):
         return all(is_data(part, budget) for part in thing)
     return kind in (int, float, str, bytes, bool, type(None), range) and (kind is not range or len(thing) <= MOST)
-
-
-def is_plain_definition(statement: ast.stmt) -> bool:
-    """Tell whether a statement defines functions only, so that nothing runs when it does."""
-    if not isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-        return False
-    if statement.decorator_list:
-        return False
-    if isinstance(statement, ast.ClassDef):
-        plain = (ast.Pass, ast.Expr, ast.Assign, ast.AnnAssign)
-        inner = all(is_plain_definition(part) or isinstance(part, plain) for part in statement.body)
-        return inner and not statement.keywords and ast.Call not in names.kinds_in(statement) - {ast.FunctionDef}
-    args = statement.args
-    return all(isinstance(part, (ast.Constant, ast.Name)) for part in [*args.defaults, *args.kw_defaults] if part)
 
 
 def title_of(lifted: Lifted, around: Sequence[Loop]) -> str:

@@ -319,8 +319,12 @@ class Loop:
     @property
     def caption(self) -> str:
         """Return what to call it: "the loop at line 3", "the `map` at line 3"."""
-        word = self.kind if self.kind in NOUNS else f"`{self.kind}`"
-        return f"the {word} at line {self.line}"
+        return f"{self.noun} at line {self.line}"
+
+    @property
+    def noun(self) -> str:
+        """Return what it is: "the loop", "the `map`"."""
+        return f"the {self.kind if self.kind in NOUNS else f'`{self.kind}`'}"
 
 
 @dataclass

@@ -5,17 +5,20 @@ from __future__ import annotations
 from concompare.engine.lookahead import listed, watched
 from concompare.engine.outcome import Failure, Outcome, PassOptions, last
 from concompare.engine.output import show
+from concompare.engine.pools.early_start import Opening
 from concompare.engine.pools.pool import Pool, close_pools, lease, plain_way, pools
 from concompare.engine.process_state import shared_context
-from concompare.engine.run_pass import can_begin, run_pass
+from concompare.engine.run_pass import can_begin, can_look, run_pass
 from concompare.interrupts import unswallowed
 
 __all__ = [
     "Failure",
+    "Opening",
     "Outcome",
     "PassOptions",
     "Pool",
     "can_begin",
+    "can_look",
     "close_pools",
     "last",
     "lease",

@@ -66,9 +66,11 @@ class Chunk:
         made: The numbers of the other objects in it.
         guessed: Whether only an earlier pass tells how long they may take.
         offered: How far the notebook was when it offered its own memory for them, or 0.
+        tries: How often it was tried; `ready` is when it may be again, and `printed` what it printed meanwhile.
         apart: Whether each item is a pickle of its own.
         lost: Why its results could not be rebuilt here.
         limit: Seconds after which its worker gives back what it has not begun; None: never.
+        marks: The fingerprints of the items, where results are recorded.
     """
 
     first: int
@@ -87,6 +89,10 @@ class Chunk:
     apart: bool = False
     lost: Exception | None = None
     limit: float | None = None
+    marks: Any = None
+    tries: int = 1
+    ready: float = 0.0
+    printed: tuple[tuple[int, str, Any], ...] = ()
 
 
 @dataclass

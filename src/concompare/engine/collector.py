@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from concompare.engine.channel import Opened
 from concompare.engine.chunking import Chunk
@@ -11,6 +11,9 @@ from concompare.engine.item_errors import short_repr, with_item
 from concompare.engine.ordering import Order, Settled, seconds_of_first
 from concompare.engine.outcome import Outcome, PassOptions
 from concompare.worker.chunk import Answer
+
+if TYPE_CHECKING:
+    from concompare.engine.resume.recorder import Restored
 
 
 class Collector:
@@ -56,6 +59,14 @@ class Collector:
         if settled.errors and self.options.on_error == "stop":
             self.fail(chunk.first + min(settled.errors))
 
+    def take_restored(self, first: int, found: Restored) -> None:
+        """Take in results of an earlier run, as if they had arrived now."""
+        values, names, output, changed, seconds, firm = found
+        self.order.settled[first] = Settled(values, {}, names, output, seconds=seconds, firm=firm)
+        self.finished += len(values)
+        self.outcome.restored += len(values)
+        self.lose(changed)
+
     def take_death(self, chunk: Chunk, index: int, death: BaseException) -> None:
         """Count a single item as failed because its worker died or its time was up."""
         item = chunk.items[0]
@@ -70,13 +81,20 @@ class Collector:
 
     def notice(self, answer: Answer) -> None:
         """Take in what the worker noticed: captured objects it changed, random numbers another one drew too."""
-        if answer.changed:
-            self.outcome.hidden_state = tuple(dict.fromkeys((*self.outcome.hidden_state, *answer.changed)))
-            if self.options.on_lost is not None:
-                self.options.on_lost(answer.changed)
+        self.lose(answer.changed)
+        for place, counts in answer.lines:
+            known = self.outcome.lines.get(place)
+            self.outcome.lines[place] = counts if known is None else known.plus(counts)
         for source in answer.drawn:
             if self.drawn.setdefault(source, answer.ident) != answer.ident:
                 self.outcome.shared_random = source[0]
+
+    def lose(self, changed: tuple[str, ...]) -> None:
+        """Take note of what items have changed elsewhere and not here."""
+        if changed:
+            self.outcome.hidden_state = tuple(dict.fromkeys((*self.outcome.hidden_state, *changed)))
+            if self.options.on_lost is not None:
+                self.options.on_lost(changed)
 
     def is_beyond_error(self, chunk: Chunk) -> bool:
         """Return whether a chunk's results are of no use any more, because an earlier item has failed."""

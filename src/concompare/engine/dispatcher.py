@@ -30,8 +30,10 @@ class Dispatcher:
 
     Attributes:
         again: Chunks to send once more, in the order of their items, suspects last.
+        later: Those to send once more when their time has come.
         next_item: Position of the first item that no chunk has had.
         exhausted: Whether there is no such item.
+        allowed: How many workers may run, where not all of them.
     """
 
     def __init__(self, items: Iterable[Any], options: PassOptions, chunker: Chunker) -> None:
@@ -39,16 +41,27 @@ class Dispatcher:
         self.ahead = Ahead(items, far=options.chunk is None)
         self.listed = items if (type(items) is list or type(items) is range) and not chunker.cost else None
         self.again: list[Chunk] = []
+        self.later: list[Chunk] = []
         self.next_item = options.first
         self.exhausted = False
+        self.allowed: int | None = None
 
     @property
     def count(self) -> int | None:
         """Return the number of items, or None when not known."""
         return self.chunker.count
 
+    @property
+    def left(self) -> int | None:
+        """Return how many items have not been sent yet, or None when that is not known."""
+        return None if self.count is None else max(0, self.count - (self.next_item - self.options.first))
+
     def most(self) -> int:
         """Return how many chunks may be under way: one to do and one to do next, or just one while nothing is known."""
+        if self.allowed is not None:
+            return self.allowed
+        if self.options.growth is not None:
+            return self.options.growth.now
         known = self.chunker.item_seconds is not None or self.chunker.largest == 1
         return self.chunker.workers * (2 if known else 1)
 
@@ -81,6 +94,9 @@ class Dispatcher:
         if self.count is None and not self.chunker.taken and self.chunker.expected:
             self.count_few(guard)
         each, size = self.chunker.each, self.chunker.next()
+        if self.options.recorder is not None and size > (room := self.options.recorder.room(self.next_item)):
+            self.chunker.taken -= size - int(room)
+            size = int(room)
         items = self.take(size, guard)
         self.exhausted = len(items) < size
         if not items:
@@ -89,6 +105,15 @@ class Dispatcher:
         each = each or guessed or self.options.timeout is not None
         chunk = Chunk(self.next_item, items, each, guessed=guessed, limit=self.chunker.limit(len(items)))
         self.next_item += len(items)
+        return chunk
+
+    def take_recorded(self, size: int, guard: Guard) -> Chunk:
+        """Return the next items, whose results are recorded."""
+        items = self.take(size, guard)
+        self.exhausted = len(items) < size
+        chunk = Chunk(self.next_item, items, each=True)
+        self.next_item += len(items)
+        self.chunker.taken += len(items)
         return chunk
 
     def count_few(self, guard: Guard) -> None:
@@ -129,9 +154,28 @@ class Dispatcher:
         """Send chunks once more that were lost with a worker."""
         self.again = sorted([*lost, *self.again], key=lambda chunk: (chunk.alone, chunk.first))
 
+    def pause(self) -> bool:
+        """Begin no further items, unless their iterator has raised and only a few are left; return whether so."""
+        if self.exhausted or self.ahead.error is not None:
+            return False
+        self.exhausted = True
+        return True
+
+    def take_up(self, now: float) -> None:
+        """Let the chunks be sent again whose time has come."""
+        if self.later:
+            due = [chunk for chunk in self.later if chunk.ready <= now]
+            self.later = [chunk for chunk in self.later if chunk.ready > now]
+            self.send_again(due)
+
+    def until_later(self, now: float, longest: float) -> float:
+        """Return the seconds until the next chunk's time comes, at the most so many."""
+        return max(0.0, min((chunk.ready - now for chunk in self.later), default=longest))
+
     def drop(self, unwanted: Callable[[Chunk], bool]) -> None:
         """Send no chunk again that is not wanted any more."""
         self.again = [chunk for chunk in self.again if not unwanted(chunk)]
+        self.later = [chunk for chunk in self.later if not unwanted(chunk)]
 
     def learn(self, chunk: Chunk, answer: Answer, bytes_out: int) -> None:
         """Take in what a chunk cost."""

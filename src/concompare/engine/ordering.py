@@ -11,6 +11,7 @@ from concompare.engine import output
 from concompare.engine.item_errors import short_repr
 from concompare.engine.outcome import Failure, Outcome, PassOptions
 from concompare.engine.process_state import Watched
+from concompare.errors import BackendUnavailable
 from concompare.interrupts import Guard
 from concompare.worker.chunk import Answer
 
@@ -22,6 +23,7 @@ class Settled:
     Attributes:
         reached: Whether its items reached beyond their worker, where that was looked at.
         seconds: What its first item took, as far as is known: not of one whose worker was ended.
+        firm: Whether a witness has seen that its worker agrees with the notebook.
     """
 
     values: list[Any]
@@ -31,6 +33,7 @@ class Settled:
     items: dict[int, Any] = field(default_factory=dict)
     reached: bool = False
     seconds: float = math.inf
+    firm: bool = False
 
 
 def seconds_of_first(answer: Answer) -> float:
@@ -73,12 +76,12 @@ class Order:
             BaseException: The error of an item whose turn it is, with `on_error="stop"`.
         """
         if self.watched is not None:
-            self.watched.check()
+            self.check(self.watched)
         while not self.outcome.stopped:
             settled = self.settled.pop(self.released, None)
             if settled is None:
                 return
-            if self.options.witness is not None:
+            if self.options.witness is not None and not settled.firm:
                 with guard.user_code():
                     self.options.witness(self.released, settled)
             if settled.errors or settled.output or (self.on_value is not None and self.many is None):
@@ -93,6 +96,16 @@ class Order:
             if self.many is not None:
                 with guard.user_code():
                     self.many(first, settled.values)
+
+    def check(self, watched: Watched) -> None:
+        """Raise where an item has changed something for all threads; what is not handed on yet is worth nothing."""
+        try:
+            watched.check()
+        except BackendUnavailable:
+            if self.options.recorder is not None:
+                self.options.recorder.void(self.released)
+                self.options.recorder.ended = True
+            raise
 
     def keep_the_rest(self) -> None:
         """Keep what has finished but is not handed on any more: next in line among the values, else by position."""

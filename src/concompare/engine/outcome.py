@@ -7,11 +7,17 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from types import GetSetDescriptorType, MemberDescriptorType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from concompare.engine.growth import Growth
 from concompare.formats import clean
-from concompare.records import Pass
+from concompare.records import Message, Pass
 from concompare.worker.transfer.pickling import text_of
+
+if TYPE_CHECKING:
+    from concompare.engine.forecast import Standing
+    from concompare.engine.resume.recorder import Recorder
+    from concompare.worker.line_sampler import Lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,19 +30,27 @@ class PassOptions:
         timeout: Seconds an item may take; None: no limit.
         temporaries: Names that the function gives back besides its value (it returns a pair then).
         output: What becomes of prints: shown in item order, dropped, or kept in the outcome.
-        progress: Called with (items finished, number of items or None), at most four times a second.
+        progress: Told how far the pass is, at most four times a second.
         cap: Seconds after which the pass is stopped for good; None: no cap.
-        step: Seconds of items in the plain loop between two looks at the cap, at the most; None: the usual ones.
+        enough: Asked now and then, with the messages so far and the seconds since the beginning: once it says yes no
+            further item is begun, and the pass ends when those under way have been handed on; `Outcome.paused` tells.
+        step: Seconds of items in the plain loop between two such looks, at the most; None: the usual ones.
         expected: Seconds that an item took in an earlier plain loop over items like these; 0: there was none.
         memory: Whether to watch the workers' memory.
         seed: One independent random stream per item, made of this number and the item's position; None: none.
         timeline: Whether to record when each worker was on a CPU (where the system tells).
+        growth: How many messages may be under way at once; None: two for each worker.
+        back_off: Exceptions whose items are tried again later, with fewer messages under way meanwhile.
         keep_values: Whether the outcome holds the values (a tail that was given them all may not need them again).
         first: Position of the first item; those before it were run already.
         witness: Looks at each chunk's answer before anything of it is handed on; it may end the pass by raising.
+        lines: Whether to look now and then at which of the user's lines the items are, which takes up to a hundredth of
+            the time.
         on_lost: Told the names of what workers have changed, as soon as that is seen; it may end the pass by raising.
             Items are watched too then.
         named: Whether an error has a note that says which item raised it.
+        say: Says a sentence on what happens in the pass; None: nobody asks.
+        recorder: The file that results go to, and that has some of an earlier run; None: there is none.
         places: Of a sample, the position of each item among all items: errors name it, seeds are made of it.
     """
 
@@ -45,11 +59,14 @@ class PassOptions:
     timeout: float | None = None
     temporaries: tuple[str, ...] = ()
     output: Literal["show", "drop", "keep"] = "show"
-    progress: Callable[[int, int | None], None] | None = None
+    progress: Callable[[Standing], None] | None = None
     cap: float | None = None
+    enough: Callable[[Sequence[Message], float], bool] | None = None
     step: float | None = None
     expected: float = 0.0
     memory: bool = False
+    growth: Growth | None = None
+    back_off: tuple[type[Exception], ...] = ()
     keep_values: bool = True
     seed: int | None = None
     timeline: bool = False
@@ -57,6 +74,9 @@ class PassOptions:
     witness: Callable[[int, Any], None] | None = None
     named: bool = True
     on_lost: Callable[[tuple[str, ...]], object] | None = None
+    say: Callable[[str], object] | None = None
+    recorder: Recorder | None = None
+    lines: bool = False
 
     def pause(self, passed: float, longest: float) -> float:
         """Return how long to wait for an answer, `passed` seconds after the beginning: at most until the cap."""
@@ -106,10 +126,13 @@ class Outcome:
         record: What it took, or None while it runs.
         output: (position, stream, text) of what was printed, where it was kept.
         stopped: True if the caller stopped it, or its cap was reached.
+        paused: True if it ended early because that was enough; `left` has the items that were taken, and not begun.
         hidden_state: Names of captured objects that workers changed; the changes are lost.
         shared_random: The source of random numbers from which two workers drew the same, or None.
         failed_items: The items that failed, by position.
         handed: Position of the first item that was not handed on.
+        restored: How many results came from a file.
+        lines: At which of the user's lines the items were, where that was looked at.
         finished: Results that finished before an interrupt or error and after one that did not, by position.
     """
 
@@ -119,12 +142,16 @@ class Outcome:
     record: Pass | None = None
     output: tuple[tuple[int, str, Any], ...] = ()
     stopped: bool = False
+    paused: bool = False
+    left: list[Any] = field(default_factory=list)
     finished: dict[int, Any] = field(default_factory=dict)
     hidden_state: tuple[str, ...] = ()
     shared_random: str | None = None
     handed: int = 0
+    restored: int = 0
     failed_items: dict[int, Any] = field(default_factory=dict)
     again: Callable[[dict[int, Any]], Outcome] | None = None
+    lines: Lines = field(default_factory=dict)
 
     def let_go(self, most: float) -> None:
         """Keep the values no longer, if they take more than so many bytes; those beside failures are for `retry`."""

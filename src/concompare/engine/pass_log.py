@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from concompare.engine.chunking import Chunk
@@ -72,6 +72,19 @@ class PassLog:
             )
         )  # fmt: skip
 
+    def ages(self, chunks: Sequence[Chunk]) -> list[float]:
+        """Return for how long each of these messages, one at every worker, has run at the most.
+
+        A message that was sent while its worker had another began when that one came back.
+        """
+        latest: dict[int, float] = {}
+        for message in self.messages[-8 * max(1, len(chunks)) :]:
+            latest[message.worker] = message.done
+        now, free = self.passed(), sorted(latest.values(), reverse=True)
+        starts = [chunk.sent - self.began for chunk in chunks]
+        later = [*free[: len(starts)], *[0.0] * (len(starts) - len(free))]
+        return [max(0.0, now - max(start, other)) for start, other in zip(starts, sorted(later), strict=True)]
+
     def busy(self) -> dict[tuple[int, int], list[tuple[float, float]]]:
         """Return when each worker had a message."""
         spans: dict[tuple[int, int], list[tuple[float, float]]] = {ident: [] for ident in self.workers}
@@ -92,7 +105,7 @@ class PassLog:
         messages = tuple(self.messages)
         sampler, self.sampler = self.sampler, None
         return Pass(
-            items=sum(message.count for message in messages),
+            items=sum(message.count for message in messages) + outcome.restored,
             wall=wall,
             cpu=sum(message.cpu + message.native_cpu for message in messages),
             failures=len(outcome.failures),

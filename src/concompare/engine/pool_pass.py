@@ -20,17 +20,20 @@ from concompare.engine.channel import Channel, ThreadChannel
 from concompare.engine.chunking import Chunk, Chunker
 from concompare.engine.collector import Collector
 from concompare.engine.dispatcher import Dispatcher
+from concompare.engine.forecast import TOLD_AFTER, Standing, seconds_left
 from concompare.engine.item_errors import user_part
 from concompare.engine.lookahead import is_steady
 from concompare.engine.outcome import LAST, Outcome, PassOptions
 from concompare.engine.pass_log import PassLog
+from concompare.engine.pools.memory import MemoryGuard
 from concompare.engine.pools.pool import Pool
 from concompare.engine.stop_threads import stop_threads
+from concompare.engine.trying_again import TRIES, seconds_before
 from concompare.engine.worker_loss import Inquest, is_death
 from concompare.errors import Interrupted
 from concompare.formats import count as count_of
 from concompare.interrupts import Guard, guarded
-from concompare.worker.chunk import Answer
+from concompare.worker.chunk import Answer, sampling_lines
 
 PATIENCE = 0.1
 """Seconds that calls get to end after an item has failed, before their workers are ended."""
@@ -48,6 +51,7 @@ class PassRun:
         collector: What comes of the answers.
         log: What each message took.
         inquest: How workers ended.
+        memory: How many of them may run.
         looked: When progress and the workers' health were looked at last.
         stopped: Why the pass ended early.
         unstoppable: The calls that cannot be ended.
@@ -65,14 +69,17 @@ class PassRun:
         clock: Callable[[], float],
     ) -> None:
         self.function, self.pool, self.options = function, pool, options
+        self.recorder = options.recorder
         count = number_of(items) if count is None else count
-        chunker = Chunker(pool.workers, count, options.chunk or pool.backend.chunk, pool.cost)
+        growth, each = options.growth, 1 if options.back_off else options.chunk or pool.backend.chunk
+        chunker = Chunker(growth.now if growth is not None else pool.workers, count, each, pool.cost)
         self.dispatcher = Dispatcher(items, options, chunker)
         self.collector = Collector(options, on_value)
         self.channel = self.channel_for(clock, is_steady(items))
         self.channel.expect(chunker)
         self.log = PassLog(clock, self.channel.own_clock, pool.workers if pool.backend.ephemeral else None)
         self.inquest = Inquest(pool, options, clock)
+        self.memory = MemoryGuard(pool.workers, options.say) if options.say is not None else None
         self.looked = 0.0
         self.stopped: str | None = None
         self.unstoppable: tuple[str, ...] = ()
@@ -135,6 +142,7 @@ class PassRun:
         stack.enter_context(output.routed())
         kept = process_state.kept(self.pool.backend.name, self.pool.workers)
         self.collector.order.watched = stack.enter_context(kept)
+        self.outcome.lines = stack.enter_context(sampling_lines(self.options.lines, alone=self.pool.workers == 1))
         if self.options.seed is not None:
             from concompare.engine.thread_seeding import seeded_modules
 
@@ -147,17 +155,18 @@ class PassRun:
         while True:
             self.fill(guard)
             self.before.clear()  # many values take long to go: they do so while the workers have begun
-            if not self.channel.flying and not self.dispatcher.again:
+            if not (self.channel.flying or self.dispatcher.again or self.dispatcher.later):
                 order.release(guard)
                 order.must_be_complete(self.dispatcher.next_item)
                 self.dispatcher.ahead.end()
                 break
             if self.collector.has_failed():
                 break
-            arrival = self.channel.arrivals.next(self.options.pause(self.log.passed(), PROGRESS))
+            arrival = self.channel.arrivals.next(self.pause())
             guard.check()
             while arrival is not None:
                 self.settle(*arrival)
+                self.pause_if_enough()
                 if not self.halt and self.dispatcher.count is not None:  # no worker waits while others are looked at
                     self.fill(guard)
                 arrival = self.channel.arrivals.next()
@@ -167,8 +176,15 @@ class PassRun:
                 self.abandon(0.0 if self.stopped else PATIENCE)
                 break
 
+    def pause(self) -> float:
+        """Return the seconds to wait for an answer, at the most."""
+        longest = self.options.pause(self.log.passed(), PROGRESS)
+        return min(longest, self.dispatcher.until_later(self.log.clock(), longest))
+
     def fill(self, guard: Guard) -> None:
         """Send chunks until every worker has enough to do."""
+        self.dispatcher.take_up(self.log.clock())
+        self.restore(guard)
         flying, most = self.channel.flying, self.dispatcher.most()
         if self.halt:  # only what was lost with a worker and comes before the first failure
             self.dispatcher.drop(self.collector.is_beyond_error)
@@ -176,7 +192,29 @@ class PassRun:
             chunk = self.dispatcher.next_chunk(guard, flying.values(), self.collector.order.released)
             if chunk is None:
                 return
+            if self.recorder is not None and chunk.marks is None:
+                with guard.user_code():
+                    chunk.marks = self.recorder.marks(chunk.items)
             self.channel.send(chunk)
+            guard.check()
+            self.restore(guard)
+
+    def restore(self, guard: Guard) -> None:
+        """Hand on the results of the items that come next, as far as an earlier run has left them."""
+        recorder, dispatcher = self.recorder, self.dispatcher
+        while recorder is not None and not (self.halt or self.outcome.stopped or dispatcher.again):
+            size = 0 if dispatcher.exhausted else recorder.at(dispatcher.next_item)
+            if not size:
+                return
+            chunk = dispatcher.take_recorded(size, guard)
+            with guard.user_code():
+                chunk.marks = recorder.marks(chunk.items)
+                found = recorder.restored(chunk.first, chunk.items, chunk.marks)
+            if found is not None:
+                self.collector.take_restored(chunk.first, found)
+                self.collector.order.release(guard)
+            elif chunk.items:
+                dispatcher.take_back(chunk, 0)
             guard.check()
 
     def settle(self, future: Future[Any], chunk: Chunk) -> None:
@@ -195,15 +233,37 @@ class PassRun:
             self.dispatcher.again.append(chunk)
             return
         before = self.log.clock()
-        settled = self.collector.settled(chunk, answer, self.channel.open(chunk, answer))
+        opened = self.channel.open(chunk, answer)
+        if self.is_tried_again(chunk, answer, opened[1]):
+            return
+        answer = answer._replace(output=(*chunk.printed, *answer.output)) if chunk.printed else answer
+        settled = self.collector.settled(chunk, answer, opened)
         begun = self.collector.begun(chunk, settled)
         if begun < len(chunk.items) and not self.halt:
             self.dispatcher.take_back(chunk, begun)
         bytes_out = self.channel.bytes_out(answer)
         self.log.note(chunk, answer, before, bytes_out)
         self.dispatcher.learn(chunk, answer, bytes_out)
+        if self.options.growth is not None:
+            self.options.growth.note(len(chunk.items), self.log.clock())
+            self.dispatcher.chunker.workers = self.options.growth.now
         self.collector.notice(answer)
+        if self.recorder is not None:
+            self.recorder.record(chunk.first, chunk.items, chunk.marks, settled, answer.changed)
         self.collector.take(chunk, settled)
+
+    def is_tried_again(self, chunk: Chunk, answer: Answer, errors: dict[int, BaseException]) -> bool:
+        """Return whether a chunk's item is to be tried again later: it has raised what asks for that."""
+        asks = any(isinstance(error, self.options.back_off) for error in errors.values())
+        if not asks or self.collector.is_unwanted(chunk) or chunk.tries >= TRIES:
+            return False
+        now = self.log.clock()
+        if self.options.growth is not None:
+            self.options.growth.back_off(chunk.sent, now)
+        chunk.ready, chunk.tries = now + seconds_before(chunk.tries), chunk.tries + 1
+        chunk.printed = (*chunk.printed, *answer.output)
+        self.dispatcher.later.append(chunk)
+        return True
 
     # --------------------------------------------------------------------------------------------- health and progress
 
@@ -218,9 +278,35 @@ class PassRun:
             return
         self.looked = now
         if self.options.progress is not None:
-            self.options.progress(self.collector.finished, self.dispatcher.count)
+            self.options.progress(self.standing())
         if self.inquest.watch():
             self.recover([], None)
+        if self.memory is not None:
+            self.memory.expect(self.outcome.values, self.dispatcher.left)
+            if self.pool.near:
+                self.memory.look([process.pid for process in self.inquest.processes()])
+                self.dispatcher.allowed = self.memory.allowed if self.memory.allowed < self.pool.workers else None
+
+    def standing(self) -> Standing:
+        """Return how far the pass is."""
+        growth, left = self.options.growth, self.dispatcher.left
+        workers = self.pool.workers if growth is None else growth.now
+        under_way = sorted(self.channel.flying.values(), key=lambda chunk: chunk.sent)
+        seconds = None
+        if left is not None and self.log.passed() >= TOLD_AFTER:
+            begun, queued = under_way[:workers], under_way[workers:]
+            ages = zip(self.log.ages(begun), [len(chunk.items) for chunk in begun], strict=True)
+            left += sum(len(chunk.items) for chunk in (*queued, *self.dispatcher.again, *self.dispatcher.later))
+            seconds = seconds_left(self.log.messages, list(ages), left, workers)
+        return Standing(self.collector.finished, self.dispatcher.count, seconds, min(workers, len(under_way)), workers)
+
+    def pause_if_enough(self) -> None:
+        """Begin no further items where that is enough for now."""
+        enough = self.options.enough
+        if enough is None or self.dispatcher.exhausted or self.halt or self.outcome.stopped:
+            return
+        if enough(self.log.messages, self.log.passed()) and self.dispatcher.pause():
+            self.outcome.paused, self.outcome.left = True, self.dispatcher.ahead.back
 
     def recover(self, lost: list[Chunk], error: Exception | None) -> None:
         """Open new workers after one died, where the others cannot go on without it, and send what was lost again."""
@@ -283,7 +369,7 @@ class PassRun:
     def conclude(self) -> None:
         """Write the record of the pass, and keep what may help the next one."""
         if self.options.progress is not None:
-            self.options.progress(self.collector.finished, self.dispatcher.count)
+            self.options.progress(Standing(self.collector.finished, self.dispatcher.count, 0.0, 0, self.pool.workers))
         wall = self.log.passed()
         memory = self.pool.worker_memory() if self.options.memory and not self.collector.abandoned else ()
         self.outcome.record = self.log.record(self.outcome, wall, self.stopped, memory)

@@ -36,6 +36,13 @@ def can_begin() -> bool:
     return main and not getattr(HERE, "passes", 0) and (known is None or known.parent_process() is None)
 
 
+def can_look() -> bool:
+    """Tell whether it can be seen here at which of the user's lines the items of a pass are."""
+    from concompare.worker.line_sampler import can_look as can
+
+    return can()
+
+
 def run_pass(
     function: Callable[[Any], Any],
     items: Iterable[Any],
@@ -74,8 +81,11 @@ def run_pass(
     if pool.backend.isolation == "thread" and pool.workers > 1:
         refuse_in_threads(function, pool.backend.name)
 
+    # Else whoever asks would live as long as the outcome, and the file is closed by then.
+    kept = replace(options, enough=None, say=None, recorder=None)
+
     def again(failed: dict[int, Any]) -> Outcome:
-        wanted = replace(options, on_error="keep", first=0, places=list(failed))
+        wanted = replace(kept, on_error="keep", first=0, places=list(failed))
         with lease(pool.backend, pool.workers, native_threads=pool.native_threads) as fresh:
             return run_pass(function, list(failed.values()), fresh, wanted)
 

@@ -6,22 +6,30 @@ import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from concompare.cells.counting import number_of
 from concompare.engine.chunking import GROWTH, Chunker
+from concompare.engine.forecast import TOLD_AFTER, Standing, seconds_left
 from concompare.engine.item_errors import short_repr, user_part, with_item
+from concompare.engine.ordering import Settled, add_names
 from concompare.engine.outcome import LAST, Failure, Outcome, PassOptions
-from concompare.engine.output import routed
+from concompare.engine.output import routed, show
+from concompare.engine.pools.memory import MemoryGuard
 from concompare.engine.thread_seeding import SeededHere, seeded_modules
+from concompare.engine.trying_again import patient
 from concompare.errors import Interrupted
 from concompare.formats import count as count_of
 from concompare.interrupts import guarded
 from concompare.records import Message, Pass
 from concompare.worker.capture import recording
+from concompare.worker.chunk import sampling_lines
 from concompare.worker.clocks import Meter
 from concompare.worker.compute import Computed, compute, names_of_head, naming, plain
 from concompare.worker.transfer.object_refs import ATOMS
+
+if TYPE_CHECKING:
+    from concompare.engine.resume.recorder import Recorder, Restored
 
 
 def run_plain(
@@ -40,7 +48,7 @@ def run_plain(
     LAST[:] = [outcome]
     loop = PlainLoop(function, outcome, options, on_value, clock)
     try:
-        with guarded() as guard, guard.user_code(), loop.seeding():
+        with guarded() as guard, sampling_lines(options.lines) as outcome.lines, guard.user_code(), loop.seeding():
             loop.run(items, count)
     except KeyboardInterrupt as error:
         total = f" of {count}" if count is not None else ""
@@ -141,6 +149,13 @@ class Taker:
             raise error
 
 
+def emit(printed: list[tuple[int, str, Any]], offset: int) -> None:
+    """Show, once, what items up to one of them have printed."""
+    while printed and printed[0][0] <= offset:
+        _, stream, text = printed.pop(0)
+        show(stream, text)
+
+
 class PlainLoop:
     """The state of a plain loop."""
 
@@ -152,15 +167,17 @@ class PlainLoop:
         on_value: Callable[[int, Any], Any] | None,
         clock: Callable[[], float],
     ) -> None:
-        self.function, self.outcome, self.options = function, outcome, options
+        self.given, self.outcome, self.options = function, outcome, options
+        self.function = patient(function, options.back_off) if options.back_off else function
         self.on_value, self.clock = on_value, clock
         self.many: Callable[[int, list[Any]], object] | None = getattr(on_value, "many", None)
         self.messages: list[Message] = []
         self.printed: list[tuple[int, str, str]] = []
         self.finished = 0
         self.stopped: str | None = None
-        self.seeded = SeededHere(function, options.seed) if options.seed is not None else None
+        self.seeded = SeededHere(self.function, options.seed) if options.seed is not None else None
         self.began = self.looked = clock()
+        self.memory = MemoryGuard(1, options.say) if options.say is not None else None
 
     @property
     def place(self) -> int:
@@ -169,7 +186,7 @@ class PlainLoop:
 
     def seeding(self) -> contextlib.AbstractContextManager[None]:
         """Return what lasts as long as the loop where items have streams of their own."""
-        return contextlib.nullcontext() if self.seeded is None else seeded_modules(self.function)
+        return contextlib.nullcontext() if self.seeded is None else seeded_modules(self.given)
 
     def function_for(self, count: int) -> Callable[[Any], Any]:
         """Return the function for the next items."""
@@ -180,16 +197,21 @@ class PlainLoop:
         taker = Taker(items)
         expected = 0.0 if self.options.progress is not None or self.options.cap is not None else self.options.expected
         chunker = Chunker(1, count, self.options.chunk, bulk=1, expected=expected, alone=True)  # look after one item
+        recorder = self.options.recorder
         in_turns = self.on_value is not None and self.many is None and self.options.output == "show"
-        while not self.outcome.stopped:
+        while not (self.outcome.stopped or self.outcome.paused):
+            if recorder is not None:
+                self.restore(recorder, taker)
             each, size = chunker.each, chunker.next()
-            chunk = taker.take(size)
+            if recorder is not None:
+                size = int(min(size, recorder.room(self.place)))
+            chunk = () if self.outcome.stopped else taker.take(size)
             if not chunk:
                 taker.end(chunk)
                 return
-            if in_turns:
+            if in_turns and recorder is None:
                 seconds = self.take_turns(chunk, size, each)
-            elif self.on_value is not None and self.many is None:
+            elif self.goes_singly(chunk):
                 seconds = sum(self.compute([item], 1, each=True) for item in chunk if not self.outcome.stopped)
             else:
                 seconds = self.compute(chunk, size, each)
@@ -199,6 +221,42 @@ class PlainLoop:
             if self.options.step is not None and self.options.chunk is None and chunker.item_seconds:
                 chunker.fixed = max(1, int(min(self.options.step / chunker.item_seconds, GROWTH * chunker.largest)))
             self.look(count)
+            self.outcome.paused = taker.error is None and self.is_enough()
+
+    def goes_singly(self, chunk: Sequence[Any] | OneByOne) -> bool:
+        """Tell whether the items of a chunk are computed one by one: a tail follows each, or each is recorded."""
+        if isinstance(chunk, OneByOne) and self.options.recorder is not None:
+            return True
+        return self.on_value is not None and self.many is None
+
+    def restore(self, recorder: Recorder, taker: Taker) -> None:
+        """Hand on the results of the items that come next, as far as an earlier run has left them."""
+        while not self.outcome.stopped and (size := recorder.at(self.place)):
+            chunk = taker.take(size)
+            items, marks = recorder.marked(chunk) if isinstance(chunk, OneByOne) else (chunk, recorder.marks(chunk))
+            found = recorder.restored(self.place, items, marks)
+            if found is not None:
+                self.hand_on_restored(items, found)
+            else:
+                recorder.must_be_lasting(items, marks)
+                for item in items:
+                    if not self.outcome.stopped:
+                        self.compute([item], 1, each=True)
+                self.look(None)
+            if not self.outcome.stopped:
+                taker.end(chunk)
+
+    def hand_on_restored(self, items: Sequence[Any], found: Restored) -> None:
+        """Hand on what an earlier run has left of some items."""
+        done = Computed()
+        done.values, done.output = found.values, list(found.output)
+        add_names(self.outcome.names, found.names)
+        self.outcome.restored += len(found.values)
+        if found.changed:
+            self.outcome.hidden_state = tuple(dict.fromkeys((*self.outcome.hidden_state, *found.changed)))
+            if self.options.on_lost is not None:
+                self.options.on_lost(found.changed)
+        self.hand_on(items, done)
 
     def take_turns(self, chunk: Sequence[Any] | OneByOne, size: int, each: bool) -> float:
         """Compute each item and hand its value on before the next; return the seconds the calls took."""
@@ -241,7 +299,8 @@ class PlainLoop:
 
     def compute(self, chunk: Sequence[Any] | OneByOne, size: int, each: bool) -> float:
         """Compute one chunk and hand its values on; return the seconds its calls took."""
-        options, done = self.options, Computed()
+        options, done, recorder = self.options, Computed(), self.options.recorder
+        marks = recorder.marks(chunk) if recorder is not None and not isinstance(chunk, OneByOne) else None
         meter = Meter()
         with self.listening(done):
             compute(
@@ -264,6 +323,10 @@ class PlainLoop:
                 cpu, native, waited, seconds=tuple(done.seconds),
             )
         )  # fmt: skip
+        if recorder is not None and not isinstance(chunk, OneByOne):
+            took = done.seconds[0] if done.seconds else 0.0
+            given = Settled(done.values, dict(done.errors), done.names, tuple(done.output), seconds=took)
+            recorder.record(self.place, chunk, marks, given)
         if done.names:
             self.outcome.names.update(done.names)
         self.hand_on(chunk, done)
@@ -272,7 +335,7 @@ class PlainLoop:
     @contextlib.contextmanager
     def listening(self, done: Computed) -> Iterator[None]:
         """Let prints go where they go, unless they are to be dropped or kept."""
-        if self.options.output == "show":
+        if self.options.output == "show" and self.options.recorder is None:
             yield
             return
         try:
@@ -286,6 +349,10 @@ class PlainLoop:
     def hand_on(self, chunk: Sequence[Any] | OneByOne, done: Computed) -> None:
         """Hand the values on, with failures in their places."""
         first = self.place
+        printed = list(done.output) if self.options.output == "show" else []
+        one_by_one = self.on_value is not None and self.many is None
+        if not one_by_one or done.errors:
+            emit(printed, len(chunk))
         for offset, error in done.errors:
             if isinstance(error, KeyboardInterrupt):
                 self.keep(done.values[:offset])
@@ -298,12 +365,13 @@ class PlainLoop:
             self.outcome.failures = (*self.outcome.failures, failure)
             if offset < len(done.values):
                 done.values[offset] = failure
-        if not done.errors and (self.on_value is None or self.many is not None):
+        if not done.errors and not one_by_one:
             self.keep(done.values)
             if self.many is not None:
                 self.many(first, done.values)
             return
-        for value in done.values:
+        for offset, value in enumerate(done.values):
+            emit(printed, offset)
             if self.options.keep_values:
                 self.outcome.values.append(value)
             self.finished += 1
@@ -327,9 +395,21 @@ class PlainLoop:
         if self.options.cap is not None and now - self.began > self.options.cap and not self.outcome.stopped:
             self.stopped = f"stopped after {self.options.cap:.3g} s"
             self.outcome.stopped = True
-        if self.options.progress is not None and now - self.looked >= 0.25:
-            self.looked = now
-            self.options.progress(self.finished, count)
+        if now - self.looked < 0.25:
+            return
+        self.looked = now
+        if self.memory is not None:
+            self.memory.expect(self.outcome.values, None if count is None else count - self.finished)
+        if self.options.progress is not None:
+            waiting = None if count is None else count - self.finished
+            told = waiting is not None and now - self.began >= TOLD_AFTER
+            left = seconds_left(self.messages, (), waiting or 0, 1) if told else None
+            self.options.progress(Standing(self.finished, count, left))
+
+    def is_enough(self) -> bool:
+        """Return whether no further items are to be begun now."""
+        enough = self.options.enough
+        return enough is not None and not self.outcome.stopped and enough(self.messages, self.clock() - self.began)
 
     def conclude(self) -> None:
         """Write the record of the pass."""

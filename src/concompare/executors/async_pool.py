@@ -116,6 +116,9 @@ class Pool:
         initializer: Called once in each worker, before its first call, with `initargs`.
         initargs: Its arguments.
         backend: The name of a backend, such as "processes" or "threads".
+        context: Of `multiprocessing`, whose start method is taken: the same as a `backend` of that name.
+        seed: Gives every call a random stream of its own (`random`, numpy, torch), the same on every backend: by its
+            place among the items, or among the calls that were submitted.
 
     Raises:
         ConcompareError: An option or the backend cannot be used.
@@ -128,9 +131,13 @@ class Pool:
         initargs: tuple[Any, ...] = (),
         *,
         backend: str | concurrent.futures.Executor = "processes",
+        context: Any = None,
+        seed: int | None = None,
     ) -> None:
         name = f"concompare.{type(self).__name__}"
-        self.session = session_for(backend, processes, initializer, initargs, name=name, option="processes")
+        self.session = session_for(
+            backend, processes, initializer, initargs, name=name, option="processes", context=context, seed=seed
+        )
         self.open: weakref.WeakSet[Iteration] = weakref.WeakSet()
         self.finalizer = weakref.finalize(self, self.session.shutdown, False)
         self.finalizer.atexit = False

@@ -6,7 +6,6 @@ import contextlib
 import contextvars
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from concompare.engine import show
@@ -66,19 +65,6 @@ class Batch:
         self.held: dict[int, Settled] = {}
         self.begun = self.complete = self.ended = False
         self.last: BaseException | None = None
-
-    def ship(self) -> None:
-        """Take the function as it is now, to be sent to other processes.
-
-        Results hold copies of what it captures, which may have changed here until they come.
-
-        Raises:
-            CannotShip: Something in it cannot be sent.
-        """
-        if self.shipment is None:
-            from concompare.engine.transport.functions import ship
-
-            self.shipment = replace(ship(self.function), objects={})
 
     def feed(self, items: Sequence[Any]) -> None:
         """Add items, to be sent after those that are there."""

@@ -26,6 +26,10 @@ LARGEST = 65_536
 """Bytes of a call's pickled arguments up to which they are taken when it is submitted; larger ones when it is sent."""
 
 
+SHORT = 1000
+"""Length of a text up to which it is short."""
+
+
 class Snapshot(Arguments):
     """Arguments of one call, pickled when it was submitted: what becomes of them afterwards changes nothing."""
 
@@ -46,6 +50,12 @@ def taken_now(arguments: Arguments) -> Arguments:
     except Exception:
         return arguments
     return arguments if buffers or len(data) > LARGEST else Snapshot(data, arguments)
+
+
+def is_small(arguments: Arguments) -> bool:
+    """Tell whether arguments are a few numbers and short texts."""
+    values = (*arguments.args, *arguments.kwargs.values())
+    return only_atoms(values) and not any(isinstance(one, (tuple, str, bytes)) and len(one) > SHORT for one in values)
 
 
 class CallTransport(Transport):
@@ -95,6 +105,8 @@ class CallTransport(Transport):
         first = chunk.items[0]
         if isinstance(first, Snapshot):
             return Parcel(first.data)
+        if isinstance(first, Arguments) and is_small(first):  # nothing of it can lie beside the message
+            return Parcel(pack(chunk.items))
         parcel = super().pack_items(chunk)
         if isinstance(first, Arguments):
             chunk.objects, chunk.made = {}, ()

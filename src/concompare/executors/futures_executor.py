@@ -96,6 +96,9 @@ class Executor(concurrent.futures.Executor):
         backend: The name of a backend, such as "processes" or "threads".
         initializer: Called once in each worker, before its first call, with `initargs`.
         timeout: Seconds that a call may take; its worker is ended then, which is why it needs processes.
+        mp_context: Of `multiprocessing`, whose start method is taken: the same as a `backend` of that name.
+        seed: Gives every call a random stream of its own (`random`, numpy, torch), the same on every backend: by its
+            place among the items of `map`, or among the calls that were submitted.
 
     Raises:
         ConcompareError: An option or the backend cannot be used.
@@ -109,9 +112,12 @@ class Executor(concurrent.futures.Executor):
         initializer: Callable[..., object] | None = None,
         initargs: tuple[Any, ...] = (),
         timeout: float | None = None,
+        mp_context: Any = None,
+        seed: int | None = None,
     ) -> None:
+        name = f"concompare.{type(self).__name__}"
         self.session = session_for(
-            backend, max_workers, initializer, initargs, timeout, name=f"concompare.{type(self).__name__}"
+            backend, max_workers, initializer, initargs, timeout, name=name, context=mp_context, seed=seed
         )
         self.finalizer = weakref.finalize(self, self.session.shutdown, False)
         self.finalizer.atexit = False

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from concompare.backends.traits import shares_objects
@@ -107,6 +108,13 @@ class Workers:
         if self.shared and not self.routed:
             self.routed = True
             self.routing.enter_context(output.routed())
+            if options.seed is not None:
+                from concompare.engine.thread_seeding import seeded_modules
+
+                self.routing.enter_context(seeded_modules(batch.function))
+        if options.seed is not None:
+            start = batch.number + index
+            options = replace(options, first=chunk.first, places=range(start, start + len(chunk.items)))
         channel = self.channel_of(batch, index - chunk.first)
         channel.options = options
         return batch.context.run(channel.submit, chunk)

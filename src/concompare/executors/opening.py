@@ -29,6 +29,8 @@ def session_for(
     *,
     name: str,
     option: str = "max_workers",
+    context: Any = None,
+    seed: int | None = None,
     **how: Any,
 ) -> Session:
     """Return the session for these options, and others that it has; it starts its workers with the first call.
@@ -38,7 +40,9 @@ def session_for(
         UnknownBackend: No backend of that name, and no executor.
         BackendNotInstalled: The backend needs a package that is missing.
     """
-    found = backend_of(backend)
+    found = backend_of(backend if context is None else started_by(context, backend))
+    if seed is not None and (not isinstance(seed, Integral) or isinstance(seed, bool)):
+        raise BadOption(f"seed is {seed!r}: use a whole number")
     if workers is None:
         workers = found.capacity() if isinstance(found, Counting) else machine.usable_cpus()
     elif not isinstance(workers, Integral) or isinstance(workers, bool):
@@ -51,7 +55,23 @@ def session_for(
         raise BadInitializer(f"initializer must be a callable, and is {initializer!r}")
     if timeout is not None and not (isinstance(timeout, Real) and timeout > 0):
         raise BadOption(f"timeout is {timeout!r}: use a number of seconds above 0 for one call")
+    how["seed"] = None if seed is None else int(seed)
     return Session(found, 1 if is_plain(found) else int(workers), initializer, tuple(arguments), timeout, name, **how)
+
+
+def started_by(context: Any, backend: str | concurrent.futures.Executor) -> str:
+    """Return the backend whose processes start as those of a context of `multiprocessing` do.
+
+    Raises:
+        BadOption: It is no such context, or the backend says something else.
+    """
+    start = getattr(context, "get_start_method", None)
+    if start is None:
+        raise BadOption(f"mp_context is {context!r}: use multiprocessing.get_context('spawn') or the like")
+    method = str(start())
+    if backend not in ("processes", method):
+        raise BadOption(f"mp_context starts processes by {method!r} and backend is {backend!r}: give one of the two")
+    return method
 
 
 class BadInitializer(BadOption, TypeError):

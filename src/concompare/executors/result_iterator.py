@@ -84,6 +84,7 @@ def imap(
     buffersize: int | None = None,
     chunk: int | None = None,
     timeout: float | None = None,
+    seed: int | None = None,
 ) -> Results:
     """Return an iterator over the results of a function for all items, computed by several workers.
 
@@ -99,6 +100,7 @@ def imap(
             messages for each worker.
         chunk: Items per message to a worker; by default from the measured time of an item.
         timeout: Seconds that an item may take; its worker is ended then, which is why it needs processes.
+        seed: Gives every item a random stream of its own (`random`, numpy, torch), the same on every backend.
 
     Raises:
         ConcompareError: An option, a backend or the function cannot be used.
@@ -107,7 +109,7 @@ def imap(
         raise BadOption(f"the function is {one_line(repr(function), 60)}: give something that can be called first")
     checked_size("buffersize", buffersize)
     checked_size("chunk", chunk)
-    session = session_for(backend, workers, timeout=timeout, name="concompare.imap", option="workers")
+    session = session_for(backend, workers, timeout=timeout, name="concompare.imap", option="workers", seed=seed)
     try:
         return Results(session, function, items, chunk=chunk, buffer=buffersize, ordered=ordered, owned=True)
     except BaseException:

@@ -36,6 +36,7 @@ from concompare.executors.batches import Batch
 from concompare.executors.broken import ExecutorBroken
 from concompare.executors.leased_workers import Places, Workers
 from concompare.executors.notices import Notices
+from concompare.executors.shipping import Shipped
 from concompare.worker.calls import Arguments, InitializerFailed, Setup
 from concompare.worker.chunk import Answer
 
@@ -71,6 +72,7 @@ class Session:
         name: What executors of this kind are called in messages.
         named: Whether an error has a note that says which call or item raised it.
         native_threads: Threads of BLAS and OpenMP in each worker, or None for the usual ones.
+        seed: Gives every call a random stream of its own, by its place among those submitted or among its items.
     """
 
     def __init__(
@@ -83,13 +85,15 @@ class Session:
         name: str = "concompare.Executor",
         named: bool = True,
         native_threads: int | None = None,
+        seed: int | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.backend, self.count, self.name, self.clock = backend, workers, name, clock
         self.token, self.process = secrets.token_hex(8), os.getpid()
         self.setup = None if initializer is None else Setup(self.token, initializer, arguments)
-        self.options = PassOptions(timeout=timeout, named=named)
+        self.options = PassOptions(timeout=timeout, named=named, seed=seed)
         self.going_on = replace(self.options, on_error="keep")
+        self.shipped = Shipped()
         self.workers = Workers(backend, workers, self.setup, self.token, native_threads)
         self.notices = Notices(name, initializer)
         self.thread: threading.Thread | None = None
@@ -137,11 +141,15 @@ class Session:
         """
         if self.backend.isolation == "thread" and self.count > 1:
             refuse_in_threads(batch.function, self.backend.name)
+        if self.options.seed is not None and shares_objects(self.backend):
+            from concompare.engine.thread_seeding import refuse_what_cannot_be_seeded
+
+            refuse_what_cannot_be_seeded(batch.function)
         with self.lock:
             self.refuse()
             self.open()
             if not self.workers.shared:
-                batch.ship()
+                batch.shipment = batch.shipment or self.shipped.of(batch.function)
             self.batches.add(batch)
             self.hand_over(batch, items, complete)
         self.wake()

@@ -41,6 +41,9 @@ COMMON = (
     argument("--save", metavar="PATH", help="write the report: .json, .html, .csv, .png, .svg or .txt"),
     argument("--info", action="store_true", help="line forms: show CPUs, quota, GIL, native threads, hazards, pools"),
     argument("--close", action="store_true", help="line forms: close the open pools"),
+    argument(
+        "--forget", action="store_true", help="line forms: forget what earlier runs have shown, of other kernels too"
+    ),
 )
 SCALING = argument(
     "--scaling",
@@ -51,7 +54,15 @@ PYTHON = argument("--python", action="append", metavar="PATH", help="another Pyt
 REPEAT_OK = argument(
     "--repeat-ok", action="store_true", help="the items write files, delete or start programs: run them several times"
 )
-BUDGET = argument("--budget", type=float, default=30.0, metavar="S", help="seconds for the comparison; default 30")
+RESUME = argument(
+    "--resume", metavar="FILE", help="keep results in a file as they come; take from it what an earlier run has left"
+)
+BUDGET = argument(
+    "--budget",
+    type=float,
+    metavar="S",
+    help="seconds for the comparison; default 3 for short cells, for others up to 4 times the plain loop's, 30 at most",
+)
 
 
 def options(*arguments: Any) -> Callable[[Any], Any]:
@@ -93,6 +104,7 @@ def read_options(parser: MagicArgumentParser, line: str, cell: str | None) -> tu
     args = Namespace(**vars(found))
     if cell is not None and code:
         raise BadOption(f"{code!r} is not an option; put values with spaces in quotes")
-    if cell is not None and (args.info or args.close):
-        raise BadOption(f"--info and --close belong to the line form: %{parser.prog} --info")
+    for name in ("info", "close", "forget"):
+        if cell is not None and getattr(args, name):
+            raise BadOption(f"--{name} belongs to the line form: %{parser.prog} --{name}")
     return args, code

@@ -11,6 +11,7 @@ from IPython.display import display
 
 if TYPE_CHECKING:
     from concompare.measure.compare import Progress
+    from concompare.report.live import Bar
     from concompare.report.report import Report
 
 
@@ -40,6 +41,7 @@ class Place(io.StringIO):
     """A stream for a progress bar: its last line stands in one place of a notebook's output, and blanks clear it."""
 
     encoding = "utf-8"  # so that tqdm draws blocks
+    in_place = True
 
     def __init__(self) -> None:
         super().__init__()
@@ -62,7 +64,7 @@ class Live:
         self.notebook = notebook
         self.shown = -1.0
         self.handle: Any = None
-        self.bar: Any = None
+        self.bar: Bar | None = None
 
     def __call__(self, progress: Progress) -> None:
         """Show this state, unless another was shown a moment ago."""
@@ -87,16 +89,11 @@ class Live:
 
     def show_bar(self, progress: Progress) -> None:
         """Show a line with the part that is done."""
-        from tqdm import tqdm
-
-        from concompare.report.live import doing_of
+        from concompare.report.live import Bar
 
         if self.bar is None:
-            looks = "{percentage:3.0f}%|{bar:20}| {desc}"
-            self.bar = tqdm(total=100, leave=False, dynamic_ncols=True, bar_format=looks)
-        self.bar.set_description_str(doing_of(progress), refresh=False)
-        self.bar.update(round(100 * progress.fraction) - self.bar.n)
-        self.bar.refresh()
+            self.bar = Bar()
+        self.bar.show(progress)
 
     def close(self) -> None:
         """Leave nothing behind."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import sys
 from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +16,7 @@ from IPython.display import display
 
 from concompare import formats
 from concompare.errors import BadOption, CellRefused
-from concompare.ipython.arguments import BUDGET, COMMON, PYTHON, REPEAT_OK, SCALING, options, read_options
+from concompare.ipython.arguments import BUDGET, COMMON, PYTHON, REPEAT_OK, RESUME, SCALING, options, read_options
 from concompare.ipython.command_line import blank_lines, check_target, ends_with_semicolon, moment_of
 from concompare.ipython.display import Live, Place, Runs
 from concompare.ipython.source import Source, calling_cell
@@ -30,6 +32,12 @@ if TYPE_CHECKING:
 KEPT = 10e6
 """Bytes of results that `concompare.last()` keeps, at the most."""
 
+BACK_OFF = argument(
+    "--back-off",
+    metavar="EXC[,EXC]",
+    help="exceptions that ask for less, such as a service's too many requests: the item is tried again later, at most "
+    "eight times in all, and fewer run at once meanwhile",
+)
 STRICT = argument("--strict", action="store_true", help="what cannot run in parallel is an error, not the plain loop")
 
 
@@ -40,7 +48,7 @@ class ConcompareMagics(Magics):
     shell: Any
 
     @no_var_expand
-    @options(*COMMON, STRICT)
+    @options(*COMMON, BACK_OFF, STRICT, RESUME)
     @line_cell_magic
     @needs_local_scope
     def parallel(self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None) -> Any:
@@ -52,10 +60,11 @@ class ConcompareMagics(Magics):
             results = [score(p) for p in papers]
         """
         args, code = read_options(self.parallel.parser, line, cell)
-        if args.info or args.close:
+        if args.info or args.close or args.forget:
             return self.look_after(args)
         source = self.source_of("parallel", line, cell, code)
-        how = {"strict": args.strict, "plainly": not args.strict, "witnessed": not args.assume_pure}
+        how: dict[str, Any] = {"strict": args.strict, "plainly": not args.strict, "witnessed": not args.assume_pure}
+        how["resume"] = args.resume
         request = self.request_of(args, ("auto",), moment=moment_of(self.shell.execution_count, cell), **how)
         if args.explain:
             return self.explain(args, source)
@@ -64,7 +73,7 @@ class ConcompareMagics(Magics):
         self.refuse_inner(local_ns)
         found = self.cell_of(args, source, measured=len(request.backends) > 1)
         runner = Running(request, telling(args), args.assume_pure)
-        with user_traceback(self.shell, source):
+        with user_traceback(self.shell, source), resuming(request, runner.tell):
             value = found.run(self.shell.user_ns, runner)
         show_runs(runner, args)
         if not (found.lifted or found.refused or found.loops):
@@ -84,7 +93,7 @@ class ConcompareMagics(Magics):
             results = [score(p) for p in papers]
         """
         args, code = read_options(self.concompare.parser, line, cell)
-        if args.info or args.close:
+        if args.info or args.close or args.forget:
             return self.look_after(args)
         source = self.source_of("concompare", line, cell, code)
         request = self.request_of(args, None, budget=args.budget, scaling=args.scaling, pythons=args.python)
@@ -108,7 +117,7 @@ class ConcompareMagics(Magics):
 
     def request_of(self, args: Namespace, default: tuple[str, ...] | None, **more: Any) -> Request:
         """Return what the options ask for, all of it checked before anything runs."""
-        from concompare.run.request import request_of
+        from concompare.run.request import exceptions_named, request_of
 
         check_target(args.save)
         names = tuple(name.strip() for name in args.backend.split(",")) if args.backend else default
@@ -122,6 +131,7 @@ class ConcompareMagics(Magics):
             address=args.address,
             seed=args.seed,
             timeline=args.timeline,
+            back_off=exceptions_named(getattr(args, "back_off", None), self.shell.user_ns),
             native_threads=args.native_threads,
             kept=KEPT,
             progress=None if args.quiet else Place() if hasattr(self.shell, "kernel") else sys.stderr,
@@ -184,9 +194,14 @@ class ConcompareMagics(Magics):
         return Source("\n" * lost + plain, filename, first, ends_with_semicolon(plain))
 
     def look_after(self, args: Namespace) -> Any:
-        """Close the pools, or return the card of this machine and the open pools."""
+        """Close the pools, forget earlier runs, or return the card of this machine and the open pools."""
         from concompare import backends, engine
 
+        if args.forget:
+            from concompare.run import auto_history
+
+            file = auto_history.forget()
+            print(f"forgot earlier runs{f', and deleted {file}' if file is not None else ''}")  # noqa: T201
         if args.close:
             engine.close_pools()
         if not args.info:
@@ -210,6 +225,19 @@ def telling(args: Namespace) -> Telling:
     from concompare.run.cell_runners import Telling
 
     return Telling((lambda sentence: None) if args.quiet else print)
+
+
+@contextmanager
+def resuming(request: Request, tell: Telling) -> Iterator[None]:
+    """Let the file of results say what is to be said, and close it at the end."""
+    if request.resume is None:
+        yield
+        return
+    request.resume.say = tell
+    try:
+        yield
+    finally:
+        request.resume.close()
 
 
 def chosen_report(runner: Comparing, args: Namespace) -> Report | None:

@@ -100,14 +100,7 @@ class PlainLoop:
         fresh = [position for position in positions if position not in self.values]
         if not fresh:
             return
-        handed = 0
-
-        def keep(index: int, value: Any) -> bool:
-            nonlocal handed
-            handed = index + 1
-            self.keep(fresh[index], value)
-            return False
-
+        keep = Keeping(self, fresh)
         options = self.runner.PassOptions(output="keep", places=fresh, seed=self.streams)
         chosen = [self.items[position] for position in fresh]
         try:
@@ -117,7 +110,7 @@ class PlainLoop:
             raise Interrupted(f"interrupted after {ran}") from error.__cause__
         except Exception as error:
             self.output += printed_before(self.runner, fresh)
-            raise ItemFailed(fresh[handed], error) from error
+            raise ItemFailed(fresh[keep.handed], error) from error
         self.output += [(fresh[index], stream, text) for index, stream, text in outcome.output]
         self.note_times(outcome.record, fresh)
 
@@ -185,6 +178,28 @@ class PlainLoop:
                 return {n: v for n, v in trace.tb_frame.f_locals.items() if n in self.temporaries}
             trace = trace.tb_next
         return {}
+
+
+class Keeping:
+    """Keeps what the items of a plain pass give: one by one, or of tiny ones many at once.
+
+    Attributes:
+        handed: How many of them were kept.
+    """
+
+    def __init__(self, plain: PlainLoop, positions: Sequence[int]) -> None:
+        self.plain, self.positions, self.handed = plain, positions, 0
+
+    def __call__(self, index: int, value: Any) -> bool:
+        """Keep what one item gave."""
+        self.handed = index + 1
+        self.plain.keep(self.positions[index], value)
+        return False
+
+    def many(self, first: int, values: Sequence[Any]) -> None:
+        """Keep what the items from the first one on gave."""
+        for index, value in enumerate(values, first):
+            self(index, value)
 
 
 def printed_before(runner: Runner, positions: Sequence[int]) -> list[tuple[int, str, str]]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from concompare.measure import plan
 from concompare.measure.baseline import PlainLoop
-from concompare.measure.cost_model import Calibration, Costs
+from concompare.measure.cost_model import Calibration, Costs, allowed
 from concompare.measure.plan import Shape
 from concompare.measure.tails import Tails
 from concompare.measure.trials import Wishes
@@ -19,6 +19,8 @@ PREFIX = 0.2
 """Seconds of the growing prefix."""
 STRETCHES = (8, 24)
 """Items of the stratified probes that follow the prefix, while they stay short."""
+UNASKED = 10.0
+"""Seconds of a budget that nobody asked for, as far as the probes go by it."""
 LONG = 3
 """Items of the first of these where they are long, as long as they take no more than a tenth of the budget."""
 
@@ -32,7 +34,7 @@ class Calibrating:
         usable: CPUs that may be used.
         spent: Returns the seconds since the comparison began.
         tails: Replays the tails of the first items, or None where the loop has none.
-        tried: Positions that ran beyond the prefix.
+        tried: Positions that ran beyond the prefix, one of each of so many stretches as `wanted` says, or of fewer.
     """
 
     plain: PlainLoop
@@ -42,10 +44,12 @@ class Calibrating:
     spent: Callable[[], float]
     tails: Tails | None = None
     tried: tuple[int, ...] = ()
+    wanted: int = 0
 
     def calibrate(self) -> Calibration:
         """Run the plain loop on a growing prefix, then on some items of every stretch of the input."""
-        plain, count, budget = self.plain, len(self.plain.items), self.wishes.budget
+        plain, count = self.plain, len(self.plain.items)
+        budget = self.wishes.budget if self.wishes.asked else min(UNASKED, self.wishes.budget)
         done, step = 0, 1
         while done < count and (done == 0 or self.spent() < PREFIX):
             plain.run(range(done, min(count, done + step)))
@@ -58,6 +62,7 @@ class Calibrating:
             if size < 2:
                 break
             tried = [done + p for p in plan.stratified(count - done, size, self.wishes.seed)]
+            self.wanted = size
             self.tried = tuple(self.run_while(tried, PREFIX + budget / 10))
         self.replay()
         return self.known()
@@ -84,6 +89,9 @@ class Calibrating:
         total = sum(seconds.values())
         chosen = list({*self.tried, *sample}) or [p for p in seconds if p > 0] or list(seconds)
         mean = sum(seconds[p] for p in chosen) / len(chosen)
+        if not sample and len(self.tried) < self.wanted:  # the stretches that were not reached are like all that ran
+            reached = len(self.tried) / self.wanted
+            mean = reached * mean + (1 - reached) * total / len(seconds)
         busy = sum(min(cpu.get(p, 0.0), s) for p, s in seconds.items())
         blocked = sum(plain.blocked.values())
         return Calibration(
@@ -97,6 +105,25 @@ class Calibrating:
             native=plain.native_share,
             beside=self.tails.left(len(plain.items)) if self.tails is not None else 0.0,
         )
+
+    def scouted(self, calibration: Calibration, shape: Shape) -> tuple[int, ...]:
+        """Return items that ran already for a first small pass of one arm of each backend; none where these are long.
+
+        None either where whole passes are as short: then the first block comes as soon.
+        """
+        seconds = self.plain.seconds
+        known = [p for p in self.tried or sorted(seconds) if seconds.get(p, 0.0) > 0]
+        if shape.mode == "looped" or self.wishes.scaling == "weak" or len(known) < 2:
+            return ()
+        chosen: list[int] = []
+        total, order = 0.0, plan.shuffled(known, self.wishes.seed)
+        for position in order:
+            if total >= plan.SCOUT and len(chosen) >= 2:
+                break
+            chosen.append(position)
+            total += seconds[position]
+        room = allowed(calibration, self.wishes.budget, self.wishes.asked)
+        return tuple(sorted(chosen)) if total <= max(2 * plan.SCOUT, room / 20) else ()
 
     def sample(self, shape: Shape) -> tuple[int, ...]:
         """Return the positions of a pass, of what the plain loop ran already as many as fit.

@@ -23,15 +23,16 @@ from concompare.analysis import pick as advise
 from concompare.analysis import stats
 from concompare.backends.base import Backend
 from concompare.backends.traits import is_plain, kind_of, shares_objects
+from concompare.engine.forecast import Standing
 from concompare.machine import gil_enabled_by, gil_state
-from concompare.measure import machine_probes, plan
+from concompare.measure import line_profiles, machine_probes, plan
 from concompare.measure.baseline import ItemFailed, PlainLoop, Runner, printed_before
 from concompare.measure.calibrate import Calibrating
-from concompare.measure.cost_model import Arm, Calibration, Costs, allowed
+from concompare.measure.cost_model import SHORT, Arm, Calibration, Costs, allowed
 from concompare.measure.plan import Shape
 from concompare.measure.tails import Tails, with_notebook
 from concompare.measure.trials import Bench, Trials, Wished, Wishes, in_words, wishes_of
-from concompare.records import Comparison, Environment, Message, NativePool, Plan, Probe, Subject, Trial
+from concompare.records import Comparison, Environment, LineProfile, Message, NativePool, Plan, Probe, Subject, Trial
 
 PROBE_ITEMS = 0.25
 """Seconds of items beside the GIL probe."""
@@ -45,6 +46,8 @@ class Machine(Protocol):
 
     @property
     def capacity(self) -> Callable[[Sequence[int]], tuple[tuple[int, float], ...]]: ...  # noqa: D102
+    @property
+    def capacity_quiet(self) -> Callable[[Sequence[int]], tuple[tuple[int, float], ...]]: ...  # noqa: D102
     @property
     def native_pools(self) -> Callable[[], tuple[NativePool, ...]]: ...  # noqa: D102
     @property
@@ -90,7 +93,7 @@ def compare(
     runner: Runner | ModuleType | None = None,
     machine: Machine | ModuleType | None = machine_probes,
     show: Callable[[Progress], None] | None = None,
-    progress: Callable[[int, int | None], None] | None = None,
+    progress: Callable[[Standing], None] | None = None,
     clock: Callable[[], float] = time.perf_counter,
     tails: Tails | None = None,
     **wished: Unpack[Wished],
@@ -109,13 +112,13 @@ def compare(
         runner: What leases pools and runs passes; None for the engine.
         machine: What measures capacity and GIL share; None to do without.
         show: Called when something begins.
-        progress: Called with the items finished and their number during the confirming run.
+        progress: Told how far the confirming run is.
         clock: Seconds.
         tails: Replays the tails of the first items for the plan; the others are left to the caller.
         wished: See `Wishes`.
 
     Raises:
-        KeyboardInterrupt: The user interrupted; all pools are closed.
+        KeyboardInterrupt: The user interrupted before there was any pick, or once more; all pools are closed.
     """
     if runner is None:
         from concompare import engine
@@ -163,7 +166,7 @@ class Comparing:
     machine: Machine | None
     wishes: Wishes
     show: Callable[[Progress], None] | None
-    progress: Callable[[int, int | None], None] | None
+    progress: Callable[[Standing], None] | None
     clock: Callable[[], float]
     tails: Tails | None = None
 
@@ -175,6 +178,10 @@ class Comparing:
         self.plan: Plan | None = None
         self.probe = Probe()
         self.probed = 0
+        self.probing = 0.0
+        self.trials: Trials | None = None
+        self.taken: float | None = None
+        self.profiles: tuple[LineProfile, ...] = ()
 
     def run(self) -> tuple[Comparison, Kept]:
         """Measure, and return the comparison and what is kept for the user."""
@@ -192,27 +199,48 @@ class Comparing:
         return self.comparison(), self.kept()
 
     def measure(self, pools: ExitStack) -> None:
-        """Take the comparison's steps, one after the other.
+        """Take the comparison's steps; where the user interrupts, take the pick so far for the items that are left.
 
         Raises:
             ItemFailed: An item raised in the plain loop.
+            KeyboardInterrupt: The user interrupted before anything but the plain loop was tried, or once more.
         """
+        try:
+            self.explore(pools)
+        except KeyboardInterrupt:
+            if not any(bench.passes for bench in self.benches[1:]):
+                raise
+            self.taken = self.spent()
+        for bench in self.benches:
+            bench.stack.close()
+            if self.taken is not None:
+                bench.count_first()
+        if self.trials is not None:
+            self.learn(self.trials)
+        self.confirm()
+
+    def explore(self, pools: ExitStack) -> None:
+        """Calibrate, plan, and run blocks until decided or out of time."""
         self.tell("timing the first items of the plain loop")
         gil, usable = self.environment.gil != "off", self.environment.usable
         calibrating = Calibrating(self.plain, self.wishes, gil, usable, self.spent, self.tails)
         calibration = calibrating.calibrate()
-        shape = self.prepare(calibration, pools)
-        shape, positions, calibration = calibrating.run_sample(shape, calibration)
-        trials = Trials(
-            self.plain, self.runner, self.environment, self.wishes, shape, calibration, self.benches, positions, pools,
+        shape, arms = self.prepare(calibration, pools)
+        scouted = calibrating.scouted(calibration, shape)
+        trials = self.trials = Trials(
+            self.plain, self.runner, self.environment, self.wishes, shape, calibration, self.benches, scouted, pools,
             self.tell, self.spent, calibrating.tried,
         )  # fmt: skip
+        if scouted:
+            trials.scout()
+        trials.go_on(*calibrating.run_sample(shape, calibration))
         trials.first_block()
+        self.measure_machine(calibration, arms)
+        if self.wishes.asked:
+            self.profiles = line_profiles.of(trials)
         trials.more_blocks(self.plan.estimate if self.plan is not None else 0.0)
-        for bench in self.benches:
-            bench.stack.close()
-        self.learn(trials)
-        self.confirm()
+        if not self.wishes.asked:  # then the pick comes first
+            self.profiles = line_profiles.of(trials)
 
     def spent(self) -> float:
         """Return the seconds since the comparison began."""
@@ -227,23 +255,26 @@ class Comparing:
 
     # ---- before the trials
 
-    def prepare(self, calibration: Calibration, pools: ExitStack) -> Shape:
-        """Choose the arms and the shape of passes, show the plan, and probe the machine."""
+    def prepare(self, calibration: Calibration, pools: ExitStack) -> tuple[Shape, tuple[Arm, ...]]:
+        """Choose the arms and the shape of passes, and show the plan; return the shape and all arms wanted."""
         usable, weak = self.environment.usable, self.wishes.scaling == "weak"
         native = self.native_threads(calibration)
-        wanted = plan.arms_of(self.able_backends(), usable, self.wishes.workers, calibration.waits, native)
+        wanted = plan.arms_of(
+            self.able_backends(), usable, self.wishes.workers, calibration.waits, native, calibration.items
+        )
         if self.wishes.native_threads is not None:
             wanted = tuple(replace(arm, native=self.wishes.native_threads) for arm in wanted)
-        probing = self.probing_seconds(calibration, wanted)
-        shape = plan.shape(calibration, wanted, self.wishes.budget, usable, probing, weak)
+        self.probing = self.probing_seconds(calibration, wanted)
+        scouts = len(plan.scouting(wanted)) - 1 if calibration.serial >= SHORT and not weak else 0
+        probing = self.probing + plan.SCOUT * scouts
+        budget, asked = self.wishes.budget, self.wishes.asked
+        shape = plan.shape(calibration, wanted, budget, usable, probing, weak, asked)
         confirming = self.confirming_seconds(calibration, shape)
         self.plan = plan.plan_of(shape, len(self.items), self.wishes.budget, self.wishes.seed, confirming, weak)
         self.plan = plan.with_replaying(self.plan, calibration.beside)
         self.make_benches(wanted, shape, pools)
         self.tell("plan")
-        if probing and self.machine is not None:
-            self.measure_machine(calibration, wanted, self.machine)
-        return shape
+        return shape, wanted
 
     def native_threads(self, calibration: Calibration) -> int:
         """Return the threads of the largest native pool where items use one that is not limited; else 1."""
@@ -286,11 +317,15 @@ class Comparing:
         counts = self.counts(wanted)
         needed = (len(counts) + 2) * machine_probes.SPIN + 0.1 if counts and not machine_probes.known(counts) else 0.0
         needed += 3 * machine_probes.CALIBRATE + min(LONGEST_PROBE, max(PROBE_ITEMS, calibration.mean))
-        room = allowed(calibration, self.wishes.budget) - calibration.spent
+        room = allowed(calibration, self.wishes.budget, self.wishes.asked) - calibration.spent
         return needed if self.machine is not None and needed < room / 4 else 0.0
 
-    def measure_machine(self, calibration: Calibration, wanted: Sequence[Arm], machine: Machine) -> None:
+    def measure_machine(self, calibration: Calibration, wanted: Sequence[Arm]) -> None:
         """Measure what n processes really get, and for how much of its time the plain loop holds the GIL."""
+        machine = self.machine
+        estimate = self.plan.estimate if self.plan is not None else 0.0
+        if machine is None or not self.probing or self.spent() + self.probing > estimate:
+            return
         self.tell("measuring what this machine gives")
         counts = self.counts(wanted)
         share = machine_probes.Share(None, "items too long to probe")
@@ -299,7 +334,12 @@ class Comparing:
             share = machine.gil_share(lambda: self.probe_items(calibration))
         pools = machine.native_pools()
         self.probe = replace(
-            self.probe, capacity=capacity, gil_share=share.value, gil_word=share.word, native_pools=pools
+            self.probe,
+            capacity=capacity,
+            capacity_quiet=machine.capacity_quiet(counts),
+            gil_share=share.value,
+            gil_word=share.word,
+            native_pools=pools,
         )
 
     def probe_items(self, calibration: Calibration) -> None:
@@ -331,7 +371,8 @@ class Comparing:
         between = stats.speed_up(two, known[0]) if two is not None else None
         away = [b for b in self.benches if b.arm.isolation not in ("none", "thread")]
         shipped = [message for bench in away for p in bench.passes for message in p.messages]
-        order = plan.thinned(sorted({*trials.sample, *trials.tried}), MOST_ITEMS_KEPT)  # not the prefix as such
+        ran = {*trials.sample, *trials.tried} & set(self.plain.seconds)
+        order = plan.thinned(sorted(ran), MOST_ITEMS_KEPT)  # not the prefix as such
         if self.environment.free_threaded_build:  # an item may have imported what switches the GIL back on
             self.environment = replace(self.environment, gil=gil_state())
         enabled_by = gil_enabled_by() if self.environment.gil == "re-enabled" else None
@@ -445,6 +486,8 @@ class Comparing:
             seconds=self.spent(),
             created=self.created,
             scaling=self.wishes.scaling,
+            taken=self.taken,
+            profiles=self.profiles,
         )
         return found if self.tails is None else with_notebook(found, self.tails.record(len(self.items)))
 

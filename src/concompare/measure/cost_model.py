@@ -11,9 +11,10 @@ from concompare.records import Isolation, Traits
 
 SHORT = 0.020
 """Seconds of a plain pass below which passes are looped."""
-QUICK = 10.0
-"""Seconds that deciding may take on any cell; longer cells get `PATIENCE` plain passes, within the budget."""
-PATIENCE = 3.5
+QUICK = 2.8
+"""Seconds that deciding takes at most where no budget was asked for and the plain loop is short; a longer one gets as
+many as `PATIENCE` plain passes take, so that the whole takes no more than four."""
+PATIENCE = 2.9
 LEFT = 0.1
 """Share of the budget that deciding may take even where what stays in the notebook takes all of it."""
 ITEMS_PER_WORKER = 4
@@ -98,12 +99,13 @@ def pass_seconds(arm: Arm, work: float, waits: float, usable: int, gil: bool = T
     return 1.1 * (busy / together + waiting / arm.workers) + 0.002
 
 
-def allowed(calibration: Calibration, budget: float) -> float:
-    """Return the seconds that deciding may take: never above the budget, and no endless search for a short cell.
+def allowed(calibration: Calibration, budget: float, asked: bool = True) -> float:
+    """Return the seconds that deciding may take: never above the budget, nor for long on a short cell.
 
-    The tails that are still to come have to fit into the budget as well, as far as they can.
+    One takes as long as it likes where it was `asked` for. The tails that are still to come have to fit into the budget
+    as well, as far as they can.
     """
-    limit = min(budget, max(QUICK, PATIENCE * calibration.serial))
+    limit = budget if asked else min(budget, max(QUICK, PATIENCE * calibration.serial))
     if not calibration.beside:
         return limit
     return min(limit, max(budget - calibration.beside, calibration.spent + LEFT * budget))

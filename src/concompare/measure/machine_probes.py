@@ -17,15 +17,15 @@ from dataclasses import dataclass
 
 from concompare.machine import native_pools
 
-__all__ = ["CALIBRATE", "SPIN", "Share", "capacity", "gil_share", "known", "native_pools"]
+__all__ = ["CALIBRATE", "SPIN", "Share", "capacity", "capacity_quiet", "gil_share", "known", "native_pools"]
 
-SPIN = 0.1
+SPIN = 0.05
 """Seconds that every process of the capacity probe spins."""
 BEAT = 0.0005
 """Seconds that the heartbeat sleeps."""
 LATE = 1.3
 """A wake is late beyond this many times the idle 98th percentile."""
-CALIBRATE = 0.15
+CALIBRATE = 0.1
 """Seconds of each of the two calibrations."""
 TOO_BUSY = 0.05
 """Share that an idle interpreter may read before the machine is too busy to tell."""
@@ -37,16 +37,18 @@ clock = time.perf_counter
 print("ready", flush=True)
 for line in sys.stdin:
     end, count = clock() + float(line), 0
+    began = time.process_time()
     while clock() < end:
         for _ in range(200):
             count += 1
-    print(count, flush=True)
+    print(count, time.process_time() - began, flush=True)
 """
 
-_capacities: dict[tuple[int, ...], tuple[tuple[int, float], ...]] = {}
+Measured = tuple[tuple[int, float], ...]
+_capacities: dict[tuple[int, ...], tuple[Measured, Measured]] = {}
 
 
-def capacity(counts: Sequence[int], seconds: float = SPIN, again: bool = False) -> tuple[tuple[int, float], ...]:
+def capacity(counts: Sequence[int], seconds: float = SPIN, again: bool = False) -> Measured:
     """Return, for n spinning processes, how many times one process's work the machine did; remembered per kernel.
 
     Args:
@@ -59,7 +61,16 @@ def capacity(counts: Sequence[int], seconds: float = SPIN, again: bool = False) 
         return ((1, 1.0),)
     if again or wanted not in _capacities:
         _capacities[wanted] = _measure_capacity(wanted, seconds)
-    return _capacities[wanted]
+    return _capacities[wanted][0]
+
+
+def capacity_quiet(counts: Sequence[int]) -> Measured:
+    """Return the same as if nobody else had used the CPUs, as far as it was measured: by the processes' CPU seconds.
+
+    What is left is what they do to each other: share cores, caches and the pace of a hot processor.
+    """
+    wanted = tuple(sorted({count for count in counts if count > 1}))
+    return _capacities[wanted][1] if wanted in _capacities else ()
 
 
 def known(counts: Sequence[int]) -> bool:
@@ -67,7 +78,7 @@ def known(counts: Sequence[int]) -> bool:
     return tuple(sorted({count for count in counts if count > 1})) in _capacities
 
 
-def _measure_capacity(counts: tuple[int, ...], seconds: float) -> tuple[tuple[int, float], ...]:
+def _measure_capacity(counts: tuple[int, ...], seconds: float) -> tuple[Measured, Measured]:
     command = [sys.executable, "-I", "-S", "-c", _SPINNER]
     pipe = subprocess.PIPE
     spinners = [
@@ -76,11 +87,15 @@ def _measure_capacity(counts: tuple[int, ...], seconds: float) -> tuple[tuple[in
     ]
     try:
         if any(_line(s) != "ready" for s in spinners):
-            return ((1, 1.0),)
+            return ((1, 1.0),), ()
         before = _spin(spinners[:1], seconds)
         done = {count: _spin(spinners[:count], seconds) for count in counts}
-        alone = max(before, _spin(spinners[:1], seconds)) or 1.0
-        return ((1, 1.0), *((count, min(float(count), work / alone)) for count, work in done.items()))
+        after = _spin(spinners[:1], seconds)
+        alone = max(before[0], after[0]) or 1.0
+        now = ((1, 1.0), *((count, min(float(count), work / alone)) for count, (work, _) in done.items()))
+        each = max(work / cpu if cpu > 0 else 0.0 for work, cpu in (before, after))
+        paces = {count: work / cpu / each for count, (work, cpu) in done.items() if cpu > 0 and each > 0}
+        return now, ((1, 1.0), *((count, count * min(1.0, pace)) for count, pace in paces.items()))
     finally:
         for spinner in spinners:
             spinner.kill()
@@ -91,13 +106,14 @@ def _line(spinner: subprocess.Popen[str]) -> str:
     return spinner.stdout.readline().strip() if spinner.stdout is not None else ""
 
 
-def _spin(spinners: Sequence[subprocess.Popen[str]], seconds: float) -> float:
-    """Let the processes spin together and return the loops they did, all together."""
+def _spin(spinners: Sequence[subprocess.Popen[str]], seconds: float) -> tuple[float, float]:
+    """Let the processes spin together and return the loops they did and the CPU seconds they had, all together."""
     for spinner in spinners:
         if spinner.stdin is not None:
             spinner.stdin.write(f"{seconds}\n")
             spinner.stdin.flush()
-    return float(sum(int(_line(spinner) or 0) for spinner in spinners))
+    answers = [(_line(spinner) or "0 0").split() for spinner in spinners]
+    return sum(float(loops) for loops, _ in answers), sum(float(cpu) for _, cpu in answers)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from concompare.analysis import stats
+from concompare.analysis.chances import Standing
 from concompare.analysis.stats import HOPELESS
 from concompare.backends.base import Backend
 from concompare.backends.traits import handling_of, traits_of
@@ -21,20 +22,29 @@ from concompare.records import Plan
 
 LOOP_FOR = 0.1
 """Seconds of a looped sample (pyperf's)."""
+SCOUT = 0.15
+"""Seconds of plain work in the first pass of one arm of each backend, which gives the first pick."""
 MOST_LOOPS = 50
-WAITING_TASK = 0.5
-"""Share of the time that items wait, from which on many threads are tried as well."""
-MANY = 4
-"""Threads per CPU of that extra trial."""
+WAITING_SOME, WAITING_MOST, WAITING_ALL = 0.2, 0.5, 0.9
+"""Shares of the time that items wait: from the first on more workers than CPUs are tried, from the second on many
+threads, and from the last on no more processes, since threads wait as well."""
+MANY, MOST_MANY = (4, 16), 128
+"""Threads per CPU of those extra trials, and threads at most."""
 RESERVE = 0.9
 """Share of the allowed time that is planned for; the rest is for a machine slower than it was when asked."""
 PASSES = 4
 """Passes per arm that a good sample allows."""
-LEAST_BLOCKS, MOST_BLOCKS = 3, 9
+LEAST_BLOCKS, MOST_BLOCKS = 3, 25
+ROOMY_BLOCKS = 9
+"""Passes per arm for which a good sample is small enough where there is time: what others disturb shows in these."""
 DECIDED = 0.05
 """Half-width of the finalists' intervals, relative, at which measuring stops."""
-LEAST_SAMPLE = 0.2
-"""Seconds of plain work that a sample should hold."""
+SETTLED = 0.01
+"""Expected loss of the best at which measuring stops after `ROOMY_BLOCKS`, however wide the intervals are."""
+LOSING, UNLIKELY = 0.1, 0.02
+"""Expected loss and chance of being the fastest of an arm that runs no more once its row has enough passes."""
+LEAST_SAMPLE, LEAST_WEAK = 0.12, 0.2
+"""Seconds of plain work that a sample should hold; the second where every worker gets all of it."""
 FEW_ITEMS = 8
 """Items of a sample that is small because the plain loop takes too long for more."""
 NATIVE = 0.25
@@ -79,8 +89,23 @@ def ladder(usable: int, asked: Sequence[int] | None) -> tuple[int, ...]:
     return (*counts, usable)
 
 
+def extra_counts(usable: int, waits: float, isolation: str, items: int) -> tuple[int, ...]:
+    """Return the worker counts beyond the CPUs that items may need which wait for a part of their time."""
+    wanted: tuple[int, ...] = ()
+    if isolation == "thread" and waits >= WAITING_SOME:
+        wanted = tuple(k * usable for k in (MANY if waits >= WAITING_MOST else (2,)))
+    elif isolation == "process" and WAITING_SOME <= waits < WAITING_ALL:
+        wanted = ((2 if waits < (WAITING_MOST + WAITING_ALL) / 2 else 4) * usable,)
+    return tuple(count for count in wanted if count <= min(items, max(MOST_MANY, MANY[0] * usable)))
+
+
 def arms_of(
-    backends: Iterable[Backend], usable: int, asked: Sequence[int] | None, waits: float, native: int = 1
+    backends: Iterable[Backend],
+    usable: int,
+    asked: Sequence[int] | None,
+    waits: float,
+    native: int = 1,
+    items: int = MOST_MANY,
 ) -> tuple[Arm, ...]:
     """Return the arms, the plain loop first.
 
@@ -88,9 +113,10 @@ def arms_of(
         backends: Those that can run here.
         usable: CPUs that may be used.
         asked: Worker counts asked for, or None for the default ladder.
-        waits: Share of the time that items wait; adds a trial with many threads when large.
+        waits: Share of the time that items wait; adds trials with more workers than CPUs.
         native: Threads of the native pool that items use. Where workers × these are more than the CPUs, threads are
             tried with the CPUs shared out as well; worker processes get no more than their share anyway.
+        items: Number of items, which more workers cannot share.
     """
     counts = ladder(usable, asked)
     found: list[Arm] = []
@@ -99,7 +125,7 @@ def arms_of(
         if arm.isolation == "none":
             found.insert(0 if arm.plain else len(found), arm)  # another Python's plain loop comes in its turn
             continue
-        extra = (MANY * usable,) if asked is None and waits >= WAITING_TASK and arm.isolation == "thread" else ()
+        extra = extra_counts(usable, waits, arm.isolation, items) if asked is None else ()
         found += [replace(arm, workers=count) for count in dict.fromkeys((*counts, *extra))]
         crowded = [count for count in counts if count > 1 and count * native > usable] if native > 1 else []
         if handling_of(backend).native == "pass":
@@ -108,7 +134,13 @@ def arms_of(
 
 
 def shape(
-    calibration: Calibration, arms: Sequence[Arm], budget: float, usable: int, probing: float = 0.0, weak: bool = False
+    calibration: Calibration,
+    arms: Sequence[Arm],
+    budget: float,
+    usable: int,
+    probing: float = 0.0,
+    weak: bool = False,
+    asked: bool = True,
 ) -> Shape:
     """Choose how to measure: whole passes where enough of them fit, else samples, else fewer arms.
 
@@ -119,27 +151,29 @@ def shape(
         usable: CPUs that may be used.
         probing: Seconds that the probes of machine and GIL will take.
         weak: Whether every worker gets the whole sample.
+        asked: Whether somebody asked for this budget, so that it may be used up.
     """
     spent = calibration.spent + probing
-    room = RESERVE * allowed(calibration, budget) - spent
+    room = RESERVE * allowed(calibration, budget, asked or weak) - spent
     costs = Costs(calibration, usable, weak=weak)
     if not weak:
         least = LOOP_FOR if calibration.serial < SHORT else 0.0
         block = costs.block(arms, calibration.items, least=least)
-        start = costs.start(arms, calibration.items, warm_all=True)
+        start = costs.start(arms, calibration.items, warm_all=bool(least))
         start += max(0, calibration.items - calibration.done) * calibration.mean
         fits = int((room - start) / block) if block > 0 else 0
         if fits >= LEAST_BLOCKS or (least and fits >= 1):
             blocks = min(stats.ENOUGH if least else MOST_BLOCKS, fits)
             estimate = min(budget, spent + start + blocks * block)
-            return Shape("looped" if least else "full", calibration.items, tuple(arms), blocks, estimate, warm_all=True)
+            mode: Mode = "looped" if least else "full"
+            return Shape(mode, calibration.items, tuple(arms), blocks, estimate, warm_all=bool(least))
     return sample_shape(costs, arms, budget, spent, room)
 
 
 def sample_shape(costs: Costs, arms: Sequence[Arm], budget: float, spent: float, room: float) -> Shape:
     """Choose a sample: a good one, else a small one whose items run again for further workers, else fewer arms."""
     items = costs.calibration.items
-    enough = math.ceil(LEAST_SAMPLE / costs.calibration.mean)
+    enough = math.ceil((LEAST_WEAK if costs.weak else LEAST_SAMPLE) / costs.calibration.mean)
     chosen = list(arms)
     while True:
         good = min(items, max(enough, ITEMS_PER_WORKER * max(arm.workers for arm in chosen)))
@@ -150,8 +184,10 @@ def sample_shape(costs: Costs, arms: Sequence[Arm], budget: float, spent: float,
             if found is not None:
                 size, blocks, seconds = found
                 whole = size >= items and not costs.weak
-                mode: Mode = "full" if whole else "looped" if costs.short(size) else "sampled"
-                return Shape(mode, size, tuple(chosen), blocks, min(budget, spent + seconds), False, strict, rounds)
+                found_mode: Mode = "full" if whole else "looped" if costs.short(size) else "sampled"
+                return Shape(
+                    found_mode, size, tuple(chosen), blocks, min(budget, spent + seconds), False, strict, rounds
+                )
         chosen = without_costliest(chosen, replace(costs, rounds=1)) if len(chosen) > 1 else chosen
         if len(chosen) == 1:
             return Shape("sampled", 1, tuple(chosen), 1, spent, strict=True)
@@ -160,6 +196,7 @@ def sample_shape(costs: Costs, arms: Sequence[Arm], budget: float, spent: float,
 def ways(good: int, small: int) -> tuple[tuple[int, int, int, bool], ...]:
     """Return the ways to sample, the best first: rounds, least items, blocks, and whether hopeless arms are stopped."""
     return (
+        (ITEMS_PER_WORKER, good, ROOMY_BLOCKS, False),
         (ITEMS_PER_WORKER, good, PASSES + 1, False),
         (ITEMS_PER_WORKER, good, LEAST_BLOCKS, False),
         (ITEMS_PER_WORKER, small, PASSES, False),
@@ -271,7 +308,7 @@ def block_order(arms: Sequence[Arm], block: int, seed: int, planned: Mapping[Arm
     chance.shuffle(order)
     if block == 0:
         scouts = set(scouting(arms))
-        order.sort(key=lambda arm: (arm not in scouts, planned[arm] if planned else 0.0))
+        order.sort(key=lambda arm: (arm not in scouts, arm.workers == 1, planned[arm] if planned else 0.0))
     return order
 
 
@@ -303,11 +340,17 @@ def cap(arm: Arm, best: float | None, planned: float, strict: bool) -> float | N
 
 
 def next_block(
-    seconds: Mapping[Arm, float], rates: Mapping[Arm, float], ran: int, left: float, strict: bool = False
+    seconds: Mapping[Arm, float],
+    rates: Mapping[Arm, float],
+    ran: int,
+    left: float,
+    strict: bool = False,
+    losing: Sequence[Arm] = (),
 ) -> tuple[Arm, ...]:
     """Return the arms of the next block: the plain loop, and as many of the best as leave time for enough blocks.
 
-    All of them where three blocks of all fit, since a row of fewer passes says little; then the best alone.
+    All of them where three blocks of all fit, since a row of fewer passes says little; then those that may still be the
+    fastest. A single worker does what the plain loop does, and is the first to be left out.
 
     Args:
         seconds: Seconds of a pass of each arm, loops included, as measured.
@@ -315,13 +358,16 @@ def next_block(
         ran: Blocks that ran.
         left: Seconds left.
         strict: Whether time is short, so that what takes over twice the best is not repeated.
+        losing: Arms that are hardly the fastest.
     """
     serial = [arm for arm in seconds if arm.plain]
-    others = sorted((arm for arm in seconds if not arm.plain), key=lambda arm: rates[arm])
+    others = sorted((arm for arm in seconds if not arm.plain), key=lambda arm: (arm.workers == 1, rates[arm]))
     if strict and others:
         others = [arm for arm in others if rates[arm] <= HOPELESS * rates[others[0]]]
     if sum(seconds.values()) * (LEAST_BLOCKS - ran) <= left and ran < LEAST_BLOCKS and not strict:
         return (*serial, *others)
+    if ran >= LEAST_BLOCKS:
+        others = [arm for arm in others if arm not in losing] or others[:1]
     wanted = max(1, stats.ENOUGH - ran)
     while others:
         chosen = (*serial, *others)
@@ -335,10 +381,13 @@ def next_block(
     return chosen if others and sum(seconds[arm] for arm in chosen) <= left else ()
 
 
-def decided(intervals: Iterable[stats.Interval | None]) -> bool:
-    """Say whether the finalists' intervals are narrow enough to stop."""
+def decided(intervals: Iterable[stats.Interval | None], standings: Sequence[Standing] = ()) -> bool:
+    """Say whether to stop: the finalists' intervals are narrow, or after many blocks the best is hardly in doubt."""
     known = [i for i in intervals if i is not None]
-    return bool(known) and all(i.n >= stats.ENOUGH and (i.high - i.low) / 2 <= DECIDED * i.mid for i in known)
+    if known and all(i.n >= stats.ENOUGH and (i.high - i.low) / 2 <= DECIDED * i.mid for i in known):
+        return True
+    most = max((i.n for i in known), default=0)
+    return most >= ROOMY_BLOCKS and min((s.loss for s in standings), default=1.0) <= SETTLED
 
 
 def too_large(arm: Arm, per_worker: float | None, available: int | None) -> str | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from itertools import cycle, islice
 from typing import Any, TypedDict
 
-from concompare.analysis import equality, ledger, stats
+from concompare.analysis import chances, equality, ledger, stats
 from concompare.analysis.stats import HOPELESS
 from concompare.backends.base import Backend
 from concompare.engine.item_errors import item_of
@@ -48,6 +48,7 @@ class Wishes:
         timeline: Whether to record when each worker was on a CPU, in the first pass of its pool.
         streams: Seed of one random stream for each item, the same in every pass; None: items draw as they do.
         native_threads: Threads of each BLAS or OpenMP pool in all workers and the plain loop; None: the usual ones.
+        asked: Whether the budget was asked for, and may be used up on a short task too.
     """
 
     workers: tuple[int, ...] | None = None
@@ -60,10 +61,14 @@ class Wishes:
     timeline: bool = False
     streams: int | None = None
     native_threads: int | None = None
+    asked: bool = True
 
 
 class Wished(TypedDict, total=False):
-    """The same as keywords, each with the meaning that it has in `Wishes`; the seed may be left to chance."""
+    """The same as keywords, each with the meaning that it has in `Wishes`; the seed may be left to chance.
+
+    A budget that is given counts as asked for unless it is said that it was not.
+    """
 
     workers: Sequence[int] | None
     budget: float
@@ -75,12 +80,14 @@ class Wished(TypedDict, total=False):
     timeline: bool
     streams: int | None
     native_threads: int | None
+    asked: bool
 
 
 def wishes_of(wished: Wished, chance: int) -> Wishes:
     """Return the wishes; `chance` is the seed where none was wished."""
     counts, seed = wished.get("workers"), wished.get("seed")
     given: dict[str, Any] = {
+        "asked": "budget" in wished,
         **wished,
         "workers": tuple(counts) if counts is not None else None,
         "seed": seed if seed is not None else chance,
@@ -149,6 +156,11 @@ class Bench:
         self.retired = True
         self.stack.close()
 
+    def count_first(self) -> None:
+        """Let a warm-up count as a pass of the first block where there is no other and there will be none."""
+        if self.passes and not any(not p.warm_up for p in self.passes):
+            self.passes[-1] = replace(self.passes[-1], warm_up=False, block=0)
+
     def add(self, passed: Pass) -> None:
         """Add a pass; messages are kept for the last one only."""
         self.passes = [replace(p, messages=()) for p in self.passes] if passed.messages else self.passes
@@ -168,6 +180,7 @@ class Trials:
         tell: Called with what begins.
         spent: Returns the seconds since the comparison began.
         tried: Positions of other items of all stretches that the plain loop ran.
+        scouting: Whether the sample is that of the scouts, which stands for the mean item.
     """
 
     plain: PlainLoop
@@ -188,6 +201,7 @@ class Trials:
     opening: float | None = None
     hidden_state: tuple[str, ...] = ()
     shared_random: str | None = None
+    scouting: bool = False
 
     @property
     def serial(self) -> Bench:
@@ -204,20 +218,60 @@ class Trials:
         """Return the arm's bench."""
         return next(bench for bench in self.benches if bench.arm == arm)
 
+    def scout(self) -> None:
+        """Try one arm of each backend on items that the plain loop ran, for a first pick before anything long begins.
+
+        These passes are the warm-ups of their pools: where nothing better is known yet, they tell how the arms stand.
+        """
+        self.scouting = True
+        self.add_known(only=False)
+        for arm in plan.scouting([bench.arm for bench in self.benches]):
+            bench = self.bench_of(arm)
+            if bench is not self.serial:
+                self.open(bench)
+        self.scouting = False
+
+    def go_on(self, shape: Shape, sample: tuple[int, ...], calibration: Calibration) -> None:
+        """Go on with the sample of all passes to come, in place of the items that the scouts had."""
+        self.shape, self.sample, self.calibration = shape, sample, calibration
+        self.serial.passes.clear()
+
     def first_block(self) -> None:
         """Let every arm warm up and run once; the plain loop's warm-up is what ran already."""
         only = self.shape.blocks == 1
         self.add_known(only)
-        arms = [bench.arm for bench in self.benches]
+        self.runs += 1
+        arms = [bench.arm for bench in self.benches if bench not in self.later]
         planned = {arm: self.costs.one(arm, self.shape.size) for arm in arms} if self.shape.strict else None
         for arm in plan.block_order(arms, 0, self.wishes.seed, planned):
             bench = self.bench_of(arm)
-            if (bench is self.serial and only) or (bench is not self.serial and not self.open(bench)):
-                continue
-            self.run(bench, 0)
-            if self.hopeless(bench) and not self.roomy():
-                bench.retire()
+            if not (bench is self.serial and only):
+                self.run_first(bench, 0)
+        if only:
+            self.run_later(0)
         self.judge_results()
+
+    @property
+    def later(self) -> list[Bench]:
+        """Return the single workers that nobody asked for: they tell much, but win nothing, so others come first."""
+        if self.wishes.workers is not None or self.wishes.scaling == "weak":
+            return []
+        several = {bench.arm.backend for bench in self.benches if bench.arm.workers > 1}
+        return [b for b in self.benches if not b.arm.plain and b.arm.workers == 1 and b.arm.backend in several]
+
+    def run_first(self, bench: Bench, block: int) -> None:
+        """Open an arm's pool where it is not open, and let it run once."""
+        if bench is not self.serial and not self.ready(bench):
+            return
+        self.run(bench, block)
+        if self.hopeless(bench) and not self.roomy():
+            bench.retire()
+
+    def run_later(self, block: int) -> None:
+        """Let the arms run once that came to no pass yet, in the block that has just run."""
+        for bench in self.later:
+            if bench.pool is None and bench.problem is None:
+                self.run_first(bench, block)
 
     def add_known(self, only: bool) -> None:
         """Add what the plain loop ran already as its warm-up pass, or as its timed one where there is one block."""
@@ -226,37 +280,57 @@ class Trials:
         block, sample = (0 if only else -1), self.named(self.sample)
         parts = self.plain.ledger_of(self.sample)
         known = Pass(len(seconds), sum(seconds), cpu, block=block, warm_up=not only, sample=sample, ledger=parts)
+        if self.scouting:
+            known = replace(known, stands_for=known.wall / self.calibration.mean)
         self.serial.add(known)
         self.serial.same, self.serial.got = True, 1
         self.serial.loops = plan.loops_for(known.wall) if self.shape.mode == "looped" else 1
         self.serial.cold = known.wall if self.shape.mode != "sampled" else None
-        self.runs += 1
 
     def more_blocks(self, estimate: float) -> None:
         """Repeat the best arms in randomised blocks until decided, or until the plan's time is used up."""
         for block in range(1, plan.MOST_BLOCKS):
+            if block == 2:
+                self.run_later(1)
             alive = {b.arm: b.wall * b.loops for b in self.benches if b.able and b.wall is not None}
             left = min(self.wishes.budget, OVERRUN * estimate) - self.spent()
-            rates = {b.arm: b.per_item for b in self.benches if b.arm in alive and b.per_item is not None}
-            chosen = plan.next_block(alive, rates, block, left, self.shape.strict)
-            if not chosen or plan.decided(self.intervals(chosen)):
+            standings = self.standings()
+            rates = {arm: standings[arm].pace if arm in standings else math.inf for arm in alive}
+            losing = [
+                arm for arm, found in standings.items() if found.loss > plan.LOSING and found.best < plan.UNLIKELY
+            ]
+            chosen = plan.next_block(alive, rates, block, left, self.shape.strict, losing)
+            if not chosen and block < 2:
+                self.run_later(block - 1)
+            if not chosen or plan.decided(self.intervals(chosen), [standings[a] for a in chosen if a in standings]):
                 return
             for arm in plan.block_order(chosen, block, self.wishes.seed):
                 if self.bench_of(arm).able:
                     self.run(self.bench_of(arm), block)
             self.judge_results()
 
+    def standings(self) -> dict[Arm, chances.Standing]:
+        """Return how the arms stand that gave the plain loop's results."""
+        able = [bench for bench in self.benches if bench.same is not False and bench.problem is None]
+        trials = [bench.trial() for bench in able]
+        arms = {id(trial): bench.arm for trial, bench in zip(trials, able, strict=True)}
+        return {arms[id(found.trial)]: found for found in chances.standings(trials, cpus=self.environment.usable)}
+
     def intervals(self, arms: Sequence[Arm]) -> list[stats.Interval | None]:
         """Return the speed-ups of the arms so far."""
         serial = self.serial.trial()
         return [stats.speed_up(self.bench_of(arm).trial(), serial) for arm in arms if not arm.plain]
+
+    def ready(self, bench: Bench) -> bool:
+        """Have an arm's pool open and warm; return whether it can go on."""
+        return bench.problem is None and not bench.retired if bench.pool is not None else self.open(bench)
 
     def open(self, bench: Bench) -> bool:
         """Open an arm's pool and let it warm up; return whether it can go on."""
         arm, budget = bench.arm, self.wishes.budget
         need = self.costs.open(arm) + self.costs.one(arm, 1)
         bench.problem = plan.too_large(arm, self.per_worker, self.environment.memory_available)
-        limit = allowed(self.calibration, budget)
+        limit = allowed(self.calibration, budget, self.wishes.asked or self.wishes.scaling == "weak")
         if arm not in plan.scouting([b.arm for b in self.benches]):  # one of each backend runs in any case
             limit = min(limit, OVERRUN * self.shape.estimate)
         if bench.problem is None and self.spent() + need > limit:
@@ -273,14 +347,14 @@ class Trials:
         bench.start_up, bench.got = bench.pool.start_up, bench.pool.got
         if arm.isolation == "process":
             self.opening = bench.pool.start_up / arm.workers
-        if not self.shape.warm_all and not self.costs.warm(arm, len(self.sample)):
+        if not self.scouting and not self.shape.warm_all and not self.costs.warm(arm, len(self.sample)):
             return True
         return self.run(bench, -1, warm_up=True)
 
     def positions_of(self, arm: Arm, warm_up: bool) -> list[int]:
         """Return the positions of a pass: the sample, again and again where workers need more items than it has."""
         chosen = list(islice(cycle(self.sample), self.costs.count(arm, len(self.sample))))
-        if warm_up and not self.shape.warm_all:
+        if warm_up and not self.shape.warm_all and not self.scouting:
             return chosen[: self.costs.warm(arm, len(self.sample))]
         return chosen
 
@@ -334,6 +408,10 @@ class Trials:
             passed = replace(passed, ledger=parts)
         if self.shape.mode == "sampled" and self.wishes.scaling == "strong" and bench is not self.serial:
             passed = replace(passed, stands_for=self.standing(passed, positions, bench.arm.workers))
+        elif self.scouting:
+            mean = sum(self.plain.seconds[p] for p in self.sample) / len(self.sample)
+            standing = self.standing(passed, positions, bench.arm.workers)
+            passed = replace(passed, stands_for=standing * mean / self.calibration.mean)
         if len(passed.messages) > MOST_MESSAGES or passed.warm_up:
             passed = replace(passed, messages=())
         if passed.peak_memory is not None and bench.arm.isolation == "process":
@@ -344,13 +422,19 @@ class Trials:
         """Return how many items a pass stands for: by list scheduling where items took as long as in the plain loop.
 
         Where they took longer, for want of the GIL or of CPUs, workers that idled in the end would not have helped.
+        What a pass takes before its first item, to get the function to the workers, it takes once for all items.
         """
-        plain = self.plain.seconds
+        plain, items = self.plain.seconds, len(self.plain.items)
         sample, ran = [plain[p] for p in self.sample], [plain[p] for p in positions]
         within = sum(message.end - message.start for message in passed.messages)
         if within <= 0 or within > STRETCHED * sum(ran):
-            return len(sample) * sum(ran) / max(1e-12, sum(sample))
-        return stats.standing(sample, ran, workers, len(self.plain.items))
+            found = len(sample) * sum(ran) / max(1e-12, sum(sample))
+        else:
+            found = stats.standing(sample, ran, workers, items)
+        once = min((message.start for message in passed.messages), default=0.0)
+        if not 0 < once < passed.wall or found >= items:
+            return found
+        return items * passed.wall / (once + (passed.wall - once) * items / found)
 
     def check(self, bench: Bench, outcome: Any, positions: Sequence[int], warm_up: bool) -> bool:
         """Compare a pass's results with the plain loop's; say why when it was stopped."""
@@ -371,9 +455,21 @@ class Trials:
         elif bench.same is not False:
             bench.same, bench.difference, bench.rounding = found
         if warm_up:
-            bench.cold = (bench.start_up or 0.0) + passed.wall if self.shape.warm_all else None
             bench.loops = plan.loops_for(passed.wall) if self.shape.mode == "looped" else 1
+        if bench is not self.serial and bench.cold is None and self.shape.mode != "sampled":
+            bench.cold = self.first_time(bench)
         return True
+
+    def first_time(self, bench: Bench) -> float | None:
+        """Return the seconds of an arm's first time, as soon as they are known: its start, its warm-up, and the rest.
+
+        The rest of the items takes what it took in the first pass over all of them.
+        """
+        warm, last, size = bench.passes[0], bench.passes[-1], len(self.plain.items)
+        if last.items < size:
+            return None
+        rest = 0.0 if last is warm else last.wall * max(0.0, 1 - warm.items / size)
+        return (bench.start_up or 0.0) + warm.wall + rest
 
     def judge_results(self) -> None:
         """Where the plain loop itself gives other results each time, say that nothing can be compared."""

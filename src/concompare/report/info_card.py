@@ -31,12 +31,15 @@ class Card:
         return "\n".join(f"{name:{width}}  {value}".rstrip() for name, value in self.rows)
 
     def _repr_html_(self) -> str:
-        cells = (
-            f'<tr><th scope="row" style="text-align:left;vertical-align:top">{escape(name)}</th>'
-            f'<td style="text-align:left">{escape(value)}</td></tr>'
-            for name, value in self.rows
-        )
-        return f"<table><caption>Running in parallel, here</caption><tbody>{''.join(cells)}</tbody></table>"
+        rows = []
+        for place, (name, value) in enumerate(self.rows):
+            more = [more for more, _ in self.rows[place + 1 :]]
+            span = next((count for count, other in enumerate(more, start=1) if other), len(more) + 1)
+            spanned = f' rowspan="{span}"' if span > 1 else ""
+            look = 'style="text-align:left;vertical-align:top"'
+            head = f'<th scope="row"{spanned} {look}>{escape(name)}</th>' if name else ""
+            rows.append(f'<tr>{head}<td style="text-align:left">{escape(value)}</td></tr>')
+        return f"<table><caption>Running in parallel, here</caption><tbody>{''.join(rows)}</tbody></table>"
 
 
 def card_of(environment: Environment, pools: Iterable[Pool] = (), clusters: tuple[str, ...] = ()) -> Card:

@@ -2,15 +2,39 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from concompare import formats
+from concompare.analysis import pick
 from concompare.report.html.html import html_of
 from concompare.report.text.text import text_of
 from concompare.report.view.view import view_of
 
 if TYPE_CHECKING:
     from concompare.measure.compare import Progress
+
+
+class Bar:
+    """A line of a terminal with the part of a comparison that is done; gone at the end."""
+
+    def __init__(self) -> None:
+        self.bar: Any = None
+
+    def show(self, progress: Progress) -> None:
+        """Show this state."""
+        from tqdm import tqdm
+
+        if self.bar is None:
+            looks = "{percentage:3.0f}%|{bar:20}| {desc}"
+            self.bar = tqdm(total=100, leave=False, dynamic_ncols=True, bar_format=looks)
+        self.bar.set_description_str(doing_of(progress), refresh=False)
+        self.bar.update(round(100 * progress.fraction) - self.bar.n)
+        self.bar.refresh()
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+        if self.bar is not None:
+            self.bar.close()
 
 
 def bundle_of(progress: Progress) -> dict[str, str]:
@@ -20,9 +44,11 @@ def bundle_of(progress: Progress) -> dict[str, str]:
 
 
 def doing_of(progress: Progress) -> str:
-    """Return what is being done, and the time that is left by the plan."""
+    """Return what is being done, the time that is left by the plan, and the pick so far."""
     words = formats.one_line(progress.doing, 120) or "measuring"
+    so_far = pick.so_far(progress.comparison) if progress.fraction < 1 else ""
+    best = f"; {so_far}, an interrupt takes it" if so_far else ""
     plan = progress.plan or progress.comparison.plan
     if plan is None or not 0 < progress.fraction < 1:
-        return words
-    return f"{words}, about {formats.round_seconds((1 - progress.fraction) * plan.estimate)} left"
+        return words + best
+    return f"{words}, about {formats.round_seconds((1 - progress.fraction) * plan.estimate)} left{best}"

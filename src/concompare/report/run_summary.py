@@ -167,7 +167,7 @@ def table_of(trial: Trial, run: Pass) -> Table:
     work = computing(run)
     busy = None if work is None or run.wall <= 0 else min(1.0, work / run.wall / trial.workers)
     cells = (
-        trial.label or trial.backend,
+        formats.one_name(trial.label or trial.backend),
         "" if trial.plain else str(trial.workers),
         formats.count(run.items),
         formats.seconds(run.wall),

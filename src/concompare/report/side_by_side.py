@@ -70,7 +70,7 @@ def versus_of(first: Comparison, second: Comparison) -> Versus:
     found = (*task_differences(first, second), *environment_differences(first.environment, second.environment))
     where = "different environments" if found else "the same environment"
     view = View(
-        headline=f"{formats.one_line(first.subject.name, 60)}: two reports from {where}",
+        headline=f"{formats.one_name(first.subject.name, 60)}: two reports from {where}",
         interval="",
         change="",
         because="Times from different environments are shown side by side, not judged." if found else "",
@@ -126,7 +126,7 @@ def task_differences(first: Comparison, second: Comparison) -> tuple[str, ...]:
     one, other = first.subject, second.subject
     said = []
     if (one.name, one.source, one.head) != (other.name, other.source, other.head):
-        names = f"{formats.one_line(one.name, 60)} → {formats.one_line(other.name, 60)}"
+        names = f"{formats.one_name(one.name, 60)} → {formats.one_name(other.name, 60)}"
         said.append(f"not the same code: {names if one.name != other.name else 'the source differs'}")
     if one.items != other.items:
         said.append(f"items: {one.items:,} → {other.items:,}")

@@ -1,22 +1,29 @@
-"""A task whose first items say how the others run: the plain loop, looked at now and then, and what promises more.
+"""A task whose own items say how the others run: each way is measured on items that count, and left where it is slower.
 
-plain loop ─ look ─ plain loop ─ look ─ … ─> the end, or the rest in what promises most
-└ some items on threads, once
+plain loop ─ look ─ plain loop ─ look ─ … ─> the end
+               │ ├ some items on threads, once
+               │ └ processes start meanwhile
+               └ what promises most ─ look ─ … ─> the end, or back to what is faster
+
+A stretch is a pass over some of the items. It ends with the last item that it has begun, so that none runs twice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from itertools import islice
+from functools import partial
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from concompare import backends, engine, formats, machine
 from concompare.engine import Outcome
+from concompare.engine.growth import Growth
 from concompare.errors import BackendUnavailable
-from concompare.records import THREADS, Message, Pass, Trial
+from concompare.records import PLAIN, THREADS, Message, Pass, Trial
 from concompare.run import auto_history
 from concompare.run.fallback import join, joined
+from concompare.run.judging import Judge
 from concompare.run.once import counts_for, failing, latest, watched_pass
 from concompare.run.request import Request
 from concompare.run.witness import words_of_drawing
@@ -24,31 +31,56 @@ from concompare.worker import state_watch
 
 if TYPE_CHECKING:
     from concompare.analysis.pick import Choice
-    from concompare.backends import Backend
     from concompare.cells.task import Task
 
+Enough = Callable[[Sequence[Message], float], bool]
 
 MOSTLY, LONG = 0.5, 0.01
 """Share of the time, and seconds, in the notebook from which on it is said that a call stays there."""
 
+LATE = 2.0
+"""How many times as long as in earlier runs the plain loop takes before it is looked at whether something is faster."""
+
+ENDING = 3
+"""How many times as much the time in the way that ran last counts, when it is said in which one the task ran."""
+
+FIRST_THREADS, MOST_THREADS = 4, 256
+"""Threads for each CPU that items which wait begin with, and the most that are tried."""
+
+SLICED = (list, tuple, range, str, bytes)
+"""Types of items of which those that are left can be had as one slice."""
+
 
 class Trying:
-    """A task whose first items say how the others run."""
+    """A task whose own items say how the others run.
 
-    def __init__(self, task: Task, request: Request, sizes: auto_history.Sizes) -> None:
-        self.task, self.request, self.sizes = task, request, sizes
+    Args:
+        task: The task.
+        request: How it is to be run.
+        sizes: Of its items.
+        start: What earlier runs recommend to begin with; None: the plain loop.
+
+    Attributes:
+        done: How many items ran; `over`: whether that is all.
+        trials: Of each way the trial of its last stretch, and the seconds of all.
+        latest: What the last stretch took.
+        agreed: The backends that gave what the notebook gives.
+        differs: Why workers are not trusted, in words.
+    """
+
+    def __init__(self, task: Task, request: Request, sizes: auto_history.Sizes, start: Choice | None = None) -> None:
+        self.task, self.request, self.sizes, self.start = task, request, sizes, start
         self.changed: list[int] = []
-        self.items = engine.watched(task.items, self.changed)
+        self.sliced = type(task.items) in SLICED
+        self.items: Any = task.items if self.sliced else engine.watched(task.items, self.changed)
+        self.judge = Judge(task, request, auto_history.plain_before(task, sizes) if start is not None else 0.0)
         self.outcome: Outcome | None = None
         self.record: Pass | None = None
         self.names: dict[str, Any] = {}
+        self.trials: dict[tuple[str, int], tuple[Trial, float]] = {}
         self.latest: Pass | None = None
-        self.plainly: list[Message] = []
-        self.sizes_shipped: list[int | None] = []
-        self.done = 0
-        self.two_threads: float | None = None
-        self.mean = 0.0
-        self.differs = ""
+        self.agreed: set[str] = set()
+        self.done, self.over, self.differs = 0, False, ""
 
     @property
     def left(self) -> int | None:
@@ -56,55 +88,202 @@ class Trying:
         return None if self.task.count is None else self.task.count - self.done
 
     def run(self) -> tuple[Trial, Any, str]:
-        """Run the plain loop for a while, look, and go on with it or with what promises more."""
-        plain, size, until, wall = backends.plain(), 1, auto_history.PROBE, 0.0
-        choice: Choice | None = None
-        trial = self.first(plain)
-        while not self.ended:
-            assert self.latest is not None, "some items have run"
-            wall += self.latest.wall
-            self.plainly += self.latest.messages
-            size, mean = self.latest.items, max(1e-9, self.latest.wall / max(1, self.latest.items))
-            if wall >= until and not (self.changed or self.differs):
-                latest = self.latest.messages
-                self.try_threads(wall)
-                if self.ended or self.differs:
-                    continue
-                rise = auto_history.rise(self.plainly, self.left)
-                choice = auto_history.choose(self.task, latest, self.left, self.two_threads, rise, self.size_as_shipped)
-                if not choice.plain:
-                    return self.rest(choice)
-            until = auto_history.next_look(wall) if wall >= until else until
-            size = max(1, min(auto_history.GROWTH * size, int((until - wall) / mean) + 1))
-            trial = self.some(plain, 1, size, until - wall)
-        if self.left == 0 and not (self.changed or self.differs):
-            self.learn(auto_history.PLAIN, self.record)
-        reason = choice.reason if choice else "the plain loop, which was done before anything else could start"
-        if (rest := self.share_in_notebook()) > MOSTLY:
-            share = f"{formats.percent(rest)} of the time"
-            reason = f"the plain loop: {self.task.staying} stays in the notebook and takes {share}"
-        if self.changed:
-            reason = "the plain loop, since the items are one object with other contents each time: give copies instead"
-        if self.differs:
-            reason = f"ran as the plain loop: {self.differs}"
-        return self.whole(trial), self.finished(), f"auto: {reason}"
+        """Run all items, each stretch in what promises most then."""
+        way = self.begin()
+        while not self.over:
+            if way is None or way.plain:
+                self.stretch(PLAIN, 1, self.enough_plainly)
+            elif self.judge.tasting is not None:
+                self.taste(way)
+            else:
+                self.on_workers(way)
+            way = self.judge.next
+        assert self.record is not None
+        final = next(reversed(self.trials))  # what it came to, unless that was little
+        most = max(self.trials, key=lambda way: self.trials[way][1] * (ENDING if way == final else 1))
+        trial = replace(self.trials[most][0], passes=(self.record,))
+        self.learn(trial)
+        return trial, self.task.finish(self.names), f"auto: {self.reason(trial)}"
 
-    def first(self, plain: Backend) -> Trial:
+    # ---------------------------------------------------------------------------------------------------- stretches
+
+    def begin(self) -> Choice | None:
+        """Run what comes before anything can be chosen; return what is next."""
+        start = self.start
+        if start is None:
+            self.first()
+            if self.over or self.differs:
+                return None
+            self.judge.open_early(self.left)
+            return self.judge.next
+        self.judge.say(start)
+        if not start.plain:
+            return start
+        late = max(auto_history.PROBE, LATE * (start.seconds or 0.0))
+        self.stretch(PLAIN, 1, lambda messages, passed: passed > late, expected=self.judge.paces.plain)
+        return None
+
+    def first(self) -> None:
         """Run the first item in the plain loop, and see whether it draws from what all items share."""
         watching = self.request.witnessed and self.request.seed is None
         sources = dict(state_watch.captured(self.task.function)) if watching else {}
         before = state_watch.random_states(sources) if watching else {}
-        trial = self.some(plain, 1, 1)
+
+        def enough(messages: Sequence[Message], passed: float) -> bool:
+            self.enough_plainly(messages, passed)  # which chooses where it was a long one
+            return True
+
+        self.judge.left = self.left
+        with self.judge.opening_late():
+            self.stretch(PLAIN, 1, enough)
         drawn = [name for name, _ in state_watch.drawn(before, state_watch.random_states(sources))] if before else []
         if drawn:
             self.differs = words_of_drawing(0, drawn)
-        return trial
 
-    def size_as_shipped(self, task: Task) -> int | None:
-        """Return the bytes of the task's function as it would be sent, which take long to find where it is large."""
-        if not self.sizes_shipped:
-            self.sizes_shipped.append(auto_history.size_as_shipped(task))
-        return self.sizes_shipped[0]
+    def enough_plainly(self, messages: Sequence[Message], passed: float) -> bool:
+        """Say whether the plain loop is to be left; never where workers would see other items, or other numbers."""
+        return not (self.changed or self.differs) and self.judge.enough_plainly(messages, passed)
+
+    def taste(self, way: Choice) -> None:
+        """Run some items on threads, to see how they do."""
+        assert self.judge.tasting is not None
+        size = self.judge.tasting
+        self.stretch(way.backend, way.workers, self.judge.enough_of_a_taste, size=size)
+        assert self.latest is not None
+        self.judge.tasted(self.latest.cpu, self.latest.wall, self.latest.items)
+        self.judge.next = self.judge.decide((), self.judge.plainly) if not self.over else None
+
+    def on_workers(self, way: Choice) -> None:
+        """Run items on workers until that is enough; where these cannot start, on what can."""
+        backend = backends.find(way.backend)
+        workers = counts_for(backend, self.request.workers or (way.workers,))[0]
+        growth = self.growth_from(way) if backend.isolation == "thread" else None
+        way = replace(way, workers=workers if growth is None else growth.now)
+        before = latest()
+        try:
+            workers = workers if growth is None else growth.most
+            self.stretch(way.backend, workers, partial(self.judge.enough, way), growth=growth)
+            if growth is not None:
+                self.judge.found(way, growth.now)
+        except BackendUnavailable as problem:
+            if latest() is not before:
+                raise
+            choice = self.judge.without_processes(problem) if backend.isolation != "thread" else None
+            self.judge.next = choice
+            if choice is None:
+                self.judge.problem = problem
+                self.stretch(PLAIN, 1, None)
+
+    def growth_from(self, way: Choice) -> Growth | None:
+        """Return the number of threads as it grows, for items that wait; None where they compute, or it is given."""
+        usable = machine.usable_cpus()
+        if self.request.workers is not None or way.workers <= usable:
+            return None
+        known = way if way is self.start else self.judge.hinted
+        first = FIRST_THREADS * usable
+        if known is not None and known.backend == way.backend:
+            first = max(usable, known.workers)
+        most = MOST_THREADS if self.left is None else min(MOST_THREADS, self.left)
+        return Growth(min(first, most), most)
+
+    def stretch(
+        self,
+        name: str,
+        workers: int,
+        enough: Enough | None,
+        *,
+        size: int | None = None,
+        expected: float = 0.0,
+        growth: Growth | None = None,
+    ) -> None:
+        """Run items in one way until that is enough, or all that are left.
+
+        Args:
+            name: Of the backend.
+            workers: How many.
+            enough: As in `PassOptions`.
+            size: How many items; None: until it is enough.
+            expected: Seconds that an item took in an earlier plain loop.
+            growth: The number of threads as it grows, where it does.
+        """
+        self.judge.begin(self.done, self.left)
+        task = replace(self.task, items=self.next_items(size), count=self.left if size is None else size)
+        witnessed = self.request.witnessed and name not in self.agreed
+        try:
+            with failing(self.task, self.names):
+                trial, outcome, words = watched_pass(
+                    task, backends.find(name), workers, replace(self.request, witnessed=witnessed), self.task.apply,
+                    self.done, enough=enough, expected=expected, growth=growth,
+                )  # fmt: skip
+        finally:
+            if self.outcome is not None:
+                join(self.outcome, engine.last())
+        self.names |= outcome.names
+        self.outcome, self.latest, self.differs = outcome, trial.passes[0], self.differs or words
+        self.agreed.add(name)
+        self.take(trial, size)
+
+    def next_items(self, size: int | None) -> Any:
+        """Return the next items, so many or all that are left."""
+        if self.sliced:
+            return self.items[self.done : None if size is None else self.done + size]
+        return self.items if size is None else islice(self.items, size)
+
+    def take(self, trial: Trial, size: int | None) -> None:
+        """Take in what a stretch took, of so many items or of as many as there are."""
+        outcome, record = self.outcome, self.latest
+        assert outcome is not None
+        assert record is not None
+        self.done += record.items
+        self.record = record if self.record is None else joined(self.record, record)
+        if trial.plain:
+            self.judge.ran_plainly(record.messages, record.wall)
+        way = trial.backend, trial.workers
+        self.trials[way] = trial, record.wall + self.trials.pop(way, (trial, 0.0))[1]
+        if outcome.left and not self.sliced:
+            self.items = chain(outcome.left, self.items)
+        all_ran = not outcome.paused and (size is None or record.items < size)
+        self.over = outcome.stopped or self.left == 0 or all_ran
+
+    # ----------------------------------------------------------------------------------------------- what came of it
+
+    def learn(self, trial: Trial) -> None:
+        """Note what the run took, unless its native threads were limited: the next run may have all of them."""
+        record, judge = self.record, self.judge
+        alone = self.request.native_threads is None and self.request.recorder is None  # nobody else's limits or results
+        if not alone or self.differs or self.changed or record is None:
+            return
+        each = record.wall / max(1, record.items)
+        guesses = {(name, machine.usable_cpus()): each * ratio for name, ratio in judge.paces.ratios.items()}
+        if trial.plain:
+            if self.left == 0:
+                auto_history.learn(self.task, self.sizes, auto_history.PLAIN, record, guesses)
+            return
+        plainly = judge.paces.plain
+        if trial.isolation == "process":  # their calls take what they take in the plain loop, GIL and all
+            plainly = sum(map(auto_history.taken, record.messages)) / max(1, record.items)
+        guesses = {auto_history.PLAIN: plainly}
+        if judge.two_threads is not None:
+            guesses[THREADS, machine.usable_cpus()] = plainly / max(1.0, judge.two_threads)
+        auto_history.learn(self.task, self.sizes, (trial.backend, trial.workers), record, guesses)
+
+    def reason(self, trial: Trial) -> str:
+        """Return why it ran as it did."""
+        ran = "the plain loop" if trial.plain else f"{trial.backend} × {trial.workers}"
+        if self.differs:
+            return f"ran as the plain loop: {self.differs}"
+        if self.changed:
+            return "the plain loop, since the items are one object with other contents each time: give copies instead"
+        if self.judge.problem is not None:
+            return f"{ran}, since {self.judge.problem}"
+        if trial.plain and (share := self.share_in_notebook()) > MOSTLY:
+            took = f"{formats.percent(share)} of the time"
+            return f"the plain loop: {self.task.staying} stays in the notebook and takes {took}"
+        said = self.judge.reasons.get(trial.backend)
+        if said is None:
+            said = "the plain loop, which was done before anything else could start" if trial.plain else ran
+        backend, words = self.judge.left_behind
+        return f"{said}; {words}" if words and backend != trial.backend and words not in said else said
 
     def share_in_notebook(self) -> float:
         """Return the share of the plain loop's time that the items' own computing did not take."""
@@ -112,101 +291,3 @@ class Trying:
             return 0.0
         rest = self.record.wall - sum(map(auto_history.taken, self.record.messages))
         return rest / self.record.wall if rest >= LONG else 0.0
-
-    @property
-    def ended(self) -> bool:
-        """Whether there is nothing left to run."""
-        assert self.outcome is not None, "some items have run"
-        assert self.latest is not None
-        return self.outcome.stopped or self.left == 0 or self.latest.items == 0
-
-    def try_threads(self, wall: float) -> None:
-        """Run some items on threads, once, where it may matter how they do."""
-        assert self.latest is not None
-        self.mean, usable = self.latest.wall / max(1, self.latest.items), machine.usable_cpus()
-        left, computing = self.left or 0, self.latest.cpu > 0.5 * self.latest.wall
-        may = self.two_threads is None and auto_history.threads_may(self.task)
-        if may and computing and usable > 1 and left > 4 * usable and left * self.mean > 4 * wall:
-            size = max(usable, int(auto_history.PROBE * usable / self.mean))
-            self.some(backends.find(THREADS), usable, min(size, left // 4))
-            self.two_threads = self.latest.cpu / max(1e-9, self.latest.wall)  # one GIL lets them have one CPU together
-
-    def rest(self, choice: Choice) -> tuple[Trial, Any, str]:
-        """Run all other items as chosen."""
-        backend = backends.find(choice.backend)
-        workers = counts_for(backend, self.request.workers or (choice.workers,))[0]
-        before = latest()
-        try:
-            trial = self.some(backend, workers, None)
-        except BackendUnavailable as problem:
-            if latest() is not before:
-                raise
-            return self.rest_without(backend, problem)
-        assert self.record is not None
-        if self.differs:
-            return self.whole(trial), self.finished(), f"auto: ran as the plain loop: {self.differs}"
-        plainly = self.mean
-        if backend.isolation == "process":  # their calls take what they take in the plain loop, GIL and all
-            plainly = sum(map(auto_history.taken, self.record.messages)) / max(1, self.record.items)
-        guesses = {auto_history.PLAIN: plainly}
-        if self.two_threads is not None:
-            guesses[THREADS, machine.usable_cpus()] = plainly / max(1.0, self.two_threads)
-        self.learn((backend.name, workers), self.record, guesses)
-        return self.whole(trial), self.finished(), f"auto: {choice.reason}"
-
-    def rest_without(self, backend: Backend, problem: BackendUnavailable) -> tuple[Trial, Any, str]:
-        """Run all other items in threads or the plain loop: the workers that were chosen cannot be started."""
-        assert self.latest is not None
-        messages, choice = self.latest.messages, None
-        if backend.isolation != "thread":
-            choice = auto_history.choose(self.task, messages, self.left, self.two_threads, shipped=lambda task: None)
-        name, workers = (choice.backend, choice.workers) if choice is not None else auto_history.PLAIN
-        chosen = backends.find(name)
-        trial = self.some(chosen, counts_for(chosen, self.request.workers or (workers,))[0], None)
-        ran = "the plain loop" if trial.plain else f"{name} × {trial.workers}"
-        return self.whole(trial), self.finished(), f"auto: {ran}, since {problem}"
-
-    def learn(
-        self, way: tuple[str, int], record: Pass | None, guesses: Mapping[tuple[str, int], float] | None = None
-    ) -> None:
-        """Note what a run took, unless its native threads were limited: the next run may have all of them."""
-        if self.request.native_threads is None:
-            auto_history.learn(self.task, self.sizes, way, record, guesses)
-
-    def some(self, backend: Backend, workers: int, size: int | None, seconds: float | None = None) -> Trial:
-        """Run so many of the items that are left, or all of them.
-
-        Args:
-            backend: What runs them.
-            workers: How many workers.
-            size: How many items, or None for all.
-            seconds: Time after which no further items are begun.
-        """
-        count = self.left if size is None else self.task.count
-        task = replace(self.task, items=self.items if size is None else islice(self.items, size), count=count)
-        try:
-            with failing(self.task, self.names):
-                trial, outcome, words = watched_pass(
-                    task, backend, workers, self.request, self.task.apply, self.done, cap=seconds
-                )
-        finally:
-            if self.outcome is not None:
-                join(self.outcome, engine.last())
-        self.names |= outcome.names
-        self.differs = self.differs or words
-        self.outcome, self.latest = outcome, trial.passes[0]
-        if self.latest.stopped is not None:  # its time was up, which is not the end
-            self.outcome.stopped, self.latest = False, replace(self.latest, stopped=None)
-            self.outcome.record = replace(self.outcome.record or self.latest, stopped=None)
-        self.done += self.latest.items
-        self.record = self.latest if self.record is None else joined(self.record, self.latest)
-        return trial
-
-    def whole(self, trial: Trial) -> Trial:
-        """Return the trial with the pass over all items."""
-        assert self.record is not None
-        return replace(trial, passes=(self.record,))
-
-    def finished(self) -> Any:
-        """Bind the names; return the cell's value."""
-        return self.task.finish(self.names)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from concompare import backends, engine, machine, records
-from concompare.errors import CannotShip
+from concompare.errors import BadOption, CannotShip
 from concompare.machine import gil_state
 from concompare.records import PROCESSES, THREADS
+from concompare.run import kept_runs
 
 if TYPE_CHECKING:
     from concompare.analysis.pick import Choice
@@ -30,6 +32,8 @@ RISE, TRUST = 1.5, 1.5
 where it is none after all, that costs a tenth."""
 SHORT, LONG = 0.005, 2.0
 """Seconds of a task, in the plain loop, from and up to which it learns from one run to the next."""
+SOON = 0.05
+"""Seconds that processes which are starting already are taken to need still."""
 STARTING = 0.15
 """Seconds of a task, in the plain loop, from which processes are started to try them."""
 WORTH = 1.1
@@ -203,6 +207,8 @@ def learn(
     runs.guessed |= guesses or {}
     for oldest in list(RUNS)[:-REMEMBERED]:
         del RUNS[oldest]
+    if runs.seconds.get(PLAIN, 0.0) * record.items >= STARTING:  # else no worker would start for it
+        kept_runs.keep(task, runs.seconds)
 
 
 def learned(task: Task, sizes: Sizes) -> Choice | None:
@@ -230,15 +236,41 @@ def learned(task: Task, sizes: Sizes) -> Choice | None:
     return Choice(*best, f"{words}, the fastest in earlier runs of this cell", fastest)
 
 
+def hint(task: Task) -> Choice | None:
+    """Return what was fastest in earlier runs of a task, of other kernels too and with whatever items, or None."""
+    runs = RUNS.get(key_of(task))
+    seconds = runs.seconds if runs is not None else kept_runs.known(task)
+    if PLAIN not in seconds:
+        return None
+    from concompare.analysis.pick import Choice
+
+    best = min(seconds, key=lambda way: seconds[way])
+    return Choice(*best, f"{best[0]}, the fastest in earlier runs of this cell")
+
+
+def forget() -> Path | None:
+    """Forget all runs and comparisons; return the file that was deleted, if there was one.
+
+    Raises:
+        BadOption: It cannot be deleted.
+    """
+    RUNS.clear()
+    COMPARISONS.clear()
+    try:
+        return kept_runs.forget()
+    except OSError as error:
+        raise BadOption(f"what is kept of earlier runs cannot be deleted: {error}") from error
+
+
 def by_chance(runs: Runs, way: tuple[str, int], seconds: float, plain: float) -> bool:
     """Say whether a way ran only once, cold, and may be faster all the same, where it costs little to see."""
     return len(runs.measured.get(way, ())) == 1 and way != PLAIN and plain < BRIEF and seconds < NEAR * plain
 
 
 def plain_before(task: Task, sizes: Sizes) -> float:
-    """Return the seconds that an item took in earlier plain loops over items like these; 0 where there were none."""
+    """Return the seconds of an item in the plain loop, as far as earlier runs over items like these tell; else 0."""
     runs = RUNS.get(key_of(task))
-    return min(runs.measured.get(PLAIN, [0.0])) if runs is not None and runs.sizes.like(sizes) else 0.0
+    return runs.seconds.get(PLAIN, 0.0) if runs is not None and runs.sizes.like(sizes) else 0.0
 
 
 def untried(task: Task, tried: set[str], plain: float, fastest: float) -> str | None:
@@ -311,14 +343,34 @@ def rise(messages: Sequence[Message], left: int | None) -> float:
 
 def taken(message: Message) -> float:
     """Return the seconds that a message's items took; waiting for a CPU is the machine's, not the items'."""
-    return message.end - message.start - (message.waited or 0.0)
+    return max(message.cpu, message.end - message.start - (message.waited or 0.0))
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What this run has shown of other ways than the plain loop.
+
+    Attributes:
+        two_threads: How many CPUs threads had together, where that was tried.
+        ratios: Of each backend that was tried, how many times as long as in the plain loop an item takes there.
+        moving: Seconds that it takes to pickle an item and its result.
+        starting: Whether processes are starting already.
+    """
+
+    two_threads: float | None = None
+    ratios: Mapping[str, float] = field(default_factory=dict)
+    moving: float = 0.0
+    starting: bool = False
+
+
+NOTHING = Seen()
 
 
 def choose(
     task: Task,
     messages: tuple[Message, ...],
     left: int | None,
-    two_threads: float | None = None,
+    seen: Seen = NOTHING,
     rising: float = 1.0,
     shipped: Callable[[Task], int | None] = size_as_shipped,
 ) -> Choice:
@@ -328,22 +380,25 @@ def choose(
         task: The task.
         messages: What the latest items took in the plain loop.
         left: How many items are left, or None if that is not known.
-        two_threads: How many CPUs threads had together, where that was tried.
+        seen: What this run has shown of other ways.
         rising: How many times as long as the latest items those that are left promise to take.
         shipped: Gives the bytes of the function as it would be sent, or None where it cannot be.
     """
     from concompare.analysis import pick
 
-    blob = shipped(task)
+    blob, open_now = shipped(task), {pool.backend.name: 0.0 for pool in engine.pools()}
+
     known = pick.Known(
         seconds=tuple(rising * taken(message) / max(1, message.count) for message in messages),
         cpu=tuple(rising * (message.cpu + message.native_cpu) / max(1, message.count) for message in messages),
         left=left,
         usable=machine.usable_cpus(),
         gil=gil_state() != "off",
-        two_threads=two_threads,
+        two_threads=seen.two_threads,
+        ratios=seen.ratios,
+        moving=seen.moving,
         blob=blob or 0,
-        start_up={pool.backend.name: 0.0 for pool in engine.pools()},
+        start_up={PROCESSES: SOON} | open_now if seen.starting else open_now,
         can=(*((THREADS,) if threads_may(task) else ()), *((PROCESSES,) if blob is not None else ())),
     )
     return pick.choose(known)

@@ -104,11 +104,13 @@ class Running:
         request = looked_at(
             task, lifted, self.request, self.tell, repeated=False, assume_pure=self.assume_pure, repeat_ok=True
         )
-        self.ran.append(dispatch.run(task, request))
+        self.ran.append(dispatch.run(task, replace(request, say=self.tell)))
 
     def plainly(self, loop: Loop, refusal: CellRefused, play: Callable[[], Any]) -> Any:
         """Run a loop as the plain loop, and say why."""
         self.tell.plainly(refusal, loop.kind)
+        if self.request.resume is not None:
+            self.tell(f"{self.request.resume.path} has nothing of a loop that runs as it is")
         return play()
 
     def by_loop(self) -> list[tuple[Ran, int, float]]:

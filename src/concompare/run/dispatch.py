@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from concompare.measure.compare import Kept, Progress
     from concompare.measure.tails import Tails
     from concompare.report.report import Report
+    from concompare.run.resuming import Resume
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +75,20 @@ class Ran:
 
 def run(task: Task, request: Request) -> Ran:
     """Run a task once on each backend and worker count asked for, and bind its results once."""
-    ran = run_as_asked(task, request)
+    ran = run_as_asked(task, request) if request.resume is None else run_on(request.resume, task, request)
     let_go(request)
     return ran
+
+
+def run_on(resume: Resume, task: Task, request: Request) -> Ran:
+    """Run what a file has no results of yet, and keep in it what comes."""
+    recorder = resume.begin(task, request.seed)
+    try:
+        ran = run_as_asked(task, replace(request, recorder=recorder))
+    finally:
+        resume.end(recorder)
+    items = sum(part.items for trial in ran.trials for part in trial.passes)
+    return replace(ran, note=". ".join(filter(None, (resume.note(recorder, items), ran.note))))
 
 
 def let_go(request: Request) -> None:
@@ -108,26 +120,25 @@ def run_as_asked(task: Task, request: Request) -> Ran:
 def run_auto(task: Task, request: Request) -> tuple[Trial, Any, str]:
     """Run items in the plain loop until it is clear what promises most, and the others in that."""
     sizes = auto_history.sizes_of(task)
-    choice = auto_history.chosen_before(task) or auto_history.learned(task, sizes)
+    choice = auto_history.chosen_before(task)
     if choice is not None:
-        expected = auto_history.plain_before(task, sizes) if choice.plain else 0.0
         backend = backends.find(choice.backend)
         request = replace(request, native_threads=request.native_threads or choice.native_threads)
         workers = counts_for(backend, request.workers or (choice.workers,))[0]
         before = latest()
         try:
-            trial, value, words = run_once(task, backend, workers, request, expected)
+            trial, value, words = run_once(task, backend, workers, request)
         except BackendUnavailable as problem:
             if latest() is not before:
                 raise
             trial, value, _ = run_once(task, backends.plain(), 1, request)
             return trial, value, f"auto: the plain loop, since {problem}"
-        if request.native_threads is None and not words:
+        if request.native_threads is None and request.recorder is None and not words:
             auto_history.learn(task, sizes, (choice.backend, trial.workers), trial.passes[0])
         return trial, value, f"auto: {words or choice.reason}"
     from concompare.run.adaptive import Trying
 
-    return Trying(task, request, sizes).run()
+    return Trying(task, request, sizes, auto_history.learned(task, sizes)).run()
 
 
 def run_each(task: Task, plan: list[tuple[Backend, int]], request: Request) -> tuple[list[Trial], Any]:
@@ -270,6 +281,7 @@ def compared(
         runner=host.Runner() if request.pythons else None,
         workers=request.workers,
         budget=request.budget,
+        asked=request.asked,
         subject=subject_of(task),
         scaling=request.scaling or ("weak" if task.kind == "call" else "strong"),  # one call for every worker
         seed=request.seed,

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal, TextIO
+from typing import TYPE_CHECKING, Any, Literal
 from weakref import ref
 
 from concompare import backends, engine, machine
 from concompare.backends.traits import is_plain, kind_of, shares_objects
 from concompare.engine import Outcome, process_state
+from concompare.engine.growth import Growth
+from concompare.engine.pools.memory import fitting
 from concompare.errors import BackendUnavailable, CannotShip, CellRefused
-from concompare.records import Trial
+from concompare.records import Message, Trial
+from concompare.report.progress import progress_bar
 from concompare.run import auto_history
 from concompare.run.fallback import go_on, remember, witness_of
 from concompare.run.request import Request
@@ -23,9 +25,8 @@ if TYPE_CHECKING:
     from concompare.backends import Backend
     from concompare.cells.task import Task
     from concompare.engine import Pool
-
-BAR_AFTER = 1.0
-"""Seconds that a run takes before its progress is shown."""
+    from concompare.engine.resume.recorder import Recorder
+    from concompare.run.witness import Witness
 
 
 def counts_for(backend: Backend, asked: tuple[int, ...] | None, usable: int | None = None) -> tuple[int, ...]:
@@ -46,16 +47,14 @@ def trial_of(backend: Backend, workers: int, problem: str | None = None) -> Tria
     return Trial(backend.name, workers, label=backend.label, problem=problem, **kind_of(backend))
 
 
-def run_once(
-    task: Task, backend: Backend, workers: int, request: Request, expected: float = 0.0
-) -> tuple[Trial, Any, str]:
+def run_once(task: Task, backend: Backend, workers: int, request: Request) -> tuple[Trial, Any, str]:
     """Run a task in one way, its tail replayed as results arrive; an error leaves what the plain loop would leave.
 
     Returns:
         The trial, the cell's value, and why it ran as the plain loop if it did.
     """
     with failing(task):
-        trial, outcome, words = watched_pass(task, backend, workers, request, task.apply, expected=expected)
+        trial, outcome, words = watched_pass(task, backend, workers, request, task.apply)
     return trial, task.finish(outcome.names), f"ran as the plain loop: {words}" if words else ""
 
 
@@ -90,7 +89,7 @@ def watched_pass(
         differs = Differs(str(problem), engine.last().handed if ran else first, begun=ran)
 
     def plainly(rest: Task, position: int) -> tuple[Trial, Outcome]:
-        return one_pass(rest, backends.plain(), 1, request, on_value, position, **how)
+        return one_pass(rest, backends.plain(), 1, request, on_value, position, **{**how, "enough": None})
 
     return *go_on(task, differs, first, kept, plainly), str(differs)
 
@@ -104,14 +103,15 @@ def one_pass(
     first: int = 0,
     *,
     output: Literal["show", "drop"] = "show",
-    cap: float | None = None,
+    enough: Callable[[Sequence[Message], float], bool] | None = None,
     expected: float = 0.0,
+    growth: Growth | None = None,
     kept: Again | None = None,
 ) -> tuple[Trial, Outcome]:
     """Run all items once, the first of them at that position, and return the trial of this one pass.
 
-    With a `cap` no item is begun after so many seconds; `expected` are those of an item in an earlier plain loop. Where
-    items are `kept`, workers are compared with the notebook.
+    No item is begun once that is `enough`; `expected` are the seconds of an item in an earlier plain loop. Where items
+    are `kept`, workers are compared with the notebook. With a `growth` there are as many threads as that comes to.
 
     Raises:
         BackendUnavailable: The backend cannot run here.
@@ -119,24 +119,44 @@ def one_pass(
     """
     if (reason := backend.unavailable()) is not None:
         raise BackendUnavailable(reason)
+    recorder = request.recorder
     if backend.isolation != "none" and (words := kept_from(backend, request)):
         raise Differs(words, first, begun=False)
     native = request.native_threads
-    leased = engine.lease(backend, workers, native_threads=native)
+    if request.say is not None and workers > 1 and backend.isolation == "process":
+        workers = fitting(task.function, workers, request.say)
+    leased = engine.lease(backend, workers, native_threads=native, lazily=growth is not None)
+    if growth is None and request.back_off and backend.isolation != "none":
+        growth = Growth(workers, workers)
     with leased as pool, progress_bar(request.progress, task.name) as progress, ExitStack() as stack:
         witness = witness_of(task, request, pool, first, kept) if kept is not None else None
         if witness is not None:
             stack.enter_context(witness)
-        options = options_of(task, request, output, first=first, cap=cap, expected=expected)
-        options = replace(options, progress=progress, witness=witness)
+        if recorder is not None:
+            enter(recorder, pool, request, witness)
+        options = options_of(task, request, output, first=first, enough=enough, expected=expected)
+        options = replace(options, progress=progress, witness=witness, growth=growth)
         try:
             outcome = engine.run_pass(task.function, task.items, pool, options, count=task.count, on_value=on_value)
         except Differs as differs:
             remember(task, request, pool, str(differs))
+            if recorder is not None:
+                recorder.void(differs.position)
             raise
         if witness is not None:
             remember(task, request, pool)
-        return measured(replace(trial_of(backend, workers), native_threads=native), outcome, pool), outcome
+            witness.agreed()
+        trial = trial_of(backend, workers if growth is None or not growth.started else growth.now)
+        return measured(replace(trial, native_threads=native), outcome, pool), outcome
+
+
+def enter(recorder: Recorder, pool: Pool, request: Request, witness: Witness | None) -> None:
+    """Let a file have the results of a pass: those of workers count when it is seen that they agree."""
+    plain = pool.backend.isolation == "none"
+    doubts = witness is not None or not (plain or request.witnessed)
+    recorder.enter(shares=plain or pool.shares_objects, compared=witness is not None, doubts=doubts)
+    if witness is not None:
+        witness.agreed = recorder.agree
 
 
 def measured(trial: Trial, outcome: Outcome, pool: Pool) -> Trial:
@@ -150,7 +170,13 @@ def measured(trial: Trial, outcome: Outcome, pool: Pool) -> Trial:
 
 
 def options_of(
-    task: Task, request: Request, output: Literal["show", "drop"], *, first: int, cap: float | None, expected: float
+    task: Task,
+    request: Request,
+    output: Literal["show", "drop"],
+    *,
+    first: int,
+    enough: Callable[[Sequence[Message], float], bool] | None,
+    expected: float,
 ) -> engine.PassOptions:
     """Return how one pass of a task is run."""
     return engine.PassOptions(
@@ -160,15 +186,18 @@ def options_of(
         output=output,
         first=first,
         seed=request.seed,
+        back_off=request.back_off,
         timeout=request.timeout,
         timeline=request.timeline,
-        cap=cap,
-        step=auto_history.STEP if cap is not None else None,
+        enough=enough,
+        step=auto_history.STEP if enough is not None else None,
         expected=expected,
         # The tail had them; of an endless iterator there may be more than there is memory for.
         keep_values=task.count is not None or task.kind != "loop",
         named=request.named,
         on_lost=request.on_lost,
+        say=request.say,
+        recorder=request.recorder,
     )
 
 
@@ -201,39 +230,3 @@ def latest() -> Outcome | None:
         return engine.last()
     except LookupError:
         return None
-
-
-@contextmanager
-def progress_bar(
-    stream: TextIO | None, name: str, clock: Callable[[], float] = time.time
-) -> Iterator[Callable[[int, int | None], None] | None]:
-    """Give a receiver of (items finished, items) that shows a bar after a second; the bar is gone at the end."""
-    if stream is None:
-        yield None
-        return
-    began, bar = clock(), None
-
-    def show(finished: int, total: int | None) -> None:
-        nonlocal bar
-        if bar is None:
-            if clock() - began < BAR_AFTER:  # most cells end before: they need not wait for tqdm to be loaded
-                return
-            bar = bar_of(stream, name, began)
-        bar.total = total
-        bar.update(finished - bar.n)
-
-    try:
-        yield show
-    finally:
-        if bar is not None:
-            bar.close()
-
-
-def bar_of(stream: TextIO, name: str, began: float) -> Any:
-    """Return a bar, not drawn yet, for what began at a time of `time.time`."""
-    from tqdm import tqdm
-
-    width = None if stream.isatty() else 80
-    bar = tqdm(desc=name, unit="item", leave=False, delay=BAR_AFTER, mininterval=0.25, file=stream, ncols=width)
-    bar.start_t = bar.last_print_t = began
-    return bar

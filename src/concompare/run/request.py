@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
@@ -17,7 +18,9 @@ from concompare.run.auto_history import AUTO
 
 if TYPE_CHECKING:
     from concompare.backends import Backend
+    from concompare.engine.resume.recorder import Recorder
     from concompare.pythons.host import OtherPython
+    from concompare.run.resuming import Resume
 
 
 BUDGET = 30.0
@@ -35,7 +38,7 @@ class Request:
         workers: The worker counts, or None for the usual ones.
         on_error: "stop": the first failing item raises. "keep": failures become values.
         chunk: Items per message, or None: from the measured time of an item.
-        budget: Seconds for a whole comparison.
+        budget: Seconds for a whole comparison; `asked`: whether somebody asked for it, so that it may be used up.
         seed: Seed of one random stream for each item, and of the order of a comparison's blocks; None for none.
         timeout: Seconds that an item may take where its worker can be ended, or None.
         timeline: Whether to record when each worker was on a CPU.
@@ -45,6 +48,7 @@ class Request:
         usual: Whether no backend was named, so that those which suit the task are compared as well.
         native_threads: Threads of each BLAS or OpenMP pool in each worker, or None for the usual ones.
         witnessed: Whether the first items are computed in the notebook as well, to see that workers agree.
+        back_off: Exceptions whose items are tried again later, on fewer workers meanwhile.
         strict: Whether it is an error where workers do not agree; else the plain loop goes on.
         plainly: Whether what cannot be sent to workers runs as the plain loop; else that is an error.
         named: Whether an error has a note that says which item raised it.
@@ -52,6 +56,8 @@ class Request:
         on_lost: Told the names of what workers have changed; None: nobody asks.
         kept: Bytes of values that `last()` keeps after a run, at the most; None: whatever they take.
         draws: Whether the items draw by pyplot, which has one current figure for all threads.
+        say: Says a sentence on what happens in a run; None: nobody asks.
+        resume: The file that results go to and come from; `recorder`: the part of it that belongs to one task.
         showing: How warnings were shown when this was asked for.
         moment: Number of the cell that runs now; with the next one nothing has run in between.
     """
@@ -61,6 +67,7 @@ class Request:
     on_error: Literal["stop", "keep"] = "stop"
     chunk: int | None = None
     budget: float = BUDGET
+    asked: bool = False
     seed: int | None = None
     progress: TextIO | None = None
     timeout: float | None = None
@@ -70,6 +77,7 @@ class Request:
     usual: bool = False
     native_threads: int | None = None
     witnessed: bool = False
+    back_off: tuple[type[Exception], ...] = ()
     strict: bool = False
     plainly: bool = False
     named: bool = True
@@ -77,6 +85,9 @@ class Request:
     on_lost: Callable[[tuple[str, ...]], object] | None = None
     kept: float | None = None
     draws: bool = False
+    say: Callable[[str], object] | None = None
+    resume: Resume | None = None
+    recorder: Recorder | None = None
     showing: tuple[object, ...] = field(default_factory=process_state.showing, compare=False)
     moment: float = 0.0
 
@@ -98,6 +109,9 @@ def request_of(
         BackendNotInstalled: The backend needs a package that is missing.
     """
     check_options(options)
+    options["asked"] = options.get("budget") is not None
+    if not options["asked"]:
+        options.pop("budget", None)
     address = options.pop("address", None)
     if pythons := options.pop("pythons", None):
         from concompare.pythons import host
@@ -110,7 +124,14 @@ def request_of(
     found = tuple(find(name, namespace or {}, address) for name in dict.fromkeys(names or backends.COMPARED))
     if address is not None and not any(isinstance(backend, Addressed) for backend in found):
         raise BadOption(f"address is {address!r}: name a kind of cluster for it, such as -b dask")
-    return Request(found, worker_counts(workers), usual=not names, **options)
+    counts = worker_counts(workers)
+    if options.get("resume") is not None:
+        if len(found) > 1 or len(counts or ()) > 1:
+            raise BadOption("resume belongs to one backend and one number of workers: name one of each")
+        from concompare.run.resuming import Resume
+
+        options["resume"] = Resume(options["resume"])
+    return Request(found, counts, usual=not names, **options)
 
 
 def check_options(options: Mapping[str, Any]) -> None:
@@ -131,6 +152,8 @@ def check_options(options: Mapping[str, Any]) -> None:
         raise BadOption(f"native_threads is {options['native_threads']!r}: use 1 or more threads for each worker")
     if not is_number(options.get("seed"), Integral, None):
         raise BadOption(f"seed is {options['seed']!r}: use a whole number")
+    if (wrong := next((kind for kind in options.get("back_off", ()) if not is_exception(kind)), None)) is not None:
+        raise BadOption(f"back_off has {shown(wrong)}: name exceptions, such as back_off=[TooManyRequests]")
     if options.get("scaling") not in (None, "strong", "weak"):
         raise BadOption(f"scaling is {options['scaling']!r}: use 'strong' or 'weak'")
 
@@ -143,6 +166,29 @@ def is_number(value: Any, kind: Any, least: int | None = 0) -> bool:
         return False
     number = float(value)
     return least is None or (0 < number < math.inf and number >= least)
+
+
+def is_exception(kind: object) -> bool:
+    """Tell whether a thing is a class of exceptions; not of those that end the program."""
+    return isinstance(kind, type) and issubclass(kind, Exception)
+
+
+def exceptions_named(text: str | None, namespace: Mapping[str, Any]) -> tuple[type[Exception], ...]:
+    """Return the exceptions that are meant by their names in a notebook, with commas between them.
+
+    Raises:
+        BadOption: One of them is none.
+    """
+    found = []
+    for name in (text or "").split(",") if text else ():
+        first, *others = name.strip().split(".")
+        kind = namespace.get(first, vars(builtins).get(first))
+        for part in others:
+            kind = getattr(kind, part, None)
+        if not is_exception(kind):
+            raise BadOption(f"--back-off {name.strip()}: that is no exception here. Import it first, or mind its name")
+        found.append(kind)
+    return tuple(found)
 
 
 def shown(value: object) -> str:

@@ -151,9 +151,12 @@ class Witness:
     Attributes:
         looking: Whether there are items to look at still.
         reached: Whether items reached beyond their workers.
+        agreed: Called when items have been looked at and agree.
     """
 
     def __init__(self, task: Task, request: Request, pool: Pool, kept: Again) -> None:
+        self.first = kept.first
+        self.agreed: Callable[[], object] = lambda: None
         self.task, self.request, self.pool, self.kept = task, request, pool, kept
         self.looking, self.reached = True, False
         self.spent, self.seen = 0.0, 0
@@ -190,6 +193,8 @@ class Witness:
             if not self.looking:
                 return
             self.look(first + offset, offset, settled)
+        if self.seen or not self.looking:
+            self.agreed()
 
     def look(self, position: int, offset: int, settled: Settled) -> None:
         """Look at one item's answer."""
@@ -227,6 +232,8 @@ class Witness:
         """Return the item at a position, in a list; nothing where it cannot be computed once more."""
         if not self.shares:
             return list(islice(self.kept.from_position(position), 1))
+        if position != self.first:  # those before it are from a file
+            return []
         captured = dict(state_watch.captured(self.task.function)).values()
         return copies_of(*self.kept.copies) if self.kept.copies and not any(map(is_used_up, captured)) else []
 
@@ -261,7 +268,9 @@ def computed(task: Task, request: Request, position: int, item: Any, pool: Pool)
     sources = dict(state_watch.captured(task.function)) if request.seed is None else {}
     before = state_watch.random_states(sources) if request.seed is None else {}
     last = list(LAST)
-    options = engine.PassOptions(output="keep", temporaries=task.temporaries, seed=request.seed, first=position)
+    options = engine.PassOptions(
+        output="keep", temporaries=task.temporaries, seed=request.seed, first=position, back_off=request.back_off
+    )
     own = Own()
     try:
         own.value = engine.run_pass(task.function, [item], pool, options).values[0]

@@ -52,7 +52,7 @@ class Request(NamedTuple):
     may refer, and `made` which objects of the items were made for their pickle only. `apart` is the number of items
     where each is a pickle of its own, to be loaded when its turn comes. `levels` are those of the notebook's loggers.
     `watched` asks whether the items reach beyond this process. `surroundings` are the notebook's, where the workers are
-    to have them. `changes` asks whether items are changed.
+    to have them. `changes` asks whether items are changed, `lines` at which of the user's lines they are.
     """
 
     key: str
@@ -74,6 +74,7 @@ class Request(NamedTuple):
     watched: bool = False
     surroundings: Surroundings | None = None
     changes: bool = False
+    lines: bool = False
 
 
 class Answer(NamedTuple):
@@ -84,7 +85,7 @@ class Answer(NamedTuple):
     ("need-function" | "function" | "folder" | "items" | "memory", text or error number). `held` is True when a
     result still refers to the request's buffers, `refers` when values or names hold references to what was sent.
     `fetched` counts the bytes that were taken from the notebook's memory item by item. `reached` says that items wrote
-    or deleted files, started programs or connected to anything.
+    or deleted files, started programs or connected to anything. `lines` holds what was seen at the user's lines.
     """
 
     ident: tuple[int, int]
@@ -108,6 +109,7 @@ class Answer(NamedTuple):
     drawn: tuple[tuple[str, bytes], ...] = ()
     fetched: int = 0
     reached: bool = False
+    lines: tuple[tuple[Any, Any], ...] = ()
 
 
 class Known(threading.local):
@@ -230,7 +232,8 @@ def answer_to(request: Request) -> Answer:
     record_displays()
     take_into_use()
     meter = Meter()
-    reached = compute_as_asked(request, function, items, done)
+    with sampling_lines(request.lines) as lines:
+        reached = compute_as_asked(request, function, items, done)
     start, end, cpu, native_cpu, waited = meter.read()
     fetched = 0
     if isinstance(items, Apart):
@@ -244,7 +247,17 @@ def answer_to(request: Request) -> Answer:
     del sources  # what it has read may lie in the lent memory
     times: dict[str, Any] = {"start": start, "end": end, "cpu": cpu, "native_cpu": native_cpu, "waited": waited}
     answer = Answer(ident, received, **times, fetched=fetched, reached=reached, **packed, **noted)
+    answer = answer._replace(lines=tuple(lines.items())) if lines else answer
     return answer._replace(held=not take_back(lent), returned=time.perf_counter())
+
+
+def sampling_lines(wanted: bool, *, alone: bool = True) -> contextlib.AbstractContextManager[dict[Any, Any]]:
+    """Return what looks at the lines of items as long as it lasts, where that is wanted; see `line_sampler`."""
+    if not wanted:
+        return contextlib.nullcontext({})
+    from concompare.worker.line_sampler import sampling
+
+    return sampling(alone=alone)
 
 
 class Look:

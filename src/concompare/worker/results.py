@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import functools
 import pickle
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from concompare.worker import log_records
+from concompare.worker.transfer.closed_files import FILES, any_file, with_files
 from concompare.worker.transfer.object_refs import Reference, Sources, only_atoms, referring
 from concompare.worker.transfer.pickling import Parcel, pack, put, text_of, way_to_unpicklable
 
@@ -15,7 +17,13 @@ if TYPE_CHECKING:
     from concompare.worker.compute import Computed
 
 
-def pack_result(value: Any, parts: Any, buffers: list[pickle.PickleBuffer] | None, sources: Sources | None) -> bytes:
+def pack_result(
+    value: Any,
+    parts: Any,
+    buffers: list[pickle.PickleBuffer] | None,
+    sources: Sources | None,
+    base: Callable[[Any], Any] | None = None,
+) -> bytes:
     """Pack values, with references in the places of objects that were sent to this worker and are unchanged.
 
     Args:
@@ -23,20 +31,22 @@ def pack_result(value: Any, parts: Any, buffers: list[pickle.PickleBuffer] | Non
         parts: The values.
         buffers: As for `pack`.
         sources: What was sent; None: no references.
+        base: Makes the pickler's class, from the usual one; None for that.
     """
+    plainly: tuple[Any, ...] = () if base is None else ([], base)
     if sources is None or ("items" in sources.readers and only_atoms(parts)):
-        return pack(value, buffers)
+        return pack(value, buffers, *plainly)
     known = sources.by_identity()
     if not known:
-        return pack(value, buffers)
+        return pack(value, buffers, *plainly)
     picklers: list[Any] = []
-    data = pack(value, buffers, picklers)
+    data = pack(value, buffers, picklers, *plainly[1:])
     if known.keys().isdisjoint(picklers[-1].memo.copy()):
         return data
     used: set[Reference] = set()
 
     def dress(kind: Any) -> Any:
-        return functools.partial(referring(kind), known, used)
+        return functools.partial(referring(kind if base is None else base(kind)), known, used)
 
     beside: list[pickle.PickleBuffer] | None = None if buffers is None else []
     referred = pack(value, beside, [], dress)
@@ -99,17 +109,19 @@ def refuse_values(done: Computed) -> None:
 
 def pack_names(names: dict[str, Any], sources: Sources | None = None) -> Parcel:
     """Pack the names that can be sent, and which are left out, as an earlier item's value must not stand for them."""
+    if not any_file(names):
+        with contextlib.suppress(BaseException):
+            return Parcel(pack_result(names, names.values(), None, sources))
+    kept = {}
+    for name, value in names.items():
+        with contextlib.suppress(BaseException):
+            again = pickle.loads(pack_result(value, (value,), None, None, with_files))
+            if type(again) in FILES:
+                again.close()
+            kept[name] = value
+    left_out = tuple(name for name in names if name not in kept)
+    found = {**kept, "_concompare_unsent": left_out} if left_out else kept
     try:
-        return Parcel(pack_result(names, names.values(), None, sources))
-    except BaseException:
-        kept = {}
-        for name, value in names.items():
-            with contextlib.suppress(BaseException):
-                pickle.loads(pack(value))
-                kept[name] = value
-        left_out = tuple(name for name in names if name not in kept)
-        found = {**kept, "_concompare_unsent": left_out}
-        try:
-            return Parcel(pack_result(found, found.values(), None, sources))
-        except BaseException:  # a `__reduce__` that counts its calls
-            return Parcel(pack({"_concompare_unsent": tuple(names)}))
+        return Parcel(pack_result(found, found.values(), None, sources, with_files))
+    except BaseException:  # a `__reduce__` that counts its calls
+        return Parcel(pack({"_concompare_unsent": tuple(names)}))

@@ -119,6 +119,7 @@ def test_a_short_lived_folder_goes_with_its_context_and_with_its_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept: list[Path] = []
+    before = dict(KEEPERS)
     monkeypatch.setattr(directory, "keep", kept.append)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with short_lived_folder() as folder:
@@ -126,7 +127,7 @@ def test_a_short_lived_folder_goes_with_its_context_and_with_its_process(
         assert list(tmp_path.iterdir()) == [folder]
         (folder / "file").touch()
     assert list(tmp_path.iterdir()) == []
-    assert KEEPERS == {}
+    assert before == KEEPERS
 
 
 @locks

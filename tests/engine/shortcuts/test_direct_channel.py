@@ -56,6 +56,16 @@ def test_calls_and_their_errors_come_back_to_their_futures(lines: Lines) -> None
     assert isinstance(bad.exception(), ValueError)
 
 
+def test_closing_ends_a_wait_in_another_thread(lines: Lines) -> None:
+    waiting = threading.Thread(target=lines.pump, args=(10_000.0,), daemon=True)
+    waiting.start()
+    while lines.pumping.acquire(blocking=False):
+        lines.pumping.release()
+    lines.close()
+    waiting.join(60)
+    assert not waiting.is_alive()
+
+
 def test_a_rehearsal_runs_and_wants_no_answer(lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[bool] = []
     monkeypatch.setattr(warm_up, "rehearse", lambda: ran.append(True))

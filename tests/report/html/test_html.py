@@ -18,7 +18,8 @@ TAGS = {
 }
 ATTRIBUTES = {
     *("class", "title", "src", "width", "height", "alt", "style"),
-    *("scope", "align", "colspan", "max", "value", "href"),
+    *("scope", "align", "colspan", "max", "value", "href", "data-of"),
+    *("role", "tabindex", "aria-label", "aria-live", "aria-atomic"),
 }
 VOID = {"img"}
 
@@ -101,6 +102,32 @@ def test_a_saved_page_is_complete_and_runs_nothing() -> None:
     assert '<html lang="en">' in page
 
 
+def test_a_saved_page_has_its_verdict_as_heading_within_its_main_part() -> None:
+    page = page_of(view("mocked"))
+    assert page.index("<main>") < page.index('<h1 class="cc-verdict"><strong>4 processes') < page.index("</main>")
+    assert page.count("<h1") == page.count("</h1>") == 1
+    assert "<h1" not in html("mocked")
+
+
+def test_what_scrolls_can_be_reached_by_keyboard() -> None:
+    page = Page(html("mocked"))
+    scrolled = [attrs for tag, attrs in page.tags if tag == "pre" or attrs.get("class") == "cc-wide"]
+    assert len(scrolled) == 4
+    assert {attrs.get("tabindex") for attrs in scrolled} == {"0"}
+
+
+def test_the_meaning_of_a_column_is_told_to_who_has_no_mouse() -> None:
+    shown = "".join(Page(html("mocked")).text)
+    told = shown.partition("What the columns mean")[2]
+    assert "efficiency: speed-up per worker" in told
+    assert all(f"{column.title}: {column.meaning}" in told for column in view("mocked").table.columns[1:])
+
+
+def test_every_cell_names_its_column_where_there_is_no_room_for_columns() -> None:
+    cells = [attrs for attrs in Page(html("mocked")).all("td") if "data-of" in attrs]
+    assert {"time", "speed-up", "same"} < {attrs["data-of"] for attrs in cells}
+
+
 def test_tables_have_captions_and_headers() -> None:
     page = Page(html("mocked"))
     assert len(page.all("caption")) == len(page.all("table")) == 2
@@ -154,7 +181,7 @@ def test_without_styles_and_classes_a_report_is_still_readable() -> None:
     assert "".join([first.cells[0], " ← pick", *first.cells[1:]]) in re.sub(r"\s+", " ", "".join(page.text))
     assert all(row.cells[0] in words and row.note in words for row in said.table.rows)
     assert all(f"{remark.code} {remark.summary} {remark.advice}" in words for remark in said.remarks)
-    assert len(page.all("summary")) == len(said.folds)
+    assert len(page.all("summary")) == len(said.folds) + 1  # and the meaning of the columns
     assert {cell.get("align") for cell in page.all("th") if cell.get("scope") == "row"} == {"left"}
     assert all(image["alt"] and image["width"] and image["height"] for image in page.all("img"))
 

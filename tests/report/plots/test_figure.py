@@ -100,8 +100,8 @@ def test_panels_are_transparent_and_of_their_size(theme: Theme) -> None:
     png = figures.draw_panel(view("mocked"), "time", theme)
     image = Image.open(BytesIO(png)).convert("RGBA")
     assert image.getpixel((1, 1))[3] == 0  # type: ignore[index]
-    assert figures.size_of("time", view("mocked").pictures) == (528, 288)
-    assert image.size == (792, 432)
+    assert figures.size_of("time", view("mocked").pictures) == (456, 288)
+    assert image.size == (684, 432)
 
 
 def test_a_crowded_panel_has_fewer_dots_and_the_same_size() -> None:
@@ -111,7 +111,7 @@ def test_a_crowded_panel_has_fewer_dots_and_the_same_size() -> None:
     )
     crowded = replace(view("mocked"), pictures=replace(pictures, curves=curves))
     image = Image.open(BytesIO(figures.draw_panel(crowded, "time")))
-    assert image.width == figures.size_of("time", crowded.pictures)[0] == 528
+    assert image.width == figures.size_of("time", crowded.pictures)[0] == 456
 
 
 def test_the_whole_figure_holds_every_panel() -> None:
@@ -199,6 +199,53 @@ def test_crowded_ledgers_keep_the_best_of_every_backend() -> None:
     assert pictures.bars[0].picked
     assert {bar.backend for bar in pictures.bars} == {"threads", "processes"}
     assert pictures.more_bars == 26 - 9
+
+
+def whiskers_of(figure: Any) -> list[tuple[float, float]]:
+    """The ends of the error bars that are drawn across bars."""
+    return [
+        (float(segment[0][0]), float(segment[1][0]))
+        for lines in figure.axes[0].collections
+        for segment in lines.get_segments()
+    ]
+
+
+def test_with_one_worker_count_times_and_speed_ups_are_bars_with_their_bounds() -> None:
+    pictures = view("tie").pictures
+    assert figures.panels_of(pictures)[:2] == ("times", "speed-ups")
+    speeds: Any = figures.draw_one(pictures, "speed-ups")
+    ends = [patch.get_width() for patch in speeds.axes[0].patches]
+    known = [curve.points[0].speed for curve in pictures.curves]
+    assert ends == [1.0, *(speed[1] for speed in known if speed)]
+    assert whiskers_of(speeds) == [pytest.approx((speed[0], speed[2])) for speed in known if speed]
+    times: Any = figures.draw_one(pictures, "times")
+    points = [curve.points[0] for curve in pictures.curves]
+    assert whiskers_of(times) == [pytest.approx((p.seconds - p.spread, p.seconds + p.spread)) for p in points]
+
+
+def test_a_number_that_was_timed_once_has_no_bounds_to_draw() -> None:
+    once = Curve("threads", "threads", (Point(2, 0.5, 0.0, (2.0, 2.0, 2.0)),))
+    figure: Any = figures.draw_one(replace(view("tie").pictures, curves=(once,)), "speed-ups")
+    assert whiskers_of(figure) == []
+
+
+def test_among_very_many_points_the_line_with_the_pick_shows_its_bounds() -> None:
+    def curve(name: str, *, picked: bool) -> Curve:
+        points = tuple(Point(n, 1.0 / n, 0.1, (n - 0.5, n, n + 0.5), picked and n == 30) for n in range(1, 31))
+        return Curve(name, name, points)
+
+    pictures = replace(view("mocked").pictures, curves=(curve("threads", picked=True), curve("loky", picked=False)))
+    figure: Any = figures.draw_one(pictures, "speed-up")
+    bars = list(figure.findobj(matplotlib.collections.LineCollection))
+    assert {to_hex(found.get_color()[0]) for found in bars} == {look_of("threads").colour("light")}
+
+
+def test_bounds_are_drawn_where_they_reach_beyond_the_marker() -> None:
+    wide, narrow = Point(1, 1.0, 0.0, (0.5, 1.0, 1.5)), Point(2, 0.5, 0.0, (1.99, 2.0, 2.01))
+    pictures = replace(view("mocked").pictures, curves=(Curve("threads", "threads", (wide, narrow)),), capacity=())
+    figure: Any = figures.draw_one(pictures, "speed-up")
+    (bars,) = figure.findobj(matplotlib.collections.LineCollection)
+    assert [[tuple(end) for end in segment] for segment in bars.get_segments()] == [[(0.0, 0.5), (0.0, 1.5)]]
 
 
 def test_the_parts_of_a_bar_stand_end_to_end() -> None:

@@ -1,5 +1,8 @@
+"""Files that a worker opened are the same files in the notebook, as far as anybody can tell."""
+
 from __future__ import annotations
 
+import csv
 import io
 import pickle
 import sqlite3
@@ -8,49 +11,88 @@ from typing import Any
 
 import pytest
 
-from concompare.worker.transfer import closed_files, pickling
+from concompare.worker.results import pack_names
+from concompare.worker.transfer.pickling import pack
 
 
-def crossed(thing: Any) -> Any:
-    return pickle.loads(pickling.pack(thing))
+def crossed(**names: Any) -> dict[str, Any]:
+    """Return names as the notebook gets them."""
+    data = pack_names(names).data
+    assert data is not None
+    found = pickle.loads(data)
+    assert isinstance(found, dict)
+    return found
 
 
-@pytest.mark.parametrize("mode", ["w", "a", "r", "r+", "w+", "wb", "rb", "ab", "rb+", "x", "xb"])
-def test_a_closed_file_comes_back_as_one_of_the_same_name(mode: str, tmp_path: Path) -> None:
-    path = tmp_path / "lines"
-    if "x" not in mode:
-        path.write_text("first\n", encoding="utf-8")
+@pytest.mark.parametrize("mode", ["w", "a", "x", "r+", "wb", "ab", "rb", "r+b", "w+b"])
+def test_a_closed_file_keeps_its_name_and_mode_and_is_not_touched(tmp_path: Path, mode: str) -> None:
+    path = tmp_path / "page.txt"
+    if mode != "x":
+        path.write_text("as it was")
     with open(path, mode) as file:
         pass
-    before = path.read_bytes()
-    other = crossed(file)
-    assert type(other) is type(file)
-    assert other.closed
-    assert other.name == file.name
-    assert repr(other).replace("'wb'", "'xb'") == repr(file).replace("'wb'", "'xb'")
-    assert path.read_bytes() == before
+    path.write_text("written later")
+    again = crossed(f=file)["f"]
+    assert (type(again), again.name, again.mode, again.closed) == (type(file), file.name, file.mode, True)
+    assert path.read_text() == "written later"
 
 
-def test_a_closed_file_without_a_buffer_comes_back(tmp_path: Path) -> None:
-    file = io.FileIO(tmp_path / "raw", "w")
-    file.close()
-    other = crossed(file)
-    assert type(other) is io.FileIO
-    assert other.closed
-    assert other.name == file.name
+def test_a_closed_file_need_not_be_there_any_more(tmp_path: Path) -> None:
+    with open(tmp_path / "gone", "w", encoding="latin-1", errors="replace") as file:
+        pass
+    (tmp_path / "gone").unlink()
+    again = crossed(f=file)["f"]
+    assert (again.name, again.encoding, again.errors) == (file.name, "latin-1", "replace")
+    assert not (tmp_path / "gone").exists()
+    with pytest.raises(ValueError, match="closed file"):
+        again.read()
 
 
-def test_a_closed_connection_comes_back() -> None:
+@pytest.mark.parametrize("mode", ["r", "rb"])
+def test_a_file_left_open_for_reading_is_open_at_the_same_place(tmp_path: Path, mode: str) -> None:
+    (tmp_path / "lines").write_text("one\ntwo\nthree\n")
+    with open(tmp_path / "lines", mode) as file:
+        file.readline()
+        with crossed(f=file)["f"] as again:
+            assert type(again) is type(file)
+            assert again.read() == file.read()
+
+
+def test_a_file_left_open_for_writing_is_left_out(tmp_path: Path) -> None:
+    with open(tmp_path / "log", "w") as file:
+        assert crossed(f=file, n=3) == {"n": 3, "_concompare_unsent": ("f",)}
+
+
+def test_a_text_file_under_iteration_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / "lines").write_text("one\ntwo\n")
+    with open(tmp_path / "lines") as file:
+        next(file)
+        assert crossed(f=file) == {"_concompare_unsent": ("f",)}
+
+
+def test_a_csv_writer_of_a_closed_file_keeps_its_dialect_and_its_error(tmp_path: Path) -> None:
+    with open(tmp_path / "table.csv", "w", newline="") as file:
+        writer = csv.writer(file, delimiter=";", quoting=csv.QUOTE_ALL)
+        rows = csv.DictWriter(file, ["a", "b"])
+    found = crossed(writer=writer, rows=rows)
+    assert (found["writer"].dialect.delimiter, found["writer"].dialect.quoting) == (";", csv.QUOTE_ALL)
+    assert found["rows"].fieldnames == ["a", "b"]
+    for call in (writer.writerow, found["writer"].writerow):
+        with pytest.raises(ValueError, match="closed file"):
+            call([1, 2])
+
+
+def test_a_closed_connection_to_a_database_is_closed() -> None:
     connection = sqlite3.connect(":memory:")
-    assert not closed_files.is_closed_file(connection)
+    assert crossed(c=connection) == {"_concompare_unsent": ("c",)}
     connection.close()
-    other = crossed(connection)
-    with pytest.raises(sqlite3.ProgrammingError):
-        other.execute("select 1")
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        crossed(c=connection)["c"].execute("select 1")
 
 
-def test_an_open_file_does_not(tmp_path: Path) -> None:
-    with (tmp_path / "open").open("w") as file:
-        assert not closed_files.is_closed_file(file)
-        with pytest.raises(pickle.PicklingError):
-            crossed(file)
+def test_other_pickles_take_no_files(tmp_path: Path) -> None:
+    with open(tmp_path / "page", "w") as file:
+        pass
+    with pytest.raises(pickle.PicklingError, match="closed"):
+        pack([file])
+    assert crossed(f=io.StringIO("text"))["f"].read() == "text"

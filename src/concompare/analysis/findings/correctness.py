@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from concompare import formats
-from concompare.analysis import stats
-from concompare.analysis.findings import evidence, overhead
+from concompare.analysis.findings import evidence, gil, overhead
 from concompare.records import Comparison, Finding
 
 WELL = 0.75
 """Speed-up over what the CPUs can give from which on a trial scales well."""
+LEAST = 1.15
+"""Speed-up below which nothing scales."""
 
 
 def results_differ(comparison: Comparison) -> Finding | None:
@@ -67,15 +68,14 @@ def scales_well(comparison: Comparison) -> Finding | None:
     """The pick uses what the machine can give."""
     best = evidence.picked(comparison)
     between = evidence.speed(best, comparison) if best is not None else None
-    if best is None or between is None or best.workers < 2 or stats.verdict(between) != "faster":
+    if best is None or between is None or best.workers < 2 or between.mid < LEAST:
         return None
-    waiting = evidence.waiting_task(comparison)
-    if best.threads and not waiting and evidence.is_busy(comparison):
+    waiting, possible = evidence.waiting_task(comparison), evidence.possible(best, comparison)
+    if best.threads and not waiting and gil.takes_turns(best, comparison):
         return None  # more threads get more of a busy machine's CPUs, whoever holds the GIL
-    possible = float(best.workers) if waiting else evidence.capacity_at(comparison, best.workers)
-    if possible < 1.2 or between.mid < WELL * possible:
+    if possible < LEAST or between.mid < WELL * possible:
         return None
-    if overhead.too_few_items(comparison) or overhead.uneven_items(comparison):
+    if overhead.too_few_items(comparison) or overhead.uneven_items(comparison) or evidence.transferring(comparison):
         return None  # there is something to do
     limit = (
         f"{best.workers} workers" if waiting else f"the {possible:.2g} CPUs' worth that {best.workers} workers can get"

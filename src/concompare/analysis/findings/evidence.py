@@ -26,9 +26,22 @@ NATIVE_SECONDS = 0.02
 
 
 def ledger_of(trial: Trial | None) -> Ledger | None:
-    """Return the ledger of a trial's last pass that has one, or None."""
-    passes = stats.used(trial) if trial is not None else ()
-    return next((p.ledger for p in reversed(passes) if p.ledger is not None and p.ledger.total > 0), None)
+    """Return the ledgers of a trial's passes as one, or None; those of a trial that was stopped count as well."""
+    if trial is None:
+        return None
+    found = [p.ledger for p in stats.used(trial) or trial.passes if p.ledger is not None and p.ledger.total > 0]
+    if not found:
+        return None
+    told = all(ledger.waiting is not None for ledger in found)
+    return Ledger(
+        total=sum(ledger.total for ledger in found),
+        computing=sum(ledger.computing for ledger in found),
+        waiting=sum(ledger.waiting or 0.0 for ledger in found) if told else None,
+        lock=sum(ledger.lock for ledger in found),
+        io=sum(ledger.io for ledger in found),
+        sending=sum(ledger.sending for ledger in found),
+        idle=sum(ledger.idle for ledger in found),
+    )
 
 
 def share(trial: Trial | None, part: str) -> float | None:
@@ -36,6 +49,30 @@ def share(trial: Trial | None, part: str) -> float | None:
     found = ledger_of(trial)
     value = getattr(found, part) if found is not None else None
     return value / found.total if found is not None and value is not None else None
+
+
+def given(trial: Trial | None) -> float | None:
+    """Return the share of the time that a trial's workers were ready, for which they had a CPU; None: not told.
+
+    What the plain loop is neither blocked nor computing for is a wait too: nothing is sent there.
+    """
+    found = ledger_of(trial)
+    if found is None or found.waiting is None or found.computing <= 0 or trial is None:
+        return None
+    ready = found.total - found.io - found.lock if trial.plain else found.computing + found.waiting
+    return min(1.0, found.computing / max(ready, found.computing))
+
+
+def together(trial: Trial, comparison: Comparison) -> float | None:
+    """Return how many of a trial's workers compute at once, as far as the machine lets them; None: not told.
+
+    That is the CPUs that they had, over the share of one that the plain loop had while it wanted one: where others use
+    the machine both are less.
+    """
+    found, plain = ledger_of(trial), given(stats.serial_of(comparison))
+    if found is None or found.waiting is None or plain is None:
+        return None
+    return trial.workers * found.computing / found.total / plain
 
 
 def ran(comparison: Comparison, kind: Callable[[Trial], bool] | None = None, least: int = 1) -> list[Trial]:
@@ -76,6 +113,7 @@ def transferring(comparison: Comparison) -> tuple[Trial, float, int] | None:
     probe = comparison.probe
     moved = (probe.bytes_in or 0) + (probe.bytes_out or 0)
     best = fastest(ran(comparison, is_sent, least=2), comparison) or fastest(ran(comparison, is_sent), comparison)
+    best = best or next((t for t in comparison.trials if t.sends and ledger_of(t) is not None), None)  # was stopped
     sending = share(best, "sending")
     if best is None or sending is None or sending < SENDING or moved < LARGE:
         return None
@@ -124,14 +162,34 @@ def item_mean(comparison: Comparison) -> float | None:
     return stats.head_per_item(serial) if serial is not None else None
 
 
-def capacity_at(comparison: Comparison, workers: int) -> float:
-    """Return how many CPUs' worth so many spinning processes get: as measured, else the usable CPUs."""
-    known = dict(comparison.probe.capacity)
+def capacity_at(comparison: Comparison, workers: int, quiet: bool = False) -> float:
+    """Return how many CPUs' worth so many spinning processes get: as measured, else the usable CPUs.
+
+    Args:
+        comparison: What was measured.
+        workers: Number of processes.
+        quiet: As far as nobody else uses the CPUs, by the CPU seconds that the processes had.
+    """
+    probe = comparison.probe
+    known = dict(probe.capacity_quiet or probe.capacity if quiet else probe.capacity)
     if workers in known:
         return known[workers]
     below = [n for n in known if n <= workers]
     limit = min(workers, comparison.environment.usable)
     return min(limit, known[max(below)] * limit / max(below)) if below and max(below) > 1 else float(limit)
+
+
+def possible(trial: Trial, comparison: Comparison) -> float:
+    """Return the speed-up that a trial's workers could have had: of CPUs that others left them, and of waiting.
+
+    Where the system does not tell how much others took, what spinning processes got stands for it.
+    """
+    blocked, mine, plain = waits(comparison) or 0.0, given(trial), given(stats.serial_of(comparison))
+    if mine is None or plain is None:
+        cpus = capacity_at(comparison, trial.workers)
+    else:
+        cpus = capacity_at(comparison, trial.workers, quiet=True) * min(1.0, mine / plain)
+    return min(float(trial.workers), cpus / max(1e-9, 1 - blocked))
 
 
 def busy_share(comparison: Comparison) -> float | None:
@@ -149,7 +207,7 @@ def busy_share(comparison: Comparison) -> float | None:
 def is_busy(comparison: Comparison) -> bool:
     """Say whether others use this machine so much that what was measured is not the task's doing."""
     waiting = busy_share(comparison)
-    return (waiting is not None and waiting > BUSY) or starved(comparison) is not None
+    return waiting > BUSY if waiting is not None else starved(comparison) is not None
 
 
 def starved(comparison: Comparison) -> tuple[int, float] | None:

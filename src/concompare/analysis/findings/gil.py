@@ -15,10 +15,21 @@ STARVED = 0.15
 """Share of the time without a CPU from which on that explains slow threads."""
 LONG_ENOUGH = 0.0005
 """Seconds of an item from which on handing it over does not explain slow threads."""
+NEARLY_ALWAYS, FREE = 0.9, 0.4
+"""Shares of the time the plain loop holds the GIL from which on threads take turns, and below which they do not."""
+TURNS, SURELY_FREE = 1.2, 1.3
+"""Threads that compute at once on a busy machine, below which they take turns; and on any, from which on they do not
+if the GIL is free."""
+TOGETHER = 1.7
+"""Threads that compute at once, from which on they take no turns, whatever else looks like it."""
 HELD = 0.6
 """Share of the time the plain loop holds the GIL that explains it where the ledger cannot tell."""
 RELEASED = 1.4
-"""Speed-up on threads from which on they run together."""
+"""Speed-up on threads, and threads that compute at once, from which on they run together."""
+RELEASED_BUSY = 1.5
+"""The same threads on a busy machine, where two that take turns get more of the CPUs than one."""
+SOME = 1.15
+"""The same speed-up on a busy machine, where there are fewer CPUs to run together on."""
 
 
 def gil_re_enabled(comparison: Comparison) -> Finding | None:
@@ -73,13 +84,8 @@ def gil_bound(comparison: Comparison) -> Finding | None:
     probe = comparison.probe.gil_share
     if between is None:
         return None
-    full = (trial.workers - 1) / trial.workers
     told = lock is not None and evidence.share(trial, "waiting") is not None
-    if told and lock is not None and lock < LOCKED * full:
-        return None
-    if (not told or evidence.is_busy(comparison)) and (probe or 0.0) < HELD:
-        return None
-    if not told and evidence.is_busy(comparison):
+    if not takes_turns(trial, comparison):
         return None
     numbers = [("speed-up", between.mid)]
     held = ""
@@ -100,6 +106,25 @@ def gil_bound(comparison: Comparison) -> Finding | None:
     )
 
 
+def takes_turns(trial: Trial, comparison: Comparison) -> bool:
+    """Say whether the threads of a trial compute one at a time: by the CPUs that they had, and by the GIL's share.
+
+    Neither is enough by itself: others move the first, and without a CPU nobody can tell the second.
+    """
+    lock, waiting = evidence.share(trial, "lock"), evidence.share(trial, "waiting")
+    probe, at_once = comparison.probe.gil_share, evidence.together(trial, comparison)
+    if at_once is None or lock is None:
+        return (probe or 0.0) >= HELD and not evidence.is_busy(comparison)
+    if probe is not None and at_once < TOGETHER and probe >= NEARLY_ALWAYS:
+        return True
+    busy = evidence.is_busy(comparison)
+    if busy and probe is None and len(stats.used(trial)) < 2:
+        return False
+    held_back = lock + (waiting or 0.0) if busy else lock
+    few = at_once < (TURNS if busy else GAIN) and held_back >= LOCKED * (trial.workers - 1) / trial.workers
+    return few and (probe is None or probe >= FREE)
+
+
 def held_up(comparison: Comparison) -> Trial | None:
     """Return the threads trial that should have been faster and was not, or None."""
     if comparison.environment.gil == "off" or evidence.waiting_task(comparison):
@@ -111,7 +136,9 @@ def held_up(comparison: Comparison) -> Trial | None:
     best = evidence.fastest([t for t in trials if t.workers <= max(2, usable)] or trials, comparison)
     between = evidence.speed(best, comparison) if best is not None else None
     mean = evidence.item_mean(comparison)
-    if best is None or between is None or between.mid >= GAIN or evidence.capacity_at(comparison, best.workers) < GAIN:
+    if best is None or between is None or (between.mid >= GAIN and not evidence.is_busy(comparison)):
+        return None
+    if evidence.capacity_at(comparison, best.workers, quiet=True) < GAIN:
         return None
     return best if mean is not None and mean >= 0.0001 else None
 
@@ -120,20 +147,39 @@ def releases_gil(comparison: Comparison) -> Finding | None:
     """Threads run together although items compute: they release the GIL."""
     if comparison.environment.gil == "off" or evidence.waiting_task(comparison):
         return None
-    if (comparison.probe.gil_share or 0.0) >= HELD or evidence.is_busy(comparison):
-        return None  # on a busy machine more threads get more of the CPUs, whoever holds the GIL
+    if (comparison.probe.gil_share or 0.0) >= HELD:
+        return None
     best = evidence.fastest(evidence.ran(comparison, evidence.in_threads, least=2), comparison)
     between = evidence.speed(best, comparison) if best is not None else None
-    if best is None or between is None or between.mid < RELEASED or stats.verdict(between) != "faster":
+    if best is None or between is None or evidence.native_threads(comparison) > 1:
+        return None
+    at_once = evidence.together(best, comparison)
+    few = len(stats.used(best)) < stats.FEW and comparison.probe.gil_share is None
+    if evidence.is_busy(comparison) and few:
+        return None
+    if at_once is None and (evidence.is_busy(comparison) or stats.verdict(between) != "faster"):
+        return None  # on a busy machine more threads get more of the CPUs, whoever holds the GIL
+    free = comparison.probe.gil_share is not None and comparison.probe.gil_share < FREE
+    enough = SURELY_FREE if free else RELEASED_BUSY if evidence.is_busy(comparison) else RELEASED
+    if at_once is not None and at_once < enough:
+        return None
+    if between.mid < (RELEASED if at_once is None or not evidence.is_busy(comparison) else SOME):
         return None
     return Finding(
         "releases-gil",
         f"The items compute without the GIL: {best.workers} threads are {formats.times(between.mid)} as fast as the"
-        f" plain loop (from {formats.times(RELEASED)}).",
+        f" plain loop{so_many(at_once, enough)}.",
         "Threads are enough here: nothing is copied, and they start at once.",
         (("speed-up", between.mid),),
         (best.backend, best.workers),
     )
+
+
+def so_many(at_once: float | None, enough: float) -> str:
+    """Return in brackets what is known of threads that run together."""
+    if at_once is None:
+        return f" (from {formats.times(RELEASED)})"
+    return f", and {at_once:.2g} of them compute at once as far as the machine lets them (from {enough})"
 
 
 def waits(comparison: Comparison) -> Finding | None:

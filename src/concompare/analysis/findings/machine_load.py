@@ -80,9 +80,10 @@ def limiting(comparison: Comparison) -> str:
 
 def too_many_workers(comparison: Comparison, trials: list[Trial], usable: int) -> Finding | None:
     """More workers than CPUs, waiting for one, on items that compute."""
-    if evidence.waiting_task(comparison) or evidence.is_busy(comparison):
+    if evidence.waiting_task(comparison):
         return None
-    waiting = {id(t): evidence.share(t, "waiting") or 0.0 for t in trials if t.workers > usable}
+    others = evidence.busy_share(comparison) or 0.0  # what those wait for a CPU who are no more than the CPUs
+    waiting = {id(t): (evidence.share(t, "waiting") or 0.0) - others for t in trials if t.workers > usable}
     worst = max((t for t in trials if waiting.get(id(t), 0.0) >= CROWDED), key=lambda t: waiting[id(t)], default=None)
     if worst is None:
         return None
@@ -99,7 +100,7 @@ def too_many_workers(comparison: Comparison, trials: list[Trial], usable: int) -
 
 def memory_bound(comparison: Comparison) -> Finding | None:
     """Items take more CPU time the more workers run: they share memory bandwidth or cache."""
-    if evidence.is_busy(comparison) or evidence.native_threads(comparison) > 1 or evidence.waiting_task(comparison):
+    if evidence.native_threads(comparison) > 1 or evidence.waiting_task(comparison):
         return None
     usable = comparison.environment.usable
     trials = [t for t in evidence.ran(comparison, evidence.is_near, least=2) if t.workers <= usable]
@@ -108,8 +109,8 @@ def memory_bound(comparison: Comparison) -> Finding | None:
     many, one = evidence.ledger_of(worst), evidence.ledger_of(alone)
     if worst is None or alone is None or many is None or one is None or one.computing <= 0:
         return None
-    per_item = many.computing / max(1, stats.used(worst)[-1].items), one.computing / max(1, stats.used(alone)[-1].items)
-    explained = worst.workers / max(1.0, evidence.capacity_at(comparison, worst.workers))
+    per_item = many.computing / max(1, items_of(worst)), one.computing / max(1, items_of(alone))
+    explained = worst.workers / max(1.0, evidence.capacity_at(comparison, worst.workers, quiet=True))
     grown = per_item[0] / per_item[1] / explained
     mean = evidence.item_mean(comparison) or 0.0
     if grown < GROWN or mean < 0.001:
@@ -122,6 +123,11 @@ def memory_bound(comparison: Comparison) -> Finding | None:
         (("CPU time per item, times", grown),),
         (worst.backend, worst.workers),
     )
+
+
+def items_of(trial: Trial) -> int:
+    """Return the items of all passes of a trial whose ledgers are known, as often as they ran."""
+    return sum(p.items for p in stats.used(trial) if p.ledger is not None and p.ledger.total > 0)
 
 
 def too_noisy(comparison: Comparison) -> Finding | None:

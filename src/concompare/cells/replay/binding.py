@@ -22,7 +22,7 @@ from concompare.cells.effects.interpreter import Interpreter
 from concompare.cells.effects.live import World
 from concompare.cells.forms import again, known_pools
 from concompare.cells.ir import OURS, Analysed, Budget, Doubt, Loop, Order, Stage, TooLong, Why, as_named
-from concompare.cells.objects import Origin
+from concompare.cells.objects import Obj, Origin
 from concompare.cells.replay import checks, compiling, module_state, purity
 from concompare.cells.replay.collect import Collect
 from concompare.cells.replay.items import Items
@@ -420,7 +420,10 @@ def refusal(doubts: list[Doubt], *, idle: bool = False) -> CellRefused:
     """Return reasons as an error that tells the first."""
     found = [CellRefused(text_of(doubt), doubt.line, doubt.why) for doubt in doubts]
     found[0].reasons = tuple(dict.fromkeys(map(str, found)))
-    found[0].idle = idle
+    found[0].idle, found[0].remedy = idle, doubts[0].remedy
+    about = doubts[0].about
+    found[0].lasting = doubts[0].lasting
+    found[0].sure = not isinstance(about, Obj) or bool(about.live or about.types)
     return found[0]
 
 

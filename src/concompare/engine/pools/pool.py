@@ -55,6 +55,7 @@ class Pool:
         state: Of the notebook, when it was opened; `environment`: its variables, undecoded, when the workers started.
         shortcuts: What makes its passes quicker; None where they go the plain way, by executor and pickled messages.
         inherited: Objects that its worker processes are given when they start.
+        lazily: Whether threads start as they are needed, since nobody knows how many will be.
     """
 
     def __init__(self, backend: Backend, workers: int, native_threads: int | None = None) -> None:
@@ -67,7 +68,7 @@ class Pool:
         self.start_up = 0.0
         self.cost = 0.0
         self.fresh_now = True
-        self.keep = False
+        self.keep = self.lazily = False
         self.folder: Path | None = None
         self.executor: Executor | None = None
         self.state: State | None = None
@@ -130,7 +131,7 @@ class Pool:
                     self.folder = make_folder(self.workers if not self.backend.ephemeral else 4096)
                 with self.starting():
                     self.executor = self.backend.open(self.workers, self.start())
-            if self.backend.isolation != "none" and not self.backend.ephemeral:
+            if self.backend.isolation != "none" and not self.backend.ephemeral and not self.lazily:
                 self.rendezvous()
         except BaseException as error:
             self.kill()
@@ -337,6 +338,9 @@ WARM: list[Pool] = []
 OUT: list[Pool] = []
 """Pools in use."""
 
+STARTING: list[threading.Thread] = []
+"""Threads that open pools while the notebook goes on; they take themselves off."""
+
 REAPER: list[threading.Timer] = []
 """The one timer that looks for idle pools."""
 
@@ -350,6 +354,7 @@ def lease(
     fresh: bool = False,
     native_threads: int | None = None,
     inherited: dict[str, Any] | None = None,
+    lazily: bool = False,
 ) -> Pool:
     """Return open workers: warm ones where they fit, else new ones.
 
@@ -360,6 +365,7 @@ def lease(
         native_threads: Threads per BLAS or OpenMP pool in a worker; None: as the notebook has them in this process, the
             usable CPUs shared out among processes.
         inherited: Objects that new worker processes are given when they start, by keys of the caller's.
+        lazily: Let new threads start as they are needed.
 
     Returns:
         The pool, to be used in a `with` statement.
@@ -379,7 +385,7 @@ def lease(
     if pool is None:
         pool = Pool(backend, workers, native_threads)
         pool.state, pool.inherited = state, inherited or {}
-        pool.keep = not fresh and not backend.ephemeral
+        pool.keep, pool.lazily = not fresh and not backend.ephemeral, lazily
         with limits(backend, native_threads):
             try:
                 pool.open()
@@ -476,6 +482,8 @@ def pools() -> tuple[Pool, ...]:
 
 def close_pools() -> None:
     """Close every open pool, and the clusters that they were on."""
+    for thread in tuple(STARTING):
+        thread.join()
     for pool in pools():
         pool.close()
     connected = sys.modules.get("concompare.backends.clusters.cluster")
@@ -501,6 +509,7 @@ def forget_all() -> None:
     OUT.clear()
     ALIVE.clear()
     KEEPERS.clear()
+    STARTING.clear()
     LEFT.clear()
     REAPER.clear()
 

@@ -34,6 +34,9 @@ from concompare.worker.warm_up import rehearse
 PATIENCE = 5.0
 """Seconds that workers may take to open their lines."""
 
+LEAVING = 5.0
+"""Seconds for which closing waits, at the most, until the thread that reads answers has noticed."""
+
 PIPE = 2**20
 """Bytes that the pipe of requests should hold, where the system lets it be set."""
 
@@ -110,6 +113,7 @@ class Lines:
         self.awake = min(workers, usable_cpus() - 1, MOST_AWAKE)
         self.woken = self.waker = self.reader = self.requests = -1
         self.writing = False
+        self.pumping = threading.RLock()
         self.selector = selectors.DefaultSelector()
         try:
             self.make_pipes()
@@ -171,16 +175,23 @@ class Lines:
 
     def close(self) -> None:
         """Close the lines: workers that wait for a message return to the executor."""
-        with contextlib.suppress(OSError):
-            self.selector.close()
-        for line in self.lines:
-            line.end.close()
-        self.lines.clear()
-        for descriptor in (self.requests, self.woken, self.waker, self.reader):
-            if descriptor >= 0:
-                with contextlib.suppress(OSError):
-                    os.close(descriptor)
-        self.requests = self.woken = self.waker = self.reader = -1
+        requests, self.requests = self.requests, -1
+        self.wake()
+        left = self.pumping.acquire(timeout=LEAVING)  # a selector that is closed does not end a wait in another thread
+        try:
+            with contextlib.suppress(OSError):
+                self.selector.close()
+            for line in self.lines:
+                line.end.close()
+            self.lines.clear()
+            for descriptor in (requests, self.woken, self.waker, self.reader):
+                if descriptor >= 0:
+                    with contextlib.suppress(OSError):
+                        os.close(descriptor)
+            self.woken = self.waker = self.reader = -1
+        finally:
+            if left:
+                self.pumping.release()
         self.fail_all()
 
     # ------------------------------------------------------------------------------------------------------------ calls
@@ -228,19 +239,20 @@ class Lines:
 
     def pump(self, timeout: float) -> None:
         """Wait until something arrives, somebody calls `wake`, or so many seconds have passed; settle what arrived."""
-        if self.requests < 0:
-            return
-        ended = False
-        for key, _ in self.selector.select(timeout):
-            if key.fd == self.woken:
-                with contextlib.suppress(OSError):
-                    os.read(self.woken, 4096)
-            elif key.fd == self.requests:
-                self.flush()
-            else:
-                ended = not self.take(key.data) or ended
-        if (ended or self.left) and not self.broken:
-            self.mourn()
+        with self.pumping:
+            if self.requests < 0:
+                return
+            ended = False
+            for key, _ in self.selector.select(timeout):
+                if key.fd == self.woken:
+                    with contextlib.suppress(OSError):
+                        os.read(self.woken, 4096)
+                elif key.fd == self.requests:
+                    self.flush()
+                elif self.requests >= 0:
+                    ended = not self.take(key.data) or ended
+            if (ended or self.left) and not self.broken and self.requests >= 0:
+                self.mourn()
 
     def idle(self) -> bool:
         """Return whether all workers wait for a message: one that has ended has closed its line."""

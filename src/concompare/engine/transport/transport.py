@@ -106,6 +106,7 @@ class Transport:
             options.witness is not None and chunk.first < options.first + WITNESSED,
             self.surroundings,
             options.on_lost is not None,
+            options.lines,
         )
 
     def pack_items(self, chunk: Chunk) -> Parcel:

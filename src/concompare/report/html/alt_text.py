@@ -17,17 +17,18 @@ MOST = 12
 def alt_of(view: View, panel: str) -> str:
     """Return what the panel of this name shows, in words."""
     pictures = view.pictures
+    axis = "" if panel in ("times", "speed-ups") else " against workers"
     if panel == "ledger":
         return f"Where the workers' time went. {'; '.join(map(bar_words, pictures.bars))}."
     if panel == "timeline" and pictures.timeline is not None:
         names = " and ".join(group.label for group in pictures.timeline.groups)
         return f"What every worker of {names} did in the first {formats.seconds(pictures.timeline.until, 2)} of a pass."
-    if panel == "speed-up":
+    if panel in ("speed-up", "speed-ups"):
         words = [f"{curve.label}: {ends(curve, speed_words)}{fitted(curve)}" for curve in pictures.curves[:MOST]]
-        return f"Speed-up over the plain loop against workers. {'; '.join(words)}.{ceiling(pictures)}"
+        return f"Speed-up over the plain loop{axis}. {'; '.join(words)}.{ceiling(pictures)}"
     words = [] if pictures.plain is None else [f"plain loop: {formats.seconds(pictures.plain)}"]
     words += [f"{curve.label}: {ends(curve, time_words)}" for curve in pictures.curves[:MOST]]
-    return f"Time of one pass against workers. {'; '.join(words)}."
+    return f"Time of one pass{axis}. {'; '.join(words)}."
 
 
 def ends(curve: Curve, say: object) -> str:

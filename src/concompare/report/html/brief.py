@@ -124,7 +124,8 @@ def table_of(table: Table, backends: Sequence[str]) -> str:
     heads = "".join(map(head_of, table.columns))
     rows = "".join(row_of(row, table.columns, backends) for row in table.rows)
     return (
-        f'<div class="cc-wide"><table class="cc-table">\n<thead><tr align="right">{heads}</tr></thead>\n'
+        '<div class="cc-wide" role="group" aria-label="table" tabindex="0"><table class="cc-table">\n'
+        f'<thead><tr align="right">{heads}</tr></thead>\n'
         f"<tbody>\n{rows}</tbody></table></div>\n"
     )
 
@@ -134,9 +135,16 @@ def aligned(column: Column) -> str:
     return "" if column.numbers else ' align="left"'
 
 
+def named_for(column: Column) -> str:
+    """Return the attribute that names a cell's column where there is no room for columns."""
+    return f' data-of="{escape(column.title)}"'
+
+
 @lru_cache(maxsize=64)
 def head_of(column: Column) -> str:
-    """Return the heading of a column."""
+    """Return the heading of a column; one without words is no heading."""
+    if not column.title:
+        return "<td></td>"
     meaning = f' title="{escape(column.meaning)}"' if column.meaning else ""
     return f'<th scope="col"{aligned(column)}{meaning}>{escape(column.title)}</th>'
 
@@ -144,7 +152,7 @@ def head_of(column: Column) -> str:
 def row_of(row: Row, columns: Sequence[Column], backends: Sequence[str]) -> str:
     """Return a line of a table."""
     cells = zip(columns[1:], row.cells[1:], strict=True)
-    shown = "".join(f"<td{aligned(column)}>{escape(cell)}</td>" for column, cell in cells)
+    shown = "".join(f"<td{named_for(column)}{aligned(column)}>{escape(cell)}</td>" for column, cell in cells)
     mark = f"cc-k{backends.index(row.backend)}" if row.backend else "cc-none"
     first = f'<th scope="row" align="left"><span class="cc-mark {mark}">{escape(row.cells[0])}</span></th>'
     return f'<tr align="right">{first}{shown}</tr>\n'

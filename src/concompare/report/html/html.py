@@ -22,7 +22,7 @@ from concompare.report.palette import INKS
 from concompare.report.view.finding_pages import address_of
 
 if TYPE_CHECKING:
-    from concompare.report.view.model import View
+    from concompare.report.view.model import Column, View
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +44,24 @@ def templates() -> Environment:
     )
     found.globals["percent"] = formats.percent
     found.globals["page"] = address_of
+    found.globals["meanings"] = meanings
     return found
 
 
-def html_of(view: View, *, plots: bool = True) -> str:
-    """Return the view as an HTML fragment, with its pictures unless `plots` is false."""
+def meanings(view: View) -> list[Column]:
+    """Return the columns of a report whose meaning is told below too, for readers without a mouse."""
+    return [column for column in view.table.columns if column.title and column.meaning and view.folds]
+
+
+def html_of(view: View, *, plots: bool = True, head: str = "p") -> str:
+    """Return the view as an HTML fragment, with its pictures unless `plots` is false, its verdict in a `head`."""
     pictures = pictures_of(view) if plots and not view.doing else []
     keys = [row.backend for row in view.table.rows]
     keys += [row.backend for fold in view.folds if fold.table is not None for row in fold.table.rows]
-    return render(view, pictures, tuple(dict.fromkeys(filter(None, keys))))
+    return render(view, pictures, tuple(dict.fromkeys(filter(None, keys))), head)
 
 
-def render(view: View, pictures: list[Picture], backends: tuple[str, ...]) -> str:
+def render(view: View, pictures: list[Picture], backends: tuple[str, ...], head: str) -> str:
     """Fill the templates."""
     looked_up = {backend: f"cc-k{place}" for place, backend in enumerate(backends)}
     name = named(view, backends)
@@ -66,6 +72,7 @@ def render(view: View, pictures: list[Picture], backends: tuple[str, ...]) -> st
         .render(
             name=name,
             view=view,
+            head=head,
             pictures=pictures,
             css=Markup(css),
             mark_of=lambda backend: looked_up.get(backend, "cc-none"),
@@ -94,8 +101,6 @@ def data_url(png: bytes) -> Markup:
 
 def page_of(view: View, *, plots: bool = True) -> str:
     """Return the view as a complete page, for a file."""
-    return (
-        templates()
-        .get_template("page.html.jinja")
-        .render(title=view.headline, body=Markup(html_of(view, plots=plots)), light=INKS["light"], dark=INKS["dark"])
-    )
+    body = Markup(html_of(view, plots=plots, head="h1"))
+    page = templates().get_template("page.html.jinja")
+    return page.render(title=view.headline, body=body, light=INKS["light"], dark=INKS["dark"])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 
+from concompare import formats
 from concompare.report.palette import INKS, Theme
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import SubFigure
     from matplotlib.text import Text
 
+WIDTH = 4.75
+"""Inches of a panel, shown at 96 dots an inch; small enough to be read where two stand beside each other on 700."""
 TITLE_SIZE = 10
 TEXT_SIZE = 9
 SMALL_SIZE = 8
@@ -90,5 +93,5 @@ def inches(words: str, points: float = TEXT_SIZE, weight: str = "normal") -> flo
 
 
 def shortened(words: str, limit: int = LONGEST_LABEL) -> str:
-    """Return a label no longer than there is room for."""
-    return words if len(words) <= limit else words[: limit - 1] + "…"
+    """Return a label no longer than there is room for: what is left out is in its middle."""
+    return formats.cut(words, limit)

@@ -21,6 +21,7 @@ from PIL import Image
 
 from concompare.report.palette import INKS, Theme
 from concompare.report.plots import bar_charts, line_charts, timeline
+from concompare.report.plots.canvas import WIDTH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
 
     Panel = Callable[[SubFigure, Pictures, Theme, float, float], None]
 
-WIDTH = 5.5
-"""Inches of a panel; at 96 dots an inch it is shown in its own size."""
 DPI = 144
 SCREEN = 96
 """Dots an inch has on a page, whatever a screen makes of them."""
@@ -69,8 +68,8 @@ def panels_of(pictures: Pictures) -> tuple[str, ...]:
     found = []
     if pictures.curves:
         found += ["time"] if line_charts.has_axis(pictures) else ["times"]
-    if line_charts.has_axis(pictures) and any(point.speed for curve in pictures.curves for point in curve.points):
-        found.append("speed-up")
+    if any(point.speed for curve in pictures.curves for point in curve.points):
+        found.append("speed-up" if line_charts.has_axis(pictures) else "speed-ups")
     if pictures.bars:
         found.append("ledger")
     if pictures.timeline is not None:
@@ -84,7 +83,8 @@ def drawing() -> dict[str, tuple[Callable[[Pictures], float], Panel]]:
     return {
         "time": (line_charts.height, line_charts.draw_time),
         "speed-up": (line_charts.height, line_charts.draw_speed),
-        "times": (bar_charts.times_height, bar_charts.draw_times),
+        "times": (bar_charts.bars_height, bar_charts.draw_times),
+        "speed-ups": (bar_charts.bars_height, bar_charts.draw_speeds),
         "ledger": (bar_charts.ledger_height, bar_charts.draw_ledger),
         "timeline": (timeline.height, timeline.draw),
     }

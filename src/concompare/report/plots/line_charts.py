@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from matplotlib import ticker
 
@@ -27,6 +27,8 @@ LABEL_GAP = 0.155
 """Inches from one end label to the next."""
 LEFT, BOTTOM, TOP = 0.62, 0.5, 0.42
 MOST_BOUNDS = 48
+MARKER = 5.0
+"""Points across a marker."""
 LOGARITHMIC_FROM = 20.0
 """Ratio of the greatest to the least value from which the vertical axis is logarithmic."""
 
@@ -101,7 +103,7 @@ def draw_time(part: SubFigure, pictures: Pictures, theme: Theme, width: float, t
     time_ticks(axes, scale, theme)
     for curve in pictures.curves:
         bounds = [(max(p.seconds - p.spread, scale.low), p.seconds, p.seconds + p.spread) for p in curve.points]
-        draw_curve(axes, curve.backend, theme, curve.points, bounds, bars=are_few(pictures))
+        draw_curve(axes, curve.backend, theme, curve.points, bounds, bars=has_bars(curve, pictures))
     canvas.title(part, (width, tall), "Time of one pass", theme)
     name_pick(part, pictures, theme, (width, tall))
 
@@ -127,7 +129,8 @@ def draw_speed(part: SubFigure, pictures: Pictures, theme: Theme, width: float, 
         axes.set_xlabel("workers (dashed: fitted, not measured)", color=INKS[theme].muted, size=canvas.TEXT_SIZE)
     for curve, points in known:
         draw_fit(axes, curve, theme)
-        draw_curve(axes, curve.backend, theme, points, [p.speed for p in points if p.speed], bars=are_few(pictures))
+        speeds = [p.speed for p in points if p.speed]
+        draw_curve(axes, curve.backend, theme, points, speeds, bars=has_bars(curve, pictures))
     canvas.title(part, (width, tall), "Speed-up over the plain loop", theme)
     name_pick(part, pictures, theme, (width, tall))
 
@@ -253,9 +256,10 @@ def write_endings(axes: Axes, endings: list[Ending], scale: Scale, size: tuple[f
         )
 
 
-def are_few(pictures: Pictures) -> bool:
-    """Say whether there are so few points that each can show its bounds; beyond, the table alone has them."""
-    return sum(len(curve.points) for curve in pictures.curves) <= MOST_BOUNDS
+def has_bars(curve: Curve, pictures: Pictures) -> bool:
+    """Say whether a line shows the bounds of its points; among very many points only the line with the pick does."""
+    few = sum(len(other.points) for other in pictures.curves) <= MOST_BOUNDS
+    return few or any(point.picked for point in curve.points)
 
 
 def draw_curve(
@@ -272,17 +276,13 @@ def draw_curve(
     colour = look.colour(theme)
     xs = [math.log2(p.workers) for p in points]
     middles = [middle for _, middle, _ in bounds]
-    line = axes.plot(xs, middles, color=colour, linewidth=1.8, marker=look.marker, markersize=5.5, zorder=3)[0]
+    line = axes.plot(xs, middles, color=colour, linewidth=1.8, marker=look.marker, markersize=MARKER, zorder=3)[0]
     if not bars:
         line.set_markevery([0, len(xs) - 1])
     if look.dashes:
         line.set_dashes(look.dashes)
-    below = [max(0.0, middle - low) for low, middle, _ in bounds]
-    above = [max(0.0, high - middle) for _, middle, high in bounds]
     if bars:
-        axes.errorbar(
-            xs, middles, yerr=[below, above], fmt="none", ecolor=colour, elinewidth=1.2, capsize=2.5, zorder=3
-        )
+        draw_bounds(axes, colour, xs, bounds)
     for x, point, middle in zip(xs, points, middles, strict=True):
         if point.picked:
             axes.plot(
@@ -296,6 +296,18 @@ def draw_curve(
                 zorder=4,
                 clip_on=False,
             )
+
+
+def draw_bounds(axes: Axes, colour: str, xs: Sequence[float], bounds: Sequence[tuple[float, float, float]]) -> None:
+    """Draw the bounds of a line's points, but for those that would hide behind their markers."""
+    dots = MARKER / 72 * axes.figure.dpi
+    ends = [[axes.transData.transform((x, value))[1] for value in found] for x, found in zip(xs, bounds, strict=True)]
+    seen = [place for place, (low, _, high) in enumerate(ends) if high - low > 1.6 * dots]
+    below = [max(0.0, bounds[i][1] - bounds[i][0]) for i in seen]
+    above = [max(0.0, bounds[i][2] - bounds[i][1]) for i in seen]
+    places, middles = [xs[i] for i in seen], [bounds[i][1] for i in seen]
+    looks: dict[str, Any] = {"ecolor": colour, "elinewidth": 1.3, "capsize": 3.5, "capthick": 1.3}
+    axes.errorbar(places, middles, yerr=[below, above], fmt="none", zorder=3, **looks)
 
 
 def name_pick(part: SubFigure, pictures: Pictures, theme: Theme, size: tuple[float, float]) -> None:

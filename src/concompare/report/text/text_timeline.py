@@ -22,7 +22,7 @@ def strips_of(timeline: Timeline | None, width: int) -> list[str]:
     """Return the lines of the strips, none where nothing was recorded."""
     if timeline is None:
         return []
-    labels = [formats.one_line(group.label, LONGEST_LABEL) for group in timeline.groups]
+    labels = [formats.one_name(group.label, LONGEST_LABEL) for group in timeline.groups]
     room = max(map(len, labels)) + 2
     columns = max(10, min(MOST_COLUMNS, width - room - 4))
     window = "" if timeline.whole else f" (first {formats.seconds(timeline.until, 2)})"

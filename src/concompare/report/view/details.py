@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from concompare import formats
 from concompare.analysis import stats
 from concompare.report.view.finding_pages import meaning_of
+from concompare.report.view.line_table import lines_fold
 from concompare.report.view.model import LEDGER_PARTS, Column, Fold, Row, Table
 from concompare.report.view.naming import configuration
 from concompare.report.view.plot_data import trial_shares
@@ -37,7 +38,9 @@ def folds_of(comparison: Comparison, pick: Pick | None, takeaway: str, codes: tu
         others_fold(pick, comparison),
         warnings_fold(comparison),
         ledger_fold(comparison, picked),
+        lines_fold(comparison),
         curves_fold(comparison),
+        what_if_fold(comparison, pick),
         memory_fold(comparison, picked),
         task_fold(comparison),
         environment_fold(comparison),
@@ -63,7 +66,7 @@ def others_fold(pick: Pick | None, comparison: Comparison) -> Fold | None:
         return None
     if is_plain(comparison) and len({why for _, why in pick.others}) == 1:
         return None
-    lines = (f"{formats.one_line(name, 60)}: {formats.one_line(why, 300)}" for name, why in pick.others)
+    lines = (f"{formats.one_name(name, 60)}: {formats.one_line(why, 300)}" for name, why in pick.others)
     return Fold("Why not the others", tuple(lines))
 
 
@@ -109,7 +112,7 @@ def curves_fold(comparison: Comparison) -> Fold | None:
         there = curve.at(curve.limit)
         if there is None:
             continue
-        name = formats.one_line(curve.backend, 60)
+        name = formats.one_name(curve.backend)
         alone = formats.percent(curve.sigma / max(curve.cost, curve.sigma, 1e-9))
         gains = f"gains nothing beyond {curve.best}" if curve.best < curve.limit else "still gains there"
         lines.append(
@@ -119,6 +122,27 @@ def curves_fold(comparison: Comparison) -> Fold | None:
     return (
         Fold("More workers: what a fitted curve promises (Universal Scalability Law)", tuple(lines)) if lines else None
     )
+
+
+def what_if_fold(comparison: Comparison, pick: Pick | None) -> Fold | None:
+    """Return which changes would make the pick quicker or slower against the plain loop, and by how much.
+
+    Where the plain loop is the pick, it is what would be quickest after the change.
+    """
+    from concompare.analysis import what_if
+
+    if pick is None:
+        return None
+    lines, wanted = [], (pick.backend, pick.workers)
+    plain = any(trial.plain and trial.backend == pick.backend for trial in comparison.trials)
+    for change in what_if.usual_changes(comparison, pick.workers):
+        found = what_if.outlooks(comparison, change)
+        one = next((one for one in found if one.trial == wanted), None)
+        if plain and found:
+            one = found[0]
+        if one is not None and one.matters:
+            lines.append(str(one))
+    return Fold("What if", tuple(lines)) if lines else None
 
 
 def memory_fold(comparison: Comparison, picked: Configuration | None) -> Fold | None:
@@ -142,11 +166,11 @@ def task_fold(comparison: Comparison) -> Fold | None:
     if subject.tail:
         replayed = formats.clean(subject.tail[:LONGEST_SOURCE]).rstrip()
         code += f"\n\n# replayed in the notebook, in order:\n{replayed}"
-    lines = [f"{formats.one_line(subject.name, 60)}, {formats.count(subject.items, 'item')}"]
+    lines = [f"{formats.one_name(subject.name, 60)}, {formats.count(subject.items, 'item')}"]
     if subject.blob is not None:
         lines.append(f"sent once to each worker: {formats.size(subject.blob)}")
     if subject.captured:
-        named = (f"{formats.one_line(name, 40)} ({formats.size(weight)})" for name, weight in subject.captured)
+        named = (f"{formats.one_name(name)} ({formats.size(weight)})" for name, weight in subject.captured)
         lines.append(f"captured: {', '.join(named)}")
     return Fold("What ran" if is_plain(comparison) else "What ran in the workers", tuple(lines), code=code)
 
@@ -177,14 +201,15 @@ def spent(comparison: Comparison) -> str:
 def plan_lines(comparison: Comparison) -> list[str]:
     """Return the plan, one step a line, and what the probe found."""
     plan, probe = comparison.plan, comparison.probe
-    lines = [formats.one_line(step, 300) for step in plan.steps] if plan is not None else []
+    lines = [f"measured {moment_words(comparison.created)}"] if comparison.created else []
+    lines += [formats.one_line(step, 300) for step in plan.steps] if plan is not None else []
     if plan is not None:
         lines.append(
             f"planned: {formats.round_seconds(plan.estimate)} of {formats.round_seconds(plan.budget)}, seed {plan.seed}"
         )
     if any(count > 1 for count, _ in probe.capacity):
-        given = (f"{formats.times(ratio)} from {count}" for count, ratio in probe.capacity if count > 1)
-        lines.append(f"this machine gives spinning processes {', '.join(given)}")
+        given = (f"{count} do {formats.times(ratio)}" for count, ratio in probe.capacity if count > 1)
+        lines.append(f"capacity: of the work of one spinning process {', '.join(given)}")
     if probe.gil_share is not None or probe.gil_word:
         share = "" if probe.gil_share is None else f"≈ {formats.percent(probe.gil_share)} of the time"
         words = formats.one_line(probe.gil_word)
@@ -192,6 +217,12 @@ def plan_lines(comparison: Comparison) -> list[str]:
     if probe.bytes_in is not None or probe.bytes_out is not None:
         lines.append(f"an item is {formats.size(probe.bytes_in)} to send, its result {formats.size(probe.bytes_out)}")
     return lines
+
+
+def moment_words(moment: str) -> str:
+    """Return a moment in ISO 8601 to the minute, with the zone where it is known."""
+    date, _, clock = formats.one_line(moment, 40).partition("T")
+    return f"{date} {clock[:5]}{' UTC' if clock.endswith(('+00:00', 'Z')) else ''}".rstrip()
 
 
 def gil_words(environment: Environment) -> str:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def name_of(trial: Trial) -> str:
     """Return a trial's backend as shown."""
-    name = formats.one_line(trial.label or trial.backend, 40)
+    name = formats.one_name(trial.label or trial.backend)
     if trial.native_threads is not None:
         name += f" ({formats.count(trial.native_threads, 'BLAS thread')})"
     return name

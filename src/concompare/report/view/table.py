@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from concompare import formats
@@ -31,6 +32,9 @@ COLUMNS = (
     Column("same", "same", "the same results as the plain loop?", numbers=False),
 )
 
+MOST_ROWS = 20
+"""Rows of a table beyond which it is folded: of every backend the best stay."""
+
 SAME = {True: "✓", False: "✗ differs", None: formats.NOTHING}
 
 
@@ -58,6 +62,22 @@ def table_of(comparison: Comparison, picked: Configuration | None, *, partial: b
     ]
     kept = tuple(Row(tuple(row.cells[i] for i in filled), row.kind, row.note, row.backend, row.workers) for row in rows)
     return Table(caption(comparison, warn=not partial), tuple(COLUMNS[i] for i in filled), kept)
+
+
+def folded(table: Table) -> tuple[Table, Table | None]:
+    """Return the rows to show of a table, and those to fold away where there are very many, or None."""
+    if len(table.rows) <= MOST_ROWS:
+        return table, None
+    seen: set[str] = set()
+    ranks = []
+    for place, row in enumerate(table.rows):
+        ranks.append((row.kind == "other" and row.cells[0] in seen, place))
+        seen.add(row.cells[0])
+    least = sum(not later for later, _ in ranks)
+    kept = {place for _, place in sorted(ranks)[: max(least, MOST_ROWS)]}
+    rest = tuple(row for place, row in enumerate(table.rows) if place not in kept)
+    shown = tuple(row for place, row in enumerate(table.rows) if place in kept)
+    return replace(table, rows=shown), Table("the same measurements of the other trials", table.columns, rest)
 
 
 def ordered(comparison: Comparison, picked: Configuration | None) -> list[Trial]:
@@ -158,7 +178,7 @@ def speed_words(trial: Trial, serial: Trial | None) -> str:
 def caption(comparison: Comparison, *, warn: bool = True) -> str:
     """Return what the numbers of the table are."""
     subject = comparison.subject
-    name = formats.one_line(subject.name, 60)
+    name = formats.one_name(subject.name, 60)
     counts = sorted({stats.used(t)[-1].items for t in comparison.trials if stats.used(t)})
     if not counts and comparison.plan is not None and comparison.plan.sampled is not None:
         counts = [comparison.plan.sampled]

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from concompare.records import Comparison, Trial
 
 
+QUIETER = 1.1
+"""Times the speed-up on the machine as it was, from which on that of a quiet one is said."""
+
+
 def workers_in_words(trial: Trial) -> str:
     """Return a trial as the subject of a sentence ("4 processes", "1 thread", "the plain loop")."""
     if trial.plain:
@@ -89,6 +93,22 @@ def pace(trial: Trial) -> float:
     """Return a trial's items per second, or 0 where it has no time."""
     each = stats.per_item(trial)
     return 1 / each if each else 0.0
+
+
+def sureness(comparison: Comparison, found: Pick | None) -> str:
+    """Return how sure the pick is, whether it was taken early, and what it is on a quiet machine; or nothing."""
+    if found is None:
+        return ""
+    said = []
+    if comparison.taken is not None:
+        said.append(f"Taken by an interrupt after {formats.seconds(comparison.taken)}.")
+    if sure := pick.how_sure(found):
+        said.append(f"It is{sure.lstrip(',')}.")
+    if found.quiet is not None and found.speed_up is not None and found.quiet > QUIETER * found.speed_up.mid:
+        said.append(
+            f"That is on the machine as busy as it was; with the CPUs to itself about {formats.times(found.quiet)}."
+        )
+    return " ".join(said)
 
 
 def because(comparison: Comparison, pick: Pick | None) -> str:

@@ -8,10 +8,10 @@ from concompare import formats
 from concompare.analysis import pick as advise
 from concompare.report.view import verdict
 from concompare.report.view.details import folds_of
-from concompare.report.view.model import Pictures, View
+from concompare.report.view.model import Fold, Pictures, View
 from concompare.report.view.parts import Remark
 from concompare.report.view.plot_data import curves_of, pictures_of, plain_seconds
-from concompare.report.view.table import table_of
+from concompare.report.view.table import folded, table_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,6 +19,12 @@ if TYPE_CHECKING:
     from concompare.records import Comparison, Finding
 
 __all__ = ["View", "view_of"]
+
+DOUBTS = {
+    "machine-busy": "The machine was busy with something else: the speed-ups are a busy machine's (machine-busy).",
+    "too-noisy": "The passes differ much: what looks faster here may not be (too-noisy).",
+}
+"""Findings that a reader has to know before the numbers, and what is said there."""
 
 
 def view_of(
@@ -44,8 +50,15 @@ def view_of(
     trial = verdict.trial_of(comparison, pick)
     picked = None if trial is None else (trial.backend, trial.workers, trial.native_threads)
     says, interval = verdict.headline(comparison, pick)
-    because = " ".join(filter(None, (verdict.because(comparison, pick), verdict.break_even(pick))))
+    reasons = (
+        verdict.because(comparison, pick),
+        verdict.sureness(comparison, pick),
+        verdict.break_even(pick),
+    )
+    because = " ".join(filter(None, reasons))
     found = tuple(findings)
+    table, rest = folded(table_of(comparison, picked))
+    others = () if rest is None else (Fold(f"The other {formats.count(len(rest.rows), 'trial')}", table=rest),)
     code = "" if trial is None or trial.plain else advise.takeaway(comparison, pick)
     return View(
         headline=says,
@@ -53,10 +66,11 @@ def view_of(
         change=verdict.change(comparison, pick),
         because=because,
         line=formats.one_line(pick.line, 300) if trial is not None else "",
-        table=table_of(comparison, picked),
+        table=table,
         remarks=tuple(remark_of(finding) for finding in found),
-        folds=folds_of(comparison, pick, code, tuple(finding.code for finding in found)),
+        folds=(*others, *folds_of(comparison, pick, code, tuple(finding.code for finding in found))),
         pictures=pictures_of(comparison, picked),
+        notices=tuple(DOUBTS[finding.code] for finding in found if finding.code in DOUBTS),
     )
 
 
@@ -76,7 +90,7 @@ def partial_view(comparison: Comparison, doing: str, fraction: float) -> View:
     if plan is not None:
         expected = f"about {formats.round_seconds(plan.estimate)}, {formats.round_seconds(plan.budget)} at most"
     return View(
-        headline=f"Comparing {formats.one_line(comparison.subject.name, 60)}",
+        headline=f"Comparing {formats.one_name(comparison.subject.name, 60)}",
         interval="",
         change=expected,
         because="",

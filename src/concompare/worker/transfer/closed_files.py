@@ -1,50 +1,80 @@
-"""Files that a worker has closed: a closed one of the same name stands for each in the notebook.
+"""Names bound to files that a worker opened: the notebook gets the same files, closed, or open at the same place.
 
-Nothing but the standard library may be imported.
+What was written to a file is on the disk when it is closed. So a closed file says all there is to say by its name and
+its mode; one that is open for reading says it by its position as well. A file left open for writing cannot cross.
 """
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import gc
 import io
 import os
-import sys
+from collections.abc import Callable, Mapping
 from typing import Any
 
-KINDS = frozenset({io.TextIOWrapper, io.BufferedReader, io.BufferedWriter, io.BufferedRandom, io.FileIO})
-"""Types of files."""
+FILES = (io.TextIOWrapper, io.BufferedReader, io.BufferedWriter, io.BufferedRandom, io.FileIO)
+CONNECTION = ("sqlite3", "Connection")
+WRITER = ("_csv", "writer")
+DIALECT = (
+    "delimiter", "quotechar", "escapechar", "doublequote", "skipinitialspace", "lineterminator", "quoting", "strict",
+)  # fmt: skip
+
+Reduced = tuple[Callable[..., Any], tuple[Any, ...]]
 
 
-def is_closed_file(thing: Any) -> bool:
-    """Tell whether something is a file that nobody can use any more, or a connection to a database."""
-    return thing.closed if type(thing) in KINDS else is_connection(thing) and is_closed(thing)
+@functools.cache
+def with_files(kind: Any) -> Any:
+    """Return a pickler that also sends the files that can be sent, made from this class."""
+
+    class WithFiles(kind):  # type: ignore[misc]
+        def reducer_override(self, thing: Any) -> Any:
+            found = reduced(thing)
+            if found is not None:
+                return found
+            further = getattr(super(), "reducer_override", None)
+            return NotImplemented if further is None else further(thing)
+
+    return WithFiles
 
 
-def is_connection(thing: Any) -> bool:
-    """Tell whether something is a connection of `sqlite3`."""
-    module = sys.modules.get("sqlite3")
-    return module is not None and type(thing) is module.Connection
+def any_file(names: Mapping[str, Any]) -> bool:
+    """Say whether a file is among the values: cloudpickle would send the text of an open one instead."""
+    return any(type(value) in FILES for value in names.values())
+
+
+def reduced(thing: Any) -> Reduced | None:
+    """Return what makes a file, or a `csv.writer` of a closed one, in another process; None where nothing does.
+
+    So it is with a closed connection of `sqlite3`.
+    """
+    if (type(thing).__module__, type(thing).__qualname__) == CONNECTION:
+        return (closed_connection, ()) if is_closed(thing) else None
+    if (type(thing).__module__, type(thing).__qualname__) == WRITER:
+        file = next((file for file in map(file_of, gc.get_referents(thing)) if file is not None), None)
+        return None if file is None or not file.closed else (writer_of, (file, settings_of(thing.dialect)))
+    if type(thing) not in FILES or not isinstance(thing.name, (str, bytes, os.PathLike)):
+        return None
+    text = (thing.encoding, thing.errors) if isinstance(thing, io.TextIOWrapper) else None
+    buffering = 0 if isinstance(thing, io.FileIO) else -1
+    if thing.closed:
+        return closed_file, (thing.name, thing.mode, text, buffering)
+    with contextlib.suppress(OSError):  # a text file that is being iterated does not say where it is
+        if not thing.writable() and thing.seekable() and os.path.isfile(thing.name):
+            return file_at, (thing.name, thing.mode, text, buffering, thing.tell())
+    return None
 
 
 def is_closed(connection: Any) -> bool:
-    """Tell whether a connection is closed."""
+    """Say whether a connection of `sqlite3` is closed, which it only tells by an error."""
     try:
-        connection.in_transaction  # noqa: B018 - which a closed one does not tell
-        connection.total_changes  # noqa: B018
+        return connection.total_changes < 0  # type: ignore[no-any-return]
     except Exception:
         return True
-    return False
 
 
-def reduced(thing: Any) -> tuple[Any, ...]:
-    """Return what makes a closed file or connection as this one."""
-    if type(thing) not in KINDS:
-        return connection, ()
-    raw = thing.buffer.raw if isinstance(thing, io.TextIOWrapper) else getattr(thing, "raw", thing)
-    text = (thing.mode, thing.encoding, thing.errors) if isinstance(thing, io.TextIOWrapper) else None
-    return file, (type(thing), raw.name, raw.mode, text)
-
-
-def connection() -> Any:
+def closed_connection() -> Any:
     """Return a closed connection."""
     import sqlite3
 
@@ -53,17 +83,39 @@ def connection() -> Any:
     return made
 
 
-def file(kind: type, name: Any, mode: str, text: tuple[str, str, str | None] | None) -> Any:
-    """Return a closed file; nothing of the disk is touched."""
-    raw = io.FileIO(os.devnull, mode.replace("b", "").replace("x", "w"))
-    raw.name = name
-    made: Any = raw
-    if text is not None:
-        mode, encoding, errors = text
-        inner: Any = io.BufferedRandom if "+" in mode else io.BufferedReader if raw.readable() else io.BufferedWriter
-        made = io.TextIOWrapper(inner(raw), encoding, errors)
-        made.mode = mode
-    elif kind is not io.FileIO:
-        made = kind(raw)
-    made.close()
-    return made
+def file_of(method: Any) -> Any:
+    """Return the file that a method belongs to, None where it belongs to none."""
+    owner = getattr(method, "__self__", None)
+    return owner if type(owner) in FILES else None
+
+
+def opened(name: Any, mode: str, text: tuple[str, str] | None, buffering: int, opener: Any = None) -> Any:
+    """Open a file as it was opened elsewhere."""
+    encoding, errors = text or (None, None)
+    return open(name, mode, buffering, encoding, errors, opener=opener)
+
+
+def closed_file(name: Any, mode: str, text: tuple[str, str] | None, buffering: int) -> Any:
+    """Return a closed file of that name; the file itself is not touched, and need not be there any more."""
+    file = opened(name, mode, text, buffering, lambda *_: os.open(os.devnull, os.O_RDWR))
+    file.close()
+    return file
+
+
+def file_at(name: Any, mode: str, text: tuple[str, str] | None, buffering: int, position: int) -> Any:
+    """Return a file that is open for reading at that position."""
+    file = opened(name, mode, text, buffering)
+    file.seek(position)
+    return file
+
+
+def settings_of(dialect: Any) -> dict[str, Any]:
+    """Return what a dialect, which cannot be sent, is made of."""
+    return {name: getattr(dialect, name) for name in DIALECT}
+
+
+def writer_of(file: Any, settings: dict[str, Any]) -> Any:
+    """Return a `csv.writer` of a file, closed as it is."""
+    import csv
+
+    return csv.writer(file, **settings)

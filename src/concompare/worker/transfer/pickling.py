@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from types import CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
 from typing import Any, NamedTuple
 
-from concompare.worker.transfer import closed_files, strided
+from concompare.worker.transfer import strided
 from concompare.worker.transfer.class_objects import Arriving, by_token
 from concompare.worker.transfer.code_objects import reduce_code, reduce_function
 from concompare.worker.transfer.process_memory import Loan, fetch, is_memory
@@ -134,6 +134,7 @@ def is_named_otherwise(module: ModuleType) -> bool:
     return type(module) is not ModuleType and sys.modules.get(module.__name__) is module
 
 
+@functools.cache
 def by_value(pickler: type[Any]) -> type[Any]:
     """Return a pickler that sends more by value than cloudpickle does, and more exactly.
 
@@ -152,8 +153,6 @@ def by_value(pickler: type[Any]) -> type[Any]:
                 return cached, (thing.__wrapped__, thing.cache_parameters())
             if type(thing) is memoryview:
                 return parts_of_view(thing)
-            if closed_files.is_closed_file(thing):
-                return closed_files.reduced(thing)
             if strided.is_strided(thing):
                 return strided.reduced(thing)
             if type(thing) is functools.cached_property:  # with a lock of its own up to Python 3.11

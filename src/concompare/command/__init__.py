@@ -1,0 +1,1 @@
+"""The command line, `python -m concompare`: arguments in, text or JSON out."""

@@ -1,0 +1,86 @@
+"""Workers that start while something else runs."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from concompare import backends, engine
+from concompare.engine.pools import early_start, pool
+from concompare.errors import BackendUnavailable
+
+
+@pytest.fixture(autouse=True)
+def no_pools() -> Iterator[None]:
+    engine.close_pools()
+    yield
+    engine.close_pools()
+
+
+def test_workers_that_started_aside_are_warm_for_the_next_who_asks() -> None:
+    threads = backends.find("threads")
+    started = engine.Opening(threads, 2)
+    started.wait()
+    assert started.over
+    assert started.problem is None
+    [warm] = engine.pools()
+    with engine.lease(threads, 2) as leased:
+        assert leased is warm
+        assert not leased.fresh_now
+    assert not pool.STARTING
+
+
+@pytest.mark.parametrize("error", [BackendUnavailable("none here"), RuntimeError("changed during iteration")])
+def test_why_workers_did_not_start_is_kept(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lease(*_: Any, **__: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr(early_start, "lease", lease)
+    started = engine.Opening(backends.find("threads"), 2)
+    started.wait()
+    assert str(error) in str(started.problem)
+    assert engine.pools() == ()
+
+
+@pytest.mark.parametrize("chosen", [None, 0.1])
+def test_the_start_takes_turns_with_the_notebook_and_leaves_the_interval_as_it_was_or_as_somebody_has_set_it(
+    chosen: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, seen = sys.getswitchinterval(), []
+
+    def lease(*_: Any, **__: Any) -> Any:
+        seen.append(sys.getswitchinterval())
+        if chosen is not None:
+            sys.setswitchinterval(chosen)
+        raise BackendUnavailable("none here")
+
+    monkeypatch.setattr(early_start, "lease", lease)
+    try:
+        engine.Opening(backends.find("threads"), 2).wait()
+        assert seen == [pytest.approx(early_start.TURN)]
+        assert sys.getswitchinterval() == pytest.approx(before if chosen is None else chosen)
+    finally:
+        sys.setswitchinterval(before)
+
+
+def test_to_close_all_pools_waits_for_those_that_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    go, began = threading.Event(), threading.Event()
+    usual = pool.lease
+
+    def lease(*asked: Any, **more: Any) -> Any:
+        began.set()
+        go.wait(60)
+        return usual(*asked, **more)
+
+    monkeypatch.setattr(early_start, "lease", lease)
+    started = engine.Opening(backends.find("threads"), 2)
+    assert began.wait(60)
+    assert not started.over
+    go.set()
+    engine.close_pools()
+    assert started.over
+    assert engine.pools() == ()
