@@ -246,3 +246,11 @@ def test_workers_that_are_starting_already_are_there_soon(
     seen = auto_history.Seen(starting=starting)
     # Two items of 0.2 s: the one saved is worth a start of 0.05 s, and not one of 0.18 s.
     assert auto_history.choose(task_of(abs, range(3)), (message(0.2),), 2, seen).backend == expected
+
+
+@pytest.mark.parametrize(("each", "tasted"), [(1e-7, False), (1e-4, True)])
+def test_tiny_items_are_not_tasted_on_threads(each: float, tasted: bool) -> None:
+    found = judge(None)
+    found.begin(0, 10**9)
+    found.enough_plainly([message(0.04, count=int(0.04 / each))], 0.04)
+    assert (found.tasting is not None) is tasted

@@ -34,6 +34,9 @@ WORSE, STRIKES, HOPELESS = 1.05, 3, 1.5
 """How many times as long as in the plain loop items take on workers that are left again: when they are judged for so
 many times in a row, since items may be longer just then; at once where it is much and the workers hardly compute."""
 
+SHORTEST = 2e-6
+"""Seconds of an item below which threads cannot help: to give the GIL away and to get it back takes as long."""
+
 LATE, COMPUTES = 0.1, 0.2
 """Seconds of the first item after which processes start beside it, and the share of a CPU that it must have had."""
 
@@ -198,7 +201,9 @@ class Judge:
         mean, busy = self.paces.plain, sum(m.cpu for m in self.recent) > 0.5 * sum(map(auto_history.taken, self.recent))
         if self.two_threads is not None or not busy or usable < 2 or left <= 4 * usable or self.uses_native_threads():
             return None
-        if left * mean <= 4 * self.until or not auto_history.threads_may(self.task):
+        if self.request.recorder is not None:  # what a file has of them may be more than a taste
+            return None
+        if mean < SHORTEST or left * mean <= 4 * self.until or not auto_history.threads_may(self.task):
             return None
         if usable * mean > DEAR and self.paces.ratios.get(PROCESSES, 0.0) < 1 and self.may_ship():
             return None
