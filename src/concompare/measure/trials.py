@@ -104,7 +104,11 @@ def wishes_of(wished: Wished, chance: int) -> Wishes:
 
 @dataclass
 class Bench:
-    """One arm at work: its pool while it is open, and what it measured so far."""
+    """One arm at work: its pool while it is open, and what it measured so far.
+
+    Attributes:
+        once: Seconds of the last pass before its first item: to get the function to the workers.
+    """
 
     arm: Arm
     backend: Backend
@@ -120,6 +124,7 @@ class Bench:
     problem: str | None = None
     loops: int = 1
     retired: bool = False
+    once: float = 0.0
 
     def trial(self) -> Trial:
         """Return what is known as a record."""
@@ -417,6 +422,7 @@ class Trials:
             blocked = {i: self.plain.blocked[p] for i, p in enumerate(positions) if p in self.plain.blocked}
             parts = ledger.ledger_of(unlooped(passed), bench.arm.workers, blocked, bench.arm.isolation)
             passed = replace(passed, ledger=parts)
+            bench.once = min(message.start for message in passed.messages)
         if self.shape.mode == "sampled" and self.wishes.scaling == "strong" and bench is not self.serial:
             passed = replace(passed, stands_for=self.standing(passed, positions, bench.arm.workers))
         elif self.scouting:
@@ -496,6 +502,8 @@ class Trials:
         best = self.best()
         planned = self.costs.one(bench.arm, len(self.sample))
         limit = plan.cap(bench.arm, best * items, planned, self.shape.strict)
+        if limit is not None:
+            limit += bench.once  # of all items too it takes that once
         return limit + COLD if limit is not None and warm_up else limit
 
     def best(self) -> float:
