@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from json import dumps
 from types import SimpleNamespace
 from typing import Any
 
@@ -46,11 +48,19 @@ def test_what_is_promised_follows_from_the_cell_s_own_times(
         ("total = 0\nfor x in xs:\n    total += x", None),
         ("import time\ntime.sleep(0)", None),
         ("for x in", None),
+        ("import concompare\nr = concompare.map(dumps, xs)", None),
+        ("with ThreadPoolExecutor() as pool:\n    r = [*pool.map(dumps, xs)]", None),
     ],
 )
 def test_only_cells_whose_work_can_run_in_parallel_are_told_of(source: str, line: int | None) -> None:
-    part = work_in(source, {"__name__": "__main__", "xs": [1, 2, 3]})
+    names = {"__name__": "__main__", "xs": [1, 2, 3], "dumps": dumps, "ThreadPoolExecutor": ThreadPoolExecutor}
+    part = work_in(source, names)
     assert (part.loop.line if part is not None and part.loop is not None else None) == line
+
+
+def test_waiting_for_a_cpu_is_not_taken_for_waiting() -> None:
+    assert promised(Timed("", 10.0, 4.0, waited=6.0), 2) == (6.0, "2 processes")
+    assert promised(Timed("", 10.0, 4.0, waited=0.0), 2) == (4.0, "16 threads")
 
 
 def test_the_line_says_how_long_it_took_and_would_take() -> None:
@@ -66,7 +76,7 @@ def test_quick_cells_failed_cells_and_magics_are_left_alone(monkeypatch: pytest.
     times = iter(range(0, 1000, 10)).__next__
     names: dict[str, Any] = {"__name__": "__main__"}
     shell = SimpleNamespace(transform_cell=str, user_ns=names)
-    watch = Watch(shell, said.append, times, times)
+    watch = Watch(shell, said.append, times, times, lambda: None)
     for source, success in ((f"%%time\n{WORK}", True), (WORK, False)):
         watch.before()
         watch.after(SimpleNamespace(success=success, info=SimpleNamespace(raw_cell=source)))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from concompare import formats, machine
+from concompare.worker.clocks import run_queue
 
 if TYPE_CHECKING:
     from concompare.cells.explaining import Part
@@ -28,11 +29,22 @@ LEAST = 0.8
 
 @dataclass(frozen=True)
 class Timed:
-    """A cell that has run: its source, seconds, and CPU seconds of this process."""
+    """A cell that has run.
+
+    Attributes:
+        wall: Its seconds; `cpu`: the CPU seconds of this process.
+        waited: Seconds that it was ready without a CPU, which other programs had, where the system tells.
+    """
 
     source: str
     wall: float
     cpu: float
+    waited: float = 0.0
+
+    @property
+    def own(self) -> float:
+        """Return the seconds that are its own."""
+        return max(self.wall - self.waited, 1e-9)
 
 
 class Watch:
@@ -43,6 +55,7 @@ class Watch:
         say: Shows one line.
         clock: Seconds.
         cpu: CPU seconds of this process.
+        waited: Seconds of this thread without a CPU, or None.
     """
 
     def __init__(
@@ -51,9 +64,10 @@ class Watch:
         say: Callable[[str], object] = print,
         clock: Callable[[], float] = time.perf_counter,
         cpu: Callable[[], float] = time.process_time,
+        waited: Callable[[], float | None] = run_queue,
     ) -> None:
-        self.shell, self.say, self.clock, self.cpu = shell, say, clock, cpu
-        self.began: tuple[float, float] | None = None
+        self.shell, self.say, self.clock, self.cpu, self.waited = shell, say, clock, cpu, waited
+        self.began: tuple[float, float, float] | None = None
 
     def on(self) -> None:
         """Begin to look."""
@@ -67,7 +81,7 @@ class Watch:
 
     def before(self, info: Any = None) -> None:
         """Note when a cell begins."""
-        self.began = self.clock(), self.cpu()
+        self.began = self.clock(), self.cpu(), self.waited() or 0.0
 
     def after(self, result: Any) -> None:
         """Say what a cell that has ended could save, if it was slow."""
@@ -77,7 +91,8 @@ class Watch:
         source = str(getattr(result.info, "raw_cell", "") or "")
         if source.lstrip().startswith("%%"):
             return
-        timed = Timed(self.shell.transform_cell(source), wall, self.cpu() - began[1])
+        waited = max(0.0, (self.waited() or 0.0) - began[2])
+        timed = Timed(self.shell.transform_cell(source), wall, self.cpu() - began[1], waited)
         line = hint(timed, self.shell.user_ns, machine.usable_cpus())
         if line:
             self.say(line)
@@ -100,17 +115,21 @@ def hint(timed: Timed, namespace: dict[str, Any], cpus: int) -> str:
 
 
 def promised(timed: Timed, cpus: int) -> tuple[float, str] | None:
-    """Return the seconds that a cell's work would take in the workers that suit it; None where that saves little."""
-    busy = timed.cpu / timed.wall
+    """Return the seconds that a cell's work would take in the workers that suit it; None where that saves little.
+
+    On a busy machine they are as many times those on a free one as the cell's own were.
+    """
+    busy = timed.cpu / timed.own
     if busy >= NATIVE:
         return None
     if busy < WAITS:
-        found = max(timed.cpu, timed.wall / THREADS), f"{THREADS} threads"
+        found = max(timed.cpu, timed.own / THREADS), f"{THREADS} threads"
     elif busy >= COMPUTES and cpus > 1:
-        found = timed.wall / cpus + OPENING, f"{cpus} processes"
+        found = timed.own / cpus + OPENING, f"{cpus} processes"
     else:
         return None
-    return found if found[0] <= LEAST * timed.wall else None
+    seconds, where = found
+    return (seconds * timed.wall / timed.own, where) if seconds <= LEAST * timed.own else None
 
 
 def work_in(source: str, namespace: dict[str, Any]) -> Part | None:
@@ -118,12 +137,16 @@ def work_in(source: str, namespace: dict[str, Any]) -> Part | None:
     from concompare.cells.explaining import parts_of
     from concompare.cells.program import Cell
     from concompare.cells.replay.binding import Lifted, is_light
+    from concompare.cells.syntax import names
     from concompare.cells.wishes import Wishes
     from concompare.errors import CellRefused, ConcompareError
 
     try:
-        parts = [part for part in parts_of(Cell(source, Wishes("<watched>")), namespace) if part.loop is not None]
+        cell = Cell(source, Wishes("<watched>"))
+        parts = [part for part in parts_of(cell, namespace) if part.loop is not None]
     except (ConcompareError, SyntaxError, RecursionError):
+        return None
+    if cell.makers or cell.windows or "concompare" in names.reads(cell.tree):  # it runs in parallel already
         return None
     refusals = [part.found for part in parts if isinstance(part.found, CellRefused)]
     able = [part for part in parts if isinstance(part.found, Lifted) and not is_light(part.found.staged)]
