@@ -269,3 +269,13 @@ def test_what_an_old_container_uses_is_read_too(tmp_path: Path) -> None:
     }
     assert machine.memory_used(system(tmp_path, V1, "4:memory:/docker/abc", files)) == 1 << 30
     assert machine.memory_used(system(tmp_path / "bare", V1, "1:name=systemd:/", {})) == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "sysconf"), reason="a system without /proc")
+def test_what_a_hypervisor_and_the_container_s_limit_took_is_told_in_cpu_seconds(tmp_path: Path) -> None:
+    tick = os.sysconf("SC_CLK_TCK")
+    stat = f"cpu  100 0 50 900 0 0 0 {3 * tick} 0 0\ncpu0 1 2 3\n"
+    files = {"proc/stat": stat, "sys/fs/cgroup/cpu.stat": "usage_usec 5\nnr_throttled 2\nthrottled_usec 1500000\n"}
+    assert machine.taken_away(system(tmp_path / "both", V2, "0::/", files)) == pytest.approx(3.0 + 1.5)
+    assert machine.taken_away(system(tmp_path / "steal", V2, "0::/", {"proc/stat": stat})) == pytest.approx(3.0)
+    assert machine.taken_away(tmp_path / "elsewhere") is None

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from concompare.executors.result_iterator import imap
     from concompare.machine import environment
     from concompare.report.report import Report
+    from concompare.run.background.background_run import background
     from concompare.run.pandas_engine import pandas_engine
 
 __version__ = "0.1.0"
@@ -61,6 +62,7 @@ __all__ = [
     "ReportDamaged",
     "UnknownBackend",
     "WorkerDied",
+    "background",
     "compare",
     "environment",
     "imap",
@@ -77,6 +79,7 @@ HOMES = {
     "Failure": "engine",
     "Pool": "executors.async_pool",
     "Report": "report.report",
+    "background": "run.background.background_run",
     "environment": "machine",
     "imap": "executors.result_iterator",
     "pandas_engine": "run.pandas_engine",

@@ -207,6 +207,34 @@ def limits_of(root: Path, controller: str, version_1: Reader, version_2: Reader)
             yield found
 
 
+def taken_away(root: Path = ROOT) -> float | None:
+    """Return the CPU seconds so far that this process's machine could not give: to a hypervisor, or beyond its limit.
+
+    The first is the steal of all CPUs, the second for how long groups of a container were throttled. None where the
+    system tells neither.
+    """
+    fields = text_of(root, "proc/stat").split(maxsplit=9)
+    found = [] if len(fields) < 9 or fields[0] != "cpu" else [int(fields[8]) / os.sysconf("SC_CLK_TCK")]
+    found += limits_of(root, "cpu", throttled_v1, throttled_v2)
+    return sum(found) if found else None
+
+
+def throttled_v1(folder: Path) -> float | None:
+    """Return the seconds for which a version 1 group was throttled."""
+    return throttled(folder, "throttled_time", 1e9)
+
+
+def throttled_v2(folder: Path) -> float | None:
+    """Return the seconds for which a version 2 group was throttled."""
+    return throttled(folder, "throttled_usec", 1e6)
+
+
+def throttled(folder: Path, name: str, unit: float) -> float | None:
+    """Return the seconds that a group's file says, of so many units each."""
+    known = (line.split() for line in lines_of(folder, "cpu.stat"))
+    return next((int(fields[1]) / unit for fields in known if fields[:1] == [name]), None)
+
+
 def quota_v1(folder: Path) -> float | None:
     """Return the CPU quota of a version 1 group."""
     quota = int(text_of(folder, "cpu.cfs_quota_us"))

@@ -15,7 +15,7 @@ SCHEMA = 4
 """Version of the saved form. 1: first. 2: what the notebook itself does of a loop, with every pass and by itself.
 3: what the workers of a trial share with the notebook, and are like; whether results differ by rounding only.
 4: at which of the user's lines the items were; what spinning processes would get on a quiet machine; whether an
-interrupt took the pick so far.
+interrupt took the pick so far, and what a hypervisor or a limit took from every pass.
 """
 
 DECLARED = 3
@@ -132,6 +132,8 @@ class Pass:
         tracks: When each worker was on a CPU, where that was recorded.
         gil: On a free-threaded build, the state of the notebook's GIL before and after; empty elsewhere.
         beside: Seconds that the notebook's own part of these items, their tails and the taking of them, adds to `wall`.
+        stolen: CPU seconds in one pass that a hypervisor or the container's limit took from this machine; None where
+            the system does not tell.
     """
 
     items: int
@@ -154,6 +156,7 @@ class Pass:
     tracks: tuple[Track, ...] = ()
     gil: tuple[str, ...] = ()
     beside: float = 0.0
+    stolen: float | None = None
 
     @property
     def whole(self) -> float:

@@ -62,6 +62,14 @@ def test_a_pass_for_which_the_kernel_says_that_others_had_the_cpus_weighs_less()
     assert usual.pace == pytest.approx(untold.pace)  # what waits all the time is not told from its usual pace
 
 
+def test_a_pass_in_which_a_hypervisor_had_the_cpus_weighs_less() -> None:
+    walls = [0.5, 0.5, 1.4]
+    plain = serial([1.0] * 3)
+    quiet = with_waits(trial("processes", 2, walls), [0.0] * 3)
+    stolen = replace(quiet, passes=(*quiet.passes[:2], replace(quiet.passes[2], stolen=0.9)))
+    assert standing(plain, stolen)["processes", 2].pace < standing(plain, quiet)["processes", 2].pace
+
+
 def test_on_a_busy_machine_few_passes_are_weighed_against_what_the_trials_are_on_a_quiet_one() -> None:
     """Two noisy passes in which processes look slower, though without what others took they are twice as fast."""
     plain = with_waits(serial([1.0, 1.0]), [0.0, 0.0])

@@ -99,6 +99,16 @@ def test_four_workers_take_a_message_each() -> None:
     assert one.after.high == pytest.approx(1.5 * (1 + OFF))
 
 
+def test_the_last_round_of_a_sample_is_not_that_of_all_items() -> None:
+    """Four items on three workers take two rounds; 120 of them take 40, two thirds of the 60 on two workers."""
+    sample = worked(sending=0.0, inside=0.0)
+    whole = replace(world(sample), subject=replace(world(sample).subject, items=120))
+    assert only(outlooks(world(sample), Change(workers=3))).after.mid == pytest.approx(2.0)
+    one = only(outlooks(whole, Change(workers=3)))
+    assert one.before == pytest.approx(60.0)
+    assert one.after.mid == pytest.approx(40.0)
+
+
 def test_items_that_hold_each_other_up_may_go_on_doing_so() -> None:
     one = only(outlooks(world(worked(seconds=2.0, sending=0.0, inside=0.0)), Change(workers=4)))
     assert one.after.low == pytest.approx(2.0 * (1 - OFF))

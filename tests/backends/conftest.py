@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import gc
 import glob
 import os
@@ -45,9 +46,9 @@ def busy_threads() -> set[str]:
     return {t.name for t in threading.enumerate() if t.name.startswith("concompare")}
 
 
-@pytest.fixture
-def no_leaks() -> Iterator[None]:
-    """Nothing of a pool is left once it is closed: no process, thread, semaphore or shared memory."""
+@contextlib.contextmanager
+def nothing_left() -> Iterator[None]:
+    """Close all pools at the end; nothing of them is left then: no process, thread, semaphore or shared memory."""
     engine.close_pools()
     gc.collect()
     gc.freeze()  # a look at all that numpy and matplotlib have made takes 0.1 s, several times a test
@@ -63,6 +64,13 @@ def no_leaks() -> Iterator[None]:
     assert busy_threads() == set()
     assert shared_files() - before[0] == set()
     assert semaphores() - before[1] == set()
+
+
+@pytest.fixture
+def no_leaks() -> Iterator[None]:
+    """See that nothing of a test's pools is left."""
+    with nothing_left():
+        yield
 
 
 def with_async(source: str, name: str) -> str:

@@ -6,7 +6,7 @@ import inspect
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,6 +20,7 @@ from concompare import backends, engine, machine
 from concompare.engine.transport.functions import ship
 from concompare.errors import BackendUnavailable, UnknownBackend, WorkerDied
 from concompare.testing import NOTEBOOK, BackendContract, FarContract, define
+from tests.backends.conftest import nothing_left
 
 CLUSTERS = ("dask",)
 ALL = [name for name in backends.names() if name not in CLUSTERS]
@@ -49,10 +50,21 @@ class TestBackendsOfThisProcess(BackendContract):
         return found
 
 
+@pytest.fixture(scope="class", params=FAR)
+def far(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """Give the tests of one backend its workers, which stay warm from one to the next; they may end them as well."""
+    found = backends.find(request.param)
+    reason = found.unavailable()
+    if reason is not None:
+        pytest.skip(reason)
+    with nothing_left():
+        yield found
+
+
 class TestBackendsOfProcesses(FarContract):
-    @pytest.fixture(params=FAR)
-    def kind(self, request: pytest.FixtureRequest, no_leaks: None) -> Any:
-        return opened(request.param, request)
+    @pytest.fixture
+    def kind(self, far: Any) -> Any:
+        return far
 
 
 # ------------------------------------------------------------------------------------------------- pools and workers

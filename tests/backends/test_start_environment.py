@@ -5,7 +5,9 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from multiprocessing import process
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -58,6 +60,35 @@ def test_what_is_changed_while_workers_start_is_undone_after_the_last_one() -> N
             assert done == ["changed"]
         assert done == ["changed"]
     assert done == ["changed", "undone"]
+
+
+def test_a_daemonic_process_may_start_workers_while_it_starts_ours() -> None:
+    told: dict[str, Any] = process.current_process()._config  # type: ignore[attr-defined]
+    told["daemon"] = True
+    try:
+        with engine.lease(backends.find("spawn"), 1, fresh=True) as pool:
+            assert engine.run_pass(abs, [-1], pool).values == [1]
+        assert told["daemon"] is True
+    finally:
+        del told["daemon"]
+
+
+def test_streams_that_the_terminal_does_not_have_are_there_while_workers_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", None)
+    with start_environment.with_streams():
+        sys.stderr.flush()
+        assert sys.stdout is not None
+    assert sys.stderr is None
+
+
+def test_a_folder_that_has_been_tidied_away_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: dict[str, Any] = process.current_process()._config  # type: ignore[attr-defined]
+    monkeypatch.setitem(told, "tempdir", str(tmp_path))
+    start_environment.renew_folder()
+    assert told["tempdir"] == str(tmp_path)
+    monkeypatch.setitem(told, "tempdir", str(tmp_path / "gone"))
+    start_environment.renew_folder()
+    assert told["tempdir"] is None
 
 
 def test_workers_have_a_package_without_init_that_a_later_entry_of_the_path_would_hide(

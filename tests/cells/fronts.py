@@ -6,8 +6,6 @@ from __future__ import annotations
 import random
 import textwrap
 
-from hypothesis import strategies as st
-
 SETUP = """
 import heapq, itertools, random
 from collections import deque
@@ -179,6 +177,3 @@ class Writer:
 def indented(text: str) -> str:
     """Return text, indented."""
     return textwrap.indent(text, "    ")
-
-
-cells = st.randoms(use_true_random=False).map(lambda random: Writer(random).cell())

@@ -50,9 +50,14 @@ def run(source: str, setup: str, how: str, seed: int = 0, **wishes: Any) -> Ran:
     return Ran(left, cell)
 
 
-def compared(source: str, setup: str, how: str, seed: int = 0) -> tuple[str | None, Ran]:
-    """Return what differs between a cell run plainly and as a program, or None, and the latter."""
-    plain = plainly.run_plain(source, setup)
+def compared(
+    source: str, setup: str, how: str, seed: int = 0, plain: plainly.Left | None = None
+) -> tuple[str | None, Ran]:
+    """Return what differs between a cell run plainly and as a program, or None, and the latter.
+
+    `plain` is what the plain cell has left, where it has run already.
+    """
+    plain = plain or plainly.run_plain(source, setup)
     if plain.endless:
         return None, Ran(plain, Cell(source, Wishes("<cell>")))
     ran = run(source, setup, how, seed)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from concompare.cells.program import Cell
-from tests.cells import compiled, work_calls
+from tests.cells import compiled, plainly, work_calls
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning", "ignore:coroutine:RuntimeWarning"
@@ -58,55 +58,54 @@ def reasons_of(ran: Cell) -> list[str]:
     return [str(part.refusal) for part in ran.refused]
 
 
-def ended(name: str, cell: str, how: str, tally: work_calls.Tally) -> Cell:
-    """Run a cell both ways; it has to end as the plain cell."""
-    different, ran = compiled.differs(cell, SETUP, how, seed=len(cell))
-    if different:
-        tally.wrong.add(name)
-    assert different is None
-    return ran
+def ended(name: str, cell: str, tally: work_calls.Tally) -> list[Cell]:
+    """Run a cell plainly and in both manners; each has to end as the plain cell."""
+    plain, found = plainly.run_plain(cell, SETUP), []
+    for how in IMPORTANT:
+        different, ran = compiled.differs(cell, SETUP, how, plain, seed=len(cell))
+        if different:
+            tally.wrong.add(name)
+        assert different is None, f"{how}: {different}"
+        found.append(ran)
+    return found
 
 
-@pytest.mark.parametrize("how", IMPORTANT)
 @pytest.mark.parametrize(("name", "cell"), LIFTED, ids=[name for name, _ in LIFTED])
-def test_a_lifted_cell_leaves_what_the_plain_cell_leaves(
-    name: str, cell: str, how: str, tally: work_calls.Tally
-) -> None:
-    ran = ended(name, cell, how, tally)
-    (tally.lifted if ran.lifted else tally.needless).add(name)
-    assert ran.lifted or ran.refused
-    assert ran.lifted, reasons_of(ran)
+def test_a_lifted_cell_leaves_what_the_plain_cell_leaves(name: str, cell: str, tally: work_calls.Tally) -> None:
+    for ran in ended(name, cell, tally):
+        (tally.lifted if ran.lifted else tally.needless).add(name)
+        assert ran.lifted or ran.refused
+        assert ran.lifted, reasons_of(ran)
 
 
-@pytest.mark.parametrize("how", IMPORTANT)
 @pytest.mark.parametrize(("name", "cell"), REFUSED, ids=[name for name, _ in REFUSED])
 def test_a_cell_that_may_be_refused_leaves_what_the_plain_cell_leaves(
-    name: str, cell: str, how: str, tally: work_calls.Tally
+    name: str, cell: str, tally: work_calls.Tally
 ) -> None:
     if (refusal := compiled.refused_whole(cell)) is not None:  # IPython runs the cell as it is: nothing of it has run
         assert refusal.line is not None
         assert name.rpartition(": ")[2] in str(refusal)
         return
     if names_in(cell) & ADDRESSES:
-        _, ran = compiled.run_compiled(cell, SETUP, how)
+        found = [compiled.run_compiled(cell, SETUP, how)[1] for how in IMPORTANT]
     else:
-        ran = ended(name, cell, how, tally)
-    assert all(part.refusal.line is not None and str(part.refusal) for part in ran.refused)
-    assert ran.lifted or ran.refused or not ran.loops
+        found = ended(name, cell, tally)
+    for ran in found:
+        assert all(part.refusal.line is not None and str(part.refusal) for part in ran.refused)
+        assert ran.lifted or ran.refused or not ran.loops
 
 
 def names_in(cell: str) -> set[str]:
     return {node.id for node in ast.walk(ast.parse(cell)) if isinstance(node, ast.Name)}
 
 
-@pytest.mark.parametrize("how", IMPORTANT)
 @pytest.mark.parametrize(("name", "cell"), COULD, ids=[name for name, _ in COULD])
 def test_a_cell_that_could_be_lifted_leaves_what_the_plain_cell_leaves(
-    name: str, cell: str, how: str, tally: work_calls.Tally
+    name: str, cell: str, tally: work_calls.Tally
 ) -> None:
-    ran = ended(name, cell, how, tally)
-    (tally.lifted if ran.lifted else tally.needless).add(name)
-    assert ran.lifted or ran.refused or not ran.loops
+    for ran in ended(name, cell, tally):
+        (tally.lifted if ran.lifted else tally.needless).add(name)
+        assert ran.lifted or ran.refused or not ran.loops
 
 
 def found_with(seed: str, folder: Path) -> str:

@@ -76,5 +76,5 @@ def test_a_report_is_checked_against_a_measurement_of_now(tmp_path: Path, capsys
 
 def test_arguments_for_a_report_are_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     saved("old.json", 1.0)
-    assert main(["check", "old.json", "old.json", "x"]) == 2
+    assert main(["check", "old.json", "old.json", "--", "x"]) == 2
     assert "arguments are those of a script, and old.json is a report" in capsys.readouterr().err

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from pathlib import Path
 
 import pytest
 
+from concompare.command import measuring
 from concompare.command.entry import main, parser
 
 BAD = [
@@ -18,6 +20,7 @@ BAD = [
     (("compare", "book.ipynb"), "concompare compare: book.ipynb is a notebook: put %%concompare above its cell, or"),
     (("compare", "--budget", "x", "loop.py"), "concompare compare: argument --budget: invalid float value: 'x'"),
     (("compare", "--budget", "0", "loop.py"), "concompare compare: budget is 0: use a number of seconds above 0"),
+    (("compare", "loop.py", "--budgt", "5"), "concompare: unrecognized arguments: --budgt 5"),
     (("compare", "--html", "--json", "loop.py"), "concompare compare: --html and --json: choose one, and --save PATH"),
     (("compare", "--save", "x.doc", "loop.py"), "concompare compare: --save x.doc: the name must end with one of"),
     (("run", "-b", "treads", "loop.py"), "concompare run: there is no backend 'treads' (did you mean"),
@@ -64,6 +67,20 @@ def test_every_command_has_help_and_its_module(capsys: pytest.CaptureFixture[str
 def test_the_script_s_own_options_are_its_own() -> None:
     args = parser().parse_args(["run", "-w", "3", "x.py", "--verbose", "-w", "7"])
     assert (args.workers, args.verbose, args.arguments) == ("3", False, ["--verbose", "-w", "7"])
+
+
+def test_options_stand_before_or_after_the_script_that_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    found: list[argparse.Namespace] = []
+
+    def noted(args: argparse.Namespace) -> int:
+        found.append(args)
+        return 0
+
+    monkeypatch.setattr(measuring, "compare", noted)
+    for given in (["--budget", "5", "x.py:2"], ["x.py:2", "--budget", "5"], ["x.py:2", "--budget=5", "--", "--json"]):
+        assert main(["compare", *given]) == 0
+    assert [(args.place, args.budget, args.json) for args in found] == [("x.py:2", 5.0, False)] * 3
+    assert [args.arguments for args in found] == [[], [], ["--json"]]
 
 
 def test_a_reader_that_goes_away_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:

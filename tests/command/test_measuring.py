@@ -38,7 +38,7 @@ def script(tmp_path: Path) -> None:
 
 
 def test_the_loop_is_compared_and_the_script_ends_there(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["compare", *QUICKLY, "--json", "--save", "r.json", "a.py:8", "x", "--y"]) == 0
+    assert main(["compare", *QUICKLY, "--json", "--save", "r.json", "a.py:8", "--", "x", "--y"]) == 0
     told = capsys.readouterr()
     data = checked(told.out, "compare")
     assert told.err == "begins ['x', '--y']\n"

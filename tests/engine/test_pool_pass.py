@@ -11,6 +11,7 @@ from concompare import backends, engine
 from concompare.engine.chunking import MOST_UNCOUNTED
 from concompare.engine.dispatcher import WINDOW_ITEMS
 from concompare.engine.outcome import PassOptions
+from concompare.errors import Interrupted
 
 
 def test_a_capped_pass_stops_and_says_so() -> None:
@@ -88,3 +89,17 @@ def test_a_pass_whose_items_have_ended_with_an_error_is_not_ended_before_it(name
     with engine.lease(backends.find(name), 2) as pool, pytest.raises(LookupError, match="no more"):
         engine.run_pass(abs, items(), pool, PassOptions(chunk=50, enough=lambda messages, passed: True))
     assert engine.last().values == list(range(20))
+
+
+@pytest.mark.parametrize("name", ["serial", "threads"])
+def test_an_interrupt_counts_the_items_before_a_pass_that_begins_later(name: str) -> None:
+    def work(item: int) -> int:
+        return item
+
+    def take(position: int, value: int) -> bool:
+        if position == 24:
+            raise KeyboardInterrupt
+        return False
+
+    with engine.lease(backends.find(name), 1) as pool, pytest.raises(Interrupted, match=r"after 2\d items of 30"):
+        engine.run_pass(work, range(20, 30), pool, PassOptions(first=20, chunk=1), on_value=take)

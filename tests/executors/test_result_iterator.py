@@ -142,3 +142,19 @@ def test_the_window_grows_with_the_messages(no_leaks: None) -> None:
     results = concompare.imap(abs, range(10), workers=2)
     assert results.window() == 2 * result_iterator.WINDOW
     assert list(results) == list(range(10))
+
+
+def test_most_results_are_fetched_without_a_look_at_whether_there_is_room(
+    no_leaks: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = []
+    results = concompare.imap(abs, iter(range(10**9)), workers=2)
+    assert next(results) == 0
+    monkeypatch.setattr(results, "refill", lambda: looks.append(results.fetched))
+    results.inbox.come.extendleft([7] * 160)  # they are there: nobody has to wait
+    assert [next(results) for _ in range(160)] == [7] * 160
+    assert len(looks) <= 160 // result_iterator.LOOK + 1
+    results.inbox.come.appendleft(result_iterator.Raised(KeyError("late")))
+    with pytest.raises(KeyError, match="late"):
+        next(results)
+    results.close()

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+import concompare
 from concompare import backends
 from concompare.analysis import findings
 from concompare.cells.ir import Why
@@ -89,13 +90,26 @@ def test_every_kind_of_reason_is_on_the_page_of_the_command_line() -> None:
     assert set(re.findall(r"^\| `([\w-]+)` \|", page, re.M)) == {*Why, CellRefused("").code}
 
 
-def test_the_page_of_options_has_every_option_with_what_it_does() -> None:
+@pytest.fixture(scope="module")
+def tables() -> Any:
     spec = importlib.util.spec_from_file_location("tables", ROOT / "docs" / "tables.py")
     assert spec is not None
     assert spec.loader is not None
-    module: Any = importlib.util.module_from_spec(spec)
+    module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    made = module.option_tables()
+    return module
+
+
+def test_every_public_name_is_documented_by_what_it_says_itself(tables: Any) -> None:
+    made = tables.api_pages()
+    for name in concompare.__all__:
+        assert re.search(rf"\.\. auto(function|class|exception|data):: concompare\.{name}\n", made), name
+        assert (getattr(concompare, name).__doc__ or "").strip(), name
+    assert "{include} made/api.md" in (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+
+
+def test_the_page_of_options_has_every_option_with_what_it_does(tables: Any) -> None:
+    made = tables.option_tables()
     page = (ROOT / "docs" / "options.md").read_text(encoding="utf-8")
     for name, table in made.items():
         assert f"{{include}} made/{name}.md" in page

@@ -6,11 +6,10 @@ import ast
 import re
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 
 import pytest
 
-from tests.house.test_layers import MODULES, name_of, room_of
+from tests.house.test_layers import MODULES, name_of, room_of, tree_of
 
 WORDS = re.compile(r"[a-z]{2,}[,:;]? [a-z]")
 """What English text has in it: a blank between two words."""
@@ -20,11 +19,6 @@ LOOKING = ("startswith", "endswith", "removeprefix", "removesuffix", "partition"
 
 PARTS = {"message", "reason", "problem", "summary", "advice", "difference", "words", "note"}
 """Attributes that hold a message."""
-
-
-@cache
-def tree_of(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 @cache
@@ -105,25 +99,16 @@ OWN = {
 CHECKED = [path for path in MODULES if room_of(path) != "testing"]
 
 
-@pytest.mark.parametrize("path", CHECKED, ids=name_of)
-def test_nothing_is_decided_by_comparing_english_text(path: Path) -> None:
-    allowed = {text for name, text in FOREIGN | OWN if name == name_of(path)}
-    found = [
-        f"line {line}: {source}"
-        for line, source, texts in english(tree_of(path), constants())
-        if not set(texts) <= allowed or not texts
-    ]
+def test_nothing_is_decided_by_comparing_english_text() -> None:
+    found, used = [], set()
+    for name, path in ((name_of(path), path) for path in CHECKED):
+        for line, source, texts in english(tree_of(path), constants()):
+            mine = {(name, text) for text in texts}
+            used |= mine
+            if not mine <= FOREIGN | OWN or not texts:
+                found.append(f"{name}:{line}: {source}")
     assert found == [], "give what is decided a kind or a code"
-
-
-def test_what_may_compare_text_still_does() -> None:
-    used = {
-        (name_of(path), text)
-        for path in CHECKED
-        for _, _, texts in english(tree_of(path), constants())
-        for text in texts
-    }
-    assert used == FOREIGN | OWN
+    assert used == FOREIGN | OWN, "what may compare text still does"
 
 
 @pytest.mark.parametrize(
@@ -211,10 +196,10 @@ NAMING = {
 """What a name decides: the choice of `auto`, which is one, the cell's own code, reports that have no kinds, colours."""
 
 
-@pytest.mark.parametrize("path", [path for path in MODULES if room_of(path) not in HOLDERS], ids=name_of)
-def test_nothing_is_decided_by_a_backends_name(path: Path) -> None:
-    found = [source for _, source in by_name(tree_of(path))]
-    assert found == NAMING.get(name_of(path), []), "declare it as a trait of the backend"
+def test_nothing_is_decided_by_a_backends_name() -> None:
+    checked = [path for path in MODULES if room_of(path) not in HOLDERS]
+    found = {name_of(path): [source for _, source in by_name(tree_of(path))] for path in checked}
+    assert {name: sources for name, sources in found.items() if sources} == NAMING, "declare it as a backend's trait"
 
 
 @pytest.mark.parametrize(

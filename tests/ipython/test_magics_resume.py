@@ -83,7 +83,7 @@ def test_another_version_and_other_items_are_said(shell: Shell, tmp_path: Path) 
     shell.run("SCALE = 4")
     ran = resumed(shell, path, "serial")
     assert (
-        f"{path} keeps 8 results of another version of score, which this run does not use, since `score` changed"
+        f"{path} keeps 8 results of another version of score, which this run does not use, since `SCALE` changed"
         in ran.stdout
     )
     assert shell.names["point"].x == 28
@@ -92,6 +92,9 @@ def test_another_version_and_other_items_are_said(shell: Shell, tmp_path: Path) 
     assert f"{path} keeps 1 result of other items, which this run does not use" in ran.stdout
     assert "7 of 8 results from" in ran.shown
     assert shell.names["points"][33].x == 132
+    ran = resumed(shell, path, "serial", LOOP.replace("score(box)", "score(boxes[box[0] % 8])"))
+    assert "since " in ran.stdout
+    assert "the loop" in ran.stdout
 
 
 def test_items_that_change_themselves_change_from_the_file_too(shell: Shell, tmp_path: Path) -> None:
@@ -134,3 +137,12 @@ def test_it_belongs_to_one_way_to_run(shell: Shell, tmp_path: Path, options: str
     ran: Any = shell.fails(f"%%parallel {options} --resume {tmp_path / 'results'}\n[abs(x) for x in range(3)]")
     assert type(ran.error) is BadOption
     assert "resume belongs to one backend and one number of workers" in str(ran.error)
+
+
+def test_a_file_that_cannot_be_used_is_said_before_anything_runs(shell: Shell, tmp_path: Path) -> None:
+    (tmp_path / "notes").write_text("# mine")
+    ran = shell.fails(f"%%parallel -b serial --resume {tmp_path / 'notes'}\nbefore = 1\nr = [abs(x) for x in range(3)]")
+    assert type(ran.error) is BadOption
+    assert "the file is there and has no results of a run: give another name" in str(ran.error)
+    assert "before" not in shell.names
+    assert (tmp_path / "notes").read_text() == "# mine"

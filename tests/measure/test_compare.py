@@ -13,7 +13,7 @@ import pytest
 from concompare.analysis import findings, pick, scaling, stats
 from concompare.analysis.findings import evidence
 from concompare.measure.compare import Progress
-from concompare.records import Comparison
+from concompare.records import Comparison, Pass
 from tests.measure.worlds import PROCESSES, SERIAL, THREADS, Cost, FakeBackend, World, of, run
 
 
@@ -71,6 +71,16 @@ def deciding(world: World, items: Sequence[Any], **more: Any) -> tuple[Compariso
     end = next(now for now, doing in marks if doing == "done" or "for the results" in doing)
     assert comparison.plan is not None
     return comparison, (end - marks[0][0]) / comparison.plan.estimate
+
+
+def test_the_budget_is_what_the_user_waits_from_the_call_to_the_report() -> None:
+    world = World(lambda x: Cost(0.05))
+    called = world.now
+    world.now += 2.0  # imports, looking at the cell
+    comparison, kept = run(world, range(200), budget=12.0, since=called, drawing=1.0)
+    assert len(kept.values) == 200
+    assert world.now + 1.0 - called <= 1.05 * 12.0
+    assert comparison.seconds == pytest.approx(world.now - called)
 
 
 @pytest.mark.parametrize("cost", [0.00001, 0.003, 0.1, 1.0, 4.0])
@@ -143,6 +153,37 @@ def test_one_arm_of_each_backend_runs_even_where_the_probes_took_the_time() -> N
     assert took > 1.1
     ran = {t.backend for t in comparison.trials if t.problem is None}
     assert ran == {"serial", "threads", "processes"}
+
+
+class Shipping(World):
+    """A world in which it takes processes a fifth of a second to get the function, in every pass."""
+
+    def simulate(self, costs: Sequence[Cost], isolation: str, workers: int) -> Pass:
+        record = super().simulate(costs, isolation, workers)
+        if isolation != "process":
+            return record
+        moments = ("received", "start", "end", "returned", "done")
+        later = tuple(replace(m, **{name: getattr(m, name) + 0.2 for name in moments}) for m in record.messages)
+        return replace(record, wall=record.wall + 0.2, messages=later)
+
+
+def test_what_a_pass_takes_before_its_first_item_counts_once_for_all_items() -> None:
+    comparison, _ = run(Shipping(lambda x: Cost(0.01), cpus=4), range(2000), seed=3)
+    ran = of(comparison, "processes", 4)
+    assert ran.problem is None
+    sampled = [p for p in stats.used(ran) if p.items < 200]
+    assert sampled
+    whole = stats.whole(ran, comparison)
+    assert whole == pytest.approx(2000 * 0.01 / 4 + 0.2, rel=0.1)  # and not 0.2 s for each of its samples
+    assert pick.pick(comparison).workers == 4
+
+
+@pytest.mark.parametrize("budget", [2.0, 2.5, 4.0])
+def test_workers_are_not_stopped_for_what_it_takes_to_get_the_function_to_them(budget: float) -> None:
+    comparison, _ = run(Shipping(lambda x: Cost(0.005)), range(600), seed=3, budget=budget)
+    ran = of(comparison, "processes", 2)
+    assert ran.problem is None
+    assert len(ran.timed) >= 2
 
 
 def test_a_sample_ends_early_where_its_items_are_longer_than_thought() -> None:

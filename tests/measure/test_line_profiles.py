@@ -93,3 +93,11 @@ def test_an_item_that_fails_while_it_is_looked_at_costs_the_profile_only() -> No
     comparison, _ = run(world, range(400))
     assert [p.backend for p in comparison.profiles] == ["serial", "processes"]
     assert of(comparison, "threads", 2).problem is None
+
+
+def test_a_short_sample_is_looked_at_again_and_again() -> None:
+    comparison, _ = run(Seen(lambda x: Cost(0.1)), range(400), budget=20.0)
+    assert comparison.plan is not None
+    assert comparison.profiles[0].items == int(20.0 * line_profiles.SHARE_OF_BUDGET / 3 / 0.1) == 6
+    long, _ = run(Seen(lambda x: Cost(0.3)), range(400), budget=20.0)
+    assert long.profiles[0].items == 2

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from concompare import backends
@@ -60,6 +62,13 @@ def test_the_plan_never_exceeds_the_budget(serial: float, budget: float, usable:
     plan = planner.plan_of(shape, known.items, budget, seed=7)
     assert plan.estimate == shape.estimate
     assert "seed 7" in " ".join(plan.steps)
+
+
+def test_what_follows_the_decision_is_part_of_the_budget() -> None:
+    known = calibration(60.0)
+    alone, followed = (cost_model.allowed(replace(known, later=later), 30.0) for later in (0.0, 6.0))
+    assert (alone, followed) == (30.0, 24.0)
+    assert cost_model.allowed(replace(known, later=100.0), 30.0) == 15.0  # half of it is for deciding
 
 
 def test_short_cells_are_looped_and_long_ones_sampled() -> None:

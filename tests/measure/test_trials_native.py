@@ -71,7 +71,7 @@ def test_no_limit_is_tried_where_little_is_computed_natively(native: float, pool
 
 def test_the_capped_variant_is_picked_where_it_is_faster_and_the_rest_runs_on_it() -> None:
     world = world_of(0.3, uncapped=3.0)
-    comparison, kept = run(world, budget=5.0)
+    comparison, kept = run(world, budget=8.0)
     pick = advise.pick(comparison)
     assert (pick.backend, pick.workers, pick.native_threads) == ("threads", 4, 1)
     assert pick.line == "%%parallel -b threads -w 4 --native-threads 1"

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 
 from concompare.measure.compare import Progress
-from concompare.report.live import bundle_of
+from concompare.report.live import bundle_of, doing_of
 from tests.records import bare
 from tests.report import worlds
 
@@ -26,10 +26,23 @@ def test_it_says_what_is_done_and_how_long_it_takes() -> None:
     assert "Comparing score" in text
     assert "about 25 s, 30 s at most" in text
     assert "- 5 interleaved blocks of 6 configurations" in text
-    said = " ".join(text.split())
-    assert "40 % block 2 of 5: threads × 4, about 15 s left; so far the plain loop (" in said
-    assert re.search(r"\(\d+ % sure\), an interrupt takes it", said)
+    assert "40 %  block 2 of 5: threads × 4, about 15 s left\n" in text
     assert "████████████░░░░" in text
+
+
+def test_the_pick_so_far_has_a_line_of_its_own_and_is_announced_with_the_step() -> None:
+    bundle = bundle_of(progress(3))
+    so_far = r"^So far the plain loop \(\d+ % sure\), an interrupt takes it$"
+    assert re.search(so_far, bundle["text/plain"], re.M)
+    status = re.search(r'<p role="status".*?</p>', bundle["text/html"])
+    assert status is not None
+    assert "about 15 s left<br>So far the plain loop (" in status[0]
+    assert bundle["text/html"].count("So far") == 1
+    assert re.fullmatch(r"block 2 .* left; so far the plain loop \(\d+ % sure\), an .*", doing_of(progress(3)))
+
+
+def test_at_the_end_there_is_no_pick_so_far() -> None:
+    assert "So far" not in bundle_of(progress(9, fraction=1.0))["text/plain"]
 
 
 def test_rows_keep_their_places_and_warn_of_nothing_yet() -> None:

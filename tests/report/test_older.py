@@ -29,7 +29,8 @@ def test_a_report_of_an_older_version_loads_whole(path: Path) -> None:
     kinds = {(trial.backend, trial.isolation) for trial in comparison.trials}
     assert kinds == {("serial", "none"), ("threads", "thread"), ("mp-pool", "process"), ("loky", "process")}
     assert stats.serial_of(comparison) is comparison.trials[0]
-    assert {finding.code for finding in findings.find(comparison)} == {finding.code for finding in loaded.findings}
+    then = {finding.code for finding in loaded.findings}
+    assert {finding.code for finding in findings.find(comparison)} >= then  # others are said beside a busy machine now
     again = report.from_json(loaded.to_json())
     assert again.comparison == comparison
     assert str(again) == str(loaded)

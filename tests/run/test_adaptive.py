@@ -383,3 +383,19 @@ def test_what_other_kernels_have_seen_of_threads_is_where_their_number_begins(mo
     monkeypatch.setattr(adaptive, "Growth", growth)
     run(monkeypatch, machine, 1000)
     assert begun == [64]
+
+
+def test_of_very_many_items_none_is_copied_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    copied: list[int] = []
+    usual = adaptive.Trying.next_items
+
+    def noted(self: adaptive.Trying, size: int | None) -> Any:
+        found = usual(self, size)
+        copied.append(len(found))
+        return found
+
+    monkeypatch.setattr(adaptive.Trying, "next_items", noted)
+    machine = Machine(lambda x: 1e-7)
+    run(monkeypatch, machine, 1_000_000, list(range(1_000_000)))
+    assert len(copied) > 2
+    assert sum(copied) < 1.3e6

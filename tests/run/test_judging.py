@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from typing import Any
 
 import pytest
@@ -113,49 +112,6 @@ def test_items_with_native_threads_of_their_own_are_not_tasted() -> None:
         assert (found.tasting is not None) is expected
 
 
-@pytest.mark.parametrize(("seconds", "cpu", "opened"), [(0.0, 1.0, False), (1.0, 1.0, True), (1.0, 0.001, False)])
-def test_processes_start_in_the_middle_of_a_first_item_that_is_long_and_computes(
-    seconds: float, cpu: float, opened: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    clock = iter([0.0, cpu * judging.LATE])
-    timers: list[Any] = []
-
-    class Timer:
-        daemon = False
-
-        def __init__(self, late: float, call: Any) -> None:
-            assert late == judging.LATE
-            timers.append(call)
-
-        def start(self) -> None:
-            if seconds > judging.LATE:
-                timers[0]()
-
-        def cancel(self) -> None:
-            timers.append("over")
-
-        def join(self) -> None:
-            assert timers[-1] == "over"
-
-    monkeypatch.setattr(threading, "Timer", Timer)
-    monkeypatch.setattr(time, "process_time", lambda: next(clock))
-    monkeypatch.setattr(judging.Judge, "open", lambda *_: Starting(over=False))
-    found = judge()
-    with found.opening_late():
-        pass
-    assert (found.opening is not None) is opened
-
-
-@pytest.mark.parametrize("kind", ["one item", "reaching out"])
-def test_they_do_not_where_they_could_not_help_or_would_be_in_the_way(kind: str) -> None:
-    found = judge(1 if kind == "one item" else 9)
-    if kind == "reaching out":
-        found.request = request_of(("auto",), None, outside=True)
-    before = threading.active_count()
-    with found.opening_late():
-        assert threading.active_count() == before
-
-
 def test_workers_that_are_no_slower_are_kept() -> None:
     found = judge(plain=0.01)
     found.recent = (message(0.01),)
@@ -196,6 +152,10 @@ def test_what_it_takes_to_move_an_item_is_seen_on_the_last_that_ran(monkeypatch:
         assert packed == ["b", 9]
         assert found.seconds_to_move() == 0.5
         assert len(packed) == 2
+        found.moving.clear()
+        found.begin(2, 1)  # the outcome has the values of all stretches by then
+        assert found.seconds_to_move() == 0.25
+        assert packed[2:] == ["b"]
     finally:
         LAST[:] = before
 
@@ -242,3 +202,11 @@ def test_workers_that_are_starting_already_are_there_soon(
     seen = auto_history.Seen(starting=starting)
     # Two items of 0.2 s: the one saved is worth a start of 0.05 s, and not one of 0.18 s.
     assert auto_history.choose(task_of(abs, range(3)), (message(0.2),), 2, seen).backend == expected
+
+
+@pytest.mark.parametrize(("each", "tasted"), [(1e-7, False), (1e-4, True)])
+def test_tiny_items_are_not_tasted_on_threads(each: float, tasted: bool) -> None:
+    found = judge(None)
+    found.begin(0, 10**9)
+    found.enough_plainly([message(0.04, count=int(0.04 / each))], 0.04)
+    assert (found.tasting is not None) is tasted

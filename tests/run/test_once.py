@@ -10,8 +10,10 @@ import pytest
 
 from concompare import backends, engine
 from concompare.cells.task import task_of
+from concompare.engine.forecast import Standing
 from concompare.engine.resume.journal import Journal
 from concompare.engine.resume.recorder import Recorder
+from concompare.run import once
 from concompare.run.once import counts_for, one_pass
 from concompare.run.request import Request
 from concompare.run.witness import Again, Differs
@@ -77,3 +79,14 @@ def test_results_of_workers_that_differ_are_taken_back(tmp_path: Path) -> None:
     assert kept(path, 100, witnessed=True) == []
     assert recorded(path)[-1] == "void"
     assert kept(path, 100, witnessed=False, name="serial") == [100, 101, 102, 103]
+
+
+def test_the_items_before_a_pass_that_begins_later_have_finished() -> None:
+    told: list[Standing] = []
+    show = once.from_item(30, told.append)
+    assert show is not None
+    show(Standing(5, 70, 1.5, 2, 2))
+    show(Standing(5, None))
+    assert told == [Standing(35, 100, 1.5, 2, 2), Standing(35, None)]
+    assert once.from_item(30, None) is None
+    assert once.from_item(0, told.append) == told.append

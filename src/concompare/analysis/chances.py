@@ -169,8 +169,12 @@ def weights_of(passes: Sequence[Pass]) -> Any:
 
 
 def disturbance(passed: Pass) -> float | None:
-    """Return the share of the time that a pass's workers were ready but without a CPU; None where it is not told."""
+    """Return the share of a pass's time that others took, as far as the kernel tells; None where it does not.
+
+    Its workers were ready but without a CPU, or their CPUs were away: at a hypervisor, or beyond a container's limit.
+    """
     parts = passed.ledger
     if parts is None or parts.waiting is None or parts.total <= 0:
         return None
-    return parts.waiting / parts.total
+    away = (passed.stolen or 0.0) / passed.wall if passed.wall > 0 else 0.0
+    return min(1.0, parts.waiting / parts.total + away)

@@ -14,7 +14,7 @@ REACH = 0.04
 """Of trials that are expected to lose less than this against the fastest, the cheapest is taken."""
 PLAIN_REACH = 0.05
 """The same for the plain loop, which costs nothing to keep."""
-LIKELY = 0.8
+LIKELY = 0.7
 """Chance of being faster than the plain loop below which it is not left."""
 SURE = 0.02
 """Expected loss from which on a pick says how sure it is."""

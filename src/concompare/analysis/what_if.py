@@ -212,8 +212,8 @@ def models(passed: Pass, trial: Trial, comparison: Comparison, change: Change) -
     messages = sorted(passed.messages, key=lambda m: m.first)
     seconds, sizes = ledger.item_seconds(passed), tuple(m.count for m in messages)
     n, count = len(messages), len(seconds)
-    if change.chunk is not None:  # a sample has too few items to be cut into chunks like all of them
-        many = min(max(comparison.subject.items, count), stats.MOST_SCHEDULED)
+    many = max(count, min(comparison.subject.items, stats.MOST_SCHEDULED))
+    if many > count or change.chunk is not None:  # the last round of a sample is not that of all items
         seconds, sizes = tuple(seconds[i % count] for i in range(many)), even(many, max(1, round(count / n)))
     sending = passed.ledger.sending if passed.ledger is not None else 0.0
     inside = sum(max(0.0, m.start - m.received) + max(0.0, m.returned - m.end) for m in messages)

@@ -28,6 +28,7 @@ from types import CodeType
 from typing import Any, ClassVar, cast
 
 from concompare.backends.base import Start
+from concompare.backends.start_environment import searched
 from concompare.backends.traits import Isolation, Traits
 from concompare.errors import BackendUnavailable
 from concompare.worker.bootstrap import RUNNING, stop
@@ -179,7 +180,7 @@ class InterpreterExecutor(Executor):
             reading, writing = os.pipe()
             self.orders.append(writing)
             self.queue.put(reading)
-        start = f"import sys; sys.path[:] = {sys.path!r}; from {__name__} import arrive; arrive(sys.path, pipes)"
+        start = f"import sys; sys.path[:] = {searched()!r}; from {__name__} import arrive; arrive(sys.path, pipes)"
         pool: Any = getattr(concurrent.futures, "InterpreterPoolExecutor")  # noqa: B009 - Python 3.14
         self.pool = pool(workers, "concompare-interpreter", exec, (start, {"pipes": self.queue}))
         self.pending: set[Future[bytes]] = set()
@@ -253,8 +254,8 @@ def tried(blob: bytes) -> str:
     """Return the package that keeps a function from being loaded in a scratch interpreter, or nothing."""
     scratch = interpreters().create()
     try:
-        scratch.exec(f"import sys; sys.path[:] = {sys.path!r}")
-        return cast(str, scratch.call(refusal_of, list(sys.path), blob))
+        scratch.exec(f"import sys; sys.path[:] = {searched()!r}")
+        return cast(str, scratch.call(refusal_of, searched(), blob))
     finally:
         scratch.close()
 

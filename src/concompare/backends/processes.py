@@ -16,11 +16,19 @@ from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import context, resource_tracker, spawn, util
+from types import ModuleType
 from typing import Any
 
 from concompare.backends.base import Start, kill_processes
 from concompare.backends.fork_safety import hazard, reason_not_to_fork, reason_to_wait
-from concompare.backends.start_environment import prepared, short_addresses, somewhere
+from concompare.backends.start_environment import (
+    grown_up,
+    prepared,
+    renew_folder,
+    short_addresses,
+    somewhere,
+    with_streams,
+)
 from concompare.backends.traits import Handling, Isolation, Traits
 from concompare.errors import BackendUnavailable
 from concompare.interrupts import shielded
@@ -38,7 +46,8 @@ get_preparation_data = spawn.get_preparation_data
 
 def without_main(name: str) -> dict[str, Any]:
     """Return what a new process is told about this one; our workers are not told about `__main__`."""
-    vars(sys.modules["__main__"]).setdefault("__spec__", None)  # %reset takes it away, and multiprocessing looks for it
+    main = sys.modules.setdefault("__main__", ModuleType("__main__"))
+    vars(main).setdefault("__spec__", None)  # %reset takes it away, and multiprocessing looks for it
     told: dict[str, Any] = get_preparation_data(name)
     if getattr(OPENING, "yes", False):
         told.pop("init_main_from_path", None)
@@ -84,8 +93,10 @@ def starting() -> Iterator[None]:
     if spawnv_passfds is not None:
         vars(util)["spawnv_passfds"] = spawn_aside
     OPENING.yes = True
+    renew_folder()
+    forget_lost_server()
     try:
-        with shielded(), somewhere(), short_addresses():
+        with shielded(), somewhere(), short_addresses(), grown_up(), with_streams():
             yield
     finally:
         OPENING.yes = False
@@ -140,8 +151,16 @@ def preload() -> None:
         multiprocessing.set_forkserver_preload(["concompare.worker.chunk", "concompare.worker.warm_up", "cloudpickle"])
 
 
+def forget_lost_server() -> None:
+    """Let a fork server be started anew where the address of the one that runs has been tidied away."""
+    module: Any = sys.modules.get("multiprocessing.forkserver")
+    address = module._forkserver._forkserver_address if module is not None else None
+    if isinstance(address, str) and not address.startswith("\0") and not os.path.exists(address):
+        forget_server()
+
+
 def forget_server() -> None:
-    """Let a forked worker start a fork server of its own where an item needs one: its parent's is not its child."""
+    """Let this process start a fork server of its own where it needs one: the one that it knows is not its child."""
     module: Any = sys.modules.get("multiprocessing.forkserver")
     server: Any = getattr(module, "_forkserver", None)
     if server is None or server._forkserver_pid is None:

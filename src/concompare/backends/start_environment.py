@@ -214,6 +214,14 @@ def way_here() -> str:
     return link
 
 
+def renew_folder() -> None:
+    """Let multiprocessing make its folder anew where it has been tidied away, as `/tmp` is in long runs."""
+    told: dict[str, Any] = process.current_process()._config  # type: ignore[attr-defined]
+    folder = told.get("tempdir")
+    if folder is not None and not os.path.isdir(folder):
+        told["tempdir"] = None
+
+
 def shorten_addresses() -> Callable[[], object] | None:
     """Let multiprocessing make its sockets in a folder whose name is short enough for them."""
     told: dict[str, Any] = process.current_process()._config  # type: ignore[attr-defined]
@@ -225,7 +233,32 @@ def shorten_addresses() -> Callable[[], object] | None:
     return lambda: told.update(tempdir=usual)
 
 
+def grow_up() -> Callable[[], object] | None:
+    """Let a daemonic process start workers, which multiprocessing forbids: ours end with it, however it ends."""
+    told: dict[str, Any] = process.current_process()._config  # type: ignore[attr-defined]
+    if not told.get("daemon"):
+        return None
+    told["daemon"] = False
+    return lambda: told.update(daemon=True)
+
+
+def have_streams() -> Callable[[], object] | None:
+    """Let this process have streams where its terminal has none: loky flushes them."""
+    names = [name for name in ("stdout", "stderr") if getattr(sys, name) is None]
+    if not names:
+        return None
+    nowhere = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - closed below
+    vars(sys).update(dict.fromkeys(names, nowhere))
+
+    def undo() -> None:
+        vars(sys).update(dict.fromkeys(names))
+        nowhere.close()
+
+    return undo
+
+
 somewhere, short_addresses = WhileStarting(name_the_folder), WhileStarting(shorten_addresses)
+grown_up, with_streams = WhileStarting(grow_up), WhileStarting(have_streams)
 
 
 MADE: dict[int, str] = {}

@@ -509,12 +509,12 @@ class Hook:
             return self.rest(loop, side, side.remaining())
         if isinstance(side, Collect):
             return side.value
-        return side.completed
+        return side.is_through()
 
     def rest(self, loop: Loop, side: Replay | Collect, left: Any) -> Any:
         """Run what is left of a loop as it is: nothing can be computed ahead, or it is not worth while."""
         if isinstance(side, Replay):
-            return side.completed if side.stopped and not side.halted else self.plain(loop, left)
+            return self.plain(loop, left) if side.halted or not side.stopped else side.is_through()
         return side.joined(self.plain(loop, left))
 
     def refuse(self, loop: Loop, items: Any, refusal: CellRefused) -> Any:

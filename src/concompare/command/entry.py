@@ -15,6 +15,8 @@ from concompare.formats import clean
 BAD = 2
 """Exit status for arguments that cannot be used, as that of argparse."""
 
+SCRIPTS = "what follows -- are the script's own arguments"
+
 
 class Parser(argparse.ArgumentParser):
     """A parser that says in one line what is wrong."""
@@ -57,10 +59,10 @@ def add_explain(commands: argparse._SubParsersAction[Parser]) -> None:
 def add_compare(commands: argparse._SubParsersAction[Parser]) -> None:
     """Add `compare`."""
     text = "run a script up to one of its loops, and measure how that is fastest"
-    one = commands.add_parser("compare", help=text, description=text)
-    one.set_defaults(action="concompare.command.measuring:compare")
+    usage = "concompare compare [options] FILE[:LINE] [-- ARG ...]"
+    one = commands.add_parser("compare", help=text, description=text, epilog=SCRIPTS, usage=usage)
+    one.set_defaults(action="concompare.command.measuring:compare", arguments=[])
     one.add_argument("place", metavar="FILE[:LINE]", help="the script, and the line where the loop begins")
-    one.add_argument("arguments", nargs=argparse.REMAINDER, metavar="ARG", help="the script's own arguments")
     add_measuring(one)
     one.add_argument("--html", action="store_true", help="write the report as a page of HTML instead of text")
     one.add_argument("--save", metavar="PATH", help="write the report as well: .json, .html, .csv, .png, .svg or .txt")
@@ -96,11 +98,11 @@ def add_check(commands: argparse._SubParsersAction[Parser]) -> None:
     """Add `check`."""
     text = "tell whether a loop has become slower: a saved report against another, or against a new measurement"
     ends = "exit status: 0 not slower, 1 slower, 3 it cannot be told from these reports"
-    one = commands.add_parser("check", help=text, description=text, epilog=ends)
-    one.set_defaults(action="concompare.command.checking:check")
+    usage = "concompare check [options] OLD.json NEW [-- ARG ...]"
+    one = commands.add_parser("check", help=text, description=text, epilog=f"{SCRIPTS}; {ends}", usage=usage)
+    one.set_defaults(action="concompare.command.checking:check", arguments=[])
     one.add_argument("old", metavar="OLD.json", help="a report, from `compare --save OLD.json`")
     one.add_argument("new", metavar="NEW", help="another report (NEW.json), or the script to measure now (FILE[:LINE])")
-    one.add_argument("arguments", nargs=argparse.REMAINDER, metavar="ARG", help="that script's own arguments")
     add_measuring(one)
     add_json(one)
 
@@ -110,7 +112,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     What is wrong with them or with a file is one line on stderr, and status 2.
     """
-    args = parser().parse_args(arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    apart = given.index("--") if "--" in given and given[0] in ("compare", "check") else len(given)
+    args = parser().parse_args(given[:apart])
+    if apart < len(given):
+        args.arguments = given[apart + 1 :]
     module, _, name = args.action.partition(":")
     try:
         status: int = getattr(import_module(module), name)(args)

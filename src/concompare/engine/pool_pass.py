@@ -356,8 +356,9 @@ class PassRun:
     def words_of_interrupt(self) -> str:
         """Return the one line that an interrupt shows."""
         kept = len(self.outcome.values) + len(self.outcome.finished)
-        total = f" of {self.dispatcher.count}" if self.dispatcher.count is not None else ""
-        text = f"interrupted after {count_of(self.collector.finished, 'item')}{total}"
+        first = self.options.first
+        total = f" of {first + self.dispatcher.count}" if self.dispatcher.count is not None else ""
+        text = f"interrupted after {count_of(first + self.collector.finished, 'item')}{total}"
         if kept:
             text += "; what finished is in concompare.last()"
         if self.unstoppable:

@@ -51,9 +51,9 @@ def run_plain(
         with guarded() as guard, sampling_lines(options.lines) as outcome.lines, guard.user_code(), loop.seeding():
             loop.run(items, count)
     except KeyboardInterrupt as error:
-        total = f" of {count}" if count is not None else ""
+        total = f" of {options.first + count}" if count is not None else ""
         kept = "; what finished is in concompare.last()" if outcome.values else ""
-        text = f"interrupted after {count_of(loop.finished, 'item')}{total}{kept}"
+        text = f"interrupted after {count_of(loop.place, 'item')}{total}{kept}"
         raise Interrupted(text) from (error if user_part(error.__traceback__) else None)
     finally:
         loop.conclude()

@@ -31,6 +31,10 @@ MOST = 50_000
 """Items, at the most, that may be taken ahead."""
 
 
+LOOK = 16
+"""Results that are fetched before it is looked again whether there is room for further items."""
+
+
 class Raised:
     """An exception in the place of a result."""
 
@@ -130,6 +134,9 @@ class Results:
         keep_going: Whether an item's error is only its own, and what comes after can be fetched.
         ordered: Whether results come in the order of the items.
         owned: Whether the session is there for these results only, and is shut down with them.
+
+    Attributes:
+        taken: Items taken so far; `fetched`: results; `due`: how many are to be fetched before there may be room.
     """
 
     def __init__(
@@ -150,7 +157,7 @@ class Results:
         self.deadline = None if timeout is None else time.monotonic() + timeout
         self.inbox = Inbox()
         self.ahead: Ahead | None = Ahead(items)
-        self.taken = self.fetched = 0
+        self.taken = self.fetched = self.due = 0
         self.batch = Batch(function, self.inbox, fixed=chunk, keep_going=keep_going, ordered=ordered)
         first = self.some(sys.maxsize if eager and buffer is None else self.room())
         self.session.add(self.batch, first, complete=self.ahead is None)
@@ -208,6 +215,16 @@ class Results:
             TimeoutError: It has not come in time.
             BaseException: The item's own exception.
         """
+        if self.fetched < self.due:  # nothing to hand over yet: what is there is taken at the least cost
+            come = self.inbox.come
+            try:
+                value = come.popleft()
+            except IndexError:
+                return self.next()
+            if type(value) is not Raised:
+                self.fetched += 1
+                return value
+            come.appendleft(value)
         return self.next()
 
     def next(self, timeout: float | None = None) -> Any:
@@ -219,6 +236,7 @@ class Results:
         self.fetched += 1
         if self.ahead is not None:
             self.refill()
+        self.due = self.fetched + (sys.maxsize if self.ahead is None else LOOK if self.buffer is None else 0)
         if type(value) is Raised:
             if not self.keep_going:
                 self.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+import time
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ from concompare.ipython.tracebacks import plain_syntax_error, user_traceback
 
 if TYPE_CHECKING:
     from concompare.cells.program import Cell
+    from concompare.ipython.watching import Watch
     from concompare.report.report import Report
     from concompare.run.cell_runners import Comparing, Running, Telling
     from concompare.run.dispatch import Ran
@@ -32,11 +34,15 @@ if TYPE_CHECKING:
 KEPT = 10e6
 """Bytes of results that `concompare.last()` keeps, at the most."""
 
+BACKGROUND = argument("--background", action="store_true", help="run the cell in a process of its own, and go on")
 BACK_OFF = argument(
     "--back-off",
     metavar="EXC[,EXC]",
     help="exceptions that ask for less, such as a service's too many requests: the item is tried again later, at most "
     "eight times in all, and fewer run at once meanwhile",
+)
+WATCH = argument(
+    "--watch", choices=("on", "off"), help="line form: after a slow plain cell, say whether it could run in parallel"
 )
 STRICT = argument("--strict", action="store_true", help="what cannot run in parallel is an error, not the plain loop")
 
@@ -46,9 +52,10 @@ class ConcompareMagics(Magics):
     """Run a cell's loop in parallel, or measure the ways to do so."""
 
     shell: Any
+    watching: Watch | None = None
 
     @no_var_expand
-    @options(*COMMON, BACK_OFF, STRICT, RESUME)
+    @options(*COMMON, BACK_OFF, STRICT, RESUME, BACKGROUND)
     @line_cell_magic
     @needs_local_scope
     def parallel(self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None) -> Any:
@@ -68,6 +75,9 @@ class ConcompareMagics(Magics):
         request = self.request_of(args, ("auto",), moment=moment_of(self.shell.execution_count, cell), **how)
         if args.explain:
             return self.explain(args, source)
+        if args.background:
+            self.refuse_inner(local_ns)
+            return self.in_background(args, source, request)
         from concompare.run.cell_runners import Running
 
         self.refuse_inner(local_ns)
@@ -81,7 +91,7 @@ class ConcompareMagics(Magics):
         return None if source.silent else value
 
     @no_var_expand
-    @options(*COMMON, BUDGET, SCALING, REPEAT_OK, PYTHON)
+    @options(*COMMON, BUDGET, SCALING, REPEAT_OK, PYTHON, WATCH)
     @line_cell_magic
     @needs_local_scope
     def concompare(self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None) -> Any:
@@ -92,11 +102,16 @@ class ConcompareMagics(Magics):
             %%concompare
             results = [score(p) for p in papers]
         """
+        since = time.perf_counter()
         args, code = read_options(self.concompare.parser, line, cell)
+        if args.watch is not None:
+            return self.watch(args, cell)
         if args.info or args.close or args.forget:
             return self.look_after(args)
         source = self.source_of("concompare", line, cell, code)
-        request = self.request_of(args, None, budget=args.budget, scaling=args.scaling, pythons=args.python)
+        request = self.request_of(
+            args, None, budget=args.budget, scaling=args.scaling, pythons=args.python, since=since
+        )
         if args.explain:
             return self.explain(args, source)
         from concompare.run.cell_runners import Comparing
@@ -170,6 +185,14 @@ class ConcompareMagics(Magics):
                 print(reason)  # noqa: T201
             raise
 
+    def in_background(self, args: Namespace, source: Source, request: Request) -> None:
+        """Run a cell in a process of its own, on copies of the names that it mentions; raises before anything ran."""
+        from concompare.ipython import background_cell
+
+        names = background_cell.checked(args, request)
+        cell = self.cell_of(args, source)
+        background_cell.start(self.shell, args, source, cell, names)
+
     def refuse_inner(self, local_ns: dict[str, Any] | None) -> None:
         """Refuse to run inside a function, whose names a magic cannot see."""
         if local_ns is not None and local_ns is not self.shell.user_ns:
@@ -192,6 +215,18 @@ class ConcompareMagics(Magics):
             plain = self.shell.transform_cell(code)
         lost = blank_lines(code) - blank_lines(plain)
         return Source("\n" * lost + plain, filename, first, ends_with_semicolon(plain))
+
+    def watch(self, args: Namespace, cell: str | None) -> None:
+        """Switch on or off the line after slow plain cells."""
+        if cell is not None:
+            raise BadOption("--watch belongs to the line form: %concompare --watch on")
+        from concompare.ipython.watching import Watch
+
+        if self.watching is not None:
+            self.watching.off()
+        self.watching = Watch(self.shell) if args.watch == "on" else None
+        if self.watching is not None:
+            self.watching.on()
 
     def look_after(self, args: Namespace) -> Any:
         """Close the pools, forget earlier runs, or return the card of this machine and the open pools."""
@@ -229,11 +264,12 @@ def telling(args: Namespace) -> Telling:
 
 @contextmanager
 def resuming(request: Request, tell: Telling) -> Iterator[None]:
-    """Let the file of results say what is to be said, and close it at the end."""
+    """Open the file of results, before anything runs; let it say what is to be said, and close it at the end."""
     if request.resume is None:
         yield
         return
     request.resume.say = tell
+    request.resume.open()
     try:
         yield
     finally:

@@ -34,6 +34,7 @@ class Calibrating:
         usable: CPUs that may be used.
         spent: Returns the seconds since the comparison began.
         tails: Replays the tails of the first items, or None where the loop has none.
+        later: Seconds that are needed once it is decided, as far as they are known.
         tried: Positions that ran beyond the prefix, one of each of so many stretches as `wanted` says, or of fewer.
     """
 
@@ -45,6 +46,7 @@ class Calibrating:
     tails: Tails | None = None
     tried: tuple[int, ...] = ()
     wanted: int = 0
+    later: float = 0.0
 
     def calibrate(self) -> Calibration:
         """Run the plain loop on a growing prefix, then on some items of every stretch of the input."""
@@ -104,6 +106,7 @@ class Calibrating:
             gil=self.gil,
             native=plain.native_share,
             beside=self.tails.left(len(plain.items)) if self.tails is not None else 0.0,
+            later=self.later,
         )
 
     def scouted(self, calibration: Calibration, shape: Shape) -> tuple[int, ...]:

@@ -171,7 +171,8 @@ class Comparing:
     tails: Tails | None = None
 
     def __post_init__(self) -> None:
-        self.started = self.clock()
+        now = self.clock()
+        self.started = now if self.wishes.since is None else min(now, self.wishes.since)
         self.created = datetime.now(UTC).isoformat(timespec="seconds")
         self.benches: list[Bench] = []
         self.problems: list[Trial] = []
@@ -225,11 +226,12 @@ class Comparing:
         gil, usable = self.environment.gil != "off", self.environment.usable
         calibrating = Calibrating(self.plain, self.wishes, gil, usable, self.spent, self.tails)
         calibration = calibrating.calibrate()
-        shape, arms = self.prepare(calibration, pools)
+        shape, arms, calibration = self.prepare(calibration, pools)
+        calibrating.later = calibration.later
         scouted = calibrating.scouted(calibration, shape)
         trials = self.trials = Trials(
             self.plain, self.runner, self.environment, self.wishes, shape, calibration, self.benches, scouted, pools,
-            self.tell, self.spent, calibrating.tried,
+            self.tell, self.spent, calibrating.tried, taken_away=getattr(self.machine, "taken_away", lambda: None),
         )  # fmt: skip
         if scouted:
             trials.scout()
@@ -255,8 +257,11 @@ class Comparing:
 
     # ---- before the trials
 
-    def prepare(self, calibration: Calibration, pools: ExitStack) -> tuple[Shape, tuple[Arm, ...]]:
-        """Choose the arms and the shape of passes, and show the plan; return the shape and all arms wanted."""
+    def prepare(self, calibration: Calibration, pools: ExitStack) -> tuple[Shape, tuple[Arm, ...], Calibration]:
+        """Choose the arms and the shape of passes, and show the plan; return the shape and all arms wanted.
+
+        The calibration is returned with the seconds that are needed once it is decided.
+        """
         usable, weak = self.environment.usable, self.wishes.scaling == "weak"
         native = self.native_threads(calibration)
         wanted = plan.arms_of(
@@ -268,13 +273,14 @@ class Comparing:
         scouts = len(plan.scouting(wanted)) - 1 if calibration.serial >= SHORT and not weak else 0
         probing = self.probing + plan.SCOUT * scouts
         budget, asked = self.wishes.budget, self.wishes.asked
+        calibration = replace(calibration, later=self.later_seconds(calibration, wanted))
         shape = plan.shape(calibration, wanted, budget, usable, probing, weak, asked)
         confirming = self.confirming_seconds(calibration, shape)
         self.plan = plan.plan_of(shape, len(self.items), self.wishes.budget, self.wishes.seed, confirming, weak)
         self.plan = plan.with_replaying(self.plan, calibration.beside)
         self.make_benches(wanted, shape, pools)
         self.tell("plan")
-        return shape, wanted
+        return shape, wanted, calibration
 
     def native_threads(self, calibration: Calibration) -> int:
         """Return the threads of the largest native pool where items use one that is not limited; else 1."""
@@ -351,6 +357,18 @@ class Comparing:
         while self.clock() < end:
             self.runner.run_pass(self.function, chosen, self.plain.pool, options, count=len(chosen))
             self.probed += 1
+
+    def later_seconds(self, calibration: Calibration, wanted: Sequence[Arm]) -> float:
+        """Guess how long it takes from the decision to the report: the other items with the pick, and drawing.
+
+        Items that take most of the budget by themselves come on top of it, as the plan says.
+        """
+        rest, budget = len(self.items) - calibration.done, self.wishes.budget
+        if rest <= 0 or self.wishes.scaling != "strong" or calibration.serial < budget / 4:
+            return self.wishes.drawing
+        costs = Costs(calibration, self.environment.usable)
+        running = min(costs.one(arm, rest) for arm in wanted)
+        return self.wishes.drawing + (running if running <= budget / 2 else 0.0)
 
     def confirming_seconds(self, calibration: Calibration, shape: Shape) -> float:
         """Guess how long the items that the sample leaves out will take with the pick."""

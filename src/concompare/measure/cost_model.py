@@ -72,6 +72,7 @@ class Calibration:
         gil: Whether threads share one GIL.
         native: Share of the CPU seconds that native threads (BLAS, OpenMP) computed.
         beside: Seconds that the tails of the other items will take in the notebook, once.
+        later: Seconds of what else follows once it is decided: the other items with the pick, drawing the report.
     """
 
     items: int
@@ -83,6 +84,7 @@ class Calibration:
     gil: bool = True
     native: float = 0.0
     beside: float = 0.0
+    later: float = 0.0
 
     @property
     def serial(self) -> float:
@@ -103,12 +105,13 @@ def allowed(calibration: Calibration, budget: float, asked: bool = True) -> floa
     """Return the seconds that deciding may take: never above the budget, nor for long on a short cell.
 
     One takes as long as it likes where it was `asked` for. The tails that are still to come have to fit into the budget
-    as well, as far as they can.
+    as well, as far as they can, and so does what else follows, up to half of it.
     """
     limit = budget if asked else min(budget, max(QUICK, PATIENCE * calibration.serial))
+    limit = min(limit, max(budget - calibration.later, budget / 2))
     if not calibration.beside:
         return limit
-    return min(limit, max(budget - calibration.beside, calibration.spent + LEFT * budget))
+    return min(limit, max(budget - calibration.later - calibration.beside, calibration.spent + LEFT * budget))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import linecache
 import math
 import os
 from collections.abc import Mapping
+from itertools import cycle, islice
 from typing import TYPE_CHECKING, Any
 
 from concompare.measure.cost_model import allowed
@@ -42,7 +43,8 @@ def of(trials: Trials) -> tuple[LineProfile, ...]:
     seconds = min(MOST, room / max(1, len(benches)))
     if not benches or not 0 < mean <= seconds or not can_look(trials.runner):
         return ()
-    positions = thinned(trials.sample, max(1, int(seconds / mean)))
+    many = max(1, int(seconds / mean))
+    positions = list(islice(cycle(thinned(trials.sample, many)), many))  # a sample is short, and looks are few
     found = (profile_of(trials, bench, positions, mean) for bench in benches)
     return tuple(profile for profile in found if profile is not None)
 
@@ -80,7 +82,7 @@ def profile_of(trials: Trials, bench: Bench, positions: list[int], mean: float) 
         outcome = trials.runner.run_pass(trials.plain.function, chosen, pool, options, count=len(chosen))
     except Exception:  # an item that fails now and then: its trial says so, when that happens in a timed pass
         return None
-    trials.runs += 1
+    trials.runs += math.ceil(len(positions) / len(trials.sample))
     return as_record(bench, len(positions), outcome.lines) if outcome.lines else None
 
 

@@ -15,9 +15,19 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from concompare.machine import native_pools
+from concompare.machine import native_pools, taken_away
 
-__all__ = ["CALIBRATE", "SPIN", "Share", "capacity", "capacity_quiet", "gil_share", "known", "native_pools"]
+__all__ = [
+    "CALIBRATE",
+    "SPIN",
+    "Share",
+    "capacity",
+    "capacity_quiet",
+    "gil_share",
+    "known",
+    "native_pools",
+    "taken_away",
+]
 
 SPIN = 0.05
 """Seconds that every process of the capacity probe spins."""

@@ -49,6 +49,8 @@ class Wishes:
         streams: Seed of one random stream for each item, the same in every pass; None: items draw as they do.
         native_threads: Threads of each BLAS or OpenMP pool in all workers and the plain loop; None: the usual ones.
         asked: Whether the budget was asked for, and may be used up on a short task too.
+        since: Seconds on the clock when the user began to wait; None: when the comparison begins.
+        drawing: Seconds of the budget that showing the report will take.
     """
 
     workers: tuple[int, ...] | None = None
@@ -62,6 +64,8 @@ class Wishes:
     streams: int | None = None
     native_threads: int | None = None
     asked: bool = True
+    since: float | None = None
+    drawing: float = 0.0
 
 
 class Wished(TypedDict, total=False):
@@ -81,6 +85,8 @@ class Wished(TypedDict, total=False):
     streams: int | None
     native_threads: int | None
     asked: bool
+    since: float | None
+    drawing: float
 
 
 def wishes_of(wished: Wished, chance: int) -> Wishes:
@@ -98,7 +104,11 @@ def wishes_of(wished: Wished, chance: int) -> Wishes:
 
 @dataclass
 class Bench:
-    """One arm at work: its pool while it is open, and what it measured so far."""
+    """One arm at work: its pool while it is open, and what it measured so far.
+
+    Attributes:
+        once: Seconds of the last pass before its first item: to get the function to the workers.
+    """
 
     arm: Arm
     backend: Backend
@@ -114,6 +124,7 @@ class Bench:
     problem: str | None = None
     loops: int = 1
     retired: bool = False
+    once: float = 0.0
 
     def trial(self) -> Trial:
         """Return what is known as a record."""
@@ -180,6 +191,7 @@ class Trials:
         tell: Called with what begins.
         spent: Returns the seconds since the comparison began.
         tried: Positions of other items of all stretches that the plain loop ran.
+        taken_away: Returns the CPU seconds so far that the machine could not give; None where it does not tell.
         scouting: Whether the sample is that of the scouts, which stands for the mean item.
     """
 
@@ -202,6 +214,7 @@ class Trials:
     hidden_state: tuple[str, ...] = ()
     shared_random: str | None = None
     scouting: bool = False
+    taken_away: Callable[[], float | None] = lambda: None
 
     @property
     def serial(self) -> Bench:
@@ -377,7 +390,7 @@ class Trials:
             memory=len(bench.passes) < WATCHED,
         )
         records: list[Pass] = []
-        before = gil_state()
+        before, away = gil_state(), self.taken_away()
         try:
             for _ in range(1 if warm_up else bench.loops):
                 outcome = self.runner.run_pass(self.plain.function, chosen, pool, options, count=len(chosen))
@@ -390,7 +403,10 @@ class Trials:
             return False
         self.runs += len(records) * math.ceil(len(positions) / len(self.sample))
         gil = (before, gil_state()) if self.environment.free_threaded_build else ()
-        self.note(bench, replace(merged(records, block, warm_up, self.named(positions)), gil=records[-1].gil or gil))
+        since = self.taken_away()
+        stolen = None if away is None or since is None else max(0.0, since - away) / len(records)
+        made = merged(records, block, warm_up, self.named(positions))
+        self.note(bench, replace(made, gil=records[-1].gil or gil, stolen=stolen))
         return self.check(bench, outcome, positions, warm_up)
 
     def named(self, positions: Sequence[int]) -> tuple[int, ...]:
@@ -406,6 +422,7 @@ class Trials:
             blocked = {i: self.plain.blocked[p] for i, p in enumerate(positions) if p in self.plain.blocked}
             parts = ledger.ledger_of(unlooped(passed), bench.arm.workers, blocked, bench.arm.isolation)
             passed = replace(passed, ledger=parts)
+            bench.once = min(message.start for message in passed.messages)
         if self.shape.mode == "sampled" and self.wishes.scaling == "strong" and bench is not self.serial:
             passed = replace(passed, stands_for=self.standing(passed, positions, bench.arm.workers))
         elif self.scouting:
@@ -485,6 +502,8 @@ class Trials:
         best = self.best()
         planned = self.costs.one(bench.arm, len(self.sample))
         limit = plan.cap(bench.arm, best * items, planned, self.shape.strict)
+        if limit is not None:
+            limit += bench.once  # of all items too it takes that once
         return limit + COLD if limit is not None and warm_up else limit
 
     def best(self) -> float:

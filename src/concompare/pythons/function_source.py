@@ -18,6 +18,7 @@ from pathlib import Path
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any
 
+from concompare.backends.start_environment import searched
 from concompare.cells.replay.compiling import HEADS
 from concompare.cells.syntax.own_code import is_installed_file
 from concompare.errors import CannotShip
@@ -138,7 +139,7 @@ def plain_pickle(value: Any, path: str) -> bytes:
 def own_paths() -> list[str]:
     """Return the folders of the user's own modules: the search path without what belongs to this Python."""
     ours = str(Path(__file__).parents[2])
-    paths = [str(Path(path).absolute()) for path in sys.path]
+    paths = [str(Path(path).absolute()) for path in searched()]
     return [
         path
         for path in paths

@@ -39,16 +39,25 @@ class Bar:
 
 def bundle_of(progress: Progress) -> dict[str, str]:
     """Return what a front end shows in place of the last state, as text and as HTML."""
-    view = view_of(progress.comparison, doing=doing_of(progress), fraction=progress.fraction)
+    view = view_of(progress.comparison, doing=step_of(progress), fraction=progress.fraction, so_far=so_far_of(progress))
     return {"text/plain": text_of(view, details=False), "text/html": html_of(view)}
 
 
 def doing_of(progress: Progress) -> str:
-    """Return what is being done, the time that is left by the plan, and the pick so far."""
+    """Return what is being done, the time that is left by the plan, and the pick so far, on one line."""
+    return "; ".join(filter(None, (step_of(progress), so_far_of(progress))))
+
+
+def step_of(progress: Progress) -> str:
+    """Return what is being done, and the time that is left by the plan."""
     words = formats.one_line(progress.doing, 120) or "measuring"
-    so_far = pick.so_far(progress.comparison) if progress.fraction < 1 else ""
-    best = f"; {so_far}, an interrupt takes it" if so_far else ""
     plan = progress.plan or progress.comparison.plan
     if plan is None or not 0 < progress.fraction < 1:
-        return words + best
-    return f"{words}, about {formats.round_seconds((1 - progress.fraction) * plan.estimate)} left{best}"
+        return words
+    return f"{words}, about {formats.round_seconds((1 - progress.fraction) * plan.estimate)} left"
+
+
+def so_far_of(progress: Progress) -> str:
+    """Return the pick so far and how sure it is; nothing before there is one, and at the end."""
+    best = pick.so_far(progress.comparison) if progress.fraction < 1 else ""
+    return f"{best}, an interrupt takes it" if best else ""

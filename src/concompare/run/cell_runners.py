@@ -164,7 +164,8 @@ class Comparing:
             dispatch.run(task, replace(request, backends=(backends.plain(),), workers=None))
             return
         self.compared.add(id(lifted.loop))
-        request = replace(request, budget=request.budget * self.share)
+        since = request.since if self.share == 1.0 else None  # of several loops each has a part of its own
+        request = replace(request, budget=request.budget * self.share, since=since)
         head, tail = lifted.sources
         task = replace(task, head_source=head, tail_source=tail)
         written = as_written(task, lifted) if lifted.as_written is not None else None

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pickle
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from concompare import backends, engine, machine
@@ -34,8 +33,8 @@ WORSE, STRIKES, HOPELESS = 1.05, 3, 1.5
 """How many times as long as in the plain loop items take on workers that are left again: when they are judged for so
 many times in a row, since items may be longer just then; at once where it is much and the workers hardly compute."""
 
-LATE, COMPUTES = 0.1, 0.2
-"""Seconds of the first item after which processes start beside it, and the share of a CPU that it must have had."""
+SHORTEST = 2e-6
+"""Seconds of an item below which threads cannot help: to give the GIL away and to get it back takes as long."""
 
 SPOILT = 2.0
 """How many times as long as in the plain loop a taste of threads may take."""
@@ -126,28 +125,6 @@ class Judge:
         if colon:
             self.reasons[way.backend] = f"{way.backend} × {workers}: {why}"
 
-    @contextmanager
-    def opening_late(self) -> Iterator[None]:
-        """Start processes in the middle of the first item where that turns out long, and computes."""
-        most = Choice(PROCESSES, machine.usable_cpus(), "")
-        if self.left == 1 or self.request.outside or most.workers < 2 or self.is_warm(most):
-            yield
-            return
-        began = time.process_time()
-
-        def late() -> None:
-            if time.process_time() - began > COMPUTES * LATE:
-                self.opened, self.opening = True, self.open(most)
-
-        timer = threading.Timer(LATE, late)
-        timer.daemon = True
-        timer.start()
-        try:
-            yield
-        finally:
-            timer.cancel()
-            timer.join()
-
     def open_early(self, left: int | None) -> None:
         """Start processes at once where they were fastest in earlier runs: it seems that they are needed soon."""
         self.hinted = choice = auto_history.hint(self.task)
@@ -198,7 +175,9 @@ class Judge:
         mean, busy = self.paces.plain, sum(m.cpu for m in self.recent) > 0.5 * sum(map(auto_history.taken, self.recent))
         if self.two_threads is not None or not busy or usable < 2 or left <= 4 * usable or self.uses_native_threads():
             return None
-        if left * mean <= 4 * self.until or not auto_history.threads_may(self.task):
+        if self.request.recorder is not None:  # what a file has of them may be more than a taste
+            return None
+        if mean < SHORTEST or left * mean <= 4 * self.until or not auto_history.threads_may(self.task):
             return None
         if usable * mean > DEAR and self.paces.ratios.get(PROCESSES, 0.0) < 1 and self.may_ship():
             return None
@@ -357,8 +336,8 @@ class Judge:
         outcome, items = latest(), self.task.items
         if outcome is None or not outcome.values:
             return []
-        position = self.first + len(outcome.values) - 1
-        return [outcome.values[-1], *([items[position]] if isinstance(items, (list, tuple)) else [])]
+        position = self.first + len(outcome.values) - 1  # beyond the last where stretches have been joined
+        return [outcome.values[-1], *(items[position : position + 1] if isinstance(items, (list, tuple)) else ())]
 
 
 def are_processes(choice: Choice) -> bool:

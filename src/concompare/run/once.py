@@ -11,6 +11,7 @@ from weakref import ref
 from concompare import backends, engine, machine
 from concompare.backends.traits import is_plain, kind_of, shares_objects
 from concompare.engine import Outcome, process_state
+from concompare.engine.forecast import Standing
 from concompare.engine.growth import Growth
 from concompare.engine.pools.memory import fitting
 from concompare.errors import BackendUnavailable, CannotShip, CellRefused
@@ -135,7 +136,7 @@ def one_pass(
         if recorder is not None:
             enter(recorder, pool, request, witness)
         options = options_of(task, request, output, first=first, enough=enough, expected=expected)
-        options = replace(options, progress=progress, witness=witness, growth=growth)
+        options = replace(options, progress=from_item(first, progress), witness=witness, growth=growth)
         try:
             outcome = engine.run_pass(task.function, task.items, pool, options, count=task.count, on_value=on_value)
         except Differs as differs:
@@ -157,6 +158,18 @@ def enter(recorder: Recorder, pool: Pool, request: Request, witness: Witness | N
     recorder.enter(shares=plain or pool.shares_objects, compared=witness is not None, doubts=doubts)
     if witness is not None:
         witness.agreed = recorder.agree
+
+
+def from_item(first: int, show: Callable[[Standing], None] | None) -> Callable[[Standing], None] | None:
+    """Return what is told how far a pass is that begins with a later item: those before it have finished."""
+    if not first or show is None:
+        return show
+
+    def told(standing: Standing) -> None:
+        total = None if standing.total is None else standing.total + first
+        show(standing._replace(finished=standing.finished + first, total=total))
+
+    return told
 
 
 def measured(trial: Trial, outcome: Outcome, pool: Pool) -> Trial:

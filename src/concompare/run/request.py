@@ -60,6 +60,7 @@ class Request:
         resume: The file that results go to and come from; `recorder`: the part of it that belongs to one task.
         showing: How warnings were shown when this was asked for.
         moment: Number of the cell that runs now; with the next one nothing has run in between.
+        since: Seconds on `time.perf_counter` when the user began to wait for a comparison; None: when it begins.
     """
 
     backends: tuple[Backend, ...]
@@ -90,6 +91,7 @@ class Request:
     recorder: Recorder | None = None
     showing: tuple[object, ...] = field(default_factory=process_state.showing, compare=False)
     moment: float = 0.0
+    since: float | None = None
 
 
 def request_of(

@@ -71,7 +71,8 @@ class Resume:
         """
         journal = self.open()
         try:
-            parts = fingerprint.of_function(task.function) | {"the seed": str(seed)}
+            label = None if task.kind == "function" else "the loop"
+            parts = fingerprint.of_function(task.function, label) | {"the seed": str(seed)}
         except Exception as error:
             why = f"{type(error).__name__}: {one_line(str(error), 100)}"
             raise BadOption(f"{self.path}: it cannot be told whether {task.name} changes ({why})") from None

@@ -23,10 +23,10 @@ from typing import Any, NamedTuple
 
 from concompare.worker.compute import compute
 
-PERIOD = 0.005
+PERIOD = 0.01
 """Mean seconds between two looks, at the least."""
 
-REST = 120
+REST = 200
 """Times the CPU seconds of a look, waking up and taking the GIL included, that two are apart in the mean."""
 
 SOON = 0.0005

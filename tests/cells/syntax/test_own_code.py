@@ -24,3 +24,8 @@ def test_packages_of_another_environment_on_the_path_are_installed(
 ) -> None:
     monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path / folder)])
     assert own_code.is_installed_file(str(tmp_path / folder / "numpy" / "__init__.py")) is installed
+
+
+def test_what_is_no_text_on_the_path_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [tmp_path / "site-packages", None, b"/lib", *sys.path])
+    assert not own_code.is_installed_file(str(tmp_path / "site-packages" / "beside.py"))

@@ -77,7 +77,8 @@ NAMES: dict[str, Any] = {"K": 1, "g": made("def f(x): return x"), "unused": 1}
         (BASE, {"K": 1.0}, {"K"}),
         (BASE, {"K": [1, (2, {3})]}, {"K"}),
         (BASE, {"g": made("def f(x): return x + 0")}, {"g"}),
-        (BASE, {"g": made("def f(x): return c * x", c=3)}, {"g"}),
+        (BASE, {"g": made("def f(x): return c * x", c=3)}, {"g", "c"}),
+        (BASE, {"g": made("def f(x): return K", K=3)}, {"g", "K of g"}),
         (BASE, {"g": functools.partial(int, base=10)}, {"g"}),
         (BASE, {"unused": 2}, set()),
         ("\n\n# a comment\n" + BASE, {}, set()),
@@ -86,6 +87,15 @@ NAMES: dict[str, Any] = {"K": 1, "g": made("def f(x): return x"), "unused": 1}
 def test_what_may_change_the_results_is_told_by_its_name(code: str, names: dict[str, Any], changed: set[str]) -> None:
     before, now = of_function(made(BASE, **NAMES)), of_function(made(code, **{**NAMES, **names}))
     assert {name for name in before | now if before.get(name) != now.get(name)} == changed
+
+
+def test_what_a_function_further_down_refers_to_is_told_by_its_own_name() -> None:
+    def told(k: int) -> dict[str, str]:
+        inner = made("def f(x): return x if x < 1 else f(x - 1) + depth", depth=k)
+        return of_function(made("def f(x): return g(x)", g=made("def f(x): return h(x)", h=inner)))
+
+    before, now = told(1), told(2)
+    assert {name for name in before | now if before[name] != now[name]} == {"depth"}
 
 
 def test_deeper_changes_are_seen_too() -> None:

@@ -233,3 +233,32 @@ def test_signals_to_the_kernels_group_do_not_reach_what_multiprocessing_starts(
     own_notebook.run("import os, psutil\nchildren = psutil.Process().children()")
     assert own_notebook.value("len(children) > 0")
     assert own_notebook.value("[c.pid for c in children if os.getpgid(c.pid) == os.getpgid(0)]") == []
+
+
+def test_a_background_run_outlasts_interrupts_and_ends_with_its_kernel(own_notebook: Notebook, tmp_path: Path) -> None:
+    own_notebook.run(
+        "import pathlib\n"
+        "def wait(n):\n"
+        f"    while not pathlib.Path({str(tmp_path / 'go')!r}).exists():\n"
+        "        time.sleep(0.05)\n"
+        "    print('item', n)\n"
+        "    return n\n"
+    )
+    cell = own_notebook.run("%%parallel --background -b processes -w 2\nresults = [wait(n) for n in range(4)]")
+    assert cell.shown == "background run 1: running"
+    busy = own_notebook.start("print('busy')\nwhile True:\n    time.sleep(0.05)")
+    own_notebook.finish(busy, until="busy")
+    own_notebook.interrupt()
+    assert own_notebook.finish(busy).status == "error"
+    (tmp_path / "go").touch()
+    ended = own_notebook.run("concompare.background().wait()")
+    assert own_notebook.value("results") == [0, 1, 2, 3]
+    assert any("item 3\nbackground run 1: bound: bound results" in one["text/plain"] for one in ended.updates)
+    (tmp_path / "go").unlink()
+    own_notebook.run("%%parallel --background -b processes -w 2\nresults = [wait(n) for n in range(4)]")
+    pid = own_notebook.value("concompare.background()[2].process.pid")
+    psutil.Process(own_notebook.value("os.getpid()")).kill()
+    deadline = time.monotonic() + LONG
+    while time.monotonic() < deadline and alive({pid}):
+        time.sleep(0.1)
+    assert not alive({pid})

@@ -34,7 +34,6 @@ def write(path, n):
 """An installed package as others are: with state of its own, random numbers drawn inside, looking at its caller."""
 
 BOTH = ("threads", "processes")
-ELSEWHERE = ("processes", "spawn", "loky")
 
 SEEDED = "import installed, random, numpy as np\nrandom.seed(0)\nnp.random.seed(0)"
 
@@ -161,20 +160,24 @@ def plain_and_parallel(notebook: Notebook, setup: str, expression: str, options:
     return PLAIN[key], *left_by(notebook, f"%%parallel {options}\n", setup, expression)
 
 
-@pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("backend", ["threads", *ELSEWHERE])
+SENT = ("context of decimal", "rounding of decimal", "how deep calls may go")
+"""What workers are given."""
+
+AT_START = (*SENT, "hashes of text", "settings of a module", "random numbers of numpy")
+"""What may depend on how a process starts; everything else is the same for all that share nothing."""
+
+RUNS = [
+    *((case, backend) for case in CASES for backend in ("threads", "processes")),
+    *((case, backend) for case in AT_START for backend in ("spawn", "loky")),
+]
+
+
+@pytest.mark.parametrize(("case", "backend"), RUNS)
 def test_the_cell_leaves_what_the_plain_cell_leaves(case: str, backend: str, installed: Notebook) -> None:
     plain, parallel, cell = plain_and_parallel(installed, *CASES[case], f"-b {backend} -w 2")
     assert parallel == plain
-    if backend == "threads" and case in BY_CONTEXT:
-        assert "on threads × 2" in cell.shown
-
-
-@pytest.mark.parametrize("case", ["context of decimal", "rounding of decimal", "how deep calls may go"])
-@pytest.mark.parametrize("backend", ELSEWHERE)
-def test_workers_have_what_is_easily_sent(case: str, backend: str, installed: Notebook) -> None:
-    _, _, cell = plain_and_parallel(installed, *CASES[case], f"-b {backend} -w 2")
-    assert f"on {backend} × 2" in cell.shown
+    if case in (BY_CONTEXT if backend == "threads" else SENT):
+        assert f"on {backend} × 2" in cell.shown
 
 
 def test_the_line_says_what_differed(installed: Notebook) -> None:

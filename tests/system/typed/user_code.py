@@ -19,11 +19,14 @@ from concompare import (
     Interrupted,
     ItemTimeout,
     LostChanges,
+    LowMemory,
+    NotResumed,
     Pool,
     Report,
     ReportDamaged,
     UnknownBackend,
     WorkerDied,
+    background,
     compare,
     environment,
     imap,
@@ -59,6 +62,7 @@ def runs() -> None:
     assert_type(totals(PAPERS, start=1.0), float)
     for value in imap(score, PAPERS, ordered=False):
         print(value)
+    background().wait(timeout=1.0).cancel()
     kept = [value for value in concompare.map(score, PAPERS, on_error="keep") if not isinstance(value, Failure)]
     print(kept, last())
 
@@ -95,7 +99,7 @@ def fails(run: Callable[[], object]) -> None:
         assert_type(str(error), str)
     except CellRefused as error:
         print(error.line, error.code)
-    except (CannotShip, ItemTimeout, LostChanges, ReportDamaged, WorkerDied) as error:
+    except (CannotShip, ItemTimeout, LostChanges, LowMemory, NotResumed, ReportDamaged, WorkerDied) as error:
         caught: ConcompareError = error
         print(caught)
     except Interrupted as error:

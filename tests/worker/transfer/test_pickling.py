@@ -112,3 +112,14 @@ def test_a_chain_of_functions_is_followed_as_far_as_asked() -> None:
     names = made("\n".join(f"def f{n}(x): return f{n + 1}(x)" for n in range(8)) + "\ndef f8(x): return x")
     assert len(list(functions_behind(names["f0"]))) == 4
     assert len(list(functions_behind(names["f0"], math.inf))) == 9
+
+
+def test_what_a_started_script_defines_goes_by_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a process that multiprocessing has spawned the script is called otherwise, and workers do not have it."""
+    script = types.ModuleType("__mp_main__")
+    exec("def f(x): return x + 1", vars(script))
+    with monkeypatch.context() as started:
+        started.setitem(sys.modules, "__mp_main__", script)
+        data = pack(script.f)
+    monkeypatch.delitem(sys.modules, "__mp_main__", raising=False)
+    assert unpack(Parcel(data))(1) == 2

@@ -201,7 +201,7 @@ class FrameHook(Hook):
     def rest(self, loop: Loop, side: Replay | Collect, left: Any) -> Any:
         """Let the function go on with the loop where nothing is computed ahead."""
         stopped = isinstance(side, Replay) and side.stopped and not side.halted
-        return side.completed if isinstance(side, Replay) and stopped else Plain(left, side)
+        return side.is_through() if isinstance(side, Replay) and stopped else Plain(left, side)
 
     def lift(self, loop: Loop, walked: Any, taken: list[Any] | None) -> Lifted:
         """Return the loop as one that can run in parallel."""

@@ -88,11 +88,6 @@ class Replay:
         self.only = made.actions[0] if made.direct else None
         self.gone = made.gone
 
-    @property
-    def completed(self) -> bool:
-        """Whether the loop has come to its end, so that its `else` follows, and was not left by `break`."""
-        return not self.stopped or self.ended or (self.front is not None and self.front.is_end(self.last))
-
     def bind_target(self, item: Any) -> None:
         """Bind the loop's target."""
         target = self.made.loop.target
@@ -135,6 +130,10 @@ class Replay:
         if self.stopped:
             self.bind_kept(position, sys.maxsize)
         return self.stopped
+
+    def is_through(self) -> bool:
+        """Tell whether the loop has come to its end by itself, so that its `else` runs."""
+        return not self.stopped or self.ended or (self.front is not None and self.front.is_end(self.last))
 
     def play_record(self, record: list[Any]) -> bool:
         """Play what the head asked for, in order; True: the loop stopped."""

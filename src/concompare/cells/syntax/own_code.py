@@ -19,7 +19,8 @@ def installed_folders() -> tuple[str, ...]:
     paths = sysconfig.get_paths()
     found = {paths[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")}
     # Those of another environment, which a `.pth` file or PYTHONPATH brings in, have the names of ours.
-    found |= {path for path in sys.path if os.path.basename(path) in ("site-packages", "dist-packages")}
+    texts = [path for path in sys.path if isinstance(path, str)]  # Python passes over what else people put there
+    found |= {path for path in texts if os.path.basename(path) in ("site-packages", "dist-packages")}
     return tuple(found | set(site.getsitepackages()) | {site.getusersitepackages()})
 
 

@@ -128,6 +128,7 @@ class Pool:
             # An interrupt in the middle would leave what has begun to nobody; to join a cluster may take long.
             with guarded() if self.near else contextlib.nullcontext():
                 if self.near:
+                    close_with_the_process()
                     self.folder = make_folder(self.workers if not self.backend.ephemeral else 4096)
                 with self.starting():
                     self.executor = self.backend.open(self.workers, self.start())
@@ -503,10 +504,25 @@ def close_at_exit() -> None:
     close_pools()
 
 
+def close_with_the_process() -> None:
+    """Close every pool before a process of multiprocessing's waits for its children: it calls no `atexit`."""
+    from multiprocessing import parent_process, util
+
+    if parent_process() is not None and ENDING[0] != os.getpid():
+        ENDING[0] = os.getpid()
+        util.Finalize(None, close_at_exit, exitpriority=100)
+
+
+ENDING = [0]
+"""The process that has been told so."""
+
+
 def forget_all() -> None:
     """Forget the pools in a forked child: they are its parent's."""
     WARM.clear()
     OUT.clear()
+    for file in ALIVE.values():
+        file.close()
     ALIVE.clear()
     KEEPERS.clear()
     STARTING.clear()

@@ -20,7 +20,6 @@ from typing import Any
 
 from concompare.worker.changes import is_own, names_of
 from concompare.worker.transfer.object_refs import ATOMS, only_atoms
-from concompare.worker.transfer.pickling import inner_function
 
 SIZE = 16
 """Bytes of a fingerprint."""
@@ -259,22 +258,46 @@ def version_of(module: str) -> bytes:
     return version.encode() if isinstance(version, str) else b""
 
 
-def of_function(function: Callable[..., Any]) -> dict[str, str]:
-    """Return the fingerprints of what a function consists of, by name: itself, and what it refers to.
+OF_ITSELF = ("", "defaults", "attributes")
+"""What `parts_of_function` calls the parts that have no name of their own."""
+
+
+def of_function(function: Callable[..., Any], label: str | None = None) -> dict[str, str]:
+    """Return the fingerprints of what a function consists of, by name: itself, and all that it and others refer to.
+
+    Args:
+        function: Anything that can be called.
+        label: What it is called; None: its name.
 
     Raises:
         RecursionError: It refers to something that is nested too deeply.
     """
     walker = Walker(strict=False)
-    inner = inner_function(function)
-    label = getattr(function, "__name__", type(function).__name__)
+    label = label or str(getattr(function, "__name__", type(function).__name__))
     found = {"Python": ".".join(map(str, sys.version_info[:2]))}
-    if inner is None or inner is not function or not is_own(inner):
+    if not isinstance(function, FunctionType) or not is_own(function):
         return found | {label: walker.of(function).hex()}
-    own = [walker.of(part) for name, part in parts_of_function(inner) if name in ("", "defaults", "attributes")]
-    parts = {name: walker.of(part).hex() for name, part in parts_of_function(inner)}
-    named = {name: told for name, told in parts.items() if name not in ("", "defaults", "attributes")}
-    return found | named | {label: hashed(own).hex()}
+    waiting, seen = [(label, function)], {id(function)}
+    for name, one in waiting:  # which grows
+        own: list[bytes] = []
+        for part_name, part in parts_of_function(one):
+            if part_name in OF_ITSELF:
+                own.append(walker.of(part))
+            elif isinstance(part, FunctionType) and is_own(part):
+                waiting += [(part_name, part)] if id(part) not in seen else []
+                seen.add(id(part))
+            else:
+                add(found, part_name, name, walker.of(part))
+        add(found, name, "", hashed(own))
+    return found
+
+
+def add(found: dict[str, str], name: str, owner: str, told: bytes) -> None:
+    """Add the fingerprint of what a function refers to, under its name; one of another object beside it."""
+    free = name if found.get(name, told.hex()) == told.hex() else f"{name} of {owner}"
+    while found.get(free, told.hex()) != told.hex():
+        free += "+"
+    found[free] = told.hex()
 
 
 HEADER = len(marshal.dumps([], PLAINLY))

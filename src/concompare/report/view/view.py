@@ -34,6 +34,7 @@ def view_of(
     *,
     doing: str = "",
     fraction: float = 1.0,
+    so_far: str = "",
 ) -> View:
     """Return the view of a comparison.
 
@@ -43,9 +44,10 @@ def view_of(
         pick: What to recommend; picked here when None and the comparison is complete.
         doing: What is being done now, while it is being measured.
         fraction: How much of it is done, while it is being measured.
+        so_far: What would be recommended by now, while it is being measured.
     """
     if doing:
-        return partial_view(comparison, doing, fraction)
+        return partial_view(comparison, doing, fraction, so_far)
     pick = pick or advise.pick(comparison)
     trial = verdict.trial_of(comparison, pick)
     picked = None if trial is None else (trial.backend, trial.workers, trial.native_threads)
@@ -83,7 +85,7 @@ def remark_of(finding: Finding) -> Remark:
     )
 
 
-def partial_view(comparison: Comparison, doing: str, fraction: float) -> View:
+def partial_view(comparison: Comparison, doing: str, fraction: float, so_far: str = "") -> View:
     """Return the view of a comparison that is still being measured: the plan and the rows so far."""
     plan = comparison.plan
     expected = ""
@@ -93,7 +95,7 @@ def partial_view(comparison: Comparison, doing: str, fraction: float) -> View:
         headline=f"Comparing {formats.one_name(comparison.subject.name, 60)}",
         interval="",
         change=expected,
-        because="",
+        because=formats.one_line(so_far[:1].upper() + so_far[1:], 200),
         line="",
         table=table_of(comparison, None, partial=True),
         pictures=Pictures(curves=curves_of(comparison, None, fits=False), plain=plain_seconds(comparison)),

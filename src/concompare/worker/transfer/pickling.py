@@ -105,7 +105,7 @@ def pack(
         data = pickle.dumps(value, 5, buffer_callback=callback) if simple else dump(pickle.Pickler)
     except Exception:
         data = b"__main__"
-    if b"__main__" in data:
+    if b"__main__" in data or is_of_started_script(data):
         import cloudpickle
 
         mine.clear()
@@ -113,6 +113,22 @@ def pack(
     if buffers is not None:
         buffers.extend(mine)
     return data
+
+
+STARTED = "__mp_main__"
+"""What multiprocessing calls the script of the process that has started this one."""
+
+
+def is_of_started_script(data: bytes) -> bool:
+    """Tell whether a pickle names something of that script, which workers do not have; it goes by value from now on."""
+    module = sys.modules.get(STARTED)
+    if getattr(module, "__name__", "") != STARTED or STARTED.encode() not in data:  # elsewhere it is `__main__` itself
+        return False
+    import cloudpickle
+
+    if STARTED not in cloudpickle.list_registry_pickle_by_value():
+        cloudpickle.register_pickle_by_value(module)
+    return True
 
 
 class Raw:
