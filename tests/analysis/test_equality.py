@@ -31,6 +31,19 @@ class Slotted:
         self.value = value
 
 
+class Counting:
+    asked = 0
+
+    def __init__(self, value: object) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        Counting.asked += 1
+        return True
+
+    __hash__ = None  # type: ignore[assignment]
+
+
 class Rude:
     def __eq__(self, other: object) -> bool:
         raise RuntimeError("compare me not")
@@ -140,3 +153,12 @@ def test_what_differs_by_rounding_differs_and_says_so() -> None:
     found = equality.difference([0.1 + 0.2], [0.3], [5])
     assert found == (False, "item 5: 0.30000000000000004 instead of 0.3, 2e-16 of it: rounding", True)
     assert equality.difference([0.31], [0.3], [5]) == (False, "item 5: 0.31 instead of 0.3", False)
+
+
+def test_objects_with_the_same_attributes_are_not_asked() -> None:
+    """Their `__eq__` may do more than compare, which would show in the notebook."""
+    before = Counting.asked
+    assert equal([Counting(3)], [Counting(3)])
+    assert Counting.asked == before
+    assert equal(Counting(3), Counting(4))
+    assert Counting.asked == before + 1

@@ -66,7 +66,7 @@ DRAWS = [
 ]  # fmt: skip
 STATEMENTS = [
     "i += 1", "prev = {v}", "ema = 0.9 * ema + {v} * 0.1 if isinstance({v}, (int, float)) else ema", "seen.add(str({v}))", "window.append({v})", "batch.append({v})", "batch = []", "batch.clear()",
-    "v = {d}", "w = {d}", "s = {d}", "s = rng.sample(data, 3)", "s.sort()", "queue.append(i)", "todo.append(i)", "heapq.heappush(heap, i)", "rng.shuffle(data)", "random.shuffle(data)", "shared[0] += 1", "state.n += 1", "stop = {v}",
+    "v = {d}", "w = {d}", "s = {d}", "s = rng.sample(data, 3)", "s.sort()", "s = list(xs)", "random.shuffle(s)", "rng.shuffle(s)", "queue.append(i)", "todo.append(i)", "heapq.heappush(heap, i)", "rng.shuffle(data)", "random.shuffle(data)", "shared[0] += 1", "state.n += 1", "stop = {v}",
     "i, prev = i + 1, i", "a, b = rng.random(), {d}", "data[0] = i", "k = i % 3", "best = i", "rng.seed(i)", "t = s", "i -= 1", "del todo[0]", "state.fresh(str({v}))", "last = {v}",
 ]  # fmt: skip
 HEAVY = [

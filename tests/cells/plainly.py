@@ -205,7 +205,9 @@ def one(task: Task, function: Callable[[Any], Any], item: Any) -> Computed:
         try:
             value = function(item)
             value = asyncio.run(value) if inspect.iscoroutine(value) else value
-        except Exception as error:
+        except Endless:
+            raise
+        except BaseException as error:
             return None, locals_of(error, task.temporaries), stream.getvalue(), error, calls
     found: dict[str, Any] = {}
     if task.temporaries:

@@ -10,13 +10,16 @@ import pytest
 from tests.cells import compiled
 
 SETUP = """
-import os, re, threading
+import os, re, threading, time
 from collections import Counter
 xs = [1, 2, 3, 4]; out = []; log = []; total = 0; it = iter([5, 6, 7]); prev = 1
 groups = {"a": [], "b": []}; found = {1: 0, 2: 0}; counts = Counter(); path = "lines"
 for name in ["", *os.listdir()]: name and os.remove(name)
 name = ""
 def f(x):
+    return x * x + 1
+def works(x):
+    time.sleep(0)
     return x * x + 1
 def fails(x):
     if x == 3:
@@ -77,9 +80,94 @@ PARALLEL = {
     "what is left holds the notebook's list beside a file": (
         "for x in xs:\n    with open(os.devnull) as handle:\n        t = Tank(f(x), log)\n    total += x\nlog.append(1)"
     ),
+    "a loop left inside a try": (
+        "for x in xs:\n    try:\n        if f(x) == 10:\n            break\n    finally:\n        out.append(x)\nelse:\n    out.append(0)"
+    ),
+    "a loop left inside a try by what the notebook knows": (
+        "for x in xs:\n    try:\n        y = f(x)\n        if len(out) == 4:\n            break\n        out.append(y)\n"
+        "    finally:\n        out.append(x)\n    out.append(0)"
+    ),
+    "an item left inside a try by what the notebook knows": (
+        "for x in xs:\n    try:\n        y = f(x)\n        if len(out) == 3:\n            continue\n        out.append(y)\n"
+        "    finally:\n        out.append(x)\n    out.append(0)"
+    ),
+    "an item left inside a try": (
+        "for x in xs:\n    try:\n        y = f(x)\n        if x == 2:\n            continue\n        out.append(y)\n"
+        "    finally:\n        out.append(y if x == 2 else x)\n    out.append(0)"
+    ),
+    "a condition in workers ends a while": "n = 0\nwhile works(n) < 6:\n    n += 1\nelse:\n    done = n\nout.append(done)",
+    "a break ends a while with an else": (
+        "n = 0\nwhile works(n) < 60:\n    n += 1\n    if works(n) == 5:\n        break\nelse:\n    done = n\nout.append(n)"
+    ),
+    "a while that ran ahead ends by its condition": (
+        "import random\nran = random.Random(5)\ntodo = [6, 5, 4, 3, 2, 1]\nwhile ran.random() < 0.8:\n    x = todo.pop()\n"
+        "    out.append(works(x))\n    if len(out) > 9: break\nelse:\n    out.append(0)"
+    ),
+    "a bar that the loop writes to": (
+        "import io, tqdm\nbar = tqdm.tqdm(xs, file=io.StringIO())\nfor x in bar:\n    y = works(x)\n    bar.set_postfix(y=y)\n"
+        "    out.append(y)\nlog += [bar.n, bar.postfix]\ndel bar, tqdm, io"
+    ),
+    "a bar around the loop": (
+        "import io, tqdm\nwith tqdm.tqdm(total=4, file=io.StringIO()) as bar:\n    for x in xs:\n        out.append(works(x))\n"
+        "        bar.update(1)\nlog.append(bar.n)\ndel bar, tqdm, io"
+    ),
+    "what a star takes is one object": "for x in xs:\n    first, *rest = x, 2, 3\n    y = f(first)\n    out.append((y, rest))\nrest.append(1)",
+    "an object of the class of another": (
+        "for x in xs:\n    t = Tank(x)\n    u = type(t)(f(x))\n    v = u.__class__(2)\n    out.append((u.level, v.fill(1)))"
+    ),
+    "files named by numbers that begin with one": (
+        "for i, x in enumerate(xs):\n    with open(f'page{i + 1}', 'w') as h:\n        h.write(str(f(x)))\nout += sorted(os.listdir())"
+    ),
+    "an item that ends with no Exception": (
+        "class Stop(BaseException): pass\ndef stops(x):\n    if x == 3: raise Stop\n    return x\n"
+        "try:\n    for x in xs:\n        y = works(x)\n        out.append(stops(x))\nexcept Stop:\n    out.append((x, y))"
+    ),
     "a list of text is one object": "for x in xs:\n    words = str(f(x)).split()\n    out.append(words)\nwords.append('more')",
 }
 PLAIN = {
+    "a class that counts what is made, by its type": (
+        "class Made:\n    count = 0\n    def __init__(self):\n        type(self).count += 1\n        self.number = Made.count\n"
+        "for x in xs:\n    f(x)\n    out.append(Made())\nr = [made.number for made in out]"
+    ),
+    "a class that counts what is made, by its own name for it": (
+        "class Made:\n    seen = []\n    def __init__(self):\n        self.__class__.seen.append(f(2))\n"
+        "        self.number = len(self.seen)\nr = [Made().number for x in xs]"
+    ),
+    "a file that gets the next one's name": (
+        "open('a1', 'w').close()\nfor x in xs:\n    p = f'a{x}'\n    f(x)\n    os.rename(p, f'a{x + 1}')\nout += os.listdir()"
+    ),
+    "a file that the item before wrote": (
+        "open('s1', 'w').write('7')\nfor x in xs:\n    n = int(open(f's{x}').read())\n    with open(f's{x + 1}', 'w') as h:\n"
+        "        h.write(str(n + f(x)))\nout.append(open('s5').read())"
+    ),
+    "folders that several items make": (
+        "def made(x):\n    try:\n        os.mkdir(f'd{x % 2}')\n    except FileExistsError:\n        return -f(x)\n    return f(x)\n"
+        "r = [made(x) for x in xs]\nfor name in os.listdir(): os.rmdir(name)"
+    ),
+    "files that items delete and count": (
+        "def left(x):\n    open(str(x), 'w').close()\n    return len(os.listdir()) + f(x)\nr = [left(x) for x in xs]"
+    ),
+    "folders that are sorted while they are walked": (
+        "for name in 'bca': os.makedirs(f'w/{name}')\nfor folder, inner, files in os.walk('w'):\n    inner.sort()\n"
+        "    out.append((folder, f(len(inner))))\nfor name in 'bca': os.rmdir(f'w/{name}')\nos.rmdir('w')"
+    ),
+    "an iterator that looks at what it gave": (
+        "class Growing:\n    last = ()\n    def __iter__(self): return self\n    def __next__(self):\n"
+        "        if len(self.last) > 5: raise StopIteration\n        self.last = [*self.last, 0]\n        return self.last\n"
+        "for x in Growing():\n    x.append(f(1))\n    out.append(len(x))"
+    ),
+    "a generator that a refused loop leaves": (
+        "def given():\n    try:\n        for x in xs:\n            log.append(x)\n            yield x\n    finally:\n        log.append(0)\n"
+        "for x in given():\n    if f(x) == 5:\n        break\nout.append(log[-1])"
+    ),
+    "what is dropped leaves a weak dict": (
+        "import weakref\nalive = weakref.WeakValueDictionary()\nfor x in xs:\n    t = Tank(f(x))\n    alive[x] = t\nalive = list(alive)"
+    ),
+    "what is dropped leaves a weak set": (
+        "import weakref\nalive = weakref.WeakSet()\ndef made(x):\n    t = Tank(f(x))\n    alive.add(t)\n    return t\n"
+        "for x in xs:\n    t = made(x)\nalive = len(alive)"
+    ),
+    "a weak reference": "import weakref\nfor x in xs:\n    t = Tank(f(x))\n    log.append(weakref.ref(t)() is t)",
     "a name that one function gives and another reads": "for x in xs:\n    out.append(seen() + given(x))",
     "a name that a function gives, inside a comprehension": "r = [f(prev) + given(x) for x in xs]",
     "a name that a function gives and the body reads before": "for x in xs:\n    out.append((prev, given(x), f(x)))",
@@ -146,6 +234,7 @@ def test_in_parallel(name: str, how: str) -> None:
     assert ran.lifted, [str(part.refusal) for part in ran.refused]
 
 
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("how", ["threads", "processes"])
 @pytest.mark.parametrize("name", PLAIN)
 def test_as_the_plain_loop(name: str, how: str) -> None:

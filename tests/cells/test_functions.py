@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from concompare.cells.explaining import explanation
+from concompare.cells.inside import following
 from concompare.cells.program import Cell, Wishes
 from concompare.errors import BadOption, CellRefused
 from tests.cells import compiled, plainly, programs
@@ -937,6 +938,8 @@ def test_a_traceback_goes_through_the_function_s_own_lines(source: str, lines: l
         run_here(source)
     frames = [frame for frame in traceback.extract_tb(caught.value.__traceback__) if frame.filename == "<cell>"]
     assert [(frame.lineno, frame.name) for frame in frames] == lines
+    places = [entry.tb_lasti for entry in following.entries_of(caught.value.__traceback__)]
+    assert min(places) >= 0  # IPython looks for ever for the instruction at -1
 
 
 def test_nothing_of_ours_is_left() -> None:

@@ -12,6 +12,10 @@ from concompare.errors import CellRefused
 from tests.cells import compiled, plainly, programs
 
 SETUP = """
+from argparse import ArgumentParser
+
+parser = ArgumentParser("prog")
+
 class Model:
     def __init__(self, alpha):
         self.alpha, self.parts = alpha, []
@@ -106,6 +110,7 @@ CELLS = {
     "a = f(1)\nprint(a)\nb = tell(2)": [],
     "a = note(1)\nb = note(2)": [],
     "a = f(1)\nb = note(2)\nc = see(3)": [],
+    "a = parser.format_usage()\nparser.set_defaults(x=1)\nb = parser.get_default('x')": [],
     "a = f(1) if xs else f(2)\nb = f(3) and f(4)": [],
     "a = f(1)\nb = add(a)\nc = add(b)": [],
     "a = f(1)\nif a:\n    b = f(2)": [],

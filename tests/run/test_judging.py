@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from typing import Any
 
 import pytest
@@ -111,49 +110,6 @@ def test_items_with_native_threads_of_their_own_are_not_tasted() -> None:
         seen = Message(0, 20, 0, 0, 0, start=0, end=0.04, returned=0.04, done=0.04, cpu=0.04, native_cpu=native)
         found.enough_plainly([seen], 0.04)
         assert (found.tasting is not None) is expected
-
-
-@pytest.mark.parametrize(("seconds", "cpu", "opened"), [(0.0, 1.0, False), (1.0, 1.0, True), (1.0, 0.001, False)])
-def test_processes_start_in_the_middle_of_a_first_item_that_is_long_and_computes(
-    seconds: float, cpu: float, opened: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    clock = iter([0.0, cpu * judging.LATE])
-    timers: list[Any] = []
-
-    class Timer:
-        daemon = False
-
-        def __init__(self, late: float, call: Any) -> None:
-            assert late == judging.LATE
-            timers.append(call)
-
-        def start(self) -> None:
-            if seconds > judging.LATE:
-                timers[0]()
-
-        def cancel(self) -> None:
-            timers.append("over")
-
-        def join(self) -> None:
-            assert timers[-1] == "over"
-
-    monkeypatch.setattr(threading, "Timer", Timer)
-    monkeypatch.setattr(time, "process_time", lambda: next(clock))
-    monkeypatch.setattr(judging.Judge, "open", lambda *_: Starting(over=False))
-    found = judge()
-    with found.opening_late():
-        pass
-    assert (found.opening is not None) is opened
-
-
-@pytest.mark.parametrize("kind", ["one item", "reaching out"])
-def test_they_do_not_where_they_could_not_help_or_would_be_in_the_way(kind: str) -> None:
-    found = judge(1 if kind == "one item" else 9)
-    if kind == "reaching out":
-        found.request = request_of(("auto",), None, outside=True)
-    before = threading.active_count()
-    with found.opening_late():
-        assert threading.active_count() == before
 
 
 def test_workers_that_are_no_slower_are_kept() -> None:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -9,6 +9,32 @@ from concompare.cells.task import task_of
 from concompare.run import witness
 from concompare.run.once import run_once
 from concompare.run.request import request_of
+
+
+class Forgetful:
+    def __init__(self) -> None:
+        self.kept = self.dropped = 1
+
+    def __getstate__(self) -> dict[str, int]:
+        return {"kept": self.kept}
+
+
+class Pair(NamedTuple):
+    one: int
+    other: list[int]
+
+
+@pytest.mark.parametrize("item", [Forgetful(), [1, Forgetful()], {"a": Forgetful()}])
+def test_nothing_is_copied_that_says_how_it_is_copied(item: object) -> None:
+    """The copy may lack something, so what the notebook computes with it says nothing."""
+    assert witness.copies_of(item) == []
+
+
+def test_what_does_not_is_copied() -> None:
+    pair = Pair(1, [2])
+    (copied,) = witness.copies_of(pair)
+    assert copied == pair
+    assert copied.other is not pair.other
 
 
 def test_the_items_computed_in_the_notebook_share_one_plain_loop(monkeypatch: pytest.MonkeyPatch) -> None:

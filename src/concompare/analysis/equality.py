@@ -192,9 +192,8 @@ def _mappings(one: Any, other: Any, depth: int) -> bool | None:
 def _objects(one: Any, other: Any, depth: int) -> bool | None:
     mine, theirs = _state(one), _state(other)
     alike = equal(mine, theirs, depth + 1) if mine and theirs else None
-    if not _compares_by_identity(type(one)):
-        answer = _asked(lambda: one == other)
-        return True if answer or alike else answer
+    if not alike and not _compares_by_identity(type(one)):  # its own `__eq__` may do more than compare
+        return _asked(lambda: one == other)
     return alike if mine and theirs else _by_pickle(one, other)
 
 

@@ -61,7 +61,9 @@ def annotate(node: ast.AST, namespace: dict[str, Any]) -> None:
     """Give the notebook its `__annotations__`, as a statement that annotates names does when it begins."""
     if ast.AnnAssign not in names.kinds_in(node) or sys.version_info >= (3, 14):
         return
-    if any(isinstance(part, ast.AnnAssign) for part in sources.outside_functions(node)):
+    inner = [part for part in sources.outside_functions(node) if isinstance(part, ast.ClassDef)]
+    of_classes = {part for kind in inner for part in names.nodes_in(kind)}
+    if any(isinstance(part, ast.AnnAssign) and part not in of_classes for part in sources.outside_functions(node)):
         namespace.setdefault("__annotations__", {})
 
 

@@ -205,6 +205,7 @@ class Effects:
         hazards: What it does beyond the process (files, programs, network), as predicates.
         called: Names of what it calls, for messages; `heavy`: one of them may be worth a worker.
         calm: It cannot raise, as far as types show.
+        paths: Of the files that it touches, as written and without steps (`n + 1`); ("", ""): those of several items.
         sees: What it sees without being given it, as declared: time, process, random, files, environment, frames.
     """
 
@@ -220,6 +221,7 @@ class Effects:
     heavy: bool = False
     calm: bool = False
     sees: frozenset[str] = frozenset()
+    paths: frozenset[tuple[str, str]] = frozenset()
 
     def add(self, other: Effects) -> None:
         """Add what other code does."""
@@ -234,6 +236,7 @@ class Effects:
         self.called += tuple(name for name in other.called if name not in self.called)
         self.heavy = self.heavy or other.heavy
         self.sees |= other.sees
+        self.paths |= other.paths
 
     def __bool__(self) -> bool:
         return bool(self.reads or self.deep or self.writes or self.order or self.doubts or self.globals or self.heavy)

@@ -527,6 +527,7 @@ class Hook:
             refusal.line = loop.line
         if self.cell.wishes.strict or refusal.spent:
             raise refusal
+        refusal.__traceback__ = None  # its frames hold the items, which the plain loop lets go of
         self.cell.refused.append(Refused(loop, refusal, count))
         if self.depth:
             self.small.add(id(loop))

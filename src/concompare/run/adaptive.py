@@ -136,9 +136,7 @@ class Trying:
             self.enough_plainly(messages, passed)  # which chooses where it was a long one
             return True
 
-        self.judge.left = self.left
-        with self.judge.opening_late():
-            self.stretch(PLAIN, 1, enough, size=1 if self.request.recorder is None else None)
+        self.stretch(PLAIN, 1, enough, size=1 if self.request.recorder is None else None)
         drawn = [name for name, _ in state_watch.drawn(before, state_watch.random_states(sources))] if before else []
         if drawn:
             self.differs = words_of_drawing(0, drawn)

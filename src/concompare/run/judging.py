@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pickle
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from concompare import backends, engine, machine
@@ -36,9 +35,6 @@ many times in a row, since items may be longer just then; at once where it is mu
 
 SHORTEST = 2e-6
 """Seconds of an item below which threads cannot help: to give the GIL away and to get it back takes as long."""
-
-LATE, COMPUTES = 0.1, 0.2
-"""Seconds of the first item after which processes start beside it, and the share of a CPU that it must have had."""
 
 SPOILT = 2.0
 """How many times as long as in the plain loop a taste of threads may take."""
@@ -128,28 +124,6 @@ class Judge:
         _, colon, why = self.reasons.get(way.backend, "").partition(": ")
         if colon:
             self.reasons[way.backend] = f"{way.backend} × {workers}: {why}"
-
-    @contextmanager
-    def opening_late(self) -> Iterator[None]:
-        """Start processes in the middle of the first item where that turns out long, and computes."""
-        most = Choice(PROCESSES, machine.usable_cpus(), "")
-        if self.left == 1 or self.request.outside or most.workers < 2 or self.is_warm(most):
-            yield
-            return
-        began = time.process_time()
-
-        def late() -> None:
-            if time.process_time() - began > COMPUTES * LATE:
-                self.opened, self.opening = True, self.open(most)
-
-        timer = threading.Timer(LATE, late)
-        timer.daemon = True
-        timer.start()
-        try:
-            yield
-        finally:
-            timer.cancel()
-            timer.join()
 
     def open_early(self, left: int | None) -> None:
         """Start processes at once where they were fastest in earlier runs: it seems that they are needed soon."""

@@ -15,7 +15,6 @@ import functools
 import hashlib
 import json
 import os
-import platform
 import secrets
 import sys
 import zlib
@@ -65,6 +64,8 @@ LINES: dict[Path, tuple[tuple[int, int], dict[str, dict[Way, float]]]] = {}
 @functools.cache
 def machine_here() -> str:
     """Return what tells this machine and Python from others."""
+    import platform  # not in a kernel's first cell, which has nothing to remember
+
     facts = (platform.node(), platform.machine(), os.cpu_count(), sys.version_info[:2], sys.implementation.name)
     return digest(*facts)
 

@@ -16,6 +16,7 @@ import random
 import struct
 import sys
 import threading
+import types
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
@@ -25,12 +26,14 @@ from typing import TYPE_CHECKING, Any
 
 from concompare import backends, engine
 from concompare.analysis import equality
+from concompare.cells.syntax.own_code import is_user_module
 from concompare.engine.item_errors import short_repr
 from concompare.engine.lookahead import is_steady
 from concompare.engine.outcome import LAST
 from concompare.worker import outside_effects, state_watch
 from concompare.worker.changes import is_random
 from concompare.worker.compute import plain
+from concompare.worker.transfer.item_state import parts_of
 from concompare.worker.transfer.pickling import text_of
 
 if TYPE_CHECKING:
@@ -44,6 +47,9 @@ LONG = 1.0
 
 LITTLE, MOST = 0.02, 8
 """Seconds after which, and items after the most of which, it has been seen that workers agree."""
+
+COPYING = ("__getstate__", "__setstate__", "__reduce__", "__reduce_ex__", "__copy__", "__deepcopy__", "__getnewargs__")
+"""Methods by which a class says how its objects are copied."""
 
 STREAMS = ("stdout", "stderr")
 
@@ -233,15 +239,23 @@ class Witness:
 
 
 def copies_of(item: Any) -> list[Any]:
-    """Return a copy of an item, in a list; nothing where it cannot be copied, or is large."""
+    """Return a copy of an item, in a list; nothing where it cannot be copied as it is, or is large."""
     from concompare.run.auto_history import size_of
 
     if is_used_up(item) or (size_of(item) > LARGEST_COPY and not isinstance(item, (int, float))):
+        return []
+    if any(map(is_copied_its_way, parts_of(item))):
         return []
     try:
         return [copy.deepcopy(item)]
     except Exception:
         return []
+
+
+def is_copied_its_way(thing: Any) -> bool:
+    """Return whether the class of a thing says how it is copied, which may leave something out or count."""
+    kinds = [kind for kind in type(thing).__mro__ if is_user_module(kind.__module__)]
+    return any(isinstance(vars(kind).get(name), types.FunctionType) for kind in kinds for name in COPYING)
 
 
 def is_used_up(thing: Any) -> bool:
@@ -260,7 +274,9 @@ def computed(task: Task, request: Request, position: int, item: Any, pool: Pool)
     own = Own()
     try:
         own.value = engine.run_pass(task.function, [item], pool, options).values[0]
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         own.error = error
     finally:
         own.names, own.output, record = dict(LAST[0].names), LAST[0].output, LAST[0].record

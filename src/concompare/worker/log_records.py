@@ -199,16 +199,18 @@ def show_here(kind: str, what: Any) -> None:
 
 
 def handle_here(record: Any) -> None:
-    """Let the handlers of the notebook have an item's record."""
+    """Let the handlers of the notebook have an item's record, and its filters where no worker has them."""
     import logging
 
-    if isinstance(record, bytes):
+    came = isinstance(record, bytes)
+    if came:
         attributes: Mapping[str, Any] = pickle.loads(record)
         record = logging.makeLogRecord(dict(attributes))
         record.exc_text = with_source(record.exc_text) if record.exc_text else None
         if record.name == "root" and not logging.root.handlers:
             logging.basicConfig()  # as `logging.warning` does in the plain loop
-    logging.getLogger(None if record.name == "root" else record.name).callHandlers(record)
+    logger = logging.getLogger(None if record.name == "root" else record.name)
+    (logger.handle if came else logger.callHandlers)(record)
 
 
 FRAME = re.compile(r'^(  File "(.+)", line (\d+), in .+\n)(?!    )', re.MULTILINE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -84,3 +85,21 @@ def test_to_close_all_pools_waits_for_those_that_start(monkeypatch: pytest.Monke
     engine.close_pools()
     assert started.over
     assert engine.pools() == ()
+
+
+def test_nothing_is_imported_beside_the_notebook() -> None:
+    """Two threads that import modules which import each other may get them half made."""
+    code = (
+        "import sys, concompare\n"
+        "from concompare import backends, engine\n"
+        "from concompare.engine.pools import early_start\n"
+        "processes = backends.find('processes')\n"
+        "early_start.load_all()\n"
+        "before = set(sys.modules)\n"
+        "engine.Opening(processes, 2).wait()\n"
+        "assert len(engine.pools()) == 1\n"
+        "print(sorted(set(sys.modules) - before))\n"
+        "engine.close_pools()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

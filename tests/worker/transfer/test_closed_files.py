@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import pickle
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,14 @@ def test_a_csv_writer_of_a_closed_file_keeps_its_dialect_and_its_error(tmp_path:
     for call in (writer.writerow, found["writer"].writerow):
         with pytest.raises(ValueError, match="closed file"):
             call([1, 2])
+
+
+def test_a_closed_connection_to_a_database_is_closed() -> None:
+    connection = sqlite3.connect(":memory:")
+    assert crossed(c=connection) == {"_concompare_unsent": ("c",)}
+    connection.close()
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        crossed(c=connection)["c"].execute("select 1")
 
 
 def test_other_pickles_take_no_files(tmp_path: Path) -> None:

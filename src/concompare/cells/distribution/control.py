@@ -115,6 +115,8 @@ class Control(Rules):
                         self.whole(later, why=why)
             if above is None or isinstance(above, (ast.For, ast.AsyncFor, ast.While)):
                 return
+            if isinstance(above, (ast.Try, ast.TryStar)) and above.finalbody and inner not in above.finalbody:
+                self.whole(above)  # it comes to its `finally` there, too
             inner, above = above, self.body.parent.get(above)
             while above is not None and not isinstance(above, (*BLOCKS, ast.ExceptHandler, ast.match_case)):
                 above = self.body.parent.get(above)

@@ -17,6 +17,16 @@ from concompare.cells.objects import Obj, Origin, reachable
 from concompare.cells.syntax import names
 
 
+def sees_loop(obj: Obj) -> bool:
+    """Tell whether a function that an iteration makes sees the names of the loop's body itself."""
+    if isinstance(obj.code, Partial):
+        return any(map(sees_loop, obj.code.function | obj.code.given.all))
+    scope = obj.code[1] if isinstance(obj.code, tuple) else None
+    while scope is not None and scope.where:
+        scope = scope.outer
+    return scope is not None
+
+
 class Dependences(Rules):
     """Follows names, objects and operands."""
 
@@ -132,8 +142,8 @@ class Dependences(Rules):
         """Tell whether an assignment names a container of functions that see the loop's names."""
         assert isinstance(node, ast.Assign)
         found = self.analysed.values.get(node.value, frozenset())
-        inner = {obj for obj in reachable(found) if obj.origin is Origin.FUNCTION and obj.code is not None}
-        return bool(inner - found)
+        inner = {obj for obj in reachable(found) if obj.origin is Origin.FUNCTION}
+        return any(map(sees_loop, inner - found))
 
     def operands_of(self, node: ast.AST) -> None:
         """Look at what one part of the tail uses."""

@@ -158,7 +158,8 @@ class Generator:
         self.early = True
         end: ast.stmt = located(ast.Return(None), node)
         if isinstance(node, ast.Break):
-            return [record(BREAK, [], node), end]
+            ended: list[ast.expr] = [located(ast.Constant(True), node)] if is_test(node) else []
+            return [record(BREAK, ended, node), end]
         return [end]
 
     def inside(self, node: ast.stmt) -> list[ast.stmt]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from concompare.cells.distribution.advice import UNDER_WITH
 from concompare.cells.distribution.control import Control
-from concompare.cells.distribution.handing import is_file, is_uncrossable
+from concompare.cells.distribution.handing import is_file, is_uncrossable, name_of
 from concompare.cells.distribution.nodes import is_ambient, operands
 from concompare.cells.distribution.raising import meets
 from concompare.cells.distribution.staging import Body, Rules
@@ -37,7 +37,17 @@ class NamedRules(Rules):
         for name in self.uses.defs:
             inner = list(reachable(self.analysed.bound.get(name, ())))
             if any(map(is_uncrossable, inner)):
-                self.uncrossable[name] = any(is_file(kind) for obj in inner for kind in obj.types or ())
+                files = any(is_file(kind) for obj in inner for kind in obj.types or ())
+                self.uncrossable[name] = files or self.is_closed_connection(name, inner)
+
+    def is_closed_connection(self, name: str, inner: list[Obj]) -> bool:
+        """Tell whether a name only stands for connections that the body closes, which then come back as files do."""
+        kept = [obj for obj in inner if is_uncrossable(obj)]
+        if not all(set(map(name_of, obj.types or ())) == {"sqlite3.Connection"} for obj in kept):
+            return False
+        closes = (node.func for node in self.body.nodes_of(ast.Call) if isinstance(node, ast.Call))
+        ends = (func for func in closes if isinstance(func, ast.Attribute) and func.attr == "close")
+        return any(isinstance(func.value, ast.Name) and func.value.id == name for func in ends)
 
     def apply(self) -> None:
         """Apply what is no dependence, but forbids the head all the same."""
@@ -100,12 +110,12 @@ class NamedRules(Rules):
             return
         first = min(tail.values())
         around = {loop for node in tail for loop in self.body.loops.get(node, ())}
-        held = self.held_from()
+        held, handed = self.held_from(), self.handed_from()
         for node, found in self.analysed.effects.items():
-            seen = any(place.obj is not None and self.is_seen(place.obj) for place in found.writes)
             since = first
-            if Order.OUTPUT not in found.order and not seen:
-                since = self.told_after(found, held, tail)
+            if Order.OUTPUT not in found.order:
+                turns = not around.isdisjoint(self.body.loops.get(node, ()))
+                since = min(self.told_after(found, held, tail), self.seen_after(found, {} if turns else handed, tail))
             above = self.body.parent.get(node)
             again = above in around and node is getattr(above, "iter", None)
             turning = since < NEVER and not around.isdisjoint(self.body.loops.get(node, ()))
@@ -119,6 +129,22 @@ class NamedRules(Rules):
         """Return from when on a change would be seen if a step of the tail raised: its object has a name there."""
         begun = [held[place.obj] for place in found.writes if place.obj is not None and place.obj in held]
         return min((at for at in tail.values() if begun and at >= min(begun)), default=NEVER)
+
+    def seen_after(self, found: Effects, handed: Mapping[Obj, int], tail: Mapping[ast.AST, int]) -> int:
+        """Return from when on a change would be seen if a step of the tail raised: its object is stored by then."""
+        seen = [place.obj for place in found.writes if place.obj is not None and self.is_seen(place.obj)]
+        begun = [handed.get(obj, 0) if obj.origin is Origin.MADE else 0 for obj in seen]
+        return min((at for at in tail.values() if begun and at >= min(begun)), default=NEVER)
+
+    def handed_from(self) -> dict[Obj, int]:
+        """Return the objects that the head hands to the tail, and since when."""
+        found: dict[Obj, int] = {}
+        for node in self.analysed.effects:
+            at = self.analysed.order.get(node, 0)
+            for part in operands(node) if self.staged.of(node) is Stage.TAIL else ():
+                for obj in reachable(self.analysed.values.get(part, ())):
+                    found[obj] = min(found.get(obj, at), at)
+        return found
 
     def held_from(self) -> dict[Obj, int]:
         """Return the objects that have names of the notebook while the tail runs, and since when."""

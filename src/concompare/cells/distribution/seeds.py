@@ -112,6 +112,7 @@ class Seeds(Rules):
 
     def seed_nodes(self) -> None:
         """Put into the tail what each node asks for by itself."""
+        self.seed_files()
         drawing = any(Order.FIGURE in found.order for found in self.analysed.effects.values())
         own = drawing and figures.are_own(self.analysed)
         for node, found in self.analysed.effects.items():
@@ -123,6 +124,19 @@ class Seeds(Rules):
                 if order in ORDERED:
                     self.body.to_tail(node, self.reason_of_order(order, node, found))
             self.globals_of(node, found)
+
+    def seed_files(self) -> None:
+        """Put into the tail what touches files, where items may see what others do with theirs."""
+        effects = self.analysed.effects
+        paths = {path for found in effects.values() for path in found.paths}
+        stepless = [path for _, path in paths]
+        shared = "" in stepless or len(stepless) > len(set(stepless))
+        if not shared or not any(Order.FILES in found.order for found in effects.values()):
+            return
+        for node, found in effects.items():
+            if "files" in found.sees or Order.FILES in found.order:
+                text = "touches files that other items may change"
+                self.body.to_tail(node, Doubt(Why.ORDER, self.body.line(node), text))
 
     def seed_object(self, obj: Obj, touches: list[Touch]) -> None:
         """Put into the tail what changes one object, by where the object comes from."""

@@ -29,6 +29,8 @@ def attribute(an: Interpreter, base: Value, name: str, node: ast.AST) -> Value:
 
 def attribute_of(an: Interpreter, obj: Obj, name: str, node: ast.AST) -> Value:
     """Return what an attribute of one object may be."""
+    if name == "__class__":
+        return class_of(an, obj)
     if not is_module_like(obj):
         an.read(obj, name)
     stored = frozenset(obj.held(name))
@@ -59,6 +61,14 @@ def attribute_of(an: Interpreter, obj: Obj, name: str, node: ast.AST) -> Value:
     if not obj.outer and all(an.is_plain_class(kind) for kind in obj.types):
         return found | frozenset(obj.held(ANY))
     return found | any_part(an, obj)
+
+
+def class_of(an: Interpreter, obj: Obj) -> Value:
+    """Return the class of an object; where its type is not known, all of the user's."""
+    found = ATOM
+    for kind in an.world.classes() if obj.types is None else obj.types:
+        found |= an.world.outer(kind, kind.__name__)
+    return found
 
 
 def class_attribute(an: Interpreter, obj: Obj, name: str) -> Value:

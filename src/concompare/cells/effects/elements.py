@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING
 from concompare.cells.effects.arguments import Arguments
 from concompare.cells.effects.attributes import cells_of, user_method
 from concompare.cells.effects.following import follow
-from concompare.cells.effects.kinds import FILES, INDEXERS, MATCHES, inert, is_frame, is_lazy_type
+from concompare.cells.effects.kinds import (
+    FILES,
+    INDEXERS,
+    MATCHES,
+    inert,
+    is_frame,
+    is_lazy_type,
+    may_hold_objects,
+    type_named,
+)
 from concompare.cells.effects.live import MISSING, is_iterator, static
 from concompare.cells.effects.scopes import Scope
 from concompare.cells.ir import Place
@@ -92,8 +101,8 @@ def gives_next(an: Interpreter, kinds: tuple[type, ...]) -> bool:
     return found
 
 
-def item_of(an: Interpreter, obj: Obj, node: ast.Subscript) -> Value:
-    """Return what an element of an object may be."""
+def item_of(an: Interpreter, obj: Obj, node: ast.Subscript, index: Value) -> Value:
+    """Return what an element of an object may be, at an index."""
     place = node.slice.value if isinstance(node.slice, ast.Constant) else None
     if isinstance(place, int) and (held := obj.at(place)) is not None:
         return frozenset(held)
@@ -109,7 +118,10 @@ def item_of(an: Interpreter, obj: Obj, node: ast.Subscript) -> Value:
         return frozenset({made})
     if obj.types and all(kind.__module__.partition(".")[0] == "pandas" for kind in obj.types):
         return pandas_part(an, obj, node)
-    if obj.types and any(kind.__module__ == "numpy" for kind in obj.types) and not is_one(an, node.slice):
+    arrays = obj.types and any(kind.__module__ == "numpy" for kind in obj.types)
+    if arrays and gives_copy(node.slice, index) and not may_hold_objects(obj):
+        return frozenset({an.made(node, "a part of an array", obj.types)})
+    if arrays and not is_one(an, node.slice):
         return elements_of(an, obj) | {obj}
     return elements_of(an, obj)
 
@@ -119,6 +131,20 @@ def is_one(an: Interpreter, node: ast.expr) -> bool:
     if isinstance(node, (ast.Slice, ast.Tuple)):
         return False
     return isinstance(node, ast.Constant) or not an.values.get(node, ATOM)
+
+
+def gives_copy(node: ast.expr, index: Value) -> bool:
+    """Tell whether an index picks elements of an array by a list or an array, which copies them."""
+    if isinstance(node, ast.Tuple):
+        places = [frozenset(held) for obj in index for name, held in obj.all_held().items() if name.isdigit()]
+        return any(map(is_list, places)) or any(gives_copy(part, ATOM) for part in node.elts)
+    return isinstance(node, (ast.List, ast.ListComp, ast.Compare)) or is_list(index)
+
+
+def is_list(index: Value) -> bool:
+    """Tell whether an index is surely a list or an array."""
+    kinds = {list, type_named("numpy.ndarray")}
+    return bool(index) and all(obj.types and set(obj.types) <= kinds for obj in index)
 
 
 def pandas_part(an: Interpreter, obj: Obj, node: ast.Subscript) -> Value:

@@ -69,7 +69,7 @@ def _on_Subscript(an: Interpreter, node: ast.Subscript, scope: Scope) -> Value:
         if any(issubclass(kind, DEFAULTING) for kind in obj.types or ()):
             an.write({obj}, key)
             found |= default_of(an, obj)
-        found |= item_of(an, obj, node)
+        found |= item_of(an, obj, node, index)
     return found
 
 

@@ -24,6 +24,8 @@ ALONE = 1_000_000
 """Where a call depends on none of those around it that are still being followed."""
 SEVERAL = 12
 """Different arguments that a function is followed with one by one."""
+COMPARING = frozenset({"__eq__", "__lt__", "__le__", "__gt__", "__ge__", "__hash__", "__repr__"})
+"""Methods that `dataclass` makes and that change nothing."""
 KNOWN_DECORATORS = frozenset(
     [
         "staticmethod",
@@ -96,7 +98,7 @@ def follow(an: Interpreter, function: types.FunctionType, node: ast.AST, given: 
     found = an.functions[function]
     if found is None:
         an.deep(given.all)
-        if function.__qualname__.startswith("__create_fn__"):  # made by `dataclass`: reads or compares the fields
+        if is_of_dataclass(function):  # reads or compares the fields
             return ATOM
         if not an.world.assume_pure:
             text = f"the source of `{function.__qualname__}` cannot be found, so it cannot be seen what it changes"
@@ -104,6 +106,12 @@ def follow(an: Interpreter, function: types.FunctionType, node: ast.AST, given: 
         return given.all
     definition, scope, defaults = found
     return run_body(an, definition, node, given, scope, key=function, defaults=defaults, is_root=True)
+
+
+def is_of_dataclass(function: types.FunctionType) -> bool:
+    """Tell whether `dataclass` has made a method that changes nothing."""
+    made = function.__code__.co_filename == "<string>" and function.__name__ in COMPARING
+    return made or function.__qualname__.startswith("__create_fn__")
 
 
 def function_of(
@@ -285,10 +293,11 @@ def own_parameters(definition: names.FunctionNode, given: Arguments) -> frozense
 def new_scope(definition: names.FunctionNode, bound: dict[str, Value], around: Scope, *, is_root: bool) -> Scope:
     """Return the scope of one call of a function."""
     local = names.signature_of(definition).local
+    body = definition.body if isinstance(definition.body, list) else ()
     if is_root:
-        return Scope(dict(bound), local, None, around.module, around.cells, around.holders, around.where)
+        return Scope(dict(bound), local, None, around.module, around.cells, around.holders, around.where, body=body)
     where = getattr(definition, "name", "the lambda")
-    return Scope(dict(bound), local, around, around.module, where=where)
+    return Scope(dict(bound), local, around, around.module, where=where, body=body)
 
 
 def bind(

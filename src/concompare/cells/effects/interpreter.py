@@ -114,7 +114,7 @@ class Interpreter:
         self.visible = self.assigned - targets if loop.collects else self.assigned
         exposed = names.flow_of([*([loop.test] if loop.test else []), *body], sure=targets).exposed
         carried = {name for name in self.assigned if name in exposed or name not in targets}
-        scope = Scope(local=self.assigned, module=self.world.namespace)
+        scope = Scope(local=self.assigned, module=self.world.namespace, body=body)
         self.top = scope
         element = self.element_of(loop, items, scope)
         before = {name: self.started(name) for name in carried}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import builtins
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,7 @@ class Scope:
         same: The parameters that are surely the same for every item.
         shared: Its names that other code has read.
         own: The parameters that are as they were given, and not alike for several items as far as can be seen.
+        body: The statements of the code.
     """
 
     names: dict[str, Value] = field(default_factory=dict)
@@ -50,6 +52,7 @@ class Scope:
     same: frozenset[str] = frozenset()
     shared: set[str] = field(default_factory=set)
     own: frozenset[str] = frozenset()
+    body: Sequence[ast.stmt] = ()
 
 
 def merged(ends: Iterable[dict[str, Value]]) -> dict[str, Value]:

@@ -53,14 +53,14 @@ def _on_AugAssign(an: Interpreter, node: ast.AugAssign, scope: Scope) -> Value:
     with an.at(target, scope):
         base = an.value(target.value, scope)
         if isinstance(target, ast.Subscript):
-            an.value(target.slice, scope)
+            index = an.value(target.slice, scope)
             key = key_of(an, target, scope)
             held = frozenset[Obj]()
             for obj in base:
                 an.read(obj, key)
                 if any(issubclass(kind, DEFAULTING) for kind in obj.types or ()):
                     an.write({obj}, key)
-                held |= item_of(an, obj, target)
+                held |= item_of(an, obj, target, index)
         else:
             key = target.attr
             held = attribute(an, base, key, target)

@@ -36,7 +36,7 @@ def assign(an: Interpreter, target: ast.AST, value: Value, scope: Scope, *, stro
     elif isinstance(target, ast.Starred):
         made = an.made(target, "a list", (list,))
         an.put({made}, ELEMENT, value)
-        assign(an, target.value, frozenset({made}) if value else ATOM, scope, strong=strong)
+        assign(an, target.value, frozenset({made}), scope, strong=strong)
     elif isinstance(target, ast.Attribute):
         store_attribute(an, target, value, scope)
     elif isinstance(target, ast.Subscript):
@@ -112,6 +112,9 @@ def passed_on(an: Interpreter, base: Value, method: str) -> Value:
     found = ATOM
     for obj in base:
         entries = [declared.method(kind, method) for kind in obj.types or () if not an.world.is_user(kind)]
+        for entry in entries:
+            if entry is not None and entry.forbidden:
+                an.doubt(Why.FORBIDDEN, f"{obj.shown} {entry.forbidden}", "Take it out of the loop")
         if any(entry is not None and "part" in entry.changes for entry in entries):
             found |= any_part(an, obj) | elements_of(an, obj)
     return found

@@ -24,13 +24,13 @@ from concompare.cells.ir import OURS, Allowance, Loop, Why
 from concompare.cells.program import WORTH, Hook, Refused
 from concompare.cells.replay.binding import Lifted
 from concompare.cells.replay.collect import AsMapped
+from concompare.cells.replay.statement import Replay
 from concompare.errors import CellRefused
 
 if TYPE_CHECKING:
     from concompare.cells.pools.started import Threads
     from concompare.cells.program import Cell, Runner, Wishes
     from concompare.cells.replay.collect import Collect
-    from concompare.cells.replay.statement import Replay
 
 PACKAGE = __name__.split(".")[0]
 LONGEST = 1.0
@@ -200,8 +200,8 @@ class FrameHook(Hook):
 
     def rest(self, loop: Loop, side: Replay | Collect, left: Any) -> Any:
         """Let the function go on with the loop where nothing is computed ahead."""
-        stopped = getattr(side, "stopped", False) and not side.halted
-        return False if stopped else Plain(left, side)
+        stopped = isinstance(side, Replay) and side.stopped and not side.halted
+        return side.is_through() if isinstance(side, Replay) and stopped else Plain(left, side)
 
     def lift(self, loop: Loop, walked: Any, taken: list[Any] | None) -> Lifted:
         """Return the loop as one that can run in parallel."""
@@ -429,8 +429,11 @@ def without_hooks(trace: types.TracebackType | None) -> types.TracebackType | No
         own = kept[-1] if kept else None
         place = place_of(own, list(itertools.takewhile(lambda part: part.tb_frame.f_code not in ours, entries)))
         if own is not None and place is not None:
-            # The function's own frame shows its own arguments; that it stands at another line has no columns.
-            kept[-1] = types.TracebackType(None, own.tb_frame, -1, entries[place].tb_lineno)
+            at = instruction_at(own.tb_frame.f_code, entries[place])
+            if at is None:
+                kept[-1] = entries[place]
+            else:  # the function's own frame shows its own arguments
+                kept[-1] = types.TracebackType(None, own.tb_frame, at, entries[place].tb_lineno)
             del entries[: place + 1]
         while entries and is_our_own(entries[0]):  # what runs the loop says nothing to the user
             entries.pop(0)
@@ -438,6 +441,24 @@ def without_hooks(trace: types.TracebackType | None) -> types.TracebackType | No
     for entry in reversed(kept):
         made = types.TracebackType(made, entry.tb_frame, entry.tb_lasti, entry.tb_lineno)
     return made
+
+
+def instruction_at(code: types.CodeType, entry: types.TracebackType) -> int | None:
+    """Return where a function, which holds its loops as they are too, does what the entry of another one stands at.
+
+    What formats tracebacks may look for a place that is not there, such as -1, for ever.
+    """
+    theirs, at = entry.tb_frame.f_code, max(entry.tb_lasti, 0)
+    line, last, column, end = next(itertools.islice(theirs.co_positions(), at // 2, None))
+    found: tuple[int | None, tuple[bool, bool]] = None, (False, False)
+    for n, place in enumerate(code.co_positions()):
+        if place[0] != entry.tb_lineno:
+            continue
+        exact = place == (line, last, column, end) and code.co_code[2 * n] == theirs.co_code[at]
+        begins, ends = (place[2] or 0) <= (column or 0), (place[3] or 0) >= (end or 0)
+        around = place[1] == last and begins and ends
+        found = max(found, (2 * n, (exact, around)), key=lambda pair: pair[1])
+    return found[0] if found[1][1] else None
 
 
 def place_of(own: types.TracebackType | None, entries: list[types.TracebackType]) -> int | None:

@@ -11,7 +11,7 @@ from typing import Any
 from concompare.cells import alias
 from concompare.cells.frame import Frame, frame_of
 from concompare.cells.ir import Analysed, Loop
-from concompare.cells.objects import reachable
+from concompare.cells.objects import Obj, reachable
 from concompare.cells.syntax import names
 from concompare.cells.syntax.definitions import definitions_of_file
 
@@ -86,7 +86,12 @@ def keeps_function(analysed: Analysed) -> bool:
     if not analysed.loop.collects:
         found |= {obj for value in analysed.bound.values() for obj in value}
     roots = [obj for obj in found if obj.outer or not analysed.loop.collects]
-    return any(isinstance(obj.code, tuple) or obj.lazy is not None for obj in reachable(roots))
+    return any(isinstance(obj.code, tuple) or is_generator(obj) for obj in reachable(roots))
+
+
+def is_generator(obj: Obj) -> bool:
+    """Tell whether an object may be a generator: a `zip` sees no names."""
+    return obj.lazy is not None and (obj.types is None or types.GeneratorType in obj.types)
 
 
 def is_seen(analysed: Analysed, taken: Taken, namespace: Mapping[str, Any], yielded: Any) -> bool:

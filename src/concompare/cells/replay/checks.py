@@ -16,9 +16,13 @@ from concompare.cells.ir import Budget, Loop, Stage
 from concompare.cells.objects import ELEMENT, Obj, Origin, all_atoms, is_atom, reachable
 from concompare.cells.replay import row_walks
 from concompare.cells.syntax import names
+from concompare.cells.syntax.own_code import is_user_module
 from concompare.errors import CellRefused
 from concompare.worker.transfer import item_state
 
+BETWEEN = "walking the items changes something or prints between the iterations. Make them a list first."
+GIVING = ("pandas", "numpy")
+"""Packages whose iterators give things and leave them alone."""
 SEVERAL_TIMES = (list, tuple, range)
 """Types of items that may be walked more than once without anything happening."""
 VIEWS = ("dict_items", "dict_keys", "dict_values")
@@ -108,6 +112,19 @@ def looked_at(staged: Staged, items: Any, taken: list[Any]) -> Any:
     return found if ended and every else items
 
 
+def looks_back(items: Any) -> bool:
+    """Tell whether an iterator may look at what it gave before it gives the next, as `os.walk` does.
+
+    Generators of the user's are followed.
+    """
+    if not is_iterator(items):
+        return False
+    if isinstance(items, types.GeneratorType):
+        module = items.gi_frame.f_globals.get("__name__", "") if items.gi_frame is not None else ""
+        return not is_user_module(module) and module.partition(".")[0] not in GIVING
+    return type(items).__module__.partition(".")[0] not in (*GIVING, "builtins", "itertools")
+
+
 def raising(found: list[Any], error: Exception) -> Iterator[Any]:
     """Yield items, then raise what walking on raised."""
     yield from found
@@ -142,7 +159,7 @@ def walked(staged: Staged, loop: Loop, items: Any) -> None:
         raise CellRefused("the loop changes the rows that it walks. Change a copy of each.", loop.line)
     if row_walks.is_fixed(items):
         return
-    changed = {obj for obj in changed if not row_walks.columns_apart(staged, loop, obj)}
+    changed = {obj for obj in changed if not row_walks.columns_apart(staged, loop, obj) and not is_bar(obj)}
     for obj in reachable_walked(staged):
         if obj in changed and obj.outer and not walks_at(staged, loop, obj) and obj.origin is Origin.OUTER:
             text = f"the loop changes {obj.shown} while walking it"
@@ -152,7 +169,6 @@ def walked(staged: Staged, loop: Loop, items: Any) -> None:
         if obj in changed and obj.origin is Origin.OUTER and not walks_at(staged, loop, obj) and not is_used_up(obj):
             text = f"walking the items reads {obj.shown}, which changes between the iterations"
             raise CellRefused(f"{text}. Make them a list first.", loop.line)
-    done = [place for place in effects.writes if place.obj is not None and place.obj.outer and place.field != "next"]
     renamed = any(place.obj is None for place in effects.writes)
     read = {place.field for place in effects.reads if place.obj is None} | effects.globals
     given_names = names.writes(*loop.body) | staged.analysed.given
@@ -163,11 +179,25 @@ def walked(staged: Staged, loop: Loop, items: Any) -> None:
         raise CellRefused(text, loop.line)
     if loop.early:
         steady(staged, changed)
+    done = [place for place in effects.writes if place.obj is not None and place.obj.outer and place.field != "next"]
+    if effects.order or renamed or any(not is_used_up(place.obj) for place in done):
+        raise CellRefused(BETWEEN, loop.line)
+    changes_given(staged, items, changed)
+
+
+def is_bar(obj: Obj) -> bool:
+    """Tell whether an object is a progress bar: what it is around is walked in its stead."""
+    return bool(obj.types) and all(kind.__module__.partition(".")[0] == "tqdm" for kind in obj.types or ())
+
+
+def changes_given(staged: Staged, items: Any, changed: set[Obj]) -> None:
+    """Refuse to change what an iterator has given where that may show in what it gives next."""
     given = set(reachable(staged.analysed.element))
-    again = any(place.obj in given and place.obj.again for place in effects.writes if place.obj is not None)
-    if again or effects.order or renamed or any(not is_used_up(place.obj) for place in done):
-        text = "walking the items changes something or prints between the iterations. Make them a list first."
-        raise CellRefused(text, loop.line)
+    if any(place.obj in given and place.obj.again for place in staged.analysed.walking.writes if place.obj is not None):
+        raise CellRefused(BETWEEN, staged.analysed.loop.line)
+    if (staged.items_change or not given.isdisjoint(changed)) and looks_back(items):
+        text = "the items are changed while their iterator goes on, which may look at them. Make them a list first."
+        raise CellRefused(text, staged.analysed.loop.line)
 
 
 def instead_of_walking(obj: Obj) -> str:

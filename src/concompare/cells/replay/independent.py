@@ -212,7 +212,8 @@ class Window:
         given = self.given(call)
         outer = any(place.obj is None or place.obj.outer or place.obj in given for place in effects.writes)
         calm = not (effects.doubts or effects.hazards or effects.order - {Order.OUTPUT} or "process" in effects.sees)
-        return effects.heavy and calm and not outer
+        unseen = any(name.startswith(".") for name in effects.trusted)  # a method of what other statements may use, too
+        return effects.heavy and calm and not outer and not unseen
 
     def given(self, node: ast.AST) -> set[Obj]:
         """Return the objects that an expression gets from the statements before it."""

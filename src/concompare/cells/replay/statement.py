@@ -146,11 +146,12 @@ class Replay:
 
     def play_entries(self, record: list[Any], caught: list[str]) -> bool:
         """Play entries; `caught` holds the names of the errors that are being handled."""
+        left = False
         for number, *values in record:
             self.played += 1
-            if number == BREAK:
-                self.left = kept_in(record)
-                return True
+            if number == BREAK:  # what follows is what the blocks around it do when they are left
+                self.left, left, self.ended = kept_in(record), True, bool(values)
+                continue
             if number == KEPT:
                 self.left = values[0]
                 continue
@@ -168,8 +169,8 @@ class Replay:
                 self.left, self.ended = kept_in(record), part.ends
                 return True
             if told == NEXT:
-                return False
-        return False
+                break
+        return left
 
     def play(self, number: int, values: Any) -> int | None:
         """Do one action."""
@@ -266,7 +267,7 @@ class Replay:
             self.clean()
             return
         error = sys.exc_info()[1]
-        interrupted = error is not None and not isinstance(error, Exception)
+        interrupted = isinstance(error, (KeyboardInterrupt, GeneratorExit))
         try:
             item = self.items.see(self.position)
         except LookupError:

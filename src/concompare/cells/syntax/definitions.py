@@ -28,11 +28,25 @@ def definition_of(code: types.CodeType, name: str) -> Definition | None:
             linecache.checkcache(code.co_filename)  # a module may have been edited and loaded again
         definitions = definitions_of_file(code.co_filename)
         found = definitions.get((code.co_firstlineno, code.co_name), [])
+        found = placed(found, code) if len(found) > 1 else found
         if len(found) == 1 and is_of(found[0], code):
             return found[0]
     named = [part for (_, found_name), parts in definitions.items() if found_name == code.co_name for part in parts]
     alike = [part for part in named if does_the_same(part, code)]  # reloading compiles a function apart, as line 1
     return alike[0] if len(alike) == 1 else None
+
+
+def placed(found: list[Definition], code: types.CodeType) -> list[Definition]:
+    """Return that of several lambdas of one line which stands around the places of a code object's instructions."""
+    places = [place for place in code.co_positions() if None not in place and place[2:] != (0, 0)]
+    first = min(((line, column) for line, _, column, _ in places), default=(0, 0))
+    inside = [node for node in found if isinstance(node, ast.Lambda) and first >= begin_of(node.body)]
+    return [max(inside, key=lambda node: begin_of(node.body))] if inside else found
+
+
+def begin_of(node: ast.expr) -> tuple[int, int]:
+    """Return where an expression begins."""
+    return node.lineno, node.col_offset
 
 
 def definitions_of_file(path: str) -> dict[tuple[int, str], list[Definition]]:

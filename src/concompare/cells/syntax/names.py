@@ -573,6 +573,8 @@ def copied_alone(node: ast.AST) -> tuple[ast.AST, list[tuple[Any, Any]]]:
     for name in node._attributes:
         if name in known:
             new[name] = known[name]
+    if "concompare_test" in known:
+        new["concompare_test"] = True  # it stays the end of a `while`
     inner: list[tuple[Any, Any]] = []
     for name in node._fields:
         if name not in known:

@@ -2,16 +2,42 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import sys
 import threading
 
 from concompare.backends.base import Backend
+from concompare.backends.start_environment import libraries
 from concompare.engine.pools.pool import STARTING, lease
 from concompare.errors import BackendUnavailable
 from concompare.interrupts import shielded
 
 TURN = 0.0005
 """Seconds after which the notebook's own computing lets the start go on, which needs the GIL often and for little."""
+
+
+MODULES = (
+    "concompare.engine.pools.inherited_state",
+    "concompare.engine.shortcuts.arena",
+    "concompare.engine.shortcuts.direct_channel",
+    "concompare.engine.shortcuts.shortcuts",
+    "concompare.worker.warm_up",
+    "multiprocessing.forkserver",
+    "multiprocessing.popen_forkserver",
+    "multiprocessing.popen_spawn_posix",
+    "multiprocessing.popen_spawn_win32",
+    "multiprocessing.resource_tracker",
+    "multiprocessing.synchronize",
+)
+
+
+def load_all() -> None:
+    """Load what the start needs: done beside the notebook, which may import the same, either might get half of it."""
+    for name in MODULES:
+        with contextlib.suppress(ImportError):  # what this system does not have it does not need
+            importlib.import_module(name)
+    libraries()  # which loads a module of the standard library's
 
 
 class Opening:
@@ -29,6 +55,7 @@ class Opening:
     def __init__(self, backend: Backend, workers: int, native_threads: int | None = None) -> None:
         self.backend, self.workers, self.native_threads = backend, workers, native_threads
         self.problem: BackendUnavailable | None = None
+        load_all()
         self.thread = threading.Thread(target=self.open, name="concompare-opening")
         STARTING.append(self.thread)
         with shielded():

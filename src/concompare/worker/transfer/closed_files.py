@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 FILES = (io.TextIOWrapper, io.BufferedReader, io.BufferedWriter, io.BufferedRandom, io.FileIO)
+CONNECTION = ("sqlite3", "Connection")
 WRITER = ("_csv", "writer")
 DIALECT = (
     "delimiter", "quotechar", "escapechar", "doublequote", "skipinitialspace", "lineterminator", "quoting", "strict",
@@ -44,7 +45,12 @@ def any_file(names: Mapping[str, Any]) -> bool:
 
 
 def reduced(thing: Any) -> Reduced | None:
-    """Return what makes a file, or a `csv.writer` of a closed one, in another process; None where nothing does."""
+    """Return what makes a file, or a `csv.writer` of a closed one, in another process; None where nothing does.
+
+    So it is with a closed connection of `sqlite3`.
+    """
+    if (type(thing).__module__, type(thing).__qualname__) == CONNECTION:
+        return (closed_connection, ()) if is_closed(thing) else None
     if (type(thing).__module__, type(thing).__qualname__) == WRITER:
         file = next((file for file in map(file_of, gc.get_referents(thing)) if file is not None), None)
         return None if file is None or not file.closed else (writer_of, (file, settings_of(thing.dialect)))
@@ -58,6 +64,23 @@ def reduced(thing: Any) -> Reduced | None:
         if not thing.writable() and thing.seekable() and os.path.isfile(thing.name):
             return file_at, (thing.name, thing.mode, text, buffering, thing.tell())
     return None
+
+
+def is_closed(connection: Any) -> bool:
+    """Say whether a connection of `sqlite3` is closed, which it only tells by an error."""
+    try:
+        return connection.total_changes < 0  # type: ignore[no-any-return]
+    except Exception:
+        return True
+
+
+def closed_connection() -> Any:
+    """Return a closed connection."""
+    import sqlite3
+
+    made = sqlite3.connect(":memory:")
+    made.close()
+    return made
 
 
 def file_of(method: Any) -> Any:

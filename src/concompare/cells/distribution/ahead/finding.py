@@ -76,7 +76,10 @@ class Finder:
         self.writers: dict[Obj, list[ast.AST]] = {}
         self.touched: dict[ast.AST, set[Obj]] = {}
         for obj, touches in solver.touches.by_object.items():
-            for _, node, _, writes in touches:
+            written = [Place(obj, name) for _, _, name, writes in touches if writes]
+            for _, node, name, writes in touches:
+                if not any(map(Place(obj, name).meets, written)):
+                    continue  # the shape of an array is not what is stored into it
                 self.touched.setdefault(node, set()).add(obj)
                 if writes:
                     self.writers.setdefault(obj, []).append(node)
@@ -136,6 +139,8 @@ class Finder:
             return inner
         if part in above.orelse and above.handlers:
             return [one for one in inner if not self.solver.body.staged.raising.calm(one)]
+        if part in above.finalbody and any(True for _ in own_jumps(above)):
+            return [NEVER]
         order = self.analysed.order
         if part in above.body and above.handlers:
             at = order.get(node, max((order.get(one, 0) for one in names.nodes_in(node)), default=0))
@@ -319,7 +324,20 @@ class Finder:
             return any(above in self.needy and above in self.able for above, _ in self.around(node))
         if any(definition in self.needy for definition in self.uses.reads.get(node, frozenset())):
             return True
+        if isinstance(node, ast.Name) and node in self.able and self.names_changed(node):
+            return True
         return any(writer in self.needy for obj in self.touched.get(node, ()) for writer in self.writers.get(obj, ()))
+
+    def names_changed(self, node: ast.Name) -> bool:
+        """Tell whether a name stands for an object of the iteration that the front changes in other statements."""
+        for obj in self.analysed.values.get(node, frozenset()):
+            writers = self.writers.get(obj, ()) if obj.origin is Origin.MADE else ()
+            apart = all(
+                part in self.able and self.statement_of(part) is not self.statement_of(node) for part in writers
+            )
+            if apart and any(part in self.needy for part in writers):
+                return True
+        return False
 
     # -- cuts --------------------------------------------------------------------------------------------------------
 

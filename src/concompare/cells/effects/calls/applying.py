@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import collections
+import copy
 import io
 import pathlib
 import sys
@@ -18,13 +20,15 @@ from concompare.cells.effects.elements import elements_of, walk_over, walked
 from concompare.cells.effects.kinds import (
     DICTS,
     FILES,
+    INERT,
     MADE_FOR_THREADS,
     PLAIN_CONTAINERS,
     holds_values,
     is_container,
+    may_hold_objects,
     type_named,
 )
-from concompare.cells.effects.live import MISSING, held
+from concompare.cells.effects.live import MISSING, held, static
 from concompare.cells.ir import Effects, Order, Why
 from concompare.cells.objects import ANY, ATOM, ELEMENT, Obj, Origin, Value, is_atom_type
 
@@ -36,6 +40,12 @@ OWN_CONTEXTS = frozenset({"localcontext", "errstate", "printoptions", "copy_cont
 """What changes context variables: every thread has its own."""
 HAZARDS = {"files": "writes or deletes files", "programs": "starts programs", "network": "reaches other machines"}
 MAPS = ("map", "starmap")
+LOGGING = frozenset(["debug", "info", "warning", "error", "critical", "exception", "log", "warn", "fatal"])
+"""Methods that hand a record to handlers."""
+FILLED = (dict, collections.OrderedDict, collections.Counter)
+"""Types whose first argument is walked, not held."""
+SAME_COPIED = (tuple, frozenset)
+"""Types whose copies are the same where they hold nothing that is another one."""
 SOURCE = "source"
 """The field of what a lazy object walks."""
 
@@ -58,8 +68,8 @@ def apply(
         if more.changes or more.holds:
             apply_changes(an, more, this, given, what)
         returned += more.returns
-        if more.reads:
-            an.now.sees |= more.reads
+        if more.reads or more.order:
+            apply_sight(an, node, more)
         if more.order:
             apply_order(an, node, more, what)
         if more.forbidden:
@@ -111,6 +121,13 @@ def apply_draws(an: Interpreter, this: Value, what: str) -> None:
     if any(obj.origin is Origin.OUTER for obj in this):
         an.now.order |= {Order.RANDOM}
     an.write({obj for obj in this if obj.origin is not Origin.OUTER}, ANY, what)
+
+
+def apply_sight(an: Interpreter, node: ast.AST, entry: Declared) -> None:
+    """Note what an entry says that a call sees, and the files that it touches."""
+    an.now.sees |= entry.reads
+    if "files" in entry.reads or "files" in entry.order:
+        an.now.paths |= one_file.touched(an, node)
 
 
 def apply_order(an: Interpreter, node: ast.AST, entry: Declared, what: str) -> None:
@@ -195,6 +212,8 @@ def apply_changes(an: Interpreter, entry: Declared, this: Value, given: Argument
         for obj in named(an, word, this, given) if word == "part" else this if word == "self" else given.of(word):
             if any(thing in (sys.stdout, sys.stderr) for thing in obj.live if hasattr(type(thing), "write")):
                 continue  # what is printed is brought back in order
+            if word == "self" and {"log", "output"} <= entry.order and what.rpartition(".")[2] in LOGGING:
+                continue  # records are brought back in order as well
             if obj.types and all(map(is_atom_type, obj.types)):
                 continue  # a path instead of a file, which would be read further
             if obj.outer and obj.types and all(kind.__module__ in MADE_FOR_THREADS for kind in obj.types):
@@ -267,8 +286,20 @@ def result(an: Interpreter, call: Applied, returned: list[str]) -> Value:
         elif word == "new":
             found |= {new_result(an, call)}
         else:
-            found |= named(an, word, this, given)
+            value = named(an, word, this, given)
+            copied = word == "0" and call.entry is declared.function(copy.deepcopy)
+            found |= frozenset(obj for obj in value if not is_copied(an, obj)) if copied else value
     return found
+
+
+def is_copied(an: Interpreter, obj: Obj) -> bool:
+    """Tell whether a deep copy of an object is surely another one."""
+    if obj.types is None or any(issubclass(kind, (*SAME_COPIED, *INERT)) for kind in obj.types):
+        return False
+    own = [
+        static(kind, name) for kind in obj.types if an.world.is_user(kind) for name in ("__deepcopy__", "__reduce__")
+    ]
+    return not any(isinstance(thing, types.FunctionType) for thing in own)
 
 
 def there_already(an: Interpreter, call: Applied) -> Obj:
@@ -281,6 +312,10 @@ def there_already(an: Interpreter, call: Applied) -> Obj:
     return an.sites[key]
 
 
+WALKS, FOUND = frozenset({"walk", "fwalk"}), ("folders", "files")
+"""Functions that walk through folders and give a tuple for each, and the lists in it, at which they look again."""
+SIZES = {"choice": 1, "integers": 2, "randint": 2, "permutation": 0}
+"""What draws numbers that may be indices, and the place of the argument with which these are an array."""
 ROWS = frozenset({"itertuples", "iterrows"})
 """Methods that give the rows of a frame."""
 
@@ -290,6 +325,9 @@ def new_result(an: Interpreter, call: Applied) -> Obj:
     entry, node, what, this, given = call.entry, call.node, call.what, call.this, call.given
     types = new_types(entry, call.made_type)
     made = an.made(node, f"the result of `{what}`", types, key=(what, id(entry) if entry.lazy else types))
+    if made.types is None and (entry.draws or "random" in entry.order) and is_sized(what, given):
+        kind = type_named("numpy.ndarray")
+        made.types = (kind,) if kind is not None else None
     if any(is_narrower(obj, made) for obj in call.called):
         made.types = None  # a class of the user's, given as the factory, makes it
     if call.lazy is not None:
@@ -311,10 +349,27 @@ def new_result(an: Interpreter, call: Applied) -> Obj:
         place = ELEMENT if made.types and is_container(made.types[0]) else ANY
         if entry.lazy:
             place = ELEMENT if word.endswith("part") and what not in MAPS else SOURCE
-        an.put({made}, place, named(an, word, this, given))
+        filled = word == "*" and made.types and made.types[0] in FILLED
+        value = ATOM.union(given.spread or ATOM, *given.named.values()) if filled else named(an, word, this, given)
+        if word == "part":
+            value -= {obj for obj in this if is_array_of_values(obj)}
+        an.put({made}, place, value)
     if entry.calls and (call.called or entry.lazy):
         an.put({made}, ELEMENT, call.called)
     return made
+
+
+def is_sized(what: str, given: Arguments) -> bool:
+    """Tell whether random numbers of numpy are asked for as an array."""
+    if "size" in given.named:
+        return given.flags.get("size", declared.UNSEEN) is not None
+    place = SIZES.get(what.rpartition(".")[2], sys.maxsize)
+    return len(given.positional) > place and given.flags.get(place, declared.UNSEEN) is not None
+
+
+def is_array_of_values(obj: Obj) -> bool:
+    """Tell whether an object is an array of the notebook whose elements nobody can change by themselves."""
+    return obj.outer and set(obj.types or ()) == {type_named("numpy.ndarray")} and not may_hold_objects(obj)
 
 
 def is_narrower(obj: Obj, made: Obj) -> bool:
@@ -336,6 +391,8 @@ def tuple_fields(an: Interpreter, node: ast.AST, what: str, this: Value, given: 
         columns = [walk_over(an, value, node) for value in given.positional]
     elif what == "enumerate" and given.positional:
         columns = [ATOM, walk_over(an, given.positional[0], node)]
+    elif what.rpartition(".")[2] in WALKS:
+        columns = [ATOM, *[frozenset({an.made(node, f"a list of {what}", (list,), key=part)}) for part in FOUND]]
     elif what == "itertuples" and this and all(map(holds_values, this)):
         columns = []
     elif what == "iterrows" and this and all(map(holds_values, this)):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from concompare.cells.effects import declared
 from concompare.cells.effects.arguments import Arguments, Unloaded
-from concompare.cells.effects.attributes import any_part, bound_to, property_value, user_method
+from concompare.cells.effects.attributes import any_part, bound_to, cells_of, property_value, user_method
 from concompare.cells.effects.calls.above import Above, call_above, is_super, made_super
 from concompare.cells.effects.calls.applying import apply
 from concompare.cells.effects.calls.callables import call_cached, call_plain, call_unloaded, call_value
@@ -22,7 +22,7 @@ from concompare.cells.effects.following import follow
 from concompare.cells.effects.kinds import CACHE, MATCHES
 from concompare.cells.effects.live import MISSING, static
 from concompare.cells.effects.scopes import Scope
-from concompare.cells.objects import ATOM, ELEMENT, Obj, Value
+from concompare.cells.objects import ANY, ATOM, ELEMENT, Obj, Value
 
 if TYPE_CHECKING:
     from concompare.cells.effects.interpreter import Interpreter
@@ -119,7 +119,7 @@ def call_method(an: Interpreter, node: ast.AST, base: Value, name: str, given: A
     for obj in base - unseen if unseen else base:
         users = direct_methods(an, obj, name)
         if users is None:
-            found |= method_of(an, node, obj, name, given)
+            found |= method_of(an, node, obj, name, given, scope)
             continue
         for thing in users:
             together.setdefault(thing, set()).add(obj)
@@ -175,7 +175,7 @@ def unbound(thing: Any) -> Any:
     return thing if isinstance(thing, types.FunctionType) else None
 
 
-def method_of(an: Interpreter, node: ast.AST, obj: Obj, name: str, given: Arguments) -> Value:
+def method_of(an: Interpreter, node: ast.AST, obj: Obj, name: str, given: Arguments, scope: Scope) -> Value:
     """Follow a method of one abstract object."""
     this = frozenset({obj})
     what = f"{obj.label}.{name}"
@@ -208,8 +208,23 @@ def method_of(an: Interpreter, node: ast.AST, obj: Obj, name: str, given: Argume
         elif an.world.is_user(kind) and thing is not MISSING and isinstance(thing, type):
             found |= call_class(an, node, thing, given, what)
         else:
-            found |= installed_method(an, node, kind, name, this, given)
+            found |= other_method(an, node, obj, kind, name, given, scope)
     return found
+
+
+def other_method(
+    an: Interpreter, node: ast.AST, obj: Obj, kind: type, name: str, given: Arguments, scope: Scope
+) -> Value:
+    """Follow a method of an installed class, or of what stands in a row or column of pandas where these lack it."""
+    if static(kind, name) is MISSING and is_table(kind):
+        cells = frozenset([*obj.held(ANY), *obj.held(ELEMENT)]) - {obj} | cells_of(an, obj)
+        return call_method(an, node, cells, name, given, scope)
+    return installed_method(an, node, kind, name, frozenset({obj}), given)
+
+
+def is_table(kind: type) -> bool:
+    """Tell whether a type is that of pandas' frames or columns, whose attributes may be what they hold."""
+    return kind.__module__.partition(".")[0] == "pandas" and kind.__name__ in ("Series", "DataFrame")
 
 
 def call_user_method(an: Interpreter, node: ast.AST, this: Value, kind: type, thing: Any, given: Arguments) -> Value:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from concompare.cells.effects import declared
 from concompare.cells.effects.arguments import Arguments, Partial, carried, made_with
+from concompare.cells.effects.attributes import class_of
 from concompare.cells.effects.calls.applying import apply
 from concompare.cells.effects.calls.installed import asked, call_back
 from concompare.cells.effects.following import follow
@@ -32,6 +33,8 @@ def call_class(an: Interpreter, node: ast.AST, kind: type, given: Arguments, wha
         made.origin, made.code = Origin.FUNCTION, code
         an.put({made}, ANY, carried(rest.all))
         return frozenset({made})
+    if kind is type and len(given.positional) == 1:
+        return frozenset().union(*(class_of(an, obj) for obj in given.positional[0]))
     if kind is type or not an.world.is_user(kind):
         return call_installed_class(an, node, kind, given)
     return call_user_class(an, node, kind, given)

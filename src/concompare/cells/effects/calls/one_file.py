@@ -22,6 +22,12 @@ APPENDERS = WRITERS & {"open", "FileIO", "ZipFile", "TarFile", "GzipFile", "to_c
 """Those of them that may be told to append."""
 OF_PATHS = frozenset({"open", "write_text", "write_bytes"})
 """Methods of a path."""
+LISTERS = frozenset({"listdir", "iterdir", "scandir", "glob", "rglob", "iglob", "walk"})
+"""What lists the files of a folder."""
+SHARED = frozenset({("", "")})
+"""Stands for the paths of files that are of several items."""
+SAME = (ast.Mod, ast.FloorDiv, ast.BitAnd, ast.RShift)
+"""Operators that give the same number for several others."""
 PLAIN = frozenset([
     *("join", "Path", "PurePath", "PosixPath", "str", "fspath", "joinpath", "with_suffix", "with_name", "abspath"),
     *("expanduser", "resolve", "absolute", "format"),
@@ -56,6 +62,58 @@ def appends(an: Interpreter, node: ast.AST) -> bool:
     if isinstance(node.func, ast.Attribute) and name in OF_PATHS and not is_module(an, node.func.value, scope):
         return may_meet(an, node.func.value, scope)
     return not node.args or may_meet(an, node.args[0], scope)
+
+
+def touched(an: Interpreter, node: ast.AST) -> frozenset[tuple[str, str]]:
+    """Return the paths of the files that a call touches, each as it is and without steps: `f"a{n + 1}"`, `f"a{n}"`.
+
+    Those that surely are of several items have no path: a folder that is listed, and is the same for all items, and
+    what has the same number or text in its path for several: `f"part{n % 3}"`, `name[:2]`.
+    """
+    scope = an.calling.get(node)
+    if scope is None or not isinstance(node, ast.Call):
+        return frozenset()
+    name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+    paths = [*node.args[:2], *(part.value for part in node.keywords)]
+    if isinstance(node.func, ast.Attribute) and not is_module(an, node.func.value, scope):
+        paths = [node.func.value, *node.args[:1]]
+    if name in LISTERS and all(is_same(an, part, scope) for part in paths):
+        return SHARED
+    found = [names.copied(part, lambda inner: value_of(inner, scope)) for part in paths]
+    if any(is_of_several(part) for path in found for part in names.nodes_in(path)):
+        return SHARED
+    return frozenset((ast.unparse(path), ast.unparse(names.copied(path, without_step))) for path in found)
+
+
+def is_of_several(node: ast.AST) -> bool:
+    """Tell whether a part of a path is the same for several items."""
+    if isinstance(node, ast.BinOp):
+        return isinstance(node.op, SAME) and not isinstance(node.left, (ast.Constant, ast.JoinedStr))
+    return isinstance(node, ast.Slice) and not isinstance(node.upper, (ast.UnaryOp, type(None)))
+
+
+def without_step(node: ast.AST) -> ast.AST | None:
+    """Return a number without what is added to it, or None for anything else itself."""
+    if not (isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Add, ast.Sub))):
+        return None
+    return node.left if isinstance(node.right, ast.Constant) and isinstance(node.right.value, int) else None
+
+
+def value_of(node: ast.AST, scope: Scope) -> ast.AST | None:
+    """Return the expression that a name gets its only value from, or None for the node itself."""
+
+    def value(part: ast.AST) -> ast.expr | None:
+        return only_value(part.id, scope) if isinstance(part, ast.Name) else None
+
+    found = value(node)
+    return names.copied(found, value) if found is not None else None
+
+
+def only_value(name: str, scope: Scope) -> ast.expr | None:
+    """Return the expression that a name of a piece of code gets its only value from."""
+    found = [part for statement in scope.body for part in names.nodes_in(statement) if isinstance(part, ast.Assign)]
+    values = [part.value for part in found for target in part.targets if getattr(target, "id", "") == name]
+    return values[0] if len(values) == 1 else None
 
 
 def may_meet(an: Interpreter, node: ast.expr, scope: Scope) -> bool:
