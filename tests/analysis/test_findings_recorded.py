@@ -30,7 +30,7 @@ FINDINGS: dict[str, tuple[set[str], str]] = {
     "released": ({"releases-gil", "scales-well", "startup-bound"}, "%%parallel -b threads -w 2"),
     "started": ({"gil-bound", "scales-well", "startup-bound"}, "%%parallel -b processes -w 2"),
     "uneven": ({"gil-bound", "uneven-items"}, "%%parallel -b processes -w 2"),
-    "re-enabled": ({"gil-bound", "gil-re-enabled", "machine-busy", "too-noisy"}, ""),
+    "re-enabled": ({"gil-bound", "gil-re-enabled", "machine-busy"}, "%%parallel -b processes -w 2"),
 }
 
 

@@ -87,6 +87,12 @@ def test_what_is_faster_in_every_block_is_picked_however_noisy_these_are() -> No
     assert (best.backend, best.workers) == ("processes", 2)
 
 
+def test_what_is_saved_goes_by_the_blocks_that_both_ran_in() -> None:
+    slow_then = trial("serial", 1, [0.2] * 4 + [0.1] * 5)  # others used the machine in the first blocks
+    then = trial("threads", 2, [0.12] * 4, start_up=0.01)
+    assert key(comparison(slow_then, then)) == ("threads", 2)
+
+
 def test_a_pick_says_how_sure_it_is_where_it_is_not() -> None:
     close = comparison(serial(), trial("threads", 2, [0.5]), trial("processes", 2, [0.44]))
     best = advise.pick(close)

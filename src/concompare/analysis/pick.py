@@ -169,18 +169,26 @@ def standing_of(comparison: Comparison, early: bool = False) -> chances.Standing
     """Return the standing of the trial to pick: of those expected to lose little against the fastest, the cheapest."""
     serial = stats.serial_of(comparison)
     serial = serial if serial is not None and chances.passes_of(serial) else None
+    found = standings(comparison, early)
+    plain = next((s for s in found if s.trial is serial), None)
     able = [
         s
-        for s in standings(comparison, early)
-        if s.trial is serial
-        or serial is None
-        or ((s.beats is None or s.beats >= LIKELY) and (not stats.used(s.trial) or pays(s.trial, serial, comparison)))
+        for s in found
+        if plain is None or s is plain or ((s.beats is None or s.beats >= LIKELY) and worth(s, plain, comparison))
     ]
     if not able:
         return None
     least = min(s.loss for s in able)
     near = [s for s in able if s.loss - least <= (PLAIN_REACH if s.trial.plain else REACH)]
     return min(near, key=lambda s: cost_of(s.trial))
+
+
+def worth(found: chances.Standing, plain: chances.Standing, comparison: Comparison) -> bool:
+    """Say whether what a trial saves is worth leaving the plain loop, by its pace; yes before it has a timed pass."""
+    if not stats.used(found.trial):
+        return True
+    saved = (stats.whole(plain.trial, comparison) or 0.0) * (1 - found.pace / plain.pace)
+    return saved >= LEAST_GAIN and math.ceil((found.trial.start_up or 0.0) / saved) <= MOST_RUNS
 
 
 def so_far(comparison: Comparison) -> str:
