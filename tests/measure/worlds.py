@@ -149,6 +149,10 @@ class World:
         self.now += 0.1 * (len(counts) + 2)
         return ((1, 1.0), *((n, self.capacity_of(n) / self.capacity_of(1)) for n in counts))
 
+    def known(self, counts: Sequence[int]) -> bool:
+        """Say that the capacity has to be measured, whatever this process has measured."""
+        return False
+
     def native_pools(self) -> tuple[NativePool, ...]:
         return self.pools_of_items
 

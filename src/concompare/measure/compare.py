@@ -49,6 +49,8 @@ class Machine(Protocol):
     @property
     def capacity_quiet(self) -> Callable[[Sequence[int]], tuple[tuple[int, float], ...]]: ...  # noqa: D102
     @property
+    def known(self) -> Callable[[Sequence[int]], bool]: ...  # noqa: D102
+    @property
     def native_pools(self) -> Callable[[], tuple[NativePool, ...]]: ...  # noqa: D102
     @property
     def gil_share(self) -> Callable[[Callable[[], object]], machine_probes.Share]: ...  # noqa: D102
@@ -320,11 +322,13 @@ class Comparing:
 
     def probing_seconds(self, calibration: Calibration, wanted: Sequence[Arm]) -> float:
         """Return what the probes will take; 0 when they are not wanted or would take a good part of the time."""
-        counts = self.counts(wanted)
-        needed = (len(counts) + 2) * machine_probes.SPIN + 0.1 if counts and not machine_probes.known(counts) else 0.0
+        counts, machine = self.counts(wanted), self.machine
+        if machine is None:
+            return 0.0
+        needed = (len(counts) + 2) * machine_probes.SPIN + 0.1 if counts and not machine.known(counts) else 0.0
         needed += 3 * machine_probes.CALIBRATE + min(LONGEST_PROBE, max(PROBE_ITEMS, calibration.mean))
         room = allowed(calibration, self.wishes.budget, self.wishes.asked) - calibration.spent
-        return needed if self.machine is not None and needed < room / 4 else 0.0
+        return needed if needed < room / 4 else 0.0
 
     def measure_machine(self, calibration: Calibration, wanted: Sequence[Arm]) -> None:
         """Measure what n processes really get, and for how much of its time the plain loop holds the GIL."""

@@ -144,7 +144,8 @@ def test_where_no_process_can_start_the_default_runs_without(own_notebook: Noteb
         "    seen.append(shipped(task))\n"
         "    name = 'processes' if seen[-1] is not None else 'threads'\n"
         "    return Choice(name, 2, f'{name}, said the test')\nauto.choose, auto.PROBE = choose, 0.0\n"
-        "from concompare.engine.pools.early_start import Opening\n"
+        "from concompare.engine.pools.early_start import Opening, load_all\n"
+        "load_all()\n"  # else that takes longer than the items, and the loop is named for it
         "Opening.over = property(lambda opening: opening.thread.join() is None)"  # else the loop is done before
     )
     notebook.run("def work(n):\n    return n * n")

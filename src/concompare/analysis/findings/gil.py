@@ -20,6 +20,8 @@ NEARLY_ALWAYS, FREE = 0.9, 0.4
 TURNS, SURELY_FREE = 1.2, 1.3
 """Threads that compute at once on a busy machine, below which they take turns; and on any, from which on they do not
 if the GIL is free."""
+ONE = 1.05
+"""The same on a busy machine, where nothing else tells who holds the GIL: hashing with hogs beside it reads 1.1."""
 TOGETHER = 1.7
 """Threads that compute at once, from which on they take no turns, whatever else looks like it."""
 HELD = 0.6
@@ -118,7 +120,7 @@ def takes_turns(trial: Trial, comparison: Comparison) -> bool:
     if probe is not None and at_once < TOGETHER and probe >= NEARLY_ALWAYS:
         return True
     busy = evidence.is_busy(comparison)
-    if busy and probe is None and len(stats.used(trial)) < 2:
+    if busy and (at_once >= ONE if probe is None else probe < HELD):  # those that run together wait as long for a CPU
         return False
     held_back = lock + (waiting or 0.0) if busy else lock
     few = at_once < (TURNS if busy else GAIN) and held_back >= LOCKED * (trial.workers - 1) / trial.workers

@@ -8,7 +8,6 @@ import sys
 import threading
 
 from concompare.backends.base import Backend
-from concompare.backends.start_environment import libraries
 from concompare.engine.pools.pool import STARTING, lease
 from concompare.errors import BackendUnavailable
 from concompare.interrupts import shielded
@@ -37,6 +36,8 @@ def load_all() -> None:
     for name in MODULES:
         with contextlib.suppress(ImportError):  # what this system does not have it does not need
             importlib.import_module(name)
+    from concompare.backends.start_environment import libraries
+
     libraries()  # which loads a module of the standard library's
 
 
