@@ -248,7 +248,8 @@ class Trying:
         if trial.plain:
             self.judge.ran_plainly(record.messages, record.wall)
         way = trial.backend, trial.workers
-        self.trials[way] = trial, record.wall + self.trials.pop(way, (trial, 0.0))[1]
+        took = sum(map(auto_history.taken, record.messages)) or record.wall  # without what started workers meanwhile
+        self.trials[way] = trial, took + self.trials.pop(way, (trial, 0.0))[1]
         if outcome.left and not self.sliced:
             self.items = chain(outcome.left, self.items)
         all_ran = not outcome.paused and (size is None or record.items < size)

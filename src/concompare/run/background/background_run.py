@@ -23,6 +23,8 @@ from concompare.run.background.background_child import Order
 
 State = Literal["running", "finished", "bound", "kept", "failed", "cancelled"]
 START = "import sys; sys.path[:] = {path!r}; from concompare.run.background.background_child import main; main()"
+ENDING = 5.0
+"""Seconds that the process of a run may take to end when it has been killed."""
 RUNS: list[Background] = []
 """All background runs of this process, the first with number 1."""
 
@@ -161,6 +163,8 @@ class Background:
         self.state, self.said = "cancelled", "nothing was bound"
         kill(self.process)
         self.ended.wait()
+        with contextlib.suppress(subprocess.TimeoutExpired):  # its output has ended; the process itself, a moment later
+            self.process.wait(ENDING)
 
 
 class Backgrounds:
