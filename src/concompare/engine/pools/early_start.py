@@ -12,6 +12,13 @@ from concompare.engine.pools.pool import STARTING, lease
 from concompare.errors import BackendUnavailable
 from concompare.interrupts import shielded
 
+try:
+    import fcntl  # noqa: F401
+except ImportError:
+    LOCKS = False
+else:
+    LOCKS = True
+
 TURN = 0.0005
 """Seconds after which the notebook's own computing lets the start go on, which needs the GIL often and for little."""
 
@@ -39,6 +46,8 @@ def load_all() -> None:
     from concompare.backends.start_environment import libraries
 
     libraries()  # which loads a module of the standard library's
+    if not LOCKS:  # then psutil tells whose folders are nobody's any more
+        import psutil  # noqa: F401
 
 
 class Opening:
