@@ -131,6 +131,14 @@ def test_functions_of_the_notebook_see_its_names_there_too() -> None:
     assert (notebook["value"], notebook["count"]) == (11, 1)
 
 
+def test_values_of_a_dict_are_the_notebook_s_own_whatever_its_keys_are() -> None:
+    notebook: dict[str, Any] = {"table": {Box(1): [1, 2], Box(2): [3]}}
+    ran(notebook, "first, second = table.values()\nboth = [second, table]")
+    assert notebook["second"] is list(notebook["table"].values())[1]
+    assert notebook["both"][0] is notebook["second"]
+    assert notebook["both"][1] is notebook["table"]
+
+
 def test_what_cannot_be_sent_is_named() -> None:
     names = {"a": 1, "lock": threading.Lock()}
     with pytest.raises(CannotShip, match=r"^`lock` cannot be sent to a process of its own: cannot pickle"):

@@ -115,14 +115,17 @@ class Loader(pickle.Unpickler):
     def __init__(self, blob: bytes, seen: Seen) -> None:
         super().__init__(io.BytesIO(blob))
         self.seen = seen
+        self.parts: dict[str, Any] = {}
 
     def persistent_load(self, place: Any) -> Any:
         """Return an object of the notebook."""
         name, *inside = place
         if not inside:
             return self.seen.values[name]
-        held = self.seen.contents.get(name, self.seen.values[name])
-        return held[inside[0]]
+        if name not in self.parts:
+            held = self.seen.contents.get(name, self.seen.values[name])
+            self.parts[name] = list(held.values()) if type(held) is dict else held
+        return self.parts[name][inside[0]]
 
 
 def bind(returned: Returned, values: dict[str, Any], namespace: dict[str, Any]) -> None:
@@ -226,8 +229,8 @@ class Names:
                 continue
             found[id(value)] = (name,)  # one that is filled will hold there what it holds here
             held = self.contents.get(name, value if type(value) is tuple else ())
-            parts = held.items() if isinstance(held, dict) else enumerate(held) if type(held) in (list, tuple) else ()
-            found |= {id(part): (name, key) for key, part in parts if not isinstance(part, FIXED)}
+            parts = held.values() if isinstance(held, dict) else held if type(held) in (list, tuple) else ()
+            found |= {id(part): (name, place) for place, part in enumerate(parts) if not isinstance(part, FIXED)}
         return found
 
     def packed(self, values: dict[str, Any], places: dict[int, tuple[Any, ...]], kept: dict[str, str]) -> bytes:
