@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from tests.system.kernel.notebook import Notebook
@@ -15,10 +17,15 @@ opened, processes.open_pool = processes.open_pool, refuse
 """Stands for a machine where no process can be started."""
 
 
+AS_BEFORE = "import os, sys\nos.environ.pop('X', None)\nsys.path[:] = [p for p in sys.path if len(p) != 2]"
+"""Takes back what the loops below change of the process."""
+
+
 @pytest.fixture
-def notebook(own_notebook: Notebook) -> Notebook:
-    own_notebook.run("import threading\nran = []")
-    return own_notebook
+def notebook(shared_notebook: Notebook) -> Iterator[Notebook]:
+    shared_notebook.run("%reset -f\nimport os, threading, time, concompare\nran = []")
+    yield shared_notebook
+    shared_notebook.run(AS_BEFORE)
 
 
 LATE = {
@@ -79,7 +86,7 @@ def test_state_that_the_loop_changes_is_read_as_in_the_plain_loop(case: str, bac
     loop = f"out = []\nfor m in 'abc':\n    {change}\n    out.append({read})"
     left = []
     for magic in ("", f"%%parallel -b {backend} -w 2\n"):
-        notebook.run("import os, sys\nos.environ.pop('X', None)\nsys.path[:] = [p for p in sys.path if len(p) != 2]")
+        notebook.run(AS_BEFORE)
         notebook.run(setup)
         cell = notebook.run(magic + loop, check=False)
         left.append("refused" if cell.error.startswith("CellRefused") else notebook.run("repr((out, m))").text)
@@ -128,7 +135,8 @@ def test_strict_makes_it_an_error(notebook: Notebook) -> None:
     assert cell.error.startswith("CellRefused: ")
 
 
-def test_where_no_process_can_start_the_default_runs_without(notebook: Notebook) -> None:
+def test_where_no_process_can_start_the_default_runs_without(own_notebook: Notebook) -> None:
+    notebook = own_notebook
     notebook.run(NO_PROCESSES)
     notebook.run(
         "from concompare.run import auto_history as auto\nfrom concompare.analysis.pick import Choice\nseen = []\n"
