@@ -74,9 +74,10 @@ notebooks: $(VENV)/test.stamp
 	@mkdir -p build/notebooks
 	$(BIN)/python demo_notebooks/run.py $(NOTEBOOKS) --folder build/notebooks
 
-# Writes the outputs that are committed with the notebooks.
+# Writes the outputs that are committed with the notebooks, and the page that is made of them.
 refresh-notebooks: $(VENV)/test.stamp
 	$(BIN)/python demo_notebooks/run.py $(NOTEBOOKS) --in-place
+	$(BIN)/python docs/answer.py
 
 # Pictures of what it looked like are in build/browser. Needs Chromium, and npm for axe-core; says so and skips where
 # there is none. What axe-core finds in the pages of `make docs` is told where they are built.
