@@ -189,7 +189,8 @@ def caption(comparison: Comparison, *, warn: bool = True) -> str:
         what = f"timed on {few} of the {formats.count(subject.items, 'item')} and scaled to all of them"
     else:
         what = f"the same {formats.count(subject.items, 'item')} in every pass"
-    words = [f"{name}: median of the passes, {what}"]
+    beside = "" if stats.serial_of(comparison) is None else ", block by block against the plain loop"
+    words = [f"{name}: median of the passes{beside}, {what}"]
     words += interval_words(comparison.trials, stats.serial_of(comparison))
     if any(trial.same for trial in comparison.trials if not trial.plain):
         words.append("✓ same results as the plain loop")
