@@ -158,7 +158,7 @@ class Replay:
                 self.left = values[0]
                 continue
             if number == CHANGED:
-                meant = restore(self.last if not self.failed else self.failing, *values)
+                meant = restore(self.last if not self.failed else self.failing, *values, self.made.staged.shared)
                 continue
             told = self.play(number, values)
             part = self.made.actions[number]
