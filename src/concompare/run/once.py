@@ -121,7 +121,7 @@ def one_pass(
     if (reason := backend.unavailable()) is not None:
         raise BackendUnavailable(reason)
     recorder = request.recorder
-    if backend.isolation != "none" and (words := kept_from(backend, request)):
+    if backend.isolation != "none" and (words := kept_from(backend, request, task)):
         raise Differs(words, first, begun=False)
     native = request.native_threads
     if request.say is not None and workers > 1 and backend.isolation == "process":
@@ -214,12 +214,14 @@ def options_of(
     )
 
 
-def kept_from(backend: Backend, request: Request) -> str:
+def kept_from(backend: Backend, request: Request, task: Task) -> str:
     """Return why the items must not run on a backend, or nothing."""
     if process_state.showing() != request.showing:
         return "warnings are recorded around it, in their order. Record them inside, for each item"
     if request.draws and shares_objects(backend):
         return "the items draw by pyplot, whose current figure all threads share; use -b processes"
+    if backend.isolation == "thread" and (name := auto_history.bound_to_thread(task)):
+        return f"`{name}` can only be used in the thread that made it; use -b processes, or check_same_thread=False"
     return ""
 
 

@@ -58,11 +58,20 @@ class Parcel(NamedTuple):
     places: tuple[tuple[str, int, int], ...] = ()
 
 
+Dress = Callable[[type[Any]], Callable[..., Any]]
+"""Makes a pickler, from its class."""
+
+
+def undressed(kind: type[Any]) -> type[Any]:
+    """Return a class of picklers as it is."""
+    return kind
+
+
 def pack(
     value: Any,
     buffers: list[pickle.PickleBuffer] | None = None,
     picklers: list[Any] | None = None,
-    dress: Callable[[type[Any]], Callable[..., Any]] = lambda pickler: pickler,
+    dress: Dress = undressed,
     *,
     apart: bool = False,
 ) -> bytes:
@@ -101,7 +110,7 @@ def pack(
             return file.getvalue()
 
     try:
-        simple = picklers is None and not apart and arrays is None
+        simple = picklers is None and not apart and arrays is None and dress is undressed
         data = pickle.dumps(value, 5, buffer_callback=callback) if simple else dump(pickle.Pickler)
     except Exception:
         data = b"__main__"
@@ -396,14 +405,14 @@ def frames_of_user(error: BaseException) -> Iterator[Any]:
         entry = entry.tb_next
 
 
-def way_to_unpicklable(value: Any, name: str, depth: int = 0) -> str:
+def way_to_unpicklable(value: Any, name: str, depth: int = 0, dress: Dress = undressed) -> str:
     """Return the path to the innermost part of a value that cannot be pickled: "score → global db → Connection"."""
     if depth < 8:
         for label, part in parts_of(value):
             try:
-                pack(part)
+                pack(part, dress=dress)
             except BaseException:
-                return f"{name} → {way_to_unpicklable(part, label, depth + 1)}"
+                return f"{name} → {way_to_unpicklable(part, label, depth + 1, dress)}"
     kind = type(value)
     module = "" if kind.__module__ in ("builtins", "__main__") else f"{kind.__module__}."
     return f"{name} → {module}{kind.__qualname__}"
