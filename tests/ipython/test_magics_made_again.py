@@ -31,6 +31,7 @@ LOOKING_UP = {
     "a comprehension": f"found = [heavy({SQUARE}) for x in range(20)]",
     "a loop": f"found = []\nfor x in range(20):\n    y = {SQUARE}\n    found.append(heavy(y))",
     "a function": f"def one(x):\n    return heavy({SQUARE})\nfound = list(map(one, range(20)))",
+    "a loop in a function": f"def all_of():\n    return [heavy({SQUARE}) for x in range(20)]\nfound = all_of()",
     "a text with values": """
 found = []
 for x in range(20):
@@ -107,6 +108,40 @@ def test_what_is_not_made_again_runs_as_the_plain_loop_with_the_reason(database:
     assert "ran as the plain loop" in ran.stdout + ran.shown
     assert "not committed" in ran.stdout + ran.shown
     database.run("conn.rollback()")
+
+
+def test_auto_takes_processes_where_threads_cannot_use_it(database: Shell) -> None:
+    database.run("def long(n):\n    return sum(i % 7 for i in range(300_000)) * 0 + n + 1")
+    ran = database.run(f"%%parallel -w 2\nother = sqlite3.connect(path)\nfound = [long({SQUARE}) for x in range(20)]")
+    assert database.names["found"] == [x * x + 1 for x in range(20)]
+    assert "threads" not in ran.stdout + ran.shown
+
+
+def test_a_connection_of_the_same_cell_is_made_again(database: Shell) -> None:
+    square = SQUARE.replace("conn.", "mine.")
+    cell = f"with sqlite3.connect('some.db') as mine:\n    found = [heavy({square}) for x in range(20)]"
+    ran = database.run(f"%%parallel -b processes -w 2\n{cell}")
+    assert database.names["found"] == [x * x + 1 for x in range(20)]
+    assert "`mine` is made once in each worker process: `sqlite3.connect('some.db')`" in ran.stdout
+
+
+def test_archives_are_read_on_workers(database: Shell) -> None:
+    database.run("import zipfile\nwith zipfile.ZipFile('some.zip', 'w') as z:\n    z.writestr('a', 'aaa')")
+    database.run("archive = zipfile.ZipFile('some.zip')")
+    cell = "found = [heavy(len(archive.read('a'))) for x in range(20)]"
+    ran = database.run(f"%%parallel -b processes -w 2\n{cell}")
+    assert database.names["found"] == [4] * 20
+    assert "`archive` is made once" in ran.stdout
+    database.run("archive.close()")
+
+
+def test_a_class_of_the_notebook_is_no_such_thing(database: Shell) -> None:
+    database.run("import threading\nclass Mine:\n    def __init__(self):\n        self.lock = threading.Lock()")
+    database.run("mine = Mine()\ndef use(n):\n    return heavy(n) if mine.lock else 0")
+    ran = database.run("%%parallel -b processes -w 2\nfound = [use(x) for x in range(20)]")
+    assert database.names["found"] == [x + 1 for x in range(20)]
+    said = " ".join((ran.stdout + ran.shown).split())
+    assert "use → global mine → .lock → _thread.lock cannot be sent to another process: make it inside" in said
 
 
 def test_threads_cannot_use_it_and_say_so(database: Shell) -> None:

@@ -299,16 +299,17 @@ def untried(task: Task, tried: set[str], plain: float, fastest: float) -> str | 
 
 def threads_may(task: Task) -> bool:
     """Tell whether a task may run in threads: it changes nothing of the whole process, as far as can be seen."""
-    return engine.shared_context(task.function) is None and not bound_to_thread(task)
+    return engine.shared_context(task.function) is None and not kept_from_threads(task)
 
 
-def bound_to_thread(task: Task) -> str:
-    """Return the name of a connection that a task captures and that no other thread may use, or nothing."""
+def kept_from_threads(task: Task) -> str:
+    """Return why something that a task captures is not for other threads than the notebook's, or nothing."""
     if "sqlite3" not in sys.modules:
         return ""
-    from concompare.cells.recipes.states import is_bound_to_thread
+    from concompare.cells.recipes import states
 
-    return next((name for name, thing in captured(task.function) if is_bound_to_thread(thing)), "")
+    words = ((name, states.kept_from_threads(thing)) for name, thing in captured(task.function))
+    return next((f"`{name}` {why}" for name, why in words if why), "")
 
 
 def size_as_shipped(task: Task) -> int | None:

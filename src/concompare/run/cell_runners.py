@@ -88,7 +88,7 @@ def made_again(task: Task, request: Request) -> list[str]:
     """Return a sentence for each object that worker processes make again, where there may be some."""
     if all(backend is not AUTO and backend.isolation != "process" for backend in request.backends):
         return []
-    from concompare.engine.transport.made_again import recipes_of
+    from concompare.engine.transport.remade import recipes_of
 
     return [str(recipe) for recipe in recipes_of(task.function)]
 

@@ -84,9 +84,9 @@ def watched_pass(
         if request.strict:
             raise CellRefused(f"{differs}. Use -b serial, or --assume-pure.") from None
     except CannotShip as problem:
-        if not request.plainly or request.outside:
-            raise
         ran = latest() is not before
+        if not request.plainly or (request.outside and ran):
+            raise
         differs = Differs(str(problem), engine.last().handed if ran else first, begun=ran)
 
     def plainly(rest: Task, position: int) -> tuple[Trial, Outcome]:
@@ -220,9 +220,7 @@ def kept_from(backend: Backend, request: Request, task: Task) -> str:
         return "warnings are recorded around it, in their order. Record them inside, for each item"
     if request.draws and shares_objects(backend):
         return "the items draw by pyplot, whose current figure all threads share; use -b processes"
-    if backend.isolation == "thread" and (name := auto_history.bound_to_thread(task)):
-        return f"`{name}` can only be used in the thread that made it; use -b processes, or check_same_thread=False"
-    return ""
+    return auto_history.kept_from_threads(task) if backend.isolation == "thread" else ""
 
 
 @contextmanager

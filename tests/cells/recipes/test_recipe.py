@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from concompare.cells.recipes.recipe import Recipe, recipe_of
-from concompare.cells.recipes.states import NotAgain, is_bound_to_thread
+from concompare.cells.recipes.states import NotAgain, kept_from_threads
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 Notebook = Callable[..., dict[str, Any]]
@@ -136,7 +136,7 @@ def test_settings_go_along(notebook: Notebook) -> None:
 def test_what_python_registers_with_the_module_is_not_in_workers(
     notebook: Notebook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sqlite3.converters, "MINE", lambda data: data)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sqlite3.converters, "MINE", lambda data: data)
     with pytest.raises(NotAgain, match="MINE"):
         recipe(notebook(CONNECT))
 
@@ -216,6 +216,23 @@ def test_a_client_whose_settings_have_changed_is_not_made_again(notebook: Notebo
     namespace["it"].close()
 
 
-def test_it_is_seen_which_connections_belong_to_one_thread(notebook: Notebook) -> None:
-    namespace = notebook(CONNECT, "free = sqlite3.connect('some.db', check_same_thread=False)\ncursor = it.cursor()")
-    assert [is_bound_to_thread(namespace[name]) for name in ("it", "cursor", "free")] == [True, True, False]
+def test_names_of_a_function_are_not_looked_for_in_the_cells(
+    notebook: Notebook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    namespace = notebook(CONNECT)
+    monkeypatch.setattr("concompare.cells.recipes.recipe.frame_of", lambda found: found)
+    with pytest.raises(NotAgain, match="no name of the notebook"):
+        recipe(namespace)
+
+
+def test_it_is_seen_which_connections_are_for_one_thread(notebook: Notebook) -> None:
+    free = "sqlite3.connect('some.db', check_same_thread=False)"
+    namespace = notebook(CONNECT, f"free, own, odd, gone = {free}, {free}, {free}, {free}\ncursor = it.cursor()")
+    namespace["own"].create_function("double", 1, lambda x: 2 * x)
+    namespace["odd"].row_factory = lambda cursor, row: namespace
+    namespace["gone"].close()
+    assert kept_from_threads(namespace["it"]).startswith("can only be used in the thread")
+    assert kept_from_threads(namespace["cursor"]).startswith("can only be used in the thread")
+    assert kept_from_threads(namespace["own"]).startswith("calls functions of the notebook")
+    assert kept_from_threads(namespace["odd"]).startswith("calls functions of the notebook")
+    assert [kept_from_threads(namespace[name]) for name in ("free", "gone", "os")] == ["", "", ""]

@@ -142,7 +142,7 @@ class Seeds(Rules):
     def seed_databases(self) -> None:
         """Put into the tail what looks something up in a database that the loop may change."""
         effects = self.analysed.effects
-        if any("database-changes" in found.sees for found in effects.values()):
+        if any("database-changes" in found.sees or Order.PROGRAMS in found.order for found in effects.values()):
             for node, found in effects.items():
                 if "database" in found.sees:
                     text = "looks something up in a database, which the loop may change"

@@ -97,7 +97,7 @@ class Condition:
         """Tell whether the condition holds, or may hold where the value of the argument cannot be seen."""
         if self.test == "absent":
             return not given or value is None or value is UNSEEN
-        if self.test == "no query":
+        if self.test == "executes":
             return given and not is_query(value)
         if not given or value is UNSEEN or isinstance(value, Beginning):
             return given
@@ -135,7 +135,7 @@ def condition(text: str) -> Condition:
     if text.startswith("no "):
         test, name = "absent", text[3:]
     elif text.endswith("!query"):
-        test, name = "no query", text.removesuffix("!query")
+        test, name = "executes", text.removesuffix("!query")
     elif "!=" in text:
         test, (name, _, value) = "differs", text.partition("!=")
     elif "=" in text:

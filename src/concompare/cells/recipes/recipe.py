@@ -16,8 +16,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
+from concompare.cells.frame import frame_of
 from concompare.cells.recipes import states
 from concompare.cells.recipes.history import Given, History
 from concompare.cells.recipes.states import NotAgain
@@ -65,20 +67,23 @@ def kinds() -> dict[str, Kind]:
     import tomllib
 
     raw = tomllib.loads(Path(__file__).with_name("kinds.toml").read_text(encoding="utf-8"))
-    return {
-        name: Kind(**{key: value if isinstance(value, str) else tuple(value) for key, value in part.items()})
+    parts: dict[str, dict[str, Any]] = {
+        name: {key: value if isinstance(value, str) else tuple(value) for key, value in part.items()}
         for name, part in raw.items()
     }
+    return {name: Kind(**part) for name, part in parts.items()}
 
 
-@functools.lru_cache(maxsize=4096)
+KNOWN: WeakKeyDictionary[type, tuple[str, Kind] | None] = WeakKeyDictionary()
+
+
 def kind_of(kind: type) -> tuple[str, Kind] | None:
     """Return what is known of a type, with the dotted name that it is known by; None where nothing is."""
-    for base in kind.__mro__ if not is_user_module(kind.__module__) else ():
-        name = f"{base.__module__.removeprefix('_')}.{base.__qualname__}"
-        if name in kinds():
-            return name, kinds()[name]
-    return None
+    if kind not in KNOWN:
+        bases = kind.__mro__ if not is_user_module(kind.__module__) else ()
+        names = (f"{base.__module__.removeprefix('_')}.{base.__qualname__}" for base in bases)
+        KNOWN[kind] = next(((name, kinds()[name]) for name in names if name in kinds()), None)
+    return KNOWN[kind]
 
 
 def recipe_of(thing: Any, namespaces: Sequence[Mapping[str, Any]]) -> Recipe | None:
@@ -96,6 +101,8 @@ def recipe_of(thing: Any, namespaces: Sequence[Mapping[str, Any]]) -> Recipe | N
         return None
     dotted, kind = found
     for namespace in namespaces:
+        if frame_of(namespace) is not None:
+            continue  # names of a function, which no cell gives values
         named = [name for name, value in list(namespace.items()) if value is thing and not name.startswith("_")]
         if named:
             return Line(thing, named[0], kind, namespace).recipe(dotted)
@@ -147,7 +154,8 @@ class Line:
 
     def maker(self, func: ast.expr, values: Values) -> tuple[Any, tuple[Any, ...]]:
         """Return what makes the object: a function or class, or a method with the path that it is of."""
-        found, receiver = values.callee(func), ()
+        receiver: tuple[Any, ...] = ()
+        found = values.callee(func)
         if found is None and isinstance(func, ast.Attribute):
             receiver = (values.of(func.value),)
             found = getattr(type(receiver[0]), func.attr, None)
@@ -165,33 +173,57 @@ class Line:
         return node
 
     def compared(self, make: Any, arguments: tuple[Any, ...], named: Mapping[str, Any]) -> dict[str, Any]:
-        """Make one here, see that it is as the notebook's, and return the settings that have to be copied."""
+        """See that one made here is as the notebook's, and return the settings that have to be copied."""
         kind, look = self.kind, states.LOOKS.get(self.kind.look)
         before = look(self.thing) if look is not None else ()
         if kind.look in states.BEFORE:
             states.BEFORE[kind.look](self.thing, arguments, named)
+        fresh = self.fresh(make, arguments, named)
+        if fresh.kind is not type(self.thing):
+            raise NotAgain(f"that makes a {fresh.kind.__name__} now")
+        for name in kind.same:
+            if (mine := states.attribute(self.thing, name)) != fresh.attributes[name]:
+                raise NotAgain(words_of(self.name, name, mine))
+        if before != fresh.looks:
+            raise NotAgain(f"`{self.name}` is not as a new one is, which workers would make")
+        settings = {name: states.attribute(self.thing, name) for name in kind.copied}
+        settings = {name: value for name, value in settings.items() if value != fresh.attributes[name]}
+        for name, value in settings.items():
+            if not states.is_plain_setting(value):
+                raise NotAgain(f"its {name} may keep something that workers do not see")
+        return settings
+
+    def fresh(self, make: Any, arguments: tuple[Any, ...], named: Mapping[str, Any]) -> Fresh:
+        """Return what a new one is like; of a client, which may take long to make, once for each cell."""
+        cells, look = len(self.history.cells), states.LOOKS.get(self.kind.look)
+        if look is None and self.thing in FRESH and FRESH[self.thing][0] == cells:
+            return FRESH[self.thing][1]
         try:
             other = make(*arguments, **named)
         except Exception as error:
             raise NotAgain(f"`{self.name}` cannot be made again: {type(error).__name__}: {error}") from None
         try:
-            if type(other) is not type(self.thing):
-                raise NotAgain(f"that makes a {type(other).__name__} now")
-            for name in kind.same:
-                mine, fresh = states.attribute(self.thing, name), states.attribute(other, name)
-                if mine != fresh:
-                    raise NotAgain(words_of(self.name, name, mine))
-            if look is not None and before != look(other):
-                raise NotAgain(f"`{self.name}` is not as a new one is, which workers would make")
-            mine = {name: states.attribute(self.thing, name) for name in kind.copied}
-            settings = {name: value for name, value in mine.items() if value != states.attribute(other, name)}
+            words = (*self.kind.same, *self.kind.copied)
+            attributes = {name: states.attribute(other, name) for name in words}
+            found = Fresh(type(other), attributes, look(other) if look is not None else ())
         finally:
             with suppress(Exception):
                 other.close()
-        for name, value in settings.items():
-            if not states.is_plain_setting(value):
-                raise NotAgain(f"its {name} may keep something that workers do not see")
-        return settings
+        if look is None:
+            FRESH[self.thing] = cells, found
+        return found
+
+
+class Fresh(NamedTuple):
+    """What a new object is like: its type, attributes, and what tells it from others."""
+
+    kind: type
+    attributes: dict[str, Any]
+    looks: tuple[Any, ...]
+
+
+FRESH: WeakKeyDictionary[Any, tuple[int, Fresh]] = WeakKeyDictionary()
+"""What new clients are like, by the notebook's, with the number of cells that had run."""
 
 
 def meant(dotted: str) -> Any:

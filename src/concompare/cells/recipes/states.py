@@ -121,25 +121,45 @@ BEFORE = {"database": same_database}
 LOOKS = {look.__name__: look for look in (database, open_file, archive)}
 
 
-def is_bound_to_thread(thing: Any) -> bool:
-    """Tell whether a connection of `sqlite3`, or a cursor of one, can only be used in this thread, which made it."""
+def kept_from_threads(thing: Any) -> str:
+    """Return why a connection of `sqlite3`, or a cursor of one, is not for other threads, as words; or nothing."""
     if (type(thing).__module__, type(thing).__name__) not in (("sqlite3", "Connection"), ("sqlite3", "Cursor")):
-        return False
-    found: list[bool] = []
+        return ""
+    connection = getattr(thing, "connection", thing)
+    try:
+        functions = own_functions(connection)
+    except Exception:  # it is closed, or of another thread: items get the error of the plain loop
+        return ""
+    if is_bound_to_thread(connection):
+        return "can only be used in the thread that made it; use -b processes, or check_same_thread=False"
+    if functions or not all(map(is_plain_setting, (connection.row_factory, connection.text_factory))):
+        return "calls functions of the notebook, which may keep something that all threads share"
+    return ""
+
+
+def own_functions(connection: Any) -> set[Any]:
+    """Return the functions that a connection was given."""
+    new = vars(sys.modules["sqlite3"])["connect"](":memory:")
+    try:
+        return set(asked(connection, QUESTIONS[1])) - set(asked(new, QUESTIONS[1]))
+    finally:
+        new.close()
+
+
+def is_bound_to_thread(connection: Any) -> bool:
+    """Tell whether a connection can only be used in this thread."""
+    failed: list[Exception] = []
 
     def ask() -> None:
         try:
-            getattr(thing, "connection", thing).cursor()
-        except Exception:
-            found.append(True)
+            connection.cursor()
+        except Exception as error:
+            failed.append(error)
 
-    ask()
-    if found:  # it is closed
-        return False
     asking = threading.Thread(target=ask)
     asking.start()
     asking.join()
-    return bool(found)
+    return bool(failed)
 
 
 def attribute(thing: Any, dotted: str) -> Any:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from concompare.engine.transport.made_again import Remade
+from concompare.engine.transport.remade import Remade
 from concompare.errors import CannotShip
 from concompare.worker.transfer.object_refs import written
 from concompare.worker.transfer.pickling import function_parts, inner_function, pack, undressed, way_to_unpicklable

@@ -138,8 +138,9 @@ class MessageChannel(Channel):
         if executor is None or folder is None or self.flying:
             return
         room = Path(tempfile.mkdtemp(dir=folder))
-        call = let_go, self.transport.shipment.key, str(room), self.pool.workers, LETTING_GO
+        key, workers = self.transport.shipment.key, self.pool.workers
         submit = executor.submit if self.lines is None else self.lines.submit
         with contextlib.suppress(Exception):  # a worker that has ended has nothing open
-            self.arrivals.wait_for([submit(*call) for _ in range(self.pool.workers)], LETTING_GO)
+            asked = [submit(let_go, key, str(room), workers, LETTING_GO) for _ in range(workers)]
+            self.arrivals.wait_for(asked, LETTING_GO)
         shutil.rmtree(room, ignore_errors=True)

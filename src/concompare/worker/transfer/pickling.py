@@ -32,19 +32,13 @@ LARGE_PICKLE = 131_072
 SEGMENTS: dict[str, mmap.mmap] = {}
 """Shared files that this process has mapped, by path."""
 
-OURS = frozenset(
-    {
-        "concompare.worker.calls",
-        "concompare.worker.compute",
-        "concompare.worker.chunk",
-        "concompare.worker.coroutines",
-        "concompare.backends.event_loop",
-        "asyncio.base_events",
-        "asyncio.futures",
-        "asyncio.tasks",
-    }
-)
-"""Modules whose frames stand between a worker and the user's function."""
+BETWEEN = frozenset({"asyncio.base_events", "asyncio.futures", "asyncio.tasks"})
+"""Modules, beside ours, whose frames stand between what runs an item and the user's function."""
+
+
+def is_between(module: str) -> bool:
+    """Tell whether frames of a module stand between what runs an item and the user's function."""
+    return module in BETWEEN or module.startswith("concompare.")
 
 
 class Parcel(NamedTuple):
@@ -398,7 +392,7 @@ def write_buffers(raws: list[memoryview], path: str, offset: int) -> tuple[tuple
 def frames_of_user(error: BaseException) -> Iterator[Any]:
     """Yield the traceback entries of an exception from the user's first frame on."""
     entry = error.__traceback__
-    while entry is not None and entry.tb_frame.f_globals.get("__name__") in OURS:
+    while entry is not None and is_between(str(entry.tb_frame.f_globals.get("__name__"))):
         entry = entry.tb_next
     while entry is not None:
         yield entry

@@ -55,9 +55,10 @@ class Remade:
 
     def dress(self, kind: type[Any]) -> Callable[..., Any]:
         """Return what makes a pickler that asks for these objects."""
+        of_kind: Any = asking(kind)  # type: ignore[arg-type]
 
         def made(*arguments: Any, **named: Any) -> Any:
-            pickler = asking(kind)(*arguments, **named)
+            pickler = of_kind(*arguments, **named)
             pickler.remade = self
             return pickler
 

@@ -12,7 +12,7 @@ import pytest
 import concompare
 from concompare import backends, engine
 from concompare.engine.transport.functions import ship
-from concompare.engine.transport.made_again import recipes_of
+from concompare.engine.transport.remade import recipes_of
 from concompare.errors import CannotShip, LostChanges
 from concompare.testing import define
 from concompare.worker.transfer.made_again import Made, close_all, making
