@@ -31,6 +31,16 @@ LOOKING_UP = {
     "a comprehension": f"found = [heavy({SQUARE}) for x in range(20)]",
     "a loop": f"found = []\nfor x in range(20):\n    y = {SQUARE}\n    found.append(heavy(y))",
     "a function": f"def one(x):\n    return heavy({SQUARE})\nfound = list(map(one, range(20)))",
+    "an object of the notebook's": f"""
+class Store:
+    def __init__(self, conn):
+        self.conn = conn
+    def square(self, x):
+        conn = self.conn
+        return heavy({SQUARE})
+store = Store(conn)
+found = [store.square(x) for x in range(20)]
+del store, Store""",
     "a loop in a function": f"def all_of():\n    return [heavy({SQUARE}) for x in range(20)]\nfound = all_of()",
     "a text with values": """
 found = []

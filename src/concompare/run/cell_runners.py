@@ -13,6 +13,7 @@ from concompare.backends.traits import is_plain
 from concompare.records import AS_WRITTEN, Pass, Trial
 from concompare.run import preflight
 from concompare.run.auto_history import AUTO
+from concompare.run.once import latest
 
 if TYPE_CHECKING:
     from concompare.cells.ir import Loop
@@ -84,15 +85,6 @@ def looked_at(
     return replace(request, outside=outside, witnessed=request.witnessed and not outside, draws=lifted.draws)
 
 
-def made_again(task: Task, request: Request) -> list[str]:
-    """Return a sentence for each object that worker processes make again, where there may be some."""
-    if all(backend is not AUTO and backend.isolation != "process" for backend in request.backends):
-        return []
-    from concompare.engine.transport.remade import recipes_of
-
-    return [str(recipe) for recipe in recipes_of(task.function)]
-
-
 @dataclass
 class Running:
     """Runs the loops of a cell in parallel.
@@ -113,10 +105,9 @@ class Running:
         request = looked_at(
             task, lifted, self.request, self.tell, repeated=False, assume_pure=self.assume_pure, repeat_ok=True
         )
-        remade = made_again(task, request)
         self.ran.append(dispatch.run(task, replace(request, say=self.tell)))
-        if any(trial.isolation == "process" for trial in self.ran[-1].trials):
-            self.tell(*remade)
+        outcome = latest()
+        self.tell(*(outcome.remade if outcome is not None else ()))
 
     def plainly(self, loop: Loop, refusal: CellRefused, play: Callable[[], Any]) -> Any:
         """Run a loop as the plain loop, and say why."""
@@ -176,7 +167,7 @@ class Comparing:
             dispatch.run(task, replace(request, backends=(backends.plain(),), workers=None))
             return
         self.compared.add(id(lifted.loop))
-        self.tell(*made_again(task, request))
+        self.tell(*dispatch.remade(task))
         since = request.since if self.share == 1.0 else None  # of several loops each has a part of its own
         request = replace(request, budget=request.budget * self.share, since=since)
         head, tail = lifted.sources

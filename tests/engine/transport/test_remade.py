@@ -12,7 +12,6 @@ import pytest
 import concompare
 from concompare import backends, engine
 from concompare.engine.transport.functions import ship
-from concompare.engine.transport.remade import recipes_of
 from concompare.errors import CannotShip, LostChanges
 from concompare.testing import define
 from concompare.worker.transfer.made_again import Made, close_all, making
@@ -49,9 +48,7 @@ def test_a_connection_crosses_as_the_call_that_makes_it(path: Path) -> None:
     conn, holder = found(0)
     assert conn is holder["same"]
     assert conn is not function.__globals__["conn"]
-    assert [str(recipe) for recipe in recipes_of(function)] == [
-        f"`conn` is made once in each worker process: `sqlite3.connect({str(path)!r})`"
-    ]
+    assert ship(function).remade == (f"`conn` is made once in each worker process: `sqlite3.connect({str(path)!r})`",)
     close_all(things)
 
 

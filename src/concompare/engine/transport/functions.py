@@ -41,14 +41,14 @@ class Shipment:
         blob: The pickled function with its captured values; behind it, the numbers of what was made for the pickle.
         captured: Name and bytes of the captured values when the blob is large, largest first.
         objects: Those of the notebook's that went along, by their numbers in the pickle.
-        remade: Workers make something again that it captures, and let go of it at the end of a pass.
+        remade: A sentence on each object that workers make again; they let go of it at the end of a pass.
     """
 
     key: str
     blob: bytes
     captured: tuple[tuple[str, int], ...] = ()
     objects: dict[int, Any] = field(default_factory=dict, compare=False, repr=False)
-    remade: bool = False
+    remade: tuple[str, ...] = ()
 
 
 def ship(function: Callable[[Any], Any], *, here: bool = True) -> Shipment:
@@ -72,7 +72,7 @@ def ship(function: Callable[[Any], Any], *, here: bool = True) -> Shipment:
     captured = captured_sizes(function) if len(blob) > LARGE_BLOB else ()
     objects, made = written(picklers[-1], (function,))
     blob += pickle.dumps(made, 5)
-    again = remade is not None and bool(remade.recipes)
+    again = tuple(map(str, remade.recipes.values())) if remade is not None else ()
     return Shipment(hashlib.blake2b(blob, digest_size=16).hexdigest(), blob, captured, objects, again)
 
 

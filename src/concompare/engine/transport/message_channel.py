@@ -52,6 +52,7 @@ class MessageChannel(Channel):
     ) -> None:
         super().__init__(pool, options, clock)
         self.transport = Transport(pool, function, steady)
+        self.remade = self.transport.shipment.remade
         self.lines: Lines | None = None
 
     def connect(self) -> None:
@@ -128,7 +129,7 @@ class MessageChannel(Channel):
 
     def close(self) -> None:
         """Let go of everything at the end of the pass."""
-        if self.transport.shipment.remade and not (self.pool.broken or self.pool.backend.ephemeral):
+        if self.remade and not (self.pool.broken or self.pool.backend.ephemeral):
             self.let_go()
         self.transport.buffers.close()
 

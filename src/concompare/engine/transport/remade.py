@@ -80,13 +80,3 @@ def asking(kind: Any) -> Any:
             return NotImplemented if further is None else further(thing)
 
     return Asking
-
-
-def recipes_of(function: Callable[..., Any]) -> tuple[Recipe, ...]:
-    """Return how the objects that a function captures by name are made again, where they are of such a kind."""
-    from concompare.worker.state_watch import captured
-
-    remade = Remade(function)
-    for _, thing in captured(function):
-        remade.reduced(thing)
-    return tuple(remade.recipes.values())
