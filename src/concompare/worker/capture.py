@@ -223,7 +223,7 @@ def doors() -> Iterator[None]:
                 vars(sys)[name] = Door(vars(sys).get(name), which)
         OPEN.append(type(sys))
         if len(OPEN) == 1:
-            sys.__class__ = with_doors(type(sys))
+            sys.__class__ = with_doors(type(sys))  # type: ignore[arg-type]
     try:
         yield
     finally:
