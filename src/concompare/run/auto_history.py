@@ -401,8 +401,9 @@ def choose(
     blob, open_now = shipped(task), {pool.backend.name: 0.0 for pool in engine.pools()}
 
     known = pick.Known(
-        seconds=tuple(rising * taken(message) / max(1, message.count) for message in messages),
-        cpu=tuple(rising * (message.cpu + message.native_cpu) / max(1, message.count) for message in messages),
+        seconds=tuple(rising * taken(message) for message in messages),
+        cpu=tuple(rising * (message.cpu + message.native_cpu) for message in messages),
+        count=sum(message.count for message in messages),
         left=left,
         usable=machine.usable_cpus(),
         gil=gil_state() != "off",
