@@ -84,9 +84,9 @@ def watched_pass(
         if request.strict:
             raise CellRefused(f"{differs}. Use -b serial, or --assume-pure.") from None
     except CannotShip as problem:
-        if not request.plainly or request.outside:
-            raise
         ran = latest() is not before
+        if not request.plainly or (request.outside and ran):
+            raise
         differs = Differs(str(problem), engine.last().handed if ran else first, begun=ran)
 
     def plainly(rest: Task, position: int) -> tuple[Trial, Outcome]:
@@ -121,7 +121,7 @@ def one_pass(
     if (reason := backend.unavailable()) is not None:
         raise BackendUnavailable(reason)
     recorder = request.recorder
-    if backend.isolation != "none" and (words := kept_from(backend, request)):
+    if backend.isolation != "none" and (words := kept_from(backend, request, task)):
         raise Differs(words, first, begun=False)
     native = request.native_threads
     if request.say is not None and workers > 1 and backend.isolation == "process":
@@ -214,13 +214,13 @@ def options_of(
     )
 
 
-def kept_from(backend: Backend, request: Request) -> str:
+def kept_from(backend: Backend, request: Request, task: Task) -> str:
     """Return why the items must not run on a backend, or nothing."""
     if process_state.showing() != request.showing:
         return "warnings are recorded around it, in their order. Record them inside, for each item"
     if request.draws and shares_objects(backend):
         return "the items draw by pyplot, whose current figure all threads share; use -b processes"
-    return ""
+    return auto_history.kept_from_threads(task) if backend.isolation == "thread" else ""
 
 
 @contextmanager
