@@ -18,7 +18,7 @@ from concompare.cells.forms import joined
 from concompare.cells.frame import FRAME, Frame
 from concompare.cells.inside.cell_calls import ASK, Calls
 from concompare.cells.inside.rules import Taken, gives_value_read, is_seen, keeps_function
-from concompare.cells.inside.variant import ENTER, HOOK, RETURNED, YIELDED, Variant, variant_of
+from concompare.cells.inside.variant import ENTER, HOOK, RETURNED, YIELDED, Variant, given_at_once, variant_of
 from concompare.cells.inside.work import DEEPEST, Work, local_names, simple_function
 from concompare.cells.ir import OURS, Allowance, Loop, Why
 from concompare.cells.program import WORTH, Hook, Refused
@@ -352,7 +352,8 @@ class Following:
         """Tell whether there is work inside one of the calls that the cell ends with."""
         cell = types.FunctionType((lambda: None).__code__, self.namespace)
         work = Work(World(self.namespace))
-        return self.calls is not None and any(work.may_hold(call.func, cell, 0) for call in self.calls.last)
+        called = [part for call in self.calls.last for part in (call.func, *given_at_once(call))] if self.calls else []
+        return any(work.may_hold(part, cell, 0) for part in called)
 
     def is_followed(self, function: types.FunctionType, taken: bool, within: tuple[types.CodeType, ...]) -> bool:
         """Tell whether a call of a function is worth a look inside."""

@@ -22,6 +22,8 @@ from concompare.cells.syntax.nodes import located
 from concompare.cells.syntax.placing import placed
 
 HOOK, ENTER, LEFT, MAKE = OURS + "loop", OURS + "enter", OURS + "left", OURS + "make"
+AT_ONCE = ("pipe", "assign")
+"""Methods, of pandas' frames and columns and of what is like them, that call the functions which they are given, once."""
 YIELDED, RETURNED = "_concompareyielded", "_concomparereturned"
 """Names of a loop's own: what it would have yielded, and what it would have returned."""
 FUTURES = sum(getattr(__future__, name).compiler_flag for name in __future__.all_feature_names)
@@ -283,7 +285,28 @@ def entered(node: ast.Call, use: Use | None, copy: object) -> ast.Call:
         if use.into or use.names:
             given.append(located(ast.Call(named("locals", node.func), [], []), node.func))
     func = located(ast.Call(named(ENTER, node.func), given, []), node.func)
-    return located(ast.Call(func, [copy(part) for part in node.args], [copy(part) for part in node.keywords]), node)
+    args, keywords = [copy(part) for part in node.args], [copy(part) for part in node.keywords]
+    made = located(ast.Call(func, args, keywords), node)
+    for part in given_at_once(made, node.func):
+        looked_at = located(ast.Call(named(ENTER, part), [part], []), part)
+        made.args = [looked_at if one is part else one for one in args]
+        made.keywords = [replaced(one, part, looked_at) for one in made.keywords]
+        args = made.args
+    return made
+
+
+def replaced(keyword: ast.keyword, part: ast.expr, other: ast.expr) -> ast.keyword:
+    """Return a keyword argument with another value in the place of one."""
+    return located(ast.keyword(keyword.arg, other), keyword) if keyword.value is part else keyword
+
+
+def given_at_once(node: ast.Call, func: ast.expr | None = None) -> list[ast.expr]:
+    """Return the functions that a call is given which what it calls will call at once, as far as its name tells."""
+    func = func or node.func
+    if not isinstance(func, ast.Attribute) or func.attr not in AT_ONCE:
+        return []
+    given = [*node.args[:1], *(part.value for part in node.keywords if part.arg is not None)]
+    return [part for part in given if isinstance(part, (ast.Name, ast.Attribute, ast.Lambda))]
 
 
 def walked_at(loop: Loop) -> ast.expr:
