@@ -24,6 +24,7 @@ from concompare.cells.ir import OURS, Allowance, Loop, Why
 from concompare.cells.program import WORTH, Hook, Refused
 from concompare.cells.replay.binding import Lifted
 from concompare.cells.replay.collect import AsMapped
+from concompare.cells.replay.frames.methods import Reached
 from concompare.cells.replay.statement import Replay
 from concompare.errors import CellRefused
 
@@ -248,6 +249,17 @@ class LoopHook:
             self.following.spent += time.thread_time() - computed
         return left
 
+    def method(self, number: int, method: Any, local: dict[str, Any]) -> Any:
+        """Return what has, under the name of a method, what is called in its place."""
+        found = {name: value for name, value in local.items() if not name.startswith(OURS)}
+        local.clear()
+        if self.following.spent > LONGEST:
+            node = self.inner.loops[number].method
+            assert node is not None
+            return types.SimpleNamespace(**{node.attr: method})
+        hook = FrameHook(self.inner, self.namespace(found), self.following.runner)  # type: ignore[arg-type]
+        return hook.go(number, method)
+
     def namespace(self, found: dict[str, Any]) -> dict[str, Any]:
         """Return the names that a loop of the function sees."""
         function = self.inner.function
@@ -418,7 +430,7 @@ def rebuilt(called: Any, function: types.FunctionType, made: types.FunctionType)
 def without_hooks(trace: types.TracebackType | None) -> types.TracebackType | None:
     """Return a traceback in which functions with hooks look like the functions themselves."""
     entries = list(entries_of(trace))
-    ours = {LoopHook.__call__.__code__, Left.again.__code__, Left.value.__code__}
+    ours = {LoopHook.__call__.__code__, Left.again.__code__, Left.value.__code__, Reached.__call__.__code__}
     if not any(entry.tb_frame.f_code in ours for entry in entries):
         return trace
     kept: list[types.TracebackType] = []
@@ -437,6 +449,8 @@ def without_hooks(trace: types.TracebackType | None) -> types.TracebackType | No
                 kept[-1] = types.TracebackType(None, own.tb_frame, at, entries[place].tb_lineno)
             del entries[: place + 1]
         while entries and is_our_own(entries[0]):  # what runs the loop says nothing to the user
+            entries.pop(0)
+        if entry.tb_frame.f_code is Reached.__call__.__code__ and own is not None and calls_for(own, entries):
             entries.pop(0)
     made: types.TracebackType | None = None
     for entry in reversed(kept):
@@ -470,6 +484,12 @@ def place_of(own: types.TracebackType | None, entries: list[types.TracebackType]
     places = (n for n, entry in enumerate(entries) if entry.tb_frame.f_code.co_filename == code.co_filename)
     place = next(places, None)
     return place if place is not None and is_same(code, entries[place].tb_frame.f_code) else None
+
+
+def calls_for(own: types.TracebackType, entries: list[types.TracebackType]) -> bool:
+    """Tell whether the next frame calls a method in the place of a function, at its line."""
+    code = entries[0].tb_frame.f_code if entries else None
+    return code is not None and (code.co_filename, code.co_name) == (own.tb_frame.f_code.co_filename, "<module>")
 
 
 def is_our_own(entry: types.TracebackType) -> bool:

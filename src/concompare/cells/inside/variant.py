@@ -23,7 +23,7 @@ from concompare.cells.syntax.placing import placed
 
 HOOK, ENTER, LEFT, MAKE = OURS + "loop", OURS + "enter", OURS + "left", OURS + "make"
 AT_ONCE = ("pipe", "assign")
-"""Methods, of pandas' frames and columns and of what is like them, that call the functions which they are given, once."""
+"""Methods, of pandas' frames and columns and of what is like them, that call the functions that they are given."""
 YIELDED, RETURNED = "_concompareyielded", "_concomparereturned"
 """Names of a loop's own: what it would have yielded, and what it would have returned."""
 FUTURES = sum(getattr(__future__, name).compiler_flag for name in __future__.all_feature_names)
@@ -131,7 +131,7 @@ class Writer:
             wanted = not left and id(loop.node) not in held and work.is_heavy(loop, function)
             taken = self.taken(loop) if wanted else None
             if taken is not None and can_be_taken(taken, function, definition) and is_meant_in(function, loop):
-                self.places[id(loop.node)] = len(self.loops)
+                self.places[id(loop.method or loop.node)] = len(self.loops)
                 self.loops.append(taken)
         shadowed = shadowed_in(function)
         self.consumed = consumed_in(body_of(definition), shadowed)
@@ -161,6 +161,8 @@ class Writer:
         number = self.places.get(id(node))
         if number is not None:
             loop = self.loops[number]
+            if loop.method is not None:
+                return self.method(loop.method, number)
             return self.statement(loop, number) if isinstance(node, ast.stmt) else self.expression(loop, number)
         if (started := self.windows.instead(node, self.instead)) is not None:
             return started
@@ -180,6 +182,15 @@ class Writer:
         frame = located(ast.Call(named("locals", place), [], []), place)
         arguments = [located(ast.Constant(number), place), items, frame]
         return located(ast.Call(named(HOOK, place), arguments, []), place)
+
+    def method(self, node: ast.Attribute, number: int) -> ast.expr:
+        """Return what stands for a method that calls a function for every part of what it belongs to."""
+        owner = located(ast.Attribute(self.copied(node.value), node.attr, node.ctx), node)
+        frame = located(ast.Call(named("locals", node), [], []), node)
+        arguments = [located(ast.Constant(number), node), owner, frame]
+        call = located(ast.Call(part_of(HOOK, "method", node), arguments, []), node)
+        self.bound.append([])
+        return located(ast.Attribute(call, node.attr, node.ctx), node)
 
     def expression(self, loop: Loop, number: int) -> ast.expr:
         """Return the expression that stands for a loop which is one."""
