@@ -23,6 +23,7 @@ from concompare.cells.inside.work import DEEPEST, Work, local_names, simple_func
 from concompare.cells.ir import OURS, Allowance, Loop, Why
 from concompare.cells.program import WORTH, Hook, Refused
 from concompare.cells.replay.binding import Lifted
+from concompare.cells.replay.calling.caller import Caller
 from concompare.cells.replay.collect import AsMapped
 from concompare.cells.replay.frames.methods import Reached
 from concompare.cells.replay.statement import Replay
@@ -143,6 +144,11 @@ class Inner:
         """Return its loops."""
         return self.variant.loops
 
+    @functools.cached_property
+    def tree(self) -> ast.Module:
+        """Return its source, parsed."""
+        return ast.parse(self.source)
+
     @property
     def beside(self) -> bool:
         """Return whether its loops are let alone where they do little: those are not looked at in the first place."""
@@ -249,16 +255,15 @@ class LoopHook:
             self.following.spent += time.thread_time() - computed
         return left
 
-    def method(self, number: int, method: Any, local: dict[str, Any]) -> Any:
-        """Return what has, under the name of a method, what is called in its place."""
+    def caller(self, number: int, called: Any, local: dict[str, Any]) -> Any:
+        """Return what is called in the place of something that calls a function; what has it, for a method."""
         found = {name: value for name, value in local.items() if not name.startswith(OURS)}
         local.clear()
         if self.following.spent > LONGEST:
             node = self.inner.loops[number].method
-            assert node is not None
-            return types.SimpleNamespace(**{node.attr: method})
+            return called if node is None else types.SimpleNamespace(**{node.attr: called})
         hook = FrameHook(self.inner, self.namespace(found), self.following.runner)  # type: ignore[arg-type]
-        return hook.go(number, method)
+        return hook.go(number, called)
 
     def namespace(self, found: dict[str, Any]) -> dict[str, Any]:
         """Return the names that a loop of the function sees."""
@@ -430,7 +435,8 @@ def rebuilt(called: Any, function: types.FunctionType, made: types.FunctionType)
 def without_hooks(trace: types.TracebackType | None) -> types.TracebackType | None:
     """Return a traceback in which functions with hooks look like the functions themselves."""
     entries = list(entries_of(trace))
-    ours = {LoopHook.__call__.__code__, Left.again.__code__, Left.value.__code__, Reached.__call__.__code__}
+    callers = {Reached.__call__.__code__, Caller.__call__.__code__}
+    ours = {LoopHook.__call__.__code__, Left.again.__code__, Left.value.__code__, *callers}
     if not any(entry.tb_frame.f_code in ours for entry in entries):
         return trace
     kept: list[types.TracebackType] = []

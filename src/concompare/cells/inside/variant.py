@@ -131,7 +131,7 @@ class Writer:
             wanted = not left and id(loop.node) not in held and work.is_heavy(loop, function)
             taken = self.taken(loop) if wanted else None
             if taken is not None and can_be_taken(taken, function, definition) and is_meant_in(function, loop):
-                self.places[id(loop.method or loop.node)] = len(self.loops)
+                self.places[id(loop.caller or loop.method or loop.node)] = len(self.loops)
                 self.loops.append(taken)
         shadowed = shadowed_in(function)
         self.consumed = consumed_in(body_of(definition), shadowed)
@@ -161,8 +161,8 @@ class Writer:
         number = self.places.get(id(node))
         if number is not None:
             loop = self.loops[number]
-            if loop.method is not None:
-                return self.method(loop.method, number)
+            if loop.caller is not None or loop.method is not None:
+                return self.caller(loop, number)
             return self.statement(loop, number) if isinstance(node, ast.stmt) else self.expression(loop, number)
         if (started := self.windows.instead(node, self.instead)) is not None:
             return started
@@ -183,14 +183,16 @@ class Writer:
         arguments = [located(ast.Constant(number), place), items, frame]
         return located(ast.Call(named(HOOK, place), arguments, []), place)
 
-    def method(self, node: ast.Attribute, number: int) -> ast.expr:
-        """Return what stands for a method that calls a function for every part of what it belongs to."""
-        owner = located(ast.Attribute(self.copied(node.value), node.attr, node.ctx), node)
+    def caller(self, loop: Loop, number: int) -> ast.expr:
+        """Return what stands for a function that calls another one for every item, or for such a method."""
+        node = loop.caller or loop.method
+        assert node is not None
+        called = names.copied(node, lambda part: self.instead(part) if part is not node else None)
         frame = located(ast.Call(named("locals", node), [], []), node)
-        arguments = [located(ast.Constant(number), node), owner, frame]
-        call = located(ast.Call(part_of(HOOK, "method", node), arguments, []), node)
+        arguments = [located(ast.Constant(number), node), called, frame]
+        made = located(ast.Call(part_of(HOOK, "caller", node), arguments, []), node)
         self.bound.append([])
-        return located(ast.Attribute(call, node.attr, node.ctx), node)
+        return made if loop.method is None else located(ast.Attribute(made, loop.method.attr, ast.Load()), node)
 
     def expression(self, loop: Loop, number: int) -> ast.expr:
         """Return the expression that stands for a loop which is one."""
