@@ -266,6 +266,101 @@ out = [a for p in ps for a in [p.kid(), p.kid()]]
 """)
 
 
+SHARING = (
+    SETUP
+    + """
+from enum import Enum
+import numpy as np
+
+class State(Enum):
+    NEW = 1
+    DONE = 2
+
+class Job:
+    limits = [3, 4]
+    def __init__(self, n, config, data, parent, seen):
+        self.n, self.config, self.data, self.parent, self.seen = n, config, data, parent, seen
+        self.state, self.own, self.next = State.NEW, [], None
+    def run(self):
+        self.own.append(work(self.n) * self.config["by"] + len(self.parent.name) + self.limits[0])
+        self.total = float(self.data.sum()) + self.n
+        self.state = State.DONE
+        return self
+    def note(self):
+        self.seen.append(work(self.n))
+    def push(self):
+        self.n = work(self.n)
+        self.next.n += 1
+    def up(self):
+        self.parent.name += str(work(self.n))
+
+class Parent:
+    def __init__(self):
+        self.name, self.jobs = "all", []
+
+config, data, parent, common = {"by": 3, "deep": [1]}, np.arange(6.0), Parent(), []
+jobs = [Job(n, config, data, parent, common) for n in range(5)]
+for a, b in zip(jobs, jobs[1:]):
+    a.next = b
+lone = [Job(n, config, data, parent, []) for n in range(5)]
+"""
+)
+READ = cells_of("""
+### what all items hold
+for j in lone:
+    j.run()
+[j.total for j in lone], all(j.config is config and j.data is data and j.parent is parent for j in lone)
+### what the cell reads too
+for j in lone:
+    j.run()
+    j.own.append(config["by"] + len(parent.name))
+[j.own for j in lone], lone[0].config is config
+### and collected
+out = [j.run() for j in lone]
+[a is b and a.state is State.DONE for a, b in zip(out, lone)]
+### a state
+states = []
+for j in lone:
+    j.state = State(1 + work(j.n) % 2)
+    states.append(j.state)
+states
+""")
+CHANGED = cells_of("""
+### a list of all
+for j in jobs:
+    j.note()
+common
+### the next one
+for j in jobs:
+    j.push() if j.next else j.run()
+[j.n for j in jobs]
+### what holds them
+for j in lone:
+    j.up()
+parent.name
+### what the cell reads too
+for j in lone:
+    j.config["by"] += work(config["by"])
+config
+""")
+
+
+@pytest.mark.parametrize("how", ["threads", "processes"])
+@pytest.mark.parametrize("name", READ)
+def test_items_that_change_may_share_what_they_only_read(name: str, how: str) -> None:
+    different, ran = programs.compared(READ[name], SHARING, how)
+    assert different is None
+    assert ran.cell.lifted, ran.reasons
+
+
+@pytest.mark.parametrize("how", ["threads", "processes"])
+@pytest.mark.parametrize("name", CHANGED)
+def test_items_that_change_what_they_share_run_as_the_plain_loop(name: str, how: str) -> None:
+    different, ran = programs.compared(CHANGED[name], SHARING, how)
+    assert different is None
+    assert not ran.cell.lifted
+
+
 @pytest.mark.parametrize("how", ["threads", "processes"])
 @pytest.mark.parametrize("name", CELLS)
 def test_what_holds_a_changed_item_holds_the_notebooks_own(name: str, how: str) -> None:

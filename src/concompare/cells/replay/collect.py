@@ -103,7 +103,7 @@ class Collect:
         for number, *values in record:
             values = put_in(values, meant)
             if number == CHANGED:
-                meant = restore(self.item, *values)
+                meant = restore(self.item, values[0], values[1], self.made.staged.shared)
             elif number == KEPT:
                 self.left.update(values[0])
             else:

@@ -158,7 +158,8 @@ class Replay:
                 self.left = values[0]
                 continue
             if number == CHANGED:
-                meant = restore(self.last if not self.failed else self.failing, *values)
+                own = self.last if not self.failed else self.failing
+                meant = restore(own, values[0], values[1], self.made.staged.shared)
                 continue
             told = self.play(number, values)
             part = self.made.actions[number]

@@ -9,13 +9,14 @@ from __future__ import annotations
 import array
 import collections
 import copyreg
+import enum
 import functools
 import io
 import sys
 import types
 from typing import Any
 
-ATOMS = (str, bytes, int, float, complex, bool, type(None), range, type, types.ModuleType)
+ATOMS = (str, bytes, int, float, complex, bool, type(None), range, type, types.ModuleType, enum.Enum)
 
 
 def parts_of(item: Any) -> list[Any]:
@@ -123,13 +124,14 @@ Places = dict[int, Any]
 """The notebook's objects, by the `id` of what stands for each in what a worker gave back."""
 
 
-def restore(own: Any, changed: Any, parts: list[Any]) -> Places:
+def restore(own: Any, changed: Any, parts: list[Any], shared: frozenset[int] = frozenset()) -> Places:
     """Give the notebook's item the state of the one that a worker changed.
 
     Args:
         own: The notebook's item, as it was when it was sent.
         changed: The item as it came back.
         parts: What `parts_of` said of it before it was changed.
+        shared: The `id` of each of the notebook's objects that nothing has changed.
 
     Returns:
         What stands for what in the other things that came back with the item, as long as `changed` and `parts` live.
@@ -145,6 +147,8 @@ def restore(own: Any, changed: Any, parts: list[Any]) -> Places:
     meant = {id(theirs): ours for theirs, ours in zip(parts, mine, strict=True)}
     new = [part for part in parts_of((*parts, changed)) if id(part) not in meant]
     for theirs, ours in zip(parts, mine, strict=True):
+        if id(ours) in shared:
+            continue
         if is_frame(ours):
             give_frame(ours, theirs)
         else:
@@ -232,9 +236,14 @@ def own_of(thing: Any, meant: dict[int, Any]) -> Any:
 
 
 class Keeper:
-    """Lists the parts of an item, and remembers their states: threads change the notebook's own items early."""
+    """Lists the parts of an item, and remembers their states: threads change the notebook's own items early.
 
-    def __init__(self) -> None:
+    Args:
+        shared: The `id` of each object that nothing changes.
+    """
+
+    def __init__(self, shared: frozenset[int] = frozenset()) -> None:
+        self.shared = shared
         self.states: dict[int, list[tuple[Any, Any, dict[str, Any], dict[str, Any]]]] = {}
 
     def __call__(self, item: Any) -> list[Any]:
@@ -243,6 +252,7 @@ class Keeper:
         self.states[id(item)] = [
             (part, contents(part), {} if is_frame(part) else dict(getattr(part, "__dict__", {})), in_slots(part))
             for part in parts
+            if id(part) not in self.shared
         ]
         return parts
 
