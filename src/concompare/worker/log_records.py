@@ -81,7 +81,7 @@ def set_level(logging: Any, name: str, level: int) -> None:
         logging.getLogger(name).setLevel(level)
 
 
-class kept:  # noqa: N801 - used as `with kept():`
+class kept:
     """Keep what the threads that compute items log for the time of a pass or a chunk; all else is handled as ever.
 
     So are warnings where the notebook shows them in a way of its own.
