@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import re
 import types
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from concompare.cells.effects import declared
@@ -131,12 +132,23 @@ def seen_value(an: Interpreter, node: ast.expr, scope: Scope) -> Any:
 
 def text_before(node: ast.Name, scope: Scope) -> Any:
     """Return the text that a name of a piece of code always has: given once, before, by a statement of its own."""
-    inner = [part for statement in scope.body for part in names.nodes_in(statement) if isinstance(part, ast.Name)]
-    given = [part for part in inner if part.id == node.id and not isinstance(part.ctx, ast.Load)]
-    for statement in scope.body if len(given) == 1 else ():
-        if isinstance(statement, ast.Assign) and given[0] in statement.targets and statement.lineno < node.lineno:
-            return seen_text(statement.value)
-    return declared.UNSEEN
+    if scope.once is None:
+        scope.once = given_once(scope.body)
+    found = scope.once.get(node.id)
+    return seen_text(found.value) if found is not None and found.lineno < node.lineno else declared.UNSEEN
+
+
+def given_once(body: Sequence[ast.stmt]) -> dict[str, ast.Assign]:
+    """Return the statements of a piece of code that give a name its only value, by the name."""
+    bound = Counter(
+        part.id
+        for statement in body
+        for part in names.nodes_in(statement)
+        if isinstance(part, ast.Name) and not isinstance(part.ctx, ast.Load)
+    )
+    assigned = [part for part in body if isinstance(part, ast.Assign)]
+    targets = [(target, part) for part in assigned for target in part.targets if isinstance(target, ast.Name)]
+    return {target.id: part for target, part in targets if bound[target.id] == 1}
 
 
 def seen_text(node: ast.expr) -> Any:
