@@ -260,6 +260,41 @@ for p in ps:
 for a in [change(p) for p in ps if work(p.n) > 3]:
     out.append(a)
 [a is b for a, b in zip(out, ps[2:])]
+### the first that
+q = next(change(p) for p in ps if p.n > 1)
+q is ps[2], [p.n for p in ps]
+### whether any
+found = any(change(p).n > 5 for p in ps)
+found, [p.n for p in ps]
+### by what they became
+out = sorted(ps, key=lambda p: -change(p).n)
+[a is b for a, b in zip(out, reversed(ps))], [p.n for p in ps]
+### the largest
+q = max(ps, key=lambda p: change(p).n)
+q is ps[-1], [p.n for p in ps]
+### two that are one for the caller
+out = [(change(p), p) for p in ps]
+[a is b for a, b in out]
+### kept and then changed in the notebook
+for p in ps:
+    q = change(p)
+    kept.append([q])
+    kept[-1][0].n += 100
+[p.n for p in ps], kept[0][0] is ps[0]
+### in an object that is made
+for p in ps:
+    holder = P(work(p.n))
+    holder.child = change(p)
+    out.append(holder)
+[a.child is b for a, b in zip(out, ps)], holder is out[-1]
+### error kept
+for p in ps:
+    try:
+        q = fails(p)
+        out.append(q)
+    except ValueError as error:
+        kept.append((p, str(error)))
+[a is b for a, b in zip(out, ps)], [(a is ps[n + 4], b) for n, (a, b) in enumerate(kept)]
 ### flattened
 out = [a for p in ps for a in [p.kid(), p.kid()]]
 [a is b for a, b in zip(out, [k for p in ps for k in p.kids])]
@@ -302,6 +337,29 @@ config, data, parent, common = {"by": 3, "deep": [1]}, np.arange(6.0), Parent(),
 jobs = [Job(n, config, data, parent, common) for n in range(5)]
 for a, b in zip(jobs, jobs[1:]):
     a.next = b
+
+class Window:
+    def __init__(self, part, lazy):
+        self.part, self.lazy, self.total = part, lazy, 0
+    def smooth(self):
+        self.part[0] = work(int(self.part[1]))
+    def look(self):
+        self.total = work(self.lazy.value)
+    def tick(self):
+        self.lazy.times["n"] = work(self.lazy.times["n"])
+
+class Lazy:
+    def __init__(self):
+        self.times = {"n": 0}
+    @functools.cached_property
+    def value(self):
+        return work(4)
+
+lazy = Lazy()
+windows = [Window(data[n:n + 3], lazy) for n in range(4)]
+views = [Window(memoryview(bytearray(range(9)))[n:n + 3], lazy) for n in range(4)]
+whole = bytearray(range(9))
+overlapping = [Window(memoryview(whole)[n:n + 3], lazy) for n in range(4)]
 lone = [Job(n, config, data, parent, []) for n in range(5)]
 """
 )
@@ -326,6 +384,12 @@ for j in lone:
 states
 """)
 CHANGED = cells_of("""
+### what is popped
+left = list(ps)
+while left:
+    p = left.pop()
+    out.append(change(p))
+[a is b for a, b in zip(out, reversed(ps))]
 ### a list of all
 for j in jobs:
     j.note()
@@ -338,6 +402,22 @@ for j in jobs:
 for j in lone:
     j.up()
 parent.name
+### arrays that overlap
+for w in windows:
+    w.smooth()
+data.tolist()
+### views that overlap
+for w in overlapping:
+    w.smooth()
+list(whole)
+### what all have is computed when it is asked for
+for w in windows:
+    w.look()
+[w.total for w in windows], vars(lazy)
+### a dict that all have, far down
+for w in windows:
+    w.tick()
+lazy.times
 ### what the cell reads too
 for j in lone:
     j.config["by"] += work(config["by"])

@@ -25,7 +25,7 @@ from concompare.run.witness import Again, Differs
 if TYPE_CHECKING:
     from concompare.backends import Backend
     from concompare.cells.task import Task
-    from concompare.engine import Pool
+    from concompare.engine import Lease, Pool
     from concompare.engine.resume.recorder import Recorder
     from concompare.run.witness import Witness
 
@@ -148,7 +148,7 @@ def one_pass(
             remember(task, request, pool)
             witness.agreed()
         trial = trial_of(backend, workers if growth is None or not growth.started else growth.now)
-        return measured(replace(trial, native_threads=native), outcome, pool), outcome
+        return measured(replace(trial, native_threads=native), outcome, leased), outcome
 
 
 def enter(recorder: Recorder, pool: Pool, request: Request, witness: Witness | None) -> None:
@@ -172,12 +172,13 @@ def from_item(first: int, show: Callable[[Standing], None] | None) -> Callable[[
     return told
 
 
-def measured(trial: Trial, outcome: Outcome, pool: Pool) -> Trial:
+def measured(trial: Trial, outcome: Outcome, leased: Lease) -> Trial:
     """Return a trial with what was measured of its one pass."""
     record = outcome.record
     assert record is not None, "a pass that has ended has its record"
+    pool = leased.pool
     trial = replace(trial, passes=(record,), got=pool.got)
-    if pool.fresh_now:
+    if leased.fresh:
         trial = replace(trial, start_up=pool.start_up, cold=pool.start_up + record.wall)
     return trial
 

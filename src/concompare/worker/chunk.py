@@ -149,7 +149,6 @@ class Known(threading.local):
             self.made = pickle.loads(behind) if behind else ()
             return reader, function
 
-
     def let_go(self) -> None:
         """Close what was made for the function here; it is read anew before it is used again."""
         self.turn = None

@@ -349,7 +349,8 @@ def changes_within(staged: Staged, obj: Obj) -> bool:
     """Tell whether more than fields of an object may change: what is installed keeps things where it likes."""
     fields = {place.field for found in staged.analysed.effects.values() for place in found.writes if place.obj is obj}
     known = all(hasattr(kind, "__dict__") and kind.__module__ == "__main__" for kind in map(type, obj.live))
-    return "*" in fields or not (known or is_shallow(staged, obj))
+    views = any(type(thing) is memoryview for thing in obj.live)
+    return "*" in fields or views or not (known or is_shallow(staged, obj))
 
 
 def hides(staged: Staged, items: Iterable[Any]) -> bool:
