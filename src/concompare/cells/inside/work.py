@@ -175,14 +175,16 @@ def reflects(definition: names.FunctionNode) -> bool:
 def calls_outside(nodes: Sequence[ast.AST], loops: Collection[Loop]) -> Iterator[ast.Call]:
     """Yield the calls that code makes once: not those in loops, comprehensions and definitions."""
     walked = {id(loop.node): loop.items for loop in loops}
-    for node in nodes:
+    waiting = [*reversed(nodes)]
+    while waiting:
+        node = waiting.pop()
         if id(node) in walked or isinstance(node, (ast.For, ast.While, *names.COMPREHENSIONS)):
             items = walked[id(node)] if id(node) in walked else getattr(node, "iter", None)
-            yield from calls_outside([items] if items is not None else [], loops)
+            waiting += [items] if items is not None else []
         elif not isinstance(node, finding.DEFINITIONS):
             if isinstance(node, ast.Call):
                 yield node
-            yield from calls_outside(names.children_of(node), loops)
+            waiting += reversed(names.children_of(node))
 
 
 __all__ = ["DEEPEST", "Work", "loops_of", "simple_function"]
