@@ -34,7 +34,6 @@ class Scope:
         shared: Its names that other code has read.
         own: The parameters that are as they were given, and not alike for several items as far as can be seen.
         body: The statements of the code.
-        once: Those that give a name its only value, once that was asked.
     """
 
     names: dict[str, Value] = field(default_factory=dict)
@@ -54,7 +53,6 @@ class Scope:
     shared: set[str] = field(default_factory=set)
     own: frozenset[str] = frozenset()
     body: Sequence[ast.stmt] = ()
-    once: dict[str, ast.Assign] | None = None
 
 
 def merged(ends: Iterable[dict[str, Value]]) -> dict[str, Value]:

@@ -132,25 +132,6 @@ def seen_value(an: Interpreter, node: ast.expr, scope: Scope) -> Any:
 
 def text_before(an: Interpreter, node: ast.Name, scope: Scope) -> Any:
     """Return the text that a name of a piece of code always has: given once, before, by a statement of its own."""
-<<<<<<< HEAD
-    if scope.once is None:
-        scope.once = given_once(scope.body)
-    found = scope.once.get(node.id)
-    return seen_text(found.value) if found is not None and found.lineno < node.lineno else declared.UNSEEN
-
-
-def given_once(body: Sequence[ast.stmt]) -> dict[str, ast.Assign]:
-    """Return the statements of a piece of code that give a name its only value, by the name."""
-    bound = Counter(
-        part.id
-        for statement in body
-        for part in names.nodes_in(statement)
-        if isinstance(part, ast.Name) and not isinstance(part.ctx, ast.Load)
-    )
-    assigned = [part for part in body if isinstance(part, ast.Assign)]
-    targets = [(target, part) for part in assigned for target in part.targets if isinstance(target, ast.Name)]
-    return {target.id: part for target, part in targets if bound[target.id] == 1}
-=======
     if not scope.body:
         return declared.UNSEEN
     first = scope.body[0]
@@ -171,7 +152,6 @@ def texts_in(body: Sequence[ast.stmt]) -> dict[str, tuple[int, Any]]:
         for target in statement.targets
         if isinstance(target, ast.Name) and given[target.id] == 1
     }
->>>>>>> main
 
 
 def seen_text(node: ast.expr) -> Any:
