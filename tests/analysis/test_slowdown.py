@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from concompare.analysis import slowdown
-from concompare.records import Comparison, Pass, Probe, Trial
+from concompare.records import Comparison, Pass, Probe
 from tests import records
 
 BLOCKS, SPREAD, DISTURBED, DRIFT = 9, 0.02, 0.1, 0.005
@@ -86,22 +86,33 @@ def test_where_a_tenth_could_not_be_found_nothing_is_claimed(spread: float, bloc
     assert found["unclear"] >= 25
 
 
-def test_a_loop_of_a_busy_machine_is_judged_without_the_time_it_waited_for_a_cpu() -> None:
+def busy(seconds: float, least: float, most: float) -> Comparison:
+    """Draw a plain loop of so many seconds on a CPU in passes that waited for one for a part of their time."""
     rng = np.random.default_rng(3)
+    walls = [seconds / (1 - share) for share in rng.uniform(least, most, 12)]
+    passes = [
+        Pass(100, wall, seconds, block=block, ledger=records.parts(wall, waiting=1 - seconds / wall))
+        for block, wall in enumerate(walls)
+    ]
+    return records.comparison(replace(records.trial("serial", 1, [1.0]), passes=tuple(passes)))
 
-    def waited(seconds: float) -> Trial:
-        walls = [seconds / (1 - share) for share in 0.5 * rng.random(9)]
-        passes = [Pass(100, wall, seconds, block=block, ledger=records.parts(wall, waiting=1 - seconds / wall))
-                  for block, wall in enumerate(walls)]  # fmt: skip
-        return replace(records.trial("serial", 1, [1.0]), passes=tuple(passes))
 
-    quiet, busy, slower = (records.comparison(one) for one in (records.serial([1.0] * 9), waited(1.0), waited(1.15)))
-    assert slowdown.check(quiet, busy).verdict == "same"
-    assert slowdown.check(busy, slower).verdict == "slower"
-    assert [shift.quiet for shift in slowdown.check(quiet, busy).shifts] == [True]
-    assert slowdown.check(busy, slower).shifts[0].ratio == pytest.approx(1.15, abs=0.01)
+def test_on_a_busy_machine_the_items_alone_are_judged() -> None:
+    found = {factor: slowdown.check(busy(1.0, 0.2, 0.6), busy(factor, 0.1, 0.7)) for factor in (1.0, 1.06, 1.2)}
+    assert {factor: one.verdict for factor, one in found.items()} == {1.0: "same", 1.06: "unclear", 1.2: "slower"}
+    assert found[1.2].shifts[0].ratio == pytest.approx(1.2)
+    assert found[1.2].shifts[0].quiet
     untold = records.comparison(records.serial([1.0] * 9, shares={"waiting": None}))
-    assert [shift.quiet for shift in slowdown.check(untold, busy).shifts] == [False]
+    assert [shift.quiet for shift in slowdown.check(untold, busy(1.0, 0.2, 0.6)).shifts] == [False]
+
+
+def test_a_busier_machine_is_not_taken_for_a_slower_loop_nor_a_quieter_one_for_as_quick_a_loop() -> None:
+    quiet = records.comparison(records.serial([1.0 + k / 1000 for k in range(12)]))
+    assert slowdown.check(quiet, busy(1.3, 0.3, 0.6)).verdict == "unclear"
+    assert slowdown.check(quiet, busy(1.0, 0.3, 0.6)).verdict == "same"
+    assert slowdown.check(busy(1.0, 0.3, 0.6), quiet).verdict == "unclear"
+    slower = records.comparison(records.serial([1.3 + k / 1000 for k in range(12)]))
+    assert slowdown.check(busy(1.0, 0.3, 0.6), slower).verdict == "slower"
 
 
 def test_other_items_of_uneven_ones_make_a_verdict_less_sure() -> None:

@@ -2,11 +2,15 @@
 
 Each way of running that both have is judged by itself: the logarithms of the seconds per item of its passes, old
 against new. Where the system tells how long workers were ready and had no CPU, and either machine was busy, these are
-the seconds without that. The shift between them is the difference of the means of their quicker halves, since what
-disturbs a pass makes it slower, and its chance comes from exchanging passes between the two (a permutation test, which
-holds for whatever distribution passes have): "slower" rejects that it is at most `MARGIN` slower, "not slower" rejects
-that it is `SOUGHT` slower. Two ways decide, the plain loop and what the old comparison picked, each at half of
-`FALSE_ALARMS`; the others are shown, and decide nothing.
+the seconds of the items alone, on a CPU or blocked: how long they were ready, or what came between them, others decide
+there. Items still compute more slowly beside others, who use the same caches and cores: `DRIFT` is allowed for that,
+and from a busier machine than the other one nothing is concluded that this alone could have made.
+
+The shift between them is the difference of the means of their quicker halves, since what disturbs a pass makes it
+slower, and its chance comes from exchanging passes between the two (a permutation test, which holds for whatever
+distribution passes have): "slower" rejects that it is at most `MARGIN` slower, "not slower" rejects that it is `SOUGHT`
+slower. Two ways decide, the plain loop and what the old comparison picked, each at half of `FALSE_ALARMS`; the others
+are shown, and decide nothing.
 
 While new passes are made, `Deciding` looks at them after each of `LOOKS` passes and says when there are enough. Each
 look has its share of the errors that are allowed, so all of them together make no more (Bonferroni's inequality).
@@ -25,7 +29,7 @@ from concompare.analysis.pick import best_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from concompare.records import Comparison, Environment, Trial
+    from concompare.records import Comparison, Environment, Pass, Trial
 
 FALSE_ALARMS = 0.01
 """Share of checks of an unchanged loop that may call it slower, at most."""
@@ -42,6 +46,10 @@ LOOKS = (6, 10, 18, 32, 60)
 """New passes of the ways that decide after which it is seen whether there are enough."""
 BUSY = 0.02
 """Share of workers × time spent waiting for a CPU from which on seconds are taken without it."""
+DRIFT = 1.05
+"""What the items alone may differ by on a busy machine from one time to another."""
+AS_BUSY = 0.15
+"""Difference of those shares up to which one machine is taken to be as busy as the other."""
 PRECISE = 0.012
 """Standard error of a way's mean, relative, with which a later check can tell a slow-down of 10 %."""
 HARDWARE = ("machine", "processor", "cpus", "usable", "physical", "affinity", "quota")
@@ -61,7 +69,7 @@ class Shift:
         passes: How many there were, old and new.
         decides: It is one of the ways that the verdict rests on.
         verdict: "same": it is not 10 % slower; "unclear": neither that nor that it is slower can be told.
-        quiet: The seconds are those without waiting for a CPU.
+        quiet: The seconds are those of the items alone, without waiting for a CPU.
     """
 
     trial: Trial
@@ -207,18 +215,20 @@ def variation(seconds: Sequence[float]) -> float:
 def shift_of(old: Trial, new: Trial, levels: tuple[float, float], decides: bool, sampling: float = 0.0) -> Shift:
     """Return how one way has changed, judged at levels of false alarms and of slow-downs that are missed."""
     passes = (*stats.used(old), *stats.used(new))
-    told = all(stats.quiet_seconds(one) is not None for one in passes)
+    told = all(items_alone(one) is not None for one in passes)
     quiet = told and (is_busy(old) or is_busy(new))
     first, second = logs_of(old, quiet), logs_of(new, quiet)
     counts = (len(first), len(second))
     if min(counts) == 0:
         return Shift(new, math.nan, 1.0, counts, decides, "unclear")
     ratio = math.exp(quicker_half(second) - quicker_half(first))
-    chance = chance_of(first, second, math.log(MARGIN) + ALARM_SDS * sampling)
+    drift = math.log(DRIFT) if quiet else 0.0
+    chance = chance_of(first, second, math.log(MARGIN) + drift + ALARM_SDS * sampling)
+    busier = share_of(new) - share_of(old) if quiet else 0.0
     verdict: Verdict = "unclear"
-    if chance <= levels[0] and ratio >= LEAST:
+    if chance <= levels[0] and ratio >= LEAST and busier <= AS_BUSY:
         verdict = "slower"
-    elif chance_of(second, first, MISSED_SDS * sampling - math.log(SOUGHT)) <= levels[1]:
+    elif chance_of(second, first, drift + MISSED_SDS * sampling - math.log(SOUGHT)) <= levels[1] and busier >= -AS_BUSY:
         verdict = "same"
     return Shift(new, ratio, chance, counts, decides, verdict, quiet)
 
@@ -229,15 +239,27 @@ ALARM_SDS, MISSED_SDS = 2.58, 1.65
 
 def is_busy(trial: Trial) -> bool:
     """Return whether the workers of a way waited for CPUs."""
-    share = stats.busy_share(trial)
-    return share is not None and share > BUSY
+    return share_of(trial) > BUSY
+
+
+def share_of(trial: Trial) -> float:
+    """Return which part of their time the workers of a way waited for CPUs, as far as that is told."""
+    return stats.busy_share(trial) or 0.0
+
+
+def items_alone(one: Pass) -> float | None:
+    """Return the seconds for which each worker of a pass computed items or was blocked in them; None: not told."""
+    parts = one.ledger
+    if parts is None or parts.waiting is None or parts.total <= 0:
+        return None
+    return one.wall * (parts.computing + parts.lock + parts.io) / parts.total
 
 
 def logs_of(trial: Trial, quiet: bool) -> list[float]:
-    """Return the logarithms of the seconds per item of a trial's passes; `quiet`: without waiting for a CPU."""
+    """Return the logarithms of the seconds per item of a trial's passes; `quiet`: of the items alone."""
     found = []
     for one in stats.used(trial):
-        seconds = stats.quiet_seconds(one) if quiet else one.whole
+        seconds = items_alone(one) if quiet else one.whole
         if one.items and seconds is not None and seconds > 0:
             found.append(math.log(seconds / stats.done(one)))
     return found

@@ -254,16 +254,12 @@ def busy_share(trial: Trial) -> float | None:
 
 def quiet_per_item(trial: Trial) -> float | None:
     """Return the median seconds per item without the time for which a trial's workers were ready and had no CPU."""
-    found = [quiet / done(p) for p in used(trial) if p.items and (quiet := quiet_seconds(p)) is not None]
+    found = [
+        (p.whole - p.ledger.waiting * p.wall / p.ledger.total) / done(p)
+        for p in used(trial)
+        if p.ledger is not None and p.ledger.waiting is not None and p.ledger.total > 0 and p.items
+    ]
     return median(found) if found else None
-
-
-def quiet_seconds(passed: Pass) -> float | None:
-    """Return the seconds of a pass without those for which its workers were ready and had no CPU; None: not told."""
-    parts = passed.ledger
-    if parts is None or parts.waiting is None or parts.total <= 0:
-        return None
-    return passed.whole - parts.waiting * passed.wall / parts.total
 
 
 def warnings_of(trial: Trial, cpus: int | None = None) -> tuple[str, ...]:

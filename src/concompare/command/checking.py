@@ -80,7 +80,7 @@ def line_of(shift: Shift) -> str:
     role = "decides" if shift.decides else "for information"
     if math.isnan(shift.ratio):
         return f"{way}: no timed passes in one of them ({role})"
-    passes = f"{shift.passes[0]} and {shift.passes[1]} passes{', without waiting for a CPU' if shift.quiet else ''}"
+    passes = f"{shift.passes[0]} and {shift.passes[1]} passes{', the items alone' if shift.quiet else ''}"
     return f"{way}: {formats.times(shift.ratio)} the time of before ({passes}, {role}): {WORDS[shift.verdict]}"
 
 
