@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import datetime
 import decimal
+import enum
 import fractions
 import functools
 import gc
@@ -100,7 +101,7 @@ class Reach:
         while stack:
             thing = stack.pop()
             kind = type(thing)
-            if kind in ATOMS or id(thing) in seen or isinstance(thing, types.ModuleType):
+            if kind in ATOMS or id(thing) in seen or isinstance(thing, (types.ModuleType, enum.Enum)):
                 continue
             if (isinstance(thing, type) and not self.is_user(thing)) or memory.is_index(thing):
                 continue
@@ -248,6 +249,20 @@ class Read:
             self.found = None
             return True
         return False  # and none of what was walked now meets anything in later questions
+
+
+def shared_by(items: Iterable[Any], others: Iterable[Any], reach: Reach) -> list[Any]:
+    """Return all that more than one item can reach, or an item and the others; raises TooMany."""
+    owners: dict[int, int] = {}
+    keep: list[Any] = []
+    shared: dict[int, Any] = {}
+    for number, part in enumerate((list(others), *([item] for item in items))):
+        for thing in reach.walk(part, set(), keep):
+            if type(thing) not in UNCHANGING and owners.setdefault(id(thing), number) != number:
+                shared[id(thing)] = thing
+        if len(keep) > MOST:
+            raise TooMany
+    return list(shared.values())
 
 
 def all_apart(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import contextlib
+import functools
 import io
 import sys
 import threading
@@ -197,6 +198,14 @@ def missing(module: Any, name: str) -> Any:
 
 LOCK = threading.RLock()
 NAMES = ("stdout", "stderr")
+
+
+@functools.cache
+def with_doors(kind: Any) -> Any:
+    """Return the class of `sys` while there are doors, made once from its own: each chunk takes it up anew."""
+    return type("Sys", (kind,), {**{name: watched(name) for name in NAMES}, "__getattr__": missing})
+
+
 OPEN: list[Any] = []
 """The class that `sys` had before, once for each of those who keep the doors open."""
 
@@ -214,8 +223,7 @@ def doors() -> Iterator[None]:
                 vars(sys)[name] = Door(vars(sys).get(name), which)
         OPEN.append(type(sys))
         if len(OPEN) == 1:
-            streams = {name: watched(name) for name in NAMES}
-            sys.__class__ = type("Sys", (type(sys),), {**streams, "__getattr__": missing})
+            sys.__class__ = with_doors(type(sys))  # type: ignore[arg-type]
     try:
         yield
     finally:
