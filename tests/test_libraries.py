@@ -106,7 +106,7 @@ def test_where_it_has_been_imported_python_has_to_start_anew(tmp_path: Path, mon
     assert rich.MINE == "rich"  # type: ignore[attr-defined]
     with pytest.raises(HiddenModule, match=r"rich\.py is found .* rename that file and start Python anew$"):
         libraries.load_from_libraries()
-    monkeypatch.delitem(sys.modules, "rich")
+    del sys.modules["rich"]
 
 
 def test_a_package_that_has_been_loaded_stays_what_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

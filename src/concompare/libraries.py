@@ -132,7 +132,9 @@ def load_from_libraries() -> None:
         load_ahead(names, ["concompare.errors"])
     elif names:
         packages = load_ahead(names, [*core(), *PACKAGES, *LATE])
-        hidden = next(iter(packages), None) or needed_later(names)
+        late = imported_later()
+        packages += load_ahead(names, late)
+        hidden = min((names & late).union(packages), default=None)
         LOADED.update(names if hidden is None else ())
     if hidden is not None:
         from concompare.errors import HiddenModule
@@ -222,25 +224,25 @@ def core() -> list[str]:
     return [name for name in found if not name.startswith(NOT_AHEAD)]
 
 
-def needed_later(names: set[str]) -> str | None:
-    """Return one of the names that a function of the core imports when it is called; None: there is none."""
+def imported_later() -> set[str]:
+    """Return the modules of Python's that functions of the core import when they are called."""
+    found: set[str] = set()
     for module in core():
         spec = getattr(sys.modules.get(module), "__spec__", None)
         code = spec.loader.get_code(module) if spec is not None and hasattr(spec.loader, "get_code") else None
-        found = next(imports_of(code, names), None) if code is not None else None
-        if found is not None:
-            return found
-    return None
+        found.update(imports_of(code) if code is not None else ())
+    return found
 
 
-def imports_of(code: CodeType, names: set[str]) -> Iterator[str]:
-    """Yield which of these modules the functions in some code import."""
+def imports_of(code: CodeType) -> Iterator[str]:
+    """Yield which modules of Python's the functions in some code import."""
+    from dis import get_instructions
+
     for part in code.co_consts:
         if hasattr(part, "co_consts"):
-            yield from imports_of(part, names)
-    if code.co_flags & FUNCTION and (used := names.intersection(name.partition(".")[0] for name in code.co_names)):
-        from dis import get_instructions
-
+            yield from imports_of(part)
+    names = {name.partition(".")[0] for name in code.co_names}
+    if code.co_flags & FUNCTION and (names := names & sys.stdlib_module_names):
         for step in get_instructions(code):
-            if step.opname == "IMPORT_NAME" and step.argval.partition(".")[0] in used:
+            if step.opname == "IMPORT_NAME" and step.argval.partition(".")[0] in names:
                 yield step.argval.partition(".")[0]
