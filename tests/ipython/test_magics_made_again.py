@@ -47,6 +47,13 @@ found = []
 for x in range(20):
     query = f'SELECT y FROM t WHERE x = {x}'
     found.append(heavy(conn.execute(query).fetchone()[0]))""",
+    "a frame": """
+import pandas as pd
+found = []
+for x in range(20):
+    frame = pd.read_sql('SELECT y FROM t WHERE x = ?', conn, params=(x,))
+    found.append(heavy(int(frame['y'].iloc[0])))
+del frame""",
     "a cursor": """
 found = []
 for x in range(20):

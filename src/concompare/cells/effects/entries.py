@@ -83,9 +83,10 @@ class Condition:
 
     Written as `inplace` (given, and not as False or None), `no random_state` (not given, or as None), `copy=False`
     (given as that), `database!=:memory:` (given as anything else), `mode~wax+` (given as a text with any of these
-    characters) or `sql!query` (given as anything but a query of a database, which only looks something up). `mode@1`
-    says its position as well, `rng|seed` gives several names for it. `self.random_state` stands for an attribute of the
-    receiver and `estimator.random_state` for one of an argument: given where there is one.
+    characters), `sql!query` (given as anything but a query of a database, which only looks something up) or
+    `con!:sqlite3.Connection` (given as what may be of another type). `mode@1` says its position as well, `rng|seed`
+    gives several names for it. `self.random_state` stands for an attribute of the receiver and `estimator.random_state`
+    for one of an argument: given where there is one.
     """
 
     names: tuple[str, ...]
@@ -134,6 +135,8 @@ def condition(text: str) -> Condition:
     test, value, name = "given", "", text
     if text.startswith("no "):
         test, name = "absent", text[3:]
+    elif "!:" in text:
+        test, (name, _, value) = "type", text.partition("!:")
     elif text.endswith("!query"):
         test, name = "executes", text.removesuffix("!query")
     elif "!=" in text:

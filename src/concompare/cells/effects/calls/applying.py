@@ -181,6 +181,10 @@ def holding(entry: Declared, this: Value, given: Arguments) -> list[Declared]:
 
 def holds(said: declared.Condition, this: Value, given: Arguments) -> bool:
     """Tell whether a condition of an entry may hold for a call."""
+    if said.test == "type":
+        words = (*said.names, *([] if said.position is None else [str(said.position)]))
+        objects = ATOM.union(*[given.of(word) for word in words])
+        return not objects or any(obj.types != (type_named(said.value),) for obj in objects)
     found: list[tuple[bool, object]] = []
     for word in said.names:
         base, dot, attribute = word.partition(".")
