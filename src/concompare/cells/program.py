@@ -347,7 +347,9 @@ def below_hook(trace: types.TracebackType | None) -> types.TracebackType | None:
 
     found, entry = trace, trace
     while entry is not None:
-        if entry.tb_frame.f_code in (Hook.__call__.__code__, Reached.direct.__code__, Ahead.ready.__code__):
+        code = entry.tb_frame.f_code
+        reached = code is Reached.direct.__code__ and not entry.tb_frame.f_locals["self"].inside
+        if reached or code in (Hook.__call__.__code__, Ahead.ready.__code__):
             found = entry.tb_next
         entry = entry.tb_next
     return found if found is not None else trace
