@@ -72,6 +72,10 @@ class LowMemory(ConcompareError, UserWarning):
     """Warning: there is not enough memory for all workers, or for all results."""
 
 
+class HiddenModule(ConcompareError, ImportError):
+    """Raised when a file of the user's is found in place of a module or package that concompare needs; names both."""
+
+
 class UnknownBackend(ConcompareError):
     """Raised when a backend's name is neither a backend of ours nor an Executor in the notebook."""
 
