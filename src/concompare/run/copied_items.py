@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import copy
+import types
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from concompare.run.witness import is_copied_its_way
+from concompare.cells.syntax.own_code import is_user_module
 from concompare.worker.transfer.item_state import parts_of
 
 if TYPE_CHECKING:
     from concompare.cells.task import Task
 
+COPYING = ("__getstate__", "__setstate__", "__reduce__", "__reduce_ex__", "__copy__", "__deepcopy__", "__getnewargs__")
+"""Methods by which a class says how its objects are copied."""
 WHY = "the loop changes its items, and an item cannot be copied as it is ({})"
 
 
@@ -59,3 +62,9 @@ def why_not(task: Task) -> str:
 def is_walked(thing: Any) -> bool:
     """Tell whether using a thing once leaves it another, of which there is no copy: an iterator or a file."""
     return hasattr(type(thing), "__next__") or hasattr(type(thing), "read")
+
+
+def is_copied_its_way(thing: Any) -> bool:
+    """Return whether the class of a thing says how it is copied, which may leave something out or count."""
+    kinds = [kind for kind in type(thing).__mro__ if is_user_module(kind.__module__)]
+    return any(isinstance(vars(kind).get(name), types.FunctionType) for kind in kinds for name in COPYING)
