@@ -16,7 +16,6 @@ import random
 import struct
 import sys
 import threading
-import types
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
@@ -26,10 +25,10 @@ from typing import TYPE_CHECKING, Any
 
 from concompare import backends, engine
 from concompare.analysis import equality
-from concompare.cells.syntax.own_code import is_user_module
 from concompare.engine.item_errors import short_repr
 from concompare.engine.lookahead import is_steady
 from concompare.engine.outcome import LAST
+from concompare.run.copied_items import is_copied_its_way
 from concompare.worker import outside_effects, state_watch
 from concompare.worker.changes import is_random
 from concompare.worker.compute import plain
@@ -48,8 +47,6 @@ LONG = 1.0
 LITTLE, MOST = 0.02, 8
 """Seconds after which, and items after the most of which, it has been seen that workers agree."""
 
-COPYING = ("__getstate__", "__setstate__", "__reduce__", "__reduce_ex__", "__copy__", "__deepcopy__", "__getnewargs__")
-"""Methods by which a class says how its objects are copied."""
 
 STREAMS = ("stdout", "stderr")
 
@@ -250,12 +247,6 @@ def copies_of(item: Any) -> list[Any]:
         return [copy.deepcopy(item)]
     except Exception:
         return []
-
-
-def is_copied_its_way(thing: Any) -> bool:
-    """Return whether the class of a thing says how it is copied, which may leave something out or count."""
-    kinds = [kind for kind in type(thing).__mro__ if is_user_module(kind.__module__)]
-    return any(isinstance(vars(kind).get(name), types.FunctionType) for kind in kinds for name in COPYING)
 
 
 def is_used_up(thing: Any) -> bool:

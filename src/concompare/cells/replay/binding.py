@@ -139,7 +139,8 @@ class Lifted:
             items, count = front.pairs(), None if self.ahead.ends else count
         handed = Items(items if type(items) in checks.SEVERAL_TIMES else iter(items))
         if self.staged.items_change:
-            namespace[PARTS + "_of"] = keeper = Keeper(self.staged.shared)
+            own = frozenset(map(id, handed.known)) if handed.known is not None else None
+            namespace[PARTS + "_of"] = keeper = Keeper(self.staged.shared, own)
         if self.staged.early:
             from concompare.worker.early_calls import early
 
