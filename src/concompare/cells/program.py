@@ -420,7 +420,18 @@ class Hook:
             return self.run(loop, lifted, task, side)
         except CellRefused as found:
             refusal = found  # the plain loop runs outside of the handler: its errors have no other before them
+        if refusal.waits is not None:
+            return self.run_waves(loop, refusal)
         return self.refuse(loop, taken[0] if taken else items, refusal)
+
+    def run_waves(self, loop: Loop, refusal: CellRefused) -> bool:
+        """Run a `while` loop as it is written, with results computed for all items that wait in its container."""
+        from concompare.cells.inlining import waves
+
+        done, waved = waves.run(self, refusal.waits)  # type: ignore[arg-type]
+        if not waved:
+            self.cell.refused.append(Refused(loop, refusal))
+        return done
 
     def few(self, items: Any) -> list[Any] | None:
         """Return what gives few items as a list, where taking them early changes nothing."""
@@ -501,7 +512,13 @@ class Hook:
             self.cell.lifted.append(found)
             if isinstance(side, Collect) and side.error is error:
                 return side.value
-            raise
+            if not (side.halted and found.made.is_done_again(error)):
+                raise
+            return_to_plain = True
+        else:
+            return_to_plain = False
+        if return_to_plain:  # outside of the handler: the plain loop's error has no other before it
+            return self.rest(loop, side, side.remaining())
         self.cell.lifted.append(found)
         if self.depth and time.perf_counter() - began < WORTH:
             self.small.add(id(loop))

@@ -81,6 +81,7 @@ class Interpreter:
         self.element: Value = ATOM
         self.renewed: set[ast.AST] = set()
         self.calling_only: set[ast.AST] = set()
+        self.followed: dict[ast.AST, set[types.FunctionType]] = {}
         self.bindings: dict[str, Value] = {}
         self.plain_classes: dict[type, bool] = {}
         self.plain: dict[tuple[type, ...], bool] = {}
@@ -137,6 +138,7 @@ class Interpreter:
             self.result,
             frozenset(self.given),
             self.calling_only,
+            self.followed,
         )
 
     def settle(self, loop: Loop, element: Value, before: dict[str, Value], exposed: Set[str]) -> None:

@@ -53,7 +53,7 @@ class Collect:
         part = self.made.actions[number]
         parameters = [RESULT, *part.values, *part.names, *part.unsure]
         inner = [node for statement in self.made.loop.body for node in names.nodes_in(statement)]
-        given = {node.target.id for node in inner if isinstance(node, ast.NamedExpr)}
+        given = {node.target.id for node in inner if isinstance(node, ast.NamedExpr)} | self.made.loop.outward
         return compiling.action(
             part, self.namespace, self.filename, parameters, local=True, shared=given.difference(parameters)
         )
@@ -178,6 +178,11 @@ class Collect:
     def fail(self, found: Mapping[str, Any]) -> None:
         """An item raised: a consumer that takes values one by one still takes those before it."""
         error = sys.exc_info()[1]
+        if not self.broken and self.made.is_done_again(error):
+            self.halted = True
+            self.put_back(self.position)
+            self.clean()
+            return
         self.put_back(self.position if self.broken else self.position + 1)
         if not self.broken and RECORD in found.get(OWN, ()):
             with contextlib.suppress(LookupError):
