@@ -17,7 +17,7 @@ import types
 from collections.abc import Iterable, Sequence, Set
 from typing import Any
 
-from concompare.cells.effects import expressions, statements
+from concompare.cells.effects import expressions, operators, statements
 from concompare.cells.effects.arguments import Arguments
 from concompare.cells.effects.calls import callables
 from concompare.cells.effects.elements import walk_over
@@ -86,7 +86,7 @@ class Interpreter:
         self.plain_classes: dict[type, bool] = {}
         self.plain: dict[tuple[type, ...], bool] = {}
         self.iterators: dict[tuple[type, ...], bool] = {}
-        self.changed = self.missed = self.intertwined = False
+        self.changed = self.missed = self.intertwined = self.looking = False
         self.depth = 0
         self.inner = 0
         self.line = 0
@@ -287,6 +287,7 @@ class Interpreter:
         """Note that objects are read with all they hold."""
         if value:
             self.now.deep.update([obj for obj in value if not (obj.live and inert(obj))])
+            operators.looked_at(self, value)
 
     def doubt(self, why: Why, text: str, remedy: str = "") -> None:
         """Note why this part may not run in workers."""
