@@ -350,8 +350,8 @@ class Analysed:
     """A loop with the effects of every node of its body, in the order of evaluation.
 
     `given` are the names of the notebook that functions which it calls give values; `calling_only` are the calls that
-    call the functions which they are given before they return, and do not keep them; `followed` are the user's functions
-    that the parts of the body call.
+    call the functions which they are given before they return, and do not keep them; `followed` are the user's
+    functions that the parts of the body call.
     """
 
     loop: Loop

@@ -361,7 +361,7 @@ class Hook:
     namespace: dict[str, Any]
     runner: Runner
     small: set[int] = field(default_factory=set)
-    """Loops inside one that runs as it is, which are not worth looking at again when they come round."""
+    """Loops inside one that runs as it is, not worth another look."""
     codes: dict[int, types.CodeType] = field(default_factory=dict)
     depth: int = 0
     map: ClassVar[Any] = map
@@ -421,17 +421,10 @@ class Hook:
         except CellRefused as found:
             refusal = found  # the plain loop runs outside of the handler: its errors have no other before them
         if refusal.waits is not None:
-            return self.run_waves(loop, refusal)
+            from concompare.cells.inlining import waves
+
+            return waves.run(self, loop, refusal)
         return self.refuse(loop, taken[0] if taken else items, refusal)
-
-    def run_waves(self, loop: Loop, refusal: CellRefused) -> bool:
-        """Run a `while` loop as it is written, with results computed for all items that wait in its container."""
-        from concompare.cells.inlining import waves
-
-        done, waved = waves.run(self, refusal.waits)  # type: ignore[arg-type]
-        if not waved:
-            self.cell.refused.append(Refused(loop, refusal))
-        return done
 
     def few(self, items: Any) -> list[Any] | None:
         """Return what gives few items as a list, where taking them early changes nothing."""
@@ -509,19 +502,13 @@ class Hook:
         except CellRefused:
             raise
         except BaseException as error:
-            self.cell.lifted.append(found)
-            if isinstance(side, Collect) and side.error is error:
-                return side.value
-            if not (side.halted and found.made.is_done_again(error)):
+            if not side.halted:  # else the plain loop goes on outside of the handler: its errors have no other before
+                self.cell.lifted.append(found)
+                if isinstance(side, Collect) and side.error is error:
+                    return side.value
                 raise
-            return_to_plain = True
-        else:
-            return_to_plain = False
-        if return_to_plain:  # outside of the handler: the plain loop's error has no other before it
-            return self.rest(loop, side, side.remaining())
         self.cell.lifted.append(found)
-        if self.depth and time.perf_counter() - began < WORTH:
-            self.small.add(id(loop))
+        self.small |= {id(loop)} if self.depth and time.perf_counter() - began < WORTH else set()
         if side.halted or (side.front is not None and side.front.failed):
             return self.rest(loop, side, side.remaining())
         if isinstance(side, Collect):
@@ -546,8 +533,7 @@ class Hook:
             raise refusal
         refusal.__traceback__ = None  # its frames hold the items, which the plain loop lets go of
         self.cell.refused.append(Refused(loop, refusal, count))
-        if self.depth:
-            self.small.add(id(loop))
+        self.small |= {id(loop)} if self.depth else set()
         return self.runner.plainly(loop, refusal, play)
 
     def plain(self, loop: Loop, items: Any) -> Any:

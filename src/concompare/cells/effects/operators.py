@@ -15,6 +15,7 @@ from concompare.cells.effects.live import MISSING, definition_of, is_fixed, stat
 from concompare.cells.ir import Effects
 from concompare.cells.objects import ANY, ATOM, ELEMENT, Obj, Value, is_atom_type
 from concompare.cells.syntax import names
+from concompare.cells.syntax.own_code import is_installed_file
 
 if TYPE_CHECKING:
     from concompare.cells.effects.interpreter import Interpreter
@@ -30,15 +31,31 @@ WORDS = {"contains": ("__contains__", "__iter__", "__eq__"), "ne": ("__ne__", "_
 SWAPPED = {"eq": "eq", "ne": "ne", "lt": "gt", "gt": "lt", "le": "ge", "ge": "le"}
 """What the right operand of a comparison is asked."""
 IMPLICIT = (
-    *("hash", "eq", "lt", "gt", "le", "ge", "ne", "len", "iter", "next", "getitem", "contains", "str", "repr", "format"),
+    *(
+        "hash",
+        "eq",
+        "lt",
+        "gt",
+        "le",
+        "ge",
+        "ne",
+        "len",
+        "iter",
+        "next",
+        "getitem",
+        "contains",
+        "str",
+        "repr",
+        "format",
+    ),
     *("index", "int", "float", "complex", "bool", "bytes", "fspath", "instancecheck", "subclasscheck", "length_hint"),
 )
 """The special methods that code may run of an object that it is given."""
 CONTAINERS = frozenset({list, tuple, set, frozenset, dict, *DICTS})
 LOOKING = frozenset({
-    *("len", "hash", "repr", "str", "int", "float", "bool", "abs", "min", "max", "sum", "tuple", "list", "set", "sorted"),
-    *("isinstance", "type", "iter", "range", "zip", "enumerate", "round", "any", "all", "dict", "frozenset", "id", "super"),
-    *("join", "format", "items", "keys", "values", "get", "lower", "upper", "strip", "split", "startswith", "issubclass"),
+    *("len", "hash", "repr", "str", "int", "float", "bool", "abs", "min", "max", "sum", "tuple", "list", "set"),
+    *("isinstance", "type", "iter", "range", "zip", "enumerate", "round", "any", "all", "dict", "frozenset", "id"),
+    *("join", "format", "items", "keys", "values", "get", "lower", "upper", "strip", "split", "startswith", "sorted"),
     *("__eq__", "__hash__", "__lt__", "__iter__", "__len__", "__repr__", "__getitem__", "__contains__", "__str__"),
 })  # fmt: skip
 """Names of what is called without changing anything."""
@@ -142,10 +159,10 @@ def implicit_methods(an: Interpreter, obj: Obj) -> list[types.FunctionType]:
 
 
 def only_looks(function: types.FunctionType) -> bool:
-    """Tell whether a function changes nothing as far as its syntax shows: it stores nothing, and calls what is known."""
+    """Tell whether a function changes nothing as far as its syntax shows."""
     node = definition_of(function.__code__, function.__name__)
-    if node is None:
-        return False
+    if node is None or is_installed_file(function.__code__.co_filename):
+        return True  # what `dataclass` makes, mostly
     found: bool | None = node.__dict__.get("concompare_only_looks")
     if found is None:
         found = node.__dict__["concompare_only_looks"] = not any(map(may_change, names.nodes_in(node)))
@@ -157,7 +174,9 @@ def may_change(node: ast.AST) -> bool:
     if isinstance(node, ast.Call):
         func = node.func
         return (func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "")) not in LOOKING
-    stored = isinstance(getattr(node, "ctx", None), (ast.Store, ast.Del)) and not isinstance(node, (ast.Name, ast.Tuple))
+    stored = isinstance(getattr(node, "ctx", None), (ast.Store, ast.Del)) and not isinstance(
+        node, (ast.Name, ast.Tuple)
+    )
     return stored or isinstance(node, (ast.Global, ast.Nonlocal, ast.Await))
 
 

@@ -25,6 +25,8 @@ OF_FRAMES = frozenset({"locals", "vars", "globals", "eval", "exec", "super", "di
 LAZY = 32 | 128 | 512
 """Flags of the code of generators, coroutines and generators that await."""
 TURNS = (ast.For, ast.While)
+FEW = 3
+"""Ways out of a block after which what follows is written once more for each."""
 MOST = 120
 """Nodes of statements and expressions in a body that is worth to be inlined, by ten."""
 
@@ -65,7 +67,8 @@ def callee_of(call: ast.Call, analysed: Analysed, namespace: Mapping[str, Any], 
     if len(found) != 1:
         raise CannotStand
     (function,) = found
-    receiver, kind = None, None
+    receiver: ast.expr | None = None
+    kind: type | None = None
     func = call.func
     if isinstance(func, ast.Name):
         thing = namespace.get(func.id) if func.id not in fixed else None
@@ -78,7 +81,9 @@ def callee_of(call: ast.Call, analysed: Analysed, namespace: Mapping[str, Any], 
             if static(type(thing), "__call__") is not function:
                 raise CannotStand
             receiver = func
-    elif isinstance(func, ast.Attribute) and is_method(analysed.values.get(func.value, frozenset()), func.attr, function):
+    elif isinstance(func, ast.Attribute) and is_method(
+        analysed.values.get(func.value, frozenset()), func.attr, function
+    ):
         receiver = func.value
     else:
         raise CannotStand
@@ -91,7 +96,9 @@ def is_method(objects: Value, name: str, function: types.FunctionType) -> bool:
     for obj in objects:
         if not obj.types or obj.code is not None or obj.has(name):
             return False
-        if any(isinstance(thing, (type, types.ModuleType)) or name in getattr(thing, "__dict__", ()) for thing in obj.live):
+        if any(
+            isinstance(thing, (type, types.ModuleType)) or name in getattr(thing, "__dict__", ()) for thing in obj.live
+        ):
             return False
         for kind in obj.types:
             plain = static(kind, "__getattribute__") is object.__getattribute__
@@ -341,8 +348,15 @@ class Writer:
             located(part, self.call)
         return node
 
-    def valued(self, statements: Sequence[ast.stmt]) -> tuple[list[ast.stmt], bool]:
+    def valued(
+        self, statements: Sequence[ast.stmt], after: Sequence[ast.stmt] = (), ended: bool = False
+    ) -> tuple[list[ast.stmt], bool]:
         """Return statements that give a name a value where the function returns it; tell whether all ways do.
+
+        Args:
+            statements: The statements.
+            after: What follows where they come to their end, written in this way.
+            ended: All its ways do.
 
         Raises:
             CannotStand: The function returns from where that cannot be told.
@@ -357,22 +371,20 @@ class Writer:
             if ast.Return not in names.kinds_in(node):
                 made.append(node)
                 continue
-            after, ended = self.valued(statements[place + 1 :])
-            node, ended = self.valued_block(node, after, ended)
-            return [*made, node], ended
-        return made, False
+            rest, rest_ended = self.valued(statements[place + 1 :], after, ended)
+            block, every = self.valued_block(node, rest, rest_ended)
+            return [*made, block], every
+        return [*made, *map(names.copied, after)], ended
 
     def valued_block(self, node: ast.stmt, after: list[ast.stmt], ended: bool) -> tuple[ast.stmt, bool]:
         """Return a block that holds a `return`, with what follows it where it does not come to one."""
         nothing: list[ast.stmt] = [located(ast.Pass(), node)]
         if isinstance(node, ast.If):
-            body, ends = self.valued(node.body)
-            orelse, ends_else = self.valued(node.orelse)
-            if not (ends or ends_else) and after:
-                raise CannotStand
-            body, orelse = body if ends else [*body, *after], orelse if ends_else else [*orelse, *after]
-            every = (ends or ended) and (ends_else or ended)
-            return located(ast.If(node.test, body or nothing, orelse), node), every
+            if after and ends_of(node.body) + ends_of(node.orelse) > FEW:
+                raise CannotStand  # what follows would stand there too often
+            body, ends = self.valued(node.body, after, ended)
+            orelse, ends_else = self.valued(node.orelse, after, ended)
+            return located(ast.If(node.test, body or nothing, orelse), node), ends and ends_else
         if isinstance(node, TURNS):
             jumps = [part for inner in node.body for part in names.nodes_in(inner) if isinstance(part, ast.Break)]
             if node.orelse or jumps:
@@ -387,13 +399,13 @@ class Writer:
                 return located(ast.With(node.items, body), node), False
             handlers = [self.valued(handler.body) for handler in node.handlers]
             orelse, ends_else = self.valued(node.orelse)
-            if any(ast.Return in names.kinds_in(part) for part in node.finalbody) or (ends and node.orelse):
+            if any(ast.Return in names.kinds_in(part) for part in [*node.finalbody, *(node.body if orelse else ())]):
                 raise CannotStand
-            every = (ends or ends_else) and all(ends for _, ends in handlers)
             caught = [
                 located(ast.ExceptHandler(handler.type, handler.name, found or nothing), handler)
                 for handler, (found, _) in zip(node.handlers, handlers, strict=True)
             ]
+            every = (ends or ends_else) and all(ends for _, ends in handlers)
             return located(ast.Try(body or nothing, caught, orelse, node.finalbody), node), every
         raise CannotStand
 
@@ -425,3 +437,14 @@ class Writer:
 def is_text(node: ast.stmt) -> bool:
     """Tell whether a statement is no more than a text, as a docstring is."""
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def ends_of(statements: Sequence[ast.stmt]) -> int:
+    """Return in how many ways statements come to their end without a `return`."""
+    for place, node in enumerate(statements):
+        if isinstance(node, (ast.Return, ast.Raise)):
+            return 0
+        if ast.Return in names.kinds_in(node):
+            ways = ends_of(node.body) + ends_of(node.orelse) if isinstance(node, ast.If) else 1
+            return ways * ends_of(statements[place + 1 :])
+    return 1

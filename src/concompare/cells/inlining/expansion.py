@@ -83,7 +83,10 @@ class Expansion:
         """Return a compound statement with other blocks."""
         holders = [node, *getattr(node, "handlers", ()), *getattr(node, "cases", ())]
         inner = {
-            id(part) for holder in holders for word in ("body", "orelse", "finalbody") for part in getattr(holder, word, ())
+            id(part)
+            for holder in holders
+            for word in ("body", "orelse", "finalbody")
+            for part in getattr(holder, word, ())
         }
         made: Any = names.copied(node, lambda part: part if id(part) in inner else instead.get(part))
         others = [made, *getattr(made, "handlers", ()), *getattr(made, "cases", ())]
@@ -116,7 +119,9 @@ class Expansion:
         given = names.writes(*(body if isinstance(body, list) else [body])) - {*callee.function.__code__.co_varnames}
         given -= {*callee.function.__code__.co_cellvars}
         unstable = given | analysed.given
-        if isinstance(root, ast.AugAssign) and not (isinstance(root.target, ast.Name) and root.target.id not in unstable):
+        if isinstance(root, ast.AugAssign) and not (
+            isinstance(root.target, ast.Name) and root.target.id not in unstable
+        ):
             raise CannotStand
         begin = f"{INLINED}{next(NUMBERS)}_"
         writer = Writer(callee, call, begin)

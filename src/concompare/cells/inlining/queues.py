@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ast
 import collections
-import queue
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -27,7 +26,6 @@ WAVE, ITEMS = OURS + "wave", OURS + "waiting"
 PLAIN = (ast.Name, ast.Constant, ast.Subscript, ast.BinOp, ast.Tuple, ast.operator, ast.expr_context, ast.Slice)
 """What an argument may consist of, to be computed for an item before its turn."""
 BUILTIN = (dict, list, tuple, str, bytes, int, float, bool, type(None))
-FORWARD = frozenset({"popleft", "get", "heappop", "get_nowait"})
 
 
 @dataclass
@@ -49,7 +47,7 @@ class Queue:
     batch: Loop
     loop: Loop
 
-    def waiting(self, namespace: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
+    def waiting(self, namespace: dict[str, Any]) -> Iterator[tuple[Any, ...]]:
         """Yield the arguments of the call for the items that wait, as far as they are plain values, the next first."""
         held = contents(live(self.container, namespace), pairs=self.pairs)
         arguments = [*self.call.args, *[word.value for word in self.call.keywords]]
@@ -59,7 +57,9 @@ class Queue:
             if known is None:
                 continue
             try:
-                values = tuple(eval(part, {"__builtins__": {}}, collections.ChainMap(known, namespace)) for part in code)  # type: ignore[arg-type]
+                values = tuple(
+                    eval(part, {"__builtins__": {}}, collections.ChainMap(known, namespace)) for part in code
+                )
             except Exception:  # the loop meets it in its turn, if it comes to it
                 continue
             if all(map(is_plain, values)):
@@ -76,9 +76,6 @@ def live(node: ast.expr, namespace: Mapping[str, Any]) -> Any:
 
 def contents(holder: Any, *, pairs: bool) -> list[Any]:
     """Return what a container of a builtin type holds; nothing for others."""
-    if type(holder) in (queue.Queue, queue.LifoQueue, queue.PriorityQueue):
-        found = list(holder.queue)
-        return found[::-1] if type(holder) is queue.LifoQueue else found
     if type(holder) is dict and pairs:
         return list(holder.items())
     return list(holder) if type(holder) in (list, collections.deque, set) and not pairs else []
@@ -102,9 +99,13 @@ def matched(target: ast.expr, item: Any) -> dict[str, Any] | None:
     return found
 
 
-def queue_of(staged: Staged) -> Queue | None:
-    """Return how a `while` loop takes its items out of a container, and a call that can be made before; or None."""
-    loop = staged.analysed.loop
+def queue_of(loop: Loop, staged: Staged) -> Queue | None:
+    """Return how a `while` loop takes its items out of a container, and a call that can be made before; or None.
+
+    Args:
+        loop: The loop, as it is written.
+        staged: Its stages, as a loop without a condition of its own.
+    """
     taken = next(filter(None, map(taking, loop.body)), None)
     if taken is None or loop.certain or not is_lookup(taken[1]):
         return None
@@ -128,12 +129,12 @@ def taking(node: ast.stmt) -> tuple[ast.expr, ast.expr, bool, bool] | None:
     word = func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "")
     if word == "heappop" and len(call.args) == 1:
         return target, call.args[0], True, False
-    if not isinstance(func, ast.Attribute) or word not in {"pop", "popleft", "popitem", "get", "get_nowait"}:
+    if not isinstance(func, ast.Attribute) or word not in {"pop", "popleft", "popitem"}:
         return None
     zero = len(call.args) == 1 and isinstance(call.args[0], ast.Constant) and call.args[0].value == 0
     if call.args and not (word == "pop" and zero):
         return None
-    return target, func.value, word in FORWARD or zero, word == "popitem"
+    return target, func.value, word == "popleft" or zero, word == "popitem"
 
 
 def is_lookup(node: ast.expr) -> bool:
@@ -171,22 +172,14 @@ class Finder(Speculation):
         read = {part.id for part in inner if isinstance(part, ast.Name)}
         if not read & self.item or (read - self.item) & self.assigned or names.reads(call.func) & self.assigned:
             return False
-        return self.is_unchanged(call) and self.changes_own(call, effects) and self.is_fresh(call)
-
-    def is_unchanged(self, call: ast.Call) -> bool:
-        """Tell whether nothing that a call touches is changed by another part of the loop."""
-        inner = set(names.nodes_in(call))
-        for obj in {obj for node in inner for obj in self.touched.get(node, ())}:
-            for _, node, _, writes in self.changes[obj]:
-                if writes and node not in inner:
-                    return False
-        return True
+        apart = self.is_apart(set(names.nodes_in(call)), always=True)
+        return apart and self.changes_own(call, effects) and self.is_fresh(call)
 
 
 def batch_of(call: ast.Call) -> Loop:
     """Return a comprehension that makes a call for the arguments of several items."""
     words = [f"{OURS}given_{number}" for number in range(len(call.args) + len(call.keywords))]
-    given = [load(word, call) for word in words]
+    given: list[ast.expr] = [load(word, call) for word in words]
     keywords = [
         located(ast.keyword(word.arg, value), word)
         for word, value in zip(call.keywords, given[len(call.args) :], strict=True)
@@ -209,6 +202,3 @@ def with_result(loop: Loop, call: ast.Call) -> Loop:
     instead = located(ast.IfExp(asked("ready"), asked("take"), names.copied(call)), call)
     body = [names.copied(node, lambda part: instead if part is call else None) for node in loop.body]
     return replace(loop, body=body)
-
-
-

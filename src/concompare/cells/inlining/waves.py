@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from concompare.cells.inlining.queues import WAVE, Queue
+from concompare.cells.ir import Loop
 from concompare.cells.replay.binding import Lifted
 from concompare.cells.replay.collect import Collect
 from concompare.errors import CellRefused
@@ -83,13 +84,17 @@ class Waves:
         return side.result if side is not None else []
 
 
-def run(hook: Hook, found: Queue) -> tuple[bool, bool]:
-    """Run a loop as it is written, with the results of waves; tells whether it came to its end, and had any wave."""
-    from concompare.cells.program import Hook
+def run(hook: Hook, loop: Loop, refusal: CellRefused) -> bool:
+    """Run a `while` loop as it is written, with the results of waves; tells whether it came to its end."""
+    from concompare.cells.program import Hook, Refused
 
+    found = refusal.waits
+    assert isinstance(found, Queue)
     waves = Waves(hook, found)
     hook.namespace[WAVE] = waves
     try:
-        return Hook.plain(hook, found.loop, None), waves.lifted is not None
+        return bool(Hook.plain(hook, found.loop, None))
     finally:
         del hook.namespace[WAVE]
+        if waves.lifted is None:
+            hook.cell.refused.append(Refused(loop, refusal))

@@ -257,16 +257,16 @@ def within(
     budget: Budget, loop: Loop, world: World, meeting: Meeting, *, seeded: bool
 ) -> tuple[Generated, Ahead | None]:
     """Return the code of a loop, and what is computed ahead; raises TooLong where the budget ends before."""
-    loop, test = plain_loop(loop)
+    written, (loop, test) = loop, plain_loop(loop)
     found = distributed(budget, loop, world, meeting, test, seeded=seeded)
-    if heavy_in_notebook(found.staged):
+    if heavy_in_notebook(found.staged) and not loop.own:
         found = with_bodies(budget, found, meeting, test, seeded=seeded)
     staged, ahead = found.staged, found.ahead
     if loop.target is None and ahead is None:
         from concompare.cells.inlining.queues import queue_of
 
         refused = endless(loop, found.first)
-        refused.waits = queue_of(found.first)
+        refused.waits = queue_of(written, found.first)
         raise refused
     if not world.assume_pure:
         module_state.refuse_changes(staged)
@@ -287,6 +287,12 @@ class Distributed:
     staged: Staged
     ahead: Ahead | None
     world: World
+
+    @property
+    def collects_changed(self) -> bool:
+        """Tell whether items are changed whose values are collected: the notebook has them under no name then."""
+        written = (place.obj for found in self.analysed.effects.values() for place in found.writes)
+        return self.analysed.loop.collects and any(obj is not None and obj.origin is Origin.ITEM for obj in written)
 
     @property
     def shared_out(self) -> int:
@@ -335,6 +341,8 @@ def with_bodies(
         except (TooLong, CellRefused):
             break
         stays, stayed = len(heavy_in_notebook(found.staged)), len(heavy_in_notebook(best.staged))
+        if found.collects_changed:
+            break
         if found.shared_out > best.shared_out and (stays <= stayed or not best.shared_out):
             best = found
         if not stays:
