@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import datetime
 import decimal
+import enum
 import fractions
 import functools
 import gc
@@ -37,6 +38,7 @@ CALLABLES = (
     *(types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.MethodDescriptorType),
     *(types.WrapperDescriptorType, type, functools.partial, type(functools.lru_cache(lambda: None))),
 )
+OF_MEMBERS = frozenset({"_value_", "_name_", "__objclass__", "_sort_order_", "_hashable_values_"})
 BUILTIN = frozenset({list, tuple, set, frozenset})
 UNCHANGING = frozenset({tuple, frozenset, types.FunctionType})
 
@@ -66,6 +68,11 @@ def all_atoms(values: Any, most: int = 200_000) -> bool:
     if all(part in ATOMS for part in kinds):
         return True
     return len(values) <= 5000 and all(is_atom(value) for value in values)
+
+
+def is_named(thing: Any) -> bool:
+    """Tell whether an object is a member of an enumeration that holds nothing but its value."""
+    return isinstance(thing, enum.Enum) and is_atom(thing.value) and vars(thing).keys() <= OF_MEMBERS
 
 
 class TooMany(Exception):
@@ -100,7 +107,7 @@ class Reach:
         while stack:
             thing = stack.pop()
             kind = type(thing)
-            if kind in ATOMS or id(thing) in seen or isinstance(thing, types.ModuleType):
+            if kind in ATOMS or id(thing) in seen or isinstance(thing, types.ModuleType) or is_named(thing):
                 continue
             if (isinstance(thing, type) and not self.is_user(thing)) or memory.is_index(thing):
                 continue

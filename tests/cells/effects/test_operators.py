@@ -61,7 +61,7 @@ def test_what_an_object_does_when_it_is_looked_at_happens_in_order(name: str, ho
         "for k in range(4):\n    out.append(work(k))\n    work.__defaults__ = (k,)",
         "for k in range(4):\n    made = type(f'K{k}', (Kind,), {'v': work(k)})\n    out.append(made.v)",
         "for k in range(4):\n    thing = Kind()\n    thing.v = work(k)\n    thing.every.append(thing)\nout = Kind.every",
-        "for k in range(4):\n    n = len(open(path).read())\n    out.append(work(n))\n    with open(path, 'a') as file:\n        file.write(str(n))\nfile = None",
+        "for k in range(4):\n    with open(path) as file:\n        n = len(file.read())\n    out.append(work(n))\n    with open(path, 'a') as file:\n        file.write(str(n))\nfile = None",
         "v = 2\nfor k in range(4):\n    out.append(work(v))\n    v: int = k",
         "out = [(last := [work(k)]) for k in range(4)]\nlog = last is out[-1]",
     ],
@@ -71,7 +71,7 @@ def test_what_all_see_is_changed_in_order(cell: str, how: str, tmp_path: Path) -
         f"path = {str(tmp_path / 'file')!r}\n"
         + SETUP.replace("METHOD", "go").replace("BODY", "return 1").replace("MORE", "")
         + (
-            "import types\nopen(path, 'w').close()\nmodule = types.ModuleType('module'); module.n = 0\n"
+            "import pathlib, types\npathlib.Path(path).write_text('')\nmodule = types.ModuleType('module'); module.n = 0\n"
             "class Kind:\n    names = []; every = []\n    def __init_subclass__(cls): Kind.names.append(cls.__name__)\n"
         )
     )

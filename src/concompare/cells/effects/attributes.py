@@ -32,10 +32,8 @@ def attribute_of(an: Interpreter, obj: Obj, name: str, node: ast.AST) -> Value:
     if name == "__class__":
         return class_of(an, obj)
     an.read(obj, name)
-    for kind in obj.types or ():
-        every = static(kind, "__getattribute__")
-        if isinstance(every, types.FunctionType) and an.world.is_user(every):
-            follow(an, every, node, Arguments([frozenset({obj}), ATOM]))
+    if (every := user_method(an, obj, "__getattribute__")) is not None:
+        follow(an, every, node, Arguments([frozenset({obj}), ATOM]))
     stored = frozenset(obj.held(name))
     live = an.world.attribute(obj, name)
     if live is not None and not (obj.live and isinstance(obj.live[0], type)):

@@ -22,7 +22,7 @@ from concompare.cells.effects.arguments import Arguments
 from concompare.cells.effects.calls import callables
 from concompare.cells.effects.elements import walk_over
 from concompare.cells.effects.following import ALONE, Contexts, Running
-from concompare.cells.effects.kinds import inert
+from concompare.cells.effects.kinds import inert, type_named
 from concompare.cells.effects.live import MISSING, World
 from concompare.cells.effects.scopes import Scope
 from concompare.cells.effects.storing import assign
@@ -220,11 +220,21 @@ class Interpreter:
             return self.tuples_of(items, holder)
         self.walked_objects = found
         with self.recording(self.walking):
-            made = walk_over(self, found, loop.items)
+            made = self.group_of(items, found) or walk_over(self, found, loop.items)
         self.element = made
         for obj in made:
             self.as_item(obj, 3)
         return made
+
+    def group_of(self, items: Any, found: Value) -> Value:
+        """Return the pair of a key and a frame that walking groups of a live frame gives; nothing for other items."""
+        kind = type_named("pandas.DataFrame")
+        groups = type(items).__module__.startswith("pandas.") and type(items).__name__ == "DataFrameGroupBy"
+        if kind is None or not groups:
+            return ATOM
+        pair = Obj(Origin.MADE, "a pair", (tuple,))
+        pair.put("1", frozenset({Obj(Origin.OUTER, "a group", (kind,), whole=False, owner=found)}))
+        return frozenset({pair})
 
     def as_item(self, obj: Obj, deep: int) -> None:
         """Note that an object is the item, or a part of it."""

@@ -224,16 +224,20 @@ class LoopHook:
     def __init__(self, inner: Inner, following: Following, taken_by: Taken | None = None) -> None:
         self.inner, self.following, self.taken_by = inner, following, taken_by
 
-    def __call__(self, number: int, items: Any, local: dict[str, Any]) -> Left:
-        """Run a loop, as far as it can run in parallel."""
+    def __call__(self, number: int, items: Any, local: dict[str, Any]) -> Any:
+        """Run a loop, as far as it can run in parallel; for a method, return what has another one of that name."""
         found = {name: value for name, value in local.items() if not name.startswith(OURS)}
         local.clear()  # the frame itself may keep it, and with it references to what the loop changes
         before = frozenset(found)
+        loop = self.inner.loops[number]
         if self.following.spent > LONGEST:
-            return Left({}, before, Plain(items))
+            plain = types.SimpleNamespace(**{loop.method.attr: items}) if loop.method is not None else None
+            return plain or Left({}, before, Plain(items))
         namespace = self.namespace(found)
         runner = self.following.runner
         hook = FrameHook(self.inner, namespace, runner, taken_by=self.taken_by)  # type: ignore[arg-type]
+        if loop.method is not None:
+            return hook.go(number, items)
         began, computed = time.perf_counter(), time.thread_time()
         left = Left(namespace, before, False)
         try:

@@ -24,6 +24,8 @@ from concompare.cells.syntax.placing import placed
 HOOK, ENTER, LEFT, MAKE = OURS + "loop", OURS + "enter", OURS + "left", OURS + "make"
 YIELDED, RETURNED = "_concompareyielded", "_concomparereturned"
 """Names of a loop's own: what it would have yielded, and what it would have returned."""
+CALLING_ONCE = frozenset({"assign", "pipe"})
+"""Methods that call the functions which they are given, once."""
 FUTURES = sum(getattr(__future__, name).compiler_flag for name in __future__.all_feature_names)
 
 
@@ -129,7 +131,7 @@ class Writer:
             wanted = not left and id(loop.node) not in held and work.is_heavy(loop, function)
             taken = self.taken(loop) if wanted else None
             if taken is not None and can_be_taken(taken, function, definition) and is_meant_in(function, loop):
-                self.places[id(loop.node)] = len(self.loops)
+                self.places[id(loop.method or loop.node)] = len(self.loops)
                 self.loops.append(taken)
         shadowed = shadowed_in(function)
         self.consumed = consumed_in(body_of(definition), shadowed)
@@ -159,6 +161,8 @@ class Writer:
         number = self.places.get(id(node))
         if number is not None:
             loop = self.loops[number]
+            if loop.method is not None:
+                return self.method(loop.method, number)
             return self.statement(loop, number) if isinstance(node, ast.stmt) else self.expression(loop, number)
         if (started := self.windows.instead(node, self.instead)) is not None:
             return started
@@ -178,6 +182,15 @@ class Writer:
         frame = located(ast.Call(named("locals", place), [], []), place)
         arguments = [located(ast.Constant(number), place), items, frame]
         return located(ast.Call(named(HOOK, place), arguments, []), place)
+
+    def method(self, node: ast.Attribute, number: int) -> ast.expr:
+        """Return what stands for a method that may call a function for many items, where it is one of pandas."""
+        self.bound.append([])
+        owner = located(ast.Attribute(self.copied(node.value), node.attr, node.ctx), node)
+        frame = located(ast.Call(named("locals", node), [], []), node)
+        arguments = [located(ast.Constant(number), node), owner, frame]
+        hook = located(ast.Call(named(HOOK, node), arguments, []), node)
+        return located(ast.Attribute(hook, node.attr, node.ctx), node)
 
     def expression(self, loop: Loop, number: int) -> ast.expr:
         """Return the expression that stands for a loop which is one."""
@@ -283,7 +296,19 @@ def entered(node: ast.Call, use: Use | None, copy: object) -> ast.Call:
         if use.into or use.names:
             given.append(located(ast.Call(named("locals", node.func), [], []), node.func))
     func = located(ast.Call(named(ENTER, node.func), given, []), node.func)
-    return located(ast.Call(func, [copy(part) for part in node.args], [copy(part) for part in node.keywords]), node)
+    made = located(ast.Call(func, [copy(part) for part in node.args], [copy(part) for part in node.keywords]), node)
+    if isinstance(node.func, ast.Attribute) and node.func.attr in CALLING_ONCE:
+        made.args = [entered_when_called(part) for part in made.args]
+        for word in made.keywords:
+            word.value = entered_when_called(word.value)
+    return made
+
+
+def entered_when_called(node: ast.expr) -> ast.expr:
+    """Return a function among arguments as one that may have hooks."""
+    if not isinstance(node, (ast.Lambda, ast.Name)):
+        return node
+    return located(ast.Call(named(ENTER, node), [node], []), node)
 
 
 def walked_at(loop: Loop) -> ast.expr:

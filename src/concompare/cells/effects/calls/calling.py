@@ -205,11 +205,18 @@ def method_of(an: Interpreter, node: ast.AST, obj: Obj, name: str, given: Argume
         elif thing is MISSING and user_method(an, obj, "__getattr__") is not None:
             value = follow(an, user_method(an, obj, "__getattr__"), node, Arguments([this, ATOM]))
             found |= call_value(an, node, value, given, what)
+        elif thing is MISSING and lacks(an, obj, kind):
+            continue  # the call raises
         elif an.world.is_user(kind) and thing is not MISSING and isinstance(thing, type):
             found |= call_class(an, node, thing, given, what)
         else:
             found |= other_method(an, node, obj, kind, name, given, scope)
     return found
+
+
+def lacks(an: Interpreter, obj: Obj, kind: type) -> bool:
+    """Tell whether an object of a plain class that the iteration made has only what its fields say."""
+    return not obj.outer and an.is_plain_class(kind) and not obj.has(ANY)
 
 
 def other_method(
@@ -258,6 +265,8 @@ def call_module_part(an: Interpreter, node: ast.AST, obj: Obj, name: str, given:
             thing = vars(holder).get(name, MISSING)
             if thing is MISSING and not an.world.is_user(holder) and "__getattr__" in vars(holder):
                 thing = getattr(holder, name, MISSING)  # scipy and others load their parts when they are asked for
+        if thing is MISSING and isinstance(holder, type):
+            continue  # no such method: what holds classes may hold other things that have it
         if thing is MISSING:
             found |= call_unloaded(an, node, f"{getattr(holder, '__name__', what)}.{name}", given)
             continue
