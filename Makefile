@@ -9,6 +9,8 @@ BIN := $(VENV)/bin
 LOCKED := pyproject.toml $(wildcard locks/python*.txt) locks/install.py
 INSTALL := $(BIN)/python -m locks.install
 NOTEBOOKS := $(wildcard demo_notebooks/*.ipynb)
+# Where this is set, each of the kernels and workers that the tests start compiles everything anew: half as much computing again.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test generated check rest lint types library suites windows-like notebooks refresh-notebooks browser docs picture lab oldest newest lock busy stress doctests notebooks-alike by-hand clean

@@ -43,6 +43,11 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             pytest.skip(f"this system cannot start processes by {value}")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let those that run alone come last: among others, each waits for the slowest of these while the rest wait for it."""
+    items.sort(key=lambda item: item.get_closest_marker("alone") is not None)
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """Return how many tests run at once: two for each CPU, as those with kernels and workers mostly wait."""

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from concompare.run.background.background_run import background
     from concompare.run.pandas_engine import pandas_engine
 
-__version__ = "0.1.0"
+__version__ = "1.0.0rc1"
 
 __all__ = [
     "BackendNotInstalled",

@@ -181,6 +181,8 @@ def known(seconds: float, busy: float = 1.0, left: int | None = 1000, **more: An
         (known(0.05, left=None), ("processes", 4)),
         (known(0.002, left=100), ("serial", 1)),  # 0.2 s of work, 0.26 s to start workers
         (known(0.002, left=250, start_up={"processes": 0.0}), ("processes", 4)),  # a warm pool
+        (Known((0.05, 0.05), (0.05, 0.05), 1000, 4, count=10_000), ("serial", 1)),  # 10 µs each, 10 ms of work left
+        (Known((0.05, 0.05), (0.05, 0.05), 10_000_000, 4, count=10_000), ("processes", 4)),
         (Known((), (), 10, 4), ("serial", 1)),
     ],
 )
@@ -188,6 +190,12 @@ def test_auto_chooses_by_what_the_first_items_tell(task: Known, choice: tuple[st
     found = advise.choose(task)
     assert (found.backend, found.workers) == choice
     assert found.reason
+
+
+def test_items_that_were_timed_together_count_one_by_one() -> None:
+    first, many = 2e-6, 1e-3
+    found = advise.choose(Known((first, many), (first, many), 10_000, usable=4, count=10_001))
+    assert found.reason == "the plain loop: 0.001 s of work left is too small to gain"
 
 
 def test_auto_takes_what_the_last_comparison_of_the_cell_picked() -> None:

@@ -202,3 +202,20 @@ def test_a_sample_is_scaled_by_what_it_stands_for_and_not_its_tail_multiplied() 
 def test_all_items_need_no_scaling() -> None:
     known = comparison(serial([2.0, 3.0, 2.5]), items=100, probe=Probe(item_seconds=(0.1,)))
     assert stats.whole(known.trials[0], known) == 2.5
+
+
+def test_times_and_speed_ups_say_the_same_where_the_machine_got_slower_from_block_to_block() -> None:
+    plain = serial([6.0, 8.0, 20.0])
+    two = trial("processes", 2, [3.0, 8.0, 10.0])  # 2, 1 and 2 times as fast, by medians no faster at all
+    known = comparison(plain, two)
+    between = stats.speed_up(two, plain)
+    assert between is not None
+    assert between.mid == 2.0
+    assert stats.whole(plain, known) == 8.0
+    assert stats.whole(two, known) == 4.0
+    assert stats.seconds_alone(two, known) == 8.0
+
+
+def test_a_trial_without_a_block_of_the_plain_loop_has_its_own_median() -> None:
+    two = trial("processes", 2, [3.0, 8.0, 10.0])
+    assert stats.whole(two, comparison(two)) == 8.0

@@ -82,9 +82,9 @@ def test_a_warm_pool_is_used_again_and_never_runs_old_code(name: str, no_leaks: 
     backend = backends.find(name)
     with engine.lease(backend, 2) as pool:
         first = engine.run_pass(define("import os\nK = 1\ndef f(x): return K, os.getpid()"), range(8), pool).values
-    with engine.lease(backend, 2) as again:
+    with (lease := engine.lease(backend, 2)) as again:
         assert again is pool
-        assert not again.fresh_now
+        assert not lease.fresh
         second = engine.run_pass(define("import os\nK = 2\ndef f(x): return K, os.getpid()"), range(8), again).values
     assert {k for k, _ in first} == {1}
     assert {k for k, _ in second} == {2}
@@ -137,8 +137,8 @@ def test_workers_have_the_notebooks_variables_and_folder_in_every_pass(
         monkeypatch.chdir(folder)
         monkeypatch.setenv("CC_NEW", folder.name)
         monkeypatch.delenv("CC_GONE", raising=False)
-        with engine.lease(backend, 2) as pool:
-            assert backend.ephemeral or not pool.fresh_now
+        with (lease := engine.lease(backend, 2)) as pool:
+            assert backend.ephemeral or not lease.fresh
             seen = engine.run_pass(SURROUNDINGS, range(4), pool).values
             engine.run_pass(LEAVING if far else SURROUNDINGS, range(4), pool)
         variables = {"CC_KEPT": "as before", "CC_NEW": folder.name, "CC_GONE": None, "CC_OWN": None}

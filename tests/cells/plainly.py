@@ -42,8 +42,8 @@ COUNTER = iter(range(10**9))
 SKIPPED = {"__builtins__", "__warningregistry__"}
 AT_ONCE = 32
 """Items that are taken before the first of them is replayed."""
-COMPARED: set[tuple[int, int]] = set()
-"""The pairs of containers that are being compared."""
+COMPARED: dict[tuple[int, int], tuple[Any, Any]] = {}
+"""The pairs of containers and objects that are being compared, or were found alike in this comparison of two cells."""
 LONGEST = 0.5
 """Seconds of computing after which a plain cell is taken as one that never ends; the others take milliseconds."""
 LONGER = 20.0
@@ -294,6 +294,12 @@ class Worker:
 
 def difference(plain: Left, other: Left) -> str | None:
     """Return what differs between two runs of a cell, or None."""
+    with one_comparison():
+        return found_different(plain, other)
+
+
+def found_different(plain: Left, other: Left) -> str | None:
+    """Find the first difference."""
     if type(plain.error) is not type(other.error) or str(plain.error) != str(other.error):
         return f"raised {plain.error!r} plainly and {other.error!r} in parallel"
     if plain.error is not None and plain.lines[:1] != other.lines[:1]:
@@ -313,15 +319,31 @@ def difference(plain: Left, other: Left) -> str | None:
     for name in sorted(left):
         if plain.error is not None and hasattr(plain.names[name], "__next__"):
             continue  # the notes say so: a failing item leaves an iterator read further
-        if not same(plain.names[name], other.names[name]):
+        if not alike(plain.names[name], other.names[name]):
             return f"{name} is {plain.names[name]!r} plainly and {other.names[name]!r} in parallel"
-    if not same(plain.value, other.value):
+    if not alike(plain.value, other.value):
         return f"the value is {plain.value!r} plainly and {other.value!r} in parallel"
     return None
 
 
+@contextlib.contextmanager
+def one_comparison() -> Iterator[None]:
+    """Begin with nothing that was compared."""
+    COMPARED.clear()
+    try:
+        yield
+    finally:
+        COMPARED.clear()
+
+
 def same(a: Any, b: Any) -> bool:
     """Tell whether two values have the same types and bits all the way down."""
+    with one_comparison():
+        return alike(a, b)
+
+
+def alike(a: Any, b: Any) -> bool:
+    """Tell the same inside a comparison."""
     if isinstance(a, (type, types.FunctionType, types.BuiltinFunctionType, types.ModuleType)):
         same_name = getattr(a, "__qualname__", None) == getattr(b, "__qualname__", None)
         return type(a) is type(b) and same_name and same_state(a, b)
@@ -338,55 +360,45 @@ def same(a: Any, b: Any) -> bool:
 
 def same_array(a: Any, b: Any) -> bool:
     if a.dtype == object:
-        return bool(a.shape == b.shape) and same(a.tolist(), b.tolist())
+        return bool(a.shape == b.shape) and alike(a.tolist(), b.tolist())
     return bool(a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes())
 
 
 def same_container(a: Any, b: Any) -> bool:
     if isinstance(a, dict):
-        return len(a) == len(b) and same(list(a.keys()), list(b.keys())) and same(list(a.values()), list(b.values()))
+        return len(a) == len(b) and alike(list(a.keys()), list(b.keys())) and alike(list(a.values()), list(b.values()))
     if isinstance(a, (set, frozenset)):
         return bool(a == b) and sorted(map(repr, a)) == sorted(map(repr, b))
-    pair = (id(a), id(b))
-    if pair in COMPARED:  # a list that holds itself
-        return True
-    COMPARED.add(pair)
-    try:
-        return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b, strict=True))
-    finally:
-        COMPARED.discard(pair)
+    return seen(a, b) or (len(a) == len(b) and all(alike(x, y) for x, y in zip(a, b, strict=True)))
 
 
-def same_attributes(a: Any, b: Any) -> bool:
+def seen(a: Any, b: Any) -> bool:
+    """Tell whether two were met before, by which they are alike unless the comparison says no: one may hold itself."""
     pair = (id(a), id(b))
-    if pair in COMPARED:  # an object that holds itself
-        return True
-    COMPARED.add(pair)
-    try:
-        return same(vars(a), vars(b))
-    finally:
-        COMPARED.discard(pair)
+    found = pair in COMPARED
+    COMPARED[pair] = a, b  # held, so that no other object gets its identity
+    return found
 
 
 def same_object(a: Any, b: Any) -> bool:
     if isinstance(a, BaseException):
         return str(a) == str(b)
     if hasattr(a, "__dict__") and type(a).__module__ == "__main__":
-        return same_attributes(a, b)
+        return seen(a, b) or alike(vars(a), vars(b))
     if type(a).__name__ in ("list_iterator", "tuple_iterator", "range_iterator"):
-        return same(list(copy.copy(a)), list(copy.copy(b)))
+        return alike(list(copy.copy(a)), list(copy.copy(b)))
     if type(a).__name__ in ("Random", "RandomState", "Generator"):
         return pickle.dumps(a) == pickle.dumps(b)
     if type(a).__name__ == "generator":
-        return (a.gi_frame is None) == (b.gi_frame is None) and same(
+        return (a.gi_frame is None) == (b.gi_frame is None) and alike(
             a.gi_frame and dict(a.gi_frame.f_locals), b.gi_frame and dict(b.gi_frame.f_locals)
         )
     if type(a).__name__ == "StringIO":
         return (a.getvalue(), a.tell()) == (b.getvalue(), b.tell())
     if isinstance(a, types.MethodType):
-        return same([a.__func__, a.__self__], [b.__func__, b.__self__])
+        return alike([a.__func__, a.__self__], [b.__func__, b.__self__])
     if isinstance(a, functools.partial):
-        return same([a.func, a.args, a.keywords], [b.func, b.args, b.keywords])
+        return alike([a.func, a.args, a.keywords], [b.func, b.args, b.keywords])
     if type(a).__name__ in ("count", "SimpleNamespace"):
         return repr(a) == repr(b)
     if type(a).__module__.partition(".")[0] == "pandas":
@@ -411,10 +423,10 @@ def same_state(a: Any, b: Any) -> bool:
         COMPARED.add(pair)
         try:
             cells_a, cells_b = closed(a), closed(b)
-            return same(a.__defaults__, b.__defaults__) and same(cells_a, cells_b) and same(vars(a), vars(b))
+            return alike(a.__defaults__, b.__defaults__) and alike(cells_a, cells_b) and alike(vars(a), vars(b))
         finally:
             COMPARED.discard(pair)
     if isinstance(a, type) and a.__module__ == "__main__":
         kept = [name for name in vars(a) if not name.startswith("__")]
-        return all(same(vars(a)[name], vars(b)[name]) for name in kept if name in vars(b))
+        return all(alike(vars(a)[name], vars(b)[name]) for name in kept if name in vars(b))
     return True

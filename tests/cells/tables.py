@@ -46,4 +46,4 @@ def assert_same(plain: Any, other: Any) -> None:
         known = ("Timestamp", "Timedelta", "Period", "Interval", "Categorical")
         assert plain is other or (repr(plain) == repr(other) if type(plain).__name__ in known else True)
     else:
-        assert plainly.same(plain, other)
+        assert plainly.alike(plain, other)

@@ -149,7 +149,7 @@ def test_what_is_printed_comes_once_and_in_order(cell: str, lifted: bool, how: s
         ("r = df['a'].map(notes)", "changes `seen`"),
         ("random.seed(1)\nr = df['a'].map(draws)", "draws from random numbers"),
         ("r = df.apply(relabels, axis=1)", "changes what pandas gives it"),
-        ("r = df.groupby('a')['b'].transform(shifts)", "that the loop changes"),
+        ("r = df.groupby('a')['b'].transform(shifts)", "of which something else holds a part"),
         ("r = objects.groupby('a').apply(lambda g: g['parts'].iloc[0].append(sum([1])))", "can be changed"),
         ("r = objects.apply(lambda r: r['parts'].append(sum([1])), axis=1)", "can be changed"),
         ("r = objects['parts'].map(lambda p: p.append(sum([1])))", "changes what pandas gives it"),

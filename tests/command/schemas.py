@@ -6,13 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-import jsonschema
-
 FOLDER = Path(__file__).parents[2] / "docs" / "schema"
 
 
 def checked(text: str, name: str) -> dict[str, Any]:
     """Return the data of a JSON text, which has the form of that name."""
+    import jsonschema  # takes a second, which every process that only collects the tests would spend
+
     data: dict[str, Any] = json.loads(text)
     schema = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
     jsonschema.Draft202012Validator.check_schema(schema)

@@ -8,6 +8,7 @@ import pytest
 
 from concompare import backends, engine
 from concompare.engine.outcome import PassOptions
+from concompare.engine.serial_pass import COPIED, Rest, Taker
 from concompare.errors import Interrupted
 
 
@@ -48,3 +49,35 @@ def test_an_interrupt_in_the_middle_of_a_bulk_keeps_what_finished(on_error: Any,
     values = engine.last().values
     assert [value for place, value in enumerate(values) if place != 3] == [0, 1, 4, 16, 25, 36]
     assert values[3] == 9 or [failure.index for failure in engine.last().failures] == [3]
+
+
+@pytest.mark.parametrize("items", [list(range(5000)), range(5000), tuple(range(5000))], ids=["list", "range", "tuple"])
+def test_the_rest_of_some_items_is_walked_where_they_are(items: Any) -> None:
+    rest = Rest(items, 1200)
+    assert len(rest) == 3800
+    assert rest[3] == 1203
+    assert list(rest) == list(range(1200, 5000))
+    taker = Taker(rest)
+    taken: list[int] = []
+    for size in (1, COPIED, COPIED + 1, 10 * COPIED):
+        chunk = taker.take(size)
+        taken += chunk
+    assert taken == list(range(1200, 5000))
+    assert not taker.take(1)
+
+
+def test_what_is_appended_meanwhile_is_not_of_the_rest() -> None:
+    items = list(range(10))
+    taker = Taker(Rest(items, 4))
+    items.append(99)
+    assert list(taker.take(100)) == [4, 5, 6, 7, 8, 9]
+
+
+def test_a_failing_item_of_many_is_told_by_its_place() -> None:
+    with engine.lease(backends.find("serial"), 1) as pool:
+        outcome = engine.run_pass(
+            lambda item: 1 / (item - 4000), list(range(5000)), pool, PassOptions(on_error="keep", expected=1e-7)
+        )
+    [failure] = outcome.failures
+    assert (failure.index, failure.item) == (4000, "4000")
+    assert len(outcome.values) == 5000

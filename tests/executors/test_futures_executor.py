@@ -323,7 +323,7 @@ def test_an_executor_is_of_no_use_in_a_forked_process(no_leaks: None) -> None:
     [
         ({"max_workers": 0}, "max_workers must be greater than 0, and is 0"),
         ({"max_workers": "two"}, "max_workers is 'two': use a whole number"),
-        ({"backend": "auto"}, "there is no backend 'auto'"),
+        ({"backend": "auto"}, "backend is 'auto', which chooses by all the work: name one"),
         ({"backend": "thread"}, "did you mean 'threads'"),
         ({"timeout": -1}, "timeout is -1: use a number of seconds above 0"),
         ({"initializer": 3}, "initializer must be a callable, and is 3"),

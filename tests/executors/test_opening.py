@@ -31,7 +31,7 @@ def test_numbers_of_workers_that_are_none_are_refused(count: Any) -> None:
 
 
 def test_no_backend_is_called_auto() -> None:
-    with pytest.raises(UnknownBackend, match="'auto'"):
+    with pytest.raises(UnknownBackend, match="'auto', which chooses by all the work"):
         session_for("auto", 1, name="x")
 
 

@@ -33,9 +33,9 @@ def pickled(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     found: list[Any] = []
     original = functions.ship
 
-    def ship(function: Any) -> Any:
+    def ship(function: Any, **how: Any) -> Any:
         found.append(function)
-        return original(function)
+        return original(function, **how)
 
     monkeypatch.setattr(shipping, "ship", ship)
     return found

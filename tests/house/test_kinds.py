@@ -189,6 +189,7 @@ HOLDERS = ("backends", "cells")
 
 NAMING = {
     "analysis.pick": ["self.backend == PLAIN"],
+    "executors.opening": ["backend == 'auto'"],
     "records": ["self.backend == AS_WRITTEN"],
     "report.older": ["trial.backend.partition(MARK)"],
     "report.palette": ["LOOKS.get(backend)"],

@@ -51,3 +51,13 @@ def test_what_installed_functions_write_is_seen_too(tmp_path: Path, shell: Shell
     assert len(list(tmp_path.iterdir())) == 3
     for made in shell.names["made"]:
         os.close(made)
+
+
+@pytest.mark.parametrize("seed", ["", "--seed 1"])
+@pytest.mark.parametrize("backend", ["", "-b serial", "-b threads", "-b processes"])
+def test_an_error_leaves_what_came_before_it_in_the_same_item(backend: str, seed: str, shell: Shell) -> None:
+    shell.run("def check(n):\n    if n > 4:\n        raise ValueError(n)\ndef heavy(n):\n    return sum(range(n))")
+    cell = "found = []\nfor n in range(9):\n    found.append(heavy(n))\n    check(n)"
+    ran = shell.fails(f"%%parallel -w 2 {backend} {seed}\n{cell}")
+    assert repr(ran.error) == "ValueError(5)"
+    assert shell.names["found"] == [0, 0, 1, 3, 6, 10]

@@ -14,6 +14,7 @@ from concompare.cells.task import Task, task_of
 from concompare.engine.chunking import GROWTH, Chunker
 from concompare.engine.growth import Growth
 from concompare.engine.outcome import LAST, Outcome
+from concompare.engine.serial_pass import Rest
 from concompare.errors import BackendUnavailable
 from concompare.records import Message, Pass, Trial
 from concompare.run import adaptive, auto_history, dispatch, judging, kept_runs
@@ -385,17 +386,17 @@ def test_what_other_kernels_have_seen_of_threads_is_where_their_number_begins(mo
     assert begun == [64]
 
 
-def test_of_very_many_items_none_is_copied_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    copied: list[int] = []
+def test_of_very_many_items_none_is_copied_for_the_plain_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    handed: list[Any] = []
     usual = adaptive.Trying.next_items
 
-    def noted(self: adaptive.Trying, size: int | None) -> Any:
-        found = usual(self, size)
-        copied.append(len(found))
-        return found
+    def noted(self: adaptive.Trying, size: int | None, *, plainly: bool) -> Any:
+        handed.append(usual(self, size, plainly=plainly))
+        return handed[-1]
 
     monkeypatch.setattr(adaptive.Trying, "next_items", noted)
-    machine = Machine(lambda x: 1e-7)
-    run(monkeypatch, machine, 1_000_000, list(range(1_000_000)))
-    assert len(copied) > 2
-    assert sum(copied) < 1.3e6
+    items = list(range(1_000_000))
+    run(monkeypatch, Machine(lambda x: 1e-7), 1_000_000, items)
+    assert len(handed) > 1
+    assert sum(len(part) for part in handed if type(part) is list and part is not items) < 10
+    assert all(part.items is items for part in handed if isinstance(part, Rest))

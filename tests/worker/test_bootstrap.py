@@ -93,8 +93,8 @@ def test_a_pool_whose_workers_are_limited_by_an_item_is_not_used_again(no_leaks:
     asking = define("import resource\ndef f(x): return resource.getrlimit(resource.RLIMIT_NOFILE)[0]")
     limiting = define("import resource\ndef f(x): resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))")
     for function in (asking, limiting, asking, asking):
-        with engine.lease(backend, 2) as pool:
-            told.append((engine.run_pass(function, range(4), pool, engine.PassOptions()).values, pool.fresh_now))
+        with (lease := engine.lease(backend, 2)) as pool:
+            told.append((engine.run_pass(function, range(4), pool, engine.PassOptions()).values, lease.fresh))
     allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     assert [told[0][0], told[2], told[3]] == [[allowed] * 4, ([allowed] * 4, True), ([allowed] * 4, False)]
 

@@ -359,7 +359,8 @@ class Known:
     """What is known of a task after its first items ran in the plain loop.
 
     Attributes:
-        seconds: Times of the items that ran; `cpu` their CPU seconds, native threads included.
+        seconds: Times of the items that ran, or of several together; `cpu` their CPU seconds, native threads included.
+        count: How many items these are; None: one for each time.
         left: Items still to run, or None when their number is not known.
         usable: CPUs that may be used.
         gil: Whether threads share one GIL.
@@ -382,6 +383,17 @@ class Known:
     blob: int = 0
     start_up: Mapping[str, float] = field(default_factory=dict)
     can: tuple[str, ...] = (THREADS, PROCESSES)
+    count: int | None = None
+
+    @property
+    def ran(self) -> int:
+        """The number of items that ran."""
+        return self.count or len(self.seconds)
+
+    @property
+    def mean(self) -> float:
+        """The seconds of an item."""
+        return sum(self.seconds) / self.ran
 
 
 def choose(known: Known, last: Comparison | None = None) -> Choice:
@@ -397,9 +409,8 @@ def choose(known: Known, last: Comparison | None = None) -> Choice:
         return Choice(best.backend, best.workers, reason, best.seconds, best.native_threads)
     if not known.seconds:
         return Choice(PLAIN, 1, "the plain loop: nothing is known of the items")
-    left = known.left if known.left is not None else 100 * len(known.seconds)
-    mean = sum(known.seconds) / len(known.seconds)
-    plain = mean * left
+    left = known.left if known.left is not None else 100 * known.ran
+    plain = known.mean * left
     options = promised(known, left)
     if not options:
         return Choice(PLAIN, 1, "the plain loop: nothing else can run this", plain)
@@ -411,7 +422,7 @@ def choose(known: Known, last: Comparison | None = None) -> Choice:
 
 def promised(known: Known, left: int) -> list[tuple[float, str, int, str]]:
     """Return seconds, backend, workers and reason of what could run the rest."""
-    mean = sum(known.seconds) / len(known.seconds)
+    mean = known.mean
     busy = min(1.0, sum(known.cpu) / max(1e-9, sum(known.seconds)))
     waits = 1 - busy
     if sum(known.cpu) > NATIVE * sum(known.seconds):

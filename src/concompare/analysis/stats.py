@@ -324,7 +324,21 @@ def standing(sample: Sequence[float], ran: Sequence[float], workers: int, items:
 
 
 def whole(trial: Trial, comparison: Comparison) -> float | None:
-    """Return the estimated seconds of a pass over all items, from what its sampled passes stand for."""
+    """Return the estimated seconds of a pass over all items, from what its sampled passes stand for.
+
+    Beside the plain loop it is the plain loop's median over the speed-up, so that times and speed-ups agree: passes
+    that ran in other blocks than each other met the machine in other states.
+    """
+    serial = serial_of(comparison)
+    if serial is not None and serial is not trial and comparison.scaling == "strong":
+        ratios, plain = paired(trial, serial), seconds_alone(serial, comparison)
+        if ratios and plain is not None:
+            return plain / median(ratios)
+    return seconds_alone(trial, comparison)
+
+
+def seconds_alone(trial: Trial, comparison: Comparison) -> float | None:
+    """Return the median seconds of a trial's own passes, of all items, whatever the plain loop took meanwhile."""
     passes, items = used(trial), comparison.subject.items
     if not passes or not items or done(passes[-1]) == items or comparison.scaling != "strong":
         return seconds(trial)

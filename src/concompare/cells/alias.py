@@ -38,7 +38,6 @@ CALLABLES = (
     *(types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.MethodDescriptorType),
     *(types.WrapperDescriptorType, type, functools.partial, type(functools.lru_cache(lambda: None))),
 )
-OF_MEMBERS = frozenset({"_value_", "_name_", "__objclass__", "_sort_order_", "_hashable_values_"})
 BUILTIN = frozenset({list, tuple, set, frozenset})
 UNCHANGING = frozenset({tuple, frozenset, types.FunctionType})
 
@@ -68,11 +67,6 @@ def all_atoms(values: Any, most: int = 200_000) -> bool:
     if all(part in ATOMS for part in kinds):
         return True
     return len(values) <= 5000 and all(is_atom(value) for value in values)
-
-
-def is_named(thing: Any) -> bool:
-    """Tell whether an object is a member of an enumeration that holds nothing but its value."""
-    return isinstance(thing, enum.Enum) and is_atom(thing.value) and vars(thing).keys() <= OF_MEMBERS
 
 
 class TooMany(Exception):
@@ -107,7 +101,7 @@ class Reach:
         while stack:
             thing = stack.pop()
             kind = type(thing)
-            if kind in ATOMS or id(thing) in seen or isinstance(thing, types.ModuleType) or is_named(thing):
+            if kind in ATOMS or id(thing) in seen or isinstance(thing, (types.ModuleType, enum.Enum)):
                 continue
             if (isinstance(thing, type) and not self.is_user(thing)) or memory.is_index(thing):
                 continue
@@ -255,6 +249,20 @@ class Read:
             self.found = None
             return True
         return False  # and none of what was walked now meets anything in later questions
+
+
+def shared_by(items: Iterable[Any], others: Iterable[Any], reach: Reach) -> list[Any]:
+    """Return all that more than one item can reach, or an item and the others; raises TooMany."""
+    owners: dict[int, int] = {}
+    keep: list[Any] = []
+    shared: dict[int, Any] = {}
+    for number, part in enumerate((list(others), *([item] for item in items))):
+        for thing in reach.walk(part, set(), keep):
+            if type(thing) not in UNCHANGING and owners.setdefault(id(thing), number) != number:
+                shared[id(thing)] = thing
+        if len(keep) > MOST:
+            raise TooMany
+    return list(shared.values())
 
 
 def all_apart(

@@ -476,7 +476,20 @@ def captured_names(head: str, namespace: Mapping[str, Any]) -> list[tuple[str, s
     """Return the notebook's names that the head reads, each with what it is."""
     tree = ast.parse(head)
     used = set().union(*[set(names.free_names(part)) for part in tree.body if isinstance(part, names.FUNCTIONS)])
-    return [(name, what_is(namespace[name])) for name in sorted(used) if name in namespace and name != "__builtins__"]
+    found = [name for name in sorted(used) if name in namespace and name != "__builtins__"]
+    return [(name, remade(namespace[name], namespace) or what_is(namespace[name])) for name in found]
+
+
+def remade(thing: Any, namespace: Mapping[str, Any]) -> str:
+    """Return how worker processes make an object again, or why they cannot; nothing of one that can be sent."""
+    from concompare.cells.recipes.recipe import recipe_of
+    from concompare.cells.recipes.states import NotAgain
+
+    try:
+        recipe = recipe_of(thing, [namespace])
+    except NotAgain as reason:
+        return f"not for worker processes, since {reason}"
+    return f"made once in each worker process: {recipe.line}" if recipe is not None else ""
 
 
 def what_is(thing: Any) -> str:

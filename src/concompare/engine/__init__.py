@@ -6,13 +6,16 @@ from concompare.engine.lookahead import listed, watched
 from concompare.engine.outcome import Failure, Outcome, PassOptions, last
 from concompare.engine.output import show
 from concompare.engine.pools.early_start import Opening
-from concompare.engine.pools.pool import Pool, close_pools, lease, plain_way, pools
+from concompare.engine.pools.leasing import Lease, lease, pools
+from concompare.engine.pools.open_pools import close_pools
+from concompare.engine.pools.pool import Pool, plain_way
 from concompare.engine.process_state import shared_context
 from concompare.engine.run_pass import can_begin, can_look, run_pass
 from concompare.interrupts import unswallowed
 
 __all__ = [
     "Failure",
+    "Lease",
     "Opening",
     "Outcome",
     "PassOptions",

@@ -27,9 +27,11 @@ class Channel:
         own_clock: Whether workers read the notebook's own clock.
         arrivals: The answers that have arrived.
         flying: The chunks under way, by what becomes their answer.
+        remade: A sentence on each object that workers make again.
     """
 
     own_clock = True
+    remade: tuple[str, ...] = ()
 
     def __init__(self, pool: Pool, options: PassOptions, clock: Callable[[], float]) -> None:
         self.pool, self.options, self.clock = pool, options, clock

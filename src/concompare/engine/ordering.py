@@ -44,6 +44,8 @@ def seconds_of_first(answer: Answer) -> float:
 
 def add_names(names: dict[str, Any], found: dict[str, Any]) -> None:
     """Give names the values that later items left; those that could not be sent are gone, and noted."""
+    if not found:
+        return
     gone = set(names.pop("_concompare_unsent", ())) - found.keys() | set(found.get("_concompare_unsent", ()))
     names.update({name: value for name, value in found.items() if name != "_concompare_unsent"})
     for name in gone:

@@ -133,6 +133,7 @@ class Outcome:
         handed: Position of the first item that was not handed on.
         restored: How many results came from a file.
         lines: At which of the user's lines the items were, where that was looked at.
+        remade: A sentence on each object that workers made again, since it cannot be sent.
         finished: Results that finished before an interrupt or error and after one that did not, by position.
     """
 
@@ -152,6 +153,7 @@ class Outcome:
     failed_items: dict[int, Any] = field(default_factory=dict)
     again: Callable[[dict[int, Any]], Outcome] | None = None
     lines: Lines = field(default_factory=dict)
+    remade: tuple[str, ...] = ()
 
     def let_go(self, most: float) -> None:
         """Keep the values no longer, if they take more than so many bytes; those beside failures are for `retry`."""

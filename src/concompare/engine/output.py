@@ -44,7 +44,7 @@ def publish_by(original: Callable[..., Any]) -> Callable[..., Any]:
     """Return what every `display` of IPython ends in, however it was imported: recorded where an item is computed."""
 
     def route(*arguments: Any, **options: Any) -> Any:
-        recorders = getattr(LISTENING, "out", None)
+        recorders = LISTENING.out
         if recorders is None:
             return original(*arguments, **options)
         return recorders[0].keep("published", (arguments, options))

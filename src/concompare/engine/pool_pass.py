@@ -371,6 +371,7 @@ class PassRun:
         """Write the record of the pass, and keep what may help the next one."""
         if self.options.progress is not None:
             self.options.progress(Standing(self.collector.finished, self.dispatcher.count, 0.0, 0, self.pool.workers))
+        self.outcome.remade = self.channel.remade
         wall = self.log.passed()
         memory = self.pool.worker_memory() if self.options.memory and not self.collector.abandoned else ()
         self.outcome.record = self.log.record(self.outcome, wall, self.stopped, memory)

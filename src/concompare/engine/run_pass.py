@@ -12,8 +12,9 @@ from typing import Any
 
 from concompare.engine.outcome import Outcome, PassOptions
 from concompare.engine.pool_pass import PassRun
+from concompare.engine.pools.leasing import lease
 from concompare.engine.pools.limits import limits
-from concompare.engine.pools.pool import Pool, lease
+from concompare.engine.pools.pool import Pool
 from concompare.engine.process_state import refuse_in_threads
 
 HERE = threading.local()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
@@ -103,8 +104,33 @@ class OneByOne:
         return self.taken[offset]
 
 
+COPIED = 1000
+"""Items up to which a copy of a part of a list costs nothing that counts."""
+
+
+class Rest(Sequence[Any]):
+    """The items of a list or range from a position on, all or up to another, without a copy of them."""
+
+    def __init__(self, items: Sequence[Any], first: int, end: int | None = None) -> None:
+        self.items, self.first = items, first
+        self.end = len(items) if end is None else min(end, len(items))
+
+    def __len__(self) -> int:
+        return self.end - self.first
+
+    def __getitem__(self, place: Any) -> Any:
+        return self.items[self.first : self.end][place]
+
+    def __iter__(self) -> Iterator[Any]:
+        if type(self.items) is not list:
+            return islice(self.items, self.first, self.end)
+        each: Any = iter(self.items)
+        each.__setstate__(self.first)  # without a step for every item before it
+        return islice(each, self.end - self.first)
+
+
 class Taker:
-    """Take the next items, fewer at the end; of a list slices, which is quickest.
+    """Take the next items, fewer at the end; of a list slices of up to `COPIED`, which is quickest.
 
     Attributes:
         error: What the iterator raised after the items it has given.
@@ -112,14 +138,18 @@ class Taker:
 
     def __init__(self, items: Iterable[Any]) -> None:
         self.listed: Sequence[Any] | None = items if type(items) is list or type(items) is range else None
+        self.at, self.end_at = 0, sys.maxsize
+        if isinstance(items, Rest):
+            self.listed, self.at, self.end_at = items.items, items.first, items.end
         self.iterator: Iterator[Any] = iter(()) if self.listed is not None else iter(items)
-        self.at = 0
         self.error: BaseException | None = None
 
     def take(self, size: int) -> Sequence[Any] | OneByOne:
         """Return so many items."""
         if self.listed is not None:
-            taken = self.listed[self.at : self.at + size]
+            until = min(self.at + size, self.end_at)
+            many = size > COPIED and type(self.listed) is list
+            taken = Rest(self.listed, self.at, until) if many else self.listed[self.at : until]
             self.at += len(taken)
             return taken
         return self.next_items(size) if self.error is None else ()

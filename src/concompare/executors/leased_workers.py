@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from concompare.backends.traits import shares_objects
-from concompare.engine import Pool, lease, output
+from concompare.engine import Lease, Pool, lease, output
 from concompare.engine.channel import Channel, ThreadChannel
 from concompare.engine.chunking import Chunk
 from concompare.engine.completions import Arrivals
@@ -51,6 +51,7 @@ class Workers:
         self.lines: Lines | None = None
         self.shared = shares_objects(kind)
         self.pool: Pool | None = None
+        self.lease: Lease | None = None
         self.inquest: Inquest | None = None
         self.channels: dict[str, CallChannel] = {}
         self.inherited: dict[str, Any] = {}
@@ -78,15 +79,16 @@ class Workers:
         """
         self.set_apart()
         native, fresh = self.native_threads, self.setup is not None
-        pool = lease(self.kind, self.count, fresh=fresh, native_threads=native, inherited=self.inherited)
+        leased = lease(self.kind, self.count, fresh=fresh, native_threads=native, inherited=self.inherited)
+        pool = leased.pool
         try:
             if options.timeout is not None:
                 pool.refuse_limit(options.timeout)
             self.connect(pool)
         except BaseException:
-            with pool:
+            with leased:
                 raise
-        self.pool, self.inquest = pool, Inquest(pool, options, clock, remedy="")
+        self.lease, self.pool, self.inquest = leased, pool, Inquest(pool, options, clock, remedy="")
 
     def set_apart(self) -> None:
         """Let the start of the processes carry those arguments of the initializer that no message can."""
@@ -178,14 +180,16 @@ class Workers:
         Returns:
             The calls that Python cannot stop.
         """
-        pool, self.pool, self.lines = self.pool, None, None
+        pool, leased = self.pool, self.lease
+        self.pool = self.lines = self.lease = None
         unstoppable: tuple[str, ...] = ()
         self.channels.clear()
         if pool is not None:
             pool.broken = pool.broken or busy
             if busy and (pool.shares_objects or pool.backend.isolation == "interpreter"):
                 unstoppable = stop_threads(pool)
-            with contextlib.suppress(Exception), pool:
+        if leased is not None:
+            with contextlib.suppress(Exception), leased:
                 pass
         self.rest()
         return unstoppable

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from concompare import backends, machine
 from concompare.backends.base import Counting
 from concompare.backends.traits import is_plain
-from concompare.errors import BadOption
+from concompare.errors import BadOption, UnknownBackend
 from concompare.executors.session import Session
 
 if TYPE_CHECKING:
@@ -79,7 +79,16 @@ class BadInitializer(BadOption, TypeError):
 
 
 def backend_of(backend: str | concurrent.futures.Executor) -> Backend:
-    """Return the backend of that name, or the one around an executor; "auto" is none, since it has to see the work."""
+    """Return the backend of that name, or the one around an executor.
+
+    Raises:
+        UnknownBackend: It is "auto", which has to see the work, or no other backend either.
+    """
     if not isinstance(backend, str):
         return backends.find("executor", {"executor": backend})
+    if backend == "auto":
+        raise UnknownBackend(
+            "backend is 'auto', which chooses by all the work: name one here, such as 'processes' for what computes or "
+            "'threads' for what waits. concompare.map and the magics have 'auto'"
+        )
     return backends.find(backend)

@@ -27,7 +27,7 @@ from concompare.engine.chunking import Chunk
 from concompare.engine.item_errors import short_repr, with_item
 from concompare.engine.ordering import Settled, seconds_of_first
 from concompare.engine.outcome import PassOptions
-from concompare.engine.pools.pool import BEFORE_EXIT, close_at_exit
+from concompare.engine.pools.open_pools import BEFORE_EXIT, close_at_exit
 from concompare.engine.process_state import refuse_in_threads
 from concompare.engine.shortcuts.direct_channel import close_first
 from concompare.engine.worker_loss import is_death

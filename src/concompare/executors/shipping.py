@@ -42,11 +42,11 @@ class Shipped:
             CannotShip: Something in it cannot be sent.
         """
         if not isinstance(function, CallOf) or function.setup is not None:
-            return replace(ship(function), objects={})
+            return replace(ship(function, here=False), objects={})
         parts = lasting_parts(function.func)
         if parts is not None and self.shipment is not None and self.is_same(parts, function.item_is):
             return self.shipment
-        shipment = replace(ship(function), objects={})
+        shipment = replace(ship(function, here=False), objects={})
         if parts is not None:
             self.parts, self.item_is, self.shipment = parts, function.item_is, shipment
         return shipment

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from concompare import backends, engine, formats, machine
 from concompare.engine import Outcome
 from concompare.engine.growth import Growth
+from concompare.engine.serial_pass import Rest
 from concompare.errors import BackendUnavailable
 from concompare.records import PLAIN, THREADS, Message, Pass, Trial
 from concompare.run import auto_history
@@ -46,9 +47,6 @@ ENDING = 3
 
 FIRST_THREADS, MOST_THREADS = 4, 256
 """Threads for each CPU that items which wait begin with, and the most that are tried."""
-
-LEAST_COPIED, TIMES_COPIED = 100_000, 4
-"""Items, and times as many as ran, that a stretch in the plain loop has at the most, where there are very many."""
 
 SLICED = (list, tuple, range, str, bytes)
 """Types of items of which those that are left can be had as one slice."""
@@ -95,7 +93,7 @@ class Trying:
         way = self.begin()
         while not self.over:
             if way is None or way.plain:
-                self.stretch(PLAIN, 1, self.enough_plainly, size=self.bounded())
+                self.stretch(PLAIN, 1, self.enough_plainly)
             elif self.judge.tasting is not None:
                 self.taste(way)
             else:
@@ -208,7 +206,7 @@ class Trying:
             growth: The number of threads as it grows, where it does.
         """
         self.judge.begin(self.done, self.left)
-        task = replace(self.task, items=self.next_items(size), count=self.left)
+        task = replace(self.task, items=self.next_items(size, plainly=name == PLAIN), count=self.left)
         witnessed = self.request.witnessed and name not in self.agreed
         try:
             with failing(self.task, self.names):
@@ -224,16 +222,12 @@ class Trying:
         self.agreed.add(name)
         self.take(trial, size)
 
-    def bounded(self) -> int | None:
-        """Return how many items a stretch in the plain loop has, as they are copied for it; None: all that are left."""
-        size = max(LEAST_COPIED, TIMES_COPIED * self.done)
-        many = self.sliced and self.request.recorder is None  # what a file has of them may go beyond any size
-        return size if many and (self.left or 0) > size else None
-
-    def next_items(self, size: int | None) -> Any:
-        """Return the next items, so many or all that are left."""
+    def next_items(self, size: int | None, *, plainly: bool) -> Any:
+        """Return the next items, so many or all that are left; the plain loop walks them where they are."""
         if self.sliced and not self.done and size is None:
             return self.items
+        if self.sliced and plainly and size is None:
+            return Rest(self.items, self.done)
         if self.sliced:
             return self.items[self.done : None if size is None else self.done + size]
         return self.items if size is None else islice(self.items, size)

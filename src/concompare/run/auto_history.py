@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ from concompare.errors import BadOption, CannotShip
 from concompare.machine import gil_state
 from concompare.records import PROCESSES, THREADS
 from concompare.run import kept_runs
+from concompare.worker.state_watch import captured
 
 if TYPE_CHECKING:
     from concompare.analysis.pick import Choice
@@ -297,7 +299,17 @@ def untried(task: Task, tried: set[str], plain: float, fastest: float) -> str | 
 
 def threads_may(task: Task) -> bool:
     """Tell whether a task may run in threads: it changes nothing of the whole process, as far as can be seen."""
-    return engine.shared_context(task.function) is None
+    return engine.shared_context(task.function) is None and not kept_from_threads(task)
+
+
+def kept_from_threads(task: Task) -> str:
+    """Return why something that a task captures is not for other threads than the notebook's, or nothing."""
+    if "sqlite3" not in sys.modules:
+        return ""
+    from concompare.cells.recipes import states
+
+    words = ((name, states.kept_from_threads(thing)) for name, thing in captured(task.function))
+    return next((f"`{name}` {why}" for name, why in words if why), "")
 
 
 def size_as_shipped(task: Task) -> int | None:
@@ -389,8 +401,9 @@ def choose(
     blob, open_now = shipped(task), {pool.backend.name: 0.0 for pool in engine.pools()}
 
     known = pick.Known(
-        seconds=tuple(rising * taken(message) / max(1, message.count) for message in messages),
-        cpu=tuple(rising * (message.cpu + message.native_cpu) / max(1, message.count) for message in messages),
+        seconds=tuple(rising * taken(message) for message in messages),
+        cpu=tuple(rising * (message.cpu + message.native_cpu) for message in messages),
+        count=sum(message.count for message in messages),
         left=left,
         usable=machine.usable_cpus(),
         gil=gil_state() != "off",

@@ -13,6 +13,7 @@ from concompare.backends.traits import is_plain
 from concompare.records import AS_WRITTEN, Pass, Trial
 from concompare.run import preflight
 from concompare.run.auto_history import AUTO
+from concompare.run.once import latest
 
 if TYPE_CHECKING:
     from concompare.cells.ir import Loop
@@ -105,6 +106,8 @@ class Running:
             task, lifted, self.request, self.tell, repeated=False, assume_pure=self.assume_pure, repeat_ok=True
         )
         self.ran.append(dispatch.run(task, replace(request, say=self.tell)))
+        outcome = latest()
+        self.tell(*(outcome.remade if outcome is not None else ()))
 
     def plainly(self, loop: Loop, refusal: CellRefused, play: Callable[[], Any]) -> Any:
         """Run a loop as the plain loop, and say why."""
@@ -164,6 +167,7 @@ class Comparing:
             dispatch.run(task, replace(request, backends=(backends.plain(),), workers=None))
             return
         self.compared.add(id(lifted.loop))
+        self.tell(*dispatch.remade(task))
         since = request.since if self.share == 1.0 else None  # of several loops each has a part of its own
         request = replace(request, budget=request.budget * self.share, since=since)
         head, tail = lifted.sources

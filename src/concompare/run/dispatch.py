@@ -23,10 +23,12 @@ from concompare.run.auto_history import AUTO
 from concompare.run.once import counts_for, latest, one_pass, run_once, trial_of
 from concompare.run.request import Request
 from concompare.run.witness import Again, Differs, States
+from concompare.worker.state_watch import captured
 
 if TYPE_CHECKING:
     from concompare.backends import Backend
     from concompare.cells.task import Task
+    from concompare.engine.transport.functions import Shipment
     from concompare.measure.compare import Kept, Progress
     from concompare.measure.tails import Tails
     from concompare.report.report import Report
@@ -313,13 +315,28 @@ def subject_of(task: Task, *, blob: bool = True, short: bool = True) -> Subject:
         subject = replace(subject, short=task.short())
     if not blob:
         return subject
+    shipment = shipped(task)
+    return subject if shipment is None else replace(subject, blob=len(shipment.blob), captured=shipment.captured)
+
+
+def shipped(task: Task) -> Shipment | None:
+    """Return a task's function as worker processes are sent it; None where it cannot be sent."""
     from concompare.engine.transport.functions import ship
 
     try:
-        shipment = ship(task.function)
+        return ship(task.function)
     except CannotShip:
-        return subject
-    return replace(subject, blob=len(shipment.blob), captured=shipment.captured)
+        return None
+
+
+def remade(task: Task) -> tuple[str, ...]:
+    """Return a sentence on each object that worker processes make again, where a task captures one by its name."""
+    from concompare.cells.recipes.recipe import kind_of
+
+    if all(kind_of(type(thing)) is None for _, thing in captured(task.function)):
+        return ()
+    shipment = shipped(task)
+    return () if shipment is None else shipment.remade
 
 
 def now() -> str:

@@ -29,6 +29,7 @@ def join(first: Outcome, rest: Outcome) -> None:
         rest.failures = (*first.failures, *rest.failures)
         rest.failed_items = {**first.failed_items, **rest.failed_items}
         rest.hidden_state = tuple(dict.fromkeys((*first.hidden_state, *rest.hidden_state)))
+        rest.remade = tuple(dict.fromkeys((*first.remade, *rest.remade)))
         rest.shared_random = rest.shared_random or first.shared_random
         if rest.record is not None and first.record is not None:
             rest.record = joined(first.record, rest.record)

@@ -346,9 +346,15 @@ def are_processes(choice: Choice) -> bool:
 
 
 def seconds_to_pickle(thing: object) -> float:
-    """Return the seconds of CPU time that it takes to pickle a thing; 0 where it cannot be."""
-    began = time.thread_time()
+    """Return the seconds of CPU time that it takes to pickle a thing or to read it again, which may be more.
+
+    0 where it cannot be pickled.
+    """
+    clock = time.thread_time
     with suppress(Exception):
-        pickle.dumps(thing, 5)
-        return time.thread_time() - began
+        began = clock()
+        data = pickle.dumps(thing, 5)
+        dumped = clock()
+        pickle.loads(data)
+        return max(dumped - began, clock() - dumped)
     return 0.0

@@ -25,7 +25,7 @@ from concompare.run.witness import Again, Differs
 if TYPE_CHECKING:
     from concompare.backends import Backend
     from concompare.cells.task import Task
-    from concompare.engine import Pool
+    from concompare.engine import Lease, Pool
     from concompare.engine.resume.recorder import Recorder
     from concompare.run.witness import Witness
 
@@ -84,9 +84,9 @@ def watched_pass(
         if request.strict:
             raise CellRefused(f"{differs}. Use -b serial, or --assume-pure.") from None
     except CannotShip as problem:
-        if not request.plainly or request.outside:
-            raise
         ran = latest() is not before
+        if not request.plainly or (request.outside and ran):
+            raise
         differs = Differs(str(problem), engine.last().handed if ran else first, begun=ran)
 
     def plainly(rest: Task, position: int) -> tuple[Trial, Outcome]:
@@ -121,7 +121,7 @@ def one_pass(
     if (reason := backend.unavailable()) is not None:
         raise BackendUnavailable(reason)
     recorder = request.recorder
-    if backend.isolation != "none" and (words := kept_from(backend, request)):
+    if backend.isolation != "none" and (words := kept_from(backend, request, task)):
         raise Differs(words, first, begun=False)
     native = request.native_threads
     if request.say is not None and workers > 1 and backend.isolation == "process":
@@ -148,7 +148,7 @@ def one_pass(
             remember(task, request, pool)
             witness.agreed()
         trial = trial_of(backend, workers if growth is None or not growth.started else growth.now)
-        return measured(replace(trial, native_threads=native), outcome, pool), outcome
+        return measured(replace(trial, native_threads=native), outcome, leased), outcome
 
 
 def enter(recorder: Recorder, pool: Pool, request: Request, witness: Witness | None) -> None:
@@ -172,12 +172,13 @@ def from_item(first: int, show: Callable[[Standing], None] | None) -> Callable[[
     return told
 
 
-def measured(trial: Trial, outcome: Outcome, pool: Pool) -> Trial:
+def measured(trial: Trial, outcome: Outcome, leased: Lease) -> Trial:
     """Return a trial with what was measured of its one pass."""
     record = outcome.record
     assert record is not None, "a pass that has ended has its record"
+    pool = leased.pool
     trial = replace(trial, passes=(record,), got=pool.got)
-    if pool.fresh_now:
+    if leased.fresh:
         trial = replace(trial, start_up=pool.start_up, cold=pool.start_up + record.wall)
     return trial
 
@@ -214,13 +215,13 @@ def options_of(
     )
 
 
-def kept_from(backend: Backend, request: Request) -> str:
+def kept_from(backend: Backend, request: Request, task: Task) -> str:
     """Return why the items must not run on a backend, or nothing."""
     if process_state.showing() != request.showing:
         return "warnings are recorded around it, in their order. Record them inside, for each item"
     if request.draws and shares_objects(backend):
         return "the items draw by pyplot, whose current figure all threads share; use -b processes"
-    return ""
+    return auto_history.kept_from_threads(task) if backend.isolation == "thread" else ""
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import contextlib
+import functools
 import io
 import sys
 import threading
@@ -13,25 +14,26 @@ from typing import Any, Protocol, cast
 
 
 class TaskLocal:
-    """Attributes of which every thread has its own, as those of `threading.local`, and every task of an event loop."""
+    """The two Recorders (stdout, stderr) of a chunk; every thread has its own, and every task of an event loop."""
 
-    def __init__(self, *names: str) -> None:
-        vars(self)["variables"] = {name: ContextVar[Any](name, default=None) for name in names}
+    def __init__(self) -> None:
+        self.variable: ContextVar[Any] = ContextVar("out", default=None)
 
-    def __getattr__(self, name: str) -> Any:
-        variable = vars(self)["variables"].get(name)
-        if variable is None or variable.get() is None:
-            raise AttributeError(name)
-        return variable.get()
+    @property
+    def out(self) -> Any:
+        """Return those of the chunk that this thread computes, None while it computes none."""
+        return self.variable.get()
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        vars(self)["variables"][name].set(value)
+    @out.setter
+    def out(self, recorders: Any) -> None:
+        self.variable.set(recorders)
 
-    def __delattr__(self, name: str) -> None:
-        vars(self)["variables"][name].set(None)
+    @out.deleter
+    def out(self) -> None:
+        self.variable.set(None)
 
 
-LISTENING = TaskLocal("out")
+LISTENING = TaskLocal()
 """`.out`: the two Recorders (stdout, stderr) of the chunk that this thread computes, while it does."""
 
 
@@ -77,7 +79,7 @@ class Recorder(io.TextIOBase):
         """Keep the text."""
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
-        own = getattr(LISTENING, "out", None)
+        own = LISTENING.out
         if own is not None and self is not own[0] and self is not own[1]:  # another thread's, which came first
             return cast(int, own[self.name == "stderr"].write(text))
         output = self.done.output
@@ -105,7 +107,7 @@ class Route:
 
     def stream(self) -> Any:
         """Return what is written to here and now."""
-        recorders = getattr(LISTENING, "out", None)
+        recorders = LISTENING.out
         return self.original if recorders is None else recorders[self.which]
 
     def write(self, text: str) -> int:
@@ -141,7 +143,7 @@ class Door(Route):
 
     def stream(self) -> Any:
         """Return what is written to here and now."""
-        recorders = getattr(LISTENING, "out", None)
+        recorders = LISTENING.out
         if recorders is None:
             return self.original
         recorder = recorders[self.which]
@@ -149,14 +151,14 @@ class Door(Route):
 
     def get(self) -> Any:
         """Return what code of this thread finds in `sys`."""
-        recorders = getattr(LISTENING, "out", None)
+        recorders = LISTENING.out
         if recorders is not None and recorders[self.which].instead is AS_IT_IS:
             return self.route
         return self.stream()
 
     def put(self, stream: Any) -> None:
         """Put a stream in its place for this thread's items, or for all the others."""
-        recorders = getattr(LISTENING, "out", None)
+        recorders = LISTENING.out
         own = stream is self.route or stream is self
         if recorders is None:
             self.original = self.route.original if own else stream
@@ -197,8 +199,50 @@ def missing(module: Any, name: str) -> Any:
 
 LOCK = threading.RLock()
 NAMES = ("stdout", "stderr")
+
+
+@functools.cache
+def with_doors(kind: Any) -> Any:
+    """Return the class of `sys` while there are doors, made once from its own: each chunk takes it up anew."""
+    return type("Sys", (kind,), {**{name: watched(name) for name in NAMES}, "__getattr__": missing})
+
+
 OPEN: list[Any] = []
 """The class that `sys` had before, once for each of those who keep the doors open."""
+
+
+DOORS: dict[str, Door] = {}
+"""The doors that were opened last, to be opened again: a worker does so for every chunk."""
+
+
+def open_doors() -> None:
+    """Put the doors there, unless they are open."""
+    with LOCK:
+        if not OPEN:
+            held = vars(sys)
+            for which, name in enumerate(NAMES):
+                door = DOORS.get(name)
+                if door is None:
+                    door = DOORS[name] = Door(None, which)
+                door.original = door.route.original = held.get(name)
+                held[name] = door
+            OPEN.append(type(sys))
+            sys.__class__ = with_doors(type(sys))  # type: ignore[arg-type]
+        else:
+            OPEN.append(type(sys))
+
+
+def close_doors() -> None:
+    """Take the doors away, unless somebody else still needs them."""
+    with LOCK:
+        before = OPEN.pop()
+        if not OPEN:
+            if type(sys).__mro__[1:2] == (before,):
+                sys.__class__ = before
+            held = vars(sys)
+            for name in NAMES:
+                if type(held.get(name)) is Door:
+                    held[name] = held[name].original
 
 
 @contextlib.contextmanager
@@ -208,25 +252,11 @@ def doors() -> Iterator[None]:
     Whatever items put there, and however many overlap, each sees its own; all other threads see, and replace, what was
     there before.
     """
-    with LOCK:
-        if not OPEN:
-            for which, name in enumerate(NAMES):
-                vars(sys)[name] = Door(vars(sys).get(name), which)
-        OPEN.append(type(sys))
-        if len(OPEN) == 1:
-            streams = {name: watched(name) for name in NAMES}
-            sys.__class__ = type("Sys", (type(sys),), {**streams, "__getattr__": missing})
+    open_doors()
     try:
         yield
     finally:
-        with LOCK:
-            before = OPEN.pop()
-            if not OPEN:
-                if type(sys).__mro__[1:2] == (before,):
-                    sys.__class__ = before
-                for name in NAMES:
-                    if type(vars(sys).get(name)) is Door:
-                        vars(sys)[name] = vars(sys)[name].original
+        close_doors()
 
 
 REPLACED: list[Any] = []
@@ -236,33 +266,51 @@ RECORDED = [0]
 """How many threads record a chunk now; a worker of a cluster may have several."""
 
 
-@contextlib.contextmanager
-def recording(done: Recorded) -> Iterator[None]:
-    """Record what this thread prints, and what threads that it starts print, for the time of a chunk."""
-    if not hasattr(builtins, "display"):  # in a worker that is not ours
-        builtins.display = display  # type: ignore[attr-defined]
-    with doors():
+class Recording:
+    """The time for which a thread's prints are recorded, and those of threads that it starts; see `recording`."""
+
+    __slots__ = ("done",)
+
+    def __init__(self, done: Recorded) -> None:
+        self.done = done
+
+    def __enter__(self) -> None:
+        if not hasattr(builtins, "display"):  # in a worker that is not ours
+            builtins.display = display  # type: ignore[attr-defined]
+        open_doors()
         with LOCK:
-            if not RECORDED[0]:
-                REPLACED[:] = sys.stdout, sys.stderr
-            recorders = Recorder("stdout", done, REPLACED[0]), Recorder("stderr", done, REPLACED[1])
-            if not RECORDED[0]:
-                sys.stdout, sys.stderr = recorders
+            first = not RECORDED[0]
+            if first:
+                REPLACED[:] = [door.original for door in DOORS.values()]  # what others than items see in `sys`
+            recorders = Recorder("stdout", self.done, REPLACED[0]), Recorder("stderr", self.done, REPLACED[1])
+            if first:
+                put_for_others(recorders)
             RECORDED[0] += 1
             LISTENING.out = recorders
-        try:
-            yield
-        finally:
-            del LISTENING.out
-            with LOCK:
-                RECORDED[0] -= 1
-                if not RECORDED[0]:
-                    sys.stdout, sys.stderr = REPLACED
+
+    def __exit__(self, *error: object) -> None:
+        LISTENING.out = None
+        with LOCK:
+            RECORDED[0] -= 1
+            if not RECORDED[0]:
+                put_for_others(REPLACED)
+        close_doors()
+
+
+def put_for_others(streams: Iterable[Any]) -> None:
+    """Give threads that compute no items, while the doors are open, these streams."""
+    for door, stream in zip(DOORS.values(), streams, strict=True):
+        door.original = stream
+
+
+def recording(done: Recorded) -> contextlib.AbstractContextManager[None]:
+    """Record what this thread prints, and what threads that it starts print, for the time of a chunk."""
+    return Recording(done)
 
 
 def display(*objects: Any, **options: Any) -> None:
     """Display objects in the cell that started the item, in the place of IPython's `display`."""
-    recorders = getattr(LISTENING, "out", None)
+    recorders = LISTENING.out
     if recorders is None:
         sys.stdout.write("".join(f"{shown!r}\n" for shown in objects))
     else:
@@ -285,7 +333,7 @@ class Displaying:
 
     def __call__(self, *objects: Any, **options: Any) -> Any:
         """Display objects in the cell that started the item, or where the original does."""
-        recorded = getattr(LISTENING, "out", None) is not None or (self.always is not None and self.always())
+        recorded = LISTENING.out is not None or (self.always is not None and self.always())
         shown = display if recorded or self.original is None else self.original
         return shown(*objects, **options)
 

@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from concompare.worker import log_records
-from concompare.worker.bootstrap import NO_ITEM, PLACE, STOPPED, end_if_spent, stoppable, take_into_use
+from concompare.worker.bootstrap import NO_ITEM, PLACE, STOPPED, end_if_spent, meet, stoppable, take_into_use
 from concompare.worker.capture import LISTENING, Displaying, Recorder, recording
 from concompare.worker.changes import Items
 from concompare.worker.clocks import LOCAL, Meter
@@ -34,6 +34,7 @@ from concompare.worker.state_watch import Seeded, Watch, drawn
 from concompare.worker.surroundings import STARTED, Surroundings
 from concompare.worker.transfer.class_objects import Arriving
 from concompare.worker.transfer.items import Apart, read_items, take_back
+from concompare.worker.transfer.made_again import Made, close_all, making
 from concompare.worker.transfer.object_refs import Sources, counts
 from concompare.worker.transfer.pickling import Parcel, pack_error
 from concompare.worker.transfer.process_memory import Loan
@@ -82,8 +83,8 @@ class Answer(NamedTuple):
 
     Values, exceptions and names are packed when they crossed to another process, and themselves when they did not.
     `errors` holds (offset in the chunk, exception); `problem` says why nothing was computed at all:
-    ("need-function" | "function" | "folder" | "items" | "memory", text or error number). `held` is True when a
-    result still refers to the request's buffers, `refers` when values or names hold references to what was sent.
+    ("need-function" | "function" | "folder" | "items" | "written" | "memory", text or error number). `held` is True
+    when a result still refers to the request's buffers, `refers` when values or names hold references to what was sent.
     `fetched` counts the bytes that were taken from the notebook's memory item by item. `reached` says that items wrote
     or deleted files, started programs or connected to anything. `lines` holds what was seen at the user's lines.
     """
@@ -123,10 +124,12 @@ class Known(threading.local):
         self.reader: pickle.Unpickler | None = None
         self.made: tuple[int, ...] = ()
         self.before: dict[int, int] = {}
+        self.things: dict[str, Made] = {}
 
     def take(self, turn: str) -> None:
         """Load the function anew for a new pass."""
         if self.turn != turn:
+            self.let_go()
             self.reader, self.function = self.read()
             self.watch = Watch(self.function)
             self.before = counts(self.reader)
@@ -140,10 +143,24 @@ class Known(threading.local):
         """Return the function as it was sent, and what read it."""
         with io.BytesIO(self.blob) if isinstance(self.blob, bytes) else open(self.blob, "rb") as file:
             reader = Arriving(file)
-            function = reader.load()
+            with making(self.things):
+                function = reader.load()
             behind = file.read()
             self.made = pickle.loads(behind) if behind else ()
             return reader, function
+
+    def let_go(self) -> None:
+        """Close what was made for the function here; it is read anew before it is used again."""
+        self.turn = None
+        close_all(self.things)
+
+    def written(self) -> str:
+        """Return what items would have changed by what was made for them here, or nothing."""
+        return next((f"{made.wrote} by `{made.name}`" for made in self.things.values() if made.wrote), "")
+
+    def moved(self) -> tuple[str, ...]:
+        """Return the names of the files made here in which items have read on."""
+        return tuple(made.name for made in self.things.values() if made.is_moved())
 
 
 FUNCTIONS: OrderedDict[str, Known] = OrderedDict()
@@ -177,7 +194,7 @@ def load(request: Request) -> tuple[str, Any] | Known:
             record_displays(request.blob)
         known = FUNCTIONS[request.key] = Known(request.blob)
         while len(FUNCTIONS) > FUNCTIONS_KEPT:
-            FUNCTIONS.popitem(last=False)
+            FUNCTIONS.popitem(last=False)[1].let_go()
     FUNCTIONS.move_to_end(request.key)
     try:
         known.take(request.turn)
@@ -186,6 +203,14 @@ def load(request: Request) -> tuple[str, Any] | Known:
         end_if_spent(error)
         return ("function", pack_error(error))
     return known
+
+
+def let_go(key: str, folder: str, workers: int, patience: float) -> None:
+    """Close what was made here for a function, at the end of its pass, and wait until all workers have done so."""
+    known = FUNCTIONS.get(key)
+    if known is not None:
+        known.let_go()
+    meet(folder, workers, patience)  # else one of them might take the call of another
 
 
 DISPLAYING = ("IPython.core.display_functions", "IPython.display")
@@ -241,7 +266,11 @@ def answer_to(request: Request) -> Answer:
             return Answer(ident, received, problem=items.problem)
         start, cpu = items.without_loading(start, end, cpu)
         fetched = items.fetched
+    if known.things and (written := known.written()):
+        return Answer(ident, received, problem=("written", written))
     noted = look.noted()
+    if known.things and (moved := known.moved()):
+        noted["changed"] = tuple(dict.fromkeys((*noted.get("changed", ()), *moved)))
     del items, function, look
     packed = pack_results(request, known, done, sources)
     del sources  # what it has read may lie in the lent memory

@@ -78,7 +78,7 @@ def early(calls: Iterable[tuple[tuple[Any, ...], Callable[[], Any]]]) -> EarlyCa
 
 def make(found: EarlyCalls, arguments: tuple[Any, ...], call: Callable[[], Any]) -> None:
     """Make one call and keep its result."""
-    recorders = getattr(LISTENING, "out", None)
+    recorders = LISTENING.out
     output: list[Any] = recorders[0].done.output if recorders is not None else []
     before, output[:] = list(output), []
     try:

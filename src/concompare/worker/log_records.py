@@ -81,8 +81,7 @@ def set_level(logging: Any, name: str, level: int) -> None:
         logging.getLogger(name).setLevel(level)
 
 
-@contextlib.contextmanager
-def kept(warned: bool | None = None) -> Iterator[None]:
+class kept:
     """Keep what the threads that compute items log for the time of a pass or a chunk; all else is handled as ever.
 
     So are warnings where the notebook shows them in a way of its own.
@@ -90,20 +89,27 @@ def kept(warned: bool | None = None) -> Iterator[None]:
     Args:
         warned: Whether it does; None: ask here.
     """
-    if not any(name in sys.modules for name in ("logging", "warnings")):
-        yield  # an item that imports them first has its prints recorded
-        return
-    with LOCK:
-        DEPTH[0] += 1
-        if DEPTH[0] == 1:
-            take_places(shows_warnings() if warned is None else warned)
-    try:
-        yield
-    finally:
+
+    __slots__ = ("entered", "warned")
+
+    def __init__(self, warned: bool | None = None) -> None:
+        self.warned, self.entered = warned, False
+
+    def __enter__(self) -> None:
+        if "logging" not in sys.modules and "warnings" not in sys.modules:
+            return  # an item that imports them first has its prints recorded
         with LOCK:
-            DEPTH[0] -= 1
-            if not DEPTH[0]:
-                give_places_back()
+            self.entered = True
+            DEPTH[0] += 1
+            if DEPTH[0] == 1:
+                take_places(shows_warnings() if self.warned is None else self.warned)
+
+    def __exit__(self, *error: object) -> None:
+        if self.entered:
+            with LOCK:
+                DEPTH[0] -= 1
+                if not DEPTH[0]:
+                    give_places_back()
 
 
 def shows_warnings() -> bool:
@@ -136,7 +142,7 @@ def give_places_back() -> None:
 
 def warn(message: Any, category: Any, filename: str, lineno: int, file: Any = None, line: str | None = None) -> None:
     """Keep an item's warning; show any other."""
-    recorders = getattr(LISTENING, "out", None)
+    recorders = LISTENING.out
     if recorders is None or file is not None:
         ORIGINAL["warn"](message, category, filename, lineno, file, line)
     else:
@@ -150,7 +156,7 @@ ORIGINAL: dict[str, Any] = {}
 
 def handle(self: Any, record: Any) -> None:
     """Do what `Logger.handle` does, but for handing the record of an item to handlers: it is kept with the item."""
-    recorders = getattr(LISTENING, "out", None)
+    recorders = LISTENING.out
     if recorders is None:
         ORIGINAL["handle"](self, record)
         return
@@ -234,7 +240,7 @@ def dropped() -> Iterator[None]:
     if logging is None:
         yield
         return
-    before = getattr(LISTENING, "out", None)
+    before = LISTENING.out
     LISTENING.out = (Nothing(), Nothing())
     try:
         with kept():

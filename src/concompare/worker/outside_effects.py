@@ -31,13 +31,15 @@ CONNECTING = ("connect", "connect_ex", "sendto", "sendmsg")
 """Methods of sockets that do."""
 
 
-@contextlib.contextmanager
-def noticed(wanted: bool = True) -> Iterator[list[str]]:
+def noticed(wanted: bool = True) -> contextlib.AbstractContextManager[list[str]]:
     """Give a list that gets the names of what is called meanwhile that reaches beyond this process, in any thread."""
+    return noticing() if wanted else contextlib.nullcontext([])
+
+
+@contextlib.contextmanager
+def noticing() -> Iterator[list[str]]:
+    """Give the list, and fill it."""
     found: list[str] = []
-    if not wanted:
-        yield found
-        return
     replaced: list[tuple[Any, str, Any]] = []
 
     def replace(holder: Any, name: str, made: Callable[..., Any]) -> None:

@@ -32,6 +32,7 @@ MODULES = (
     "transfer.object_refs",
     "transfer.items",
     "transfer.closed_files",
+    "transfer.made_again",
     "results",
     "state_watch",
     "clocks",

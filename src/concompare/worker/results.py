@@ -33,6 +33,8 @@ def pack_result(
         sources: What was sent; None: no references.
         base: Makes the pickler's class, from the usual one; None for that.
     """
+    if base is None and only_atoms(parts):
+        return pickle.dumps(value, 5)
     plainly: tuple[Any, ...] = () if base is None else ([], base)
     if sources is None or ("items" in sources.readers and only_atoms(parts)):
         return pack(value, buffers, *plainly)

@@ -19,6 +19,7 @@ import re
 import types
 import uuid
 import warnings
+import zipfile
 from collections.abc import Callable
 from typing import Any
 
@@ -173,6 +174,8 @@ def picture_plain(thing: Any, inner: Callable[[Any], Any]) -> Any:
     attributes = getattr(thing, "__dict__", None)
     if isinstance(attributes, dict) and not callable(getattr(thing, "__reduce_cython__", None)):
         kept = [name for name in attributes if not is_cache(type(thing), name)]
+        if isinstance(thing, zipfile.ZipFile) and thing.mode == "r":  # counts who reads, each at a place of its own
+            kept = [name for name in kept if name not in ("fp", "_fileRefCnt")]
         if isinstance(thing, PIL.Image.Image):
             return picture_image(thing), {name: inner(attributes[name]) for name in kept if name != "_im"}
         return {name: inner(attributes[name]) for name in kept}

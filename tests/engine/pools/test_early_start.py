@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from concompare import backends, engine
-from concompare.engine.pools import early_start, pool
+from concompare.engine.pools import early_start, leasing, open_pools
 from concompare.errors import BackendUnavailable
 
 
@@ -29,10 +29,10 @@ def test_workers_that_started_aside_are_warm_for_the_next_who_asks() -> None:
     assert started.over
     assert started.problem is None
     [warm] = engine.pools()
-    with engine.lease(threads, 2) as leased:
+    with (lease := engine.lease(threads, 2)) as leased:
         assert leased is warm
-        assert not leased.fresh_now
-    assert not pool.STARTING
+        assert not lease.fresh
+    assert not open_pools.STARTING
 
 
 @pytest.mark.parametrize("error", [BackendUnavailable("none here"), RuntimeError("changed during iteration")])
@@ -70,7 +70,7 @@ def test_the_start_takes_turns_with_the_notebook_and_leaves_the_interval_as_it_w
 
 def test_to_close_all_pools_waits_for_those_that_start(monkeypatch: pytest.MonkeyPatch) -> None:
     go, began = threading.Event(), threading.Event()
-    usual = pool.lease
+    usual = leasing.lease
 
     def lease(*asked: Any, **more: Any) -> Any:
         began.set()

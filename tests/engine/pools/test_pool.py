@@ -1,4 +1,4 @@
-"""An interrupt while a pool opens: nothing that has begun is left to nobody."""
+"""A pool opens and ends: nothing that has begun is left to nobody."""
 
 from __future__ import annotations
 

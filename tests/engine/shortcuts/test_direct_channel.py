@@ -22,7 +22,7 @@ from concompare import backends, engine, machine
 from concompare.engine.chunking import LARGEST_MESSAGE
 from concompare.engine.shortcuts import direct_channel as room
 from concompare.engine.shortcuts import lent_memory
-from concompare.engine.shortcuts.direct_channel import Line, Lines
+from concompare.engine.shortcuts.direct_channel import SMALL, Line, Lines
 from concompare.errors import WorkerDied
 from concompare.worker import direct_server, warm_up
 from concompare.worker.direct_server import HEAD
@@ -86,6 +86,7 @@ def test_lines_with_something_to_read_are_not_idle(lines: Lines) -> None:
     lines.pump(20)
     future = lines.submit(pow, 2, 10)
     assert not lines.idle()
+    lines.flush()
     calls, lines.calls = lines.calls, {}
     assert lines.selector.select(20)
     assert not lines.idle(), "something has come that nobody waits for"
@@ -141,6 +142,26 @@ def test_waking_ends_a_wait(lines: Lines) -> None:
     began = time.monotonic()
     lines.pump(3600.0)
     assert time.monotonic() - began < 3600
+
+
+def test_several_calls_go_together_and_several_answers_come_in_one_piece(lines: Lines) -> None:
+    futures = [lines.submit(pow, 2, number) for number in range(3)]
+    assert len(lines.out) == 3, "each was written by itself"
+    for future in futures:
+        wait_for(lines, future)
+    assert [future.result() for future in futures] == [1, 2, 4]
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.setblocking(False)
+        theirs.sendall(HEAD.pack(7, 5, False) + b"hello" + HEAD.pack(8, 0, True) + HEAD.pack(9, 3, False))
+        line = Line(ours)
+        assert [(number, failed) for number, failed, _ in line.receive()] == [(7, False), (8, True)]
+        theirs.sendall(b"end")
+        assert [bytes(body) for _, _, body in line.receive()] == [b"end"]
+        theirs.sendall(HEAD.pack(10, 2 * SMALL, False) + bytes(SMALL))
+        assert line.receive() == []
+        theirs.sendall(bytes(SMALL))
+        assert [len(body) for _, _, body in line.receive()] == [2 * SMALL]
 
 
 def test_answers_are_put_together_from_pieces() -> None:

@@ -48,8 +48,8 @@ def f(x):
     gone.mkdir()
     monkeypatch.chdir(gone)
     gone.rmdir()
-    with engine.lease(backends.find(name), 1) as pool:
-        assert not pool.fresh_now
+    with (lease := engine.lease(backends.find(name), 1)) as pool:
+        assert not lease.fresh
         assert engine.run_pass(function, range(2), pool).values == [os.stat(".").st_ino] * 2
     monkeypatch.chdir(tmp_path)
     with engine.lease(backends.find(name), 1) as pool:

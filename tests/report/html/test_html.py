@@ -139,7 +139,7 @@ def test_tables_have_captions_and_headers() -> None:
 def test_pictures_say_their_result() -> None:
     alts = [image["alt"] or "" for image in Page(html("mocked")).all("img")]
     assert len(alts) == 4
-    assert "processes: 8.40 s with 1, 2.28 s with 4 (the pick), 2.21 s with 8" in alts[0]
+    assert "processes: 8.32 s with 1, 2.27 s with 4 (the pick), 2.23 s with 8" in alts[0]
     assert "processes: 0.99× with 1, 3.62× with 4 (the pick)" in alts[1]
     assert "threads × 4: computing 23 %, GIL or lock 73 %" in alts[2]
     assert "threads × 4 and processes × 4" in alts[3]

@@ -46,23 +46,26 @@ def test_parallel_gives_the_plain_cell_s_results_on(backend: str, notebook: Note
     assert "Traceback" not in cell.stderr
 
 
-@pytest.mark.parametrize("backend", [name for name in FOR_FUNCTIONS if name != "serial"])
-def test_concompare_compares_with(backend: str, notebook: Notebook) -> None:
-    if (reason := backends.find(backend).unavailable()) is not None:
-        pytest.skip(reason)
+def test_concompare_compares_with_every_backend(notebook: Notebook) -> None:
+    able = [name for name in FOR_FUNCTIONS if backends.find(name).unavailable() is None]
+    assert {"serial", "threads", "processes"} <= set(able)
     notebook.run(WORK)
-    cell = notebook.run(f"%%concompare -b serial,{backend} -w 2 --budget 60\nresults = [work(n) for n in range(40)]")
+    cell = notebook.run(
+        f"%%concompare -b {','.join(able)} -w 2 --budget 300\nresults = [work(n) for n in range(40)]"
+    )
     notebook.run("trials = _.comparison.trials")
     assert notebook.value("results") == PLAIN
     assert len(cell.results) == 1
     assert {"text/plain", "text/html"} <= set(cell.results[0])
     problems = notebook.value("{t.backend: t.problem for t in trials}")
-    assert problems.keys() == {"serial", backend}
+    same = notebook.value("{t.backend: t.same for t in trials}")
+    assert problems.keys() == set(able)
     assert problems["serial"] is None
-    if problems[backend] is None:
-        assert notebook.value("{t.same for t in trials if t.backend != 'serial'}") == {True}
-    else:  # as a process for every item is for small ones, and on a busy machine many a backend
-        assert problems[backend].startswith("stopped after ")
+    for backend in able[1:]:
+        if problems[backend] is None:
+            assert same[backend] is True, backend
+        else:  # as a process for every item is for small ones, and on a busy machine many a backend
+            assert problems[backend].startswith("stopped after ")
 
 
 @pytest.mark.parametrize("backend", BOTH_KINDS)
@@ -141,20 +144,24 @@ def wait_for(path: Path) -> None:
 
 @pytest.mark.parametrize("backend", [*BOTH_KINDS, "loky", "mp-pool", "process-per-item"])
 @pytest.mark.parametrize("kind", ["busy", "sleeping"])
-def test_an_interrupt_frees_the_cell(kind: str, backend: str, own_notebook: Notebook, tmp_path: Path) -> None:
-    own_notebook.run((BUSY if kind == "busy" else SLEEPING).format(place=str(tmp_path)))
-    own_notebook.run(f"%%parallel -b {backend} -w 2 --quiet\nwarm = [str(n) for n in range(4)]", check=False)
-    request = own_notebook.start(f"%%parallel -b {backend} -w 2\nresults = [job(n) for n in range(50)]")
+def test_an_interrupt_frees_the_cell(
+    kind: str, backend: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    # A thread that sleeps goes on sleeping, in a kernel that no other test has.
+    notebook: Notebook = request.getfixturevalue("own_notebook" if backend == "threads" else "notebook")
+    notebook.run((BUSY if kind == "busy" else SLEEPING).format(place=str(tmp_path)))
+    notebook.run(f"%%parallel -b {backend} -w 2 --quiet\nwarm = [str(n) for n in range(4)]", check=False)
+    running = notebook.start(f"%%parallel -b {backend} -w 2\nresults = [job(n) for n in range(50)]")
     wait_for(tmp_path / "1")
-    own_notebook.interrupt()
-    cell = own_notebook.finish(request)  # before an item ends: those that run take ten minutes
+    notebook.interrupt()
+    cell = notebook.finish(running)  # before an item ends: those that run take ten minutes
     assert cell.status == "error"
     assert cell.error.startswith(("KeyboardInterrupt", "Interrupted"))
-    assert own_notebook.run("1 + 1").text == "2"
+    assert notebook.run("1 + 1").text == "2"
     if backend != "threads":
-        assert workers_of(own_notebook) == []
-    own_notebook.run(f"%%parallel -b {backend} -w 2\nresults = [str(n) for n in range(6)]")
-    assert own_notebook.value("results") == [str(n) for n in range(6)]
+        assert workers_of(notebook) == []
+    notebook.run(f"%%parallel -b {backend} -w 2\nresults = [str(n) for n in range(6)]")
+    assert notebook.value("results") == [str(n) for n in range(6)]
 
 
 def test_an_interrupted_comparison_frees_the_cell(own_notebook: Notebook, tmp_path: Path) -> None:
@@ -223,16 +230,15 @@ def test_a_long_run_shows_its_progress_and_takes_it_away(notebook: Notebook) -> 
 
 
 @pytest.mark.skipif(not hasattr(os, "getpgid"), reason="this system has no groups of processes")
-@pytest.mark.parametrize("backend", ["processes", "spawn", "mp-pool"])
-def test_signals_to_the_kernels_group_do_not_reach_what_multiprocessing_starts(
-    backend: str, own_notebook: Notebook
-) -> None:
+def test_signals_to_the_kernels_group_do_not_reach_what_multiprocessing_starts(own_notebook: Notebook) -> None:
     # A restart signals the whole group, and a shutdown waits 2.6 s for members of it that ignore the signal.
-    own_notebook.run("def f(x): return x")
-    own_notebook.run(f"%%parallel -b {backend} -w 2 --quiet\nvalues = [f(x) for x in range(4)]")
-    own_notebook.run("import os, psutil\nchildren = psutil.Process().children()")
-    assert own_notebook.value("len(children) > 0")
-    assert own_notebook.value("[c.pid for c in children if os.getpgid(c.pid) == os.getpgid(0)]") == []
+    own_notebook.run("import os, psutil\ndef f(x): return x\nseen = set()")
+    for backend in ("processes", "spawn", "mp-pool"):
+        own_notebook.run(f"%%parallel -b {backend} -w 2 --quiet\nvalues = [f(x) for x in range(4)]")
+        own_notebook.run("children = [c for c in psutil.Process().children() if c.pid not in seen]")
+        assert own_notebook.value("len(children) > 0"), backend
+        assert own_notebook.value("[c.pid for c in children if os.getpgid(c.pid) == os.getpgid(0)]") == [], backend
+        own_notebook.run("seen |= {c.pid for c in children}")
 
 
 def test_a_background_run_outlasts_interrupts_and_ends_with_its_kernel(own_notebook: Notebook, tmp_path: Path) -> None:

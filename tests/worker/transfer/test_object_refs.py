@@ -157,6 +157,14 @@ def test_what_nobody_holds_is_not_looked_for_either() -> None:
     assert set(sources.by_identity()) >= {id(result["held"])}
 
 
+def test_the_list_that_items_came_in_is_not_looked_for() -> None:
+    reader = pickle.Unpickler(io.BytesIO(pickle.dumps([1, 2, 3], 5)))
+    sources = Sources()
+    sources.chunk = reader.load()
+    sources.add("items", reader, lambda: (None, None), ())
+    assert sources.by_identity() == {}
+
+
 def test_a_class_made_in_a_worker_stays_what_it_became_here() -> None:
     def made(number: int) -> Any:
         class Local:

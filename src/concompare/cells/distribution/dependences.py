@@ -194,12 +194,18 @@ class Dependences(Rules):
 
     def is_changing(self, obj: Obj) -> bool:
         """Tell whether an object of the notebook is one that the loop changes, maybe under another name."""
+        if self.comes_back(obj):
+            return any(not self.comes_back(other) for other in self.touches.aliases(obj, self.touches.changing))
         return obj in self.touches.changing or bool(self.touches.aliases(obj, self.touches.changing))
+
+    def comes_back(self, obj: Obj) -> bool:
+        """Tell whether an object is of the item, which comes back changed with what the head gives of it."""
+        return obj.origin is Origin.ITEM and self.staged.items_change
 
     def holds_changing(self, found: Iterable[Obj]) -> bool:
         """Tell whether an object that the iteration made holds one of the notebook that the loop changes."""
         return any(
-            inner in self.touches.changing
+            inner in self.touches.changing and not self.comes_back(inner)
             for obj in found
             if not obj.outer
             for inner in reachable([obj])

@@ -222,7 +222,7 @@ class Generator:
         value = self.value_of_item(body.pop() if direct else None, place)
         left = (
             [record(KEPT, [present(self.holding.crossing(kept), place)], place)]
-            if kept and not direct and stops
+            if kept and not direct and (stops or (loop.collects and self.staged.items_change))
             else []
         )
         actions = self.entries.actions

@@ -117,6 +117,7 @@ class Seeds(Rules):
     def seed_nodes(self) -> None:
         """Put into the tail what each node asks for by itself."""
         self.seed_files()
+        self.seed_databases()
         drawing = any(Order.FIGURE in found.order for found in self.analysed.effects.values())
         own = drawing and figures.are_own(self.analysed)
         for node, found in self.analysed.effects.items():
@@ -147,6 +148,15 @@ class Seeds(Rules):
             if "files" in found.sees or Order.FILES in found.order:
                 text = "touches files that other items may change"
                 self.body.to_tail(node, Doubt(Why.ORDER, self.body.line(node), text))
+
+    def seed_databases(self) -> None:
+        """Put into the tail what looks something up in a database that the loop may change."""
+        effects = self.analysed.effects
+        if any("database-changes" in found.sees or Order.PROGRAMS in found.order for found in effects.values()):
+            for node, found in effects.items():
+                if "database" in found.sees:
+                    text = "looks something up in a database, which the loop may change"
+                    self.body.to_tail(node, Doubt(Why.ORDER, self.body.line(node), text))
 
     def seed_object(self, obj: Obj, touches: list[Touch]) -> None:
         """Put into the tail what changes one object, by where the object comes from."""

@@ -52,6 +52,7 @@ class Staged:
         because: Why parts are in the tail, where a rule has said so.
         stays: Why each heavy call stays in the notebook.
         early: Calls of the tail that workers make before it is known whether they are needed.
+        shared: The `id` of each object that items which change share, and only read.
     """
 
     analysed: Analysed
@@ -65,6 +66,7 @@ class Staged:
     because: dict[ast.AST, Doubt] = field(default_factory=dict)
     stays: dict[ast.AST, Doubt] = field(default_factory=dict)
     early: dict[ast.Call, Early] = field(default_factory=dict)
+    shared: frozenset[int] = frozenset()
 
     def surely(self) -> bool:
         """Tell whether all calls that workers make early are needed, unless something fails."""

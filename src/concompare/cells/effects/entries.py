@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import re
 import types
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -48,7 +49,8 @@ class Declared:
         order: What it needs in the plain loop's order: output, input, random, files, programs, network, process,
             log.
         reads: What it sees without being given it: files, environment, time, process (ids, hashes, settings),
-            random (the machine's own random numbers), frames (names where it is called).
+            random (the machine's own random numbers), frames (names where it is called), database (what its connection
+            leads to), and database-changes where it may change that.
         lazy: The result is an iterator that does its work when walked.
         cheap: It is no work worth a worker.
         draws: It draws random numbers from the receiver.
@@ -80,9 +82,11 @@ class Condition:
     """A condition on one argument, under which an entry of `when` is added.
 
     Written as `inplace` (given, and not as False or None), `no random_state` (not given, or as None), `copy=False`
-    (given as that), `database!=:memory:` (given as anything else) or `mode~wax+` (given as a text with any of these
-    characters). `mode@1` says its position as well, `rng|seed` gives several names for it. `self.random_state` stands
-    for an attribute of the receiver and `estimator.random_state` for one of an argument: given where there is one.
+    (given as that), `database!=:memory:` (given as anything else), `mode~wax+` (given as a text with any of these
+    characters), `sql!query` (given as anything but a query of a database, which only looks something up) or
+    `con!:sqlite3.Connection` (given as what may be of another type). `mode@1` says its position as well, `rng|seed`
+    gives several names for it. `self.random_state` stands for an attribute of the receiver and `estimator.random_state`
+    for one of an argument: given where there is one.
     """
 
     names: tuple[str, ...]
@@ -94,7 +98,9 @@ class Condition:
         """Tell whether the condition holds, or may hold where the value of the argument cannot be seen."""
         if self.test == "absent":
             return not given or value is None or value is UNSEEN
-        if not given or value is UNSEEN:
+        if self.test == "executes":
+            return given and not is_query(value)
+        if not given or value is UNSEEN or isinstance(value, Beginning):
             return given
         if self.test == "given":
             return value is not None and value is not False
@@ -103,12 +109,36 @@ class Condition:
         return not isinstance(value, str) or any(letter in value for letter in self.value)
 
 
+class Beginning(str):
+    """The beginning of a text whose rest cannot be seen."""
+
+
+COMMENTS = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/)*", re.DOTALL)
+CHANGING = re.compile(r"\b(insert|update|delete|replace)\b", re.IGNORECASE)
+
+
+def is_query(value: object) -> bool:
+    """Tell whether an argument is one statement of SQL that only looks something up."""
+    if not isinstance(value, str):
+        return False
+    found = COMMENTS.match(value)
+    words = value[found.end() if found is not None else 0 :].split(None, 1)
+    first = words[0].upper() if len(words) == 2 else ""
+    if first == "WITH":
+        return not isinstance(value, Beginning) and not CHANGING.search(value)
+    return first in ("SELECT", "VALUES")
+
+
 @functools.cache
 def condition(text: str) -> Condition:
     """Read a condition as it is written in `when`."""
     test, value, name = "given", "", text
     if text.startswith("no "):
         test, name = "absent", text[3:]
+    elif "!:" in text:
+        test, (name, _, value) = "type", text.partition("!:")
+    elif text.endswith("!query"):
+        test, name = "executes", text.removesuffix("!query")
     elif "!=" in text:
         test, (name, _, value) = "differs", text.partition("!=")
     elif "=" in text:

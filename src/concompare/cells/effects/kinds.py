@@ -91,9 +91,8 @@ def is_of_values(thing: Any) -> bool:
     return dtypes is not None and (str(dtypes) != "object" or all_atoms(list(getattr(thing, "flat", thing))))
 
 
-@functools.cache
 def type_named(dotted: str) -> type | None:
-    """Return the type of a dotted name, if its module is loaded."""
+    """Return the type of a dotted name, if its module is loaded: it may be by the next cell."""
     module, _, name = dotted.rpartition(".")
     found = vars(sys.modules.get(module or "builtins", builtins)).get(name)
     return found if isinstance(found, type) else None

@@ -143,7 +143,7 @@ class Lifted:
             items, count = front.pairs(), None if self.ahead.ends else count
         handed = Items(items if type(items) in checks.SEVERAL_TIMES else iter(items))
         if self.staged.items_change:
-            namespace[PARTS + "_of"] = keeper = Keeper()
+            namespace[PARTS + "_of"] = keeper = Keeper(self.staged.shared)
         if self.staged.early:
             from concompare.worker.early_calls import early
 

@@ -323,8 +323,34 @@ def apart(staged: Staged, loop: Loop, items: Any, namespace: Mapping[str, Any]) 
         text = "the loop changes its items, of which something else holds a part"
         raise CellRefused(f"{text}. Copy them first.", loop.line)
     others = [thing for obj in others_of(staged) for thing in obj.live]
-    if not alias.all_apart(items, others, namespace, bounded(namespace)):
+    if alias.all_apart(items, others, namespace, bounded(namespace)):
+        return
+    shared = only_read(staged, items, others, namespace)
+    if shared is None:
         raise CellRefused(f"{text}. Compute into a new list instead.", loop.line)
+    staged.shared = frozenset(map(id, shared))
+
+
+def only_read(staged: Staged, items: Any, others: list[Any], namespace: Mapping[str, Any]) -> list[Any] | None:
+    """Return what items share with each other or with what is read, where none of it is changed; else None."""
+    changed = [obj for obj in touched(staged) if obj.origin is Origin.ITEM]
+    if not all(obj.whole and obj.live for obj in changed):
+        return None
+    try:
+        shared = alias.shared_by(items, others, bounded(namespace))
+        deep = [thing for obj in changed if changes_within(staged, obj) for thing in obj.live]
+        written = {id(thing) for obj in changed for thing in obj.live} | bounded(namespace)(deep)
+    except alias.TooMany:
+        return None
+    return None if any(id(thing) in written for thing in shared) else shared
+
+
+def changes_within(staged: Staged, obj: Obj) -> bool:
+    """Tell whether more than fields of an object may change: what is installed keeps things where it likes."""
+    fields = {place.field for found in staged.analysed.effects.values() for place in found.writes if place.obj is obj}
+    known = all(hasattr(kind, "__dict__") and kind.__module__ == "__main__" for kind in map(type, obj.live))
+    views = any(type(thing) is memoryview for thing in obj.live)
+    return "*" in fields or views or not (known or is_shallow(staged, obj))
 
 
 def hides(staged: Staged, items: Iterable[Any]) -> bool:

@@ -6,12 +6,12 @@ import ast
 import contextlib
 import sys
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from concompare.cells.distribution.code.generated import Generated
-from concompare.cells.distribution.code.record import CHANGED, RECORD
+from concompare.cells.distribution.code.record import CHANGED, KEPT, RECORD
 from concompare.cells.ir import OURS, RESULT
 from concompare.cells.replay import compiling
 from concompare.cells.replay.items import Items
@@ -19,7 +19,7 @@ from concompare.cells.replay.plain_values import is_plain
 from concompare.cells.replay.tally import Tally, left_of
 from concompare.cells.syntax import names
 from concompare.cells.syntax.nodes import located
-from concompare.worker.transfer.item_state import Keeper, restore
+from concompare.worker.transfer.item_state import Keeper, Places, put_in, restore
 
 if TYPE_CHECKING:
     from concompare.cells.replay.front import Front
@@ -44,6 +44,7 @@ class Collect:
         self.front: Front | None = None
         self.keeper: Keeper | None = None
         self.item: Any = None
+        self.left: dict[str, Any] = {}
         self.direct = made.direct and is_plain_append(made)
         inner = [node for statement in made.loop.body for node in names.nodes_in(statement)]
         self.outward = {node.target.id for node in inner if isinstance(node, ast.NamedExpr)} | made.loop.outward
@@ -83,8 +84,7 @@ class Collect:
                 size = self.made.actions[0].size
                 self.play(0, (value,) if size == 1 else value if size else ())
             else:
-                for number, *values in value or ():
-                    self.play(number, values)
+                self.play_record(value or ())
             if self.insert is not None:
                 for part in self.result[before:]:
                     self.insert(self.gathered, part)
@@ -96,11 +96,21 @@ class Collect:
             self.broken = True
             raise
 
+    def play_record(self, record: Iterable[list[Any]]) -> Places:
+        """Do what the head asked for, in order; return what stands for what in what came with it."""
+        meant: Places = {}
+        for number, *values in record:
+            values = put_in(values, meant)
+            if number == CHANGED:
+                meant = restore(self.item, values[0], values[1], self.made.staged.shared)
+            elif number == KEPT:
+                self.left.update(values[0])
+            else:
+                self.play(number, values)
+        return meant
+
     def play(self, number: int, values: Any) -> None:
         """Do one action."""
-        if number == CHANGED:
-            restore(self.item, *values)
-            return
         part = self.made.actions[number]
         if part.unsure:
             *values, unsure = values
@@ -165,6 +175,7 @@ class Collect:
         """Bind the names that `:=` gave values; return what stands in the expression's place."""
         if self.keeper is not None and self.made.loop.stops is not None:
             self.put_back(self.position)
+        found = {**found, **self.left}
         self.namespace.update({name: found[name] for name in self.made.kept if name in found})
         self.clean()
         return self.value
@@ -187,10 +198,12 @@ class Collect:
         if not self.broken and RECORD in found.get(OWN, ()):
             with contextlib.suppress(LookupError):
                 self.item = self.items.see(self.position)
-            for number, *values in found[RECORD]:
-                self.play(number, values)
+            meant = self.play_record(found[RECORD])
+            own = [name for name in self.made.kept if name in found[OWN]]
+            self.left.update(zip(own, put_in([found[name] for name in own], meant), strict=True))
         if not self.broken and self.made.loop.lazy and isinstance(error, Exception):
             self.error = error
+        found = {**found, **self.left}
         self.namespace.update({name: found[name] for name in self.made.kept if name in found})
         self.clean()
 

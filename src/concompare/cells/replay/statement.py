@@ -18,7 +18,7 @@ from concompare.cells.replay.items import Items
 from concompare.cells.replay.tally import Tally, left_of
 from concompare.cells.syntax.nodes import located
 from concompare.cells.syntax.placing import placed
-from concompare.worker.transfer.item_state import Keeper, restore
+from concompare.worker.transfer.item_state import Keeper, Places, put_in, restore
 
 if TYPE_CHECKING:
     from concompare.cells.replay.front import Front
@@ -147,8 +147,10 @@ class Replay:
     def play_entries(self, record: list[Any], caught: list[str]) -> bool:
         """Play entries; `caught` holds the names of the errors that are being handled."""
         left = False
+        meant: Places = {}
         for number, *values in record:
             self.played += 1
+            values = put_in(values, meant)
             if number == BREAK:  # what follows is what the blocks around it do when they are left
                 self.left, left, self.ended = kept_in(record), True, bool(values)
                 continue
@@ -156,7 +158,8 @@ class Replay:
                 self.left = values[0]
                 continue
             if number == CHANGED:
-                restore(self.last if not self.failed else self.failing, *values)
+                own = self.last if not self.failed else self.failing
+                meant = restore(own, values[0], values[1], self.made.staged.shared)
                 continue
             told = self.play(number, values)
             part = self.made.actions[number]

@@ -8,7 +8,8 @@ import sys
 import threading
 
 from concompare.backends.base import Backend
-from concompare.engine.pools.pool import STARTING, lease
+from concompare.engine.pools.leasing import lease
+from concompare.engine.pools.open_pools import STARTING
 from concompare.errors import BackendUnavailable
 from concompare.interrupts import shielded
 

@@ -1,26 +1,24 @@
-"""The workers open now: started by rendezvous, kept warm between cells, closed when idle, never left behind."""
+"""Open workers of one backend: started by rendezvous, asked how they are, ended without a trace."""
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import os
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Executor
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from concompare.backends.base import Backend, Start
 from concompare.backends.traits import handling_of, shares_objects
-from concompare.engine.pools.directory import ALIVE, KEEPERS, LEFT, make_folder, release_alive, remove, remove_left
+from concompare.engine.pools.directory import make_folder, release_alive, remove
 from concompare.engine.pools.learned import Learned
-from concompare.engine.pools.limits import allowances, highest, limits, refuse_limit, taken, variables_for
+from concompare.engine.pools.limits import allowances, highest, taken, variables_for
+from concompare.engine.pools.open_pools import close_at_exit, close_with_the_process, forget
 from concompare.engine.pools.rendezvous import Present, Rendezvous
-from concompare.engine.pools.start_failures import SCARCE, not_started
+from concompare.engine.pools.start_failures import not_started
 from concompare.errors import BackendUnavailable, ConcompareError
 from concompare.interrupts import guarded, shielded
 from concompare.worker.bootstrap import BOARD, begin
@@ -31,12 +29,6 @@ if TYPE_CHECKING:
     from concompare.engine.pools.inherited_state import State
     from concompare.engine.shortcuts.direct_channel import Lines
     from concompare.engine.shortcuts.shortcuts import Shortcuts
-
-IDLE = 300.0
-"""Seconds after which a warm pool that nobody uses is closed."""
-
-KEPT = 4
-"""Warm pools kept at a time; the least recently used is closed first."""
 
 
 class Pool:
@@ -49,7 +41,6 @@ class Pool:
         present: Those that have answered.
         learned: What its passes so far tell of functions.
         start_up: Seconds from opening until all answered.
-        fresh_now: Whether this lease opened it.
         cost: Seconds that a message costs by itself, where the workers may be far away.
         folder: Files shared with worker processes of this machine, or None.
         state: Of the notebook, when it was opened; `environment`: its variables, undecoded, when the workers started.
@@ -67,8 +58,7 @@ class Pool:
         self.present = Present()
         self.start_up = 0.0
         self.cost = 0.0
-        self.fresh_now = True
-        self.keep = self.lazily = False
+        self.lazily = False
         self.folder: Path | None = None
         self.executor: Executor | None = None
         self.state: State | None = None
@@ -260,20 +250,6 @@ class Pool:
             return []
         return [BOARD.unpack_from(data, at) for at in range(0, len(data) - BOARD.size + 1, BOARD.size)]
 
-    def __enter__(self) -> Pool:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.used = time.monotonic()
-        if self.broken:
-            self.kill()
-        elif self.keep:
-            warm(self)
-        else:
-            self.close()
-
 
 PLAIN = [False]
 """The one switch: whether pools that are asked for now go the plain way."""
@@ -329,207 +305,3 @@ def end(backend: Backend, executor: Executor, processes: list[Any], patience: fl
     for process in processes:
         with contextlib.suppress(AssertionError, ValueError, OSError):
             process.join(max(0.0, late - time.monotonic()))
-
-
-# ------------------------------------------------------------------------------------------------------ warm pools
-
-WARM: list[Pool] = []
-"""Pools that nobody uses now, most recently used last."""
-
-OUT: list[Pool] = []
-"""Pools in use."""
-
-STARTING: list[threading.Thread] = []
-"""Threads that open pools while the notebook goes on; they take themselves off."""
-
-REAPER: list[threading.Timer] = []
-"""The one timer that looks for idle pools."""
-
-LOCK = threading.RLock()
-
-
-def lease(
-    backend: Backend,
-    workers: int,
-    *,
-    fresh: bool = False,
-    native_threads: int | None = None,
-    inherited: dict[str, Any] | None = None,
-    lazily: bool = False,
-) -> Pool:
-    """Return open workers: warm ones where they fit, else new ones.
-
-    Args:
-        backend: Their kind.
-        workers: How many.
-        fresh: Always open new ones, and close them at the end of the lease.
-        native_threads: Threads per BLAS or OpenMP pool in a worker; None: as the notebook has them in this process, the
-            usable CPUs shared out among processes.
-        inherited: Objects that new worker processes are given when they start, by keys of the caller's.
-        lazily: Let new threads start as they are needed.
-
-    Returns:
-        The pool, to be used in a `with` statement.
-
-    Raises:
-        BackendUnavailable: The workers cannot be started here.
-    """
-    refuse_limit(backend, native_threads)
-    rehearse(backend, workers, native_threads)
-    state = None
-    if not shares_objects(backend):
-        from concompare.engine.pools.inherited_state import state_now
-
-        state = state_now()
-    with LOCK:
-        pool = None if fresh else take(backend, workers, native_threads, state)
-    if pool is None:
-        pool = Pool(backend, workers, native_threads)
-        pool.state, pool.inherited = state, inherited or {}
-        pool.keep, pool.lazily = not fresh and not backend.ephemeral, lazily
-        with limits(backend, native_threads):
-            try:
-                pool.open()
-            except BackendUnavailable as problem:
-                if getattr(problem.__cause__, "errno", None) not in SCARCE or not WARM:
-                    raise
-                close_warm()  # each worker of theirs holds files
-                pool.broken = False
-                pool.open()
-    else:
-        pool.fresh_now = False
-    with LOCK:
-        OUT.append(pool)
-    return pool
-
-
-def rehearse(backend: Backend, workers: int, native_threads: int | None) -> None:
-    """Wake the workers of the pool that will be taken, if one is warm."""
-    with LOCK:
-        for pool in WARM:
-            if pool.shortcuts is not None and pool.kind == (backend, workers, native_threads, PLAIN[0]):
-                pool.shortcuts.rehearse()
-                return
-
-
-def take(backend: Backend, workers: int, native_threads: int | None, state: State | None) -> Pool | None:
-    """Take a fitting pool off the warm ones; close those that no longer fit the notebook's state."""
-    found = None
-    for pool in list(WARM):
-        if (pool.near or pool.handling.lasting) and (is_outdated(pool, state) or not pool.alive()):
-            pool.close()
-        elif found is None and pool.kind == (backend, workers, native_threads, PLAIN[0]):
-            WARM.remove(pool)
-            found = pool
-    return found
-
-
-def is_outdated(pool: Pool, state: State | None) -> bool:
-    """Return whether workers have not what they would start with now; threads ask for nothing that could tell."""
-    if state is None or pool.state is None or pool.state == state:
-        return False
-    return pool.handling.lasting or pool.state.start != state.start
-
-
-def warm(pool: Pool) -> None:
-    """Keep a pool for the next cell, for a while."""
-    with LOCK:
-        forget(pool)
-        WARM.append(pool)
-        for oldest in WARM[:-KEPT]:
-            oldest.close()
-        if not any(timer.is_alive() for timer in REAPER):
-            look_again()
-
-
-def look_again() -> None:
-    """Look for idle pools when the oldest may be idle for long enough."""
-    timer = threading.Timer(IDLE + 1, close_idle)
-    timer.daemon = True
-    timer.start()
-    REAPER[:] = [timer]
-
-
-def close_idle() -> None:
-    """Close the warm pools that have been idle for long."""
-    with LOCK:
-        for pool in WARM:
-            if pool.idle_seconds() >= IDLE:
-                pool.close()
-        if WARM:
-            look_again()
-
-
-def close_warm() -> None:
-    """Close the pools that nobody uses now."""
-    with LOCK:
-        while WARM:
-            WARM[-1].close()
-
-
-def forget(pool: Pool) -> None:
-    """Take a pool off the lists."""
-    with LOCK:
-        for pools in (WARM, OUT):
-            if pool in pools:
-                pools.remove(pool)
-
-
-def pools() -> tuple[Pool, ...]:
-    """Return the open pools, those in use first."""
-    with LOCK:
-        return (*OUT, *WARM)
-
-
-def close_pools() -> None:
-    """Close every open pool, and the clusters that they were on."""
-    for thread in tuple(STARTING):
-        thread.join()
-    for pool in pools():
-        pool.close()
-    connected = sys.modules.get("concompare.backends.clusters.cluster")
-    if connected is not None:
-        connected.close_clusters()
-    remove_left()
-
-
-BEFORE_EXIT: list[Callable[[], None]] = []
-"""What is called at the interpreter's end before the pools are closed: what was asked for comes to its end first."""
-
-
-def close_at_exit() -> None:
-    """Close every pool at the interpreter's end, before executors wait for their calls."""
-    for call in BEFORE_EXIT:
-        call()
-    close_pools()
-
-
-def close_with_the_process() -> None:
-    """Close every pool before a process of multiprocessing's waits for its children: it calls no `atexit`."""
-    from multiprocessing import parent_process, util
-
-    if parent_process() is not None and ENDING[0] != os.getpid():
-        ENDING[0] = os.getpid()
-        util.Finalize(None, close_at_exit, exitpriority=100)
-
-
-ENDING = [0]
-"""The process that has been told so."""
-
-
-def forget_all() -> None:
-    """Forget the pools in a forked child: they are its parent's."""
-    WARM.clear()
-    OUT.clear()
-    for file in ALIVE.values():
-        file.close()
-    ALIVE.clear()
-    KEEPERS.clear()
-    STARTING.clear()
-    LEFT.clear()
-    REAPER.clear()
-
-
-atexit.register(close_pools)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=forget_all)

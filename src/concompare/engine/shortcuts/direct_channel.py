@@ -18,7 +18,6 @@ import selectors
 import socket
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Collection
 from concurrent.futures import Executor, Future
 from concurrent.futures.process import BrokenProcessPool
@@ -40,14 +39,17 @@ LEAVING = 5.0
 PIPE = 2**20
 """Bytes that the pipe of requests should hold, where the system lets it be set."""
 
-PIECE = 2**18
-"""Bytes read from a line at a time."""
+PIECE, SMALL = 2**18, 2**16
+"""Bytes read from a line at a time, of a large answer and of small ones, several of which may have come."""
 
 MOST_AWAKE = 4
 """Workers, at the most, that are woken before a pass: they wake one after the other, ahead of the first message."""
 
 ROOM = 2**16
 """Bytes written to the pipe at a time."""
+
+TOGETHER = 4
+"""Calls that are sent together, at the most, where they come at once: to write each by itself costs more."""
 
 
 BODY = pickle.dumps((rehearse, ()), 5)
@@ -74,8 +76,16 @@ class Line:
         """
         answers: list[tuple[int, bool, bytearray]] = []
         while True:
+            left = len(self.view) - self.at
             try:
-                got = self.end.recv_into(self.view[self.at : self.at + PIECE])
+                if left >= SMALL:  # of a large answer, which needs no copy
+                    got = self.end.recv_into(self.view[self.at : self.at + PIECE])
+                    self.at += got
+                    self.end_part(answers)
+                else:
+                    data = self.end.recv(SMALL)
+                    got = len(data)
+                    self.feed(data, answers)
             except BlockingIOError:
                 return answers
             except OSError:
@@ -84,20 +94,83 @@ class Line:
                 if answers:
                     return answers
                 raise EOFError
-            self.at += got
-            if self.at < len(self.view):
-                continue
-            number, size, failed = HEAD.unpack(self.head)
-            if self.in_head and size:
-                self.body = bytearray(size)
-                self.start(self.body, in_head=False)
-                continue
-            answers.append((number, failed, self.body))
-            self.start(self.head, in_head=True)
+            if answers and left < SMALL and got < SMALL:  # there is no more now
+                return answers
+
+    def feed(self, data: bytes, answers: list[tuple[int, bool, bytearray]]) -> None:
+        """Take what was read, of several answers maybe."""
+        at = 0
+        while at < len(data):
+            part = data[at : at + len(self.view) - self.at]
+            self.view[self.at : self.at + len(part)] = part
+            self.at += len(part)
+            at += len(part)
+            self.end_part(answers)
+
+    def end_part(self, answers: list[tuple[int, bool, bytearray]]) -> None:
+        """Go on with the body after a head that is complete, and with the next head after a body."""
+        if self.at < len(self.view):
+            return
+        number, size, failed = HEAD.unpack(self.head)
+        if self.in_head and size:
+            self.body = bytearray(size)
+            self.start(self.body, in_head=False)
+            return
+        answers.append((number, failed, self.body))
+        self.start(self.head, in_head=True)
 
     def start(self, into: bytearray, in_head: bool) -> None:
         """Read the next part into these bytes."""
         self.view, self.at, self.in_head = memoryview(into), 0, in_head
+
+
+class Reply(Future[Any]):
+    """The answer to a call, for who pumps: without the lock of a future that another thread may wait for.
+
+    Making and settling one costs a fifth, and a message not much more.
+    """
+
+    def __init__(self) -> None:
+        self.over = False
+        self.value: Any = None
+        self.error: BaseException | None = None
+        self.told: Callable[[Future[Any]], object] | None = None
+
+    def done(self) -> bool:
+        """Return whether the answer is there."""
+        return self.over
+
+    def result(self, timeout: float | None = None) -> Any:
+        """Return the answer, which is there, or raise the error."""
+        if self.error is not None:
+            raise self.error
+        return self.value
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """Return the error, if there is one."""
+        return self.error
+
+    def add_done_callback(self, told: Callable[[Future[Any]], object]) -> None:
+        """Call something, at most one thing, when the answer is there."""
+        self.told = told
+        if self.over:
+            self.tell()
+
+    def set_result(self, value: Any) -> None:
+        """Take the answer."""
+        self.value, self.over = value, True
+        self.tell()
+
+    def set_exception(self, error: BaseException | None) -> None:
+        """Take an error."""
+        self.error, self.over = error, True
+        self.tell()
+
+    def tell(self) -> None:
+        """Call what is to be called, once."""
+        told, self.told = self.told, None
+        if told is not None:
+            told(self)
 
 
 class Lines:
@@ -106,7 +179,7 @@ class Lines:
     def __init__(self, folder: Path, workers: int) -> None:
         self.lines: list[Line] = []
         self.calls: dict[int, Future[Any]] = {}
-        self.out: deque[memoryview] = deque()
+        self.out: list[bytes | memoryview] = []
         self.number = 0
         self.broken = self.left = False
         self.folder, self.workers = folder, workers
@@ -197,28 +270,30 @@ class Lines:
     # ------------------------------------------------------------------------------------------------------------ calls
 
     def submit(self, call: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        """Send a call to whichever worker is free first."""
+        """Send a call to whichever worker is free first, with others of the same moment: `pump` sends them at last."""
         if self.broken or self.requests < 0:
             raise BrokenProcessPool("a worker has ended")
-        future: Future[Any] = Future()
-        future.set_running_or_notify_cancel()
+        future = Reply()
         body = pickle.dumps((call, arguments), 5)
         self.number += 1
         self.calls[self.number] = future
-        self.out.append(memoryview(HEAD.pack(self.number, len(body), False) + body))
-        self.flush()
+        self.out.append(HEAD.pack(self.number, len(body), False) + body)
+        if len(self.out) >= TOGETHER or len(body) > ROOM:
+            self.flush()
         return future
 
     def rehearse(self) -> None:
         """Wake the workers, as many as there are CPUs for beside this process's own: a pass is about to begin."""
         if self.awake > 0 and not (self.broken or self.calls or self.out) and self.requests >= 0:
-            self.out.append(memoryview(NOTHING * self.awake))
+            self.out.append(NOTHING * self.awake)
             self.flush()
 
     def flush(self) -> None:
         """Write as much of what is to be sent as the pipe takes."""
+        if len(self.out) > 1:
+            self.out[:] = [b"".join(self.out)]
         while self.out:
-            piece = self.out[0]
+            piece = memoryview(self.out[0])
             try:
                 written = os.write(self.requests, piece[:ROOM])
             except BlockingIOError:
@@ -226,10 +301,7 @@ class Lines:
             except OSError:
                 self.out.clear()
                 break
-            if written == len(piece):
-                self.out.popleft()
-            else:
-                self.out[0] = piece[written:]
+            self.out[:] = [piece[written:]] if written < len(piece) else []
         if bool(self.out) != self.writing:
             self.writing = bool(self.out)
             if self.writing:
@@ -242,6 +314,8 @@ class Lines:
         with self.pumping:
             if self.requests < 0:
                 return
+            if self.out:
+                self.flush()
             ended = False
             for key, _ in self.selector.select(timeout):
                 if key.fd == self.woken:

@@ -17,11 +17,15 @@ from typing import TYPE_CHECKING, Any
 
 from concompare.engine.shortcuts.arena import Arena, Slot
 from concompare.engine.shortcuts.lent_memory import is_large, offer, offering, take_refusal, worth_offering
-from concompare.worker.transfer.object_refs import parts_sent
-from concompare.worker.transfer.pickling import Parcel, pack, put, segment
+from concompare.worker.transfer.object_refs import only_atoms, parts_sent
+from concompare.worker.transfer.pickling import LARGE_PICKLE, Parcel, pack, put, segment
 
 if TYPE_CHECKING:
     from concompare.engine.chunking import Chunk
+
+
+FEW = 16
+"""Items of a message up to which it pays to see first whether they are plain numbers and texts."""
 
 
 class LargeBuffers:
@@ -58,6 +62,11 @@ class LargeBuffers:
 
     def pack(self, chunk: Chunk) -> Parcel:
         """Pack a chunk's items: large buffers are offered where they lie, or laid into shared memory."""
+        if not self.apart and len(chunk.items) <= FEW and only_atoms(chunk.items):
+            data = pickle.dumps(chunk.items, 5)
+            if len(data) < LARGE_PICKLE:
+                chunk.objects, chunk.made, chunk.apart = {}, (), False
+                return Parcel(data)
         how_far = offering()
         self.apart = self.apart or (how_far > 0 and self.steady and any(map(is_large, chunk.items[:1])))
         chunk.apart = self.apart and how_far > 0

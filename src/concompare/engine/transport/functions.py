@@ -8,9 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from concompare.engine.transport.remade import Remade
 from concompare.errors import CannotShip
 from concompare.worker.transfer.object_refs import written
-from concompare.worker.transfer.pickling import function_parts, inner_function, pack, way_to_unpicklable
+from concompare.worker.transfer.pickling import function_parts, inner_function, pack, undressed, way_to_unpicklable
 
 LARGE_BLOB = 256 * 2**10
 """Bytes from which a function travels as a file instead of inside every message, and its captured values are named."""
@@ -40,38 +41,51 @@ class Shipment:
         blob: The pickled function with its captured values; behind it, the numbers of what was made for the pickle.
         captured: Name and bytes of the captured values when the blob is large, largest first.
         objects: Those of the notebook's that went along, by their numbers in the pickle.
+        remade: A sentence on each object that workers make again; they let go of it at the end of a pass.
     """
 
     key: str
     blob: bytes
     captured: tuple[tuple[str, int], ...] = ()
     objects: dict[int, Any] = field(default_factory=dict, compare=False, repr=False)
+    remade: tuple[str, ...] = ()
 
 
-def ship(function: Callable[[Any], Any]) -> Shipment:
+def ship(function: Callable[[Any], Any], *, here: bool = True) -> Shipment:
     """Pickle a function by value with what it captures.
+
+    Args:
+        function: Takes an item.
+        here: It goes to processes of this machine, which may make connections and open files again.
 
     Raises:
         CannotShip: Something in it cannot be pickled; named by its path, with the remedy.
     """
     name = getattr(function, "__name__", type(function).__name__)
     picklers: list[Any] = []
+    remade = Remade(function) if here else None
+    dress = remade.dress if remade is not None else undressed
     try:
-        blob = pack(function, None, picklers)
+        blob = pack(function, None, picklers, dress)
     except Exception as error:
-        raise CannotShip(refusal(function, name, error)) from None
+        raise CannotShip(refusal(function, name, error, remade)) from None
     captured = captured_sizes(function) if len(blob) > LARGE_BLOB else ()
     objects, made = written(picklers[-1], (function,))
     blob += pickle.dumps(made, 5)
-    return Shipment(hashlib.blake2b(blob, digest_size=16).hexdigest(), blob, captured, objects)
+    again = tuple(map(str, remade.recipes.values())) if remade is not None else ()
+    return Shipment(hashlib.blake2b(blob, digest_size=16).hexdigest(), blob, captured, objects, again)
 
 
-def refusal(value: Any, name: str, error: Exception) -> str:
-    """Return one line on what cannot be sent and what to do instead."""
-    way = way_to_unpicklable(value, name)
+def refusal(value: Any, name: str, error: Exception, remade: Remade | None = None) -> str:
+    """Return one line on what cannot be sent, nor made again where that was looked at, and what to do instead."""
+    way = way_to_unpicklable(value, name, dress=remade.dress if remade is not None else undressed)
     kind = way.rpartition("→")[2].strip().rpartition(".")[2]
     remedy = REMEDIES.get(kind, "make it inside the function, or use -b threads, whose workers share it")
-    return f"{way} cannot be sent to another process: {remedy}. ({type(error).__name__}: {error})"
+    again = ""
+    if remade is not None and (reason := remade.refused) is not None:
+        again = f", nor made again there: {reason}"
+        remedy = f"{reason.remedy}, or {remedy}" if reason.remedy else remedy
+    return f"{way} cannot be sent to another process{again}: {remedy}. ({type(error).__name__}: {error})"
 
 
 def captured_sizes(function: Callable[[Any], Any]) -> tuple[tuple[str, int], ...]:

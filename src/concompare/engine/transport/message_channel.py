@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
+import tempfile
 from collections.abc import Callable
 from concurrent.futures import Future
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from concompare.engine.channel import Channel, Opened
@@ -13,10 +17,13 @@ from concompare.engine.outcome import PassOptions
 from concompare.engine.pools.pool import Pool
 from concompare.engine.transport.transport import Transport, not_rebuilt
 from concompare.errors import CannotShip
-from concompare.worker.chunk import Answer, run
+from concompare.worker.chunk import Answer, let_go, run
 
 if TYPE_CHECKING:
     from concompare.engine.shortcuts.direct_channel import Lines
+
+LETTING_GO = 1.0
+"""Seconds that workers get, at the end of a pass, to close what they have made again."""
 
 TRIES = 4
 """How often a chunk is sent at the most to workers that turn out to lack the function."""
@@ -45,6 +52,7 @@ class MessageChannel(Channel):
     ) -> None:
         super().__init__(pool, options, clock)
         self.transport = Transport(pool, function, steady)
+        self.remade = self.transport.shipment.remade
         self.lines: Lines | None = None
 
     def connect(self) -> None:
@@ -92,6 +100,11 @@ class MessageChannel(Channel):
         if kind == "need-function" and chunk.attempts < TRIES:
             self.transport.must_send()
             return
+        if kind == "written":
+            raise CannotShip(
+                f"{packed}, and workers have a connection of their own that only reads: return what is to be written, "
+                "and write it in the loop"
+            )
         cause = rebuild(packed) if packed else None
         detail = f"{packed['type']}: {packed['text']}" if packed else "it does not arrive"
         raise CannotShip(self.transport.not_loaded(kind, chunk, detail)) from cause
@@ -116,4 +129,19 @@ class MessageChannel(Channel):
 
     def close(self) -> None:
         """Let go of everything at the end of the pass."""
+        if self.remade and not (self.pool.broken or self.pool.backend.ephemeral):
+            self.let_go()
         self.transport.buffers.close()
+
+    def let_go(self) -> None:
+        """Have every worker close what it has made again: the next pass makes it anew, and nothing stays open."""
+        executor, folder = self.pool.executor, self.pool.folder
+        if executor is None or folder is None or self.flying:
+            return
+        room = Path(tempfile.mkdtemp(dir=folder))
+        key, workers = self.transport.shipment.key, self.pool.workers
+        submit = executor.submit if self.lines is None else self.lines.submit
+        with contextlib.suppress(Exception):  # a worker that has ended has nothing open
+            asked = [submit(let_go, key, str(room), workers, LETTING_GO) for _ in range(workers)]
+            self.arrivals.wait_for(asked, LETTING_GO)
+        shutil.rmtree(room, ignore_errors=True)

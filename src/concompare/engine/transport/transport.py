@@ -46,7 +46,7 @@ class Transport:
         shipment: Shipment | None = None,
     ) -> None:
         self.pool, self.function, self.steady = pool, function, steady
-        self.shipment = ship(function) if shipment is None else shipment
+        self.shipment = ship(function, here=pool.near) if shipment is None else shipment
         self.known = pool.learned.having(self.shipment.key)
         self.turn = os.urandom(16).hex()
         self.always = False

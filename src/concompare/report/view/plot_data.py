@@ -118,7 +118,7 @@ def point_of(trial: Trial, comparison: Comparison, picked: Configuration | None)
     if trial.problem is not None or time is None or time <= 0:
         return None
     walls = [p.whole for p in stats.used(trial)]
-    scale = time / (stats.median(walls) or 1.0)
+    scale = (stats.seconds_alone(trial, comparison) or 0.0) / (stats.median(walls) or 1.0)
     serial = stats.serial_of(comparison)
     between = stats.speed_up(trial, serial) if serial is not None else None
     speed = None if between is None else (between.low, between.mid, between.high)

@@ -21,7 +21,7 @@ Configuration = tuple[str, int, int | None]
 COLUMNS = (
     Column("backend", "", "kind of worker", numbers=False),
     Column("workers", "workers", "workers at work at once"),
-    Column("time", "time", "median time of one pass over all items"),
+    Column("time", "time", "one pass over all items: the plain loop's median, over the speed-up"),
     Column("spread", "spread", "median absolute deviation of the passes"),
     Column("passes", "passes", "timed passes, warm-ups not counted"),
     Column("speed", "speed-up", "how many times faster than the plain loop, with its interval"),
@@ -116,7 +116,7 @@ def row_of(
         return Row((name_of(trial), workers, *blank), "failed", note, trial.backend, trial.workers)
     passes = stats.used(trial)
     walls = [p.whole for p in passes]
-    scale = time / (stats.median(walls) or 1.0)
+    scale = (stats.seconds_alone(trial, comparison) or 0.0) / (stats.median(walls) or 1.0)
     memory = [p.peak_memory for p in trial.passes if p.peak_memory is not None]
     cells = (
         name_of(trial),
@@ -189,7 +189,8 @@ def caption(comparison: Comparison, *, warn: bool = True) -> str:
         what = f"timed on {few} of the {formats.count(subject.items, 'item')} and scaled to all of them"
     else:
         what = f"the same {formats.count(subject.items, 'item')} in every pass"
-    words = [f"{name}: median of the passes, {what}"]
+    beside = "" if stats.serial_of(comparison) is None else ", block by block against the plain loop"
+    words = [f"{name}: median of the passes{beside}, {what}"]
     words += interval_words(comparison.trials, stats.serial_of(comparison))
     if any(trial.same for trial in comparison.trials if not trial.plain):
         words.append("✓ same results as the plain loop")

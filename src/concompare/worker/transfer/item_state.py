@@ -9,12 +9,14 @@ from __future__ import annotations
 import array
 import collections
 import copyreg
+import enum
+import functools
 import io
 import sys
 import types
 from typing import Any
 
-ATOMS = (str, bytes, int, float, complex, bool, type(None), range, type, types.ModuleType)
+ATOMS = (str, bytes, int, float, complex, bool, type(None), range, type, types.ModuleType, enum.Enum)
 
 
 def parts_of(item: Any) -> list[Any]:
@@ -118,25 +120,35 @@ def give_state(thing: Any, state: Any) -> None:
         thing.set_state(state)
 
 
-def restore(own: Any, changed: Any, parts: list[Any]) -> None:
+Places = dict[int, Any]
+"""The notebook's objects, by the `id` of what stands for each in what a worker gave back."""
+
+
+def restore(own: Any, changed: Any, parts: list[Any], shared: frozenset[int] = frozenset()) -> Places:
     """Give the notebook's item the state of the one that a worker changed.
 
     Args:
         own: The notebook's item, as it was when it was sent.
         changed: The item as it came back.
         parts: What `parts_of` said of it before it was changed.
+        shared: The `id` of each of the notebook's objects that nothing has changed.
+
+    Returns:
+        What stands for what in the other things that came back with the item, as long as `changed` and `parts` live.
 
     Raises:
         TypeError: An object cannot take the state of the one that came back.
     """
     if own is changed:
-        return
+        return {}
     mine = parts_of(own)
     if len(mine) != len(parts):
         raise TypeError(f"the item {own!r:.60} did not arrive in the worker as it is here")
     meant = {id(theirs): ours for theirs, ours in zip(parts, mine, strict=True)}
     new = [part for part in parts_of((*parts, changed)) if id(part) not in meant]
     for theirs, ours in zip(parts, mine, strict=True):
+        if id(ours) in shared:
+            continue
         if is_frame(ours):
             give_frame(ours, theirs)
         else:
@@ -144,6 +156,38 @@ def restore(own: Any, changed: Any, parts: list[Any]) -> None:
     for part in new:
         if not is_frame(part):
             give(part, part, meant)
+    meant.update((id(part), part) for part in new)
+    if isinstance(changed, tuple):
+        meant[id(changed)] = own
+    return meant
+
+
+def put_in(values: list[Any], meant: Places) -> list[Any]:
+    """Return things that came back with an item, with the notebook's own objects in the places of its parts."""
+    if not meant:
+        return values
+    stack, seen = list(values), set(meant)
+    while stack:
+        thing = stack.pop()
+        if isinstance(thing, ATOMS) or id(thing) in seen:
+            continue
+        seen.add(id(thing))
+        within = parts_of_callable(thing)
+        if within is None:
+            within = list(thing) if isinstance(thing, (set, frozenset)) else inside(thing) or []
+            if not isinstance(thing, (tuple, frozenset)) and not is_frame(thing):
+                give(thing, thing, meant)
+        stack.extend(within)
+    return [own_of(value, meant) for value in values]
+
+
+def parts_of_callable(thing: Any) -> list[Any] | None:
+    """Return what a method or partial call holds; None for other objects."""
+    if isinstance(thing, types.MethodType):
+        return [thing.__self__]
+    if isinstance(thing, functools.partial):
+        return [thing.func, *thing.args, *thing.keywords.values()]
+    return None
 
 
 def give(ours: Any, theirs: Any, meant: dict[int, Any]) -> None:
@@ -181,13 +225,25 @@ def own_of(thing: Any, meant: dict[int, Any]) -> Any:
         parts = [own_of(part, meant) for part in thing]
         made = type(thing)._make(parts) if hasattr(thing, "_make") else tuple(parts)
         return made if any(one is not other for one, other in zip(made, thing, strict=True)) else thing
+    if type(thing) is frozenset:
+        return frozenset(own_of(part, meant) for part in thing)
+    if isinstance(thing, types.MethodType):
+        return types.MethodType(thing.__func__, own_of(thing.__self__, meant))
+    if type(thing) is functools.partial:
+        keywords = {name: own_of(value, meant) for name, value in thing.keywords.items()}
+        return functools.partial(own_of(thing.func, meant), *(own_of(value, meant) for value in thing.args), **keywords)
     return thing
 
 
 class Keeper:
-    """Lists the parts of an item, and remembers their states: threads change the notebook's own items early."""
+    """Lists the parts of an item, and remembers their states: threads change the notebook's own items early.
 
-    def __init__(self) -> None:
+    Args:
+        shared: The `id` of each object that nothing changes.
+    """
+
+    def __init__(self, shared: frozenset[int] = frozenset()) -> None:
+        self.shared = shared
         self.states: dict[int, list[tuple[Any, Any, dict[str, Any], dict[str, Any]]]] = {}
 
     def __call__(self, item: Any) -> list[Any]:
@@ -196,6 +252,7 @@ class Keeper:
         self.states[id(item)] = [
             (part, contents(part), {} if is_frame(part) else dict(getattr(part, "__dict__", {})), in_slots(part))
             for part in parts
+            if id(part) not in self.shared
         ]
         return parts
 

@@ -56,6 +56,7 @@ def read_into(sources: Sources, parcel: Parcel, made: tuple[int, ...]) -> list[A
 
     reader, items = read()
     sources.add("items", reader, read, made)
+    sources.chunk = items
     return items
 
 

@@ -149,6 +149,7 @@ class Sources:
         again: Reads each of them afresh.
         before: How many references there were to their objects before anything was computed, where that was counted.
         made: The numbers of those that are not the notebook's.
+        chunk: The list that holds the items, which is nobody's either.
         used: The references that results hold.
     """
 
@@ -157,6 +158,7 @@ class Sources:
         self.again: dict[str, Callable[[], tuple[Any, Any]]] = {}
         self.before: dict[str, dict[int, int] | None] = {}
         self.made: dict[str, frozenset[int]] = {}
+        self.chunk: Any = None
         self.used: set[Reference] = set()
 
     def add(
@@ -183,7 +185,7 @@ class Sources:
             id(thing): (place, number)
             for place in self.held()
             for number, thing in read(self.readers[place]).items()
-            if number not in self.made[place]
+            if number not in self.made[place] and thing is not self.chunk
         }
 
     def unchanged(self, used: set[Reference], pack: Callable[[Any], bytes]) -> bool:

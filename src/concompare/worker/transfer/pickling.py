@@ -32,19 +32,13 @@ LARGE_PICKLE = 131_072
 SEGMENTS: dict[str, mmap.mmap] = {}
 """Shared files that this process has mapped, by path."""
 
-OURS = frozenset(
-    {
-        "concompare.worker.calls",
-        "concompare.worker.compute",
-        "concompare.worker.chunk",
-        "concompare.worker.coroutines",
-        "concompare.backends.event_loop",
-        "asyncio.base_events",
-        "asyncio.futures",
-        "asyncio.tasks",
-    }
-)
-"""Modules whose frames stand between a worker and the user's function."""
+BETWEEN = frozenset({"asyncio.base_events", "asyncio.futures", "asyncio.tasks"})
+"""Modules, beside ours, whose frames stand between what runs an item and the user's function."""
+
+
+def is_between(module: str) -> bool:
+    """Tell whether frames of a module stand between what runs an item and the user's function."""
+    return module in BETWEEN or module.startswith("concompare.")
 
 
 class Parcel(NamedTuple):
@@ -58,11 +52,20 @@ class Parcel(NamedTuple):
     places: tuple[tuple[str, int, int], ...] = ()
 
 
+Dress = Callable[[type[Any]], Callable[..., Any]]
+"""Makes a pickler, from its class."""
+
+
+def undressed(kind: type[Any]) -> type[Any]:
+    """Return a class of picklers as it is."""
+    return kind
+
+
 def pack(
     value: Any,
     buffers: list[pickle.PickleBuffer] | None = None,
     picklers: list[Any] | None = None,
-    dress: Callable[[type[Any]], Callable[..., Any]] = lambda pickler: pickler,
+    dress: Dress = undressed,
     *,
     apart: bool = False,
 ) -> bytes:
@@ -101,7 +104,7 @@ def pack(
             return file.getvalue()
 
     try:
-        simple = picklers is None and not apart and arrays is None
+        simple = picklers is None and not apart and arrays is None and dress is undressed
         data = pickle.dumps(value, 5, buffer_callback=callback) if simple else dump(pickle.Pickler)
     except Exception:
         data = b"__main__"
@@ -389,21 +392,21 @@ def write_buffers(raws: list[memoryview], path: str, offset: int) -> tuple[tuple
 def frames_of_user(error: BaseException) -> Iterator[Any]:
     """Yield the traceback entries of an exception from the user's first frame on."""
     entry = error.__traceback__
-    while entry is not None and entry.tb_frame.f_globals.get("__name__") in OURS:
+    while entry is not None and is_between(str(entry.tb_frame.f_globals.get("__name__"))):
         entry = entry.tb_next
     while entry is not None:
         yield entry
         entry = entry.tb_next
 
 
-def way_to_unpicklable(value: Any, name: str, depth: int = 0) -> str:
+def way_to_unpicklable(value: Any, name: str, depth: int = 0, dress: Dress = undressed) -> str:
     """Return the path to the innermost part of a value that cannot be pickled: "score → global db → Connection"."""
     if depth < 8:
         for label, part in parts_of(value):
             try:
-                pack(part)
+                pack(part, dress=dress)
             except BaseException:
-                return f"{name} → {way_to_unpicklable(part, label, depth + 1)}"
+                return f"{name} → {way_to_unpicklable(part, label, depth + 1, dress)}"
     kind = type(value)
     module = "" if kind.__module__ in ("builtins", "__main__") else f"{kind.__module__}."
     return f"{name} → {module}{kind.__qualname__}"

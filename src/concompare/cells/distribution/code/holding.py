@@ -153,6 +153,8 @@ class Holding:
         handed |= {name for name in self.in_tail if not all(map(self.bound_in_tail, self.uses.defs.get(name, ())))}
         for name in handed:
             emitted |= bound.get(name, frozenset())
+        if self.staged.items_change:
+            emitted |= {obj for found in bound.values() for obj in reachable(found) if obj.origin is Origin.ITEM}
         inner = set(reachable(emitted))
         once = self.staged.runs_once()
         named = set(made.actions[0].names) if made.direct else set()

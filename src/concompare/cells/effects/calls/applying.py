@@ -31,7 +31,7 @@ from concompare.cells.effects.kinds import (
 from concompare.cells.effects.live import MISSING, held, static
 from concompare.cells.effects.operators import looked_at
 from concompare.cells.ir import Effects, Order, Why
-from concompare.cells.objects import ANY, ATOM, ELEMENT, Obj, Origin, Value, is_atom_type
+from concompare.cells.objects import ANY, ATOM, ELEMENT, Obj, Origin, Value, is_atom_type, reachable
 
 if TYPE_CHECKING:
     from concompare.cells.effects.declared import Declared
@@ -70,7 +70,7 @@ def apply(
             apply_changes(an, more, this, given, what)
         returned += more.returns
         if more.reads or more.order:
-            apply_sight(an, node, more)
+            apply_sight(an, node, more, this | given.all)
         if more.order:
             apply_order(an, node, more, what)
         if more.forbidden:
@@ -124,9 +124,13 @@ def apply_draws(an: Interpreter, this: Value, what: str) -> None:
     an.write({obj for obj in this if obj.origin is not Origin.OUTER}, ANY, what)
 
 
-def apply_sight(an: Interpreter, node: ast.AST, entry: Declared) -> None:
-    """Note what an entry says that a call sees, and the files that it touches."""
-    an.now.sees |= entry.reads
+def apply_sight(an: Interpreter, node: ast.AST, entry: Declared, used: Value) -> None:
+    """Note what an entry says that a call sees, and the files that it touches.
+
+    What an iteration's own connection looks up is what it has put there, as far as other entries tell.
+    """
+    own = "database" in entry.reads and not any(obj.outer for obj in reachable(used))
+    an.now.sees |= entry.reads - {"database"} if own else entry.reads
     if "files" in entry.reads or "files" in entry.order:
         an.now.paths |= one_file.touched(an, node)
 
@@ -179,6 +183,10 @@ def holding(entry: Declared, this: Value, given: Arguments) -> list[Declared]:
 
 def holds(said: declared.Condition, this: Value, given: Arguments) -> bool:
     """Tell whether a condition of an entry may hold for a call."""
+    if said.test == "type":
+        words = (*said.names, *([] if said.position is None else [str(said.position)]))
+        objects = ATOM.union(*[given.of(word) for word in words])
+        return not objects or any(obj.types != (type_named(said.value),) for obj in objects)
     found: list[tuple[bool, object]] = []
     for word in said.names:
         base, dot, attribute = word.partition(".")

@@ -18,11 +18,13 @@ from concompare.cells.effects.calls.classes import call_class
 from concompare.cells.effects.calls.installed import call_back, installed, installed_method, undeclared_method
 from concompare.cells.effects.calls.one_file import is_same, may_meet
 from concompare.cells.effects.elements import walk_over
+from concompare.cells.effects.entries import Beginning
 from concompare.cells.effects.following import follow
 from concompare.cells.effects.kinds import CACHE, MATCHES
 from concompare.cells.effects.live import MISSING, static
 from concompare.cells.effects.scopes import Scope
 from concompare.cells.objects import ANY, ATOM, ELEMENT, Obj, Value
+from concompare.cells.syntax import names
 
 if TYPE_CHECKING:
     from concompare.cells.effects.interpreter import Interpreter
@@ -95,8 +97,9 @@ def arguments_of(an: Interpreter, node: ast.Call, scope: Scope) -> Arguments:
         elif found.spread is not None:
             found.spread |= value
         else:
-            if isinstance(part, ast.Constant):
-                found.flags[len(found.positional)] = part.value
+            seen = seen_value(an, part, scope)
+            if seen is not declared.UNSEEN:
+                found.flags[len(found.positional)] = seen
             found.positional.append(value)
     for keyword in node.keywords:
         value = an.value(keyword.value, scope)
@@ -104,9 +107,45 @@ def arguments_of(an: Interpreter, node: ast.Call, scope: Scope) -> Arguments:
             found.spread = (found.spread or ATOM) | walk_over(an, value, keyword.value)
         else:
             found.named[keyword.arg] = value
-            if isinstance(keyword.value, ast.Constant):
-                found.flags[keyword.arg] = keyword.value.value
+            seen = seen_value(an, keyword.value, scope)
+            if seen is not declared.UNSEEN:
+                found.flags[keyword.arg] = seen
     return found
+
+
+def seen_value(an: Interpreter, node: ast.expr, scope: Scope) -> Any:
+    """Return the value of an argument where the code shows it: written out, or a text that a name surely has."""
+    if isinstance(node, ast.Constant):
+        return node.value
+    if not isinstance(node, ast.Name):
+        return seen_text(node)
+    around: Scope | None = scope
+    while around is not None:
+        if node.id in around.local:
+            return text_before(node, around) if around is scope else declared.UNSEEN
+        around = around.outer
+    seen = scope.module if scope.module is not None else an.world.namespace
+    value = seen.get(node.id) if is_same(an, node, scope) and node.id not in scope.cells else None
+    return value if type(value) is str else declared.UNSEEN
+
+
+def text_before(node: ast.Name, scope: Scope) -> Any:
+    """Return the text that a name of a piece of code always has: given once, before, by a statement of its own."""
+    inner = [part for statement in scope.body for part in names.nodes_in(statement) if isinstance(part, ast.Name)]
+    given = [part for part in inner if part.id == node.id and not isinstance(part.ctx, ast.Load)]
+    for statement in scope.body if len(given) == 1 else ():
+        if isinstance(statement, ast.Assign) and given[0] in statement.targets and statement.lineno < node.lineno:
+            return seen_text(statement.value)
+    return declared.UNSEEN
+
+
+def seen_text(node: ast.expr) -> Any:
+    """Return a text that is written out, of one with values put in its beginning."""
+    if isinstance(node, ast.Constant):
+        return node.value if isinstance(node.value, str) else declared.UNSEEN
+    if isinstance(node, ast.JoinedStr) and node.values and isinstance(node.values[0], ast.Constant):
+        return Beginning(node.values[0].value)
+    return declared.UNSEEN
 
 
 def call_method(an: Interpreter, node: ast.AST, base: Value, name: str, given: Arguments, scope: Scope) -> Value:
