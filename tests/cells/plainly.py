@@ -417,15 +417,10 @@ def closed(function: Any) -> list[Any]:
 def same_state(a: Any, b: Any) -> bool:
     """Compare the hidden state of two functions or classes."""
     if type(a).__name__ == "function":
-        pair = (id(a), id(b))
-        if pair in COMPARED:  # a function that sees itself
+        if seen(a, b):  # a function may see itself
             return True
-        COMPARED.add(pair)
-        try:
-            cells_a, cells_b = closed(a), closed(b)
-            return alike(a.__defaults__, b.__defaults__) and alike(cells_a, cells_b) and alike(vars(a), vars(b))
-        finally:
-            COMPARED.discard(pair)
+        cells_a, cells_b = closed(a), closed(b)
+        return alike(a.__defaults__, b.__defaults__) and alike(cells_a, cells_b) and alike(vars(a), vars(b))
     if isinstance(a, type) and a.__module__ == "__main__":
         kept = [name for name in vars(a) if not name.startswith("__")]
         return all(alike(vars(a)[name], vars(b)[name]) for name in kept if name in vars(b))

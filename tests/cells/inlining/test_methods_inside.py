@@ -65,7 +65,9 @@ def test_methods_of_pandas_inside_of_functions_run_in_workers(name: str, how: st
 
 @pytest.mark.parametrize("how", programs.WAYS)
 def test_methods_of_others_inside_of_functions_are_called_as_they_are(how: str) -> None:
-    cell = "def run(parts):\n    one = parts[0]\n    log.append(one.map(work))\n    return one.map(fails)\nout = run(owns)"
+    cell = (
+        "def run(parts):\n    one = parts[0]\n    log.append(one.map(work))\n    return one.map(fails)\nout = run(owns)"
+    )
 
     different, ran = programs.compared(cell, SETUP, how)
 

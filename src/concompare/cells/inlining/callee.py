@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from concompare.cells.effects.live import definition_of, static
-from concompare.cells.frame import frame_of
+from concompare.cells.frame import WHOLE, frame_of
 from concompare.cells.ir import Analysed
 from concompare.cells.objects import Value
 from concompare.cells.syntax import names
@@ -150,7 +150,7 @@ def plain_definition(
     frame = frame_of(namespace)
     if function.__globals__ is not namespace and (frame is None or function.__globals__ is not frame.module):
         raise CannotStand
-    if frame is not None and (given or seen & frame.local):
+    if frame is not None and frame.name != WHOLE and (given or seen & frame.local):
         raise CannotStand
     loop = analysed.loop
     if loop.collects and loop.target is not None and (seen | given) & names.stored(loop.target):

@@ -48,7 +48,12 @@ def is_known(loop: Loop) -> bool:
         return False
     if isinstance(node, ast.For):
         return loop.items is node.iter or loop.kind == "map"
-    return isinstance(node, (ast.While, *names.COMPREHENSIONS)) or loop.method is not None or loop.plainly is not None or loop.kind == "map"
+    return (
+        isinstance(node, (ast.While, *names.COMPREHENSIONS))
+        or loop.method is not None
+        or loop.plainly is not None
+        or loop.kind == "map"
+    )
 
 
 def is_bare_super(node: ast.AST) -> bool:

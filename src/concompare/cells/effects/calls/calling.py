@@ -232,7 +232,7 @@ def method_of(an: Interpreter, node: ast.AST, obj: Obj, name: str, given: Argume
     if obj.types is None:
         return call_by_name(an, node, this, name, given)
     found = ATOM
-    for kind in obj.types:
+    for kind in [kind for kind in obj.types if not lacks(an, obj, kind, name)]:
         thing = static(kind, name)
         function = thing.__func__ if isinstance(thing, (staticmethod, classmethod)) else thing
         if isinstance(function, types.FunctionType) and an.world.is_user(function):
@@ -244,8 +244,6 @@ def method_of(an: Interpreter, node: ast.AST, obj: Obj, name: str, given: Argume
         elif thing is MISSING and user_method(an, obj, "__getattr__") is not None:
             value = follow(an, user_method(an, obj, "__getattr__"), node, Arguments([this, ATOM]))
             found |= call_value(an, node, value, given, what)
-        elif thing is MISSING and lacks(an, obj, kind):
-            continue  # the call raises
         elif an.world.is_user(kind) and thing is not MISSING and isinstance(thing, type):
             found |= call_class(an, node, thing, given, what)
         else:
@@ -253,9 +251,10 @@ def method_of(an: Interpreter, node: ast.AST, obj: Obj, name: str, given: Argume
     return found
 
 
-def lacks(an: Interpreter, obj: Obj, kind: type) -> bool:
-    """Tell whether an object of a plain class that the iteration made has only what its fields say."""
-    return not obj.outer and an.is_plain_class(kind) and not obj.has(ANY)
+def lacks(an: Interpreter, obj: Obj, kind: type, name: str) -> bool:
+    """Tell whether an object that the iteration made has no method of a name, if it is of a class: its call raises."""
+    plain = not obj.outer and an.is_plain_class(kind) and not obj.has(ANY)
+    return plain and static(kind, name) is MISSING and static(kind, "__getattr__") is MISSING
 
 
 def other_method(
