@@ -44,7 +44,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let those that run alone come last: among others, each waits for the slowest of these while the rest wait for it."""
+    """Let those that run alone come last: among others each waits for the slowest of these, and the rest for it."""
     items.sort(key=lambda item: item.get_closest_marker("alone") is not None)
 
 

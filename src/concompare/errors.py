@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pickle import PicklingError
+from typing import Any
 
 from concompare.formats import clean
 
@@ -56,7 +57,7 @@ class CellRefused(ConcompareError):
         self.line = line
         self.code = code
         self.idle = self.spent = False
-        self.waits: object = None
+        self.waits: Any = None
         self.lasting, self.sure = False, True
         self.reasons: tuple[str, ...] = (str(self),)
         self.reason, self.remedy = message, ""
@@ -72,6 +73,10 @@ class NotResumed(ConcompareError, UserWarning):
 
 class LowMemory(ConcompareError, UserWarning):
     """Warning: there is not enough memory for all workers, or for all results."""
+
+
+class HiddenModule(ConcompareError, ImportError):
+    """Raised when a file of the user's is found in place of a module or package that concompare needs; names both."""
 
 
 class UnknownBackend(ConcompareError):

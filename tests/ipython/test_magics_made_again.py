@@ -170,6 +170,13 @@ def test_threads_cannot_use_it_and_say_so(database: Shell) -> None:
 def test_it_is_explained(database: Shell) -> None:
     ran = database.run(f"%%parallel --explain\nfound = [heavy({SQUARE}) for x in range(20)]")
     assert "conn: made once in each worker process: sqlite3.connect(path)" in ran.stdout
+    database.run(f"def get(x):\n    return heavy({SQUARE})")
+    ran = database.run("%%parallel --explain\nfound = [get(x) for x in range(20)]")
+    assert "conn: made once in each worker process: sqlite3.connect(path)" in ran.stdout
+    database.run("conn.execute('INSERT INTO t VALUES (-1, 1)')")
+    ran = database.run("%%parallel --explain\nfound = [get(x) for x in range(20)]")
+    assert "conn: not for worker processes, since it has changes that are not committed" in ran.stdout
+    database.run("conn.rollback()")
 
 
 def test_the_notebook_can_write_at_once_afterwards(database: Shell) -> None:

@@ -27,6 +27,7 @@ from concompare.cells.objects import MISSING
 from concompare.cells.replay import binding
 from concompare.cells.syntax import names
 from concompare.errors import CellRefused
+from concompare.worker.state_watch import captured
 
 if TYPE_CHECKING:
     from concompare.cells.program import Cell
@@ -484,8 +485,11 @@ def captured_names(head: str, namespace: Mapping[str, Any]) -> list[tuple[str, s
     """Return the notebook's names that the head reads, each with what it is."""
     tree = ast.parse(head)
     used = set().union(*[set(names.free_names(part)) for part in tree.body if isinstance(part, names.FUNCTIONS)])
-    found = [name for name in sorted(used) if name in namespace and name != "__builtins__"]
-    return [(name, remade(namespace[name], namespace) or what_is(namespace[name])) for name in found]
+    found = {name: namespace[name] for name in sorted(used) if name in namespace and name != "__builtins__"}
+    told = {name: remade(thing, namespace) or what_is(thing) for name, thing in found.items()}
+    inner = {name: thing for function in found.values() for name, thing in captured(function) if name not in told}
+    told |= {name: words for name, thing in inner.items() if (words := remade(thing, namespace))}
+    return list(told.items())
 
 
 def remade(thing: Any, namespace: Mapping[str, Any]) -> str:

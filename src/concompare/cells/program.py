@@ -347,7 +347,9 @@ def below_hook(trace: types.TracebackType | None) -> types.TracebackType | None:
 
     found, entry = trace, trace
     while entry is not None:
-        if entry.tb_frame.f_code in (Hook.__call__.__code__, Reached.direct.__code__, Ahead.ready.__code__):
+        code = entry.tb_frame.f_code
+        reached = code is Reached.direct.__code__ and not entry.tb_frame.f_locals["self"].inside
+        if reached or code in (Hook.__call__.__code__, Ahead.ready.__code__):
             found = entry.tb_next
         entry = entry.tb_next
     return found if found is not None else trace
@@ -421,9 +423,7 @@ class Hook:
         except CellRefused as found:
             refusal = found  # the plain loop runs outside of the handler: its errors have no other before them
         if refusal.waits is not None:
-            from concompare.cells.inlining import waves
-
-            return waves.run(self, loop, refusal)
+            return refusal.waits.run(self, loop, refusal)
         return self.refuse(loop, taken[0] if taken else items, refusal)
 
     def few(self, items: Any) -> list[Any] | None:

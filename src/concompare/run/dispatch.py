@@ -298,6 +298,8 @@ def compared(
         chunk=request.chunk,
         native_threads=request.native_threads,
         tails=tails,
+        enough=request.enough,
+        places=request.places,
     )
 
 

@@ -14,6 +14,7 @@ os.environ.setdefault("JUPYTER_PLATFORM_DIRS", "1")
 def shared_notebook() -> Iterator[Notebook]:
     with Notebook() as notebook:
         notebook.run("%load_ext concompare\nimport os, time, concompare")
+        notebook.run("import gc; gc.collect(); gc.freeze()")  # each `%reset` has the collector look at everything twice
         yield notebook
 
 

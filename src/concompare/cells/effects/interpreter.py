@@ -70,6 +70,7 @@ class Interpreter:
         self.evaluated = 0
         self.sites: dict[Any, Obj] = {}
         self.calling: dict[ast.AST, Scope] = {}
+        self.texts: dict[ast.AST, dict[str, tuple[int, Any]]] = {}
         self.functions: dict[types.FunctionType, tuple[names.FunctionNode, Scope, dict[str, Value]] | None] = {}
         self.special: dict[tuple[tuple[type, ...] | None, str], list[types.FunctionType]] = {}
         self.memo: dict[Any, tuple[Effects, Value]] = {}

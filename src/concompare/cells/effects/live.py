@@ -7,6 +7,7 @@ import functools
 import inspect
 import itertools
 import types
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -179,10 +180,23 @@ class World:
         return self.found
 
 
+def part_of(module: types.ModuleType, name: str) -> Any:
+    """Return what a module holds under a name, or MISSING; an installed one may load it now, as numpy does `random`."""
+    found = vars(module).get(name, MISSING)
+    if found is not MISSING or "__getattr__" not in vars(module) or is_user_module(module.__name__):
+        return found
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what is deprecated the user is told where it is used
+        try:
+            return getattr(module, name, MISSING)
+        except Exception:
+            return MISSING
+
+
 def held(thing: Any, name: str) -> Any:
     """Return an attribute that an object holds itself, in its `__dict__`, its slots or its module, or MISSING."""
     if isinstance(thing, types.ModuleType):
-        return vars(thing).get(name, MISSING)
+        return part_of(thing, name)
     if isinstance(thing, type):
         return static(thing, name)
     inside = getattr(thing, "__dict__", None)

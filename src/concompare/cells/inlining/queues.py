@@ -11,7 +11,7 @@ import ast
 import collections
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from concompare.cells.distribution.speculation import Speculation
 from concompare.cells.distribution.staging import Staged
@@ -21,6 +21,10 @@ from concompare.cells.syntax import names
 from concompare.cells.syntax.nodes import located
 from concompare.cells.syntax.renaming import load
 from concompare.worker.early_calls import is_plain
+
+if TYPE_CHECKING:
+    from concompare.cells.program import Hook
+    from concompare.errors import CellRefused
 
 WAVE, ITEMS = OURS + "wave", OURS + "waiting"
 PLAIN = (ast.Name, ast.Constant, ast.Subscript, ast.BinOp, ast.Tuple, ast.operator, ast.expr_context, ast.Slice)
@@ -46,6 +50,12 @@ class Queue:
     call: ast.Call
     batch: Loop
     loop: Loop
+
+    def run(self, hook: Hook, loop: Loop, refusal: CellRefused) -> bool:
+        """Run the loop, of which it was said that it runs as it is; tells whether it came to its end."""
+        from concompare.cells.inlining import waves
+
+        return waves.run(hook, self, loop, refusal)
 
     def waiting(self, namespace: dict[str, Any]) -> Iterator[tuple[Any, ...]]:
         """Yield the arguments of the call for the items that wait, as far as they are plain values, the next first."""

@@ -84,12 +84,10 @@ class Waves:
         return side.result if side is not None else []
 
 
-def run(hook: Hook, loop: Loop, refusal: CellRefused) -> bool:
+def run(hook: Hook, found: Queue, loop: Loop, refusal: CellRefused) -> bool:
     """Run a `while` loop as it is written, with the results of waves; tells whether it came to its end."""
     from concompare.cells.program import Hook, Refused
 
-    found = refusal.waits
-    assert isinstance(found, Queue)
     waves = Waves(hook, found)
     hook.namespace[WAVE] = waves
     try:

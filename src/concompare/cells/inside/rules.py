@@ -44,16 +44,11 @@ def can_be_taken(loop: Loop, function: types.FunctionType, definition: names.Fun
 def is_known(loop: Loop) -> bool:
     """Tell whether a loop is of a form that can go on as it was written."""
     node = loop.node
-    if loop.caller is not None:
-        return False
+    if loop.caller is not None or loop.method is not None:
+        return True
     if isinstance(node, ast.For):
         return loop.items is node.iter or loop.kind == "map"
-    return (
-        isinstance(node, (ast.While, *names.COMPREHENSIONS))
-        or loop.method is not None
-        or loop.plainly is not None
-        or loop.kind == "map"
-    )
+    return isinstance(node, (ast.While, *names.COMPREHENSIONS)) or loop.plainly is not None or loop.kind == "map"
 
 
 def is_bare_super(node: ast.AST) -> bool:

@@ -69,6 +69,8 @@ class Work:
 
     def may_hold(self, node: ast.expr, function: types.FunctionType, depth: int) -> bool:
         """Tell whether what a function calls may hold work."""
+        if isinstance(node, ast.Lambda):
+            return bool(finding.loops_in(body_of(node), shadowed_in(function)))
         return any(thing is MISSING or self.holds(thing, depth) for thing in self.meant(node, function))
 
     def world_of(self, function: types.FunctionType) -> World:
@@ -173,14 +175,16 @@ def reflects(definition: names.FunctionNode) -> bool:
 def calls_outside(nodes: Sequence[ast.AST], loops: Collection[Loop]) -> Iterator[ast.Call]:
     """Yield the calls that code makes once: not those in loops, comprehensions and definitions."""
     walked = {id(loop.node): loop.items for loop in loops}
-    for node in nodes:
+    waiting = [*reversed(nodes)]
+    while waiting:
+        node = waiting.pop()
         if id(node) in walked or isinstance(node, (ast.For, ast.While, *names.COMPREHENSIONS)):
             items = walked[id(node)] if id(node) in walked else getattr(node, "iter", None)
-            yield from calls_outside([items] if items is not None else [], loops)
+            waiting += [items] if items is not None else []
         elif not isinstance(node, finding.DEFINITIONS):
             if isinstance(node, ast.Call):
                 yield node
-            yield from calls_outside(names.children_of(node), loops)
+            waiting += reversed(names.children_of(node))
 
 
 __all__ = ["DEEPEST", "Work", "loops_of", "simple_function"]

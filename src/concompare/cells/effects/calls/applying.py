@@ -286,10 +286,13 @@ def result(an: Interpreter, call: Applied, returned: list[str]) -> Value:
     """Return what an entry says is returned."""
     this, given = call.this, call.given
     found = ATOM
+    if is_one_number(call):
+        return found
     alone = len(given.positional) == 1 and given.spread is None and call.entry is declared.function(max)
-    for word in dict.fromkeys(returned):
-        if word == "*" and alone:
-            continue
+    adding = call.entry is declared.function(sum)
+    for word in sorted(dict.fromkeys(returned), key="new".__eq__):
+        if (word == "*" and alone) or (word == "new" and adding and not found):
+            continue  # as for `+`, the sum of what nobody can change is that as well
         if word == "part" and not this and call.entry.type is not None:
             found |= {there_already(an, call)}
         elif word == "atom":
@@ -325,8 +328,14 @@ def there_already(an: Interpreter, call: Applied) -> Obj:
 
 WALKS, FOUND = frozenset({"walk", "fwalk"}), ("folders", "files")
 """Functions that walk through folders and give a tuple for each, and the lists in it, at which they look again."""
-SIZES = {"choice": 1, "integers": 2, "randint": 2, "permutation": 0}
-"""What draws numbers that may be indices, and the place of the argument with which these are an array."""
+SIZES = {
+    **dict.fromkeys(("random", "random_sample", "standard_normal", "standard_exponential"), 0),
+    **dict.fromkeys(("permutation",), 0),
+    **dict.fromkeys(("choice", "exponential", "poisson", "geometric", "rayleigh", "pareto", "power", "weibull"), 1),
+    **dict.fromkeys(("integers", "randint", "normal", "uniform", "binomial", "gamma", "beta", "lognormal"), 2),
+    **dict.fromkeys(("laplace", "logistic", "gumbel"), 2),
+}
+"""What draws numbers, and the place of the argument with which these are an array."""
 ROWS = frozenset({"itertuples", "iterrows"})
 """Methods that give the rows of a frame."""
 
@@ -376,6 +385,25 @@ def is_sized(what: str, given: Arguments) -> bool:
         return given.flags.get("size", declared.UNSEEN) is not None
     place = SIZES.get(what.rpartition(".")[2], sys.maxsize)
     return len(given.positional) > place and given.flags.get(place, declared.UNSEEN) is not None
+
+
+def is_one_number(call: Applied) -> bool:
+    """Tell whether numpy is asked for one random number: without a size, and with numbers as they stand there."""
+    given, name = call.given, call.what.rpartition(".")[2]
+    if not (call.entry.draws or "random" in call.entry.order) or name not in SIZES or name == "permutation":
+        return False
+    count = len(given.positional) + len(given.named)
+    return (
+        given.spread is None
+        and count == len(given.flags)
+        and all(map(is_number, given.flags.values()))
+        and ("size" not in given.named and "out" not in given.named and len(given.positional) <= SIZES[name])
+    )
+
+
+def is_number(thing: object) -> bool:
+    """Tell whether a constant is a number."""
+    return isinstance(thing, (int, float))
 
 
 def is_array_of_values(obj: Obj) -> bool:

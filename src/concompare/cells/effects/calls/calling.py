@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import re
 import types
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from concompare.cells.effects import declared
@@ -21,7 +22,7 @@ from concompare.cells.effects.elements import walk_over
 from concompare.cells.effects.entries import Beginning
 from concompare.cells.effects.following import follow
 from concompare.cells.effects.kinds import CACHE, MATCHES
-from concompare.cells.effects.live import MISSING, static
+from concompare.cells.effects.live import MISSING, part_of, static
 from concompare.cells.effects.scopes import Scope
 from concompare.cells.objects import ANY, ATOM, ELEMENT, Obj, Value
 from concompare.cells.syntax import names
@@ -122,21 +123,35 @@ def seen_value(an: Interpreter, node: ast.expr, scope: Scope) -> Any:
     around: Scope | None = scope
     while around is not None:
         if node.id in around.local:
-            return text_before(node, around) if around is scope else declared.UNSEEN
+            return text_before(an, node, around) if around is scope else declared.UNSEEN
         around = around.outer
     seen = scope.module if scope.module is not None else an.world.namespace
     value = seen.get(node.id) if is_same(an, node, scope) and node.id not in scope.cells else None
     return value if type(value) is str else declared.UNSEEN
 
 
-def text_before(node: ast.Name, scope: Scope) -> Any:
+def text_before(an: Interpreter, node: ast.Name, scope: Scope) -> Any:
     """Return the text that a name of a piece of code always has: given once, before, by a statement of its own."""
-    inner = [part for statement in scope.body for part in names.nodes_in(statement) if isinstance(part, ast.Name)]
-    given = [part for part in inner if part.id == node.id and not isinstance(part.ctx, ast.Load)]
-    for statement in scope.body if len(given) == 1 else ():
-        if isinstance(statement, ast.Assign) and given[0] in statement.targets and statement.lineno < node.lineno:
-            return seen_text(statement.value)
-    return declared.UNSEEN
+    if not scope.body:
+        return declared.UNSEEN
+    first = scope.body[0]
+    if first not in an.texts:
+        an.texts[first] = texts_in(scope.body)
+    line, text = an.texts[first].get(node.id, (node.lineno, None))
+    return text if line < node.lineno else declared.UNSEEN
+
+
+def texts_in(body: Sequence[ast.stmt]) -> dict[str, tuple[int, Any]]:
+    """Return the names to which code gives a value once, by a statement of its own, with its line and text."""
+    nodes = (part for statement in body for part in names.nodes_in(statement) if isinstance(part, ast.Name))
+    given = Counter(part.id for part in nodes if not isinstance(part.ctx, ast.Load))
+    return {
+        target.id: (statement.lineno, seen_text(statement.value))
+        for statement in body
+        if isinstance(statement, ast.Assign)
+        for target in statement.targets
+        if isinstance(target, ast.Name) and given[target.id] == 1
+    }
 
 
 def seen_text(node: ast.expr) -> Any:
@@ -300,9 +315,7 @@ def call_module_part(an: Interpreter, node: ast.AST, obj: Obj, name: str, given:
             found |= call_by_name(an, node, frozenset({obj}), name, given)
             continue
         else:
-            thing = vars(holder).get(name, MISSING)
-            if thing is MISSING and not an.world.is_user(holder) and "__getattr__" in vars(holder):
-                thing = getattr(holder, name, MISSING)  # scipy and others load their parts when they are asked for
+            thing = part_of(holder, name)
         if thing is MISSING and isinstance(holder, type):
             continue  # no such method: what holds classes may hold other things that have it
         if thing is MISSING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from concompare.cells.forms import methods as form
 from concompare.cells.forms.comprehensions import collected
-from concompare.cells.frame import frame_of
+from concompare.cells.frame import FRAME
 from concompare.cells.ir import OURS, Loop
 from concompare.cells.replay import binding, collect
 from concompare.cells.replay.binding import Lifted
@@ -55,30 +55,28 @@ class Reached:
         hook: What the cell calls.
         loop: The call as it is written.
         method: The method.
+
+    `inside`: the call is in a function, which the cell calls.
     """
 
     def __init__(self, hook: Hook, loop: Loop, method: Callable[..., Any]) -> None:
         self.hook, self.loop, self.method = hook, loop, method
         self.name = loop.method.attr if loop.method is not None else ""
+        self.inside = FRAME in hook.namespace
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Return what the method returns."""
         if not owners.is_plain_call(kwargs) or not functions.found(self.name, args, kwargs):
-            return self.plainly(args, kwargs)
+            return self.direct(args, kwargs)
         handings = self.tried(Asking(self.method, self.name, args, kwargs))
         if isinstance(handings, CellRefused):
-            return self.hook.refuse_play(self.loop, handings, functools.partial(self.plainly, args, kwargs))
+            return self.hook.refuse_play(self.loop, handings, functools.partial(self.direct, args, kwargs))
 
         def handed(function: Any) -> Any:
             handing = handings.get(id(function))
             return functions.stand_in(function, handing.answer) if handing is not None else function
 
-        return self.plainly(*functions.replaced(self.name, args, kwargs, handed))
-
-    def plainly(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Call the method: from a function that the cell calls as it is, its own frame is there."""
-        inside = frame_of(self.hook.namespace) is not None
-        return self.method(*args, **kwargs) if inside else self.direct(args, kwargs)
+        return self.direct(*functions.replaced(self.name, args, kwargs, handed))
 
     def direct(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call the method, from the cell's own line: pandas says of warnings where it was called."""
@@ -151,7 +149,8 @@ class Reached:
         self.hook.run(plan.loop, plan.found, task, side)
         done = [Outcome(value) for value in side.result]
         if isinstance(side.error, Exception):
-            trace = tracebacks.of_function(side.error, self.hook.cell.wishes.filename)
+            caller = [self.hook.namespace[FRAME].name] if self.inside else []
+            trace = tracebacks.of_function(side.error, self.hook.cell.wishes.filename, *caller)
             done.append(Outcome(error=side.error, trace=trace))
         return done
 
