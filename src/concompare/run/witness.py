@@ -337,6 +337,14 @@ def tells_who(value: Any) -> bool:
 
 def alike(one: Any, other: Any) -> bool:
     """Return whether a worker's result is the notebook's, of the same type, as far as that can be told."""
+    try:
+        return are_alike(one, other)
+    except RecursionError:
+        return True  # it holds itself, or is too deep to be told
+
+
+def are_alike(one: Any, other: Any) -> bool:
+    """Return the same, and raise RecursionError for what holds itself."""
     if one is other or tells_who(other):
         return True
     if type(one) is not type(other):
@@ -344,9 +352,9 @@ def alike(one: Any, other: Any) -> bool:
     if isinstance(one, float):
         return struct.pack("d", one) == struct.pack("d", other) or (one != one and other != other)
     if type(one) in (list, tuple):
-        return len(one) == len(other) and all(map(alike, one, other))
+        return len(one) == len(other) and all(map(are_alike, one, other))
     if type(one) is dict:
-        return all(map(alike, one, other)) and alike(list(one.values()), list(other.values()))
+        return all(map(are_alike, one, other)) and are_alike(list(one.values()), list(other.values()))
     return equality.equal(one, other) is not False
 
 
