@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         CannotShip,
         CellRefused,
         ConcompareError,
+        HiddenModule,
         Interrupted,
         ItemTimeout,
         LostChanges,
@@ -52,6 +53,7 @@ __all__ = [
     "ConcompareError",
     "Executor",
     "Failure",
+    "HiddenModule",
     "Interrupted",
     "ItemTimeout",
     "LostChanges",
@@ -94,6 +96,10 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'concompare' has no attribute {name!r}")
     from importlib import import_module
 
+    if name in HOMES:
+        from concompare.libraries import load_from_libraries
+
+        load_from_libraries()
     value = globals()[name] = getattr(import_module(f"concompare.{HOMES.get(name, 'errors')}"), name)
     return value
 
@@ -122,6 +128,9 @@ def __dir__() -> list[str]:
 
 def load_ipython_extension(shell: Any) -> None:
     """Add the magics to a shell: `%load_ext concompare`."""
+    from concompare.libraries import load_from_libraries
+
+    load_from_libraries()
     from concompare.ipython.magics import ConcompareMagics
 
     tell_joblib()

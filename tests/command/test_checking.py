@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from concompare.command import checking
 from concompare.command.entry import main
 from concompare.records import Comparison
 from concompare.report.report import Report
@@ -34,7 +37,7 @@ def saved(name: str, factor: float, walls: Sequence[float] = STEADY) -> Comparis
         (1.0, STEADY, 0, "not slower: a slow-down of 10 % would have been found\n"),
         (1.2, STEADY, 1, "slower\n  plain loop: 1.20× the time of before (9 and 9 passes, decides): slower\n"),
         (0.5, STEADY, 0, "not slower"),
-        (1.0, STEADY[:3], 3, "it cannot be told. Measure both with a larger --budget"),
+        (1.0, STEADY[:2], 3, "it cannot be told. Measure both with a larger --budget"),
         (1.2, [1.0, 2.0, 1.5, 0.7, 1.9, 1.2, 0.9, 2.2, 1.4], 3, "it cannot be told"),
     ],
 )
@@ -69,9 +72,31 @@ def test_a_report_is_checked_against_a_measurement_of_now(tmp_path: Path, capsys
     assert main(["compare", *measure, "--json", "--save", "old.json", "a.py"]) == 0
     capsys.readouterr()
     assert main(["check", "--budget", "0.3", "--json", "old.json", "a.py:2"]) in (0, 1, 3)
-    data = checked(capsys.readouterr().out, "check")
+    written = capsys.readouterr()
+    assert "concompare: measures for up to 0.3 s, until it can be told\n" in written.err
+    data = checked(written.out, "check")
     assert data["ways"][0]["backend"] == "serial"
     assert data["obstacles"] == data["changes"] == []
+
+
+def test_a_measurement_runs_the_items_of_the_report_until_it_can_be_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    old = saved("old.json", 1.0)
+    trials = tuple(
+        replace(one, passes=tuple(replace(part, sample=(3, 8, 21)) for part in one.passes)) for one in old.trials
+    )
+    old = replace(old, trials=trials)
+    Report(old, ()).save("old.json")
+    asked: dict[str, Any] = {}
+
+    def measured(place: str, arguments: list[str], args: Namespace, **how: Any) -> tuple[Report, None]:
+        asked.update(how)
+        return Report(old, ()), None
+
+    monkeypatch.setattr(checking, "measured", measured)
+    assert main(["check", "old.json", "script.py"]) == 0
+    assert asked["places"] == (3, 8, 21)
+    few = [replace(one, passes=one.passes[:5]) for one in trials]
+    assert [asked["enough"](part) for part in (few, trials)] == [False, True]
 
 
 def test_arguments_for_a_report_are_an_error(capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "concompare"
 TESTS = ROOT / "tests"
 LAYERS = (
-    {"formats", "errors", "record_data", "records", "machine", "interrupts", "worker"},
+    {"formats", "errors", "record_data", "records", "machine", "interrupts", "libraries", "worker"},
     {"cells", "backends"},
     {"analysis", "engine"},
     {"measure", "pythons"},

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from tests.ipython.conftest import Shell
 
 
 @pytest.fixture
-def database(shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
+def database(shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
     """A shell in a folder with a database of squares, and a connection to it in the notebook."""
     monkeypatch.chdir(tmp_path)
     with sqlite3.connect("some.db") as made:
@@ -22,7 +24,10 @@ def database(shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> S
     shell.run("import sqlite3\npath = 'some.db'")
     shell.run("conn = sqlite3.connect(path)")
     shell.run("def heavy(n):\n    for _ in range(3): pass\n    return n + 1")
-    return shell
+    yield shell
+    for thing in list(shell.names.values()):
+        if isinstance(thing, (sqlite3.Connection, zipfile.ZipFile)):
+            thing.close()
 
 
 SQUARE = "conn.execute('SELECT y FROM t WHERE x = ?', (x,)).fetchone()[0]"
@@ -170,6 +175,13 @@ def test_threads_cannot_use_it_and_say_so(database: Shell) -> None:
 def test_it_is_explained(database: Shell) -> None:
     ran = database.run(f"%%parallel --explain\nfound = [heavy({SQUARE}) for x in range(20)]")
     assert "conn: made once in each worker process: sqlite3.connect(path)" in ran.stdout
+    database.run(f"def get(x):\n    return heavy({SQUARE})")
+    ran = database.run("%%parallel --explain\nfound = [get(x) for x in range(20)]")
+    assert "conn: made once in each worker process: sqlite3.connect(path)" in ran.stdout
+    database.run("conn.execute('INSERT INTO t VALUES (-1, 1)')")
+    ran = database.run("%%parallel --explain\nfound = [get(x) for x in range(20)]")
+    assert "conn: not for worker processes, since it has changes that are not committed" in ran.stdout
+    database.run("conn.rollback()")
 
 
 def test_the_notebook_can_write_at_once_afterwards(database: Shell) -> None:

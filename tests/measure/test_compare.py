@@ -13,7 +13,7 @@ import pytest
 from concompare.analysis import findings, pick, scaling, stats
 from concompare.analysis.findings import evidence
 from concompare.measure.compare import Progress
-from concompare.records import Comparison, Pass
+from concompare.records import Comparison, Pass, Trial
 from tests.measure.worlds import PROCESSES, SERIAL, THREADS, Cost, FakeBackend, World, of, run
 
 
@@ -439,3 +439,31 @@ def test_too_few_items_are_seen_where_the_sample_filled_the_workers() -> None:
     (finding,) = [f for f in findings.find(comparison) if f.code == "too-few-items"]
     assert "12 items for 8 workers: they have nothing to run 25 % of the time" in finding.summary
     assert finding.advice.endswith("or use -w 6, which take as long.")
+
+
+def test_passes_go_on_until_there_are_enough_or_the_budget_is_used_up() -> None:
+    asked: list[int] = []
+
+    def enough(trials: Sequence[Trial]) -> bool:
+        asked.append(len(stats.used(trials[0])))
+        return asked[-1] >= 40
+
+    world = World(lambda x: Cost(0.003))
+    comparison, _ = run(world, range(100), backends=[SERIAL, PROCESSES], workers=[2], budget=60.0, enough=enough)
+    assert [len(stats.used(trial)) for trial in comparison.trials] == [40, 40]
+    assert asked == sorted(asked)
+    began = (world := World(lambda x: Cost(0.003))).now
+    comparison, _ = run(
+        world, range(100), backends=[SERIAL, PROCESSES], workers=[2], budget=10.0, enough=lambda _: False
+    )
+    assert 8.0 <= world.now - began <= 10.5
+
+
+def test_a_comparison_samples_the_items_of_another_one() -> None:
+    world = World(lambda x: Cost(0.5))
+    places = tuple(range(3, 100, 8))
+    comparison, kept = run(world, range(100), budget=60.0, workers=[2], places=places, enough=lambda _: True)
+    assert kept.values == [2 * x for x in range(100)]
+    assert {one.sample for one in stats.used(comparison.trials[0])} == {places}
+    others, _ = run(World(lambda x: Cost(0.5)), range(20), budget=60.0, workers=[2], places=places)
+    assert places not in {one.sample for one in stats.used(others.trials[0])}

@@ -28,9 +28,9 @@ from types import CodeType
 from typing import Any, ClassVar, cast
 
 from concompare.backends.base import Start
-from concompare.backends.start_environment import searched
 from concompare.backends.traits import Isolation, Traits
 from concompare.errors import BackendUnavailable
+from concompare.libraries import searched
 from concompare.worker.bootstrap import RUNNING, stop
 from concompare.worker.capture import display
 from concompare.worker.chunk import Answer, Request

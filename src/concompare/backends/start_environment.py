@@ -10,18 +10,17 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import site
 import sys
-import sysconfig
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from importlib.machinery import PathFinder
 from multiprocessing import process, util
 from types import ModuleType
 from typing import Any
 
 from concompare.errors import BackendUnavailable
+from concompare.libraries import here, is_library, libraries, libraries_first, lies_in, names_in, searched
 from concompare.worker.bootstrap import Modules, Settings
 
 LONGEST_ADDRESS = 100
@@ -35,32 +34,6 @@ SHORT = ("/tmp", "/var/tmp", "/dev/shm")
 
 OWN_NEEDS = ("cloudpickle", "concompare", "loky")
 """Packages that workers import beside the standard library."""
-
-
-def libraries() -> tuple[str, ...]:
-    """Return the folders of the standard library and of installed modules."""
-    paths = sysconfig.get_paths()
-    found = {paths[kind] for kind in ("stdlib", "platstdlib", "purelib", "platlib")}
-    found.update(getattr(site, "getsitepackages", list)())
-    if site.ENABLE_USER_SITE and site.USER_SITE:
-        found.add(site.USER_SITE)
-    return tuple(found)
-
-
-def is_library(entry: str, folders: tuple[str, ...]) -> bool:
-    """Return whether an entry of a search path is the standard library's or that of installed modules."""
-    return entry.startswith(folders) or (entry.endswith(".zip") and os.path.basename(entry).startswith("python"))
-
-
-def searched() -> list[str]:
-    """Return the notebook's search path without what Python passes over: only strings count."""
-    return [str(entry) for entry in sys.path if isinstance(entry, str)]
-
-
-def libraries_first(path: Iterable[str]) -> list[str]:
-    """Return a search path with the entries of the libraries before the user's."""
-    folders = libraries()
-    return sorted((entry or here() or "." for entry in path), key=lambda entry: not is_library(entry, folders))
 
 
 def modules_seen() -> Modules:
@@ -113,28 +86,6 @@ def folder_searched() -> str:
     return here() if any(not os.path.isabs(entry) for entry in searched()) else ""
 
 
-def names_in(folder: str) -> set[str]:
-    """Return the names of the modules that lie in a folder."""
-    try:
-        with os.scandir(folder or ".") as entries:
-            return {name for entry in entries if (name := name_of(entry))}
-    except OSError:
-        return set()
-
-
-def name_of(entry: os.DirEntry[str]) -> str:
-    """Return the name of the module that a file or folder is, or nothing."""
-    name, dot, kind = entry.name.partition(".")
-    if dot:
-        return name if kind in ("py", "pyc") or kind.endswith((".so", ".pyd")) or kind in ("so", "pyd") else ""
-    return name if os.path.isfile(os.path.join(entry.path, "__init__.py")) else ""
-
-
-def lies_in(file: str, folder: str) -> bool:
-    """Return whether a module's file lies in a folder, or in a package there."""
-    return bool(folder) and os.path.abspath(file).startswith(os.path.join(folder, ""))
-
-
 def settings_now() -> Settings:
     """Return what the notebook has set for its thread or process."""
     decimal: Any = sys.modules.get("decimal")
@@ -151,14 +102,6 @@ def parts_of_context(context: Any) -> tuple[Any, ...]:
 
 
 # ----------------------------------------------------------------------------------------------------- where it starts
-
-
-def here() -> str:
-    """Return the current folder, or nothing where it has been deleted."""
-    try:
-        return os.getcwd()
-    except OSError:
-        return ""
 
 
 class WhileStarting:

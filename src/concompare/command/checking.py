@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from concompare import formats
-from concompare.analysis.slowdown import Check, Shift
+from concompare.analysis.slowdown import LOOKS, Check, Deciding, Shift, sample_of
 from concompare.analysis.slowdown import check as checked
 from concompare.command import files
+from concompare.command.executing import say
 from concompare.command.listing import VERSION
 from concompare.command.measuring import measured
 from concompare.errors import BadOption
@@ -30,7 +31,7 @@ REMEDY = "Measure both with a larger --budget, on a machine that does nothing el
 
 def check(args: Namespace) -> int:
     """Say whether a loop has become slower; 0: not, 1: it has, 3: it cannot be told."""
-    old = report_of(args.old)
+    old, looks = report_of(args.old), 1
     if args.new.lower().endswith(".json"):
         if args.arguments:
             raise BadOption(f"{args.arguments[0]!r}: arguments are those of a script, and {args.new} is a report")
@@ -39,12 +40,15 @@ def check(args: Namespace) -> int:
         if args.backend is None and args.workers is None:  # more passes of what decides
             pick = old.pick
             args.backend, args.workers = f"{PLAIN},{pick.backend}", str(pick.workers)
-        found, refusal = measured(args.new, args.arguments, args)
+        say(f"measures for up to {args.budget:g} s, until it can be told")
+        deciding, looks = Deciding(old.comparison), len(LOOKS)
+        places = sample_of(old.comparison)
+        found, refusal = measured(args.new, args.arguments, args, enough=deciding, places=places)
         if found is None:
             assert refusal is not None
-            raise BadOption(f"{args.new} cannot be measured: {refusal}")
+            raise BadOption(f"{args.new} cannot be measured: {files.of_a_script(str(refusal))}")
         new = found
-    result = checked(old.comparison, new.comparison)
+    result = checked(old.comparison, new.comparison, looks)
     one, other = old.comparison, new.comparison
     changes = [*task_differences(one, other), *environment_differences(one.environment, other.environment)]
     if args.json:
@@ -76,7 +80,7 @@ def line_of(shift: Shift) -> str:
     role = "decides" if shift.decides else "for information"
     if math.isnan(shift.ratio):
         return f"{way}: no timed passes in one of them ({role})"
-    passes = f"{shift.passes[0]} and {shift.passes[1]} passes"
+    passes = f"{shift.passes[0]} and {shift.passes[1]} passes{', the items alone' if shift.quiet else ''}"
     return f"{way}: {formats.times(shift.ratio)} the time of before ({passes}, {role}): {WORDS[shift.verdict]}"
 
 
@@ -104,4 +108,5 @@ def way_data(shift: Shift) -> dict[str, Any]:
         "passes": list(shift.passes),
         "decides": shift.decides,
         "verdict": shift.verdict,
+        "quiet": shift.quiet,
     }

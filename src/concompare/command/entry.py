@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from concompare.errors import ConcompareError
 from concompare.formats import clean
+from concompare.libraries import load_from_libraries
 
 BAD = 2
 """Exit status for arguments that cannot be used, as that of argparse."""
@@ -119,6 +120,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         args.arguments = given[apart + 1 :]
     module, _, name = args.action.partition(":")
     try:
+        load_from_libraries()
         status: int = getattr(import_module(module), name)(args)
         sys.stdout.flush()
     except ConcompareError as error:

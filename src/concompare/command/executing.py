@@ -22,6 +22,7 @@ from concompare.command import files
 from concompare.command.listing import VERSION, refusal_data
 from concompare.errors import BadOption, ConcompareError, Interrupted
 from concompare.interrupts import unswallowed
+from concompare.libraries import load_from_libraries
 from concompare.report.report import write_whole
 from concompare.run.cell_runners import Running, Telling, seconds_of
 from concompare.run.dispatch import Ran
@@ -66,7 +67,7 @@ def check_target(path: str | None) -> None:
 def say(*sentences: str) -> None:
     """Write lines to stderr, which is the script's as well."""
     for sentence in sentences:
-        sys.stderr.write(f"concompare: {sentence}\n")
+        sys.stderr.write(f"concompare: {files.of_a_script(sentence)}\n")
 
 
 def dropped(sentence: str) -> None:
@@ -190,6 +191,7 @@ class Script:
         sys.argv = [str(self.given), *self.arguments]
         if not getattr(sys.flags, "safe_path", False):
             sys.path[0] = os.path.dirname(os.path.abspath(os.path.realpath(self.path)))
+            load_from_libraries()
         return vars(module)
 
     def show(self, error: BaseException) -> int:

@@ -7,6 +7,7 @@ import contextlib
 import importlib
 import importlib.util
 import json
+import re
 import sys
 import tokenize
 import types
@@ -21,6 +22,8 @@ from concompare.errors import BadOption
 
 NOT_IMPORTED = frozenset({"__main__", "antigravity", "this"})
 """Modules that do something when they are imported, or are the script itself."""
+PLACE = re.compile(r"\b([Tt]he) (?:notebook|cell)\b")
+"""What a cell and its notebook are called; for a script both are the script."""
 
 
 def script_at(place: str) -> tuple[Path, int | None]:
@@ -37,6 +40,11 @@ def script_at(place: str) -> tuple[Path, int | None]:
     if path.suffix == ".ipynb":
         raise BadOption(f"{path} is a notebook: put %%concompare above its cell, or name a script (.py)")
     return path, number
+
+
+def of_a_script(text: str) -> str:
+    """Return what is said of a cell and its notebook as it is said of a script; code, which is indented, stays."""
+    return re.sub(r"(?m)^(?! ).*$", lambda line: PLACE.sub(r"\1 script", line[0]), text)
 
 
 def check_file(path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,10 @@ class Found:
         """Return where it is, as editors understand it."""
         return f"{self.file}:{self.told.line}" if self.cell is None else f"{self.file}[{self.cell}]:{self.told.line}"
 
+    def in_words(self, text: str) -> str:
+        """Return what is said of the loop in the words for its file."""
+        return text if self.cell is not None else files.of_a_script(text)
+
     @property
     def parallel(self) -> bool | None:
         """Return whether it would run in parallel; None: only running the file tells."""
@@ -65,7 +69,8 @@ def explain(args: Namespace) -> int:
         for one in found:
             sys.stdout.write(f"{line_of(one)}\n")
             if args.verbose:
-                sys.stdout.write("".join(f"    {line}".rstrip() + "\n" for line in one.told.text.splitlines()) + "\n")
+                text = one.in_words(one.told.text)
+                sys.stdout.write("".join(f"    {line}".rstrip() + "\n" for line in text.splitlines()) + "\n")
         sys.stdout.write(f"{sum_of(found)}\n")
     return 1 if args.strict and any(one.loses for one in found) else 0
 
@@ -120,7 +125,7 @@ def line_of(found: Found) -> str:
         kinds = "threads or processes" if found.threads is None else f"processes (not in threads: {found.threads})"
         return f"{where} runs in {kinds}"
     sure = "runs as it is" if told.known else "shows only when it runs; as far as can be seen, it runs as it is"
-    return f"{where} {sure}: {told.refusal} [{told.refusal.code}]"
+    return f"{where} {sure}: {found.in_words(str(told.refusal))} [{told.refusal.code}]"
 
 
 def sum_of(found: list[Found]) -> str:
@@ -149,18 +154,18 @@ def loop_data(found: Found) -> Iterator[tuple[str, Any]]:
     yield "threads", told.refusal is None and found.threads is None
     yield "processes", told.refusal is None
     yield "not_in_threads", found.threads
-    yield "refusal", refusal_data(told.refusal) if told.refusal is not None else None
-    yield "notes", list(told.notes)
-    yield "text", told.text
+    yield "refusal", refusal_data(told.refusal, found.in_words) if told.refusal is not None else None
+    yield "notes", [found.in_words(note) for note in told.notes]
+    yield "text", found.in_words(told.text)
 
 
-def refusal_data(refusal: CellRefused) -> dict[str, Any]:
-    """Return a reason as JSON has it."""
+def refusal_data(refusal: CellRefused, in_words: Callable[[str], str] = files.of_a_script) -> dict[str, Any]:
+    """Return a reason as JSON has it, in the words for a script unless others are given."""
     return {
         "code": str(refusal.code),
         "line": refusal.line,
-        "reason": refusal.reason,
-        "remedy": refusal.remedy or None,
+        "reason": in_words(refusal.reason),
+        "remedy": in_words(refusal.remedy) or None,
         "worth": refusal.code != Why.NOTHING and not refusal.idle,
     }
 

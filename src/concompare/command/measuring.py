@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from concompare import backends
+from concompare.analysis.slowdown import precise
 from concompare.cells.replay.binding import Lifted
 from concompare.cells.task import Task
 from concompare.command import files
@@ -41,9 +42,12 @@ def compare(args: Namespace) -> int:
     if args.html and args.json:
         raise BadOption("--html and --json: choose one, and --save PATH for the other")
     check_target(args.save)
-    report, refusal = measured(args.place, args.arguments, args)
+    enough = precise if str(args.save or "").lower().endswith(".json") else None  # for a later `check`
+    report, refusal = measured(args.place, args.arguments, args, enough=enough)
     if report is None:
-        sys.stderr.write(f"concompare compare: {args.place} cannot run in parallel: {refusal}\n")
+        sys.stderr.write(
+            f"concompare compare: {args.place} cannot run in parallel: {files.of_a_script(str(refusal))}\n"
+        )
         return REFUSED
     if args.save:
         report.save(Path(args.save).expanduser())
@@ -58,15 +62,14 @@ def compare(args: Namespace) -> int:
     return 0
 
 
-def measured(place: str, arguments: list[str], args: Namespace) -> tuple[Report | None, CellRefused | None]:
+def measured(place: str, arguments: list[str], args: Namespace, **how: Any) -> tuple[Report | None, CellRefused | None]:
     """Run a script up to a loop and compare that; return the report, and why it cannot run in parallel if so.
 
-    What the script prints goes to stderr where the report is for a program.
+    What the script prints goes to stderr where the report is for a program. `how` is for the request.
     """
     path, line = files.script_at(place)
-    request = request_of(
-        args.backend.split(",") if args.backend else None, args.workers, budget=args.budget, seed=args.seed, kept=0
-    )
+    names = args.backend.split(",") if args.backend else None
+    request = request_of(names, args.workers, budget=args.budget, seed=args.seed, kept=0, **how)
     line = line_meant(path, line)
     script = Script(path, arguments, files.source_of(path))
     bar = Bar()

@@ -24,6 +24,9 @@ class Arrivals:
         """End a wait, from a signal handler."""
         self.queue.put(None)
 
+    def flush(self) -> None:
+        """Send what waits to be sent together: whoever waits for answers next may be away for longer."""
+
     def next(self, timeout: float | None = None) -> tuple[Future[Any], Chunk] | None:
         """Return the next answer, waiting for at most that many seconds; None where there is none."""
         try:

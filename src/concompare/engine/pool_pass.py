@@ -154,6 +154,7 @@ class PassRun:
         self.dispatcher.weigh(guard)
         while True:
             self.fill(guard)
+            self.channel.arrivals.flush()
             self.before.clear()  # many values take long to go: they do so while the workers have begun
             if not (self.channel.flying or self.dispatcher.again or self.dispatcher.later):
                 order.release(guard)
@@ -170,6 +171,7 @@ class PassRun:
                 if not self.halt and self.dispatcher.count is not None:  # no worker waits while others are looked at
                     self.fill(guard)
                 arrival = self.channel.arrivals.next()
+            self.channel.arrivals.flush()  # to hand results on may take long
             order.release(guard)
             self.look()
             if self.outcome.stopped:

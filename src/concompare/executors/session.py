@@ -294,6 +294,7 @@ class Session:
             self.settle(*arrival)
             del arrival
             self.fill()
+            self.workers.arrivals.flush()
             arrival = self.workers.arrivals.next()
         if self.flying and self.clock() - self.looked > LOOK:
             self.looked = self.clock()

@@ -133,6 +133,8 @@ class Calibrating:
 
         With temporaries the last item is among them, whose names are those that the cell ends with.
         """
+        if shape.places:
+            return shape.places
         if shape.size == 1:
             return (max(self.plain.values),)
         count = len(self.plain.items)

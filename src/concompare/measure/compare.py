@@ -253,7 +253,8 @@ class Comparing:
     def tell(self, doing: str) -> None:
         """Report progress."""
         if self.show is not None:
-            estimate = self.plan.estimate if self.plan is not None else self.wishes.budget
+            planned = self.plan if self.wishes.enough is None else None
+            estimate = planned.estimate if planned is not None else self.wishes.budget
             fraction = 1.0 if doing == "done" else min(1.0, self.spent() / max(estimate, 1e-9))
             self.show(Progress(self.plan, self.comparison(), doing, fraction))
 
@@ -274,9 +275,11 @@ class Comparing:
         self.probing = self.probing_seconds(calibration, wanted)
         scouts = len(plan.scouting(wanted)) - 1 if calibration.serial >= SHORT and not weak else 0
         probing = self.probing + plan.SCOUT * scouts
-        budget, asked = self.wishes.budget, self.wishes.asked
+        wishes, budget, asked = self.wishes, self.wishes.budget, self.wishes.asked
         calibration = replace(calibration, later=self.later_seconds(calibration, wanted))
-        shape = plan.shape(calibration, wanted, budget, usable, probing, weak, asked)
+        passes = plan.LEAST_BLOCKS if wishes.enough is None else plan.MANY_BLOCKS
+        shape = plan.shape(calibration, wanted, budget, usable, probing, weak, asked, passes)
+        shape = plan.like(shape, wishes.places, len(self.items), wishes.temporaries)
         confirming = self.confirming_seconds(calibration, shape)
         self.plan = plan.plan_of(shape, len(self.items), self.wishes.budget, self.wishes.seed, confirming, weak)
         self.plan = plan.with_replaying(self.plan, calibration.beside)
@@ -356,9 +359,9 @@ class Comparing:
         """Run items of the plain loop for the GIL probe, a quarter of a second of them."""
         options = self.runner.PassOptions(output="drop", temporaries=self.wishes.temporaries)
         size = max(1, int(PROBE_ITEMS / 4 / calibration.mean))
-        chosen = [self.items[position] for position in list(self.plain.values)[:size]]
         end = self.clock() + PROBE_ITEMS
         while self.clock() < end:
+            chosen = [self.items[position] for position in list(self.plain.values)[:size]]
             self.runner.run_pass(self.function, chosen, self.plain.pool, options, count=len(chosen))
             self.probed += 1
 

@@ -35,6 +35,8 @@ RESERVE = 0.9
 PASSES = 4
 """Passes per arm that a good sample allows."""
 LEAST_BLOCKS, MOST_BLOCKS = 3, 25
+MANY_BLOCKS, MOST_WATCHED = 18, 120
+"""Passes per arm for which the sample is made small enough where somebody says when there are enough, and at most."""
 ROOMY_BLOCKS = 9
 """Passes per arm for which a good sample is small enough where there is time: what others disturb shows in these."""
 DECIDED = 0.05
@@ -69,6 +71,7 @@ class Shape:
         warm_all: True where the warm-up pass runs all of a pass's items, False where a few per worker.
         strict: True where time is short: what takes over twice the best is stopped.
         rounds: Items per worker that a pass has at least, the sample's items again where they do not suffice.
+        places: Positions of the sample, where they are given; empty: by chance.
     """
 
     mode: Mode
@@ -79,6 +82,7 @@ class Shape:
     warm_all: bool = False
     strict: bool = False
     rounds: int = 0
+    places: tuple[int, ...] = ()
 
 
 def ladder(usable: int, asked: Sequence[int] | None) -> tuple[int, ...]:
@@ -141,6 +145,7 @@ def shape(
     probing: float = 0.0,
     weak: bool = False,
     asked: bool = True,
+    passes: int = LEAST_BLOCKS,
 ) -> Shape:
     """Choose how to measure: whole passes where enough of them fit, else samples, else fewer arms.
 
@@ -152,6 +157,7 @@ def shape(
         probing: Seconds that the probes of machine and GIL will take.
         weak: Whether every worker gets the whole sample.
         asked: Whether somebody asked for this budget, so that it may be used up.
+        passes: Passes of each arm below which a sample is better than all items.
     """
     spent = calibration.spent + probing
     room = RESERVE * allowed(calibration, budget, asked or weak) - spent
@@ -162,15 +168,27 @@ def shape(
         start = costs.start(arms, calibration.items, warm_all=bool(least))
         start += max(0, calibration.items - calibration.done) * calibration.mean
         fits = int((room - start) / block) if block > 0 else 0
-        if fits >= LEAST_BLOCKS or (least and fits >= 1):
+        if fits >= passes or (least and fits >= 1):
             blocks = min(stats.ENOUGH if least else MOST_BLOCKS, fits)
             estimate = min(budget, spent + start + blocks * block)
             mode: Mode = "looped" if least else "full"
             return Shape(mode, calibration.items, tuple(arms), blocks, estimate, warm_all=bool(least))
-    return sample_shape(costs, arms, budget, spent, room)
+    return sample_shape(costs, arms, budget, spent, room, passes)
 
 
-def sample_shape(costs: Costs, arms: Sequence[Arm], budget: float, spent: float, room: float) -> Shape:
+def like(shape: Shape, places: Sequence[int], items: int, temporaries: Sequence[str]) -> Shape:
+    """Return a shape whose passes run these items, where that is possible: those of another comparison of the task."""
+    possible = places and places[-1] < items and shape.mode != "looped"
+    if not possible or (temporaries and places[-1] != items - 1):  # the last item leaves the names of the cell
+        return shape
+    return replace(
+        shape, mode="sampled", size=len(places), rounds=shape.rounds or ITEMS_PER_WORKER, places=tuple(places)
+    )
+
+
+def sample_shape(
+    costs: Costs, arms: Sequence[Arm], budget: float, spent: float, room: float, wanted: int = ROOMY_BLOCKS
+) -> Shape:
     """Choose a sample: a good one, else a small one whose items run again for further workers, else fewer arms."""
     items = costs.calibration.items
     enough = math.ceil((LEAST_WEAK if costs.weak else LEAST_SAMPLE) / costs.calibration.mean)
@@ -178,7 +196,7 @@ def sample_shape(costs: Costs, arms: Sequence[Arm], budget: float, spent: float,
     while True:
         good = min(items, max(enough, ITEMS_PER_WORKER * max(arm.workers for arm in chosen)))
         small = min(items, max(enough, FEW_ITEMS))
-        for rounds, least, passes, strict in ways_weak(min(items, enough)) if costs.weak else ways(good, small):
+        for rounds, least, passes, strict in ways_weak(min(items, enough)) if costs.weak else ways(good, small, wanted):
             tried = replace(costs, rounds=rounds)
             found = sampled(tried, chosen, least, passes, strict, room)
             if found is not None:
@@ -193,9 +211,10 @@ def sample_shape(costs: Costs, arms: Sequence[Arm], budget: float, spent: float,
             return Shape("sampled", 1, tuple(chosen), 1, spent, strict=True)
 
 
-def ways(good: int, small: int) -> tuple[tuple[int, int, int, bool], ...]:
+def ways(good: int, small: int, wanted: int) -> tuple[tuple[int, int, int, bool], ...]:
     """Return the ways to sample, the best first: rounds, least items, blocks, and whether hopeless arms are stopped."""
     return (
+        *([(ITEMS_PER_WORKER, good, wanted, False)] if wanted > ROOMY_BLOCKS else []),
         (ITEMS_PER_WORKER, good, ROOMY_BLOCKS, False),
         (ITEMS_PER_WORKER, good, PASSES + 1, False),
         (ITEMS_PER_WORKER, good, LEAST_BLOCKS, False),

@@ -51,6 +51,8 @@ class Wishes:
         asked: Whether the budget was asked for, and may be used up on a short task too.
         since: Seconds on the clock when the user began to wait; None: when the comparison begins.
         drawing: Seconds of the budget that showing the report will take.
+        enough: Says of the trials so far whether they have passes enough; None: when the fastest is hardly in doubt.
+        places: Positions of the items to sample, as another comparison had them; empty: by chance.
     """
 
     workers: tuple[int, ...] | None = None
@@ -66,6 +68,8 @@ class Wishes:
     asked: bool = True
     since: float | None = None
     drawing: float = 0.0
+    enough: Callable[[Sequence[Trial]], bool] | None = None
+    places: tuple[int, ...] = ()
 
 
 class Wished(TypedDict, total=False):
@@ -87,6 +91,8 @@ class Wished(TypedDict, total=False):
     asked: bool
     since: float | None
     drawing: float
+    enough: Callable[[Sequence[Trial]], bool] | None
+    places: tuple[int, ...]
 
 
 def wishes_of(wished: Wished, chance: int) -> Wishes:
@@ -301,12 +307,16 @@ class Trials:
         self.serial.cold = known.wall if self.shape.mode != "sampled" else None
 
     def more_blocks(self, estimate: float) -> None:
-        """Repeat the best arms in randomised blocks until decided, or until the plan's time is used up."""
-        for block in range(1, plan.MOST_BLOCKS):
+        """Repeat the best arms in randomised blocks until decided, or until the plan's time is used up.
+
+        Where somebody says when there are enough, repeat all of them until then, or until the budget is used up.
+        """
+        enough = self.wishes.enough
+        for block in range(1, plan.MOST_BLOCKS if enough is None else plan.MOST_WATCHED):
             if block == 2:
                 self.run_later(1)
             alive = {b.arm: b.wall * b.loops for b in self.benches if b.able and b.wall is not None}
-            left = min(self.wishes.budget, OVERRUN * estimate) - self.spent()
+            left = (self.wishes.budget if enough else min(self.wishes.budget, OVERRUN * estimate)) - self.spent()
             standings = self.standings()
             rates = {arm: standings[arm].pace if arm in standings else math.inf for arm in alive}
             losing = [
@@ -315,12 +325,18 @@ class Trials:
             chosen = plan.next_block(alive, rates, block, left, self.shape.strict, losing)
             if not chosen and block < 2:
                 self.run_later(block - 1)
-            if not chosen or plan.decided(self.intervals(chosen), [standings[a] for a in chosen if a in standings]):
+            if not chosen or self.done(chosen, standings):
                 return
             for arm in plan.block_order(chosen, block, self.wishes.seed):
                 if self.bench_of(arm).able:
                     self.run(self.bench_of(arm), block)
             self.judge_results()
+
+    def done(self, chosen: Sequence[Arm], standings: dict[Arm, chances.Standing]) -> bool:
+        """Return whether no further passes are needed."""
+        if self.wishes.enough is not None:
+            return self.wishes.enough([bench.trial() for bench in self.benches])
+        return plan.decided(self.intervals(chosen), [standings[arm] for arm in chosen if arm in standings])
 
     def standings(self) -> dict[Arm, chances.Standing]:
         """Return how the arms stand that gave the plain loop's results."""
@@ -374,7 +390,6 @@ class Trials:
     def run(self, bench: Bench, block: int, *, warm_up: bool = False) -> bool:
         """Run one pass (looped when short), add it, and compare its results; return whether the arm can go on."""
         positions = self.positions_of(bench.arm, warm_up)
-        chosen = [self.plain.items[position] for position in positions]
         pool = self.plain.pool if bench is self.serial else bench.pool
         if not warm_up:
             self.tell(f"{bench.arm.name}: block {block}")
@@ -393,6 +408,7 @@ class Trials:
         before, away = gil_state(), self.taken_away()
         try:
             for _ in range(1 if warm_up else bench.loops):
+                chosen = [self.plain.items[position] for position in positions]  # copies, where the loop changes them
                 outcome = self.runner.run_pass(self.plain.function, chosen, pool, options, count=len(chosen))
                 records.append(outcome.record)
                 if outcome.record.stopped is not None:  # its workers are gone

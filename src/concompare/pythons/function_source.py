@@ -18,10 +18,10 @@ from pathlib import Path
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any
 
-from concompare.backends.start_environment import searched
 from concompare.cells.replay.compiling import HEADS
 from concompare.cells.syntax.own_code import is_installed_file
 from concompare.errors import CannotShip
+from concompare.libraries import searched
 from concompare.worker.transfer.pickling import names_in
 
 OUTER = "_outer"

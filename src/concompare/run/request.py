@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from concompare.backends import Backend
     from concompare.engine.resume.recorder import Recorder
     from concompare.pythons.host import OtherPython
+    from concompare.records import Trial
     from concompare.run.resuming import Resume
 
 
@@ -61,6 +62,8 @@ class Request:
         showing: How warnings were shown when this was asked for.
         moment: Number of the cell that runs now; with the next one nothing has run in between.
         since: Seconds on `time.perf_counter` when the user began to wait for a comparison; None: when it begins.
+        enough: Says when a comparison has passes enough; None: when the fastest is hardly in doubt.
+        places: Positions of the items that a comparison is to sample; empty: by chance.
     """
 
     backends: tuple[Backend, ...]
@@ -92,6 +95,8 @@ class Request:
     showing: tuple[object, ...] = field(default_factory=process_state.showing, compare=False)
     moment: float = 0.0
     since: float | None = None
+    enough: Callable[[Sequence[Trial]], bool] | None = None
+    places: tuple[int, ...] = ()
 
 
 def request_of(

@@ -86,7 +86,6 @@ def test_lines_with_something_to_read_are_not_idle(lines: Lines) -> None:
     lines.pump(20)
     future = lines.submit(pow, 2, 10)
     assert not lines.idle()
-    lines.flush()
     calls, lines.calls = lines.calls, {}
     assert lines.selector.select(20)
     assert not lines.idle(), "something has come that nobody waits for"
@@ -145,11 +144,15 @@ def test_waking_ends_a_wait(lines: Lines) -> None:
 
 
 def test_several_calls_go_together_and_several_answers_come_in_one_piece(lines: Lines) -> None:
+    lines.flushed = 1e12  # just now
     futures = [lines.submit(pow, 2, number) for number in range(3)]
     assert len(lines.out) == 3, "each was written by itself"
+    lines.flushed = 0.0
+    futures.append(lines.submit(pow, 2, 3))
+    assert not lines.out, "it waits for others that may come much later"
     for future in futures:
         wait_for(lines, future)
-    assert [future.result() for future in futures] == [1, 2, 4]
+    assert [future.result() for future in futures] == [1, 2, 4, 8]
     ours, theirs = socket.socketpair()
     with ours, theirs:
         ours.setblocking(False)

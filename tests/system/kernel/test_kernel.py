@@ -50,9 +50,7 @@ def test_concompare_compares_with_every_backend(notebook: Notebook) -> None:
     able = [name for name in FOR_FUNCTIONS if backends.find(name).unavailable() is None]
     assert {"serial", "threads", "processes"} <= set(able)
     notebook.run(WORK)
-    cell = notebook.run(
-        f"%%concompare -b {','.join(able)} -w 2 --budget 300\nresults = [work(n) for n in range(40)]"
-    )
+    cell = notebook.run(f"%%concompare -b {','.join(able)} -w 2 --budget 300\nresults = [work(n) for n in range(40)]")
     notebook.run("trials = _.comparison.trials")
     assert notebook.value("results") == PLAIN
     assert len(cell.results) == 1
@@ -144,9 +142,7 @@ def wait_for(path: Path) -> None:
 
 @pytest.mark.parametrize("backend", [*BOTH_KINDS, "loky", "mp-pool", "process-per-item"])
 @pytest.mark.parametrize("kind", ["busy", "sleeping"])
-def test_an_interrupt_frees_the_cell(
-    kind: str, backend: str, request: pytest.FixtureRequest, tmp_path: Path
-) -> None:
+def test_an_interrupt_frees_the_cell(kind: str, backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     # A thread that sleeps goes on sleeping, in a kernel that no other test has.
     notebook: Notebook = request.getfixturevalue("own_notebook" if backend == "threads" else "notebook")
     notebook.run((BUSY if kind == "busy" else SLEEPING).format(place=str(tmp_path)))

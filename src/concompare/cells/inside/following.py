@@ -18,12 +18,14 @@ from concompare.cells.forms import joined
 from concompare.cells.frame import FRAME, Frame
 from concompare.cells.inside.cell_calls import ASK, Calls
 from concompare.cells.inside.rules import Taken, gives_value_read, is_seen, keeps_function
-from concompare.cells.inside.variant import ENTER, HOOK, RETURNED, YIELDED, Variant, variant_of
+from concompare.cells.inside.variant import ENTER, HOOK, RETURNED, YIELDED, Variant, given_at_once, variant_of
 from concompare.cells.inside.work import DEEPEST, Work, local_names, simple_function
 from concompare.cells.ir import OURS, Allowance, Loop, Why
 from concompare.cells.program import WORTH, Hook, Refused
 from concompare.cells.replay.binding import Lifted
+from concompare.cells.replay.calling.caller import Caller
 from concompare.cells.replay.collect import AsMapped
+from concompare.cells.replay.frames.methods import Reached
 from concompare.cells.replay.statement import Replay
 from concompare.errors import CellRefused
 
@@ -142,6 +144,11 @@ class Inner:
         """Return its loops."""
         return self.variant.loops
 
+    @functools.cached_property
+    def tree(self) -> ast.Module:
+        """Return its source, parsed."""
+        return ast.parse(self.source)
+
     @property
     def beside(self) -> bool:
         """Return whether its loops are let alone where they do little: those are not looked at in the first place."""
@@ -248,6 +255,16 @@ class LoopHook:
             self.following.spent += time.thread_time() - computed
         return left
 
+    def caller(self, number: int, called: Any, local: dict[str, Any]) -> Any:
+        """Return what is called in the place of something that calls a function; what has it, for a method."""
+        found = {name: value for name, value in local.items() if not name.startswith(OURS)}
+        local.clear()
+        if self.following.spent > LONGEST:
+            node = self.inner.loops[number].method
+            return called if node is None else types.SimpleNamespace(**{node.attr: called})
+        hook = FrameHook(self.inner, self.namespace(found), self.following.runner)  # type: ignore[arg-type]
+        return hook.go(number, called)
+
     def namespace(self, found: dict[str, Any]) -> dict[str, Any]:
         """Return the names that a loop of the function sees."""
         function = self.inner.function
@@ -352,7 +369,8 @@ class Following:
         """Tell whether there is work inside one of the calls that the cell ends with."""
         cell = types.FunctionType((lambda: None).__code__, self.namespace)
         work = Work(World(self.namespace))
-        return self.calls is not None and any(work.may_hold(call.func, cell, 0) for call in self.calls.last)
+        called = [part for call in self.calls.last for part in (call.func, *given_at_once(call))] if self.calls else []
+        return any(work.may_hold(part, cell, 0) for part in called)
 
     def is_followed(self, function: types.FunctionType, taken: bool, within: tuple[types.CodeType, ...]) -> bool:
         """Tell whether a call of a function is worth a look inside."""
@@ -417,7 +435,8 @@ def rebuilt(called: Any, function: types.FunctionType, made: types.FunctionType)
 def without_hooks(trace: types.TracebackType | None) -> types.TracebackType | None:
     """Return a traceback in which functions with hooks look like the functions themselves."""
     entries = list(entries_of(trace))
-    ours = {LoopHook.__call__.__code__, Left.again.__code__, Left.value.__code__}
+    callers = {Reached.__call__.__code__, Caller.__call__.__code__}
+    ours = {LoopHook.__call__.__code__, Left.again.__code__, Left.value.__code__, *callers}
     if not any(entry.tb_frame.f_code in ours for entry in entries):
         return trace
     kept: list[types.TracebackType] = []
@@ -436,6 +455,8 @@ def without_hooks(trace: types.TracebackType | None) -> types.TracebackType | No
                 kept[-1] = types.TracebackType(None, own.tb_frame, at, entries[place].tb_lineno)
             del entries[: place + 1]
         while entries and is_our_own(entries[0]):  # what runs the loop says nothing to the user
+            entries.pop(0)
+        if entry.tb_frame.f_code is Reached.__call__.__code__ and own is not None and calls_for(own, entries):
             entries.pop(0)
     made: types.TracebackType | None = None
     for entry in reversed(kept):
@@ -469,6 +490,12 @@ def place_of(own: types.TracebackType | None, entries: list[types.TracebackType]
     places = (n for n, entry in enumerate(entries) if entry.tb_frame.f_code.co_filename == code.co_filename)
     place = next(places, None)
     return place if place is not None and is_same(code, entries[place].tb_frame.f_code) else None
+
+
+def calls_for(own: types.TracebackType, entries: list[types.TracebackType]) -> bool:
+    """Tell whether the next frame calls a method in the place of a function, at its line."""
+    code = entries[0].tb_frame.f_code if entries else None
+    return code is not None and (code.co_filename, code.co_name) == (own.tb_frame.f_code.co_filename, "<module>")
 
 
 def is_our_own(entry: types.TracebackType) -> bool:

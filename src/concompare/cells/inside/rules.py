@@ -10,7 +10,7 @@ from typing import Any
 
 from concompare.cells import alias
 from concompare.cells.frame import Frame, frame_of
-from concompare.cells.ir import Analysed, Loop
+from concompare.cells.ir import OURS, Analysed, Loop
 from concompare.cells.objects import Obj, reachable
 from concompare.cells.syntax import names
 from concompare.cells.syntax.definitions import definitions_of_file
@@ -45,7 +45,7 @@ def is_known(loop: Loop) -> bool:
     """Tell whether a loop is of a form that can go on as it was written."""
     node = loop.node
     if loop.caller is not None or loop.method is not None:
-        return False
+        return True
     if isinstance(node, ast.For):
         return loop.items is node.iter or loop.kind == "map"
     return isinstance(node, (ast.While, *names.COMPREHENSIONS)) or loop.plainly is not None or loop.kind == "map"
@@ -113,5 +113,6 @@ def is_seen(analysed: Analysed, taken: Taken, namespace: Mapping[str, Any], yiel
 
 def gives_value_read(analysed: Analysed, frame: Frame) -> bool:
     """Tell whether a function that a loop calls gives a global name another value, which the loop itself reads."""
-    written = {place.field for part in analysed.effects.values() for place in part.writes if place.obj is None}
+    places = [place for part in analysed.effects.values() for place in part.writes if place.obj is None]
+    written = {place.field for place in places if not place.field.startswith(OURS)}
     return bool((written - frame.local) & names.reads(*analysed.loop.body))

@@ -22,6 +22,8 @@ from concompare.cells.syntax.nodes import located
 from concompare.cells.syntax.placing import placed
 
 HOOK, ENTER, LEFT, MAKE = OURS + "loop", OURS + "enter", OURS + "left", OURS + "make"
+AT_ONCE = ("pipe", "assign")
+"""Methods, of pandas' frames and columns and of what is like them, that call the functions that they are given."""
 YIELDED, RETURNED = "_concompareyielded", "_concomparereturned"
 """Names of a loop's own: what it would have yielded, and what it would have returned."""
 FUTURES = sum(getattr(__future__, name).compiler_flag for name in __future__.all_feature_names)
@@ -129,7 +131,7 @@ class Writer:
             wanted = not left and id(loop.node) not in held and work.is_heavy(loop, function)
             taken = self.taken(loop) if wanted else None
             if taken is not None and can_be_taken(taken, function, definition) and is_meant_in(function, loop):
-                self.places[id(loop.node)] = len(self.loops)
+                self.places[id(loop.caller or loop.method or loop.node)] = len(self.loops)
                 self.loops.append(taken)
         shadowed = shadowed_in(function)
         self.consumed = consumed_in(body_of(definition), shadowed)
@@ -159,6 +161,8 @@ class Writer:
         number = self.places.get(id(node))
         if number is not None:
             loop = self.loops[number]
+            if loop.caller is not None or loop.method is not None:
+                return self.caller(loop, number)
             return self.statement(loop, number) if isinstance(node, ast.stmt) else self.expression(loop, number)
         if (started := self.windows.instead(node, self.instead)) is not None:
             return started
@@ -178,6 +182,17 @@ class Writer:
         frame = located(ast.Call(named("locals", place), [], []), place)
         arguments = [located(ast.Constant(number), place), items, frame]
         return located(ast.Call(named(HOOK, place), arguments, []), place)
+
+    def caller(self, loop: Loop, number: int) -> ast.expr:
+        """Return what stands for a function that calls another one for every item, or for such a method."""
+        node = loop.caller or loop.method
+        assert node is not None
+        called = names.copied(node, lambda part: self.instead(part) if part is not node else None)
+        frame = located(ast.Call(named("locals", node), [], []), node)
+        arguments = [located(ast.Constant(number), node), called, frame]
+        made = located(ast.Call(part_of(HOOK, "caller", node), arguments, []), node)
+        self.bound.append([])
+        return made if loop.method is None else located(ast.Attribute(made, loop.method.attr, ast.Load()), node)
 
     def expression(self, loop: Loop, number: int) -> ast.expr:
         """Return the expression that stands for a loop which is one."""
@@ -283,7 +298,28 @@ def entered(node: ast.Call, use: Use | None, copy: object) -> ast.Call:
         if use.into or use.names:
             given.append(located(ast.Call(named("locals", node.func), [], []), node.func))
     func = located(ast.Call(named(ENTER, node.func), given, []), node.func)
-    return located(ast.Call(func, [copy(part) for part in node.args], [copy(part) for part in node.keywords]), node)
+    args, keywords = [copy(part) for part in node.args], [copy(part) for part in node.keywords]
+    made = located(ast.Call(func, args, keywords), node)
+    for part in given_at_once(made, node.func):
+        looked_at = located(ast.Call(named(ENTER, part), [part], []), part)
+        made.args = [looked_at if one is part else one for one in args]
+        made.keywords = [replaced(one, part, looked_at) for one in made.keywords]
+        args = made.args
+    return made
+
+
+def replaced(keyword: ast.keyword, part: ast.expr, other: ast.expr) -> ast.keyword:
+    """Return a keyword argument with another value in the place of one."""
+    return located(ast.keyword(keyword.arg, other), keyword) if keyword.value is part else keyword
+
+
+def given_at_once(node: ast.Call, func: ast.expr | None = None) -> list[ast.expr]:
+    """Return the functions that a call is given which what it calls will call at once, as far as its name tells."""
+    func = func or node.func
+    if not isinstance(func, ast.Attribute) or func.attr not in AT_ONCE:
+        return []
+    given = [*node.args[:1], *(part.value for part in node.keywords if part.arg is not None)]
+    return [part for part in given if isinstance(part, (ast.Name, ast.Attribute, ast.Lambda))]
 
 
 def walked_at(loop: Loop) -> ast.expr:

@@ -69,6 +69,8 @@ class Work:
 
     def may_hold(self, node: ast.expr, function: types.FunctionType, depth: int) -> bool:
         """Tell whether what a function calls may hold work."""
+        if isinstance(node, ast.Lambda):
+            return bool(finding.loops_in(body_of(node), shadowed_in(function)))
         return any(thing is MISSING or self.holds(thing, depth) for thing in self.meant(node, function))
 
     def world_of(self, function: types.FunctionType) -> World:

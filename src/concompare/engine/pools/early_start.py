@@ -44,7 +44,7 @@ def load_all() -> None:
     for name in MODULES:
         with contextlib.suppress(ImportError):  # what this system does not have it does not need
             importlib.import_module(name)
-    from concompare.backends.start_environment import libraries
+    from concompare.libraries import libraries
 
     libraries()  # which loads a module of the standard library's
     if not LOCKS:  # then psutil tells whose folders are nobody's any more

@@ -12,8 +12,9 @@ import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from concompare.backends.start_environment import folder_searched, here, settings_now
+from concompare.backends.start_environment import folder_searched, settings_now
 from concompare.cells.syntax.own_code import is_installed_file
+from concompare.libraries import here
 from concompare.worker.surroundings import decoded, read_at_start, undecoded
 
 

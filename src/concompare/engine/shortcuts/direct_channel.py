@@ -48,8 +48,8 @@ MOST_AWAKE = 4
 ROOM = 2**16
 """Bytes written to the pipe at a time."""
 
-TOGETHER = 4
-"""Calls that are sent together, at the most, where they come at once: to write each by itself costs more."""
+TOGETHER, AT_ONCE = 4, 0.0002
+"""Calls that are sent together, at the most, and seconds after the last of them: to write each by itself costs more."""
 
 
 BODY = pickle.dumps((rehearse, ()), 5)
@@ -180,6 +180,7 @@ class Lines:
         self.lines: list[Line] = []
         self.calls: dict[int, Future[Any]] = {}
         self.out: list[bytes | memoryview] = []
+        self.flushed = 0.0
         self.number = 0
         self.broken = self.left = False
         self.folder, self.workers = folder, workers
@@ -278,7 +279,7 @@ class Lines:
         self.number += 1
         self.calls[self.number] = future
         self.out.append(HEAD.pack(self.number, len(body), False) + body)
-        if len(self.out) >= TOGETHER or len(body) > ROOM:
+        if len(self.out) >= TOGETHER or len(body) > ROOM or time.perf_counter() - self.flushed > AT_ONCE:
             self.flush()
         return future
 
@@ -290,6 +291,7 @@ class Lines:
 
     def flush(self) -> None:
         """Write as much of what is to be sent as the pipe takes."""
+        self.flushed = time.perf_counter()
         if len(self.out) > 1:
             self.out[:] = [b"".join(self.out)]
         while self.out:
@@ -387,6 +389,11 @@ class DirectArrivals(Arrivals):
         """End a wait, from a signal handler."""
         super().wake()
         self.lines.wake()
+
+    def flush(self) -> None:
+        """Send what waits to be sent together."""
+        if self.lines.out and self.lines.requests >= 0:
+            self.lines.flush()
 
     def next(self, timeout: float | None = None) -> tuple[Future[Any], Chunk] | None:
         """Return the next answer, waiting for at most that many seconds; None where there is none."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from concompare.backends.start_environment import here, way_here
+from concompare.backends.start_environment import way_here
 from concompare.engine.pools.pool import Pool
+from concompare.libraries import here
 from concompare.worker.surroundings import Surroundings, changes, undecoded
 
 

@@ -22,12 +22,14 @@ class Remade:
     Attributes:
         recipes: How they are made, by their identity.
         refused: Why the last one is not.
+        usual: Types that are pickled as usual: a function may carry very many objects.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
         self.recipes: dict[int, Recipe] = {}
         self.kept: list[Any] = []
+        self.usual: set[type] = set()
         self.refused: NotAgain | None = None
 
     def namespaces(self) -> Iterator[Mapping[str, Any]]:
@@ -39,6 +41,7 @@ class Remade:
     def reduced(self, thing: Any) -> Any:
         """Return what makes an object again; NotImplemented where it is pickled as usual."""
         if kind_of(type(thing)) is None:
+            self.usual.add(type(thing))
             return NotImplemented
         recipe = self.recipes.get(id(thing))
         if recipe is None:
@@ -73,8 +76,8 @@ def asking(kind: Any) -> Any:
         remade: Remade
 
         def reducer_override(self, thing: Any) -> Any:
-            found = self.remade.reduced(thing)
-            if found is not NotImplemented:
+            remade = self.remade
+            if type(thing) not in remade.usual and (found := remade.reduced(thing)) is not NotImplemented:
                 return found
             further = getattr(super(), "reducer_override", None)
             return NotImplemented if further is None else further(thing)

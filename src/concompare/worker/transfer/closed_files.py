@@ -116,6 +116,6 @@ def settings_of(dialect: Any) -> dict[str, Any]:
 
 def writer_of(file: Any, settings: dict[str, Any]) -> Any:
     """Return a `csv.writer` of a file, closed as it is."""
-    import csv
+    import _csv  # whatever the user's `csv` is
 
-    return csv.writer(file, **settings)
+    return _csv.writer(file, **settings)

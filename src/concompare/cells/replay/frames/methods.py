@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from concompare.cells.forms import methods as form
 from concompare.cells.forms.comprehensions import collected
+from concompare.cells.frame import FRAME
 from concompare.cells.ir import OURS, Loop
 from concompare.cells.replay import binding, collect
 from concompare.cells.replay.binding import Lifted
@@ -54,11 +55,14 @@ class Reached:
         hook: What the cell calls.
         loop: The call as it is written.
         method: The method.
+
+    `inside`: the call is in a function, which the cell calls.
     """
 
     def __init__(self, hook: Hook, loop: Loop, method: Callable[..., Any]) -> None:
         self.hook, self.loop, self.method = hook, loop, method
         self.name = loop.method.attr if loop.method is not None else ""
+        self.inside = FRAME in hook.namespace
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Return what the method returns."""
@@ -145,7 +149,8 @@ class Reached:
         self.hook.run(plan.loop, plan.found, task, side)
         done = [Outcome(value) for value in side.result]
         if isinstance(side.error, Exception):
-            trace = tracebacks.of_function(side.error, self.hook.cell.wishes.filename)
+            caller = [self.hook.namespace[FRAME].name] if self.inside else []
+            trace = tracebacks.of_function(side.error, self.hook.cell.wishes.filename, *caller)
             done.append(Outcome(error=side.error, trace=trace))
         return done
 

@@ -40,15 +40,20 @@ def without_ours(trace: types.TracebackType | None) -> types.TracebackType | Non
     return kept[0]
 
 
-def of_function(error: BaseException, filename: str) -> types.TracebackType | None:
-    """Return the traceback of an item's error from where the user's function begins."""
+def of_function(error: BaseException, filename: str, caller: str = CELL) -> types.TracebackType | None:
+    """Return the traceback of an item's error from where the user's function begins.
+
+    Args:
+        error: The error.
+        filename: Of the code that the call of the method is in.
+        caller: The name of that code: of the cell, or of a function, which may be called again further in.
+    """
     found = entries(error.__traceback__)
-    inside = [
-        number
-        for number, entry in enumerate(found)
-        if entry.tb_frame.f_code.co_filename == filename and entry.tb_frame.f_code.co_name == CELL
-    ]
-    return found[inside[-1]].tb_next if inside else error.__traceback__
+    codes = [entry.tb_frame.f_code for entry in found]
+    heads = [n for n, code in enumerate(codes) if (code.co_filename, code.co_name) == (filename, caller)]
+    if not heads:
+        return error.__traceback__
+    return found[heads[-1 if caller == CELL else 0]].tb_next
 
 
 def above(trace: types.TracebackType | None, code: types.CodeType) -> types.TracebackType | None:
