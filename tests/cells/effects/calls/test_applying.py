@@ -10,7 +10,7 @@ from concompare.cells.effects.interpreter import Interpreter
 from concompare.cells.effects.live import World
 from concompare.cells.forms import finding
 from concompare.cells.objects import ATOM, Value
-from tests.cells import plainly
+from tests.cells import compiled, plainly, programs
 
 SETUP = """
 import numpy as np
@@ -57,3 +57,27 @@ def test_several_random_numbers_are_an_array(draw: str) -> None:
 @pytest.mark.parametrize("draw", ["normal((0, 1), 1)", "normal(x)", "choice(numbers)", "choice(lists)"])
 def test_what_may_be_several_numbers_may_be_changed(draw: str) -> None:
     assert value(f"rng.{draw}") != ATOM
+
+
+LOOKED_INTO = {
+    "a deep copy": "one = copy.deepcopy(held)\n    held[0].append(x)",
+    "a deep copy of an attribute's owner": "one = copy.deepcopy(box)\n    copy.copy(box).inner.append(x)",
+    "a deep copy with a memo": "one = copy.deepcopy(held, {})\n    held[0].append(x)",
+    "a list that is longer by the elements of another": "one = []\n    one.extend(held)\n    held.append([x])",
+    "a deque that is longer": "one = collections.deque()\n    one.extendleft(held)\n    held.append([x])",
+    "a pickler": "f = io.BytesIO()\n    pickle.Pickler(f).dump(held)\n    one = f.getvalue()\n    held[0].append(x)",
+}
+"""What an iteration makes of an object that a later statement changes."""
+
+
+@pytest.mark.parametrize("how", programs.WAYS)
+@pytest.mark.parametrize("name", LOOKED_INTO)
+def test_what_a_call_looks_into_is_as_the_item_before_has_left_it(name: str, how: str) -> None:
+    setup = "import collections, copy, io, pickle, types\nxs, out, held = [1, 2, 3], [], [[1], [2]]\n"
+    setup += "box = types.SimpleNamespace(inner=[])\ndef work(x): return x * x + 1\n"
+    cell = f"for x in xs:\n    {LOOKED_INTO[name]}\n    out.append((one, work(x)))"
+
+    different, ran = compiled.differs(cell, setup, how, seed=3)
+
+    assert different is None
+    assert ran.lifted

@@ -157,14 +157,15 @@ def apply_walks(an: Interpreter, entry: Declared, given: Arguments) -> None:
 
 
 def apply_reads(an: Interpreter, entry: Declared, this: Value, given: Arguments) -> None:
-    """Note that a call reads its arguments, but for those that its result only holds."""
-    held = {word.partition(".")[0] for word in entry.holds} if entry.holds else ATOM
-    for place, value in enumerate(given.positional):
-        if value and not (held and str(place) in held):
+    """Note that a call reads its arguments, but for those that are only held, not looked into for their parts."""
+    words = set(entry.holds)
+    held = {word.partition(".")[0] for word in words} - {word for word in words if f"{word}.part" in words}
+    for place, value in [*enumerate(given.positional), *given.named.items()]:
+        if str(place) not in held:
             an.deep(value)
-    for word, value in given.named.items():
-        if value and word not in held:
-            an.deep(value)
+        elif f"{place}.part" in words:
+            for obj in value:
+                an.read(obj, ELEMENT)
     if given.spread:
         an.deep(given.spread)
     if not entry.holds:
