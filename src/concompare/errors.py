@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pickle import PicklingError
+from typing import Any
 
 from concompare.formats import clean
 
@@ -48,6 +49,7 @@ class CellRefused(ConcompareError):
         reason: The message without its line; `remedy`: what to write instead, where the message ends with that.
         lasting: Each item needs the result of the one before; `sure`: it does not hang on an object that is not known.
         spent: Items were taken that nobody can give once more, so that the plain loop cannot run in its stead.
+        waits: How the loop takes its items out of a container in the notebook, where calls for those there can be made.
     """
 
     def __init__(self, message: str, line: int | None = None, code: str = "form") -> None:
@@ -55,6 +57,7 @@ class CellRefused(ConcompareError):
         self.line = line
         self.code = code
         self.idle = self.spent = False
+        self.waits: Any = None
         self.lasting, self.sure = False, True
         self.reasons: tuple[str, ...] = (str(self),)
         self.reason, self.remedy = message, ""

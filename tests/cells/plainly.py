@@ -417,6 +417,8 @@ def closed(function: Any) -> list[Any]:
 def same_state(a: Any, b: Any) -> bool:
     """Compare the hidden state of two functions or classes."""
     if type(a).__name__ == "function":
+        if seen(a, b):  # a function may see itself
+            return True
         cells_a, cells_b = closed(a), closed(b)
         return alike(a.__defaults__, b.__defaults__) and alike(cells_a, cells_b) and alike(vars(a), vars(b))
     if isinstance(a, type) and a.__module__ == "__main__":

@@ -18,15 +18,15 @@ def advance(p):
     return p + 1 if limit else [v for v in range(p)]
 
 def slow(n):
-    return sum(v for v in range(limit) if v % 3) // 99 + n / 2
+    return sum(v for v in range(limit) if v % 3 + n * 0) // 99 + n / 2
 
 def kept(x):
     log.append(x)
-    return f(x)
+    return (lambda v: f(v))(x)
 
 def bump(x):
     global state
-    state = state + f(x)
+    state = state + (lambda v: f(v))(x)
 
 class Model:
     def __init__(self, p):

@@ -99,9 +99,9 @@ PLAIN = {
         "for x in xs:\n    if sometimes(x):\n        i += 1\n    out.append(work(x, i))",
         "item before",
     ),
-    "work that puts back": (
-        "while todo:\n    x = todo.pop()\n    r = work(x)\n    if r > 9: todo.append(1)",
-        "needs the result of the one before",
+    "work that puts back, by what it changes": (
+        "while todo:\n    x = todo.pop()\n    r = work(x, seen)\n    seen.add(r)\n    if r == 1: todo.append(1)",
+        "which the loop changes",
     ),
     "a counter in a condition of the work": (
         "while True:\n    out.append(0 if sometimes(i) else work((i := i + 1)))\n    if i > 3: break",

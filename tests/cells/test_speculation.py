@@ -77,6 +77,7 @@ NOT_EARLY = {
     "its function is another by then": "for x in xs:\n    if total < 99:\n        total += pure(x)\n        pure = halve",
     "it warns": "for x in xs:\n    if total < 9:\n        total += warns(x)",
     "it draws random numbers": "for x in xs:\n    if total < 99:\n        total += random.random() + pure(1) * 0",
+    "it walks an iterator of the notebook": "it = iter([4, 5, 6])\nout = [[pure(x) for x in it] for _ in range(2)]",
     "its object changes before": "for b in objects:\n    if total < 99:\n        b.v = total\n        total += b.get()",
 }
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from tests.ipython.conftest import Shell
 
 
 @pytest.fixture
-def database(shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
+def database(shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
     """A shell in a folder with a database of squares, and a connection to it in the notebook."""
     monkeypatch.chdir(tmp_path)
     with sqlite3.connect("some.db") as made:
@@ -22,7 +24,10 @@ def database(shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> S
     shell.run("import sqlite3\npath = 'some.db'")
     shell.run("conn = sqlite3.connect(path)")
     shell.run("def heavy(n):\n    for _ in range(3): pass\n    return n + 1")
-    return shell
+    yield shell
+    for thing in list(shell.names.values()):
+        if isinstance(thing, (sqlite3.Connection, zipfile.ZipFile)):
+            thing.close()
 
 
 SQUARE = "conn.execute('SELECT y FROM t WHERE x = ?', (x,)).fetchone()[0]"

@@ -17,6 +17,8 @@ from concompare.cells.distribution.code.early import EARLY
 from concompare.cells.distribution.code.generated import Generated
 from concompare.cells.distribution.code.record import CHANGED, KEPT, PARTS, RECORD
 from concompare.cells.forms import callers, finding, flattening, pools
+from concompare.cells.frame import FRAME, WHOLE, Frame
+from concompare.cells.inlining.queues import Queue
 from concompare.cells.inside.explained import Inside
 from concompare.cells.inside.variant import RETURNED, YIELDED
 from concompare.cells.ir import OURS, RESULT, Loop, Stage, as_named
@@ -143,6 +145,10 @@ def one_by_one(cell: Cell, loop: Loop, around: list[Loop], namespace: Mapping[st
     try:
         lifted = lifted_before(cell, loop, namespace, around)
     except CellRefused as refusal:
+        if isinstance(refusal.waits, Queue):
+            waits = refusal.waits
+            calls = f"`{ast.unparse(waits.call)}` for all that wait in `{ast.unparse(waits.container)}` together"
+            return [Part(f"{loop.caption} runs as it is written, and workers compute {calls}")]
         if around and refusal.idle:
             return []
         refusal.line = refusal.line or loop.line
@@ -173,6 +179,8 @@ def unknown_before(cell: Cell, loop: Loop, namespace: Mapping[str, Any]) -> list
 def lifted_before(cell: Cell, loop: Loop, namespace: Mapping[str, Any], around: Sequence[Loop] = ()) -> Lifted:
     """Return a loop as it can be seen before anything of its cell has run; `around` are the loops that it is in."""
     known = known_before(cell, [*around, loop], namespace)
+    if isinstance(namespace, dict):  # the notebook's functions see its names, of which these are a copy
+        known.setdefault(FRAME, Frame(WHOLE, WHOLE, 1, namespace, frozenset(), frozenset()))
     walked = loop.items if loop.items is not None else ast.Constant(None)
     items = [None] if loop.kind == "call" else value_of(walked, known, cell.shadowed)
 

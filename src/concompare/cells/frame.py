@@ -8,6 +8,8 @@ from typing import Any
 
 from concompare.cells.ir import OURS
 
+WHOLE = "<module>"
+"""What the frame is called of the notebook itself, where its names are copied to look at a cell before it runs."""
 FRAME = OURS + "frame"
 """The name in a loop's namespace under which its frame is kept; the cell's own loops have none."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import time
+import types
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,6 +26,8 @@ TAPE = OURS + "tape"
 """Names what the front has computed for an item."""
 VALUE = OURS + "value"
 """Stands for the value of an item in what a consumer does with it."""
+INLINED = OURS + "heldby"
+"""How the names begin of the variables of a function whose body stands in a loop: then a number, the name."""
 
 
 STEPS, SECONDS = 100_000, 0.4
@@ -56,6 +59,17 @@ class Budget:
         self.left = left = self.left - count
         if left & 2047 < count or left < 0:
             self.check()
+
+    @contextmanager
+    def half(self) -> Iterator[Budget]:
+        """Give half of what is left, and take what was used of it."""
+        now = time.thread_time()
+        budget = Budget(max(0, self.left) // 2, max(0.0, self.until - now) / 2)
+        before = budget.left
+        try:
+            yield budget
+        finally:
+            self.left -= before - budget.left
 
     def check(self) -> None:
         """Tell whether there is still time, which is asked now and then."""
@@ -243,8 +257,8 @@ class Effects:
 
 
 def as_named(text: str) -> str:
-    """Return a text with the user's names in the places of those of what threads run."""
-    return re.sub(rf"{STARTED}[a-z]\d+_", "", text)
+    """Return a text with the user's names in the places of those of what threads run, or of inlined functions."""
+    return re.sub(rf"(?:{STARTED}[a-z]|{INLINED})\d+_", "", text)
 
 
 @dataclass(frozen=True)
@@ -285,6 +299,8 @@ class Loop:
         own: The parallel code that the cell has for it itself, such as `ThreadPoolExecutor`; empty where it has none.
         written: What is walked as somebody would write it, where `items` is not that.
         certain: Workers make no call that the notebook may turn out not to need, as where they are measured.
+        expanded: The first function whose body stands in the place of a call of it; empty where none does.
+        outward: The names of the notebook that such bodies give values.
     """
 
     kind: str
@@ -315,6 +331,8 @@ class Loop:
     own: str = ""
     written: ast.expr | None = None
     certain: bool = False
+    expanded: str = ""
+    outward: frozenset[str] = frozenset()
 
     @property
     def caption(self) -> str:
@@ -332,7 +350,8 @@ class Analysed:
     """A loop with the effects of every node of its body, in the order of evaluation.
 
     `given` are the names of the notebook that functions which it calls give values; `calling_only` are the calls that
-    call the functions which they are given before they return, and do not keep them.
+    call the functions which they are given before they return, and do not keep them; `followed` are the user's
+    functions that the parts of the body call.
     """
 
     loop: Loop
@@ -349,6 +368,7 @@ class Analysed:
     result: Obj | None = None
     given: frozenset[str] = frozenset()
     calling_only: set[ast.AST] = field(default_factory=set)
+    followed: dict[ast.AST, set[types.FunctionType]] = field(default_factory=dict)
 
     def of(self, node: ast.AST) -> Effects:
         """Return the effects of a node by itself."""

@@ -363,7 +363,7 @@ class Hook:
     namespace: dict[str, Any]
     runner: Runner
     small: set[int] = field(default_factory=set)
-    """Loops inside one that runs as it is, which are not worth looking at again when they come round."""
+    """Loops inside one that runs as it is, not worth another look."""
     codes: dict[int, types.CodeType] = field(default_factory=dict)
     depth: int = 0
     map: ClassVar[Any] = map
@@ -422,6 +422,8 @@ class Hook:
             return self.run(loop, lifted, task, side)
         except CellRefused as found:
             refusal = found  # the plain loop runs outside of the handler: its errors have no other before them
+        if refusal.waits is not None:
+            return refusal.waits.run(self, loop, refusal)
         return self.refuse(loop, taken[0] if taken else items, refusal)
 
     def few(self, items: Any) -> list[Any] | None:
@@ -500,13 +502,13 @@ class Hook:
         except CellRefused:
             raise
         except BaseException as error:
-            self.cell.lifted.append(found)
-            if isinstance(side, Collect) and side.error is error:
-                return side.value
-            raise
+            if not side.halted:  # else the plain loop goes on outside of the handler: its errors have no other before
+                self.cell.lifted.append(found)
+                if isinstance(side, Collect) and side.error is error:
+                    return side.value
+                raise
         self.cell.lifted.append(found)
-        if self.depth and time.perf_counter() - began < WORTH:
-            self.small.add(id(loop))
+        self.small |= {id(loop)} if self.depth and time.perf_counter() - began < WORTH else set()
         if side.halted or (side.front is not None and side.front.failed):
             return self.rest(loop, side, side.remaining())
         if isinstance(side, Collect):
@@ -531,8 +533,7 @@ class Hook:
             raise refusal
         refusal.__traceback__ = None  # its frames hold the items, which the plain loop lets go of
         self.cell.refused.append(Refused(loop, refusal, count))
-        if self.depth:
-            self.small.add(id(loop))
+        self.small |= {id(loop)} if self.depth else set()
         return self.runner.plainly(loop, refusal, play)
 
     def plain(self, loop: Loop, items: Any) -> Any:

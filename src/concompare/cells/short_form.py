@@ -69,6 +69,8 @@ def may_be_short(lifted: Lifted) -> None:
         raise NoShortForm(f"it has parallel code of its own, `{lifted.loop.own}`")
     if lifted.statement is None:
         raise NoShortForm("its loop stands inside another statement")
+    if lifted.loop.expanded:
+        raise NoShortForm(f"what `{lifted.loop.expanded}` does is partly done by the notebook")
     if lifted.ahead is not None:
         raise NoShortForm("the notebook computes a part of each item before it goes out")
     if lifted.staged.items_change:

@@ -359,9 +359,9 @@ class Comparing:
         """Run items of the plain loop for the GIL probe, a quarter of a second of them."""
         options = self.runner.PassOptions(output="drop", temporaries=self.wishes.temporaries)
         size = max(1, int(PROBE_ITEMS / 4 / calibration.mean))
-        chosen = [self.items[position] for position in list(self.plain.values)[:size]]
         end = self.clock() + PROBE_ITEMS
         while self.clock() < end:
+            chosen = [self.items[position] for position in list(self.plain.values)[:size]]
             self.runner.run_pass(self.function, chosen, self.plain.pool, options, count=len(chosen))
             self.probed += 1
 

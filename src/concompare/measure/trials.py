@@ -390,7 +390,6 @@ class Trials:
     def run(self, bench: Bench, block: int, *, warm_up: bool = False) -> bool:
         """Run one pass (looped when short), add it, and compare its results; return whether the arm can go on."""
         positions = self.positions_of(bench.arm, warm_up)
-        chosen = [self.plain.items[position] for position in positions]
         pool = self.plain.pool if bench is self.serial else bench.pool
         if not warm_up:
             self.tell(f"{bench.arm.name}: block {block}")
@@ -409,6 +408,7 @@ class Trials:
         before, away = gil_state(), self.taken_away()
         try:
             for _ in range(1 if warm_up else bench.loops):
+                chosen = [self.plain.items[position] for position in positions]  # copies, where the loop changes them
                 outcome = self.runner.run_pass(self.plain.function, chosen, pool, options, count=len(chosen))
                 records.append(outcome.record)
                 if outcome.record.stopped is not None:  # its workers are gone

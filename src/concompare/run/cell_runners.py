@@ -172,7 +172,7 @@ class Comparing:
         request = replace(request, budget=request.budget * self.share, since=since)
         head, tail = lifted.sources
         task = replace(task, head_source=head, tail_source=tail)
-        written = as_written(task, lifted) if lifted.as_written is not None else None
+        written = as_written(task, lifted) if lifted.as_written is not None and not task.changing else None
         report = dispatch.measure(task, request, self.show)
         self.reports.append(with_trial(report, written) if written is not None else report)
 

@@ -20,6 +20,7 @@ from concompare.errors import BackendUnavailable, CannotShip, ConcompareError, I
 from concompare.records import PROCESSES, Comparison, Environment, Subject, Trial
 from concompare.run import auto_history
 from concompare.run.auto_history import AUTO
+from concompare.run.copied_items import for_each_run, why_not
 from concompare.run.once import counts_for, latest, one_pass, run_once, trial_of
 from concompare.run.request import Request
 from concompare.run.witness import Again, Differs, States
@@ -156,7 +157,9 @@ def run_each(task: Task, plan: list[tuple[Backend, int]], request: Request) -> t
     began = time.perf_counter()
     items = task.items if isinstance(task.items, Sequence) else engine.listed(task.items)
     task, taking = replace(task, items=items, count=len(items)), time.perf_counter() - began
-    ways = Ways(task, request)
+    if unable := why_not(task):
+        return once(task, plan, request, f"not run: {unable}")
+    ways = Ways(replace(task, items=for_each_run(task, items)), request)
     if (stopped := ways.run(plan)) is not None:
         return ways.trials, task.finish(stopped)
     if ways.kept is None and ways.problems:
@@ -169,6 +172,12 @@ def run_each(task: Task, plan: list[tuple[Backend, int]], request: Request) -> t
     subject, environment = subject_of(task, blob=False), machine.environment()
     found = with_notebook(Comparison(subject, environment, tuple(ways.trials)), tails.record(subject.items))
     return list(found.trials), task.finish(ways.names)
+
+
+def once(task: Task, plan: list[tuple[Backend, int]], request: Request, why: str) -> tuple[list[Trial], Any]:
+    """Run a task in the first of several ways, and say of the others why they did not run."""
+    trial, value, _ = run_once(task, *plan[0], request)
+    return [trial, *(trial_of(backend, workers, why) for backend, workers in plan[1:])], value
 
 
 @dataclass
@@ -249,7 +258,7 @@ def measure(task: Task, request: Request, show: Callable[[Progress], None] | Non
     task = replace(task, items=items, count=len(items))
     tails = Tails(task.apply, engine.show, time.perf_counter, time.perf_counter() - began)
     try:
-        comparison, kept = compared(task, items, request, tails, show)
+        comparison, kept = compared(task, for_each_run(task, items), request, tails, show)
     except KeyboardInterrupt as error:
         if tails.done:
             task.fail({})
@@ -271,7 +280,7 @@ def measure(task: Task, request: Request, show: Callable[[Progress], None] | Non
 
 
 def compared(
-    task: Task, items: list[Any], request: Request, tails: Tails, show: Callable[[Progress], None] | None
+    task: Task, items: Sequence[Any], request: Request, tails: Tails, show: Callable[[Progress], None] | None
 ) -> tuple[Comparison, Kept]:
     """Compare the ways to run a task, as a request asks for; return what was measured, and what is kept of it."""
     from concompare.measure.compare import compare

@@ -30,6 +30,7 @@ from concompare import backends, engine
 from concompare.analysis import equality
 from concompare.errors import CannotShip, CellRefused, ConcompareError
 from concompare.records import PROCESSES
+from concompare.run.copied_items import why_not
 from concompare.worker import state_watch
 from concompare.worker.transfer.pickling import functions_behind, pack
 
@@ -94,6 +95,8 @@ def check(
     """
     if repeated:
         refuse_repeats(lifted, repeat_ok=repeat_ok)
+        if unable := why_not(task):
+            raise CellRefused(several_times(unable), lifted.line)
     if not lifted.trusted or not (repeated or started or is_warm()):
         return ()
     evidence = evidence_of(task, repeated=repeated)

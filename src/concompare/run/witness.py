@@ -16,7 +16,6 @@ import random
 import struct
 import sys
 import threading
-import types
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
@@ -26,10 +25,10 @@ from typing import TYPE_CHECKING, Any
 
 from concompare import backends, engine
 from concompare.analysis import equality
-from concompare.cells.syntax.own_code import is_user_module
 from concompare.engine.item_errors import short_repr
 from concompare.engine.lookahead import is_steady
 from concompare.engine.outcome import LAST
+from concompare.run.copied_items import is_copied_its_way
 from concompare.worker import outside_effects, state_watch
 from concompare.worker.changes import is_random
 from concompare.worker.compute import plain
@@ -48,8 +47,6 @@ LONG = 1.0
 LITTLE, MOST = 0.02, 8
 """Seconds after which, and items after the most of which, it has been seen that workers agree."""
 
-COPYING = ("__getstate__", "__setstate__", "__reduce__", "__reduce_ex__", "__copy__", "__deepcopy__", "__getnewargs__")
-"""Methods by which a class says how its objects are copied."""
 
 STREAMS = ("stdout", "stderr")
 
@@ -252,12 +249,6 @@ def copies_of(item: Any) -> list[Any]:
         return []
 
 
-def is_copied_its_way(thing: Any) -> bool:
-    """Return whether the class of a thing says how it is copied, which may leave something out or count."""
-    kinds = [kind for kind in type(thing).__mro__ if is_user_module(kind.__module__)]
-    return any(isinstance(vars(kind).get(name), types.FunctionType) for kind in kinds for name in COPYING)
-
-
 def is_used_up(thing: Any) -> bool:
     """Return whether using a thing once may leave it another: an iterator, a file, a source of random numbers."""
     return hasattr(type(thing), "__next__") or hasattr(type(thing), "read") or is_random(thing)
@@ -346,6 +337,14 @@ def tells_who(value: Any) -> bool:
 
 def alike(one: Any, other: Any) -> bool:
     """Return whether a worker's result is the notebook's, of the same type, as far as that can be told."""
+    try:
+        return are_alike(one, other)
+    except RecursionError:
+        return True  # it holds itself, or is too deep to be told
+
+
+def are_alike(one: Any, other: Any) -> bool:
+    """Return the same, and raise RecursionError for what holds itself."""
     if one is other or tells_who(other):
         return True
     if type(one) is not type(other):
@@ -353,9 +352,9 @@ def alike(one: Any, other: Any) -> bool:
     if isinstance(one, float):
         return struct.pack("d", one) == struct.pack("d", other) or (one != one and other != other)
     if type(one) in (list, tuple):
-        return len(one) == len(other) and all(map(alike, one, other))
+        return len(one) == len(other) and all(map(are_alike, one, other))
     if type(one) is dict:
-        return all(map(alike, one, other)) and alike(list(one.values()), list(other.values()))
+        return all(map(are_alike, one, other)) and are_alike(list(one.values()), list(other.values()))
     return equality.equal(one, other) is not False
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import sqlite3
 import sys
 import types
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,12 @@ from concompare.cells.recipes.recipe import Recipe, recipe_of
 from concompare.cells.recipes.states import NotAgain, kept_from_threads
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
+"""Cells give names other values without closing what they had."""
 Notebook = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture
-def notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Notebook:
+def notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Notebook]:
     """Return what runs cells in a folder with a database, a text and an archive."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "elsewhere").mkdir()
@@ -32,14 +34,20 @@ def notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Notebook:
     with zipfile.ZipFile("some.zip", "w") as archive:
         archive.writestr("a", "text")
 
+    namespaces: list[dict[str, Any]] = []
+
     def run(*cells: str) -> dict[str, Any]:
         namespace: dict[str, Any] = {"__name__": "__main__", "_ih": [""]}
+        namespaces.append(namespace)
         for cell in ("import io, os, sqlite3, zipfile\nfrom pathlib import Path", *cells):
             namespace["_ih"].append(cell)
             exec(compile(cell, "<cell>", "exec"), namespace)
         return namespace
 
-    return run
+    yield run
+    for value in [value for namespace in namespaces for value in namespace.values()]:
+        if isinstance(value, (sqlite3.Connection, io.IOBase, zipfile.ZipFile)):
+            value.close()
 
 
 def recipe(namespace: dict[str, Any], name: str = "it") -> Recipe:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +22,28 @@ LOOK_UP = "return conn.execute('SELECT y FROM t WHERE x = ?', (x,)).fetchone()[0
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
+def path(tmp_path: Path) -> Iterator[Path]:
     with sqlite3.connect(tmp_path / "some.db") as made:
         made.execute("CREATE TABLE t (x, y)")
         made.executemany("INSERT INTO t VALUES (?, ?)", [(x, x * x) for x in range(50)])
     made.close()
     (tmp_path / "text").write_text("".join(f"{x:4}\n" for x in range(50)))
-    return tmp_path / "some.db"
+    yield tmp_path / "some.db"
+    for thing in [thing for function in FUNCTIONS for thing in function.__globals__.values()]:
+        if isinstance(thing, (sqlite3.Connection, io.IOBase)):
+            thing.close()
+    FUNCTIONS.clear()
+
+
+FUNCTIONS: list[Any] = []
+"""Those of the test that runs."""
 
 
 def notebook(*cells: str) -> Any:
     """Return the function `f` of cells that have run, in a namespace that knows them."""
     function = define("\n".join(cells))
     function.__globals__["_ih"] = list(cells)
+    FUNCTIONS.append(function)
     return function
 
 
@@ -83,7 +94,7 @@ def test_items_look_up_on_workers_and_nothing_stays_open(path: Path, plain: bool
     with engine.plain_way() if plain else engine.lease(backends.plain(), 1):
         assert concompare.map(function, range(50), backend="processes", workers=2) == [x * x for x in range(50)]
         assert concompare.map(function, range(50), backend="processes", workers=2) == [x * x for x in range(50)]
-        del opened.__globals__["conn"]
+        opened.__globals__.pop("conn").close()
         if Path("/proc/self/fd").exists():
             assert concompare.map(opened, range(6), backend="processes", workers=2, chunk=1) == [0] * 6
         engine.close_pools()
@@ -109,5 +120,3 @@ def test_a_file_is_opened_again_and_reading_on_in_it_is_a_change_that_is_lost(pa
     moving = notebook(line, "def f(x):\n    file.seek(5 * x)\n    return int(file.readline())")
     with pytest.warns(LostChanges, match="`file`"):
         assert concompare.map(moving, range(50), backend="processes", workers=2) == list(range(50))
-    for one in (function, moving):
-        one.__globals__["file"].close()

@@ -183,9 +183,14 @@ class Dependences(Rules):
             return Doubt(Why.AFTER, line, "is a function of the notebook, which workers copy")
         if self.holds_changing(found):
             return Doubt(Why.CHANGES, line, "holds an object of the notebook that the loop changes")
-        if changing and not self.is_lookup(part):
+        if changing and (not self.is_lookup(part) or self.is_in_made(part)):
             return Doubt(Why.CHANGES, line, "gives an object of the notebook that the loop changes")
         return None
+
+    def is_in_made(self, node: ast.expr) -> bool:
+        """Tell whether an expression looks something up in an object that the iteration has made, as in its class."""
+        found = self.analysed.values.get(root_of(node), frozenset()) if not isinstance(node, ast.Name) else frozenset()
+        return any(not obj.outer for obj in found)
 
     def is_changing(self, obj: Obj) -> bool:
         """Tell whether an object of the notebook is one that the loop changes, maybe under another name."""

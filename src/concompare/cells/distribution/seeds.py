@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Iterator
 
 from concompare.cells.distribution import figures
@@ -16,6 +17,9 @@ from concompare.cells.syntax import names
 FATAL = {Why.OPAQUE, Why.FORBIDDEN, Why.FUNCTION}
 TAKERS = frozenset({"list", "tuple", "set", "frozenset", "dict", "sum", "max", "min", "sorted", "any", "all"})
 """Builtins that take all values of an iterator before they return."""
+IN_ONE = frozenset({Order.ONE_FILE, Order.APPENDS})
+MODE = re.compile(r"'[rwxabt+]{0,3}'")
+"""How a file is opened, among what may be its path."""
 ORDERED = (Order.RANDOM, Order.INPUT, Order.ONE_FILE, Order.APPENDS, Order.CACHED, Order.FIGURE)
 
 
@@ -132,6 +136,12 @@ class Seeds(Rules):
         paths = {path for found in effects.values() for path in found.paths}
         stepless = [path for _, path in paths]
         shared = "" in stepless or len(stepless) > len(set(stepless))
+        one = {path for found in effects.values() if found.order & IN_ONE for path in found.paths}
+        one = {(path, other) for path, other in one if not MODE.fullmatch(path)}
+        for node, found in effects.items():
+            if found.paths & one:
+                text = "touches a file that all items write to"
+                self.body.to_tail(node, Doubt(Why.ORDER, self.body.line(node), text))
         if not shared or not any(Order.FILES in found.order for found in effects.values()):
             return
         for node, found in effects.items():

@@ -17,7 +17,8 @@ from concompare.cells.distribution.nodes import BLOCKS, blocks_of, own_jumps
 from concompare.cells.distribution.staging import Early, Staged
 from concompare.cells.distribution.touches import Touches
 from concompare.cells.distribution.uses import START
-from concompare.cells.ir import TAPE, Effects, Stage
+from concompare.cells.effects.live import MISSING, static
+from concompare.cells.ir import TAPE, Effects, Place, Stage
 from concompare.cells.objects import Obj, Origin, reachable
 from concompare.cells.syntax import names
 
@@ -185,7 +186,7 @@ class Speculation:
         """Note a loop around a call; False: a worker cannot walk what it walks."""
         objects = self.analysed.values.get(walked, frozenset())
         counted = all(obj.types and COUNTED.issuperset(obj.types) for obj in objects)
-        if (breaks and not counted) or not self.is_free(walked, group, found):
+        if (breaks and not counted) or any(map(is_used_up, objects)) or not self.is_free(walked, group, found):
             return False
         found.steps.append((target, walked))
         found.targets.append(frozenset(names.stored(target)))
@@ -273,11 +274,13 @@ class Speculation:
             return Stage.TAIL in (self.staged.of(node), self.staged.of(node.value))
         return node is not None and self.staged.of(node) is Stage.TAIL
 
-    def is_apart(self, inner: set[ast.AST]) -> bool:
-        """Tell whether nothing that an expression touches is changed in the notebook."""
+    def is_apart(self, inner: set[ast.AST], *, always: bool = False) -> bool:
+        """Tell whether nothing that an expression touches is changed in the notebook, or `always`: elsewhere at all."""
         for obj in {obj for node in inner for obj in self.touched.get(node, ())}:
-            for _, node, _, writes in self.changes[obj]:
-                if writes and node not in inner and self.staged.of(node) is Stage.TAIL:
+            used = {Place(obj, name) for _, node, name, _ in self.changes[obj] if node in inner}
+            for _, node, name, writes in self.changes[obj]:
+                elsewhere = writes and node not in inner and (always or self.staged.of(node) is Stage.TAIL)
+                if elsewhere and any(map(Place(obj, name).meets, used)):
                     return False
         return True
 
@@ -302,6 +305,11 @@ class Speculation:
             obj.origin is Origin.MADE and obj not in given and not is_uncrossable(obj) and obj.types is not None
             for obj in reachable(found)
         )
+
+
+def is_used_up(obj: Obj) -> bool:
+    """Tell whether walking an object of the notebook may use it up."""
+    return obj.outer and any(static(kind, "__next__") is not MISSING for kind in obj.types or ())
 
 
 def inner_blocks(statement: ast.stmt) -> Iterator[Sequence[ast.stmt]]:

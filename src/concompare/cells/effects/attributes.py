@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from concompare.cells.effects import declared
 from concompare.cells.effects.arguments import Arguments
 from concompare.cells.effects.following import follow
-from concompare.cells.effects.kinds import is_module_like, may_hold_objects
+from concompare.cells.effects.kinds import may_hold_objects
 from concompare.cells.effects.live import MISSING, static
 from concompare.cells.objects import ANY, ATOM, ELEMENT, Obj, Origin, Value
 
@@ -31,8 +31,9 @@ def attribute_of(an: Interpreter, obj: Obj, name: str, node: ast.AST) -> Value:
     """Return what an attribute of one object may be."""
     if name == "__class__":
         return class_of(an, obj)
-    if not is_module_like(obj):
-        an.read(obj, name)
+    an.read(obj, name)
+    if (every := user_method(an, obj, "__getattribute__")) is not None:
+        follow(an, every, node, Arguments([frozenset({obj}), ATOM]))
     stored = frozenset(obj.held(name))
     live = an.world.attribute(obj, name)
     if live is not None and not (obj.live and isinstance(obj.live[0], type)):

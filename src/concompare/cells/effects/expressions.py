@@ -14,7 +14,7 @@ from concompare.cells.effects.elements import default_of, item_of, key_of, looke
 from concompare.cells.effects.identity import compare_identity, found_by_identity
 from concompare.cells.effects.kinds import DEFAULTING
 from concompare.cells.effects.live import MISSING
-from concompare.cells.effects.operators import OPERATORS, ask_truth, binary, formatted, operated
+from concompare.cells.effects.operators import OPERATORS, ask_truth, binary, formatted, looked_at, operated
 from concompare.cells.effects.scopes import Scope, live_object, look_up
 from concompare.cells.effects.storing import assign
 from concompare.cells.ir import Effects
@@ -63,6 +63,7 @@ def _on_Subscript(an: Interpreter, node: ast.Subscript, scope: Scope) -> Value:
     index = an.value(node.slice, scope)
     key = key_of(an, node, scope)
     found_by_identity(an, node, index, base)
+    looked_at(an, index)
     found = operated(an, "getitem", base, node, index)
     for obj in base:
         an.read(obj, key)
@@ -96,6 +97,7 @@ def _on_Compare(an: Interpreter, node: ast.Compare, scope: Scope) -> Value:
             continue
         if isinstance(operator, (ast.In, ast.NotIn)):
             found_by_identity(an, node, left, right)
+            looked_at(an, right)
             for obj in right:
                 an.read(obj, ELEMENT)
                 walked(an, obj)
@@ -154,6 +156,8 @@ def sequence(an: Interpreter, node: ast.Tuple | ast.List | ast.Set, scope: Scope
     held = ATOM
     for place, part in enumerate(node.elts):
         value = an.value(part, scope)
+        if kind is set:
+            looked_at(an, value)
         held |= value
         if plain and place < 10:
             an.put({made}, str(place), value)
@@ -169,12 +173,14 @@ def _on_Dict(an: Interpreter, node: ast.Dict, scope: Scope) -> Value:
         if key is None:
             an.put({made}, ELEMENT, walk_over(an, value, node))
         else:
-            an.put({made}, ELEMENT, an.value(key, scope) | value)
+            keyed = an.value(key, scope)
+            looked_at(an, keyed)
+            an.put({made}, ELEMENT, keyed | value)
     return frozenset({made})
 
 
 def _on_Slice(an: Interpreter, node: ast.Slice, scope: Scope) -> Value:
-    an.parts(node, scope)
+    looked_at(an, an.parts(node, scope))
     return ATOM
 
 

@@ -93,6 +93,8 @@ def follow(an: Interpreter, function: types.FunctionType, node: ast.AST, given: 
     function = meant_by(function)
     an.now.heavy = True
     an.now.called += (function.__name__,)
+    if not an.depth:
+        an.followed.setdefault(node, set()).add(function)
     if function not in an.functions:
         an.functions[function] = function_of(an, function)
     found = an.functions[function]

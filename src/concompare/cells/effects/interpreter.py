@@ -17,12 +17,12 @@ import types
 from collections.abc import Iterable, Sequence, Set
 from typing import Any
 
-from concompare.cells.effects import expressions, statements
+from concompare.cells.effects import expressions, operators, statements
 from concompare.cells.effects.arguments import Arguments
 from concompare.cells.effects.calls import callables
 from concompare.cells.effects.elements import walk_over
 from concompare.cells.effects.following import ALONE, Contexts, Running
-from concompare.cells.effects.kinds import inert
+from concompare.cells.effects.kinds import inert, type_named
 from concompare.cells.effects.live import MISSING, World
 from concompare.cells.effects.scopes import Scope
 from concompare.cells.effects.storing import assign
@@ -82,11 +82,12 @@ class Interpreter:
         self.element: Value = ATOM
         self.renewed: set[ast.AST] = set()
         self.calling_only: set[ast.AST] = set()
+        self.followed: dict[ast.AST, set[types.FunctionType]] = {}
         self.bindings: dict[str, Value] = {}
         self.plain_classes: dict[type, bool] = {}
         self.plain: dict[tuple[type, ...], bool] = {}
         self.iterators: dict[tuple[type, ...], bool] = {}
-        self.changed = self.missed = self.intertwined = False
+        self.changed = self.missed = self.intertwined = self.looking = False
         self.depth = 0
         self.inner = 0
         self.line = 0
@@ -138,6 +139,7 @@ class Interpreter:
             self.result,
             frozenset(self.given),
             self.calling_only,
+            self.followed,
         )
 
     def settle(self, loop: Loop, element: Value, before: dict[str, Value], exposed: Set[str]) -> None:
@@ -219,11 +221,21 @@ class Interpreter:
             return self.tuples_of(items, holder)
         self.walked_objects = found
         with self.recording(self.walking):
-            made = walk_over(self, found, loop.items)
+            made = self.group_of(items, found) or walk_over(self, found, loop.items)
         self.element = made
         for obj in made:
             self.as_item(obj, 3)
         return made
+
+    def group_of(self, items: Any, found: Value) -> Value:
+        """Return the pair of a key and a frame that walking groups of a live frame gives; nothing for other items."""
+        kind = type_named("pandas.DataFrame")
+        groups = type(items).__module__.startswith("pandas.") and type(items).__name__ == "DataFrameGroupBy"
+        if kind is None or not groups:
+            return ATOM
+        pair = Obj(Origin.MADE, "a pair", (tuple,))
+        pair.put("1", frozenset({Obj(Origin.OUTER, "a group", (kind,), whole=False, owner=found)}))
+        return frozenset({pair})
 
     def as_item(self, obj: Obj, deep: int) -> None:
         """Note that an object is the item, or a part of it."""
@@ -286,6 +298,7 @@ class Interpreter:
         """Note that objects are read with all they hold."""
         if value:
             self.now.deep.update([obj for obj in value if not (obj.live and inert(obj))])
+            operators.looked_at(self, value)
 
     def doubt(self, why: Why, text: str, remedy: str = "") -> None:
         """Note why this part may not run in workers."""

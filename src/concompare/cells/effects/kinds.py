@@ -43,11 +43,6 @@ def inert(obj: Obj) -> bool:
     return bool(obj.live) and all(isinstance(thing, INERT) for thing in obj.live)
 
 
-def is_module_like(obj: Obj) -> bool:
-    """Tell whether all live objects are modules."""
-    return bool(obj.live) and all(isinstance(thing, types.ModuleType) for thing in obj.live)
-
-
 def is_lazy_type(kind: type) -> bool:
     """Tell whether objects of a builtin type do their work when they are walked."""
     return kind in LAZY_TYPES

@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING
 from concompare.cells.effects.arguments import Arguments
 from concompare.cells.effects.elements import elements_of, walk_over
 from concompare.cells.effects.following import follow
-from concompare.cells.effects.kinds import inert, is_changed_in_place
-from concompare.cells.effects.live import MISSING, is_fixed, static
+from concompare.cells.effects.kinds import DICTS, inert, is_changed_in_place
+from concompare.cells.effects.live import MISSING, definition_of, is_fixed, static
+from concompare.cells.ir import Effects
 from concompare.cells.objects import ANY, ATOM, ELEMENT, Obj, Value, is_atom_type
+from concompare.cells.syntax import names
+from concompare.cells.syntax.own_code import is_installed_file
 
 if TYPE_CHECKING:
     from concompare.cells.effects.interpreter import Interpreter
@@ -27,6 +30,37 @@ OPERATORS: dict[type[ast.AST], str] = {
 WORDS = {"contains": ("__contains__", "__iter__", "__eq__"), "ne": ("__ne__", "__eq__")}
 SWAPPED = {"eq": "eq", "ne": "ne", "lt": "gt", "gt": "lt", "le": "ge", "ge": "le"}
 """What the right operand of a comparison is asked."""
+IMPLICIT = (
+    *(
+        "hash",
+        "eq",
+        "lt",
+        "gt",
+        "le",
+        "ge",
+        "ne",
+        "len",
+        "iter",
+        "next",
+        "getitem",
+        "contains",
+        "str",
+        "repr",
+        "format",
+    ),
+    *("index", "int", "float", "complex", "bool", "bytes", "fspath", "instancecheck", "subclasscheck", "length_hint"),
+)
+"""The special methods that code may run of an object that it is given."""
+CONTAINERS = frozenset({list, tuple, set, frozenset, dict, *DICTS})
+LOOKING = frozenset({
+    *("len", "hash", "repr", "str", "int", "float", "bool", "abs", "min", "max", "sum", "tuple", "list", "set"),
+    *("isinstance", "type", "iter", "range", "zip", "enumerate", "round", "any", "all", "dict", "frozenset", "id"),
+    *("join", "format", "items", "keys", "values", "get", "lower", "upper", "strip", "split", "startswith", "sorted"),
+    *("__eq__", "__hash__", "__lt__", "__iter__", "__len__", "__repr__", "__getitem__", "__contains__", "__str__"),
+})  # fmt: skip
+"""Names of what is called without changing anything."""
+INSTALLED = ast.Pass()
+"""Stands for the place in installed code."""
 
 
 def binary(an: Interpreter, name: str, left: Value, right: Value, node: ast.AST, *, result: bool = True) -> Value:
@@ -36,13 +70,15 @@ def binary(an: Interpreter, name: str, left: Value, right: Value, node: ast.AST,
     found = ATOM
     installed = ATOM
     asked: set[Obj] = set()
+    if not (left and right):
+        looked_at(an, left | right)  # text and numbers ask the other operand
     for obj in left | right:
         if inert(obj):
             continue
         kinds = [kind for kind in obj.types or () if an.world.is_user(kind)]
         if obj.types is None or len(kinds) < len(obj.types):
             installed |= {obj}
-            an.now.deep.add(obj)
+            an.deep(frozenset({obj}))
         if kinds or obj.types is None:
             asked.add(obj)
     found |= operated(an, name, left & asked, node, right)
@@ -92,6 +128,56 @@ def special_methods(an: Interpreter, obj: Obj, name: str) -> list[types.Function
             found += [thing for thing in things if isinstance(thing, types.FunctionType) and an.world.is_user(thing)]
         an.special[obj.types, name] = found
     return found
+
+
+def looked_at(an: Interpreter, value: Value) -> None:
+    """Follow what installed code may run of the user's objects that it sees, as far as that changes anything."""
+    if not value or an.looking:
+        return
+    held = [elements_of(an, obj) for obj in value if set(obj.types or ()) & CONTAINERS]
+    an.looking = True
+    for part in value.union(*held):
+        if part.types is None or all(map(is_fixed, part.types)):
+            continue
+        for thing in implicit_methods(an, part):
+            with an.recording(Effects()) as done:
+                count = thing.__code__.co_argcount
+                follow(an, thing, INSTALLED, Arguments([frozenset({part}), *[value] * (count - 1)]))
+            if done.writes or done.order:
+                done.heavy, done.doubts = False, ()
+                an.now.add(done)
+    an.looking = False
+
+
+def implicit_methods(an: Interpreter, obj: Obj) -> list[types.FunctionType]:
+    """Return the methods of the user's that installed code may run of an object without a call, found once."""
+    found = an.special.get((obj.types, "implicit"))
+    if found is None:
+        every = [thing for word in IMPLICIT for thing in special_methods(an, obj, word)]
+        found = an.special[obj.types, "implicit"] = [thing for thing in every if not only_looks(thing)]
+    return found
+
+
+def only_looks(function: types.FunctionType) -> bool:
+    """Tell whether a function changes nothing as far as its syntax shows."""
+    node = definition_of(function.__code__, function.__name__)
+    if node is None or is_installed_file(function.__code__.co_filename):
+        return True  # what `dataclass` makes, mostly
+    found: bool | None = node.__dict__.get("concompare_only_looks")
+    if found is None:
+        found = node.__dict__["concompare_only_looks"] = not any(map(may_change, names.nodes_in(node)))
+    return found
+
+
+def may_change(node: ast.AST) -> bool:
+    """Tell whether a part of a function may change something, as far as syntax shows."""
+    if isinstance(node, ast.Call):
+        func = node.func
+        return (func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "")) not in LOOKING
+    stored = isinstance(getattr(node, "ctx", None), (ast.Store, ast.Del)) and not isinstance(
+        node, (ast.Name, ast.Tuple)
+    )
+    return stored or isinstance(node, (ast.Global, ast.Nonlocal, ast.Await))
 
 
 def in_place(an: Interpreter, name: str, held: Value, value: Value, node: ast.AST) -> Value:

@@ -13,7 +13,7 @@ from concompare.cells.effects.elements import elements_of, key_of, looked_into, 
 from concompare.cells.effects.following import follow
 from concompare.cells.effects.kinds import CALM_STORES
 from concompare.cells.effects.live import static
-from concompare.cells.effects.operators import operated
+from concompare.cells.effects.operators import looked_at, operated
 from concompare.cells.effects.scopes import Scope
 from concompare.cells.frame import is_own
 from concompare.cells.ir import Place, Why
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from concompare.cells.effects.interpreter import Interpreter
 
 PLACES = frozenset(map(str, range(10)))
+TAKE_OUT = "Take it out of the loop"
+MEANING = frozenset({"__class__", "__defaults__", "__kwdefaults__", "__code__", "__bases__"})
+"""Attributes on which depends what an object does."""
 
 
 def assign(an: Interpreter, target: ast.AST, value: Value, scope: Scope, *, strong: bool = True) -> None:
@@ -95,9 +98,11 @@ def store_attribute(an: Interpreter, target: ast.Attribute, value: Value, scope:
                 an.doubt(
                     Why.FORBIDDEN,
                     f"`{ast.unparse(target)}` is set, which everything else may read",
-                    "Take it out of the loop",
+                    TAKE_OUT,
                 )
             operated(an, "setattr", obj, target, value)
+            if target.attr in MEANING:
+                an.doubt(Why.OPAQUE, f"`{ast.unparse(target)}` is set, which changes what code does", TAKE_OUT)
             for kind in obj.types or ():
                 thing = static(kind, target.attr)
                 setter = thing.fset if isinstance(thing, property) else None
@@ -114,7 +119,7 @@ def passed_on(an: Interpreter, base: Value, method: str) -> Value:
         entries = [declared.method(kind, method) for kind in obj.types or () if not an.world.is_user(kind)]
         for entry in entries:
             if entry is not None and entry.forbidden:
-                an.doubt(Why.FORBIDDEN, f"{obj.shown} {entry.forbidden}", "Take it out of the loop")
+                an.doubt(Why.FORBIDDEN, f"{obj.shown} {entry.forbidden}", TAKE_OUT)
         if any(entry is not None and "part" in entry.changes for entry in entries):
             found |= any_part(an, obj) | elements_of(an, obj)
     return found
@@ -129,6 +134,7 @@ def store_element(an: Interpreter, target: ast.Subscript, value: Value, scope: S
             an.write(base, column)
             return
         key = an.value(target.slice, scope)
+        looked_at(an, key)
         for obj in base:
             operated(an, "setitem", obj, target, value | key)
         an.write(base, key_of(an, target, scope))

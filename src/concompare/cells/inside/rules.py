@@ -10,7 +10,7 @@ from typing import Any
 
 from concompare.cells import alias
 from concompare.cells.frame import Frame, frame_of
-from concompare.cells.ir import Analysed, Loop
+from concompare.cells.ir import OURS, Analysed, Loop
 from concompare.cells.objects import Obj, reachable
 from concompare.cells.syntax import names
 from concompare.cells.syntax.definitions import definitions_of_file
@@ -113,5 +113,6 @@ def is_seen(analysed: Analysed, taken: Taken, namespace: Mapping[str, Any], yiel
 
 def gives_value_read(analysed: Analysed, frame: Frame) -> bool:
     """Tell whether a function that a loop calls gives a global name another value, which the loop itself reads."""
-    written = {place.field for part in analysed.effects.values() for place in part.writes if place.obj is None}
+    places = [place for part in analysed.effects.values() for place in part.writes if place.obj is None]
+    written = {place.field for place in places if not place.field.startswith(OURS)}
     return bool((written - frame.local) & names.reads(*analysed.loop.body))

@@ -17,7 +17,7 @@ from concompare.cells.distribution.code.record import PARTS
 from concompare.cells.distribution.generate import Generator
 from concompare.cells.distribution.seeds import FATAL
 from concompare.cells.distribution.stages import stages_of
-from concompare.cells.distribution.staging import Staged, heavy_in_tail, speculate
+from concompare.cells.distribution.staging import Staged, heavy_in_notebook, heavy_in_tail, speculate
 from concompare.cells.effects.interpreter import Interpreter
 from concompare.cells.effects.live import World
 from concompare.cells.forms import again, known_pools
@@ -41,6 +41,8 @@ WORTH = frozenset({ast.Call, ast.BinOp, ast.ListComp, ast.SetComp, ast.DictComp,
 TURNS = (ast.For, ast.While, *names.COMPREHENSIONS)
 OF_OURS = tuple(OURS + word for word in ("function", "call", "caught", "chain", "error", "shown"))
 """How the names of functions begin that call the user's own."""
+DEEPEST = 3
+"""Functions inside one another whose bodies are looked into."""
 FEW = 64
 """Items up to which the loops inside one are worth more than it is."""
 TOO_LONG = "it takes too long to see what the loop does. Make a function of what is inside it."
@@ -97,6 +99,8 @@ class Lifted:
     @property
     def name(self) -> str:
         """Return a short name for captions: the function that does the work, or where the loop is."""
+        if self.loop.expanded:
+            return self.loop.expanded
         for node in [part for statement in self.loop.body for part in names.nodes_in(statement)]:
             effects = self.staged.analysed.effects.get(node)
             func = node.func if isinstance(node, ast.Call) and effects is not None and effects.heavy else None
@@ -139,7 +143,8 @@ class Lifted:
             items, count = front.pairs(), None if self.ahead.ends else count
         handed = Items(items if type(items) in checks.SEVERAL_TIMES else iter(items))
         if self.staged.items_change:
-            namespace[PARTS + "_of"] = keeper = Keeper(self.staged.shared)
+            own = frozenset(map(id, handed.known)) if handed.known is not None else None
+            namespace[PARTS + "_of"] = keeper = Keeper(self.staged.shared, own)
         if self.staged.early:
             from concompare.worker.early_calls import early
 
@@ -253,28 +258,97 @@ def within(
     budget: Budget, loop: Loop, world: World, meeting: Meeting, *, seeded: bool
 ) -> tuple[Generated, Ahead | None]:
     """Return the code of a loop, and what is computed ahead; raises TooLong where the budget ends before."""
-    loop, test = plain_loop(loop)
-    loop.__dict__["namespace"] = meeting.namespace
-    analysed = Interpreter(world, budget).analyse(loop, meeting.items)
-    refuse_renamed(loop, analysed)
-    staged = stages_of(analysed, seeded=seeded)
-    ahead = front_of(analysed, staged, test, seeded=seeded)
+    written, (loop, test) = loop, plain_loop(loop)
+    found = distributed(budget, loop, world, meeting, test, seeded=seeded)
+    if heavy_in_notebook(found.staged) and not (loop.own or loop.kind == "call"):
+        found = with_bodies(budget, found, meeting, test, seeded=seeded)
+    staged, ahead = found.staged, found.ahead
     if loop.target is None and ahead is None:
-        raise endless(loop, staged)
-    if ahead is not None:
-        staged = ahead.staged
+        from concompare.cells.inlining.queues import queue_of
+
+        refused = endless(loop, found.first)
+        refused.waits = queue_of(written, found.first)
+        raise refused
     if not world.assume_pure:
         module_state.refuse_changes(staged)
-    if ahead is None:
-        speculate(staged)
-    if number_of(loop, meeting.items) <= FEW and leaves_inner(staged):
-        staged.early.clear()
     refuse(staged)
-    refuse_threads(analysed)
-    meeting.check(staged, world, seeded=seeded)
+    refuse_threads(found.analysed)
+    meeting.check(staged, found.world, seeded=seeded)
     if ahead is not None:
         staged = ahead.settle()
     return Generator(staged).generate(), ahead
+
+
+@dataclass
+class Distributed:
+    """A loop whose parts have their stages: `first` without a front, `staged` with what is computed ahead."""
+
+    analysed: Analysed
+    first: Staged
+    staged: Staged
+    ahead: Ahead | None
+    world: World
+
+    @property
+    def collects_changed(self) -> bool:
+        """Tell whether items are changed whose values are collected: the notebook has them under no name then."""
+        written = (place.obj for found in self.analysed.effects.values() for place in found.writes)
+        return self.analysed.loop.collects and any(obj is not None and obj.origin is Origin.ITEM for obj in written)
+
+    @property
+    def shared_out(self) -> int:
+        """Return how many heavy parts workers do."""
+        if self.analysed.loop.target is None and self.ahead is None:
+            return 0
+        found = self.staged.analysed.effects.items()
+        heavy = [node for node, effects in found if effects.heavy and self.staged.of(node) is Stage.HEAD]
+        return len(heavy) + len(self.staged.early)
+
+
+def distributed(
+    budget: Budget, loop: Loop, world: World, meeting: Meeting, test: ast.stmt | None, *, seeded: bool
+) -> Distributed:
+    """Return a loop whose parts have their stages."""
+    loop.__dict__["namespace"] = meeting.namespace
+    analysed = Interpreter(world, budget).analyse(loop, meeting.items)
+    refuse_renamed(loop, analysed)
+    first = stages_of(analysed, seeded=seeded)
+    ahead = front_of(analysed, first, test, seeded=seeded)
+    staged = first if ahead is None else ahead.staged
+    if ahead is None and loop.target is not None:
+        speculate(staged)
+    if number_of(loop, meeting.items) <= FEW and leaves_inner(staged):
+        staged.early.clear()
+    return Distributed(analysed, first, staged, ahead, world)
+
+
+def with_bodies(
+    budget: Budget, found: Distributed, meeting: Meeting, test: ast.stmt | None, *, seeded: bool
+) -> Distributed:
+    """Return a loop with the bodies of functions in the places of their calls, where workers do more of it then."""
+    from concompare.cells.inlining.expansion import Expansion
+
+    best = found
+    for _ in range(DEEPEST):
+        expansion = Expansion(found.first, meeting.namespace, test)
+        loop = expansion.loop()
+        if loop is None:
+            break
+        meeting.namespace.update(expansion.given)
+        world = World(meeting.namespace, assume_pure=found.world.assume_pure)
+        try:
+            with budget.half() as part:
+                found = distributed(part, loop, world, meeting, test, seeded=seeded)
+        except (TooLong, CellRefused):
+            break
+        stays, stayed = len(heavy_in_notebook(found.staged)), len(heavy_in_notebook(best.staged))
+        if found.collects_changed:
+            break
+        if found.shared_out > best.shared_out and (stays <= stayed or not best.shared_out):
+            best = found
+        if not stays:
+            break
+    return best
 
 
 def leaves_inner(staged: Staged) -> bool:

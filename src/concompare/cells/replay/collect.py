@@ -46,6 +46,8 @@ class Collect:
         self.item: Any = None
         self.left: dict[str, Any] = {}
         self.direct = made.direct and is_plain_append(made)
+        inner = [node for statement in made.loop.body for node in names.nodes_in(statement)]
+        self.outward = {node.target.id for node in inner if isinstance(node, ast.NamedExpr)} | made.loop.outward
         self.actions = [self.action(number) for number in range(len(made.actions))]
         self.insert = self.inserter() if self.shape in ("set", "dict") else None
 
@@ -53,11 +55,8 @@ class Collect:
         """Return an action as a function of the result and its values: the names of a comprehension are its own."""
         part = self.made.actions[number]
         parameters = [RESULT, *part.values, *part.names, *part.unsure]
-        inner = [node for statement in self.made.loop.body for node in names.nodes_in(statement)]
-        given = {node.target.id for node in inner if isinstance(node, ast.NamedExpr)}
-        return compiling.action(
-            part, self.namespace, self.filename, parameters, local=True, shared=given.difference(parameters)
-        )
+        shared = self.outward.difference(parameters)
+        return compiling.action(part, self.namespace, self.filename, parameters, local=True, shared=shared)
 
     def inserter(self) -> Callable[[Any, Any], None]:
         """Return what puts a value into the set or dict, at the line that the comprehension has then."""
@@ -115,6 +114,7 @@ class Collect:
         part = self.made.actions[number]
         if part.unsure:
             *values, unsure = values
+            self.namespace.update({name: value for name, value in unsure.items() if name in self.outward})
             values = [*values, *[unsure.get(name) for name in part.unsure]]
         if part.early:
             values = self.tally.handed(number, values)
@@ -189,6 +189,11 @@ class Collect:
     def fail(self, found: Mapping[str, Any]) -> None:
         """An item raised: a consumer that takes values one by one still takes those before it."""
         error = sys.exc_info()[1]
+        if not self.broken and self.made.is_done_again(error):
+            self.halted = True
+            self.put_back(self.position)
+            self.clean()
+            return
         self.put_back(self.position if self.broken else self.position + 1)
         if not self.broken and RECORD in found.get(OWN, ()):
             with contextlib.suppress(LookupError):

@@ -124,6 +124,7 @@ def action(
         body = as_turn(body, place)
     written = sorted(name for name in names.writes(*part.code) if name.startswith(HELD) or not name.startswith(OURS))
     written = [name for name in written if not local or name in shared or name.startswith(HELD)]
+    written = [name for name in written if not local or name not in parameters]
     if written:
         body.insert(0, located(ast.Global(written), place))
     arguments = [located(ast.arg(name), place) for name in parameters]

@@ -270,6 +270,13 @@ class Replay:
             self.clean()
             return
         error = sys.exc_info()[1]
+        if self.made.is_done_again(error):
+            self.halted = True
+            self.put_back(self.position)
+            if self.position:
+                self.bind_kept(self.position - 1, sys.maxsize)
+            self.clean()
+            return
         interrupted = isinstance(error, (KeyboardInterrupt, GeneratorExit))
         try:
             item = self.items.see(self.position)

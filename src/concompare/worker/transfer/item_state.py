@@ -240,15 +240,18 @@ class Keeper:
 
     Args:
         shared: The `id` of each object that nothing changes.
+        own: The `id` of each of the notebook's items, where they are known; of others, copies, nothing is remembered.
     """
 
-    def __init__(self, shared: frozenset[int] = frozenset()) -> None:
-        self.shared = shared
+    def __init__(self, shared: frozenset[int] = frozenset(), own: frozenset[int] | None = None) -> None:
+        self.shared, self.own = shared, own
         self.states: dict[int, list[tuple[Any, Any, dict[str, Any], dict[str, Any]]]] = {}
 
     def __call__(self, item: Any) -> list[Any]:
         """Return the parts of an item that nothing has changed yet."""
         parts = parts_of(item)
+        if self.own is not None and id(item) not in self.own:
+            return parts
         self.states[id(item)] = [
             (part, contents(part), {} if is_frame(part) else dict(getattr(part, "__dict__", {})), in_slots(part))
             for part in parts

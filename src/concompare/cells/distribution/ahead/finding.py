@@ -261,7 +261,7 @@ class Finder:
     def holds_store(self, node: ast.Name) -> bool:
         """Tell whether the value that a name is given is able."""
         above = self.solver.body.parent.get(node)
-        if isinstance(above, ast.AugAssign):
+        if isinstance(above, (ast.AugAssign, ast.AnnAssign)):
             return above in self.able
         if isinstance(above, ast.comprehension):
             return True

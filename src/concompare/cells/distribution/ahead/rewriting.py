@@ -30,7 +30,7 @@ from concompare.cells.distribution.nodes import is_slice, own_jumps
 from concompare.cells.distribution.stages import Solver
 from concompare.cells.distribution.staging import Staged, heavy_in_notebook, heavy_in_tail, speculate
 from concompare.cells.distribution.uses import uses_of
-from concompare.cells.ir import OURS, TAPE, Analysed, Loop, Stage
+from concompare.cells.ir import INLINED, OURS, TAPE, Analysed, Loop, Stage
 from concompare.cells.objects import Obj, Origin, reachable
 from concompare.cells.syntax import names
 from concompare.cells.syntax.nodes import located, statements_at
@@ -343,7 +343,8 @@ class Rewriter(Slicer):
 
     def is_ours(self, node: ast.Assign) -> bool:
         """Tell whether an assignment is one that takes a value of the front."""
-        return all(isinstance(part, ast.Name) and part.id.startswith(OURS) for part in node.targets)
+        words = [part.id if isinstance(part, ast.Name) else "" for part in node.targets]
+        return all(word.startswith(OURS) and not word.startswith(INLINED) for word in words)
 
     def settle(self, ahead: Ahead) -> Staged:
         """Return the stages with the tail's own values in the places where it uses them."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from concompare.cells.distribution.code.record import RECORD
 from concompare.cells.distribution.staging import Staged
-from concompare.cells.ir import OURS, Loop
+from concompare.cells.ir import OURS, Loop, Stage
 
 HELD = OURS + "held"
 """How the names begin of what the tail holds from one action to a later one."""
@@ -78,6 +78,16 @@ class Generated:
     def temporaries(self) -> tuple[str, ...]:
         """Return the names that a failing head leaves behind for the notebook, the record among them."""
         return (*self.kept, *([RECORD] if self.recorded else []))
+
+    def is_done_again(self, error: BaseException | None) -> bool:
+        """Tell whether the plain loop goes on from an item that raised in a worker: only there is its error whole.
+
+        The frames of functions whose bodies stand in the head are not in the error of the head.
+        """
+        if not self.loop.expanded or self.once or not isinstance(error, Exception):
+            return False
+        found = self.staged.analysed.effects.items()
+        return not any(effects.order and self.staged.of(node) is Stage.HEAD for node, effects in found)
 
     @property
     def recorded(self) -> bool:

@@ -143,8 +143,6 @@ class Holding:
         These are names of objects that the tail is given too, for both have to be one object, and all names where a
         head must not run a second time to see what it had assigned when the tail failed.
         """
-        if self.loop.collects:
-            return set()
         bound = self.staged.analysed.bound
         emitted = frozenset[Obj]()
         handed: set[str] = set()

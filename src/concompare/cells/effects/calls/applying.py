@@ -29,6 +29,7 @@ from concompare.cells.effects.kinds import (
     type_named,
 )
 from concompare.cells.effects.live import MISSING, held, static
+from concompare.cells.effects.operators import looked_at
 from concompare.cells.ir import Effects, Order, Why
 from concompare.cells.objects import ANY, ATOM, ELEMENT, Obj, Origin, Value, is_atom_type, reachable
 
@@ -150,6 +151,7 @@ def apply_order(an: Interpreter, node: ast.AST, entry: Declared, what: str) -> N
 def apply_walks(an: Interpreter, entry: Declared, given: Arguments) -> None:
     """Note which arguments an entry walks over."""
     for word in entry.walks:
+        looked_at(an, given.of(word))
         for obj in given.of(word):
             walked(an, obj)
 
@@ -234,6 +236,7 @@ def apply_changes(an: Interpreter, entry: Declared, this: Value, given: Argument
         value = given.of(word.partition(".")[0])
         if word.endswith(".part"):
             parts = ATOM
+            looked_at(an, value)
             for obj in value:
                 walked(an, obj)
                 parts |= elements_of(an, obj)

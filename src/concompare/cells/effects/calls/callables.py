@@ -15,7 +15,7 @@ from concompare.cells.effects.calls.classes import call_class
 from concompare.cells.effects.calls.installed import installed, installed_method, undeclared
 from concompare.cells.effects.following import follow, run_body
 from concompare.cells.effects.kinds import CACHE, PURE
-from concompare.cells.effects.live import static
+from concompare.cells.effects.live import MISSING, static
 from concompare.cells.ir import Effects, Order, Why
 from concompare.cells.objects import ATOM, ELEMENT, Obj, Origin, Value
 from concompare.cells.syntax.own_code import is_installed_file
@@ -57,6 +57,8 @@ def call_obj(an: Interpreter, node: ast.AST, obj: Obj, given: Arguments, what: s
             found |= call_live(an, node, thing, obj, given, what)
         return found
     methods = [static(kind, "__call__") for kind in obj.types or ()]
+    if methods and all(thing is MISSING for thing in methods):
+        return ATOM  # the call raises, or does not take place
     if obj.types is None:
         methods = [thing for _, thing in an.world.methods("__call__")]
     users = [thing for thing in methods if isinstance(thing, types.FunctionType) and an.world.is_user(thing)]

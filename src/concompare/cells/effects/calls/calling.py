@@ -247,7 +247,7 @@ def method_of(an: Interpreter, node: ast.AST, obj: Obj, name: str, given: Argume
     if obj.types is None:
         return call_by_name(an, node, this, name, given)
     found = ATOM
-    for kind in obj.types:
+    for kind in [kind for kind in obj.types if not lacks(an, obj, kind, name)]:
         thing = static(kind, name)
         function = thing.__func__ if isinstance(thing, (staticmethod, classmethod)) else thing
         if isinstance(function, types.FunctionType) and an.world.is_user(function):
@@ -264,6 +264,12 @@ def method_of(an: Interpreter, node: ast.AST, obj: Obj, name: str, given: Argume
         else:
             found |= other_method(an, node, obj, kind, name, given, scope)
     return found
+
+
+def lacks(an: Interpreter, obj: Obj, kind: type, name: str) -> bool:
+    """Tell whether an object that the iteration made has no method of a name, if it is of a class: its call raises."""
+    plain = not obj.outer and an.is_plain_class(kind) and not obj.has(ANY)
+    return plain and static(kind, name) is MISSING and static(kind, "__getattr__") is MISSING
 
 
 def other_method(
@@ -310,6 +316,8 @@ def call_module_part(an: Interpreter, node: ast.AST, obj: Obj, name: str, given:
             continue
         else:
             thing = part_of(holder, name)
+        if thing is MISSING and isinstance(holder, type):
+            continue  # no such method: what holds classes may hold other things that have it
         if thing is MISSING:
             found |= call_unloaded(an, node, f"{getattr(holder, '__name__', what)}.{name}", given)
             continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import functools
 import types
 from collections.abc import Iterable
@@ -33,6 +34,8 @@ def call_class(an: Interpreter, node: ast.AST, kind: type, given: Arguments, wha
         made.origin, made.code = Origin.FUNCTION, code
         an.put({made}, ANY, carried(rest.all))
         return frozenset({made})
+    if issubclass(kind, type) and len(given.positional) != 1:
+        an.doubt(Why.FUNCTION, "makes a class, which others may see", "Make it before the loop")
     if kind is type and len(given.positional) == 1:
         return frozenset().union(*(class_of(an, obj) for obj in given.positional[0]))
     if kind is type or not an.world.is_user(kind):
@@ -58,6 +61,10 @@ def call_user_class(an: Interpreter, node: ast.AST, kind: type, given: Arguments
     this = frozenset({made})
     if issubclass(kind, tuple) and hasattr(kind, "_fields"):
         fill(an, made, kind._fields, given)
+        missing = list(kind._fields)[len(given.positional) :] if not given.spread else kind._fields
+        for name, thing in getattr(kind, "_field_defaults", {}).items():
+            if name in missing and name not in given.named:
+                an.put({made}, name, an.world.outer(thing, f"the default of `{name}`"))
         an.put({made}, ELEMENT, given.all)
         return this
     maker = static(type(kind), "__call__")
@@ -122,7 +129,9 @@ def fill_generated(an: Interpreter, node: ast.AST, made: Obj, kind: type, given:
     fill(an, made, words, given)
     for name, part in fields.items():
         factory = part.default_factory
-        if isinstance(factory, type) and not an.world.is_user(factory):
+        if part.default is not dataclasses.MISSING:
+            an.put({made}, name, an.world.outer(part.default, f"the default of `{name}`"))
+        elif isinstance(factory, type) and not an.world.is_user(factory):
             an.put({made}, name, frozenset({an.made(node, f"`.{name}`", (factory,), key=(kind, name))}))
         elif callable(factory):
             an.put({made}, name, an.call_value(node, an.world.outer(factory, name), Arguments(), name))

@@ -14,9 +14,9 @@ from concompare.cells.effects.calls.applying import apply, parameter_count
 from concompare.cells.effects.calls.drawing import as_drawing
 from concompare.cells.effects.elements import elements_of
 from concompare.cells.effects.identity import SEARCHES, found_by_identity
-from concompare.cells.effects.kinds import CACHE, CALM_METHODS, PURE, is_container
+from concompare.cells.effects.kinds import CACHE, CALM_METHODS, DICTS, PURE, is_container
 from concompare.cells.effects.live import static
-from concompare.cells.effects.operators import operated
+from concompare.cells.effects.operators import looked_at, operated
 from concompare.cells.ir import Why
 from concompare.cells.objects import ANY, ATOM, Obj, Origin, Value
 
@@ -47,6 +47,7 @@ ASKED: dict[Any, str] = {
     **{any: "bool len", all: "bool len", filter: "bool len"},
 }
 """The special methods that builtins run on their arguments or the elements of these."""
+HASHING = frozenset({set, frozenset, *DICTS})
 
 
 def installed(
@@ -127,6 +128,10 @@ def undeclared_method(an: Interpreter, node: ast.AST, kind: type, name: str, thi
 def installed_method(an: Interpreter, node: ast.AST, kind: type, name: str, this: Value, given: Arguments) -> Value:
     """Follow a method of an installed class."""
     an.now.called += (name,)
+    if kind in HASHING:
+        looked_at(an, given.all)
+    if name in SEARCHES or name == "sort":
+        looked_at(an, this)
     if name in SEARCHES and kind.__module__ in ("builtins", "collections"):
         found_by_identity(an, node, given.positional[0] if given.positional else ATOM, this)
     entry = declared.method(kind, name) or as_drawing(static(kind, name))

@@ -1,0 +1,173 @@
+"""A loop with the bodies of functions in the places of calls that would stay in the notebook as a whole."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from concompare.cells.distribution.ahead.rewriting import earlier
+from concompare.cells.distribution.nodes import BLOCKS
+from concompare.cells.distribution.staging import Staged, heavy_in_notebook
+from concompare.cells.inlining.callee import CannotStand, Writer, callee_of
+from concompare.cells.ir import INLINED, Loop
+from concompare.cells.syntax import names
+from concompare.cells.syntax.renaming import bound, load
+
+NUMBERS = itertools.count()
+THROUGH = (
+    *(ast.Call, ast.keyword, ast.Attribute, ast.Subscript, ast.BinOp, ast.UnaryOp, ast.Tuple, ast.List, ast.Dict),
+    *(ast.Set, ast.JoinedStr, ast.FormattedValue, ast.Starred, ast.Assign, ast.AugAssign, ast.Expr, ast.AnnAssign),
+)
+"""Kinds of nodes whose parts are all evaluated, once."""
+LARGEST = 1500
+"""Nodes of a body up to which more is inlined."""
+
+
+@dataclass
+class Expansion:
+    """Writes the body of one loop with other bodies in it.
+
+    Attributes:
+        staged: The stages of the loop as it is.
+        test: The statement that tests the condition of a `while`, which stays itself.
+        given: Gets what stands for free variables and defaults, by names of ours.
+        globals: Gets the names of the notebook that the bodies give values.
+        first: The name of the first function whose call was replaced.
+    """
+
+    staged: Staged
+    namespace: dict[str, Any]
+    test: ast.stmt | None
+    given: dict[str, Any] = field(default_factory=dict)
+    globals: set[str] = field(default_factory=set)
+    first: str = ""
+
+    def loop(self) -> Loop | None:
+        """Return the loop; None where no call can be replaced."""
+        staged, analysed = self.staged, self.staged.analysed
+        loop = analysed.loop
+        if sum(len(names.nodes_in(node)) for node in loop.body) > LARGEST:
+            return None
+        calls = [node for node in heavy_in_notebook(staged) if isinstance(node, ast.Call)]
+        self.wanted = {node for node in calls if node in analysed.followed}
+        self.fixed = names.writes(*loop.body) | analysed.given
+        if loop.target is not None:
+            self.fixed |= names.stored(loop.target)
+        body = self.block(loop.body) if self.wanted else []
+        if not self.first:
+            return None
+        return replace(loop, body=body, outward=loop.outward | self.globals, expanded=loop.expanded or self.first)
+
+    def block(self, statements: Sequence[ast.stmt]) -> list[ast.stmt]:
+        """Return statements with the bodies of functions in them."""
+        made: list[ast.stmt] = []
+        for node in statements:
+            made += self.statement(node) if node is not self.test else [node]
+        return made
+
+    def statement(self, node: ast.stmt) -> list[ast.stmt]:
+        """Return a statement with the bodies of functions in it or before it."""
+        if isinstance(node, BLOCKS):
+            head = head_of(node)
+            before, instead = self.expanded(head, head) if head is not None else ([], {})
+            return [*before, self.with_blocks(node, instead)]
+        if not isinstance(node, THROUGH):
+            return [names.copied(node)]
+        before, instead = self.expanded(node, node)
+        return [*before, names.copied(node, instead.get)]
+
+    def with_blocks(self, node: Any, instead: dict[ast.AST, ast.AST]) -> ast.stmt:
+        """Return a compound statement with other blocks."""
+        holders = [node, *getattr(node, "handlers", ()), *getattr(node, "cases", ())]
+        inner = {
+            id(part)
+            for holder in holders
+            for word in ("body", "orelse", "finalbody")
+            for part in getattr(holder, word, ())
+        }
+        made: Any = names.copied(node, lambda part: part if id(part) in inner else instead.get(part))
+        others = [made, *getattr(made, "handlers", ()), *getattr(made, "cases", ())]
+        for holder in others:
+            for word in ("body", "orelse", "finalbody"):
+                if getattr(holder, word, None):
+                    setattr(holder, word, self.block(getattr(holder, word)))
+        return made  # type: ignore[no-any-return]
+
+    def expanded(self, node: ast.AST, root: ast.AST) -> tuple[list[ast.stmt], dict[ast.AST, ast.AST]]:
+        """Return what comes before a statement or its head, and what stands in the places of its parts then."""
+        before: list[ast.stmt] = []
+        instead: dict[ast.AST, ast.AST] = {}
+        order = self.staged.analysed.order
+        found = [part for part in names.nodes_in(node) if part in self.wanted]
+        for call in sorted(found, key=lambda part: order.get(part, 0)):
+            if any(part in instead for part in names.nodes_in(call)) or not is_reached(root, call):
+                continue
+            try:
+                before += self.body_of(call, root, instead)
+            except CannotStand:
+                self.wanted.discard(call)
+        return before, instead
+
+    def body_of(self, call: Any, root: ast.AST, instead: dict[ast.AST, ast.AST]) -> list[ast.stmt]:
+        """Return the statements that do what a call does, and before it what Python evaluates before it."""
+        analysed = self.staged.analysed
+        callee = callee_of(call, analysed, self.namespace, self.fixed)
+        body = callee.definition.body
+        given = names.writes(*(body if isinstance(body, list) else [body])) - {*callee.function.__code__.co_varnames}
+        given -= {*callee.function.__code__.co_cellvars}
+        unstable = given | analysed.given
+        if isinstance(root, ast.AugAssign) and not (
+            isinstance(root.target, ast.Name) and root.target.id not in unstable
+        ):
+            raise CannotStand
+        begin = f"{INLINED}{next(NUMBERS)}_"
+        writer = Writer(callee, call, begin)
+        made: list[ast.stmt] = []
+        held: dict[ast.AST, ast.AST] = {}
+        for number, part in enumerate(earlier(root, call)):
+            plain = isinstance(part, ast.Constant) or (isinstance(part, ast.Name) and part.id not in unstable)
+            if part in instead or plain or isinstance(getattr(part, "ctx", None), ast.Store):
+                continue
+            if isinstance(part, (ast.Starred, ast.FormattedValue)):
+                raise CannotStand
+            word = f"{begin}before_{number}"
+            made.append(bound(word, names.copied(part, instead.get), part))
+            held[part] = load(word, part)
+        made += writer.statements(unstable)
+        instead |= held
+        instead[call] = load(writer.result, call)
+        self.given |= writer.given
+        self.globals |= given
+        self.first = self.first or callee.function.__name__
+        return made
+
+
+def head_of(node: ast.AST) -> ast.expr | None:
+    """Return what a compound statement evaluates first and once, if it does."""
+    if isinstance(node, (ast.If, ast.For)):
+        return node.test if isinstance(node, ast.If) else node.iter
+    return node.items[0].context_expr if isinstance(node, ast.With) else None
+
+
+def is_reached(root: ast.AST, call: ast.AST) -> bool:
+    """Tell whether a part is evaluated whenever the whole is, and once."""
+    node = root
+    while node is not call:
+        if not isinstance(node, THROUGH) and not is_first(node, call):
+            return False
+        node = next(part for part in names.children_of(node) if call in names.nodes_in(part))
+    return True
+
+
+def is_first(node: ast.AST, call: ast.AST) -> bool:
+    """Tell whether a part belongs to what a node evaluates in any case."""
+    if isinstance(node, ast.Compare):
+        first: Iterable[ast.AST] = [node.left, node.comparators[0]]
+    elif isinstance(node, (ast.BoolOp, ast.IfExp)):
+        first = [node.values[0] if isinstance(node, ast.BoolOp) else node.test]
+    else:
+        return False
+    return any(call in names.nodes_in(part) for part in first)

@@ -1,0 +1,70 @@
+"""Items that a loop changes, copied for every run of several: the notebook's own change once, at the end."""
+
+from __future__ import annotations
+
+import copy
+import types
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from concompare.cells.syntax.own_code import is_user_module
+from concompare.worker.transfer.item_state import parts_of
+
+if TYPE_CHECKING:
+    from concompare.cells.task import Task
+
+COPYING = ("__getstate__", "__setstate__", "__reduce__", "__reduce_ex__", "__copy__", "__deepcopy__", "__getnewargs__")
+"""Methods by which a class says how its objects are copied."""
+WHY = "the loop changes its items, and an item cannot be copied as it is ({})"
+
+
+class Copies(Sequence[Any]):
+    """The items of a task as they are now, of which everybody who asks for one gets a copy.
+
+    The items themselves may change meanwhile: a comparison binds the first results before the last run.
+    """
+
+    def __init__(self, items: Sequence[Any]) -> None:
+        self.items = list(map(copy.deepcopy, items))
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, place: Any) -> Any:
+        if isinstance(place, slice):
+            return [copy.deepcopy(item) for item in self.items[place]]
+        return copy.deepcopy(self.items[place])
+
+
+def for_each_run(task: Task, items: Sequence[Any]) -> Sequence[Any]:
+    """Return the items for runs that are made several times: copies where the loop changes them."""
+    return Copies(items) if task.changing else items
+
+
+def why_not(task: Task) -> str:
+    """Return why a task cannot run several times: its items change, and cannot be copied; empty where it can."""
+    if not task.changing:
+        return ""
+    for item in task.items if isinstance(task.items, Sequence) else ():
+        parts = parts_of(item)
+        odd = next((part for part in (item, *parts) if is_walked(part) or is_copied_its_way(part)), None)
+        if odd is not None:
+            return WHY.format(type(odd).__name__)
+        try:
+            copied = copy.deepcopy(item)
+        except Exception as error:
+            return WHY.format(f"{type(error).__name__}: {error}")
+        if [type(part) for part in parts_of(copied)] != [type(part) for part in parts]:
+            return WHY.format(type(item).__name__)
+    return ""
+
+
+def is_walked(thing: Any) -> bool:
+    """Tell whether using a thing once leaves it another, of which there is no copy: an iterator or a file."""
+    return hasattr(type(thing), "__next__") or hasattr(type(thing), "read")
+
+
+def is_copied_its_way(thing: Any) -> bool:
+    """Return whether the class of a thing says how it is copied, which may leave something out or count."""
+    kinds = [kind for kind in type(thing).__mro__ if is_user_module(kind.__module__)]
+    return any(isinstance(vars(kind).get(name), types.FunctionType) for kind in kinds for name in COPYING)
