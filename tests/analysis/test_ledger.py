@@ -65,6 +65,15 @@ def test_gaps_between_threads_are_shared_out_like_their_waits() -> None:
     assert ledger.ledger_of(run, 1, {}, "process").sending == pytest.approx(0.4)
 
 
+def test_gaps_in_the_plain_loop_are_waits_for_a_cpu_where_its_items_waited_for_one() -> None:
+    run = passed(2.0, message(0, 0, 0.0, 0.8, cpu=0.4, waited=0.4), message(1, 0, 1.2, 2.0, cpu=0.4, waited=0.4))
+    plain = ledger.ledger_of(run, 1, {}, "none")
+    assert plain.sending == pytest.approx(2 * ledger.HAND_OVER)
+    assert plain.waiting == pytest.approx(0.8 + 0.4 - 2 * ledger.HAND_OVER)
+    quiet = passed(2.0, message(0, 0, 0.0, 0.8, cpu=0.8, waited=0.0), message(1, 0, 1.2, 2.0, cpu=0.8, waited=0.0))
+    assert ledger.ledger_of(quiet, 1, {}, "none").sending == pytest.approx(0.4)
+
+
 def test_clocks_that_tick_on_their_own_do_not_overfill_an_item() -> None:
     assert ledger.split(message(0, 0, 0.0, 1.0, cpu=1.2, waited=0.5)) == (1.0, 0.0, 0.0)
     assert ledger.split(message(0, 0, 0.0, 1.0, cpu=0.8, waited=0.5)) == pytest.approx((0.8, 0.2, 0.0))

@@ -161,3 +161,18 @@ def test_info_shows_the_environment(capsys: pytest.CaptureFixture[str]) -> None:
     assert data["environment"].keys() == to_data(machine.environment()).keys()
     main(["info"])
     assert capsys.readouterr().out.startswith("Python ")
+
+
+def test_what_is_said_of_a_script_calls_it_a_script(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    loop = "def slow(n):\n    return sum(range(n))\n\nout = []\nfor n in range(9):\n    out.append(slow(n))\n"
+    (tmp_path / "a.py").write_text(loop)
+    cell = {"cell_type": "code", "source": loop, "metadata": {}, "outputs": [], "execution_count": None}
+    book = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    (tmp_path / "a.ipynb").write_text(json.dumps(book))
+    said = {}
+    for name in ("a.py", "a.ipynb"):
+        assert main(["explain", "--verbose", str(tmp_path / name)]) == 0
+        said[name] = capsys.readouterr().out
+    assert "is replayed in the script, in item order" in said["a.py"]
+    assert "notebook" not in said["a.py"]
+    assert "is replayed in the notebook, in item order" in said["a.ipynb"]

@@ -34,8 +34,8 @@ def ledger_of(passed: Pass, workers: int, blocked: Mapping[int, float], isolatio
         passed: The pass, with its messages.
         workers: Workers of its pool.
         blocked: Seconds the plain loop is blocked, by position in the pass.
-        isolation: What the workers share. Threads pack nothing, so their gaps beyond `HAND_OVER` are waits for the same
-            things as within items, a CPU or the GIL, and are shared out like those.
+        isolation: What the workers share. Threads and the plain loop pack nothing, so their gaps beyond `HAND_OVER` are
+            waits for the same things as within items, a CPU or the GIL, and are shared out like those.
     """
     usual = sum(blocked.values()) / len(blocked) if blocked else 0.0
     computing = waiting = lock = io = sending = idle = 0.0
@@ -52,10 +52,11 @@ def ledger_of(passed: Pass, workers: int, blocked: Mapping[int, float], isolatio
             waiting += waited
             io += min(rest, expected)
             lock += max(0.0, rest - expected)
-    if isolation == "thread" and lock + waiting > 0:
+    locked = lock if isolation == "thread" else 0.0  # nobody else in the plain loop has the GIL
+    if isolation in ("thread", "none") and locked + waiting > 0:
         excess = max(0.0, sending - HAND_OVER * len(passed.messages))
         sending -= excess
-        lock, waiting = lock + excess * lock / (lock + waiting), waiting + excess * waiting / (lock + waiting)
+        lock, waiting = lock + excess * locked / (locked + waiting), waiting + excess * waiting / (locked + waiting)
     return Ledger(
         total=workers * passed.wall,
         computing=computing,
