@@ -290,12 +290,6 @@ class Distributed:
     world: World
 
     @property
-    def collects_changed(self) -> bool:
-        """Tell whether items are changed whose values are collected: the notebook has them under no name then."""
-        written = (place.obj for found in self.analysed.effects.values() for place in found.writes)
-        return self.analysed.loop.collects and any(obj is not None and obj.origin is Origin.ITEM for obj in written)
-
-    @property
     def shared_out(self) -> int:
         """Return how many heavy parts workers do."""
         if self.analysed.loop.target is None and self.ahead is None:
@@ -342,8 +336,6 @@ def with_bodies(
         except (TooLong, CellRefused):
             break
         stays, stayed = len(heavy_in_notebook(found.staged)), len(heavy_in_notebook(best.staged))
-        if found.collects_changed:
-            break
         if found.shared_out > best.shared_out and (stays <= stayed or not best.shared_out):
             best = found
         if not stays:
