@@ -120,7 +120,9 @@ def startup_bound(comparison: Comparison) -> Finding | None:
     if stats.verdict(between) != "faster" or best.start_up < STARTING * pass_seconds or saved >= best.start_up:
         return None
     runs = math.ceil(best.start_up / saved)
-    once = "keep the plain loop" if gil.held_up(comparison) else "keep the plain loop or use threads"
+    ratios = [stats.speed_up(t, serial) for t in pick.candidates(comparison) if t.threads and serial is not None]
+    helped = any(ratio is not None and stats.verdict(ratio) == "faster" for ratio in ratios)
+    once = "keep the plain loop or use threads" if helped and not gil.held_up(comparison) else "keep the plain loop"
     return Finding(
         "startup-bound",
         f"Starting {workers_of(best)} takes {formats.seconds(best.start_up)}, and a run saves"
@@ -141,11 +143,12 @@ def stopped(comparison: Comparison) -> Finding | None:
     known = [(p.wall / (min(rates) * (len(p.sample) or items or 1)), t, p) for t, p in found]
     ratio, trial, passed = max(known, key=lambda entry: entry[0])
     rows = ", ".join(pick.name_of(t) for t, _ in found)
+    known_then = f" (stopped from {HOPELESS:.0f}×)" if ratio >= HOPELESS else ", which took less when that was decided"
     return Finding(
         "stopped",
         f"{rows} {'was' if len(found) == 1 else 'were'} stopped before the first pass had ended:"
         f" {pick.name_of(trial)} had run for {formats.seconds(passed.wall)}, {ratio:.1f}× what the best needs for as"
-        f" many items (stopped from {HOPELESS:.0f}×).",
+        f" many items{known_then}.",
         next_of_stopped(trial, comparison),
         (("seconds", passed.wall), ("times the best", ratio), ("trials stopped", float(len(found)))),
         (trial.backend, trial.workers),
