@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -166,7 +167,7 @@ def test_info_shows_the_environment(capsys: pytest.CaptureFixture[str]) -> None:
 def test_what_is_said_of_a_script_calls_it_a_script(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     loop = "def slow(n):\n    return sum(range(n))\n\nout = []\nfor n in range(9):\n    out.append(slow(n))\n"
     (tmp_path / "a.py").write_text(loop)
-    cell = {"cell_type": "code", "source": loop, "metadata": {}, "outputs": [], "execution_count": None}
+    cell: dict[str, Any] = {"cell_type": "code", "source": loop, "metadata": {}, "outputs": [], "execution_count": None}
     book = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
     (tmp_path / "a.ipynb").write_text(json.dumps(book))
     said = {}
