@@ -295,6 +295,12 @@ for p in ps:
     except ValueError as error:
         kept.append((p, str(error)))
 [a is b for a, b in zip(out, ps)], [(a is ps[n + 4], b) for n, (a, b) in enumerate(kept)]
+### what is popped
+left = list(ps)
+while left:
+    p = left.pop()
+    out.append(change(p))
+[a is b for a, b in zip(out, reversed(ps))]
 ### flattened
 out = [a for p in ps for a in [p.kid(), p.kid()]]
 [a is b for a, b in zip(out, [k for p in ps for k in p.kids])]
@@ -384,12 +390,6 @@ for j in lone:
 states
 """)
 CHANGED = cells_of("""
-### what is popped
-left = list(ps)
-while left:
-    p = left.pop()
-    out.append(change(p))
-[a is b for a, b in zip(out, reversed(ps))]
 ### a list of all
 for j in jobs:
     j.note()

@@ -38,6 +38,7 @@ class Machine:
         self.queue: deque[tuple[Future[Any], Sequence[int], Callable[[], bool]]] = deque()
         self.busy: list[tuple[float, int, int, Future[Any], Answer]] = []
         self.number = 0
+        self.out: list[bytes] = []
 
     def clock(self) -> float:
         return self.now

@@ -296,6 +296,7 @@ class Loop:
         caller: What is called with the function and its items, and runs with the values computed before.
         timeless: The values are asked for while other code of the cell runs.
         method: The method that is called, where only its owner tells whether the call is work over items at all.
+        whole: Each call counts as one: no part of it may stay in the notebook.
         own: The parallel code that the cell has for it itself, such as `ThreadPoolExecutor`; empty where it has none.
         written: What is walked as somebody would write it, where `items` is not that.
         certain: Workers make no call that the notebook may turn out not to need, as where they are measured.
@@ -327,6 +328,7 @@ class Loop:
     plainly: ast.GeneratorExp | None = None
     caller: ast.expr | None = None
     timeless: bool = False
+    whole: bool = False
     method: ast.Attribute | None = None
     own: str = ""
     written: ast.expr | None = None

@@ -86,8 +86,7 @@ def test_items_with_a_figure_of_their_own_run_in_processes_and_not_in_threads(na
     assert "current figure all threads share" in told(shell, f"%%parallel -b threads -w 2\n{ALONE[name]}")
 
 
-@pytest.mark.parametrize("name", ["cleared", "left early"])
-def test_figures_that_are_not_an_item_s_own_stay_in_the_notebook(name: str, shell: Shell) -> None:
+def test_figures_that_are_not_an_item_s_own_stay_in_the_notebook(shell: Shell) -> None:
     shell.run(SETUP)
-    shown = told(shell, f"%%parallel -b processes -w 2\n{NOT_ALONE[name]}")
+    shown = told(shell, f"%%parallel -b processes -w 2\n{NOT_ALONE['cleared']}")
     assert "draws into the current figure, which the items share" in shown

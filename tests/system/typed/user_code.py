@@ -16,6 +16,7 @@ from concompare import (
     ConcompareError,
     Executor,
     Failure,
+    HiddenModule,
     Interrupted,
     ItemTimeout,
     LostChanges,
@@ -95,7 +96,7 @@ def stands_in() -> None:
 def fails(run: Callable[[], object]) -> None:
     try:
         run()
-    except (BackendNotInstalled, BackendUnavailable, UnknownBackend, BadOption, BadSyntax) as error:
+    except (BackendNotInstalled, BackendUnavailable, UnknownBackend, BadOption, BadSyntax, HiddenModule) as error:
         assert_type(str(error), str)
     except CellRefused as error:
         print(error.line, error.code)

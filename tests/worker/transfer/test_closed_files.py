@@ -6,6 +6,7 @@ import csv
 import io
 import pickle
 import sqlite3
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,24 @@ def test_a_csv_writer_of_a_closed_file_keeps_its_dialect_and_its_error(tmp_path:
     for call in (writer.writerow, found["writer"].writerow):
         with pytest.raises(ValueError, match="closed file"):
             call([1, 2])
+
+
+@pytest.mark.parametrize("delete", [True, False])
+@pytest.mark.parametrize("mode", ["w", "w+b"])
+def test_a_closed_file_with_a_name_for_the_time_is_that_file(tmp_path: Path, mode: str, delete: bool) -> None:
+    with tempfile.NamedTemporaryFile(mode, dir=tmp_path, delete=delete) as file:
+        file.write("x" if mode == "w" else b"x")
+    again = crossed(f=file)["f"]
+    assert (type(again), again.name, again.mode, again.closed) == (type(file), file.name, file.mode, True)
+    assert again.delete is delete
+    again.close()
+    del again, file
+    assert [path.read_text() for path in tmp_path.iterdir()] == ([] if delete else ["x"])
+
+
+def test_an_open_file_with_a_name_for_the_time_is_left_out(tmp_path: Path) -> None:
+    with tempfile.NamedTemporaryFile("w", dir=tmp_path) as file:
+        assert crossed(f=file, n=1) == {"n": 1, "_concompare_unsent": ("f",)}
 
 
 def test_a_closed_connection_to_a_database_is_closed() -> None:

@@ -260,7 +260,7 @@ def within(
     """Return the code of a loop, and what is computed ahead; raises TooLong where the budget ends before."""
     written, (loop, test) = loop, plain_loop(loop)
     found = distributed(budget, loop, world, meeting, test, seeded=seeded)
-    if heavy_in_notebook(found.staged) and not (loop.own or loop.kind == "call"):
+    if heavy_in_notebook(found.staged) and not (loop.own or loop.whole or loop.kind == "call"):
         found = with_bodies(budget, found, meeting, test, seeded=seeded)
     staged, ahead = found.staged, found.ahead
     if loop.target is None and ahead is None:

@@ -16,6 +16,7 @@ from typing import Any
 
 FILES = (io.TextIOWrapper, io.BufferedReader, io.BufferedWriter, io.BufferedRandom, io.FileIO)
 CONNECTION = ("sqlite3", "Connection")
+TEMPORARY = ("tempfile", "_TemporaryFileWrapper")
 WRITER = ("_csv", "writer")
 DIALECT = (
     "delimiter", "quotechar", "escapechar", "doublequote", "skipinitialspace", "lineterminator", "quoting", "strict",
@@ -41,17 +42,24 @@ def with_files(kind: Any) -> Any:
 
 def any_file(names: Mapping[str, Any]) -> bool:
     """Say whether a file is among the values: cloudpickle would send the text of an open one instead."""
-    return any(type(value) in FILES for value in names.values())
+    return any(type(value) in FILES or kind_of(value) == TEMPORARY for value in names.values())
+
+
+def kind_of(thing: Any) -> tuple[str, str]:
+    """Return the module and the name of the class of a thing."""
+    return type(thing).__module__, type(thing).__qualname__
 
 
 def reduced(thing: Any) -> Reduced | None:
     """Return what makes a file, or a `csv.writer` of a closed one, in another process; None where nothing does.
 
-    So it is with a closed connection of `sqlite3`.
+    So it is with a closed connection of `sqlite3`, and with a closed file that `tempfile` gave a name.
     """
-    if (type(thing).__module__, type(thing).__qualname__) == CONNECTION:
+    if kind_of(thing) == CONNECTION:
         return (closed_connection, ()) if is_closed(thing) else None
-    if (type(thing).__module__, type(thing).__qualname__) == WRITER:
+    if kind_of(thing) == TEMPORARY:
+        return temporary(thing)
+    if kind_of(thing) == WRITER:
         file = next((file for file in map(file_of, gc.get_referents(thing)) if file is not None), None)
         return None if file is None or not file.closed else (writer_of, (file, settings_of(thing.dialect)))
     if type(thing) not in FILES or not isinstance(thing.name, (str, bytes, os.PathLike)):
@@ -64,6 +72,27 @@ def reduced(thing: Any) -> Reduced | None:
         if not thing.writable() and thing.seekable() and os.path.isfile(thing.name):
             return file_at, (thing.name, thing.mode, text, buffering, thing.tell())
     return None
+
+
+def temporary(thing: Any) -> Reduced | None:
+    """Return what makes a file of `tempfile.NamedTemporaryFile` that is closed, None for an open one."""
+    if not thing.file.closed:
+        return None
+    states = [
+        {name: value for name, value in vars(part).items() if type(value) in (bool, str, bytes, int, type(None))}
+        for part in (thing, thing._closer)
+    ]
+    return closed_temporary, (thing.file, thing.name, *states)
+
+
+def closed_temporary(file: Any, name: str, state: dict[str, Any], closer: dict[str, Any]) -> Any:
+    """Return a closed file of `tempfile.NamedTemporaryFile`; nothing is deleted for it, now or later."""
+    import tempfile
+
+    made: Any = tempfile._TemporaryFileWrapper(file, name, delete=False)
+    vars(made).update(state)
+    vars(made._closer).update(closer)
+    return made
 
 
 def is_closed(connection: Any) -> bool:

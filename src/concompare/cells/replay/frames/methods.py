@@ -183,7 +183,7 @@ class Reached:
         value = form.called(self.expression(function), item, *rest, **named)
         assert isinstance(node, ast.expr)
         loop = collected(self.name, node, target, located(ast.Name(CALLS, ast.Load()), node), value, [], [])
-        loop.line, loop.lazy = self.loop.line, True
+        loop.line, loop.lazy, loop.whole = self.loop.line, True, True
         return loop
 
     def expression(self, function: Any) -> ast.expr:
