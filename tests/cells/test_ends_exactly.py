@@ -438,3 +438,25 @@ def area(name):
 @pytest.mark.parametrize("how", programs.WAYS)
 def test_a_method_of_what_may_be_a_class_or_an_object(how: str) -> None:
     assert programs.run("r = [area(name) for name in shapes]\nr", MIXED, how).left.value == [1, 2, 1]
+
+
+@pytest.mark.parametrize("how", programs.WAYS)
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "r = [work(y) for y in given(4)]",
+        "r = []\nfor y in given(4):\n    r.append(work(y))",
+        "r = [work(y) for y in map(refused, [0, 1, 2, 3])]",
+        "r = {work(y)[0]: 1 for y in map(refused, [0, 1, 2, 3])}",
+    ],
+)
+def test_an_error_of_what_gives_the_items_has_the_cells_line(cell: str, how: str) -> None:
+    setup = (
+        "def refused(v):\n    if v == 2:\n        raise ValueError(v)\n    return [v]\n"
+        "def given(n):\n    for v in range(n):\n        yield refused(v)\n"
+        "def work(v):\n    return sum([1, 2]), v\n"
+    )
+    different, ran = programs.compared(cell, setup, how)
+    assert different is None
+    assert ran.cell.lifted
+    assert ran.left.lines

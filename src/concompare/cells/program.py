@@ -180,7 +180,8 @@ class Cell:
             from concompare.cells.replay.frames import tracebacks
 
             own = Hook.__call__.__code__ if error is hook.unwalkable else None
-            trace = tracebacks.above(error.__traceback__, own) if own else below_hook(error.__traceback__)
+            trace = error.__traceback__
+            trace = tracebacks.above(trace, own) if own else tracebacks.below(trace, leads_in)
             error.__traceback__ = tracebacks.without_ours(following.without_hooks(trace))
             raise
         finally:
@@ -340,19 +341,14 @@ class Cell:
         return placed(made)
 
 
-def below_hook(trace: types.TracebackType | None) -> types.TracebackType | None:
-    """Return a traceback without what led into the last hook: there the plain cell goes on in one frame."""
+def leads_in(entry: types.TracebackType) -> bool:
+    """Tell whether the plain cell goes on in one frame where this frame calls something in its place."""
     from concompare.cells.replay.frames.methods import Reached
     from concompare.cells.replay.independent import Ahead
 
-    found, entry = trace, trace
-    while entry is not None:
-        code = entry.tb_frame.f_code
-        reached = code is Reached.direct.__code__ and not entry.tb_frame.f_locals["self"].inside
-        if reached or code in (Hook.__call__.__code__, Ahead.ready.__code__):
-            found = entry.tb_next
-        entry = entry.tb_next
-    return found if found is not None else trace
+    code = entry.tb_frame.f_code
+    reached = code is Reached.direct.__code__ and not entry.tb_frame.f_locals["self"].inside
+    return reached or code in (Hook.__call__.__code__, Ahead.ready.__code__)
 
 
 @dataclass

@@ -32,6 +32,10 @@ QUESTIONS = (
 """What a connection is asked: its files, the functions and orders that it was given, its temporary tables."""
 
 
+ALIKE = ("sqlite3", "pandas")
+"""Packages whose own ways to write and read dates as text are alike: pandas has them as soon as it reads a table."""
+
+
 def database(connection: Any) -> tuple[Any, ...]:
     """Return what tells a connection of `sqlite3` from others to the same or another database.
 
@@ -81,9 +85,9 @@ def same_database(connection: Any, arguments: tuple[Any, ...], named: Mapping[st
 
 
 def registered(table: str) -> list[str]:
-    """Return what the notebook has registered with `sqlite3`, whose own entries are of its modules."""
+    """Return what the user has registered with `sqlite3`."""
     found = vars(sys.modules["sqlite3"]).get(table, {}).items()
-    return [str(key) for key, value in found if getattr(value, "__module__", "").partition(".")[0] != "sqlite3"]
+    return [str(key) for key, value in found if getattr(value, "__module__", "").partition(".")[0] not in ALIKE]
 
 
 def open_file(file: Any) -> tuple[Any, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import types
+from collections.abc import Callable
 
 PACKAGE = __name__.split(".")[0] + "."
 CALLING = (PACKAGE + "cells.replay.calling.", PACKAGE + "cells.replay.frames.")
@@ -66,3 +67,27 @@ def above(trace: types.TracebackType | None, code: types.CodeType) -> types.Trac
     for entry in reversed(frames):
         found = types.TracebackType(found, entry.tb_frame, entry.tb_lasti, entry.tb_lineno)
     return found
+
+
+def below(
+    trace: types.TracebackType | None, leads_in: Callable[[types.TracebackType], bool]
+) -> types.TracebackType | None:
+    """Return a traceback without what led into the last of some frames: there the plain cell goes on in one frame.
+
+    Where nothing of the cell comes after that, as where its items' iterator raises, its frame is the one before.
+    """
+    found = entries(trace)
+    last = max((number for number, entry in enumerate(found) if leads_in(entry)), default=None)
+    if last is None or last + 1 == len(found):
+        return trace
+    below, caller = found[last + 1], found[last - 1] if last else None
+    if caller is None or module_of(caller).startswith(PACKAGE):
+        return below
+    if any(is_of_file(entry, caller) for entry in found[last + 1 :]):
+        return below
+    return types.TracebackType(below, caller.tb_frame, caller.tb_lasti, caller.tb_lineno)
+
+
+def is_of_file(entry: types.TracebackType, other: types.TracebackType) -> bool:
+    """Tell whether two frames run code of one file."""
+    return entry.tb_frame.f_code.co_filename == other.tb_frame.f_code.co_filename
