@@ -227,8 +227,9 @@ def test_a_saved_page_follows_the_reader_s_preference_without_scripts(
 def test_a_run_shows_its_progress_and_then_its_summary(lab: Lab, page: Page) -> None:
     loop = "for n in range(50):\n    results.append(nap(n))\n    if n % 20 == 0:\n        print('at', n)"
     run = f"%%parallel -b threads -w 2\nresults = []\n{loop}"
-    carried = "%%parallel\ntotal = 1\nfor n in range(4):\n    total = nap(total)"
-    sheet = Sheet(page, lab, "run", [SET_UP, NAP, run, "results == list(range(50))", carried])
+    carried = "%%parallel\ntotal = 1\nfor n in range(4):\n    total = heavy(total)"
+    heavy = "def heavy(n):\n    return sum(i % 7 for i in range(9000 + n % 9))"
+    sheet = Sheet(page, lab, "run", [SET_UP, f"{NAP}\n{heavy}", run, "results == list(range(50))", carried])
     for number in (0, 1):
         sheet.run(number)
     sheet.start(2)
