@@ -90,7 +90,7 @@ def test_a_closed_file_with_a_name_for_the_time_is_that_file(tmp_path: Path, mod
         file.write("x" if mode == "w" else b"x")
     again = crossed(f=file)["f"]
     assert (type(again), again.name, again.mode, again.closed) == (type(file), file.name, file.mode, True)
-    assert again.delete is delete
+    assert again._closer.delete is delete
     again.close()
     del again, file
     assert [path.read_text() for path in tmp_path.iterdir()] == ([] if delete else ["x"])
