@@ -181,7 +181,7 @@ class Cell:
 
             own = Hook.__call__.__code__ if error is hook.unwalkable else None
             trace = error.__traceback__
-            trace = tracebacks.above(trace, own) if own else tracebacks.below(trace, leads_in)
+            trace = tracebacks.above(trace, own) if own else tracebacks.below(trace, leads_in, plain=isinstance(error, Exception))
             error.__traceback__ = tracebacks.without_ours(following.without_hooks(trace))
             raise
         finally:

@@ -70,18 +70,19 @@ def above(trace: types.TracebackType | None, code: types.CodeType) -> types.Trac
 
 
 def below(
-    trace: types.TracebackType | None, leads_in: Callable[[types.TracebackType], bool]
+    trace: types.TracebackType | None, leads_in: Callable[[types.TracebackType], bool], *, plain: bool
 ) -> types.TracebackType | None:
     """Return a traceback without what led into the last of some frames: there the plain cell goes on in one frame.
 
-    Where nothing of the cell comes after that, as where its items' iterator raises, its frame is the one before.
+    Where nothing of the cell comes after that, as where its items' iterator raises, its frame is the one before; but
+    not where this package raises itself, nor of interrupts, which are no `plain` errors: the user sees no frames then.
     """
     found = entries(trace)
     last = max((number for number, entry in enumerate(found) if leads_in(entry)), default=None)
     if last is None or last + 1 == len(found):
         return trace
     below, caller = found[last + 1], found[last - 1] if last else None
-    if caller is None or module_of(caller).startswith(PACKAGE):
+    if caller is None or not plain or any(module_of(entry).startswith(PACKAGE) for entry in (caller, found[-1])):
         return below
     if any(is_of_file(entry, caller) for entry in found[last + 1 :]):
         return below
