@@ -181,7 +181,8 @@ class Cell:
 
             own = Hook.__call__.__code__ if error is hook.unwalkable else None
             trace = error.__traceback__
-            trace = tracebacks.above(trace, own) if own else tracebacks.below(trace, leads_in, plain=isinstance(error, Exception))
+            plain = isinstance(error, Exception)
+            trace = tracebacks.above(trace, own) if own else tracebacks.below(trace, leads_in, plain=plain)
             error.__traceback__ = tracebacks.without_ours(following.without_hooks(trace))
             raise
         finally:
