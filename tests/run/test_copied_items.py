@@ -33,6 +33,18 @@ def test_everybody_gets_a_copy_and_the_items_stay() -> None:
     assert copies[-1] == [3]
 
 
+def test_what_items_share_and_only_read_is_not_copied() -> None:
+    data = [1, 2]
+    items = [{"data": data, "own": [number]} for number in range(3)]
+    copies = Copies(items, frozenset([id(data)]))
+    for copied, item in zip(copies, items, strict=True):
+        assert copied == item
+        assert copied["data"] is data
+        assert copied["own"] is not item["own"]
+    task = replace(task_of(len, items), changing=True, shared=frozenset([id(data)]))
+    assert for_each_run(task, items)[0]["data"] is data
+
+
 def test_only_items_that_change_are_copied() -> None:
     items = [[1], [2]]
     task = task_of(len, items)

@@ -21,24 +21,32 @@ WHY = "the loop changes its items, and an item cannot be copied as it is ({})"
 class Copies(Sequence[Any]):
     """The items of a task as they are now, of which everybody who asks for one gets a copy.
 
-    The items themselves may change meanwhile: a comparison binds the first results before the last run.
+    The items themselves may change meanwhile: a comparison binds the first results before the last run. What they share
+    and only read stays itself.
+
+    Args:
+        items: The items.
+        shared: The `id` of each object that they share.
     """
 
-    def __init__(self, items: Sequence[Any]) -> None:
-        self.items = list(map(copy.deepcopy, items))
+    def __init__(self, items: Sequence[Any], shared: frozenset[int] = frozenset()) -> None:
+        self.shared = {id(part): part for item in items for part in parts_of(item) if id(part) in shared}
+        self.items = list(map(self.copied, items))
+
+    def copied(self, item: Any) -> Any:
+        """Return a copy of an item."""
+        return copy.deepcopy(item, dict(self.shared))
 
     def __len__(self) -> int:
         return len(self.items)
 
     def __getitem__(self, place: Any) -> Any:
-        if isinstance(place, slice):
-            return [copy.deepcopy(item) for item in self.items[place]]
-        return copy.deepcopy(self.items[place])
+        return list(map(self.copied, self.items[place])) if isinstance(place, slice) else self.copied(self.items[place])
 
 
 def for_each_run(task: Task, items: Sequence[Any]) -> Sequence[Any]:
     """Return the items for runs that are made several times: copies where the loop changes them."""
-    return Copies(items) if task.changing else items
+    return Copies(items, task.shared) if task.changing else items
 
 
 def why_not(task: Task) -> str:
@@ -46,15 +54,15 @@ def why_not(task: Task) -> str:
     if not task.changing:
         return ""
     for item in task.items if isinstance(task.items, Sequence) else ():
-        parts = parts_of(item)
+        parts = [part for part in parts_of(item) if id(part) not in task.shared]
         odd = next((part for part in (item, *parts) if is_walked(part) or is_copied_its_way(part)), None)
         if odd is not None:
             return WHY.format(type(odd).__name__)
         try:
-            copied = copy.deepcopy(item)
+            [copied] = Copies([item], task.shared).items
         except Exception as error:
             return WHY.format(f"{type(error).__name__}: {error}")
-        if [type(part) for part in parts_of(copied)] != [type(part) for part in parts]:
+        if [type(part) for part in parts_of(copied)] != [type(part) for part in parts_of(item)]:
             return WHY.format(type(item).__name__)
     return ""
 

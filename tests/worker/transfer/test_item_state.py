@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from concompare.worker.transfer.item_state import Keeper, parts_of, restore
+from concompare.worker.transfer.item_state import Keeper, parts_of, put_in, restore
 
 numpy = pytest.importorskip("numpy")
 
@@ -278,3 +278,18 @@ def test_a_keeper_deletes_slots_that_had_no_value() -> None:
 
 def test_a_worker_process_only_lists_the_parts() -> None:
     assert pickle.loads(pickle.dumps(Keeper())) is parts_of
+
+
+def test_only_what_holds_a_part_of_an_item_is_filled_again() -> None:
+    part, own = ["theirs"], ["own"]
+    left = set(range(100))
+    left -= {*range(100)} - {9, 16}
+    before = list(left)
+    assert list(set(before)) != before, "a set that is filled again would have another order"
+    other, holder, method = {"a": left}, {"p": (1, part)}, own.append
+    found = put_in([other, holder, frozenset([3]), method], {id(part): own})
+    assert found[0] is other
+    assert list(left) == before
+    assert holder["p"][1] is own
+    assert found[2] == frozenset([3])
+    assert found[3] is method

@@ -187,6 +187,7 @@ class Lifted:
             fail=side.fail,
             statement=self.statement,
             changing=self.staged.items_change,
+            shared=self.staged.shared,
             staying=self.staying,
             short=self.short,
         )

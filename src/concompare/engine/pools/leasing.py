@@ -89,21 +89,25 @@ def lease(
         state = state_now()
     with LOCK:
         pool = None if fresh else take(backend, workers, native_threads, state)
-    opened = pool is None
-    if pool is None:
-        pool = Pool(backend, workers, native_threads)
-        pool.state, pool.inherited = state, inherited or {}
-        pool.lazily = lazily
-        with limits(backend, native_threads):
-            try:
-                pool.open()
-            except BackendUnavailable as problem:
-                if getattr(problem.__cause__, "errno", None) not in SCARCE or not WARM:
-                    raise
-                close_warm()  # each worker of theirs holds files
-                pool.broken = False
-                pool.open()
-    return Lease(pool, keep=not fresh and not backend.ephemeral, fresh=opened)
+    if pool is not None:
+        return Lease(pool, keep=not backend.ephemeral, fresh=False)
+    pool = Pool(backend, workers, native_threads)
+    pool.state, pool.inherited, pool.lazily = state, inherited or {}, lazily
+    with limits(backend, native_threads):
+        open_with_room(pool)
+    return Lease(pool, keep=not fresh and not backend.ephemeral, fresh=True)
+
+
+def open_with_room(pool: Pool) -> None:
+    """Open a pool; where files are scarce, close the warm ones first, whose workers hold some."""
+    try:
+        pool.open()
+    except BackendUnavailable as problem:
+        if getattr(problem.__cause__, "errno", None) not in SCARCE or not WARM:
+            raise
+        close_warm()
+        pool.broken = False
+        pool.open()
 
 
 def rehearse(backend: Backend, workers: int, native_threads: int | None) -> None:

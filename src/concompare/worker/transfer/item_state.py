@@ -175,7 +175,8 @@ def put_in(values: list[Any], meant: Places) -> list[Any]:
         within = parts_of_callable(thing)
         if within is None:
             within = list(thing) if isinstance(thing, (set, frozenset)) else inside(thing) or []
-            if not isinstance(thing, (tuple, frozenset)) and not is_frame(thing):
+            holds = any(changes(part, meant) for part in within)
+            if holds and not isinstance(thing, (tuple, frozenset)) and not is_frame(thing):
                 give(thing, thing, meant)
         stack.extend(within)
     return [own_of(value, meant) for value in values]
@@ -226,13 +227,20 @@ def own_of(thing: Any, meant: dict[int, Any]) -> Any:
         made = type(thing)._make(parts) if hasattr(thing, "_make") else tuple(parts)
         return made if any(one is not other for one, other in zip(made, thing, strict=True)) else thing
     if type(thing) is frozenset:
-        return frozenset(own_of(part, meant) for part in thing)
-    if isinstance(thing, types.MethodType):
+        return (
+            frozenset(own_of(part, meant) for part in thing) if any(changes(part, meant) for part in thing) else thing
+        )
+    if isinstance(thing, types.MethodType) and changes(thing.__self__, meant):
         return types.MethodType(thing.__func__, own_of(thing.__self__, meant))
-    if type(thing) is functools.partial:
+    if type(thing) is functools.partial and any(changes(part, meant) for part in parts_of_callable(thing) or ()):
         keywords = {name: own_of(value, meant) for name, value in thing.keywords.items()}
         return functools.partial(own_of(thing.func, meant), *(own_of(value, meant) for value in thing.args), **keywords)
     return thing
+
+
+def changes(thing: Any, meant: Places) -> bool:
+    """Tell whether something else stands in the notebook for an object that came back."""
+    return own_of(thing, meant) is not thing
 
 
 class Keeper:
