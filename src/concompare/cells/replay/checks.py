@@ -211,7 +211,7 @@ def steady(staged: Staged, changed: set[Obj]) -> None:
     """Refuse where the body changes what the inner loops are found from."""
     effects = staged.analysed.walking
     looked = effects.deep | {place.obj for place in effects.reads if place.obj is not None}
-    if any(obj in changed and obj.outer for obj in reachable(looked)):
+    if not changed.isdisjoint(reachable(looked)):
         raise CellRefused("the loop changes what it walks next.", staged.analysed.loop.line)
 
 
