@@ -296,7 +296,7 @@ def reason_for_plain(comparison: Comparison) -> str:
     found = between[id(best)]
     if found is None:
         return "Nothing else was timed."
-    if best.threads and stats.verdict(found) == "faster" and pays(best, serial, comparison):
+    if believable(best, found.mid, comparison) < found.mid and stats.verdict(found) == "faster":
         held = formats.percent(comparison.probe.gil_share)
         looks = f"{name_of(best)} looks {formats.times(found.mid)} as fast"
         return f"{looks}, but threads that hold the GIL {held} of the time cannot be: that is noise."
