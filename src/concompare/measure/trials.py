@@ -465,9 +465,11 @@ class Trials:
         Where they took longer, for want of the GIL or of CPUs, workers that idled in the end would not have helped.
         What a pass takes before its first item, to get the function to the workers, it takes once for all items.
         """
-        plain, items = self.plain.seconds, len(self.plain.items)
-        sample, ran = [plain[p] for p in self.sample], [plain[p] for p in positions]
+        plain, items = self.plain.undisturbed, len(self.plain.items)
+        sample, ran = [plain(p) for p in self.sample], [plain(p) for p in positions]
         within = sum(message.end - message.start for message in passed.messages)
+        if workers <= self.environment.usable:  # they have a CPU each, and wait for others only
+            within -= sum(message.waited or 0.0 for message in passed.messages)
         if within <= 0 or within > STRETCHED * sum(ran):
             found = len(sample) * sum(ran) / max(1e-12, sum(sample))
         else:
