@@ -189,6 +189,33 @@ def test_what_went_into_small_loops_counts_for_the_function(monkeypatch: pytest.
     assert in_vain[1] > 0.0
 
 
+@pytest.mark.parametrize("work", [0.0, 1e9])
+def test_a_loop_is_worth_what_its_items_take_however_busy_the_machine_is(
+    work: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gained: list[bool] = []
+    of_call = following.Following.in_vain
+
+    def noted(part: following.Following) -> float:
+        gained.append(part.gained)
+        return of_call(part)
+
+    monkeypatch.setattr(following.Following, "in_vain", noted)
+    monkeypatch.setattr(dispatch.Ran, "work", work)
+    monkeypatch.setattr(following, "WORTH", 1e-9)  # any machine takes longer to hand out items
+    decorated(rows, "threads")([1, 2])
+    assert gained == [work > 0]
+
+
+def test_the_work_of_a_run_is_the_time_of_its_items(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[dispatch.Ran] = []
+    plain_run = dispatch.run
+    monkeypatch.setattr(dispatch, "run", lambda *given: done.append(plain_run(*given)) or done[-1])
+    decorated(rows, "threads")([1, 2])
+    record = done[0].trials[0].passes[0]
+    assert 0 < done[0].work <= sum(part.end - part.start for part in record.messages)
+
+
 def each(numbers: Any) -> Iterator[int]:
     for number in numbers:
         yield square(number)

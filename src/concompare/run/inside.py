@@ -30,14 +30,15 @@ class Runner:
 
     request: Request
 
-    def run(self, task: Task, lifted: Lifted) -> None:
-        """Run a loop in parallel; raises CellRefused before anything of it ran."""
+    def run(self, task: Task, lifted: Lifted) -> float:
+        """Run a loop in parallel, and return what its items took; raises CellRefused before anything of it ran."""
         kinds = {backend.isolation for backend in self.request.backends if backend is not AUTO}
         started = bool(kinds - {"none", "thread"})
         seeded = self.request.seed is not None
         preflight.check(task, lifted, repeated=False, seeded=seeded, started=started)
         outside = bool(lifted.outside)
-        dispatch.run(task, replace(self.request, outside=outside, witnessed=not outside, draws=lifted.draws))
+        request = replace(self.request, outside=outside, witnessed=not outside, draws=lifted.draws)
+        return dispatch.run(task, request).work
 
     def plainly(self, loop: Loop, refusal: CellRefused, play: Callable[[], Any]) -> Any:
         """Run a loop as it is."""
