@@ -158,6 +158,11 @@ def test_nothing_measured_is_the_plain_loop() -> None:
     assert advise.pick(alone).reason == "Nothing else ran: no threads here."
 
 
+def test_single_workers_are_not_called_nothing() -> None:
+    found = advise.pick(comparison(serial(), trial("threads", 1, [1.0] * 3))).reason
+    assert found == "A single worker does what the plain loop does."
+
+
 def known(seconds: float, busy: float = 1.0, left: int | None = 1000, **more: Any) -> Known:
     return Known((seconds,) * 5, (seconds * busy,) * 5, left, usable=4, **more)
 

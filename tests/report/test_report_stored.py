@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,13 @@ def test_the_text_report_fits_the_terminal(width: int) -> None:
     assert found.splitlines() == stored_text(f"mocked-{width}.txt", found)
     code = {f"    {line}" for fold in said.folds for line in fold.code.splitlines()}  # it is there to be copied
     assert [line for line in found.splitlines() if len(line) > width and line not in code] == []
+
+
+@pytest.mark.parametrize("width", range(60, 161, 5))
+def test_no_line_ends_between_a_number_and_its_unit(width: int) -> None:
+    lines = text_of(view("mocked"), width).splitlines()
+    assert [pair for pair in pairwise(lines) if re.search(r"\d\n\s*(%|s|kB|MB)\b", "\n".join(pair))] == []
+    assert " %" in "".join(lines)
 
 
 @pytest.mark.parametrize("name", WORLDS)

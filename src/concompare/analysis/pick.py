@@ -287,13 +287,16 @@ def reason_for_plain(comparison: Comparison) -> str:
     rest = [t for t in candidates(comparison) if t is not serial]
     if serial is None or not rest:
         problem = next((t.problem for t in comparison.trials if t.problem is not None), None)
-        return f"Nothing else ran: {problem.rstrip('.')}." if problem else "Nothing else was tried."
+        if problem is not None:
+            return f"Nothing else ran: {problem.rstrip('.')}."
+        alone = any(stats.used(t) for t in comparison.trials if t is not serial and t.workers == 1)
+        return "A single worker does what the plain loop does." if alone else "Nothing else was tried."
     between = {id(t): stats.speed_up(t, serial) for t in rest}
     best = max(rest, key=lambda t: b.mid if (b := between[id(t)]) is not None else 0.0)
     found = between[id(best)]
     if found is None:
         return "Nothing else was timed."
-    if best.threads and stats.verdict(found) == "faster" and pays(best, serial, comparison):
+    if believable(best, found.mid, comparison) < found.mid and stats.verdict(found) == "faster":
         held = formats.percent(comparison.probe.gil_share)
         looks = f"{name_of(best)} looks {formats.times(found.mid)} as fast"
         return f"{looks}, but threads that hold the GIL {held} of the time cannot be: that is noise."

@@ -135,6 +135,13 @@ class PlainLoop:
         native, cpu = sum(self.native.values()), sum(self.cpu.values())
         return native / cpu if native >= LEAST_NATIVE else 0.0
 
+    def undisturbed(self, position: int) -> float:
+        """Return the seconds of an item that ran, without those for which others kept it from a CPU, where that is told."""
+        seconds = self.seconds[position]
+        if not self.told:
+            return seconds
+        return min(seconds, self.cpu.get(position, seconds) + self.blocked.get(position, 0.0)) or seconds
+
     def ledger_of(self, positions: Sequence[int]) -> Ledger:
         """Return the ledger of these items together, as of one pass."""
         total = sum(self.seconds.get(position, 0.0) for position in positions)

@@ -43,6 +43,8 @@ DECIDED = 0.05
 """Half-width of the finalists' intervals, relative, at which measuring stops."""
 SETTLED = 0.01
 """Expected loss of the best at which measuring stops after `ROOMY_BLOCKS`, however wide the intervals are."""
+DOUBTFUL = 0.02
+"""Expected loss of the best from which on measuring goes on beyond the plan, as long as there is time."""
 LOSING, UNLIKELY = 0.1, 0.02
 """Expected loss and chance of being the fastest of an arm that runs no more once its row has enough passes."""
 LEAST_SAMPLE, LEAST_WEAK = 0.12, 0.2

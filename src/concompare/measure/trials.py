@@ -311,13 +311,12 @@ class Trials:
 
         Where somebody says when there are enough, repeat all of them until then, or until the budget is used up.
         """
-        enough = self.wishes.enough
-        for block in range(1, plan.MOST_BLOCKS if enough is None else plan.MOST_WATCHED):
+        for block in range(1, plan.MOST_BLOCKS if self.wishes.enough is None else plan.MOST_WATCHED):
             if block == 2:
                 self.run_later(1)
             alive = {b.arm: b.wall * b.loops for b in self.benches if b.able and b.wall is not None}
-            left = (self.wishes.budget if enough else min(self.wishes.budget, OVERRUN * estimate)) - self.spent()
             standings = self.standings()
+            left = self.allowed(estimate, standings) - self.spent()
             rates = {arm: standings[arm].pace if arm in standings else math.inf for arm in alive}
             losing = [
                 arm for arm, found in standings.items() if found.loss > plan.LOSING and found.best < plan.UNLIKELY
@@ -331,6 +330,15 @@ class Trials:
                 if self.bench_of(arm).able:
                     self.run(self.bench_of(arm), block)
             self.judge_results()
+
+    def allowed(self, estimate: float, standings: dict[Arm, chances.Standing]) -> float:
+        """Return the seconds that the blocks may take: what was planned, or all there is while the pick is in doubt."""
+        budget = self.wishes.budget
+        if self.wishes.enough is not None:
+            return budget
+        asked = self.wishes.asked or self.wishes.scaling == "weak"
+        doubt = min((found.loss for found in standings.values()), default=0.0) > plan.DOUBTFUL
+        return max(min(budget, OVERRUN * estimate), allowed(self.calibration, budget, asked) if doubt else 0.0)
 
     def done(self, chosen: Sequence[Arm], standings: dict[Arm, chances.Standing]) -> bool:
         """Return whether no further passes are needed."""
@@ -457,9 +465,11 @@ class Trials:
         Where they took longer, for want of the GIL or of CPUs, workers that idled in the end would not have helped.
         What a pass takes before its first item, to get the function to the workers, it takes once for all items.
         """
-        plain, items = self.plain.seconds, len(self.plain.items)
-        sample, ran = [plain[p] for p in self.sample], [plain[p] for p in positions]
+        plain, items = self.plain.undisturbed, len(self.plain.items)
+        sample, ran = [plain(p) for p in self.sample], [plain(p) for p in positions]
         within = sum(message.end - message.start for message in passed.messages)
+        if workers <= self.environment.usable:  # they have a CPU each, and wait for others only
+            within -= sum(message.waited or 0.0 for message in passed.messages)
         if within <= 0 or within > STRETCHED * sum(ran):
             found = len(sample) * sum(ran) / max(1e-12, sum(sample))
         else:

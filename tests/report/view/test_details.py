@@ -52,7 +52,7 @@ def test_what_makes_the_numbers_doubtful_is_said_before_them() -> None:
     busy = Finding("machine-busy", "2 spinning processes got 0.9 CPUs' worth.", "Measure again.")
     said = view_of(worlds.mocked(), (*worlds.FINDINGS, busy))
     (notice,) = said.notices
-    assert notice.startswith("The machine was busy with something else")
+    assert notice == "Measured on a busy machine: see machine-busy."
     text = text_of(said)
     assert text.index(notice[:40]) < text.index("speed-up")
     assert view_of(worlds.mocked(), worlds.FINDINGS).notices == ()

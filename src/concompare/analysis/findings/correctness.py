@@ -84,7 +84,9 @@ def scales_well(comparison: Comparison) -> Finding | None:
         "scales-well",
         f"{best.label or best.backend} × {best.workers} are {formats.times(between.mid)} as fast as the plain loop:"
         f" {formats.percent(min(1.0, between.mid / possible))} of {limit} (from {formats.percent(WELL)}).",
-        "Nothing to do." if not waiting else "More workers may bring more, as long as what they wait for can take it.",
+        "More CPUs would make it faster still, more workers on these would not."
+        if not waiting
+        else "More workers may bring more, as long as what they wait for can take it.",
         (("speed-up", between.mid), ("possible", possible)),
         (best.backend, best.workers),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import re
 from collections.abc import Iterator
 from io import StringIO
 from typing import TYPE_CHECKING
@@ -41,6 +42,10 @@ GAP = 2
 KEYS_OF_A_ROW = 2
 """Columns that say which row it is, repeated where a table goes on below."""
 BAR = 30
+WITH_UNIT = re.compile(r"(?<=\d) (?=(?:%|[nµm]?s|min|h|[kMGT]?B)(?!\w))|(?<=[×±]) (?=\d)")
+"""The space between a number and its unit, where no line ends."""
+KEPT = "\ue000"
+"""Stands for such a space while lines are broken: rich breaks them at every kind of space, no-break ones too."""
 
 
 def text_of(
@@ -85,22 +90,27 @@ def text_of(
         write_fold(out, fold)
     file = out.file
     assert isinstance(file, StringIO)
-    return "\n".join(line.rstrip() for line in file.getvalue().splitlines()) + "\n"
+    return "\n".join(line.rstrip() for line in file.getvalue().replace(KEPT, " ").splitlines()) + "\n"
+
+
+def prose(words: str, style: str = "") -> Text:
+    """Return words whose numbers stay on one line with their units."""
+    return Text(WITH_UNIT.sub(KEPT, words), style=style)
 
 
 def write_verdict(out: Console, view: View) -> None:
     """Write the verdict, its reason and the line to paste, or how far the measuring is."""
-    first = Text(view.headline, style="bold")
+    first = prose(view.headline, "bold")
     for words in (view.interval, view.change and f"  {view.change}"):
         if words:
-            first.append(f" {words}", style="not bold")
+            first.append_text(prose(f" {words}", "not bold"))
     out.print(first)
     if view.because:
-        out.print(Text(view.because))
+        out.print(prose(view.because))
     if view.line:
         out.print(Text("Run it that way:  ").append(view.line, style="bold"))
     for notice in view.notices:
-        write_hanging(out, Text(f"- {notice}"))
+        write_hanging(out, prose(f"- {notice}"))
     if view.doing:
         done = round(view.fraction * BAR)
         bar = "█" * done + "░" * (BAR - done)
@@ -116,7 +126,7 @@ def write_lines(out: Console, lines: list[str]) -> None:
 def write_table(out: Console, table: Table) -> None:
     """Write a table; the columns that do not fit go on in a second one under it."""
     if table.caption:
-        out.print(Text(table.caption, style="dim"))
+        out.print(prose(table.caption, "dim"))
     rest = list(range(len(table.columns)))
     keys = rest[: KEYS_OF_A_ROW if table.columns[1:2] and table.columns[1].key == "workers" else 1]
     rest = rest[len(keys) :]
@@ -153,7 +163,7 @@ def write_part(out: Console, table: Table, shown: list[int], *, notes: bool) -> 
         out.print(grid)
     for row in failed if notes else ():
         name = " × ".join(cell for cell in row.cells[:KEYS_OF_A_ROW] if cell)
-        out.print(Padding(Text(f"{name}: {row.note}", style="dim"), (0, 0, 0, 3)))
+        out.print(Padding(prose(f"{name}: {row.note}", "dim"), (0, 0, 0, 3)))
 
 
 def write_remarks(out: Console, view: View) -> None:
@@ -161,8 +171,8 @@ def write_remarks(out: Console, view: View) -> None:
     if view.remarks:
         out.print()
     for remark in view.remarks:
-        words = Text("• ").append(remark.code, style="bold").append(f"  {remark.summary} {remark.advice}".rstrip())
-        write_hanging(out, words)
+        words = Text("• ").append(remark.code, style="bold")
+        write_hanging(out, words.append_text(prose(f"  {remark.summary} {remark.advice}".rstrip())))
 
 
 def write_hanging(out: Console, words: Text) -> None:
@@ -175,9 +185,9 @@ def write_hanging(out: Console, words: Text) -> None:
 def write_fold(out: Console, fold: Fold) -> None:
     """Write a detail under its title."""
     out.print()
-    out.print(Text(fold.title, style="bold"))
+    out.print(prose(fold.title, "bold"))
     for line in fold.lines:
-        write_hanging(out, Text(f"  {line}"))
+        write_hanging(out, prose(f"  {line}"))
     if fold.table is not None:
         write_table(out, fold.table)
     if fold.code:

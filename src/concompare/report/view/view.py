@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["View", "view_of"]
 
 DOUBTS = {
-    "machine-busy": "The machine was busy with something else: the speed-ups are a busy machine's (machine-busy).",
-    "too-noisy": "The passes differ much: what looks faster here may not be (too-noisy).",
+    "machine-busy": "Measured on a busy machine: see machine-busy.",
+    "too-noisy": "What looks faster here may not be: see too-noisy.",
 }
 """Findings that a reader has to know before the numbers, and what is said there."""
 
