@@ -12,6 +12,7 @@ import os
 import re
 import sys
 import sysconfig
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -36,6 +37,8 @@ IMPORTED = ("numpy", "scipy", "pandas", "polars", "numba", "torch", "jax", "tens
 MODULES = {"scikit-learn": "sklearn"}
 GIL_WARNING = re.compile(r"\(GIL\) has been enabled to load module '([^']+)'")
 """What CPython warns of when an extension that needs the GIL is imported without it (Python/import.c)."""
+KEPT = 1.0
+"""Seconds for which a container's quota of CPUs is taken to stay as it was read."""
 NO_LIMIT = 1 << 60
 """cgroup v1 writes "no memory limit" as a number about this large."""
 
@@ -89,7 +92,14 @@ def outline(usable: int) -> Environment:
 
 def usable_cpus(root: Path = ROOT, variables: Mapping[str, str] = os.environ) -> int:
     """Return how many CPUs this process may keep busy, at least 1: by affinity, container quota and variables."""
-    return least_cpus(os.cpu_count() or 1, affinity_cpus(), cpu_quota(root), limit_set(variables))
+    quota = cpu_quota(root) if root != ROOT else recent_quota(int(time.monotonic() / KEPT))
+    return least_cpus(os.cpu_count() or 1, affinity_cpus(), quota, limit_set(variables))
+
+
+@functools.lru_cache(maxsize=1)
+def recent_quota(moment: int) -> float | None:
+    """Return the quota of this process, read anew at each moment: a run of short items asks a dozen times."""
+    return cpu_quota(ROOT)
 
 
 def least_cpus(cpus: int, affinity: int | None, quota: float | None, limit: int | None) -> int:

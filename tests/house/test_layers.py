@@ -80,7 +80,6 @@ UNTESTED = {
     "report.view.plot_data",
     "report.view.view",
     "run.dispatch",
-    "run.fallback",
     "testing",
     "worker.clocks",
     "worker.coroutines",

@@ -11,6 +11,7 @@ import pytest
 
 from concompare.cells.task import Task, task_of
 from concompare.measure import machine_probes
+from concompare.records import Message, Pass
 from concompare.run import auto_history, dispatch
 from concompare.run.request import request_of
 from tests.records import comparison, serial, trial
@@ -113,3 +114,35 @@ def test_the_probe_is_a_few_items_where_they_are_long_however_many_there_are(mon
     with pytest.raises(LookupError, match="chosen"):
         dispatch.run(task_of(slow, range(1000)), request_of(("auto",), None))
     assert 1 <= len(seen) <= 4
+
+
+def plain_pass(computing: float, disturbed: float) -> Pass:
+    """Return 100 items in the plain loop that compute so many seconds together and wait for a CPU for others."""
+    each, waited = computing / 100, disturbed / 100
+    moments = [(i * (each + waited), (i + 1) * (each + waited)) for i in range(100)]
+    messages = tuple(
+        Message(i, 1, 0, start, start, start, end, end, end, cpu=each, waited=waited)
+        for i, (start, end) in enumerate(moments)
+    )
+    return Pass(100, computing + disturbed, computing, messages=messages)
+
+
+@pytest.mark.parametrize(
+    ("computing", "disturbed", "then"),
+    [(0.012, 0.5, "serial"), (0.012, 0.0, "threads"), (0.5, 1.0, "threads")],
+    ids=["little to gain, and told by a disturbed run", "told by a quiet run", "much to gain"],
+)
+def test_a_disturbed_run_in_the_plain_loop_is_not_taken_for_a_long_one(
+    computing: float, disturbed: float, then: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(auto_history, "RUNS", {})
+    monkeypatch.setattr(auto_history, "untried", lambda *_: None)
+    done = task(list(range(100)))
+    sizes = auto_history.sizes_of(done)
+    for _ in range(2):  # what ran once is tried again
+        auto_history.learn(done, sizes, auto_history.PLAIN, plain_pass(computing, disturbed))
+    threads = Pass(100, 0.5 * (computing + disturbed), computing)
+    auto_history.learn(done, sizes, ("threads", 2), threads)
+    choice = auto_history.learned(done, sizes)
+    assert choice is not None
+    assert choice.backend == then

@@ -189,6 +189,38 @@ def test_what_went_into_small_loops_counts_for_the_function(monkeypatch: pytest.
     assert in_vain[1] > 0.0
 
 
+@pytest.mark.parametrize("work", [0.0, 1e9])
+def test_a_loop_is_worth_what_its_items_take_however_busy_the_machine_is(
+    work: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gained: list[bool] = []
+    of_call = following.Following.in_vain
+
+    def noted(part: following.Following) -> float:
+        gained.append(part.gained)
+        return of_call(part)
+
+    monkeypatch.setattr(following.Following, "in_vain", noted)
+    monkeypatch.setattr(dispatch.Ran, "work", work)
+    monkeypatch.setattr(following, "WORTH", 1e-9)  # any machine takes longer to hand out items
+    decorated(rows, "threads")([1, 2])
+    assert gained == [work > 0]
+
+
+def test_the_work_of_a_run_is_the_time_of_its_items(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[dispatch.Ran] = []
+    plain_run = dispatch.run
+
+    def run(task: Any, request: Any) -> dispatch.Ran:
+        done.append(plain_run(task, request))
+        return done[-1]
+
+    monkeypatch.setattr(dispatch, "run", run)
+    decorated(rows, "threads")([1, 2])
+    record = done[0].trials[0].passes[0]
+    assert 0 < done[0].work <= sum(part.end - part.start for part in record.messages)
+
+
 def each(numbers: Any) -> Iterator[int]:
     for number in numbers:
         yield square(number)
@@ -201,6 +233,30 @@ async def awaited(numbers: Any) -> list[int]:
 @pytest.mark.parametrize("function", [each, awaited])
 def test_generators_and_coroutines_stay_what_they_are(function: Callable[..., Any]) -> None:
     assert decorated(function, "threads") is function
+
+
+def endless(number: int) -> Any:
+    return number + recursion(number - 1) if number else [square(part) for part in (1, 2)]
+
+
+recursion = concompare.parallel(backend="threads", workers=2)(endless)
+
+
+def test_a_recursion_without_end_fails_as_it_does_plainly(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(RecursionError) as ours:
+        recursion(-1)
+    monkeypatch.setitem(globals(), "recursion", endless)
+    with pytest.raises(RecursionError) as plain:
+        endless(-1)
+    assert str(ours.value) == str(plain.value)
+
+
+def test_a_recursion_that_ended_is_looked_at_again(ran: list[tuple[int, str]]) -> None:
+    for _ in range(2):
+        with pytest.raises(RecursionError):
+            recursion(-1)
+    assert recursion(0) == [1, 4]
+    assert ran == [(line_in(endless, 1), "threads")]
 
 
 def all_of(numbers: Any) -> list[int]:

@@ -366,6 +366,7 @@ class Hook:
     map: ClassVar[Any] = map
     starmap: ClassVar[Any] = itertools.starmap
     unwalkable: BaseException | None = None
+    worked: float | None = None
 
     @staticmethod
     def means(paths: tuple[str, ...], *found: Any) -> bool:
@@ -495,7 +496,7 @@ class Hook:
         """Let the runner run a task; returns what the cell goes on with."""
         began = time.perf_counter()
         try:
-            self.runner.run(task, found)
+            self.worked = self.runner.run(task, found)
         except CellRefused:
             raise
         except BaseException as error:

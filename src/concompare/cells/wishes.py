@@ -16,8 +16,12 @@ if TYPE_CHECKING:
 class Runner(Protocol):
     """Runs what a cell's loops become."""
 
-    def run(self, task: Task, lifted: Lifted) -> None:
-        """Run a loop in parallel, or compare the ways to; raises CellRefused before anything of it ran."""
+    def run(self, task: Task, lifted: Lifted) -> float | None:
+        """Run a loop in parallel, or compare the ways to; raises CellRefused before anything of it ran.
+
+        Returns:
+            The seconds that its items took, without waiting for a CPU, where that is known.
+        """
 
     def plainly(self, loop: Loop, refusal: CellRefused, play: Callable[[], Any]) -> Any:
         """Run a loop as the plain loop, by calling `play`; returns what it returns."""

@@ -80,11 +80,12 @@ class Noting(Running):
 
     places: dict[int, str] = field(default_factory=dict)
 
-    def run(self, task: Task, lifted: Lifted) -> None:
-        """Run a loop in parallel."""
+    def run(self, task: Task, lifted: Lifted) -> float:
+        """Run a loop in parallel; returns what its items took."""
         before = len(self.ran)
-        super().run(task, lifted)
+        work = super().run(task, lifted)
         self.places |= {id(ran): lifted.filename for ran in self.ran[before:]}
+        return work
 
     def loops(self) -> list[dict[str, Any]]:
         """Return what each loop ran in, as docs/schema/run.json says; those that took longest first."""

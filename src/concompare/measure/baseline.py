@@ -136,7 +136,7 @@ class PlainLoop:
         return native / cpu if native >= LEAST_NATIVE else 0.0
 
     def undisturbed(self, position: int) -> float:
-        """Return the seconds of an item that ran, without those for which others kept it from a CPU, where that is told."""
+        """Return the seconds of an item that ran, without those for which others had its CPU, where that is told."""
         seconds = self.seconds[position]
         if not self.told:
             return seconds

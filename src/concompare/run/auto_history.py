@@ -162,12 +162,14 @@ class Runs:
         sizes: Of its items.
         measured: Seconds per item of the latest runs in each way; `guessed` what others would take as far as was seen.
         since_plain: How many runs there were since the last in the plain loop.
+        undisturbed: Seconds per item in the plain loop without the time that others took of its CPU; 0: not known.
     """
 
     sizes: Sizes
     measured: dict[tuple[str, int], list[float]] = field(default_factory=dict)
     guessed: dict[tuple[str, int], float] = field(default_factory=dict)
     since_plain: int = 0
+    undisturbed: float = 0.0
 
     @property
     def seconds(self) -> dict[tuple[str, int], float]:
@@ -185,6 +187,9 @@ BRIEF, NEAR = 0.1, 1.5
 """Seconds of a task in the plain loop up to which what ran once is tried again, unless it took that many times as long.
 """
 
+DISTURBED = 1.5
+"""How many times as long as it computes the plain loop took where it was disturbed, so that the times of few runs say
+little: it then stays where all of it takes less than `LITTLE`."""
 SO_OFTEN, LITTLE = 8, 0.02
 """After so many runs in something else the plain loop is tried again where that seemed to cost so many seconds at the
 most, and at once where it ran only once, cold and perhaps while the machine was busy."""
@@ -207,6 +212,8 @@ def learn(
     runs.measured[way] = [*runs.measured.get(way, ()), record.wall / record.items][-LATEST:]
     runs.since_plain = 0 if way == PLAIN else runs.since_plain + 1
     runs.guessed |= guesses or {}
+    if way == PLAIN and sum(message.count for message in record.messages) == record.items:
+        runs.undisturbed = sum(map(taken, record.messages)) / record.items
     for oldest in list(RUNS)[:-REMEMBERED]:
         del RUNS[oldest]
     if runs.seconds.get(PLAIN, 0.0) * record.items >= STARTING:  # else no worker would start for it
@@ -223,6 +230,8 @@ def learned(task: Task, sizes: Sizes) -> Choice | None:
         return None
     from concompare.analysis.pick import Choice
 
+    if (least := runs.undisturbed * task.count) and least < min(LITTLE, plain / DISTURBED):
+        return Choice(*PLAIN, "the plain loop: others use the CPUs, and what it computes itself is too small to gain")
     best = min(seconds, key=lambda way: seconds[way])
     if seconds[best] * WORTH > seconds[PLAIN]:
         best = PLAIN

@@ -98,8 +98,8 @@ class Running:
     assume_pure: bool = False
     ran: list[Ran] = field(default_factory=list)
 
-    def run(self, task: Task, lifted: Lifted) -> None:
-        """Run a loop in parallel."""
+    def run(self, task: Task, lifted: Lifted) -> float:
+        """Run a loop in parallel; returns what its items took."""
         from concompare.run import dispatch
 
         request = looked_at(
@@ -108,6 +108,7 @@ class Running:
         self.ran.append(dispatch.run(task, replace(request, say=self.tell)))
         outcome = latest()
         self.tell(*(outcome.remade if outcome is not None else ()))
+        return self.ran[-1].work
 
     def plainly(self, loop: Loop, refusal: CellRefused, play: Callable[[], Any]) -> Any:
         """Run a loop as the plain loop, and say why."""

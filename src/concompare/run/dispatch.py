@@ -57,6 +57,12 @@ class Ran:
     note: str = ""
 
     @property
+    def work(self) -> float:
+        """The seconds that items took in the last way, without those that they waited for a CPU."""
+        messages = [part for found in self.trials[-1].passes for part in found.messages]
+        return sum(part.end - part.start - (part.waited or 0.0) for part in messages)
+
+    @property
     def comparison(self) -> Comparison:
         """The trials with the environment, which takes longer to look at than many a task to run."""
         return self.compared_in(machine.environment())

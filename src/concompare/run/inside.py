@@ -30,14 +30,15 @@ class Runner:
 
     request: Request
 
-    def run(self, task: Task, lifted: Lifted) -> None:
-        """Run a loop in parallel; raises CellRefused before anything of it ran."""
+    def run(self, task: Task, lifted: Lifted) -> float:
+        """Run a loop in parallel, and return what its items took; raises CellRefused before anything of it ran."""
         kinds = {backend.isolation for backend in self.request.backends if backend is not AUTO}
         started = bool(kinds - {"none", "thread"})
         seeded = self.request.seed is not None
         preflight.check(task, lifted, repeated=False, seeded=seeded, started=started)
         outside = bool(lifted.outside)
-        dispatch.run(task, replace(self.request, outside=outside, witnessed=not outside, draws=lifted.draws))
+        request = replace(self.request, outside=outside, witnessed=not outside, draws=lifted.draws)
+        return dispatch.run(task, request).work
 
     def plainly(self, loop: Loop, refusal: CellRefused, play: Callable[[], Any]) -> Any:
         """Run a loop as it is."""
@@ -71,9 +72,36 @@ class Patience:
         return self.spent > PATIENCE and self.spent > PATIENCE + SHARE * (self.clock() - self.first)
 
 
+DEEPEST = 5
+"""Calls of a function inside one another in which it is looked at."""
+
+
+@dataclass
+class Nesting:
+    """Counts the calls of a function that are inside one another.
+
+    A recursion goes on as it was written from some depth on: where it has no room left it fails as it does plainly,
+    and not in what is asked here.
+
+    Attributes:
+        levels: Calls that have begun and not ended; `deep`: there are many, which takes no call to be seen.
+    """
+
+    levels: int = 0
+    deep: bool = False
+
+    def __enter__(self) -> None:
+        self.levels += 1
+        self.deep = self.levels >= DEEPEST
+
+    def __exit__(self, *args: object) -> None:
+        self.levels -= 1
+        self.deep = False
+
+
 def with_loops_in_parallel(function: Callable[..., Any], asked: Callable[[], Request]) -> Callable[..., Any]:
     """Return a function whose loops run in parallel, as `asked` says when it is called."""
-    patience = Patience()
+    patience, nesting = Patience(), Nesting()
     if not isinstance(function, types.FunctionType):
         raise BadOption(f"{function!r} is no function written in Python: put @concompare.parallel next to the `def`")
 
@@ -82,21 +110,24 @@ def with_loops_in_parallel(function: Callable[..., Any], asked: Callable[[], Req
 
     @functools.wraps(function)
     def called(*args: Any, **kwargs: Any) -> Any:
-        if not engine.can_begin() or patience.is_over():
+        if nesting.deep or not engine.can_begin():
             return function(*args, **kwargs)
-        from concompare.cells.inside.following import Following, Script, without_hooks
-        from concompare.cells.program import Wishes
+        with nesting:
+            if patience.is_over():
+                return function(*args, **kwargs)
+            from concompare.cells.inside.following import Following, Script, without_hooks
+            from concompare.cells.program import Wishes
 
-        request = asked()
-        wishes = Wishes(function.__code__.co_filename, seeded=request.seed is not None)
-        following = Following(Script(wishes), function.__globals__, Runner(request))
-        try:
-            return following.enter(function)(*args, **kwargs)
-        except Exception as error:
-            error.__traceback__ = without_hooks(error.__traceback__)
-            raise
-        finally:
-            patience.spent += following.in_vain()
+            request = asked()
+            wishes = Wishes(function.__code__.co_filename, seeded=request.seed is not None)
+            following = Following(Script(wishes), function.__globals__, Runner(request))
+            try:
+                return following.enter(function)(*args, **kwargs)
+            except Exception as error:
+                error.__traceback__ = without_hooks(error.__traceback__)
+                raise
+            finally:
+                patience.spent += following.in_vain()
 
     vars(called)[DECORATED] = function
     return called

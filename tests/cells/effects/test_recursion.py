@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
+from concompare.cells import ir
 from tests.cells import compiled, programs
 
 SETUP = """
@@ -59,3 +62,36 @@ def test_what_a_recursion_changes_stays_in_order_wherever_it_is_entered(cell: st
 
     assert different is None
     assert program.lifted or "seen" in " ".join(str(found.refusal) for found in program.refused)
+
+
+LINKED = """
+class Node:
+    def __init__(self, data):
+        self.data = data
+        self.parent = self
+        self.rank = 0
+
+def top(x):
+    if x is not x.parent:
+        x.parent = top(x.parent)
+    return x.parent
+
+nodes = [Node(n) for n in range(6)]
+for n, node in enumerate(nodes):
+    node.parent = nodes[{where}]
+out = []
+"""
+
+
+@pytest.mark.parametrize("how", programs.WAYS)
+@pytest.mark.parametrize("where", ["n", "n - n % 3", "max(n - 1, 0)", "0"])
+def test_what_leads_back_to_itself_is_seen_through_soon(where: str, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ir, "STEPS", 3_000)
+    monkeypatch.setattr(ir, "SECONDS", math.inf)
+    setup = LINKED.format(where=where)
+    cell = "for node in nodes:\n    for other in nodes:\n        if top(node) is top(other):\n            out.append(1)"
+
+    different, program = compiled.differs(cell, setup, how)
+
+    assert different is None
+    assert "too long" not in " ".join(str(found.refusal) for found in program.refused)

@@ -57,6 +57,7 @@ class World:
         self.known: dict[int, Obj] = {}
         self.elements: dict[int, Value] = {}
         self.attributes: dict[tuple[int, str], Value | None] = {}
+        self.same: dict[tuple[Origin, frozenset[int]], Value] = {}
         self.kept: list[Any] = []
         self.by_name: dict[str, list[tuple[type, Any]]] = {}
 
@@ -144,10 +145,27 @@ class World:
             found.append(part)
         if len(found) == 1:
             return self.held(obj, name, found[0])
-        made = self.summary(found, f"{obj.label}.{name}", obj)
+        made = self.parts_of(found, f"{obj.label}.{name}", obj)
         if not obj.whole and not made:
             return None
         return made
+
+    def parts_of(self, parts: list[Any], label: str, holder: Obj) -> Value:
+        """Return what an attribute of several live objects is, the same for the same objects.
+
+        In what leads back to itself, such as trees that know their parents, a walk would find new ones for ever.
+        """
+        if not holder.whole or len(parts) > ENOUGH:
+            return self.summary(parts, label, holder)
+        self.same.setdefault((holder.origin, frozenset(map(id, holder.live))), frozenset({holder}))
+        key = holder.origin, frozenset(map(id, parts))
+        if key not in self.same:
+            self.same[key] = self.summary(parts, label, holder)
+        found = self.same[key]
+        for obj in found:
+            if obj.owner:
+                obj.owner |= {holder}
+        return found
 
     def held(self, obj: Obj, name: str, thing: Any) -> Value:
         """Return the abstract object of an attribute, which knows by which objects it was reached."""
