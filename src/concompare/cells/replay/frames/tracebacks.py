@@ -8,6 +8,8 @@ from collections.abc import Callable
 PACKAGE = __name__.split(".")[0] + "."
 CALLING = (PACKAGE + "cells.replay.calling.", PACKAGE + "cells.replay.frames.")
 """Modules that call functions of libraries in the cell's place."""
+TAKING = tuple(PACKAGE + name for name in ("cells.replay.items", "engine.lookahead", "engine.serial_pass"))
+"""Modules that take the next of the user's items, which iterators without frames of their own may raise in."""
 CELL = "<module>"
 
 
@@ -82,6 +84,8 @@ def below(
     if last is None or last + 1 == len(found):
         return trace
     below, caller = found[last + 1], found[last - 1] if last else None
+    if caller is not None and plain and module_of(found[-1]) in TAKING and not module_of(caller).startswith(PACKAGE):
+        return types.TracebackType(None, caller.tb_frame, caller.tb_lasti, caller.tb_lineno)
     if caller is None or not plain or any(module_of(entry).startswith(PACKAGE) for entry in (caller, found[-1])):
         return below
     if any(is_of_file(entry, caller) for entry in found[last + 1 :]):
