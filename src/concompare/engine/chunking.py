@@ -36,6 +36,9 @@ SHORT = 50e-6
 AHEAD, MOST_AHEAD = 0.002, 64
 """Seconds of work that may be under way for each worker in messages of one item, and how many of them at the most."""
 
+SHORTEST, KEEPING = 1e-6, 0.9
+"""Seconds that an item is taken to take at the least, and how much what is known counts beside the latest one."""
+
 TOO_LONG, TIMES_TOO_LONG = 0.05, 2
 """Seconds, and times the seconds that it was meant to take, after which a message's worker gives back what it has not
 begun: the items are not what those before them were."""
@@ -112,6 +115,7 @@ class Chunker:
         bulk: Items of the very first messages when there are plenty.
         expected: Mean seconds of an item in an earlier pass of the same function, 0 where there was none.
         alone: Whether nobody else takes items, so that nothing is won by leaving few for the end.
+        typical: What single items take, as a geometric mean: one that had to wait for a CPU says little of the others.
         deep: Whether workers take a message when they begin with it, so that those that wait are nobody's yet.
     """
 
@@ -128,6 +132,7 @@ class Chunker:
     measured: int = 0
     seconds: float = 0.0
     item_bytes: float = 0.0
+    typical: float = 0.0
 
     @property
     def weighed(self) -> bool:
@@ -155,8 +160,8 @@ class Chunker:
         written and read at once then, no worker waits for a busy notebook, and no item for one that takes long.
         """
         mean = self.item_seconds
-        if self.deep and self.fixed == 1 and self.measured and mean is not None:
-            return max(2, min(MOST_AHEAD, int(AHEAD / max(mean, 1e-6))))
+        if self.deep and self.typical:
+            return max(2, min(MOST_AHEAD, int(AHEAD / self.typical)))
         return 2 if mean is not None or self.largest == 1 else 1
 
     def learn(self, count: int, seconds: float, moved: int) -> None:
@@ -169,6 +174,9 @@ class Chunker:
         self.measured += count
         self.seconds += seconds
         self.item_bytes = max(moved / count, self.item_bytes * 0.5)
+        if self.fixed == 1:
+            latest = max(seconds, SHORTEST)
+            self.typical = self.typical**KEEPING * latest ** (1 - KEEPING) if self.typical else latest
 
     def next(self) -> int:
         """Return the size of the next chunk, at least 1."""
