@@ -145,9 +145,22 @@ def test_settings_go_along(notebook: Notebook) -> None:
 def test_what_python_registers_with_the_module_is_not_in_workers(
     notebook: Notebook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sqlite3.converters, "MINE", lambda data: data)
+    adapters: dict[Any, Any] = vars(sqlite3)["adapters"]
+    monkeypatch.setitem(adapters, "MINE", lambda value: value)
     with pytest.raises(NotAgain, match="MINE"):
         recipe(notebook(CONNECT))
+
+
+@pytest.mark.parametrize("asking", ["detect_types=sqlite3.PARSE_DECLTYPES", "5.0, 1"])
+def test_what_python_converts_keeps_only_connections_that_convert(
+    asking: str, notebook: Notebook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """IPython's own history registers one as soon as it is opened."""
+    converting = f"it = sqlite3.connect('some.db', {asking})"
+    monkeypatch.setitem(sqlite3.converters, "MINE", lambda data: data)
+    assert recipe(notebook(CONNECT)).line == "sqlite3.connect('some.db')"
+    with pytest.raises(NotAgain, match="MINE"):
+        recipe(notebook(converting))
 
 
 def test_a_line_under_a_magic_is_found(notebook: Notebook) -> None:

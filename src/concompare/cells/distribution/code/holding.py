@@ -6,6 +6,7 @@ import ast
 import types
 
 from concompare.cells.distribution.code.generated import Generated
+from concompare.cells.distribution.code.repeating import unrepeatable
 from concompare.cells.distribution.handing import is_uncrossable
 from concompare.cells.distribution.nodes import is_cheap
 from concompare.cells.distribution.staging import Staged
@@ -38,6 +39,8 @@ class Holding:
             node.target for node in nodes if isinstance(node, ast.AugAssign) and staged.of(node) is Stage.TAIL
         }
         self.makers: dict[ast.stmt, bool] = {}
+        effects = staged.analysed.effects.values()
+        self.written = {place.obj for found in effects for place in found.writes if place.obj is not None}
         makers = [node for node in nodes if isinstance(node, ast.stmt) and self.makes_function(node)]
         self.functions = {part for node in makers for part in names.nodes_in(node)}
         self.deletes = {node for node in nodes if isinstance(node, ast.Delete) and names.writes(node)}
@@ -107,7 +110,11 @@ class Holding:
         found = self.staged.analysed.values.get(node.value, frozenset())
         if any(obj.origin is Origin.OUTER and not is_code(obj) for obj in found):
             return is_cheap(node.value, self.staged.analysed)
-        return any(obj.origin is Origin.FUNCTION and isinstance(obj.code, tuple) for obj in found)
+        made = [obj for obj in found if obj.origin is Origin.FUNCTION and isinstance(obj.code, tuple)]
+        done = self.staged.analysed.inside([node.value])
+        if done.heavy or done.order or not self.written.isdisjoint(reachable(made)):
+            return False  # it would be done twice, and there would be two functions with a state each
+        return bool(made)
 
     def is_repeated(self, node: ast.stmt) -> bool:
         """Tell whether a block holds statements that the notebook has to do as well."""
@@ -141,7 +148,8 @@ class Holding:
         """Return the names of the head that the notebook has to hold from where they are assigned.
 
         These are names of objects that the tail is given too, for both have to be one object, and all names where a
-        head must not run a second time to see what it had assigned when the tail failed.
+        head must not run a second time to see what it had assigned when the tail failed; or those that it would give
+        other values then.
         """
         bound = self.staged.analysed.bound
         emitted = frozenset[Obj]()
@@ -157,12 +165,13 @@ class Holding:
             emitted |= {obj for found in bound.values() for obj in reachable(found) if obj.origin is Origin.ITEM}
         inner = set(reachable(emitted))
         once = self.staged.runs_once()
+        other = unrepeatable(self.staged)
         named = set(made.actions[0].names) if made.direct else set()
         return {
             name
             for name in self.crossing(made.kept)
             if name not in self.uses.deleted | self.in_tail | named
-            and (once or not inner.isdisjoint(reachable(bound.get(name, frozenset()))))
+            and (once or name in other or not inner.isdisjoint(reachable(bound.get(name, frozenset()))))
         }
 
 
