@@ -162,3 +162,31 @@ def test_objects_with_the_same_attributes_are_not_asked() -> None:
     assert Counting.asked == before
     assert equal(Counting(3), Counting(4))
     assert Counting.asked == before + 1
+
+
+class Link:
+    """One of several objects that all hold each other, as the elements of a parsed page do."""
+
+    asked = 0
+
+    def __init__(self, value: int) -> None:
+        self.value, self.others = value, list[Link]()
+
+    def __getattribute__(self, name: str) -> object:
+        if name == "__dict__":
+            Link.asked += 1
+        return super().__getattribute__(name)
+
+
+def linked(*values: int) -> Link:
+    made = [Link(value) for value in values]
+    for one in made:
+        one.others = made
+    return made[0]
+
+
+def test_objects_that_hold_each_other_are_looked_at_once() -> None:
+    Link.asked = 0
+    assert equal(linked(*range(20)), linked(*range(20)))
+    assert 40 <= Link.asked <= 80
+    assert not equal(linked(*range(20)), linked(*range(19), 0))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from concompare.engine.outcome import Failure, Outcome, bytes_of
+from concompare.records import Pass
 
 
 @pytest.mark.parametrize(
@@ -49,3 +50,13 @@ def test_values_beside_failures_stay_for_another_try() -> None:
     outcome = Outcome([1, failure], (failure,))
     outcome.let_go(0)
     assert outcome.values == [1, failure]
+
+
+def test_it_is_told_in_one_line() -> None:
+    failure = Failure(1, "2", ValueError())
+    assert repr(Outcome([1, 2])) == "<Outcome so far: 2 values>"
+    assert repr(Outcome([], record=Pass(1, 0.5, 0.1))) == "<Outcome: 1 item in 500 ms>"
+    assert repr(Outcome([1, 2], record=Pass(2, 2.0, 0.1))) == "<Outcome: 2 items in 2.00 s; 2 values kept (.values)>"
+    failed = repr(Outcome([1, failure], (failure,), record=Pass(2, 2.0, 0.1), restored=1, stopped=True))
+    words = "1 of them from a file; 1 failed (.failures; .retry() runs them again); stopped early"
+    assert failed == f"<Outcome: 2 items in 2.00 s; {words}>"

@@ -32,7 +32,20 @@ class Difference(NamedTuple):
 _ATOMS = (str, bytes, bytearray, int, bool, complex, type(None), range)
 
 
-def equal(one: Any, other: Any, depth: int = 0) -> bool | None:
+class _At(NamedTuple):
+    """Where a comparison is: how deep, and which pairs it has met, with the answers: objects may hold each other.
+
+    A pair that is still being compared counts as equal. The pairs are held, so that no identity is used again.
+    """
+
+    depth: int
+    met: dict[tuple[int, int], tuple[Any, Any, bool | None]]
+
+    def deeper(self) -> _At:
+        return _At(self.depth + 1, self.met)
+
+
+def equal(one: Any, other: Any, at: _At | None = None) -> bool | None:
     """Return whether two results are the same value, or None when that cannot be told.
 
     Numbers are compared exactly, since the same code on the same item gives the same bits; arrays by
@@ -47,21 +60,32 @@ def equal(one: Any, other: Any, depth: int = 0) -> bool | None:
         return one == other or (math.isnan(one) and math.isnan(other))
     if isinstance(one, _ATOMS):
         return bool(one == other)
-    if depth >= DEEP:
+    at, pair = at or _At(0, {}), (id(one), id(other))
+    if pair in at.met:
+        return at.met[pair][2]
+    at.met[pair] = one, other, True
+    answer = _parts(one, other, at)
+    at.met[pair] = one, other, answer
+    return answer
+
+
+def _parts(one: Any, other: Any, at: _At) -> bool | None:
+    """Compare two objects of one type by what they are made of."""
+    if at.depth >= DEEP:
         return _by_pickle(one, other)
     if _is_array(one):
-        return _arrays(one, other, depth)
+        return _arrays(one, other, at)
     if hasattr(type(one), "equals") and hasattr(type(one), "to_numpy"):
         return _asked(lambda: one.equals(other))
     if type(one) in (list, tuple) or (isinstance(one, tuple) and isinstance(one, Sequence)):
-        return _in_order(one, other, depth)
+        return _in_order(one, other, at)
     if isinstance(one, Mapping):
-        return _mappings(one, other, depth)
+        return _mappings(one, other, at)
     if isinstance(one, Set):
         return _asked(lambda: one == other)
     if isinstance(one, BaseException):
-        return equal(one.args, other.args, depth + 1)
-    return _objects(one, other, depth)
+        return equal(one.args, other.args, at.deeper())
+    return _objects(one, other, at)
 
 
 def difference(values: Sequence[Any], reference: Sequence[Any], positions: Sequence[int]) -> Difference:
@@ -146,7 +170,7 @@ def _is_array(value: Any) -> bool:
     return hasattr(kind, "__array_interface__") or (hasattr(kind, "dtype") and hasattr(kind, "shape"))
 
 
-def _arrays(one: Any, other: Any, depth: int) -> bool | None:
+def _arrays(one: Any, other: Any, at: _At) -> bool | None:
     import numpy as np
 
     if not isinstance(one, np.ndarray | np.generic) or not isinstance(other, np.ndarray | np.generic):
@@ -154,7 +178,7 @@ def _arrays(one: Any, other: Any, depth: int) -> bool | None:
     if one.shape != other.shape or one.dtype != other.dtype:
         return False
     if one.dtype == object:
-        return _in_order(list(one.ravel()), list(other.ravel()), depth)
+        return _in_order(list(one.ravel()), list(other.ravel()), at)
     if one.dtype.names is not None:
         return one.tobytes() == other.tobytes()
     try:
@@ -172,13 +196,13 @@ def _all(answers: Any) -> bool | None:
     return None if unsure else True
 
 
-def _in_order(one: Any, other: Any, depth: int) -> bool | None:
+def _in_order(one: Any, other: Any, at: _At) -> bool | None:
     if len(one) != len(other):
         return False
-    return _all(equal(a, b, depth + 1) for a, b in zip(one, other, strict=True))
+    return _all(equal(a, b, at.deeper()) for a, b in zip(one, other, strict=True))
 
 
-def _mappings(one: Any, other: Any, depth: int) -> bool | None:
+def _mappings(one: Any, other: Any, at: _At) -> bool | None:
     if len(one) != len(other):
         return False
     try:
@@ -186,12 +210,12 @@ def _mappings(one: Any, other: Any, depth: int) -> bool | None:
             return _by_pickle(one, other)
     except Exception:
         return None
-    return _all(equal(one[key], other[key], depth + 1) for key in one)
+    return _all(equal(one[key], other[key], at.deeper()) for key in one)
 
 
-def _objects(one: Any, other: Any, depth: int) -> bool | None:
+def _objects(one: Any, other: Any, at: _At) -> bool | None:
     mine, theirs = _state(one), _state(other)
-    alike = equal(mine, theirs, depth + 1) if mine and theirs else None
+    alike = equal(mine, theirs, at.deeper()) if mine and theirs else None
     if not alike and not _compares_by_identity(type(one)):  # its own `__eq__` may do more than compare
         return _asked(lambda: one == other)
     return alike if mine and theirs else _by_pickle(one, other)

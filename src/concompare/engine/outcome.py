@@ -9,6 +9,7 @@ from itertools import islice
 from types import GetSetDescriptorType, MemberDescriptorType
 from typing import TYPE_CHECKING, Any, Literal
 
+from concompare import formats
 from concompare.engine.growth import Growth
 from concompare.formats import clean
 from concompare.records import Message, Pass
@@ -115,7 +116,7 @@ class Failure:
         return clean(f"<Failure: item {self.index} ({self.item}): {type(self.error).__name__}: {text_of(self.error)}>")
 
 
-@dataclass(slots=True, weakref_slot=True)
+@dataclass(slots=True, weakref_slot=True, repr=False)
 class Outcome:
     """Outcome of a pass; while it runs, the outcome so far.
 
@@ -154,6 +155,21 @@ class Outcome:
     again: Callable[[dict[int, Any]], Outcome] | None = None
     lines: Lines = field(default_factory=dict)
     remade: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """Return how it went in one line: all of it may be megabytes of text."""
+        if self.record is None:
+            return f"<Outcome so far: {formats.count(len(self.values), 'value')}>"
+        parts = [f"{formats.count(self.record.items, 'item')} in {formats.seconds(self.record.wall)}"]
+        if self.restored:
+            parts.append(f"{self.restored} of them from a file")
+        if self.failures:
+            parts.append(f"{len(self.failures)} failed (.failures; .retry() runs them again)")
+        if self.stopped:
+            parts.append("stopped early")
+        if self.values and not self.failures:
+            parts.append(f"{formats.count(len(self.values), 'value')} kept (.values)")
+        return f"<Outcome: {'; '.join(parts)}>"
 
     def let_go(self, most: float) -> None:
         """Keep the values no longer, if they take more than so many bytes; those beside failures are for `retry`."""

@@ -123,3 +123,45 @@ def test_what_a_started_script_defines_goes_by_value(monkeypatch: pytest.MonkeyP
         data = pack(script.f)
     monkeypatch.delitem(sys.modules, "__mp_main__", raising=False)
     assert unpack(Parcel(data))(1) == 2
+
+
+def test_functions_that_share_a_variable_share_it_on_the_other_side() -> None:
+    """Also where one of them calls itself, and where the variable has no value yet."""
+    names = made(
+        "def pair():\n"
+        "    n = 0\n"
+        "    def get(): return n if later is None else get\n"
+        "    def put(value):\n"
+        "        nonlocal n, later\n"
+        "        n, later = value, None\n"
+        "    later = 1\n"
+        "    return get, put\n"
+        "def unset():\n"
+        "    def get(): return m\n"
+        "    def put():\n"
+        "        nonlocal m\n"
+        "        m = 8\n"
+        "    if False: m = 0\n"
+        "    return get, put\n"
+    )
+    get, put = unpack(Parcel(pack(names["pair"]())))
+    assert get() is get
+    put(7)
+    assert get() == 7
+    get, put = unpack(Parcel(pack(names["unset"]())))
+    put()
+    assert get() == 8
+
+
+def test_functions_with_variables_of_their_own_keep_them_apart() -> None:
+    names = made("""
+def counter():
+    n = 0
+    def more():
+        nonlocal n
+        n += 1
+        return n
+    return more
+""")
+    one, other = unpack(Parcel(pack([names["counter"](), names["counter"]()])))
+    assert (one(), one(), other()) == (1, 2, 1)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from concompare.cells import alias
-from concompare.cells.effects.kinds import inert
+from concompare.cells.effects.kinds import inert, is_bar
 from concompare.cells.ir import Analysed
 from concompare.cells.objects import ANY, Obj, reachable
 
@@ -111,7 +111,9 @@ class Touches:
                     found.add(other)
                 continue
             plain = all(kind.__module__ in ("builtins", "collections") for kind in other.types or (object,))
-            shallow = plain and all(name.startswith("[") for name in self.fields_written.get(other, ("*",)))
+            shallow = is_bar(other) or (
+                plain and all(name.startswith("[") for name in self.fields_written.get(other, ("*",)))
+            )
             things = list(other.live)
             if self.read(obj).meets(things if shallow else [], [] if shallow else things):
                 found.add(other)

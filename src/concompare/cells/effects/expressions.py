@@ -15,10 +15,10 @@ from concompare.cells.effects.identity import compare_identity, found_by_identit
 from concompare.cells.effects.kinds import DEFAULTING
 from concompare.cells.effects.live import MISSING
 from concompare.cells.effects.operators import OPERATORS, ask_truth, binary, formatted, looked_at, operated
-from concompare.cells.effects.scopes import Scope, live_object, look_up
+from concompare.cells.effects.scopes import CELL, Scope, live_object, look_up
 from concompare.cells.effects.storing import assign
 from concompare.cells.ir import Effects
-from concompare.cells.objects import ANY, ATOM, ELEMENT, ELSEWHERE, NAMED, Origin, Value
+from concompare.cells.objects import ANY, ATOM, ELEMENT, ELSEWHERE, NAMED, Obj, Origin, Value
 from concompare.cells.syntax import names
 
 if TYPE_CHECKING:
@@ -198,12 +198,24 @@ def defined_function(an: Interpreter, node: names.FunctionNode, label: str, scop
         for name, value in made.code[1].names.items():
             scope.names[name] = scope.names.get(name, ATOM) | value if name in scope.local else value
     made.origin, made.code = Origin.FUNCTION, (node, scope)
-    held = ATOM
+    held = rebinding(an, node, scope)
     for name in names.free_names(node):
         if live_object(an, name, scope) is MISSING:
             held |= look_up(an, name, scope)
     an.put({made}, ANY, held)
     return frozenset({made})
+
+
+def rebinding(an: Interpreter, node: names.FunctionNode, scope: Scope) -> Value:
+    """Return what holds the names of functions around that a function gives values: other functions see them."""
+    found: set[Obj] = set()
+    for name in names.declared_in(node.body, ast.Nonlocal) if not isinstance(node, ast.Lambda) else ():
+        owner: Scope | None = scope
+        while owner is not None and (name not in owner.local or name in owner.declared):
+            owner = owner.outer
+        if owner is not None and owner is not an.top:
+            found.add(owner.rebound.setdefault(name, an.made(node, name, (types.CellType,), key=CELL)))
+    return frozenset(found)
 
 
 def comprehension(

@@ -27,10 +27,12 @@ from concompare.cells.effects.live import MISSING, World
 from concompare.cells.effects.scopes import Scope
 from concompare.cells.effects.storing import assign
 from concompare.cells.ir import Analysed, Budget, Doubt, Effects, Loop, Place, TooLong, Why
-from concompare.cells.objects import ANY, ATOM, ELEMENT, LAZY, NAMED, Obj, Origin, Value
+from concompare.cells.objects import ANY, ATOM, ELEMENT, LAZY, NAMED, Obj, Origin, Value, all_atoms
 from concompare.cells.syntax import names
 
 ROUNDS = 30
+MOST = 1000
+"""Labels that are looked at."""
 HANDLERS = {getattr(ast, name): found for name, found in {**expressions.HANDLERS, **statements.HANDLERS}.items()}
 
 
@@ -220,6 +222,8 @@ class Interpreter:
             self.walked_objects = found | {holder}
             return self.tuples_of(items, holder)
         self.walked_objects = found
+        if are_labels(items):
+            return ATOM
         with self.recording(self.walking):
             made = self.group_of(items, found) or walk_over(self, found, loop.items)
         self.element = made
@@ -408,6 +412,12 @@ def is_renewed(node: ast.Expr, following: Sequence[ast.stmt]) -> bool:
     if not isinstance(given, ast.Name) or not following or not isinstance(following[0], ast.Assign):
         return False
     return any(isinstance(target, ast.Name) and target.id == given.id for target in following[0].targets)
+
+
+def are_labels(items: Any) -> bool:
+    """Tell whether items are the labels of a frame, of a kind that nobody can change."""
+    kind: Any = type_named("pandas.Index")
+    return kind is not None and isinstance(items, kind) and len(items) <= MOST and all_atoms([*items])
 
 
 def are_rows(parts: list[Any]) -> bool:

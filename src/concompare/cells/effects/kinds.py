@@ -96,3 +96,8 @@ def type_named(dotted: str) -> type | None:
     module, _, name = dotted.rpartition(".")
     found = vars(sys.modules.get(module or "builtins", builtins)).get(name)
     return found if isinstance(found, type) else None
+
+
+def is_bar(obj: Obj) -> bool:
+    """Tell whether an object is a progress bar, which changes nothing of what it is around: that is walked instead."""
+    return bool(obj.types) and all(kind.__module__.partition(".")[0] == "tqdm" for kind in obj.types or ())

@@ -16,6 +16,9 @@ from concompare.cells.objects import ATOM, ELSEWHERE, NAMED, Obj, Origin, Value
 if TYPE_CHECKING:
     from concompare.cells.effects.interpreter import Interpreter
 
+CELL = "cell"
+"""The field of what holds a name that several functions share."""
+
 
 @dataclass
 class Scope:
@@ -34,6 +37,7 @@ class Scope:
         shared: Its names that other code has read.
         own: The parameters that are as they were given, and not alike for several items as far as can be seen.
         body: The statements of the code.
+        rebound: What holds those of its names that functions inside it give values.
     """
 
     names: dict[str, Value] = field(default_factory=dict)
@@ -53,6 +57,7 @@ class Scope:
     shared: set[str] = field(default_factory=set)
     own: frozenset[str] = frozenset()
     body: Sequence[ast.stmt] = ()
+    rebound: dict[str, Obj] = field(default_factory=dict)
 
 
 def merged(ends: Iterable[dict[str, Value]]) -> dict[str, Value]:
@@ -78,6 +83,8 @@ def look_up(an: Interpreter, name: str, scope: Scope) -> Value:
         if name in current.local and name not in current.declared:
             if current is not scope:
                 current.shared.add(name)
+            if name in current.rebound:
+                an.read(current.rebound[name], CELL)
             if current is an.top:
                 an.read(None, name)
                 if scope is not an.top and not scope.outer:
@@ -86,9 +93,9 @@ def look_up(an: Interpreter, name: str, scope: Scope) -> Value:
             return current.names.get(name, ATOM)
         if name in current.holders:
             (holder,) = an.world.outer(current.holders[name], name)
-            an.read(holder, "cell")
+            an.read(holder, CELL)
             found = an.world.outer(current.cells[name], name) if name in current.cells else ATOM
-            return found | frozenset(holder.held("cell"))
+            return found | frozenset(holder.held(CELL))
         if current.outer is None:
             break
         current = current.outer

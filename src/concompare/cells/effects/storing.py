@@ -14,7 +14,7 @@ from concompare.cells.effects.following import follow
 from concompare.cells.effects.kinds import CALM_STORES
 from concompare.cells.effects.live import static
 from concompare.cells.effects.operators import looked_at, operated
-from concompare.cells.effects.scopes import Scope
+from concompare.cells.effects.scopes import CELL, Scope
 from concompare.cells.frame import is_own
 from concompare.cells.ir import Place, Why
 from concompare.cells.objects import ANY, ATOM, ELEMENT, Value
@@ -64,9 +64,11 @@ def bind_name(an: Interpreter, name: str, value: Value, scope: Scope, *, strong:
         holder = holder.outer
     if name not in holder.local and name in holder.holders:
         cell = an.world.outer(holder.holders[name], name)
-        an.write(cell, "cell")
-        an.put(cell, "cell", value)
+        an.write(cell, CELL)
+        an.put(cell, CELL, value)
         return
+    if name in holder.rebound:
+        an.write([holder.rebound[name]], CELL)
     weak = not strong or holder is not scope
     holder.names[name] = value | holder.names.get(name, ATOM) if weak else value
     for seen in holder.watched:

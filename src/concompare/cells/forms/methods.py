@@ -9,7 +9,10 @@ from concompare.cells.ir import OURS, Loop
 from concompare.cells.syntax import names
 from concompare.cells.syntax.nodes import located
 
-METHODS = frozenset({"agg", "aggregate", "apply", "applymap", "filter", "map", "transform"})
+CALLING = frozenset({"agg", "aggregate", "apply", "applymap", "filter", "map", "transform"})
+PROGRESS = "progress_"
+"""How the names begin of those that tqdm adds, which show how far they are."""
+METHODS = CALLING | {PROGRESS + name for name in CALLING}
 FUNCTION = ("func", "arg")
 """Keywords for what is called."""
 CALLABLE = (ast.Lambda, ast.Name, ast.Attribute)

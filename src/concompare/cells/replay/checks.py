@@ -10,7 +10,7 @@ from typing import Any
 
 from concompare.cells import alias, memory
 from concompare.cells.distribution.staging import Staged
-from concompare.cells.effects.kinds import is_of_values
+from concompare.cells.effects.kinds import is_bar, is_of_values
 from concompare.cells.effects.live import is_iterator
 from concompare.cells.ir import Budget, Loop, Stage
 from concompare.cells.objects import ELEMENT, Obj, Origin, all_atoms, is_atom, reachable
@@ -37,6 +37,7 @@ def unwrapped(items: Any) -> tuple[Any, Any]:
     bar = None
     if type(items).__module__.partition(".")[0] == "tqdm" and hasattr(items, "iterable"):
         bar, items = items, items.iterable
+    items = row_walks.labels_of(items)
     if isinstance(items, (dict, set, frozenset)) or type(items).__name__ in VIEWS:
         items = list(items)
     return items, bar
@@ -60,7 +61,7 @@ def check(staged: Staged, items: Any, namespace: Mapping[str, Any]) -> None:
     if staged.items_change:
         apart(staged, loop, items, namespace)
     outer = [obj for obj in changed if obj.origin is Origin.OUTER and obj.live and not walks_at(staged, loop, obj)]
-    outer = [obj for obj in outer if not row_walks.columns_apart(staged, loop, obj)]
+    outer = [obj for obj in outer if not (row_walks.columns_apart(staged, loop, obj) or is_bar(obj))]
     if (
         outer
         and reads_items(staged)
@@ -185,11 +186,6 @@ def walked(staged: Staged, loop: Loop, items: Any) -> None:
     changes_given(staged, items, changed)
 
 
-def is_bar(obj: Obj) -> bool:
-    """Tell whether an object is a progress bar: what it is around is walked in its stead."""
-    return bool(obj.types) and all(kind.__module__.partition(".")[0] == "tqdm" for kind in obj.types or ())
-
-
 def changes_given(staged: Staged, items: Any, changed: set[Obj]) -> None:
     """Refuse to change what an iterator has given where that may show in what it gives next."""
     given = set(reachable(staged.analysed.element))
@@ -211,7 +207,7 @@ def steady(staged: Staged, changed: set[Obj]) -> None:
     """Refuse where the body changes what the inner loops are found from."""
     effects = staged.analysed.walking
     looked = effects.deep | {place.obj for place in effects.reads if place.obj is not None}
-    if any(obj in changed and obj.outer for obj in reachable(looked)):
+    if not changed.isdisjoint(reachable(looked)):
         raise CellRefused("the loop changes what it walks next.", staged.analysed.loop.line)
 
 

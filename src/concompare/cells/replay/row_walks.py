@@ -186,6 +186,12 @@ def stores_by(node: ast.AST, name: str) -> bool:
     return isinstance(holder, ast.Name) and holder.id == name
 
 
+def labels_of(items: Any) -> Any:
+    """Return the labels of the columns that walking a frame gives, which nobody can change, or the items themselves."""
+    pandas = sys.modules.get("pandas")
+    return items.columns if pandas is not None and type(items) is pandas.DataFrame else items
+
+
 def is_fixed(items: Any) -> bool:
     """Tell whether what is walked is the index of a frame, which nobody can change, with labels of that kind."""
     pandas = sys.modules.get("pandas")

@@ -499,35 +499,41 @@ def signature_of(node: FunctionNode) -> Signature:
     if found is None:
         args = node.args
         body: list[ast.AST] = [node.body] if isinstance(node, ast.Lambda) else list(node.body)
-        declared = {name for part in body for inner in nodes_in(part) for name in declared_names(inner)}
+        declared = declared_in(body, ast.Global, ast.Nonlocal)
         every, written = parameters(node), frozenset(writes(*body))
         found = node.__dict__["concompare_signature"] = Signature(
             [arg.arg for arg in [*args.posonlyargs, *args.args]],
             [arg.arg for arg in args.kwonlyargs],
             every,
             written,
-            (written | set(every)) - declared,
+            (written | set(every)) - declared.keys(),
         )
     return found
 
 
 def free_names(node: ast.AST) -> dict[str, int]:
-    """Return the names that a function takes from outside, with the line of the first use."""
+    """Return the names that a function takes from outside, with the line of the first use, or of a `nonlocal`."""
     assert isinstance(node, FUNCTIONS)
     body: list[ast.AST] = [node.body] if isinstance(node, ast.Lambda) else list(node.body)
     walk = Walk()
     walk.nodes(body)
-    declared = {name for part in body for inner in nodes_in(part) for name in declared_names(inner)}
-    local = (set(walk.flow.written) - declared) | set(parameters(node))
+    local = (set(walk.flow.written) - declared_in(body, ast.Global, ast.Nonlocal).keys()) | set(parameters(node))
     collected = Walk()
+    collected.flow.exposed.update(declared_in(body, ast.Nonlocal))
     collected.write = lambda name, line: None  # type: ignore[method-assign]
     collected.nodes(body)
     return {name: line for name, line in collected.flow.exposed.items() if name not in local}
 
 
-def declared_names(node: ast.AST) -> list[str]:
-    """Return the names of a `global` or `nonlocal` statement."""
-    return node.names if isinstance(node, (ast.Global, ast.Nonlocal)) else []
+def declared_in(body: Iterable[ast.AST], *kinds: type[ast.AST]) -> dict[str, int]:
+    """Return the names of a function's own `global` and `nonlocal` statements of some kinds, with their lines."""
+    found: dict[str, int] = {}
+    for part in body:
+        if isinstance(part, (ast.Global, ast.Nonlocal)) and isinstance(part, kinds):
+            found.update(dict.fromkeys(part.names, part.lineno))
+        elif not (kinds_in(part).isdisjoint(kinds) or isinstance(part, (*FUNCTIONS, ast.ClassDef))):
+            found.update(declared_in(children_of(part), *kinds))
+    return found
 
 
 def is_open(node: ast.AST) -> bool:

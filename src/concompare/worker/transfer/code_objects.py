@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from types import CodeType, FunctionType
+from types import CellType, CodeType, FunctionType
 from typing import Any
 
 TEMPLATE: CodeType = compile("", "", "exec")
@@ -46,11 +46,25 @@ def make_code(names: tuple[str, ...], values: tuple[Any, ...]) -> CodeType:
     return TEMPLATE.replace(**dict(zip(names, values, strict=True)))
 
 
-def reduce_function(function: FunctionType, reduced: Any) -> Any:
-    """Return a function's reduction with its code beside it; one that names the function in a module stays as it is."""
+Cells = dict[int, tuple[CellType, CellType]]
+"""By identity: the variables of functions, each with what stands for it in a pickle until it is given its value."""
+
+
+def reduce_function(function: FunctionType, reduced: Any, cells: Cells) -> Any:
+    """Return a function's reduction with its code beside it; one that names the function in a module stays as it is.
+
+    Args:
+        function: The function.
+        reduced: Its own reduction.
+        cells: Those of the functions that the pickler has met: what several functions share they share afterwards.
+    """
     if not isinstance(reduced, tuple):
         return reduced
     make, arguments, *rest = reduced
+    if function.__closure__ and len(arguments) == 5 and isinstance(arguments[4], tuple):
+        pairs = zip(function.__closure__, arguments[4], strict=True)
+        shared = tuple(cells.setdefault(id(cell), (cell, new))[1] for cell, new in pairs)
+        arguments = (*arguments[:4], shared)
     return rebuilt, (function.__code__, make, *arguments), *rest
 
 

@@ -179,7 +179,7 @@ def by_value(pickler: type[Any]) -> type[Any]:
                 return functools.cached_property, (thing.func,), state
             reduced = super().reducer_override(thing)
             if type(thing) is FunctionType:
-                return reduce_function(thing, reduced)
+                return reduce_function(thing, reduced, self.__dict__.setdefault("cells", {}))
             if not isinstance(thing, type):
                 return reduced
             return by_token(thing, with_slots(thing, reduced) if "__slots__" in vars(thing) else reduced)

@@ -39,6 +39,8 @@ class Holding:
             node.target for node in nodes if isinstance(node, ast.AugAssign) and staged.of(node) is Stage.TAIL
         }
         self.makers: dict[ast.stmt, bool] = {}
+        effects = staged.analysed.effects.values()
+        self.written = {place.obj for found in effects for place in found.writes if place.obj is not None}
         makers = [node for node in nodes if isinstance(node, ast.stmt) and self.makes_function(node)]
         self.functions = {part for node in makers for part in names.nodes_in(node)}
         self.deletes = {node for node in nodes if isinstance(node, ast.Delete) and names.writes(node)}
@@ -108,7 +110,11 @@ class Holding:
         found = self.staged.analysed.values.get(node.value, frozenset())
         if any(obj.origin is Origin.OUTER and not is_code(obj) for obj in found):
             return is_cheap(node.value, self.staged.analysed)
-        return any(obj.origin is Origin.FUNCTION and isinstance(obj.code, tuple) for obj in found)
+        made = [obj for obj in found if obj.origin is Origin.FUNCTION and isinstance(obj.code, tuple)]
+        done = self.staged.analysed.inside([node.value])
+        if done.heavy or done.order or not self.written.isdisjoint(reachable(made)):
+            return False  # it would be done twice, and there would be two functions with a state each
+        return bool(made)
 
     def is_repeated(self, node: ast.stmt) -> bool:
         """Tell whether a block holds statements that the notebook has to do as well."""

@@ -44,7 +44,7 @@ def instead(hook: Hook, loop: Loop, method: Any) -> Any:
     So the call stays one of a method, and Python counts its line from there.
     """
     assert loop.method is not None
-    meant = hook.cell.is_meant(loop) and owners.takes_functions(method)
+    meant = hook.cell.is_meant(loop) and owners.takes_functions(owners.without_progress(method, loop.method.attr))
     return types.SimpleNamespace(**{loop.method.attr: Reached(hook, loop, method) if meant else method})
 
 
@@ -61,14 +61,17 @@ class Reached:
 
     def __init__(self, hook: Hook, loop: Loop, method: Callable[..., Any]) -> None:
         self.hook, self.loop, self.method = hook, loop, method
-        self.name = loop.method.attr if loop.method is not None else ""
+        self.written = loop.method.attr if loop.method is not None else ""
+        self.asked = owners.without_progress(method, self.written)
+        self.name = self.written.removeprefix(form.PROGRESS) if self.asked is not method else self.written
         self.inside = FRAME in hook.namespace
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Return what the method returns."""
-        if not owners.is_plain_call(kwargs) or not functions.found(self.name, args, kwargs):
+        ignored = self.asked is not self.method and len(args) != 1
+        if ignored or not owners.is_plain_call(kwargs) or not functions.found(self.name, args, kwargs):
             return self.direct(args, kwargs)
-        handings = self.tried(Asking(self.method, self.name, args, kwargs))
+        handings = self.tried(Asking(self.asked, self.name, args, kwargs))
         if isinstance(handings, CellRefused):
             return self.hook.refuse_play(self.loop, handings, functools.partial(self.direct, args, kwargs))
 
@@ -87,7 +90,7 @@ class Reached:
         spread = located(ast.Starred(args_, ast.Load()), node)
         call = located(ast.Call(method, [spread], [located(ast.keyword(None, kwargs_), node)]), node)
         if self.loop.line != node.lineno:  # where Python says that a call of a method is
-            call.lineno, call.col_offset = self.loop.line, (node.func.end_col_offset or 0) - len(self.name)
+            call.lineno, call.col_offset = self.loop.line, (node.func.end_col_offset or 0) - len(self.written)
         self.hook.namespace.update(given)
         code = compiled(ast.Expression(call), self.hook.cell.wishes.filename, "eval", self.hook.namespace)
         return eval(code, self.hook.namespace)

@@ -6,6 +6,8 @@ import sys
 import types
 from typing import Any
 
+from concompare.cells.forms.methods import PROGRESS
+
 ELEMENTS = ("Series", "Index", "DataFrame")
 OWNERS = (
     *("Series", "DataFrame", "Index", "core.groupby.groupby.BaseGroupBy"),
@@ -13,6 +15,12 @@ OWNERS = (
 )
 """Classes of pandas whose methods call functions, with all classes derived from them."""
 ENGINES = (None, "python", "cython")
+
+
+def without_progress(method: Any, name: str) -> Any:
+    """Return the method of pandas that one of tqdm's calls, which only shows how far it is; else the method itself."""
+    shows = isinstance(method, types.MethodType) and str(method.__func__.__module__).partition(".")[0] == "tqdm"
+    return getattr(method.__self__, name.removeprefix(PROGRESS), method) if shows else method
 
 
 def takes_functions(method: Any) -> bool:
