@@ -124,9 +124,30 @@ def archive(archive: Any) -> tuple[Any, ...]:
     return found.st_dev, found.st_ino, len(archive.namelist())
 
 
+def engine(engine: Any) -> tuple[Any, ...]:
+    """Return what tells an engine of SQLAlchemy from others: its address, and how many functions listen to it.
+
+    Raises:
+        NotAgain: Its database is in memory, or it cannot be asked.
+    """
+    try:
+        address, name = engine.url.render_as_string(hide_password=False), engine.url.database or ""
+        heard = [listening(part.dispatch) for part in (engine, engine.pool, engine.dialect)]
+    except Exception as error:
+        raise NotAgain(f"it cannot be asked about its state ({type(error).__name__}: {error})") from None
+    if engine.dialect.name == "sqlite" and (name in ("", ":memory:") or "mode=memory" in address):
+        raise NotAgain("its database is in memory, where no other process finds it", "keep it in a file")
+    return (address, *heard)
+
+
+def listening(dispatch: Any) -> int:
+    """Return how many functions are told of the events of a part of SQLAlchemy's."""
+    return sum(len(getattr(dispatch, name)) for name in dispatch._event_names)
+
+
 BEFORE = {"database": same_database}
 """What is seen to before another one is made here."""
-LOOKS = {look.__name__: look for look in (database, open_file, archive)}
+LOOKS = {look.__name__: look for look in (database, open_file, archive, engine)}
 
 
 def kept_from_threads(thing: Any) -> str:
