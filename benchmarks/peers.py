@@ -1,11 +1,15 @@
 """What a parallel map costs as it grows: concompare and its peers on the same work, interleaved in one run.
 
-    python benchmarks/peers.py [--grow items,payload-in,payload-out,workers] [--peers loky,mpire] [--reps 5] [--quick]
+    python benchmarks/peers.py [--grow items,messages,payload-in,payload-out,workers] [--peers loky,mpire] [--reps 9]
+                               [--quick]
 
-Three things grow: the number of trivial items (10 to 10⁶), the bytes of an argument or a result (1 B to 256 MB, in four
-items) and the number of workers on sleeping items (1 to 64). Every repetition runs every peer once in shuffled order on
-a warm pool; printed are the medians and the ratio to the fastest peer (the plain loop and we are not counted among
-them). The table is printed, the plot written to build/peers.png, the raw values to build/peers.json.
+Four things grow: the number of trivial items (10 to 10⁶), the same with one item per message (100 to 10⁴), the bytes of
+an argument or a result (1 B to 256 MB, in four items) and the number of workers on sleeping items (1 to 64). Every
+repetition runs every peer once in shuffled order on a warm pool. Printed are the medians and the ratios to the fastest
+peer, each the median of the ratios of one repetition, with the interval that holds it at 95 % where there are enough of
+them. Beside the peers stand two limits that are none: the plain loop, and copying the same bytes once (memcpy). The
+load of the machine is printed with each case. The plot is written to build/peers.png, the raw values to
+build/peers.json.
 Peers: pip install joblib loky mpire pathos.
 """
 
@@ -29,6 +33,9 @@ BUILD = Path(__file__).resolve().parents[1] / "build"
 WORKERS = 2
 
 Map = Callable[[Callable[[Any], Any], list[Any]], list[Any]]
+
+ONE_BY_ONE = [False]
+"""Whether each item goes in a message of its own, in the case at hand."""
 
 
 def trivial(x: int) -> int:
@@ -54,6 +61,8 @@ def cases(grow: list[str], quick: bool) -> list[tuple[str, float, int, Callable[
     most = 10**5 if quick else 10**6
     if "items" in grow:
         found += [("items", n, WORKERS, trivial, list(range(n))) for n in powers(10, most, 10)]
+    if "messages" in grow:
+        found += [("messages", n, WORKERS, trivial, list(range(n))) for n in powers(100, 1000 if quick else 10**4, 10)]
     payloads = powers(1, 2**24 if quick else 2**28, 16)
     if "payload-in" in grow:
         found += [("payload-in", size, WORKERS, take, [bytes([i]) * size for i in range(4)]) for size in payloads]
@@ -80,11 +89,25 @@ class Peer:
 
 
 def chunk(items: list[Any], workers: int) -> int:
-    return max(1, len(items) // (4 * workers))
+    return 1 if ONE_BY_ONE[0] else max(1, len(items) // (4 * workers))
 
 
 def plain_loop(workers: int) -> tuple[Map, Callable[[], Any]]:
     return lambda f, xs: [f(x) for x in xs], lambda: None
+
+
+def memcpy(workers: int) -> tuple[Map, Callable[[], Any]]:
+    """Copy what the items or the results hold, once and in this thread: less cannot be done by who copies at all."""
+    sources: dict[int, bytearray] = {}
+
+    def copy(f: Callable[[Any], Any], xs: list[Any]) -> list[Any]:
+        if f is take:
+            return [len(bytearray(x)) for x in xs]
+        if xs[0] not in sources:  # made before the first measured time
+            sources[xs[0]] = bytearray(xs[0])
+        return [bytearray(sources[xs[0]]) for _ in xs]
+
+    return copy, lambda: None
 
 
 def thread_pool(workers: int) -> tuple[Map, Callable[[], Any]]:
@@ -99,7 +122,7 @@ def process_pool(workers: int) -> tuple[Map, Callable[[], Any]]:
 
 def mp_pool(workers: int) -> tuple[Map, Callable[[], Any]]:
     pool = multiprocessing.get_context("fork").Pool(workers)
-    return lambda f, xs: pool.map(f, xs), pool.terminate
+    return lambda f, xs: pool.map(f, xs, chunksize=1 if ONE_BY_ONE[0] else None), pool.terminate
 
 
 def loky(workers: int) -> tuple[Map, Callable[[], Any]]:
@@ -112,7 +135,11 @@ def loky(workers: int) -> tuple[Map, Callable[[], Any]]:
 def joblib(workers: int) -> tuple[Map, Callable[[], Any]]:
     from joblib import Parallel, delayed
 
-    return lambda f, xs: Parallel(n_jobs=workers)(delayed(f)(x) for x in xs), lambda: None
+    def run(f: Callable[[Any], Any], xs: list[Any]) -> list[Any]:
+        size: Any = 1 if ONE_BY_ONE[0] else "auto"
+        return list(Parallel(n_jobs=workers, batch_size=size)(delayed(f)(x) for x in xs))
+
+    return run, lambda: None
 
 
 def mpire(workers: int) -> tuple[Map, Callable[[], Any]]:
@@ -120,7 +147,13 @@ def mpire(workers: int) -> tuple[Map, Callable[[], Any]]:
 
     pool = WorkerPool(workers, keep_alive=True, start_method="fork")
     return (
-        lambda f, xs: pool.map(f, ((x,) for x in xs), iterable_len=len(xs), concatenate_numpy_output=False),
+        lambda f, xs: pool.map(
+            f,
+            ((x,) for x in xs),
+            iterable_len=len(xs),
+            chunk_size=1 if ONE_BY_ONE[0] else None,
+            concatenate_numpy_output=False,
+        ),
         pool.terminate,
     )
 
@@ -135,7 +168,7 @@ def pathos(workers: int) -> tuple[Map, Callable[[], Any]]:
         pool.join()
         pool.clear()
 
-    return lambda f, xs: pool.map(f, xs), close
+    return lambda f, xs: pool.map(f, xs, chunksize=1) if ONE_BY_ONE[0] else pool.map(f, xs), close
 
 
 def ours(backend: str) -> Callable[[int], tuple[Map, Callable[[], Any]]]:
@@ -143,15 +176,19 @@ def ours(backend: str) -> Callable[[int], tuple[Map, Callable[[], Any]]]:
         import concompare
         from concompare import engine
 
-        if backend == "auto":
-            return lambda f, xs: concompare.map(f, xs), engine.close_pools
-        return lambda f, xs: concompare.map(f, xs, backend=backend, workers=workers), engine.close_pools
+        options: dict[str, Any] = {} if backend == "auto" else {"backend": backend, "workers": workers}
+
+        def run(f: Callable[[Any], Any], xs: list[Any]) -> list[Any]:
+            return concompare.map(f, xs, chunk=1 if ONE_BY_ONE[0] else None, **options)
+
+        return run, engine.close_pools
 
     return open_it
 
 
 PEERS = [
     Peer("plain loop", plain_loop),
+    Peer("memcpy", memcpy),
     Peer("threads", thread_pool),
     Peer("fork pool", process_pool),
     Peer("mp.Pool", mp_pool),
@@ -161,7 +198,8 @@ PEERS = [
     Peer("pathos", pathos),
     *(Peer(f"concompare {name}", ours(name)) for name in ("threads", "processes", "auto")),
 ]
-NOT_PEERS = ("plain loop", "concompare")
+ORDER = [peer.name for peer in PEERS]
+NOT_PEERS = ("plain loop", "memcpy", "concompare")
 
 
 # --------------------------------------------------------------------------------------------------------- measuring
@@ -172,7 +210,9 @@ TOO_LONG = 10.0
 
 def measure(peers: list[Peer], case: tuple[str, float, int, Any, list[Any]], reps: int) -> dict[str, list[float]]:
     """Return the seconds of every peer on one case, its pool warm, repetitions interleaved."""
-    _, _, workers, function, items = case
+    grown, _, workers, function, items = case
+    ONE_BY_ONE[0] = grown == "messages"
+    peers = [peer for peer in peers if peer.name != "memcpy" or grown.startswith("payload")]
     times: dict[str, list[float]] = {}
     maps: dict[str, tuple[Map, Callable[[], Any]]] = {}
     expected = [function(item) for item in items[:3]]
@@ -197,15 +237,33 @@ def measure(peers: list[Peer], case: tuple[str, float, int, Any, list[Any]], rep
     return times
 
 
-def table(grown: str, rows: dict[float, dict[str, float]]) -> str:
-    """Return one table: sizes down, peers across, median seconds and the ratio to the fastest peer."""
-    names = list(dict.fromkeys(name for row in rows.values() for name in row))
-    lines = [f"{grown:>12}" + "".join(f"{name:>24}" for name in names)]
+def table(grown: str, rows: dict[float, dict[str, list[float]]], loads: dict[float, float]) -> str:
+    """Return a table for each size: the median seconds of each peer, and its ratio to the fastest with an interval."""
+    lines = []
     for size, row in rows.items():
-        best = min((value for name, value in row.items() if not name.startswith(NOT_PEERS)), default=math.nan)
-        cells = [f"{row[name]:14.5f} {row[name] / best:8.2f}x" if name in row else f"{'–':>24}" for name in names]
-        lines.append(f"{size:>12.0f}" + "".join(cells))
+        medians = {name: statistics.median(each) for name, each in row.items()}
+        best = min((name for name in row if not name.startswith(NOT_PEERS)), key=medians.__getitem__, default=None)
+        lines.append(f"{grown} {size:.0f} (load {loads[size]:.1f}); ratios to {best or 'nobody'}")
+        for name, each in sorted(row.items(), key=lambda pair: ORDER.index(pair[0])):
+            ratio = "" if best is None else ratio_of(each, row[best])
+            lines.append(f"  {name:24}{medians[name]:12.5f} s  {ratio}")
     return "\n".join(lines)
+
+
+def ratio_of(ours: list[float], theirs: list[float]) -> str:
+    """Return the median of the ratios within repetitions, with the interval that holds it at 95 % of certainty.
+
+    That is from order statistics: with n ratios the median lies between the k-th lowest and highest unless fewer than k
+    of n fair coins fall on one side. With fewer than six there is no such k, and all that was measured is given.
+    """
+    ratios = sorted(a / b for a, b in zip(ours, theirs, strict=False))
+    count = len(ratios)
+    outside, k = 0.0, 0
+    while k < count // 2 and 2 * (outside + math.comb(count, k) / 2**count) <= 0.05:
+        outside += math.comb(count, k) / 2**count
+        k += 1
+    low, high = (ratios[k - 1], ratios[count - k]) if k else (ratios[0], ratios[-1])
+    return f"{statistics.median(ratios):8.2f} x  [{low:.2f} to {high:.2f}{'' if k else ', all'}]"
 
 
 def plot(results: dict[str, dict[float, dict[str, float]]], path: Path) -> None:
@@ -229,23 +287,25 @@ def plot(results: dict[str, dict[float, dict[str, float]]], path: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--grow", default="items,payload-in,payload-out,workers")
+    parser.add_argument("--grow", default="items,messages,payload-in,payload-out,workers")
     parser.add_argument("--peers", default=",".join(peer.name for peer in PEERS), help="beside the plain loop and us")
-    parser.add_argument("--reps", type=int, default=5)
+    parser.add_argument("--reps", type=int, default=9)
     parser.add_argument("--quick", action="store_true", help="two sizes fewer of each")
     options = parser.parse_args()
     warnings.filterwarnings("ignore")
-    chosen = [
-        peer for peer in PEERS if peer.name in options.peers.split(",") or peer.name.startswith(("plain", "concompare"))
-    ]
+    chosen = [peer for peer in PEERS if peer.name in options.peers.split(",") or peer.name.startswith(NOT_PEERS)]
     results: dict[str, dict[float, dict[str, float]]] = {}
     raw: dict[str, Any] = {}
+    times_of: dict[str, dict[float, dict[str, list[float]]]] = {}
+    loads: dict[str, dict[float, float]] = {}
     for case in cases(options.grow.split(","), options.quick):
         times = measure(chosen, case, options.reps)
         results.setdefault(case[0], {})[case[1]] = {name: statistics.median(each) for name, each in times.items()}
+        times_of.setdefault(case[0], {})[case[1]] = times
+        loads.setdefault(case[0], {})[case[1]] = os.getloadavg()[0] if hasattr(os, "getloadavg") else math.nan
         raw[f"{case[0]} {case[1]}"] = times
-    for grown, rows in results.items():
-        print(table(grown, rows), end="\n\n")
+    for grown, sized in times_of.items():
+        print(table(grown, sized, loads[grown]), end="\n\n")
     BUILD.mkdir(exist_ok=True)
     plot(results, BUILD / "peers.png")
     (BUILD / "peers.json").write_text(json.dumps(raw))

@@ -44,8 +44,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let those that run alone come last: among others each waits for the slowest of these, and the rest for it."""
-    items.sort(key=lambda item: item.get_closest_marker("alone") is not None)
+    """Let those that run alone come first: later each would wait for the slowest of the others, and the rest for it."""
+    items.sort(key=lambda item: item.get_closest_marker("alone") is None)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -28,7 +28,7 @@ def work(n):
 
 if __name__ == "__main__":
     print(sum(concompare.map(work, range(40), backend="processes", workers=1)))
-    report = concompare.compare(work, range(40), backends=["processes"], workers=[1], budget=1.0)
+    report = concompare.compare(work, range(40), backends=["processes"], workers=[1], budget=0.3)
     report.save("report.json")
     report.save("report.csv")
     report.save("report.html")

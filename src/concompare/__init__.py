@@ -12,7 +12,7 @@ TYPE_CHECKING = False  # `typing` takes longer to load than all else here
 if TYPE_CHECKING:
     from typing import Any
 
-    from concompare.api import compare, last, load, map, parallel
+    from concompare.api import compare, imap, last, load, map, parallel
     from concompare.engine import Failure
     from concompare.errors import (
         BackendNotInstalled,
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from concompare.executors.async_pool import Pool
     from concompare.executors.futures_executor import Executor
     from concompare.executors.joblib_backend import register_joblib
-    from concompare.executors.result_iterator import imap
     from concompare.machine import environment
     from concompare.report.report import Report
     from concompare.run.background.background_run import background
@@ -83,10 +82,9 @@ HOMES = {
     "Report": "report.report",
     "background": "run.background.background_run",
     "environment": "machine",
-    "imap": "executors.result_iterator",
     "pandas_engine": "run.pandas_engine",
     "register_joblib": "executors.joblib_backend",
-} | dict.fromkeys(("compare", "last", "load", "map", "parallel"), "api")
+} | dict.fromkeys(("compare", "imap", "last", "load", "map", "parallel"), "api")
 """Where a public name lives; the exceptions live in `errors`."""
 
 

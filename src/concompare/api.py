@@ -6,6 +6,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, overload
@@ -19,7 +20,11 @@ from concompare.run.lost_changes import Losses, level_outside
 from concompare.run.request import Request, request_of
 
 if TYPE_CHECKING:
+    from concompare.cells.task import Task
+    from concompare.executors.kept_results import Kept
+    from concompare.executors.result_iterator import Results
     from concompare.report.report import Report
+    from concompare.run.resuming import Resume
 
 Item = TypeVar("Item")
 Value = TypeVar("Value")
@@ -93,6 +98,76 @@ def map(
             request.resume.close()
             request.resume.warn()
     return values
+
+
+def imap(
+    function: Callable[[Item], Value],
+    items: Iterable[Item],
+    /,
+    *,
+    backend: str | Executor = "processes",
+    workers: int | None = None,
+    ordered: bool = True,
+    buffersize: int | None = None,
+    chunk: int | None = None,
+    timeout: float | None = None,
+    seed: int | None = None,
+    resume: str | PathLike[str] | None = None,
+) -> Results:
+    """Return an iterator over the results of a function for all items, computed by several workers.
+
+    Items are taken as results are fetched, so memory stays flat however many there are.
+
+    Args:
+        function: Called once per item. It may be defined in a notebook or be a lambda.
+        items: Any iterable.
+        backend: The name of a backend, or an executor of yours.
+        workers: How many; all usable CPUs by default.
+        ordered: Whether results come in the order of the items, or as they are computed.
+        buffersize: Items, at the most, that are taken ahead of the results that have been fetched; by default some
+            messages for each worker.
+        chunk: Items per message to a worker; by default from the measured time of an item.
+        timeout: Seconds that an item may take; its worker is ended then, which is why it needs processes.
+        seed: Gives every item a random stream of its own (`random`, numpy, torch), the same on every backend.
+        resume: A file that results go to as they come, and from which a later call takes them instead of computing
+            them again, as for `map`.
+
+    Raises:
+        ConcompareError: An option, a backend or the function cannot be used.
+    """
+    from concompare.executors import result_iterator
+
+    options: dict[str, Any] = {"backend": backend, "workers": workers, "ordered": ordered, "buffersize": buffersize}
+    options |= {"chunk": chunk, "timeout": timeout, "seed": seed}
+    if resume is None:
+        return result_iterator.imap(function, items, **options)
+    refuse_no_work(function, items)
+    from concompare.run.resuming import Resume
+
+    file = Resume(resume)
+    keeping = partial(kept_in, file, task_of(function, ()), seed)
+    try:
+        return result_iterator.imap(function, items, keeping=keeping, **options)
+    except BaseException:
+        file.close()
+        raise
+    finally:
+        file.warn()
+
+
+def kept_in(file: Resume, task: Task, seed: int | None, shares: bool) -> Kept:
+    """Return the part of a file that belongs to the results of one iterator."""
+    from concompare.executors.kept_results import Kept
+
+    recorder = file.begin(task, seed)
+    recorder.enter(shares=shares, compared=False, doubts=True)
+
+    def over() -> None:
+        file.end(recorder)
+        file.close()
+        file.warn()
+
+    return Kept(recorder, over)
 
 
 def warn_of_memory(words: str) -> None:

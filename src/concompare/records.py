@@ -8,8 +8,8 @@ Times are seconds, sizes are bytes. Raw values are kept; medians, intervals and 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal
 
 SCHEMA = 4
 """Version of the saved form. 1: first. 2: what the notebook itself does of a loop, with every pass and by itself.
@@ -65,6 +65,17 @@ class Message:
     bytes_in: int = 0
     bytes_out: int = 0
     seconds: tuple[float, ...] = ()
+
+
+SETTERS = tuple(getattr(Message, part.name).__set__ for part in fields(Message))
+
+
+def message_of(*values: Any) -> Message:
+    """Return a message with all of these attributes, in less than half the time that its class takes for that."""
+    made = object.__new__(Message)
+    for put, value in zip(SETTERS, values, strict=True):
+        put(made, value)
+    return made
 
 
 @dataclass(frozen=True, slots=True)

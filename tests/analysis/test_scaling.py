@@ -23,6 +23,8 @@ def test_non_negative_least_squares_is_exact_and_stays_non_negative() -> None:
     assert scaling.nnls(matrix, np.array([1.0, 2.0, 3.0])) == pytest.approx([1.0, 1.0])
     assert scaling.nnls(matrix, np.array([3.0, 2.0, 1.0])) == pytest.approx([2.0, 0.0])
     assert scaling.nnls(matrix, np.array([-1.0, -1.0, -1.0])) == pytest.approx([0.0, 0.0])
+    several = scaling.nnls(np.stack([matrix, 2 * matrix]), np.array([[1.0, 2.0, 3.0], [6.0, 4.0, 2.0]]))
+    assert several == pytest.approx(np.array([[1.0, 1.0], [2.0, 0.0]]))
 
 
 def test_the_laws_are_recovered() -> None:

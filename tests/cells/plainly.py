@@ -44,6 +44,8 @@ AT_ONCE = 32
 """Items that are taken before the first of them is replayed."""
 COMPARED: dict[tuple[int, int], tuple[Any, Any]] = {}
 """The pairs of containers and objects that are being compared, or were found alike in this comparison of two cells."""
+PLAIN = frozenset({int, str, bool, bytes, type(None)})
+"""Types whose equal values are alike."""
 LONGEST = 0.5
 """Seconds of computing after which a plain cell is taken as one that never ends; the others take milliseconds."""
 LONGER = 20.0
@@ -344,6 +346,8 @@ def same(a: Any, b: Any) -> bool:
 
 def alike(a: Any, b: Any) -> bool:
     """Tell the same inside a comparison."""
+    if type(a) in PLAIN:
+        return type(a) is type(b) and bool(a == b)
     if isinstance(a, (type, types.FunctionType, types.BuiltinFunctionType, types.ModuleType)):
         same_name = getattr(a, "__qualname__", None) == getattr(b, "__qualname__", None)
         return type(a) is type(b) and same_name and same_state(a, b)

@@ -1,4 +1,4 @@
-"""Prints what the compiler says of every golden cell, for one process to be compared with another."""
+"""Prints what the compiler says of golden cells, for one process to be compared with another."""
 
 from __future__ import annotations
 
@@ -21,5 +21,5 @@ def said(cell: str) -> list[str]:
 
 
 if __name__ == "__main__":
-    for name, cell in [*test_golden.LIFTED, *test_golden.COULD, *test_golden.REFUSED]:
+    for name, cell in [*test_golden.LIFTED[::2], *test_golden.COULD, *test_golden.REFUSED]:
         print(name, said(cell))

@@ -18,7 +18,7 @@ from concompare.cells.program import Cell, Wishes
 from concompare.cells.replay import front
 from tests.cells import compiled, drawn, fronts, plainly, programs
 
-EXAMPLES = int(os.environ.get("CONCOMPARE_CELLS", "300")) // 10
+EXAMPLES = int(os.environ.get("CONCOMPARE_CELLS", "200")) // 10
 """`make generated` sets 20000."""
 
 AHEAD = {

@@ -109,7 +109,7 @@ def test_a_cell_that_could_be_lifted_leaves_what_the_plain_cell_leaves(
 
 
 def found_with(seed: str, folder: Path) -> str:
-    """Return what the compiler says of every golden cell in a process with a hash seed of its own."""
+    """Return what the compiler says of golden cells in a process with a hash seed of its own."""
     root = Path(__file__).parents[2]
     environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join([str(root), *sys.path])}
     command = [sys.executable, "-W", "ignore", "-m", "tests.cells.saying"]
@@ -121,5 +121,5 @@ def found_with(seed: str, folder: Path) -> str:
 @pytest.mark.timeout(300)
 def test_what_the_compiler_says_does_not_depend_on_the_order_of_sets(tmp_path: Path) -> None:
     one, other = found_with("0", tmp_path), found_with("1", tmp_path)
-    assert len(one.splitlines()) > len(LIFTED)
+    assert len(one.splitlines()) > len(REFUSED) + len(LIFTED) // 3
     assert one.splitlines() == other.splitlines()

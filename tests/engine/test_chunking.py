@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from concompare.engine.chunking import FIRST_BULK, GROWTH, LARGEST_MESSAGE, MOST_AT_FIRST, PER_WORKER, TARGET, Chunker
+from concompare.engine.chunking import (
+    AHEAD,
+    FIRST_BULK,
+    GROWTH,
+    LARGEST_MESSAGE,
+    MOST_AHEAD,
+    MOST_AT_FIRST,
+    PER_WORKER,
+    TARGET,
+    Chunker,
+)
 from concompare.worker.compute import TINY
 
 # -------------------------------------------------------------------------------------------------------- chunk sizes
@@ -103,3 +113,19 @@ def test_messages_are_worth_what_they_cost() -> None:
     assert dear.next() == 200, "ten times 20 ms"
     dear.taken = 9_990
     assert dear.measured_size() == 60, "three times 20 ms at the end"
+
+
+def test_many_short_single_items_may_wait_where_workers_take_one_at_a_time() -> None:
+    def ahead(seconds: list[float], fixed: int | None = 1, *, deep: bool = True) -> int:
+        chunker = Chunker(2, 1000, fixed, deep=deep)
+        for each in seconds:
+            chunker.learn(1, each, 10)
+        return chunker.ahead()
+
+    assert ahead([]) == 1, "nothing is known"
+    assert ahead([1e-6] * 20) == MOST_AHEAD
+    assert abs(ahead([1e-4] * 20) - AHEAD / 1e-4) <= 1
+    assert ahead([0.1] * 20) == 2
+    assert ahead([1e-6] * 20, None) == ahead([1e-6] * 20, deep=False) == 2
+    assert ahead([*[1e-5] * 20, 0.1, *[1e-5] * 3]) > 32, "one that had to wait says little of the others"
+    assert ahead([*[1e-5] * 20, *[0.1] * 40]) == 2, "they have become long"

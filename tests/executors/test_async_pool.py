@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import pickle
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,13 +13,21 @@ import pytest
 from concompare import Pool
 from concompare.errors import BadOption, WorkerDied
 from concompare.testing import define
+from tests.backends.conftest import nothing_left
 
 KINDS = ["threads", "processes", "fork", "spawn"]
 
 
-@pytest.fixture(params=KINDS)
-def pool(request: pytest.FixtureRequest, no_leaks: None) -> Any:
-    with Pool(2, backend=request.param) as opened:
+@pytest.fixture(scope="module", params=KINDS)
+def warm(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Name a backend whose workers stay for the next test; after the last one nothing of them is left."""
+    with nothing_left():
+        yield request.param
+
+
+@pytest.fixture
+def pool(warm: str) -> Any:
+    with Pool(2, backend=warm) as opened:
         yield opened
 
 

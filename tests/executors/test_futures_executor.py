@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import weakref
+from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor, CancelledError, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -18,14 +19,22 @@ import concompare
 from concompare import Executor, interrupts
 from concompare.errors import BadOption, CannotShip, ItemTimeout, LostChanges, WorkerDied
 from concompare.testing import define
+from tests.backends.conftest import nothing_left
 
 KINDS = ["threads", "processes", "fork", "spawn", "loky"]
 PROCESSES = KINDS[1:]
 
 
-@pytest.fixture(params=KINDS)
-def executor(request: pytest.FixtureRequest, no_leaks: None) -> Any:
-    with Executor(2, backend=request.param) as opened:
+@pytest.fixture(scope="module", params=KINDS)
+def warm(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Name a backend whose workers stay for the next test; after the last one nothing of them is left."""
+    with nothing_left():
+        yield request.param
+
+
+@pytest.fixture
+def executor(warm: str) -> Any:
+    with Executor(2, backend=warm) as opened:
         yield opened
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from concompare.executors.batches import Batch
 from concompare.executors.broken import ExecutorBroken
 from concompare.executors.session import Session
 from concompare.testing import define
+from tests.backends.conftest import nothing_left
 from tests.executors.test_batches import Noting
 
 
@@ -25,9 +27,16 @@ class Ending(Noting):
         self.over.set()
 
 
-@pytest.fixture(params=["threads", "processes"])
-def session(request: pytest.FixtureRequest, no_leaks: None) -> Any:
-    opened = Session(backends.find(request.param), 2)
+@pytest.fixture(scope="module", params=["threads", "processes"])
+def warm(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Name a backend whose workers stay for the next test; after the last one nothing of them is left."""
+    with nothing_left():
+        yield request.param
+
+
+@pytest.fixture
+def session(warm: str) -> Any:
+    opened = Session(backends.find(warm), 2)
     yield opened
     opened.shutdown()
 

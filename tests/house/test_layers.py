@@ -327,6 +327,6 @@ def test_modules_and_functions_keep_their_size() -> None:
         for node in ast.walk(tree_of(path)):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 lines = (node.end_lineno or 0) - first_line(node) + 1
-                if lines > 60:
-                    too_long.append(f"{path.name}: {node.name} has {lines} lines, at most 60")
+                if lines > 40:
+                    too_long.append(f"{path.name}: {node.name} has {lines} lines, at most 40")
     assert not too_long

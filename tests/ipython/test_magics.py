@@ -64,7 +64,7 @@ def test_concompare_leaves_exactly_what_the_plain_cell_leaves(cell: str, shell: 
     expected = public(shell.names)
     shell.shell.reset(new_session=True)
     prepare(shell)
-    ran = shell.run(f"%%concompare -b serial,threads -w 2 --quiet --budget 1\n{cell}")
+    ran = shell.run(f"%%concompare --no-plot -b serial,threads -w 2 --quiet --budget 0.3\n{cell}")
     assert public(shell.names) == expected
     assert isinstance(ran.value, Report)
     assert ran.stdout.startswith(plain.stdout.rpartition("Out[")[0])
@@ -91,7 +91,7 @@ def test_the_line_form_takes_an_expression_or_a_statement(shell: Shell) -> None:
 
 def test_the_report_is_the_value_of_concompare(shell: Shell) -> None:
     prepare(shell)
-    ran = shell.run("r = %concompare -b serial,threads -w 1,2 --budget 1 --quiet [square(n) for n in xs]")
+    ran = shell.run("r = %concompare -b serial,threads -w 1,2 --budget 0.3 --quiet [square(n) for n in xs]")
     report = shell.names["r"]
     assert isinstance(report, Report)
     assert report.results == [9, 1, 16, 1, 25, 81, 4, 36]
@@ -102,7 +102,7 @@ def test_the_report_is_the_value_of_concompare(shell: Shell) -> None:
 
 def test_a_plain_call_is_compared_with_one_call_for_every_worker(shell: Shell) -> None:
     shell.run("def work(n):\n    return sum(range(n))")
-    ran = shell.run("%%concompare -b serial,threads -w 1,2 --budget 2 --quiet\nanswer = work(20_000)")
+    ran = shell.run("%%concompare --no-plot -b serial,threads -w 1,2 --budget 2 --quiet\nanswer = work(20_000)")
     assert shell.names["answer"] == sum(range(20_000))
     assert ran.value.comparison.scaling == "weak"
     assert {(t.backend, t.workers) for t in ran.value.comparison.trials} >= {("threads", 1), ("threads", 2)}
@@ -149,7 +149,7 @@ def test_a_failing_item_leaves_what_the_plain_loop_leaves(backend: str, shell: S
 
 def test_concompare_with_a_failing_item_leaves_what_the_plain_loop_leaves(shell: Shell) -> None:
     expected = left_by_the_plain_loop(shell)
-    ran = shell.fails(f"%%concompare -b serial,threads -w 2 --budget 1 --quiet\n{FAILING}")
+    ran = shell.fails(f"%%concompare -b serial,threads -w 2 --budget 0.3 --quiet\n{FAILING}")
     assert isinstance(ran.error, ZeroDivisionError)
     assert public(shell.names) == expected
 
@@ -250,7 +250,7 @@ def test_a_cell_that_cannot_run_in_parallel_runs_as_it_is_and_says_why_in_one_li
 
 def test_the_reason_of_a_plain_loop_is_not_repeated_below_the_table(shell: Shell) -> None:
     prepare(shell)
-    text = str(shell.run(f"%%concompare -b serial,threads,processes\n{CARRIED}").value)
+    text = str(shell.run(f"%%concompare --no-plot -b serial,threads,processes\n{CARRIED}").value)
     assert "needs 'value' from the item before" in text
     assert "Why not the others" not in text
     assert "What ran in the workers" not in text
@@ -362,7 +362,7 @@ def test_inside_a_function_a_magic_is_refused(shell: Shell) -> None:
 def test_the_report_is_saved(suffix: str, shell: Shell, tmp_path: Path) -> None:
     prepare(shell)
     path = tmp_path / f"report.{suffix}"
-    options = "-b serial,threads -w 1,2 --budget 1 --quiet"
+    options = "-b serial,threads -w 1,2 --budget 0.3 --quiet"
     shell.run(f"%%concompare {options} --save {path}\nresults = [square(n) for n in xs]")
     assert path.stat().st_size > 100
 
@@ -370,13 +370,13 @@ def test_the_report_is_saved(suffix: str, shell: Shell, tmp_path: Path) -> None:
 def test_a_saved_report_loads_back(shell: Shell, tmp_path: Path) -> None:
     prepare(shell)
     path = tmp_path / "report.json"
-    shell.run(f"r = %concompare -b serial,threads -w 2 --budget 1 --quiet --save {path} [square(n) for n in xs]")
+    shell.run(f"r = %concompare -b serial,threads -w 2 --budget 0.3 --quiet --save {path} [square(n) for n in xs]")
     assert concompare.load(path).comparison == shell.names["r"].comparison
 
 
 def test_no_plot_means_no_picture(shell: Shell) -> None:
     prepare(shell)
-    options = "-b serial,threads -w 1,2 --budget 1 --quiet"
+    options = "-b serial,threads -w 1,2 --budget 0.3 --quiet"
     with_plots = shell.run(f"%concompare {options} [square(n) for n in xs]").value
     without = shell.run(f"%concompare {options} --no-plot [square(n) for n in xs]").value
     assert "<img" in with_plots._repr_mimebundle_()["text/html"]
@@ -411,7 +411,7 @@ def test_unloading_takes_the_magics_away(shell: Shell) -> None:
 @pytest.mark.parametrize("word", ["display", "IPython.display.display"])
 def test_what_items_display_is_shown_once_in_item_order(word: str, backend: str, shell: Shell) -> None:
     shell.run(f"import IPython\ndef show(n):\n    {word}('shown', n)\n    return n")
-    for magic in ("%%parallel --quiet", "%%concompare --quiet --budget 1"):
+    for magic in ("%%parallel --quiet", "%%concompare --no-plot --quiet --budget 0.3"):
         ran = shell.run(f"{magic} -b {backend} -w 2\nr = [show(n) for n in range(4)]\nNone;")
         shown = [display["text/plain"] for display in ran.displays if "concompare" not in display["text/plain"]]
         assert shown[:8] == [word for n in range(4) for word in ("'shown'", str(n))], magic
@@ -427,7 +427,7 @@ def test_a_seed_gives_the_same_numbers_with_both_magics_on_every_backend(shell: 
     for how in ("%%parallel -b serial", "%%parallel -b threads -w 2", "%%parallel -b processes -w 2", "%%parallel"):
         shell.run(f"{how} --seed 3 --quiet\nr = [draw(n) for n in range(9)]")
         numbers.append(shell.names["r"])
-    shell.run("%%concompare -b threads,processes -w 2 --budget 60 --seed 3 --quiet\nr = [draw(n) for n in range(9)]")
+    shell.run("%%concompare --no-plot -b threads,processes -w 2 --budget 60 --seed 3\nr = [draw(n) for n in range(9)]")
     assert all(same == numbers[0] for same in [*numbers, shell.names["r"]])
     assert len({number for _, number in numbers[0]}) == 9
     trials = shell.run("_.comparison.trials").value
@@ -486,7 +486,7 @@ def test_a_timeline_is_drawn_where_it_is_asked_for(shell: Shell) -> None:
 @pytest.mark.usefixtures("unhurried")
 def test_scaling_can_be_weak_for_a_loop(shell: Shell) -> None:
     shell.run("def work(n):\n    return sum(range(20_000 + n))")
-    shell.run("%%concompare -b threads -w 2 --budget 60 --scaling weak --quiet\nr = [work(n) for n in range(6)]")
+    shell.run("%%concompare --no-plot -b threads -w 2 --budget 60 --scaling weak\nr = [work(n) for n in range(6)]")
     comparison = shell.run("_.comparison").value
     assert comparison.scaling == "weak"
     items = {trial.backend: trial.passes[-1].items for trial in comparison.trials if trial.passes}

@@ -74,7 +74,7 @@ drawing = [Model(n, random.Random(n)) for n in range(8)]
 """
 
 
-@pytest.mark.parametrize("magic", ["%%concompare --budget 1 -b threads,processes", "%%parallel -b threads,processes"])
+@pytest.mark.parametrize("magic", ["%%concompare --no-plot --budget 0.3", "%%parallel"])
 @pytest.mark.parametrize(
     ("loop", "check"),
     [
@@ -90,7 +90,7 @@ drawing = [Model(n, random.Random(n)) for n in range(8)]
 )
 def test_runs_that_are_made_several_times_change_items_once(loop: str, check: str, magic: str, shell: Shell) -> None:
     shell.run(COUNTING)
-    ran = shell.run(f"{magic} -w 2\n{loop}")
+    ran = shell.run(f"{magic} -b threads,processes -w 2\n{loop}")
     assert shell.run(check).value is True
     assert "results other than" not in ran.stdout
 
@@ -110,7 +110,7 @@ models = [Locked(n) for n in range(8)]
 
 def test_a_comparison_of_items_that_cannot_be_copied_is_the_plain_loop(shell: Shell) -> None:
     shell.run(CANNOT)
-    ran = shell.run("%%concompare --budget 1 -b threads -w 2\nfor m in models:\n    m.fit(3)")
+    ran = shell.run("%%concompare --no-plot --budget 0.3 -b threads -w 2\nfor m in models:\n    m.fit(3)")
     assert shell.run("[m.fits for m in models]").value == [1] * 8
     assert "an item cannot be copied as it is (TypeError: cannot pickle '_thread.lock' object)" in ran.stdout
 

@@ -20,7 +20,7 @@ def folder(tmp_path: Path, shell: Shell) -> Path:
 
 
 def test_a_comparison_of_what_writes_files_runs_the_plain_loop_once_and_says_why(folder: Path, shell: Shell) -> None:
-    ran = shell.run("%%concompare --budget 1\nbefore = 1\nsizes = [save(n) for n in xs]")
+    ran = shell.run("%%concompare --no-plot --budget 0.3\nbefore = 1\nsizes = [save(n) for n in xs]")
     assert "line 3: `write_text` writes or deletes files, and a comparison runs every item several times" in ran.stdout
     assert "--repeat-ok" in ran.stdout
     assert shell.names["before"] == 1
@@ -32,7 +32,7 @@ def test_a_comparison_of_what_writes_files_runs_the_plain_loop_once_and_says_why
 
 
 def test_a_comparison_writes_files_when_that_is_asked_for(folder: Path, shell: Shell) -> None:
-    shell.run("%%concompare --budget 1 -b threads -w 2 --repeat-ok --quiet\nsizes = [save(n) for n in xs]")
+    shell.run("%%concompare --no-plot --budget 0.3 -b threads -w 2 --repeat-ok --quiet\nsizes = [save(n) for n in xs]")
     assert sorted(path.name for path in folder.iterdir()) == ["1.txt", "2.txt", "3.txt"]
     assert shell.names["sizes"] == [1, 1, 1]
 
@@ -46,7 +46,7 @@ def test_parallel_says_so_and_writes_each_file_once(folder: Path, shell: Shell) 
 def test_what_installed_functions_write_is_seen_too(tmp_path: Path, shell: Shell) -> None:
     shell.run("import os\nxs = [1, 2, 3]")
     shell.names["folder"] = str(tmp_path) + os.sep
-    ran = shell.run("%%concompare --budget 1\nmade = [os.open(folder + str(n), os.O_CREAT) for n in xs]")
+    ran = shell.run("%%concompare --no-plot --budget 0.3\nmade = [os.open(folder + str(n), os.O_CREAT) for n in xs]")
     assert "--repeat-ok" in ran.stdout
     assert len(list(tmp_path.iterdir())) == 3
     for made in shell.names["made"]:

@@ -18,7 +18,7 @@ from concompare.measure.compare import Kept
 from concompare.records import Comparison, Subject
 from tests.records import of_the_notebook
 
-pytestmark = [pytest.mark.slow, pytest.mark.alone]
+pytestmark = pytest.mark.slow
 BLOCK = bytes(1_000_000)
 
 
@@ -55,12 +55,13 @@ def measured(
 
 WORK: tuple[tuple[Callable[[Any], Any], list[Any], set[str], set[str]], ...] = (
     (count, [40_000] * 60, {"gil-bound"}, {"waits", "releases-gil", "transfer-bound"}),
-    (nap, list(range(60)), {"waits"}, {"gil-bound", "releases-gil", "transfer-bound"}),
+    (nap, list(range(40)), {"waits"}, {"gil-bound", "releases-gil", "transfer-bound"}),
     (digest, list(range(150)), {"releases-gil"}, {"gil-bound", "waits"}),
     (negate, list(range(2000)), {"too-small"}, {"waits", "scales-well"}),
 )
 
 
+@pytest.mark.alone
 @pytest.mark.skipif(machine.usable_cpus() < 2, reason="one CPU: nothing runs together")
 @pytest.mark.parametrize(("function", "items", "right", "wrong"), WORK)
 def test_known_work_gets_its_finding(
@@ -77,6 +78,7 @@ def test_known_work_gets_its_finding(
     assert not [problem for problem in problems if not problem.startswith(late)], problems
 
 
+@pytest.mark.alone
 @pytest.mark.usefixtures("unhurried")
 def test_the_ledgers_of_real_passes_leave_little_unexplained() -> None:
     comparison, _ = measured(count, [40_000] * 60)
@@ -98,6 +100,7 @@ def hogs() -> Iterator[None]:
         other.wait()
 
 
+@pytest.mark.alone
 @pytest.mark.usefixtures("hogs")
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems do not tell waiting from blocked")
 def test_a_busy_machine_is_called_busy_and_nothing_else() -> None:
@@ -108,7 +111,7 @@ def test_a_busy_machine_is_called_busy_and_nothing_else() -> None:
 
 
 def test_a_plain_call_is_measured_at_the_same_work_for_every_worker() -> None:
-    comparison, kept = measured(count, [300_000], scaling="weak")
+    comparison, kept = measured(count, [300_000], budget=5.0, scaling="weak")
     assert kept.values == [count(300_000)]
     items = {(t.backend, t.workers): t.timed[-1].items for t in comparison.trials if t.timed}
     assert all(number == workers for (_, workers), number in items.items())

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+from concompare.worker.state_watch import Watch
+
 TRY = """
 import os, pickle
 import cloudpickle
@@ -24,3 +26,17 @@ os._exit([pickle.loads(value) for value in tried.values] != [1, 2, 3])
 def test_what_tried_items_write_past_python_is_not_shown() -> None:
     ran = subprocess.run([sys.executable, "-c", TRY], capture_output=True, text=True, timeout=500, check=False)
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
+
+
+def test_the_state_of_what_a_worker_has_made_itself_is_nobodys_loss() -> None:
+    made, sent = {"open": 0}, {"open": 0}
+
+    def use(item: int) -> int:
+        made["open"] += item
+        sent["open"] += item
+        return item
+
+    all_of, others = Watch(use), Watch(use, [made])
+    use(1)
+    assert set(all_of.changed()) == {"made", "sent"}
+    assert others.changed() == ("sent",)

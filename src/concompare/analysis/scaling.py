@@ -56,24 +56,27 @@ class Curve:
         """Return the speed-up at a worker count with its band, or None beyond the limit."""
         if not 1 <= workers <= self.limit:
             return None
-        mid = self.clipped(speed(workers, self.cost, self.sigma, self.kappa), workers)
-        drawn = sorted(self.clipped(speed(workers, *draw), workers) for draw in self.draws) or [mid]
+        mid, limit = self.mid(workers), self.limit_at(workers)
+        drawn = sorted(min(speed(workers, *draw), limit) for draw in self.draws) or [mid]
         edge = int(len(drawn) * (1 - BAND) / 2)
         return stats.Interval(min(mid, drawn[edge]), mid, max(mid, drawn[-1 - edge]), "bootstrap", len(drawn))
 
-    def clipped(self, value: float, workers: float) -> float:
-        """Return a speed-up, cut at what the machine can give."""
+    def mid(self, workers: float) -> float:
+        """Return the speed-up at a worker count, cut at what the machine can give."""
+        return min(speed(workers, self.cost, self.sigma, self.kappa), self.limit_at(workers))
+
+    def limit_at(self, workers: float) -> float:
+        """Return the speed-up that the machine can give."""
         known = [limit for count, limit in self.ceiling if count <= workers]
         above = [limit for count, limit in self.ceiling if count >= workers]
-        return min(value, above[0] if above else known[-1] if known else value)
+        return above[0] if above else known[-1] if known else math.inf
 
     @property
     def best(self) -> int:
         """Return the worker count up to the limit from which on the curve gains less than a hundredth per worker."""
         best = 1
         for workers in range(2, self.limit + 1):
-            here, there = self.at(best), self.at(workers)
-            if here is not None and there is not None and there.mid > here.mid * 1.01 ** (workers - best):
+            if self.mid(workers) > self.mid(best) * 1.01 ** (workers - best):
                 best = workers
         return best
 
@@ -85,30 +88,40 @@ def speed(workers: float, cost: float, sigma: float, kappa: float) -> float:
 
 
 def nnls(matrix: Array, target: Array) -> Array:
-    """Return x ≥ 0 that minimises |matrix·x − target| (all active sets tried: exact for the few columns here)."""
-    columns = matrix.shape[1]
-    best, found = float(target @ target), np.zeros(columns)
+    """Return x ≥ 0 that minimises |matrix·x − target| (all active sets tried: exact for the few columns here).
+
+    Args:
+        matrix: Independent columns; or several such matrices, one for each target.
+        target: As many numbers as the matrix has rows, or several of these.
+    """
+    columns = matrix.shape[-1]
+    best, found = (target**2).sum(axis=-1), np.zeros((*target.shape[:-1], columns))
     for chosen in range(1, 2**columns):
         active = [c for c in range(columns) if chosen >> c & 1]
-        part, *_ = np.linalg.lstsq(matrix[:, active], target, rcond=None)
-        if (part < 0).any():
-            continue
-        rest = matrix[:, active] @ part - target
-        if float(rest @ rest) < best - 1e-15:
-            best, found = float(rest @ rest), np.zeros(columns)
-            found[active] = part
+        orthogonal, triangle = np.linalg.qr(matrix[..., active])
+        part = np.linalg.solve(triangle, np.einsum("...nc,...n->...c", orthogonal, target)[..., None])
+        rest = ((matrix[..., active] @ part)[..., 0] - target) ** 2
+        left = np.where((part < 0).any(axis=(-2, -1)), np.inf, rest.sum(axis=-1))
+        better = left < best - 1e-15
+        best = np.where(better, left, best)
+        found[better] = 0.0
+        found[..., active] = np.where(better[..., None], part[..., 0], found[..., active])
     return found
 
 
 def fit_times(points: Mapping[int, float], law: str = "usl") -> tuple[float, float, float]:
     """Return c, σ and κ fitted to speed-ups by worker count, each weighed by its relative error."""
-    counts = np.array(sorted(points), dtype=float)
-    target = counts / np.array([points[int(n)] for n in counts])
+    ((cost, sigma, kappa),) = fits_of(list(points), np.array([list(points.values())]), law)
+    return cost, sigma, kappa
+
+
+def fits_of(workers: Sequence[int], speeds: Array, law: str) -> list[tuple[float, float, float]]:
+    """Return the same for several rows of speed-ups, each with one for every worker count."""
+    counts = np.array(workers, dtype=float)
     columns = [np.ones_like(counts), counts - 1] + ([counts * (counts - 1)] if law == "usl" else [])
-    matrix = np.stack(columns, axis=1)
-    found = nnls(matrix / target[:, None], np.ones_like(target))
-    cost, sigma, kappa = (*found, 0.0)[:3]
-    return float(cost), float(sigma), float(kappa)
+    target = counts / speeds
+    found = nnls(np.stack(columns, axis=1) / target[..., None], np.ones_like(target))
+    return [(cost, sigma, *rest, 0.0)[:3] for cost, sigma, *rest in found.tolist()]
 
 
 def fit(comparison: Comparison, backend: str, law: str = "usl") -> Curve | None:
@@ -152,11 +165,9 @@ def drawn(
     missed = [points[n] / speed(n, cost, sigma, kappa) - 1 for n in points]
     freedom = max(1, len(points) - 3)
     residual = float(np.sqrt(sum(m * m for m in missed) / freedom))
-    found = []
-    for _ in range(DRAWS):
-        moved = {n: points[n] * max(0.1, 1 + chance.normal(0, max(noise[n], residual))) for n in points}
-        found.append(fit_times(moved, law))
-    return found
+    spread = np.array([max(noise[n], residual) for n in points])
+    moved = np.maximum(0.1, 1 + chance.normal(0, spread, (DRAWS, len(points))))
+    return fits_of(list(points), np.array(list(points.values())) * moved, law)
 
 
 def ceiling_of(comparison: Comparison, limit: int) -> tuple[tuple[int, float], ...]:

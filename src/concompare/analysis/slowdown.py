@@ -56,6 +56,8 @@ HARDWARE = ("machine", "processor", "cpus", "usable", "physical", "affinity", "q
 """What of an environment must be the same for times to be compared at all."""
 
 Verdict = Literal["slower", "same", "unclear"]
+Way = tuple[str, int, int | None]
+"""A backend, its workers, and their native threads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,7 @@ class Check:
 def check(old: Comparison, new: Comparison, looks: int = 1) -> Check:
     """Return whether the loop of two comparisons has become slower; `looks`: how often new passes were judged."""
     deciding = ways_that_decide(old)
-    shifts = shifts_of(old, new.trials, looks, apart(old, new))
+    shifts = shifts_of(old, new.trials, deciding, looks, apart(old, new))
     missing = deciding - {key_of(shift.trial) for shift in shifts}
     found = list(obstacles(old, new))
     found += [f"{backend} × {workers} is missing in the new report" for backend, workers, _ in sorted(missing, key=str)]
@@ -118,19 +120,22 @@ class Deciding:
 
     Attributes:
         looked: How often it has judged them.
+        ways: Those that decide.
     """
 
     old: Comparison
     looked: int = 0
 
+    def __post_init__(self) -> None:
+        self.ways = ways_that_decide(self.old)
+
     def __call__(self, trials: Sequence[Trial]) -> bool:
         """Return whether the verdict is clear, or further passes would not be judged."""
-        ways = ways_that_decide(self.old)
-        passes = [len(stats.used(trial)) for trial in trials if trial.problem is None and key_of(trial) in ways]
+        passes = [len(stats.used(trial)) for trial in trials if trial.problem is None and key_of(trial) in self.ways]
         if min(passes, default=0) < LOOKS[self.looked]:
             return False
         self.looked += 1
-        verdict = Check(shifts_of(self.old, trials, len(LOOKS))).verdict
+        verdict = Check(shifts_of(self.old, trials, self.ways, len(LOOKS))).verdict
         return verdict != "unclear" or self.looked == len(LOOKS)
 
 
@@ -155,22 +160,23 @@ SPREAD_OF_HALF = 1.9
 """Standard error of that mean over that of as many values on their own: where the half ends is left to chance too."""
 
 
-def ways_that_decide(old: Comparison) -> set[tuple[str, int, int | None]]:
+def ways_that_decide(old: Comparison) -> set[Way]:
     """Return the ways that a verdict rests on: the plain loop and the pick."""
     chosen, plain = best_of(old), stats.serial_of(old)
     return {key_of(trial) for trial in (chosen, plain) if trial is not None}
 
 
-def shifts_of(old: Comparison, trials: Sequence[Trial], looks: int, sampling: float = 0.0) -> tuple[Shift, ...]:
+def shifts_of(
+    old: Comparison, trials: Sequence[Trial], deciding: set[Way], looks: int, sampling: float = 0.0
+) -> tuple[Shift, ...]:
     """Return how the ways have changed that both have; `sampling` is the error by other items having run."""
-    deciding = ways_that_decide(old)
     before = {key_of(trial): trial for trial in old.trials if trial.problem is None}
     both = [(before[key_of(trial)], trial) for trial in trials if trial.problem is None and key_of(trial) in before]
     levels = FALSE_ALARMS / max(1, len(deciding)) / looks, MISSED / looks
     return tuple(shift_of(one, other, levels, key_of(other) in deciding, sampling) for one, other in both)
 
 
-def key_of(trial: Trial) -> tuple[str, int, int | None]:
+def key_of(trial: Trial) -> Way:
     """Return what makes a trial the same in two comparisons."""
     return trial.backend, trial.workers, trial.native_threads
 
@@ -288,7 +294,7 @@ def exchanged(first: Sequence[float], second: Sequence[float]) -> Any:
 
     def halves(part: Any) -> Any:
         half = (part.shape[1] + 1) // 2
-        return np.partition(part, half - 1, axis=1)[:, :half].mean(axis=1)
+        return np.partition(part, half - 1, axis=1)[:, :half] @ np.full(half, 1 / half)
 
     return halves(drawn[:, len(first) :]) - halves(drawn[:, : len(first)])
 

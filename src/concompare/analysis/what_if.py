@@ -13,7 +13,7 @@ take beside more others. To both ends comes how far the passes of the trial scat
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from concompare import formats
@@ -167,15 +167,18 @@ def usual_changes(comparison: Comparison, workers: int) -> tuple[Change, ...]:
     return (Change(bytes=0.5), Change(work=2.0), more, *chunks)
 
 
-def outlooks(comparison: Comparison, change: Change) -> tuple[Outlook, ...]:
+def outlooks(
+    comparison: Comparison, change: Change, kind: Callable[[Trial], bool] | None = None
+) -> tuple[Outlook, ...]:
     """Return what each trial would take after a change, the quickest first; those of which a pass tells too little not.
 
     Args:
         comparison: As measured, under strong scaling.
         change: What would be otherwise.
+        kind: Tells the trials that are asked for; None: all.
     """
     checked(change)
-    found = [outlook(trial, comparison, change) for trial in evidence.ran(comparison)]
+    found = [outlook(trial, comparison, change) for trial in evidence.ran(comparison, kind)]
     return tuple(sorted((one for one in found if one is not None), key=lambda one: one.after.mid))
 
 
@@ -192,10 +195,12 @@ def outlook(trial: Trial, comparison: Comparison, change: Change) -> Outlook | N
     seconds = ledger.item_seconds(passed)
     if not sum(seconds):
         return None
+    growing = growths(trial, comparison, change, sum(seconds) / len(seconds))
     ratios = [
-        changed(model, change, growth).wall() / model.wall()
+        changed(model, change, growth).wall() / wall
         for model in models(passed, trial, comparison, change)
-        for growth in growths(trial, comparison, change, sum(seconds) / len(seconds))
+        for wall in [model.wall()]
+        for growth in growing
     ]
     heads, spread = before * passed.wall / passed.whole, scatter(trial, comparison)
     rest = before - heads

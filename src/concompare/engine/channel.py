@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any
 
@@ -27,10 +27,12 @@ class Channel:
         own_clock: Whether workers read the notebook's own clock.
         arrivals: The answers that have arrived.
         flying: The chunks under way, by what becomes their answer.
+        deep: Whether workers take a message when they begin with it, so that many may wait.
         remade: A sentence on each object that workers make again.
     """
 
     own_clock = True
+    deep = False
     remade: tuple[str, ...] = ()
 
     def __init__(self, pool: Pool, options: PassOptions, clock: Callable[[], float]) -> None:
@@ -63,9 +65,16 @@ class Channel:
         self.flying[future] = chunk
         future.add_done_callback(lambda done: self.arrivals.put(done, chunk))
 
+    def send_row(self, first: int, items: Sequence[Any], each: bool) -> int:
+        """Send items each in a message of its own, at the least cost; return how many, none where that is not known."""
+        return 0
+
     def submit(self, chunk: Chunk) -> Future[Any]:
         """Hand a chunk to the workers, and return what becomes its answer."""
         raise NotImplementedError
+
+    def hear_out(self) -> None:
+        """Take in what workers have answered that have been ended since."""
 
     def lose_all(self) -> list[Chunk]:
         """Return the chunks under way, which are waited for no more."""

@@ -33,6 +33,12 @@ there are: any of them may be the last, or the first long one, while the other w
 SHORT = 50e-6
 """Seconds of an item, up to which a first one, cold, may yet turn out to be tiny."""
 
+AHEAD, MOST_AHEAD = 0.002, 64
+"""Seconds of work that may be under way for each worker in messages of one item, and how many of them at the most."""
+
+SHORTEST, KEEPING = 1e-6, 0.9
+"""Seconds that an item is taken to take at the least, and how much what is known counts beside the latest one."""
+
 TOO_LONG, TIMES_TOO_LONG = 0.05, 2
 """Seconds, and times the seconds that it was meant to take, after which a message's worker gives back what it has not
 begun: the items are not what those before them were."""
@@ -70,6 +76,7 @@ class Chunk:
         apart: Whether each item is a pickle of its own.
         lost: Why its results could not be rebuilt here.
         limit: Seconds after which its worker gives back what it has not begun; None: never.
+        series: The number of the messages that it belongs to, in the worker's memory; 0 before it is sent.
         marks: The fingerprints of the items, where results are recorded.
     """
 
@@ -89,6 +96,7 @@ class Chunk:
     apart: bool = False
     lost: Exception | None = None
     limit: float | None = None
+    series: int = 0
     marks: Any = None
     tries: int = 1
     ready: float = 0.0
@@ -107,6 +115,8 @@ class Chunker:
         bulk: Items of the very first messages when there are plenty.
         expected: Mean seconds of an item in an earlier pass of the same function, 0 where there was none.
         alone: Whether nobody else takes items, so that nothing is won by leaving few for the end.
+        typical: What single items take, as a geometric mean: one that had to wait for a CPU says little of the others.
+        deep: Whether workers take a message when they begin with it, so that those that wait are nobody's yet.
     """
 
     workers: int
@@ -116,11 +126,13 @@ class Chunker:
     bulk: int = FIRST_BULK
     expected: float = 0.0
     alone: bool = False
+    deep: bool = False
     taken: int = 0
     largest: int = 0
     measured: int = 0
     seconds: float = 0.0
     item_bytes: float = 0.0
+    typical: float = 0.0
 
     @property
     def weighed(self) -> bool:
@@ -141,6 +153,17 @@ class Chunker:
         mean = self.item_seconds
         return mean is None or mean >= TINY
 
+    def ahead(self) -> int:
+        """Return how many messages may be under way for each worker: one to do and one to do next.
+
+        Just one while nothing is known. More of single short items where workers take one at a time: several are
+        written and read at once then, no worker waits for a busy notebook, and no item for one that takes long.
+        """
+        mean = self.item_seconds
+        if self.deep and self.typical:
+            return max(2, min(MOST_AHEAD, int(AHEAD / self.typical)))
+        return 2 if mean is not None or self.largest == 1 else 1
+
     def learn(self, count: int, seconds: float, moved: int) -> None:
         """Take in what a message of `count` items cost: seconds of calls, and bytes moved both ways."""
         if not count:
@@ -151,6 +174,9 @@ class Chunker:
         self.measured += count
         self.seconds += seconds
         self.item_bytes = max(moved / count, self.item_bytes * 0.5)
+        if self.fixed == 1:
+            latest = max(seconds, SHORTEST)
+            self.typical = self.typical**KEEPING * latest ** (1 - KEEPING) if self.typical else latest
 
     def next(self) -> int:
         """Return the size of the next chunk, at least 1."""

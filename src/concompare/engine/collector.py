@@ -40,6 +40,8 @@ class Collector:
     def settled(self, chunk: Chunk, answer: Answer, opened: Opened) -> Settled:
         """Return an answer for its turn, with the item noted on each exception."""
         values, errors, names = opened
+        if not errors:
+            return Settled(values, errors, names, answer.output, {}, answer.reached, seconds_of_first(answer))
         items = {offset: chunk.items[offset] for offset in errors}
         for offset, error in errors.items() if self.options.named else ():
             with_item(error, self.options.place(chunk.first + offset), short_repr(items[offset]))

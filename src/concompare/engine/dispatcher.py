@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -33,6 +33,7 @@ class Dispatcher:
         later: Those to send once more when their time has come.
         next_item: Position of the first item that no chunk has had.
         exhausted: Whether there is no such item.
+        suspecting: Whether there are, or were, such that run alone.
         allowed: How many workers may run, where not all of them.
     """
 
@@ -43,7 +44,7 @@ class Dispatcher:
         self.again: list[Chunk] = []
         self.later: list[Chunk] = []
         self.next_item = options.first
-        self.exhausted = False
+        self.exhausted = self.suspecting = False
         self.allowed: int | None = None
 
     @property
@@ -57,13 +58,12 @@ class Dispatcher:
         return None if self.count is None else max(0, self.count - (self.next_item - self.options.first))
 
     def most(self) -> int:
-        """Return how many chunks may be under way: one to do and one to do next, or just one while nothing is known."""
+        """Return how many chunks may be under way."""
         if self.allowed is not None:
             return self.allowed
         if self.options.growth is not None:
             return self.options.growth.now
-        known = self.chunker.item_seconds is not None or self.chunker.largest == 1
-        return self.chunker.workers * (2 if known else 1)
+        return self.chunker.workers * self.chunker.ahead()
 
     def weigh(self, guard: Guard) -> None:
         """Look at how large the first items are, where messages are dear and the first ones should hold many."""
@@ -82,17 +82,18 @@ class Dispatcher:
             flying: The chunks under way.
             released: Position of the first item whose value has not been handed on.
         """
+        if self.suspecting and any(chunk.alone for chunk in flying):
+            return None
         if self.again:
-            if any(chunk.alone for chunk in flying) or (self.again[0].alone and flying):
+            return None if self.again[0].alone and flying else self.first_again()
+        if self.exhausted:
+            return None
+        if self.chunker.count is None:
+            ahead = min(WINDOW * self.chunker.workers * max(self.chunker.largest, 1), WINDOW_ITEMS)
+            if flying and self.next_item - released > ahead:
                 return None
-            return self.first_again()
-        if self.exhausted or any(chunk.alone for chunk in flying):
-            return None
-        ahead = min(WINDOW * self.chunker.workers * max(self.chunker.largest, 1), WINDOW_ITEMS)
-        if self.count is None and flying and self.next_item - released > ahead:
-            return None
-        if self.count is None and not self.chunker.taken and self.chunker.expected:
-            self.count_few(guard)
+            if not self.chunker.taken and self.chunker.expected:
+                self.count_few(guard)
         each, size = self.chunker.each, self.chunker.next()
         if self.options.recorder is not None and size > (room := self.options.recorder.room(self.next_item)):
             self.chunker.taken -= size - int(room)
@@ -106,6 +107,20 @@ class Dispatcher:
         chunk = Chunk(self.next_item, items, each, guessed=guessed, limit=self.chunker.limit(len(items)))
         self.next_item += len(items)
         return chunk
+
+    def in_a_row(self, most: int) -> Sequence[Any]:
+        """Return the next items, at the most so many and without taking them, where each goes by itself."""
+        ordinary = self.listed is not None and self.chunker.fixed == 1 and self.options.recorder is None
+        if not ordinary or self.again or self.exhausted or self.suspecting:
+            return ()
+        assert self.listed is not None
+        at = self.next_item - self.options.first
+        return self.listed[at : at + most]
+
+    def take_row(self, count: int) -> None:
+        """Take so many of them: they have been sent."""
+        self.next_item += count
+        self.chunker.taken += count
 
     def take_recorded(self, size: int, guard: Guard) -> Chunk:
         """Return the next items, whose results are recorded."""
@@ -152,6 +167,7 @@ class Dispatcher:
 
     def send_again(self, lost: list[Chunk]) -> None:
         """Send chunks once more that were lost with a worker."""
+        self.suspecting = self.suspecting or any(chunk.alone for chunk in lost)
         self.again = sorted([*lost, *self.again], key=lambda chunk: (chunk.alone, chunk.first))
 
     def pause(self) -> bool:
@@ -183,5 +199,6 @@ class Dispatcher:
             self.chunker.learn(len(chunk.items), answer.end - answer.received, bytes_out)
         else:
             # Where each item was timed, without what a message costs its worker: else tiny items go one by one.
-            timed = sum(answer.seconds) if len(answer.seconds) == len(chunk.items) else answer.end - answer.start
+            seconds = answer.seconds
+            timed = sum(seconds) if len(seconds) == len(chunk.items) else answer.end - answer.start
             self.chunker.learn(len(chunk.items), timed, chunk.bytes_in + bytes_out)

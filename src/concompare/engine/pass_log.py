@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from concompare.engine.chunking import Chunk
 from concompare.engine.outcome import Outcome
-from concompare.records import Message, Pass
+from concompare.records import Message, Pass, message_of
 from concompare.worker.chunk import Answer
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class PassLog:
             shift = (chunk.sent + now - answer.received - answer.returned) / 2
         began = self.began - shift
         self.messages.append(
-            Message(
+            message_of(
                 chunk.first, len(chunk.items), worker, chunk.sent - self.began, answer.received - began,
                 answer.start - began, answer.end - began, answer.returned - began, now - self.began,
                 answer.cpu, answer.native_cpu, answer.waited, chunk.packing + now - before,

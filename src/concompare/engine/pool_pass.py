@@ -9,6 +9,7 @@ Everything happens in the calling thread; workers' answers wake it. An interrupt
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from contextlib import ExitStack
@@ -23,6 +24,7 @@ from concompare.engine.dispatcher import Dispatcher
 from concompare.engine.forecast import TOLD_AFTER, Standing, seconds_left
 from concompare.engine.item_errors import user_part
 from concompare.engine.lookahead import is_steady
+from concompare.engine.ordering import Settled
 from concompare.engine.outcome import LAST, Outcome, PassOptions
 from concompare.engine.pass_log import PassLog
 from concompare.engine.pools.memory import MemoryGuard
@@ -33,10 +35,13 @@ from concompare.engine.worker_loss import Inquest, is_death
 from concompare.errors import Interrupted
 from concompare.formats import count as count_of
 from concompare.interrupts import Guard, guarded
-from concompare.worker.chunk import Answer, sampling_lines
+from concompare.worker.chunk import Answer, Brief, sampling_lines
 
 PATIENCE = 0.1
 """Seconds that calls get to end after an item has failed, before their workers are ended."""
+
+WRITTEN = 4
+"""The share of the messages under way, one in so many, that is sent together where each worker has several."""
 
 PROGRESS = 0.25
 """Seconds between two looks at progress, deadlines and the workers' health."""
@@ -52,6 +57,7 @@ class PassRun:
         log: What each message took.
         inquest: How workers ended.
         memory: How many of them may run.
+        enough: How many chunks under way are enough until there is time to send more.
         looked: When progress and the workers' health were looked at last.
         stopped: Why the pass ended early.
         unstoppable: The calls that cannot be ended.
@@ -80,7 +86,7 @@ class PassRun:
         self.log = PassLog(clock, self.channel.own_clock, pool.workers if pool.backend.ephemeral else None)
         self.inquest = Inquest(pool, options, clock)
         self.memory = MemoryGuard(pool.workers, options.say) if options.say is not None else None
-        self.looked = 0.0
+        self.looked, self.enough = 0.0, 0
         self.stopped: str | None = None
         self.unstoppable: tuple[str, ...] = ()
         self.before: list[Outcome] = []
@@ -121,6 +127,7 @@ class PassRun:
             if self.pool.shares_objects:
                 self.enter_process(stack)
             self.channel.connect()
+            self.dispatcher.chunker.deep = self.channel.deep
             self.log.begin(self.pool.present.idents if self.options.timeline else ())
             self.looked = self.log.began
             try:
@@ -168,7 +175,7 @@ class PassRun:
             while arrival is not None:
                 self.settle(*arrival)
                 self.pause_if_enough()
-                if not self.halt and self.dispatcher.count is not None:  # no worker waits while others are looked at
+                if self.is_thirsty():  # no worker waits while others are looked at
                     self.fill(guard)
                 arrival = self.channel.arrivals.next()
             self.channel.arrivals.flush()  # to hand results on may take long
@@ -183,13 +190,22 @@ class PassRun:
         longest = self.options.pause(self.log.passed(), PROGRESS)
         return min(longest, self.dispatcher.until_later(self.log.clock(), longest))
 
+    def is_thirsty(self) -> bool:
+        """Tell whether so much has been answered that more is to be sent before anything else."""
+        return len(self.channel.flying) < self.enough and not self.halt and self.dispatcher.count is not None
+
     def fill(self, guard: Guard) -> None:
         """Send chunks until every worker has enough to do."""
         self.dispatcher.take_up(self.log.clock())
         self.restore(guard)
         flying, most = self.channel.flying, self.dispatcher.most()
+        self.enough = most - most // WRITTEN if most > 2 * self.pool.workers else most
         if self.halt:  # only what was lost with a worker and comes before the first failure
             self.dispatcher.drop(self.collector.is_beyond_error)
+        if self.channel.deep and not self.halt and (row := self.dispatcher.in_a_row(most - len(flying))):
+            each = self.dispatcher.chunker.each or self.options.timeout is not None
+            self.dispatcher.take_row(self.channel.send_row(self.dispatcher.next_item, row, each))
+            guard.check()
         while len(flying) < most and (not self.halt or self.dispatcher.again):
             chunk = self.dispatcher.next_chunk(guard, flying.values(), self.collector.order.released)
             if chunk is None:
@@ -228,11 +244,16 @@ class PassRun:
         except Exception as error:
             if not is_death(error):
                 raise self.channel.in_words(error) from error
-            self.recover([chunk], error)
+            if not self.is_lasting():
+                self.channel.flying[future] = chunk  # its answer may be found yet
+            self.recover([chunk] if self.is_lasting() else [], error)
             return
         if answer.problem is not None:
             self.channel.ready_again(chunk, answer)
             self.dispatcher.again.append(chunk)
+            return
+        if type(answer) is Brief and self.recorder is None and self.options.growth is None and not chunk.printed:
+            self.settle_brief(chunk, answer)
             return
         before = self.log.clock()
         opened = self.channel.open(chunk, answer)
@@ -254,8 +275,19 @@ class PassRun:
             self.recorder.record(chunk.first, chunk.items, chunk.marks, settled, answer.changed)
         self.collector.take(chunk, settled)
 
+    def settle_brief(self, chunk: Chunk, answer: Brief) -> None:
+        """Take in an answer that is a value and nothing else."""
+        before, seconds = self.log.clock(), answer.end - answer.start
+        data = answer.values.data
+        self.collector.order.settled[chunk.first] = Settled(pickle.loads(data), {}, {}, (), {}, False, seconds)
+        self.collector.finished += 1
+        self.log.note(chunk, answer, before, len(data))
+        self.dispatcher.chunker.learn(1, seconds, chunk.bytes_in + len(data))
+
     def is_tried_again(self, chunk: Chunk, answer: Answer, errors: dict[int, BaseException]) -> bool:
         """Return whether a chunk's item is to be tried again later: it has raised what asks for that."""
+        if not errors:
+            return False
         asks = any(isinstance(error, self.options.back_off) for error in errors.values())
         if not asks or self.collector.is_unwanted(chunk) or chunk.tries >= TRIES:
             return False
@@ -310,11 +342,17 @@ class PassRun:
         if enough(self.log.messages, self.log.passed()) and self.dispatcher.pause():
             self.outcome.paused, self.outcome.left = True, self.dispatcher.ahead.back
 
+    def is_lasting(self) -> bool:
+        """Tell whether the other workers go on when one has ended."""
+        return self.pool.handling.lasting or self.pool.backend.ephemeral
+
     def recover(self, lost: list[Chunk], error: Exception | None) -> None:
         """Open new workers after one died, where the others cannot go on without it, and send what was lost again."""
-        lasting = self.pool.handling.lasting or self.pool.backend.ephemeral
+        lasting = self.is_lasting()
         if not lasting:
             flying = self.channel.flying
+            self.inquest.exit_codes(error)  # which waits until the others have been ended: they go on until then
+            self.channel.hear_out()
             for future in [entry for entry in flying if entry.done() and entry.exception() is None]:
                 self.settle(future, flying[future])  # while the files are there that its results may lie in
             lost = [*lost, *self.channel.lose_all()]

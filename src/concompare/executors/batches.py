@@ -15,6 +15,7 @@ from concompare.engine.ordering import Settled
 if TYPE_CHECKING:
     from concompare.engine.channel import Channel
     from concompare.engine.transport.functions import Shipment
+    from concompare.executors.kept_results import Kept
 
 
 class Receiver(Protocol):
@@ -37,6 +38,7 @@ class Batch:
         function: Takes one item; `shipment`: the same as it was when the batch was made, for other processes.
         fixed: Items per message, or None: from the measured time of an item.
         keep_going: Whether the items after a failed one are computed all the same.
+        kept: The file that results go to; `restored`: what it had of them, by the place of their first item.
         ordered: Whether results are handed on in the order of the items.
         context: The context variables of who made the batch; what items print is shown there.
         number: Position of the first item among the session's, for messages about it.
@@ -52,8 +54,10 @@ class Batch:
         fixed: int | None = None,
         keep_going: bool = False,
         ordered: bool = True,
+        kept: Kept | None = None,
     ) -> None:
         self.function, self.receiver = function, receiver
+        self.kept, self.restored = kept, dict[int, Settled]()
         self.fixed, self.keep_going, self.ordered = fixed, keep_going, ordered
         self.context = contextvars.copy_context()
         self.chunker: Chunker | None = None
@@ -66,14 +70,18 @@ class Batch:
         self.begun = self.complete = self.ended = False
         self.last: BaseException | None = None
 
-    def feed(self, items: Sequence[Any]) -> None:
-        """Add items, to be sent after those that are there."""
+    def feed(self, items: Sequence[Any], restored: Settled | None = None) -> None:
+        """Add items, to be sent after those that are there, or their results where these are there already."""
+        if restored is not None:
+            self.restored[self.fed] = restored
         if len(items):
             self.pieces.append((self.fed, items))
             self.fed += len(items)
 
     def next(self, workers: int, cost: float) -> tuple[int, Sequence[Any]] | None:
         """Return index and items of the next message, or None where there are none now."""
+        while self.pieces and (restored := self.restored.pop(self.pieces[0][0], None)) is not None:
+            self.settle(self.pieces.popleft()[0], restored)
         if not self.pieces:
             return None
         index, items = self.pieces.popleft()
@@ -84,7 +92,7 @@ class Batch:
         if self.complete:
             self.chunker.count = self.fed
         before, size = self.chunker.largest, self.chunker.next()
-        while len(items) < size and self.pieces and self.pieces[0][0] == index + len(items):
+        while len(items) < size and self.goes_on_at(index + len(items)):
             items = [*items, *self.pieces.popleft()[1]]
         if len(items) > size:
             self.pieces.appendleft((index + size, items[size:]))
@@ -93,6 +101,10 @@ class Batch:
             self.chunker.taken -= size - len(items)
             self.chunker.largest = max(before, len(items))
         return index, items
+
+    def goes_on_at(self, index: int) -> bool:
+        """Tell whether the next items are those from a place on, and are to be computed."""
+        return bool(self.pieces) and self.pieces[0][0] == index and index not in self.restored
 
     def give_back(self, index: int, items: Sequence[Any]) -> None:
         """Take back what a worker has not begun."""
@@ -149,6 +161,7 @@ class Batch:
             self.ended = True
             self.pieces.clear()
             self.held.clear()
+            self.restored.clear()
             self.receiver.end(error)
 
 

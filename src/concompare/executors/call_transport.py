@@ -13,7 +13,7 @@ from concompare.engine.pools.pool import Pool
 from concompare.engine.transport.functions import Shipment, refusal
 from concompare.engine.transport.message_channel import MessageChannel
 from concompare.engine.transport.notebook_state import now_in
-from concompare.engine.transport.transport import Transport
+from concompare.engine.transport.transport import SERIES, Transport
 from concompare.worker.calls import Arguments
 from concompare.worker.chunk import Request
 from concompare.worker.transfer.object_refs import only_atoms
@@ -63,9 +63,11 @@ class CallTransport(Transport):
 
     Attributes:
         shift: Where an item of the message at hand stands in its batch, less its number in the session.
+        said: The options that the messages of the series have.
     """
 
     shift = 0
+    said: PassOptions | None = None
 
     def place(self, position: int) -> int:
         """Return where an item stands in its batch."""
@@ -91,13 +93,30 @@ class CallTransport(Transport):
         what = f"an argument of {first.name}()"
         return f"{what} cannot be loaded in a worker: {detail}. Send something plainer, or use threads."
 
+    def brief(self, chunk: Chunk, options: PassOptions) -> bytes | None:
+        """Return the message for a chunk of one item or call without what each worker has been told before."""
+        self.begin_series(options)
+        return super().brief(chunk, options)
+
+    def is_small(self, item: Any) -> bool:
+        """Tell whether an item, or the arguments of a call, are a few numbers and short texts."""
+        return is_small(item) if type(item) is Arguments else super().is_small(item)
+
+    def begin_series(self, options: PassOptions) -> None:
+        """Begin a series of messages that may refer to each other where something that all of them say has changed."""
+        surroundings = now_in(self.pool)
+        if surroundings != self.surroundings or options is not self.said:
+            self.surroundings, self.said = surroundings, options
+            self.series = next(SERIES)
+            self.having.clear()
+
     def request(self, chunk: Chunk, options: PassOptions) -> Request:
         """Return the message for a chunk, with the notebook's surroundings as they are now.
 
         Raises:
             CannotShip: An item or argument cannot be pickled.
         """
-        self.surroundings = now_in(self.pool)
+        self.begin_series(options)
         return super().request(chunk, options)
 
     def pack_items(self, chunk: Chunk) -> Parcel:

@@ -12,6 +12,7 @@ from concurrent.futures import Executor
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
+from concompare.backends.traits import shares_objects
 from concompare.engine.lookahead import Ahead
 from concompare.errors import BadOption
 from concompare.executors.batches import Batch
@@ -19,6 +20,7 @@ from concompare.executors.opening import session_for
 from concompare.formats import one_line
 
 if TYPE_CHECKING:
+    from concompare.executors.kept_results import Kept
     from concompare.executors.session import Session
 
 WINDOW = 64
@@ -89,22 +91,12 @@ def imap(
     chunk: int | None = None,
     timeout: float | None = None,
     seed: int | None = None,
+    keeping: Callable[[bool], Kept] | None = None,
 ) -> Results:
     """Return an iterator over the results of a function for all items, computed by several workers.
 
-    Items are taken as results are fetched, so memory stays flat however many there are.
-
-    Args:
-        function: Called once per item. It may be defined in a notebook or be a lambda.
-        items: Any iterable.
-        backend: The name of a backend, or an executor of yours.
-        workers: How many; all usable CPUs by default.
-        ordered: Whether results come in the order of the items, or as they are computed.
-        buffersize: Items, at the most, that are taken ahead of the results that have been fetched; by default some
-            messages for each worker.
-        chunk: Items per message to a worker; by default from the measured time of an item.
-        timeout: Seconds that an item may take; its worker is ended then, which is why it needs processes.
-        seed: Gives every item a random stream of its own (`random`, numpy, torch), the same on every backend.
+    All but the last argument are those of `concompare.imap`; `keeping` gives the file that results go to, and is told
+    whether workers are given the notebook's own objects.
 
     Raises:
         ConcompareError: An option, a backend or the function cannot be used.
@@ -115,7 +107,9 @@ def imap(
     checked_size("chunk", chunk)
     session = session_for(backend, workers, timeout=timeout, name="concompare.imap", option="workers", seed=seed)
     try:
-        return Results(session, function, items, chunk=chunk, buffer=buffersize, ordered=ordered, owned=True)
+        kept = None if keeping is None else keeping(shares_objects(session.backend))
+        how: dict[str, Any] = {"chunk": chunk, "buffer": buffersize, "ordered": ordered, "kept": kept}
+        return Results(session, function, items, **how, owned=True)
     except BaseException:
         session.shutdown(wait=False)
         raise
@@ -134,6 +128,7 @@ class Results:
         keep_going: Whether an item's error is only its own, and what comes after can be fetched.
         ordered: Whether results come in the order of the items.
         owned: Whether the session is there for these results only, and is shut down with them.
+        kept: The file that results go to, and that has some of an earlier run.
 
     Attributes:
         taken: Items taken so far; `fetched`: results; `due`: how many are to be fetched before there may be room.
@@ -152,17 +147,20 @@ class Results:
         keep_going: bool = False,
         ordered: bool = True,
         owned: bool = False,
+        kept: Kept | None = None,
     ) -> None:
         self.session, self.buffer, self.keep_going = session, buffer, keep_going
         self.deadline = None if timeout is None else time.monotonic() + timeout
         self.inbox = Inbox()
         self.ahead: Ahead | None = Ahead(items)
         self.taken = self.fetched = self.due = 0
-        self.batch = Batch(function, self.inbox, fixed=chunk, keep_going=keep_going, ordered=ordered)
-        first = self.some(sys.maxsize if eager and buffer is None else self.room())
+        self.batch = Batch(function, self.inbox, fixed=chunk, keep_going=keep_going, ordered=ordered, kept=kept)
+        first = [] if kept else self.some(sys.maxsize if eager and buffer is None else self.room())
         self.session.add(self.batch, first, complete=self.ahead is None)
         self.finalizer = weakref.finalize(self, dropped, session, self.batch, self.inbox, owned)
         self.finalizer.atexit = False
+        if kept is not None:
+            self.refill()
 
     def window(self) -> int:
         """Return how many items may be taken ahead of the results that have been fetched."""
@@ -195,8 +193,25 @@ class Results:
         room = self.room()
         if self.ahead is None or room <= 0:
             return
+        if self.batch.kept is not None:
+            self.refill_around(self.batch.kept, room)
+            return
         items = self.some(room)
         self.session.feed(self.batch, items, complete=self.ahead is None)
+
+    def refill_around(self, kept: Kept, room: int) -> None:
+        """Hand over items, and those in a row of which the file has the results with these."""
+        while self.ahead is not None and room > 0:
+            first, size = self.taken, kept.at(self.taken)
+            if self.buffer is not None and size > self.buffer:  # written by a run that had more at a time
+                kept.forget(first)
+                size = 0
+            if self.buffer is not None and size > room:
+                return
+            items = self.some(size or int(min(room, kept.room(first))))
+            restored = kept.restored(first, items) if size and items else None
+            self.session.feed(self.batch, items, complete=self.ahead is None, restored=restored)
+            room -= len(items)
 
     def finish(self) -> None:
         """Take all items that are left, whatever room there is."""
@@ -297,6 +312,8 @@ def dropped(session: Session, batch: Batch, inbox: Inbox, owned: bool) -> None:
         session.cancel(batch)
     else:
         session.complete(batch)
+    if batch.kept is not None:
+        batch.kept.close()
     if owned:
         session.shutdown(wait=False)
 

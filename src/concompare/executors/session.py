@@ -154,8 +154,10 @@ class Session:
             self.hand_over(batch, items, complete)
         self.wake()
 
-    def feed(self, batch: Batch, items: Sequence[Any], *, complete: bool = False) -> None:
-        """Take further items of a batch.
+    def feed(
+        self, batch: Batch, items: Sequence[Any], *, complete: bool = False, restored: Settled | None = None
+    ) -> None:
+        """Take further items of a batch, or what a file has of their results.
 
         Raises:
             RuntimeError: The session has been shut down.
@@ -163,13 +165,13 @@ class Session:
         with self.lock:
             if not batch.ended:
                 self.refuse()
-                self.hand_over(batch, items, complete)
+                self.hand_over(batch, items, complete, restored)
         self.wake()
 
-    def hand_over(self, batch: Batch, items: Sequence[Any], complete: bool) -> None:
+    def hand_over(self, batch: Batch, items: Sequence[Any], complete: bool, restored: Settled | None = None) -> None:
         """Queue items of a batch, and end it where it has none; the lock is held."""
         waiting = bool(batch.pieces)
-        batch.feed(items)
+        batch.feed(items, restored)
         batch.complete = complete
         if batch.pieces and not waiting:
             self.ready.append(batch)
@@ -357,6 +359,7 @@ class Session:
                 if not batch.pieces:
                     self.ready.popleft()
             if found is None:
+                self.forget(batch)
                 continue
             if not batch.begun:
                 batch.begun = True
@@ -380,6 +383,8 @@ class Session:
         """Send a message to whichever worker is free first; what cannot be sent is its batch's error."""
         batch, index = self.owners[chunk.first]
         chunk.attempts += 1
+        if batch.kept is not None and chunk.marks is None:
+            chunk.marks = batch.kept.marks(chunk.items)
         chunk.sent = self.clock()
         try:
             future = self.workers.submit(chunk, batch, index, self.going_on if batch.keep_going else self.options)
@@ -422,6 +427,8 @@ class Session:
             if isinstance(failure, InitializerFailed):
                 raise failure
         self.notices.take(answer, batch.context)
+        if batch.kept is not None:
+            batch.kept.record(index, chunk.items, chunk.marks, settled, answer.changed)
         self.hand_on(chunk, batch, index, settled)
 
     def resend(self, chunk: Chunk, batch: Batch, index: int, answer: Answer) -> None:
@@ -489,6 +496,9 @@ class Session:
         assert inquest is not None
         lasting = pool.handling.lasting or pool.backend.ephemeral
         if not lasting:
+            inquest.exit_codes(error)  # which waits until the others have been ended: they go on until then
+            if self.workers.lines is not None:
+                self.workers.lines.hear_out()
             for future in [entry for entry in self.flying if entry.done() and entry.exception() is None]:
                 self.settle(future, self.flying[future])
             lost, self.flying = [*lost, *self.flying.values()], {}

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Protocol, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from concompare import formats
 
@@ -18,16 +18,6 @@ BAR_AFTER = 1.0
 
 LINE_AFTER, LATER = 10.0, 1.5
 """Seconds before the first line where there is no bar, and how many times as late each next one comes."""
-
-
-class Shown(Protocol):
-    """Shows how far a run is."""
-
-    def show(self, standing: Standing, passed: float) -> None:
-        """Show how far it is, so many seconds after its beginning."""
-
-    def close(self) -> None:
-        """Leave nothing that is not true any more."""
 
 
 @contextmanager

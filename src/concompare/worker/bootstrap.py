@@ -48,6 +48,10 @@ BOARD = struct.Struct("<qqdq")
 """A worker's line on the board: process id, the item it computes (from 0, −1: none), since when, its peak in bytes."""
 
 
+ITEM = struct.Struct("<qd")
+"""The part of it that changes with each item, from the second number on."""
+
+
 class Place:
     """This worker's place on its pool's board; `used` tells for how many chunks the user's code has run here."""
 
@@ -58,6 +62,10 @@ class Place:
         self.folder = folder
         self.used = 0
         self.mark(-1)
+
+    def begin(self, item: int, now: float) -> None:
+        """Say that an item is computed from now on."""
+        ITEM.pack_into(self.map, self.offset + 8, item, now)
 
     def mark(self, item: int) -> None:
         """Say which item is being computed now (−1: none); between items also how much memory it took so far."""

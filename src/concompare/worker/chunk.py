@@ -53,7 +53,8 @@ class Request(NamedTuple):
     may refer, and `made` which objects of the items were made for their pickle only. `apart` is the number of items
     where each is a pickle of its own, to be loaded when its turn comes. `levels` are those of the notebook's loggers.
     `watched` asks whether the items reach beyond this process. `surroundings` are the notebook's, where the workers are
-    to have them. `changes` asks whether items are changed, `lines` at which of the user's lines they are.
+    to have them. `changes` asks whether items are changed, `lines` at which of the user's lines they are. `series` is a
+    number that messages of the same pass may refer to, 0 where none will.
     """
 
     key: str
@@ -76,6 +77,7 @@ class Request(NamedTuple):
     surroundings: Surroundings | None = None
     changes: bool = False
     lines: bool = False
+    series: int = 0
 
 
 class Answer(NamedTuple):
@@ -113,6 +115,16 @@ class Answer(NamedTuple):
     lines: tuple[tuple[Any, Any], ...] = ()
 
 
+class Brief(Answer):
+    """An answer that has nothing but a value."""
+
+    __slots__ = ()
+
+
+USUAL = Answer((0, 0), 0.0)[Answer._fields.index("names") :]
+"""The fields after `seconds` of an answer that has nothing but values."""
+
+
 class Known(threading.local):
     """A function that this worker has: as it was sent, and, of each thread its own, as it is in the present pass."""
 
@@ -131,7 +143,7 @@ class Known(threading.local):
         if self.turn != turn:
             self.let_go()
             self.reader, self.function = self.read()
-            self.watch = Watch(self.function)
+            self.watch = Watch(self.function, [made.thing for made in self.things.values()])
             self.before = counts(self.reader)
             self.turn = turn
 
@@ -169,6 +181,7 @@ FUNCTIONS: OrderedDict[str, Known] = OrderedDict()
 def forget_parent() -> None:
     """Forget, in a forked worker, what belonged to its parent."""
     FUNCTIONS.clear()
+    SERIES.clear()
     LOCAL.__dict__.clear()
 
 
@@ -177,6 +190,30 @@ if hasattr(os, "register_at_fork"):
 
 
 # ------------------------------------------------------------------------------------------------- one chunk, as bytes
+
+
+SERIES: OrderedDict[int, Request] = OrderedDict()
+"""What the messages of a series have in common, as the last of those that came whole."""
+
+SERIES_KEPT = 8
+"""Series that a worker remembers; the least recently used goes first."""
+
+
+def remember(request: Request) -> None:
+    """Remember what a message has in common with the others of its series: all that is not of its own items."""
+    own: dict[str, Any] = {
+        "items": Parcel(b""),
+        "room": ("", 0, 0),
+        "made": (),
+        "apart": 0,
+        "limit": None,
+        "places": None,
+    }
+    own |= {"blob": None, "refer": tuple(place for place in request.refer if place != "items"), "watched": False}
+    SERIES[request.series] = request._replace(**own)
+    SERIES.move_to_end(request.series)
+    while len(SERIES) > SERIES_KEPT:
+        SERIES.popitem(last=False)
 
 
 def load(request: Request) -> tuple[str, Any] | Known:
@@ -243,6 +280,8 @@ def answer_to(request: Request) -> Answer:
     """Take in a chunk, compute it, and pack what it gave."""
     received = time.perf_counter()
     ident = (os.getpid(), threading.get_native_id())
+    if request.series:
+        remember(request)
     known = load(request) if request.turn not in STOPPED else ("items", None)
     if isinstance(known, tuple):
         return Answer(ident, received, problem=known)

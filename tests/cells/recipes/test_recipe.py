@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import sqlite3
 import sys
@@ -144,9 +145,22 @@ def test_settings_go_along(notebook: Notebook) -> None:
 def test_what_python_registers_with_the_module_is_not_in_workers(
     notebook: Notebook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sqlite3.converters, "MINE", lambda data: data)
+    adapters: dict[Any, Any] = vars(sqlite3)["adapters"]
+    monkeypatch.setitem(adapters, "MINE", lambda value: value)
     with pytest.raises(NotAgain, match="MINE"):
         recipe(notebook(CONNECT))
+
+
+@pytest.mark.parametrize("asking", ["detect_types=sqlite3.PARSE_DECLTYPES", "5.0, 1"])
+def test_what_python_converts_keeps_only_connections_that_convert(
+    asking: str, notebook: Notebook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """IPython's own history registers one as soon as it is opened."""
+    converting = f"it = sqlite3.connect('some.db', {asking})"
+    monkeypatch.setitem(sqlite3.converters, "MINE", lambda data: data)
+    assert recipe(notebook(CONNECT)).line == "sqlite3.connect('some.db')"
+    with pytest.raises(NotAgain, match="MINE"):
+        recipe(notebook(converting))
 
 
 def test_a_line_under_a_magic_is_found(notebook: Notebook) -> None:
@@ -222,6 +236,124 @@ def test_a_client_whose_settings_have_changed_is_not_made_again(notebook: Notebo
     with pytest.raises(NotAgain, match="its headers"):
         recipe(namespace)
     namespace["it"].close()
+
+
+class Dispatch:
+    """Stands for who tells functions of events."""
+
+    _event_names = ("connect", "begin")
+
+    def __init__(self) -> None:
+        self.connect: list[Any] = []
+        self.begin: list[Any] = []
+
+
+class Url:
+    """Stands for an address of SQLAlchemy's."""
+
+    def __init__(self, text: str) -> None:
+        self.text, self.database = text, text.partition("///")[2] or None
+
+    def render_as_string(self, hide_password: bool) -> str:
+        assert not hide_password
+        return self.text
+
+
+class Engine:
+    """Stands for an engine of SQLAlchemy; it has no `close`."""
+
+    def __init__(self, address: str, echo: bool) -> None:
+        self.url, self.echo, self.dispatch = Url(address), echo, Dispatch()
+        self.pool, self.dialect = types.SimpleNamespace(dispatch=Dispatch()), types.SimpleNamespace(dispatch=Dispatch())
+        self.dialect.name = address.partition(":")[0]
+
+    def dispose(self) -> None:
+        """Close its connections."""
+
+
+@pytest.fixture
+def sqlalchemy(monkeypatch: pytest.MonkeyPatch) -> None:
+    Engine.__module__, Engine.__qualname__ = "sqlalchemy.engine.base", "Engine"
+    monkeypatch.setitem(sys.modules, Engine.__module__, types.ModuleType(Engine.__module__))
+    module = types.ModuleType("sqlalchemy")
+
+    @functools.wraps(Engine)
+    def create_engine(address: str, echo: bool = False) -> Engine:
+        return Engine(address, echo)
+
+    vars(create_engine)["__wrapped__"] = lambda *given: None
+    module.__dict__["create_engine"] = create_engine
+    monkeypatch.setitem(sys.modules, "sqlalchemy", module)
+
+
+ENGINE = "it = sqlalchemy.create_engine('sqlite:///some.db')"
+
+
+@pytest.mark.usefixtures("sqlalchemy")
+@pytest.mark.parametrize(
+    ("cells", "reason"),
+    [
+        ([ENGINE], ""),
+        (["it = sqlalchemy.create_engine('postgresql://me:word@there/db')"], ""),
+        (["it = sqlalchemy.create_engine('sqlite://')"], "in memory"),
+        (["it = sqlalchemy.create_engine('sqlite:///:memory:')"], "in memory"),
+        (["it = sqlalchemy.create_engine('sqlite:///file:x?mode=memory&uri=true')"], "in memory"),
+        ([ENGINE, "it.pool.dispatch.connect.append(print)"], "not as a new one is"),
+        ([ENGINE, "it.echo = True"], "its echo is 'True'"),
+        ([ENGINE, "os.chdir('elsewhere')"], "may have changed"),
+        ([ENGINE, "del it.url"], "cannot be asked"),
+    ],
+)
+def test_an_engine_is_made_again_where_its_address_and_listeners_are_those_of_a_new_one(
+    cells: list[str], reason: str, notebook: Notebook
+) -> None:
+    namespace = notebook("import sqlalchemy", *cells)
+    if not reason:
+        found = recipe(namespace)
+        assert found.line.startswith("sqlalchemy.create_engine(")
+        assert found.make is namespace["sqlalchemy"].create_engine, "it goes by its name, as the decorated function"
+        return
+    with pytest.raises(NotAgain, match=reason):
+        recipe(namespace)
+
+
+class Redis:
+    """Stands for a client of redis."""
+
+    def __init__(self, host: str = "localhost", db: int = 0) -> None:
+        self.connection_pool = types.SimpleNamespace(connection_class=dict)
+        self.response_callbacks: dict[str, Any] = {"GET": str}
+
+
+class MongoClient:
+    """Stands for a client of pymongo."""
+
+    def __init__(self, host: str = "localhost") -> None:
+        self.codec_options, self.read_preference, self.read_concern, self.write_concern = 1, 2, 3, 4
+
+
+@pytest.mark.parametrize(
+    ("kind", "place", "home", "change"),
+    [
+        (Redis, "redis.client", "redis", "it.response_callbacks['GET'] = int"),
+        (MongoClient, "pymongo.synchronous.mongo_client", "pymongo", "it.read_concern = 5"),
+        (MongoClient, "pymongo.mongo_client", "pymongo", "it.codec_options = 5"),
+    ],
+)
+def test_clients_of_redis_and_mongo_are_made_again_unless_changed(
+    kind: type, place: str, home: str, change: str, notebook: Notebook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind = type(kind.__name__, (kind,), {"__module__": place, "__qualname__": kind.__name__})
+    monkeypatch.setitem(sys.modules, place, types.ModuleType(place))
+    module = types.ModuleType(home)
+    module.__dict__[kind.__name__] = kind
+    monkeypatch.setitem(sys.modules, home, module)
+    cells = f"import {home}\nname = 'there'", f"it = {home}.{kind.__name__}(name)"
+    assert recipe(notebook(*cells)).line == f"{home}.{kind.__name__}(name)"
+    with pytest.raises(NotAgain, match="not as in a new one"):
+        recipe(notebook(*cells, change))
+    with pytest.raises(NotAgain, match="several values"):
+        recipe(notebook(*cells, "name = 'elsewhere'"))
 
 
 def test_names_of_a_function_are_not_looked_for_in_the_cells(

@@ -57,7 +57,6 @@ def test_recorded_results_are_found_by_position_and_items(opened: Callable[..., 
     recorder = opened()
     assert [recorder.at(position) for position in range(7)] == [2, 0, 0, 0, 0, 1, 0]
     assert [recorder.room(position) for position in (0, 2, 4)] == [5, 3, 1]
-    assert recorder.leading(0) == 2
     found = recorder.restored(0, [1, 2], recorder.marks([1, 2]))
     assert found is not None
     assert (found.values, found.names, found.output) == ([10, 20], {"n": [2]}, ((1, "stdout", "two\n"),))

@@ -25,7 +25,7 @@ from concompare.engine.shortcuts import lent_memory
 from concompare.engine.shortcuts.direct_channel import SMALL, Line, Lines
 from concompare.errors import WorkerDied
 from concompare.worker import direct_server, warm_up
-from concompare.worker.direct_server import HEAD
+from concompare.worker.frames import HEAD
 from tests.engine.conftest import arena_of, lines_of
 
 pytestmark = pytest.mark.skipif(not direct_server.possible(), reason="this system has no Unix sockets")
@@ -189,7 +189,7 @@ def test_whoever_is_under_way_fails_when_a_worker_ends(lines: Lines) -> None:
     done = lines.submit(len, "abc")
     wait_for(lines, done)
     lines.lines[0].end.shutdown(socket.SHUT_RDWR)
-    lost: Future[Any] = Future()
+    lost = room.Reply()
     lines.calls[99] = lost
     wait_for(lines, lost)
     assert isinstance(lost.exception(), BrokenProcessPool)

@@ -7,13 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from concompare.machine import safe_start_method
 from tests.dependencies import forgetful
 from tests.system.kernel.notebook import Notebook
 from tests.system.kernel.shapes import differences
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
-KINDS = ("threads", "processes", "loky", *multiprocessing.get_all_start_methods())
+OTHERS = [name for name in multiprocessing.get_all_start_methods() if name != safe_start_method()]
+KINDS = ("threads", "processes", "loky", *OTHERS)
+"""Those of `processes` start by the method that is safe here."""
 
 
 @pytest.mark.parametrize("backend", KINDS)

@@ -80,3 +80,16 @@ def test_it_is_noticed_that_a_file_was_read_on(tmp_path: Path) -> None:
     assert things["a"].is_moved()
     close_all(things)
     assert file.closed
+
+
+def test_what_has_no_close_is_disposed_of() -> None:
+    class Engine:
+        disposed = 0
+
+        def dispose(self) -> None:
+            Engine.disposed += 1
+
+    things = {"it": Made("it", Engine())}
+    close_all(things)
+    assert Engine.disposed == 1
+    assert not things

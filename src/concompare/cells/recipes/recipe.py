@@ -34,6 +34,7 @@ class Kind:
     made: tuple[str, ...]
     kind: str
     look: str = ""
+    named: bool = False
     same: tuple[str, ...] = ()
     copied: tuple[str, ...] = ()
 
@@ -68,7 +69,7 @@ def kinds() -> dict[str, Kind]:
 
     raw = tomllib.loads(Path(__file__).with_name("kinds.toml").read_text(encoding="utf-8"))
     parts: dict[str, dict[str, Any]] = {
-        name: {key: value if isinstance(value, str) else tuple(value) for key, value in part.items()}
+        name: {key: value if isinstance(value, str | bool) else tuple(value) for key, value in part.items()}
         for name, part in raw.items()
     }
     return {name: Kind(**part) for name, part in parts.items()}
@@ -138,7 +139,9 @@ class Line:
             named = {str(part.arg): values.of(part.value) for part in call.keywords}
         except Changed as changed:
             raise NotAgain(f"{changed}") from None
-        if not self.kind.look and (self.history.is_opaque() or self.history.moved_since(given.cell)):
+        if (self.kind.named or not self.kind.look) and (
+            self.history.is_opaque() or self.history.moved_since(given.cell)
+        ):
             raise NotAgain("what it was made with may have changed since")
         settings = self.compared(make, arguments, named)
         return Recipe(self.name, ast.unparse(call), make, arguments, named, settings, dotted)
@@ -160,7 +163,9 @@ class Line:
             receiver = (values.of(func.value),)
             found = getattr(type(receiver[0]), func.attr, None)
         make = inspect.unwrap(found) if callable(found) else None
-        if make is None or all(make is not meant(word) for word in self.kind.made):
+        if any(found is meant(word) for word in self.kind.made):
+            make = found  # a decorated function goes by its name as it is
+        elif make is None or all(make is not meant(word) for word in self.kind.made):
             raise NotAgain(f"it is not known that `{ast.unparse(func)}` makes the same each time")
         return make, receiver
 

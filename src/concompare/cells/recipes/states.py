@@ -32,6 +32,8 @@ QUESTIONS = (
 """What a connection is asked: its files, the functions and orders that it was given, its temporary tables."""
 
 
+DETECT_TYPES = 2
+"""Place among the arguments of `sqlite3.connect` of what asks for converters: IPython's history registers one, too."""
 ALIKE = ("sqlite3", "pandas")
 """Packages whose own ways to write and read dates as text are alike: pandas has them as soon as it reads a table."""
 
@@ -40,11 +42,9 @@ def database(connection: Any) -> tuple[Any, ...]:
     """Return what tells a connection of `sqlite3` from others to the same or another database.
 
     Raises:
-        NotAgain: Its database is in memory, it has changes that only itself sees, or Python reads values its own way.
+        NotAgain: Its database is in memory, it has changes that only itself sees, or Python writes values its own way.
     """
-    own = [word for table in ("adapters", "converters") for word in registered(table)]
-    if own:
-        raise NotAgain(f"workers do not read and write {own[0]} as it was registered here")
+    refuse_registered("adapters")
     try:
         changed = connection.in_transaction
         answers = [sorted(asked(connection, question), key=repr) for question in QUESTIONS]
@@ -73,8 +73,10 @@ def same_database(connection: Any, arguments: tuple[Any, ...], named: Mapping[st
     """See that a connection made with these arguments would be to the same file: to try another one may make that.
 
     Raises:
-        NotAgain: It would not, or that cannot be told.
+        NotAgain: It would not, or that cannot be told, or Python reads the values that it gives its own way.
     """
+    if arguments[DETECT_TYPES] if len(arguments) > DETECT_TYPES else named.get("detect_types"):
+        refuse_registered("converters")
     given = arguments[0] if arguments else named.get("database", "")
     text = os.fsdecode(given) if isinstance(given, (str, bytes, os.PathLike)) else ""
     if text.startswith("file:"):
@@ -84,10 +86,12 @@ def same_database(connection: Any, arguments: tuple[Any, ...], named: Mapping[st
         raise NotAgain("the same line would connect to another database now")
 
 
-def registered(table: str) -> list[str]:
-    """Return what the user has registered with `sqlite3`."""
+def refuse_registered(table: str) -> None:
+    """Refuse a connection where Python has been told to read or write values in another way than workers do."""
     found = vars(sys.modules["sqlite3"]).get(table, {}).items()
-    return [str(key) for key, value in found if getattr(value, "__module__", "").partition(".")[0] not in ALIKE]
+    own = [str(key) for key, value in found if getattr(value, "__module__", "").partition(".")[0] not in ALIKE]
+    if own:
+        raise NotAgain(f"workers do not read and write {own[0]} as it was registered here")
 
 
 def open_file(file: Any) -> tuple[Any, ...]:
@@ -120,9 +124,30 @@ def archive(archive: Any) -> tuple[Any, ...]:
     return found.st_dev, found.st_ino, len(archive.namelist())
 
 
+def engine(engine: Any) -> tuple[Any, ...]:
+    """Return what tells an engine of SQLAlchemy from others: its address, and how many functions listen to it.
+
+    Raises:
+        NotAgain: Its database is in memory, or it cannot be asked.
+    """
+    try:
+        address, name = engine.url.render_as_string(hide_password=False), engine.url.database or ""
+        heard = [listening(part.dispatch) for part in (engine, engine.pool, engine.dialect)]
+    except Exception as error:
+        raise NotAgain(f"it cannot be asked about its state ({type(error).__name__}: {error})") from None
+    if engine.dialect.name == "sqlite" and (name in ("", ":memory:") or "mode=memory" in address):
+        raise NotAgain("its database is in memory, where no other process finds it", "keep it in a file")
+    return (address, *heard)
+
+
+def listening(dispatch: Any) -> int:
+    """Return how many functions are told of the events of a part of SQLAlchemy's."""
+    return sum(len(getattr(dispatch, name)) for name in dispatch._event_names)
+
+
 BEFORE = {"database": same_database}
 """What is seen to before another one is made here."""
-LOOKS = {look.__name__: look for look in (database, open_file, archive)}
+LOOKS = {look.__name__: look for look in (database, open_file, archive, engine)}
 
 
 def kept_from_threads(thing: Any) -> str:

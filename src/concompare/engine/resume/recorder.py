@@ -131,13 +131,6 @@ class Recorder:
         count: int = entry.head["count"]
         return count
 
-    def leading(self, position: int) -> int:
-        """Return of how many items in a row, from a position on, there are results."""
-        end = position
-        while (count := self.at(end)) > 0:
-            end += count
-        return end - position
-
     def room(self, position: int) -> float:
         """Return how many items there are from a position on before the next whose results are there."""
         place = bisect.bisect_right(self.firsts, position)

@@ -27,7 +27,9 @@ from typing import Any
 from concompare.engine.chunking import Chunk
 from concompare.engine.completions import Arrivals
 from concompare.machine import usable_cpus
-from concompare.worker.direct_server import HEAD, REHEARSAL, possible, serve
+from concompare.worker.direct_server import possible, serve
+from concompare.worker.frames import BRIEF, ERROR, HEAD, LEAST, PLAIN, REHEARSAL
+from concompare.worker.series import told_in
 from concompare.worker.warm_up import rehearse
 
 PATIENCE = 5.0
@@ -48,13 +50,26 @@ MOST_AWAKE = 4
 ROOM = 2**16
 """Bytes written to the pipe at a time."""
 
-TOGETHER, AT_ONCE = 4, 0.0002
-"""Calls that are sent together, at the most, and seconds after the last of them: to write each by itself costs more."""
+TOGETHER, AT_ONCE = 8, 0.0002
+"""Calls that are sent together, at the most, and seconds after the last of them where workers may have nothing to do:
+to write each by itself costs more."""
 
 
 BODY = pickle.dumps((rehearse, ()), 5)
-NOTHING = HEAD.pack(REHEARSAL, len(BODY), False) + BODY
+
+
+def framed(number: int, kind: int, body: bytes) -> bytes:
+    """Return a message as it goes down the pipe."""
+    data = HEAD.pack(number, len(body), kind) + body
+    return data if len(data) >= LEAST else data.ljust(LEAST, b"\0")
+
+
+NOTHING = framed(REHEARSAL, PLAIN, BODY)
 """The message that wakes a worker."""
+
+
+Piece = tuple[int, int, bytes | bytearray]
+"""An answer: its number, its kind, its bytes."""
 
 
 class Line:
@@ -68,13 +83,13 @@ class Line:
         self.at = 0
         self.in_head = True
 
-    def receive(self) -> list[tuple[int, bool, bytearray]]:
-        """Return the answers that have arrived whole: number, whether it is an error, bytes.
+    def receive(self) -> list[Piece]:
+        """Return the answers that have arrived whole: number, kind, bytes.
 
         Raises:
             EOFError: The worker's end is closed, and nothing is left to read.
         """
-        answers: list[tuple[int, bool, bytearray]] = []
+        answers: list[Piece] = []
         while True:
             left = len(self.view) - self.at
             try:
@@ -97,9 +112,17 @@ class Line:
             if answers and left < SMALL and got < SMALL:  # there is no more now
                 return answers
 
-    def feed(self, data: bytes, answers: list[tuple[int, bool, bytearray]]) -> None:
+    def feed(self, data: bytes, answers: list[Piece]) -> None:
         """Take what was read, of several answers maybe."""
         at = 0
+        if self.in_head and not self.at:  # those that are whole are taken out as they are
+            while len(data) - at >= HEAD.size:
+                number, size, kind = HEAD.unpack_from(data, at)
+                end = at + HEAD.size + size
+                if end > len(data):
+                    break
+                answers.append((number, kind, data[at + HEAD.size : end]))
+                at = end
         while at < len(data):
             part = data[at : at + len(self.view) - self.at]
             self.view[self.at : self.at + len(part)] = part
@@ -107,16 +130,16 @@ class Line:
             at += len(part)
             self.end_part(answers)
 
-    def end_part(self, answers: list[tuple[int, bool, bytearray]]) -> None:
+    def end_part(self, answers: list[Piece]) -> None:
         """Go on with the body after a head that is complete, and with the next head after a body."""
         if self.at < len(self.view):
             return
-        number, size, failed = HEAD.unpack(self.head)
+        number, size, kind = HEAD.unpack(self.head)
         if self.in_head and size:
             self.body = bytearray(size)
             self.start(self.body, in_head=False)
             return
-        answers.append((number, failed, self.body))
+        answers.append((number, kind, self.body))
         self.start(self.head, in_head=True)
 
     def start(self, into: bytearray, in_head: bool) -> None:
@@ -174,11 +197,16 @@ class Reply(Future[Any]):
 
 
 class Lines:
-    """The direct lines to one pool's workers, and the calls that are under way on them."""
+    """The direct lines to one pool's workers, and the calls that are under way on them.
+
+    Attributes:
+        calls: What becomes the answer of each message under way; `lost`: of those that have failed with a worker.
+    """
 
     def __init__(self, folder: Path, workers: int) -> None:
         self.lines: list[Line] = []
-        self.calls: dict[int, Future[Any]] = {}
+        self.calls: dict[int, Reply] = {}
+        self.lost: dict[int, Reply] = {}
         self.out: list[bytes | memoryview] = []
         self.flushed = 0.0
         self.number = 0
@@ -272,14 +300,22 @@ class Lines:
 
     def submit(self, call: Callable[..., Any], *arguments: Any) -> Future[Any]:
         """Send a call to whichever worker is free first, with others of the same moment: `pump` sends them at last."""
+        return self.post(PLAIN, pickle.dumps((call, arguments), 5))
+
+    def post(self, kind: int, body: bytes) -> Future[Any]:
+        """Send the bytes of a message of this kind."""
         if self.broken or self.requests < 0:
             raise BrokenProcessPool("a worker has ended")
         future = Reply()
-        body = pickle.dumps((call, arguments), 5)
         self.number += 1
         self.calls[self.number] = future
-        self.out.append(HEAD.pack(self.number, len(body), False) + body)
-        if len(self.out) >= TOGETHER or len(body) > ROOM or time.perf_counter() - self.flushed > AT_ONCE:
+        self.out.append(framed(self.number, kind, body))
+        waiting = len(self.out)
+        if (
+            waiting >= TOGETHER
+            or len(body) > ROOM
+            or (len(self.calls) - waiting <= 2 * self.workers and time.perf_counter() - self.flushed > AT_ONCE)
+        ):
             self.flush()
         return future
 
@@ -343,14 +379,8 @@ class Lines:
         except EOFError:
             self.selector.unregister(line.end)
             return False
-        for number, failed, data in answers:
-            future = self.calls.pop(number)
-            try:
-                result = pickle.loads(data)
-            except Exception as error:
-                future.set_exception(error)
-            else:
-                (future.set_exception if failed else future.set_result)(result)
+        for number, kind, data in answers:
+            settle(self.calls.pop(number), kind, data)
         return True
 
     def mourn(self) -> None:
@@ -360,7 +390,22 @@ class Lines:
             with contextlib.suppress(KeyError, ValueError):
                 self.selector.get_key(line.end)
                 self.take(line)
+        self.lost = dict(self.calls)
         self.fail_all()
+
+    def hear_out(self) -> None:
+        """Read what workers have answered since one of them had ended, before they were ended too.
+
+        They go on with the messages that wait for as long as they live. What they have finished is not to run again.
+        """
+        for line in self.lines:
+            with contextlib.suppress(EOFError):
+                for number, kind, data in line.receive():
+                    future = self.lost.pop(number, None)
+                    if future is not None:
+                        future.told = None
+                        settle(future, kind, data)
+        self.lost.clear()
 
     def fail_all(self) -> None:
         """Fail every call that is under way."""
@@ -372,6 +417,17 @@ class Lines:
         """End a `pump` that waits, from any thread or signal handler."""
         with contextlib.suppress(OSError):
             os.write(self.waker, b"w")
+
+
+def settle(reply: Reply, kind: int, data: bytes | bytearray) -> None:
+    """Give a call its answer."""
+    try:
+        result: Any = told_in(data) if kind == BRIEF else pickle.loads(data)
+    except Exception as error:
+        reply.set_exception(error)
+    else:
+        reply.error = None
+        (reply.set_exception if kind == ERROR else reply.set_result)(result)
 
 
 class DirectArrivals(Arrivals):

@@ -106,6 +106,10 @@ class LargeBuffers:
         chunk.room = self.arena.take(wanted) if wanted else None
         return chunk.room or ("", 0, 0)
 
+    def has_room_wanted(self) -> bool:
+        """Tell whether results are so large that a place for them is wanted."""
+        return bool(self.wanted.get(self.function))
+
     def learn(self, chunk: Chunk, wanted: int) -> None:
         """Take in how many bytes a chunk's results would have needed, where their room was too small."""
         each = wanted * 1.05 / len(chunk.items)

@@ -27,6 +27,9 @@ class Buffers(Protocol):
     def room(self, chunk: Chunk) -> tuple[str, int, int] | None:
         """Return a place for a chunk's results; None where they go with messages whatever their size."""
 
+    def has_room_wanted(self) -> bool:
+        """Tell whether results are so large that a place for them is wanted."""
+
     def learn(self, chunk: Chunk, wanted: int) -> None:
         """Take in how many bytes a chunk's results would have needed, where their room was too small."""
 
@@ -58,6 +61,10 @@ class InMessages:
 
     def room(self, chunk: Chunk) -> None:
         """Return None: results go with messages."""
+
+    def has_room_wanted(self) -> bool:
+        """Return False: results go with messages."""
+        return False
 
     def learn(self, chunk: Chunk, wanted: int) -> None:
         """Nothing was wanted."""

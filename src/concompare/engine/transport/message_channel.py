@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tempfile
-from collections.abc import Callable
-from concurrent.futures import Future
+from collections.abc import Callable, Sequence
+from concurrent.futures import BrokenExecutor, Future
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from concompare.engine.pools.pool import Pool
 from concompare.engine.transport.transport import Transport, not_rebuilt
 from concompare.errors import CannotShip
 from concompare.worker.chunk import Answer, let_go, run
+from concompare.worker.frames import BRIEF
 
 if TYPE_CHECKING:
     from concompare.engine.shortcuts.direct_channel import Lines
@@ -58,10 +60,16 @@ class MessageChannel(Channel):
     def connect(self) -> None:
         """Take the direct lines to the workers where there are any."""
         self.lines = self.pool.direct_lines()
+        self.deep = self.lines is not None
         if self.lines is not None:
             from concompare.engine.shortcuts.direct_channel import DirectArrivals
 
             self.arrivals = DirectArrivals(self.lines, self.arrivals)
+
+    def hear_out(self) -> None:
+        """Take in what workers have answered that have been ended since."""
+        if self.lines is not None:
+            self.lines.hear_out()
 
     def reconnect(self) -> None:
         """Begin anew with new workers in the pool, which know nothing yet."""
@@ -70,6 +78,9 @@ class MessageChannel(Channel):
 
     def submit(self, chunk: Chunk) -> Future[Any]:
         """Pack a chunk and send it."""
+        if self.lines is not None and (brief := self.transport.brief(chunk, self.options)) is not None:
+            chunk.packing = self.clock() - chunk.sent
+            return self.lines.post(BRIEF, brief)
         request = self.transport.request(chunk, self.options)
         chunk.packing = self.clock() - chunk.sent
         if self.lines is not None:
@@ -77,10 +88,30 @@ class MessageChannel(Channel):
         assert self.pool.executor is not None
         return self.pool.executor.submit(run, request)
 
+    def send_row(self, first: int, items: Sequence[Any], each: bool) -> int:
+        """Send items each in a message of its own, as far as these need not be told what workers know already."""
+        if self.lines is None or not self.transport.is_told(first, self.options):
+            return 0
+        post, body_of, clock, put = self.lines.post, self.transport.brief_of, self.clock, self.arrivals.queue.put
+        series, done, now = self.transport.series, 0, self.clock()
+        for position, item in enumerate(items, first):
+            if (body := body_of(position, item, each)) is None:
+                break
+            chunk = Chunk(position, [item], each, now, attempts=1, bytes_in=len(body), series=series)
+            try:
+                future = post(BRIEF, body)
+            except BrokenExecutor:  # which is seen to where the next chunk is sent
+                break
+            future.add_done_callback(partial(hand_over, put, chunk))
+            self.flying[future] = chunk
+            done, before, now = done + 1, now, clock()
+            chunk.packing = now - before
+        return done
+
     def open(self, chunk: Chunk, answer: Answer) -> Opened:
         """Rebuild what an answer holds."""
         values, names = self.transport.open(chunk, answer)
-        errors = {offset: rebuild(packed) for offset, packed in answer.errors}
+        errors = {offset: rebuild(packed) for offset, packed in answer.errors} if answer.errors else {}
         if chunk.lost is not None:
             errors = {offset: not_rebuilt(chunk) for offset in range(len(values))} | errors
         return values, errors, names
@@ -145,3 +176,8 @@ class MessageChannel(Channel):
             asked = [submit(let_go, key, str(room), workers, LETTING_GO) for _ in range(workers)]
             self.arrivals.wait_for(asked, LETTING_GO)
         shutil.rmtree(room, ignore_errors=True)
+
+
+def hand_over(put: Callable[[Any], object], chunk: Chunk, done: Future[Any]) -> None:
+    """Hand an answer to who waits for it."""
+    put((done, chunk))

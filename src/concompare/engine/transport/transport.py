@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import pickle
 from collections.abc import Callable, Sequence
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from concompare.engine.outcome import PassOptions
@@ -18,11 +19,18 @@ from concompare.engine.transport.notebook_state import now_in
 from concompare.errors import CannotShip
 from concompare.worker import log_records
 from concompare.worker.chunk import Answer, Request
-from concompare.worker.transfer.object_refs import Restorer
+from concompare.worker.series import ASKED
+from concompare.worker.transfer.object_refs import ATOMS, Restorer, only_atoms
 from concompare.worker.transfer.pickling import Parcel, can_pack, pack, text_of
 
 if TYPE_CHECKING:
     from concompare.engine.chunking import Chunk
+
+SERIES = count(1)
+"""Numbers for the messages of one pass."""
+
+LARGEST_BRIEF = 2**14
+"""Bytes of an item's pickle up to which it may go without what else is said of it."""
 
 WITNESSED = 8
 """Items, the first of a pass, of which a witness may want to know whether they reached beyond their worker."""
@@ -49,6 +57,8 @@ class Transport:
         self.shipment = ship(function, here=pool.near) if shipment is None else shipment
         self.known = pool.learned.having(self.shipment.key)
         self.turn = os.urandom(16).hex()
+        self.series = next(SERIES)
+        self.having: set[tuple[int, int]] = set()
         self.always = False
         self.levels = log_records.levels()
         self.surroundings = now_in(pool)
@@ -73,6 +83,35 @@ class Transport:
             return self.shipment.blob
         return None
 
+    def brief(self, chunk: Chunk, options: PassOptions) -> bytes | None:
+        """Return the message for a chunk of one item without what each worker has been told in this pass.
+
+        None where there is more to say: then it goes whole, which also tells what cannot be sent.
+        """
+        if len(chunk.items) != 1 or not self.is_told(chunk.first, options):
+            return None
+        body = self.brief_of(chunk.first, chunk.items[0], chunk.each)
+        if body is not None:
+            chunk.series, chunk.bytes_in = self.series, len(body)
+        return body
+
+    def is_told(self, first: int, options: PassOptions) -> bool:
+        """Tell whether each worker knows all that is to be said with an item at this position, and those after it."""
+        known = not self.always and len(self.having) >= self.pool.workers and options.places is None
+        witnessed = options.witness is not None and first < options.first + WITNESSED
+        return known and not witnessed and not self.buffers.has_room_wanted()
+
+    def brief_of(self, position: int, item: Any, each: bool) -> bytes | None:
+        """Return the brief message for an item; None where it is no small one."""
+        if type(item) not in ATOMS and not self.is_small(item):
+            return None
+        data = pickle.dumps([item], 5)
+        return ASKED.pack(self.series, position, each) + data if len(data) <= LARGEST_BRIEF else None
+
+    def is_small(self, item: Any) -> bool:
+        """Tell whether an item is made of numbers and texts, so that nothing of it lies beside a message."""
+        return only_atoms((item,))
+
     def request(self, chunk: Chunk, options: PassOptions) -> Request:
         """Return the message for a chunk, its large buffers laid into shared memory.
 
@@ -83,7 +122,7 @@ class Transport:
             parcel = self.pack_items(chunk)
         except Exception as error:
             raise CannotShip(self.refusal(chunk, error)) from None
-        chunk.bytes_in = len(parcel.data or b"")
+        chunk.series, chunk.bytes_in = self.series, len(parcel.data or b"")
         if not chunk.apart:  # else the worker tells what it has fetched
             chunk.bytes_in += sum(place[2] for place in parcel.places)
         return Request(
@@ -107,6 +146,7 @@ class Transport:
             self.surroundings,
             options.on_lost is not None,
             options.lines,
+            self.series,
         )
 
     def pack_items(self, chunk: Chunk) -> Parcel:
@@ -144,11 +184,14 @@ class Transport:
     def open(self, chunk: Chunk, answer: Answer) -> tuple[list[Any], dict[str, Any]]:
         """Return an answer's values and names, and let go of what its message used."""
         self.known.add(answer.ident)
+        if chunk.series == self.series:
+            self.having.add(answer.ident)
         if answer.wanted:
             self.buffers.learn(chunk, answer.wanted)
         sent = self.sent(chunk) if answer.refers else None
+        copies = self.buffers.copies(answer.values) if answer.values.places else ()
         try:
-            values = open_parcel(answer.values, self.buffers.copies(answer.values), sent)
+            values = open_parcel(answer.values, copies, sent)
         except Exception as error:
             values, chunk.lost = [None] * len(chunk.items), error
         names = open_parcel(answer.names, self.buffers.copies(answer.names), sent) if answer.names is not None else {}
@@ -159,7 +202,8 @@ class Transport:
     def bytes_out(self, answer: Answer) -> int:
         """Return the bytes of an answer's values."""
         parcel: Parcel = answer.values
-        return len(parcel.data or b"") + sum(place[2] for place in parcel.places)
+        beside = sum(place[2] for place in parcel.places) if parcel.places else 0
+        return len(parcel.data or b"") + beside
 
 
 def buffers_for(pool: Pool, function: str, steady: bool) -> Buffers:
@@ -190,6 +234,8 @@ def open_parcel(parcel: Parcel, copies: Sequence[bytearray] = (), sent: dict[str
         copies: The bytes that lay beside it.
         sent: The notebook's objects, by where they were sent and number.
     """
+    if parcel.data is not None and not copies and sent is None:
+        return pickle.loads(parcel.data)
     buffers = list(copies)
     data = parcel.data if parcel.data is not None else buffers.pop(0)
     if sent is not None:

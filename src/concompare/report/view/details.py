@@ -133,15 +133,12 @@ def what_if_fold(comparison: Comparison, pick: Pick | None) -> Fold | None:
 
     if pick is None:
         return None
-    lines, wanted = [], (pick.backend, pick.workers)
+    wanted = (pick.backend, pick.workers)
     plain = any(trial.plain and trial.backend == pick.backend for trial in comparison.trials)
-    for change in what_if.usual_changes(comparison, pick.workers):
-        found = what_if.outlooks(comparison, change)
-        one = next((one for one in found if one.trial == wanted), None)
-        if plain and found:
-            one = found[0]
-        if one is not None and one.matters:
-            lines.append(str(one))
+    asked = None if plain else lambda trial: (trial.backend, trial.workers) == wanted
+    changes = what_if.usual_changes(comparison, pick.workers)
+    quickest = [found[0] for change in changes if (found := what_if.outlooks(comparison, change, asked))]
+    lines = [str(one) for one in quickest if one.matters]
     return Fold("What if", tuple(lines)) if lines else None
 
 

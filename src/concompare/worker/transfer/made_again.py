@@ -49,7 +49,7 @@ class Made:
     def close(self) -> None:
         """Close the object, whatever state it is in."""
         with contextlib.suppress(Exception):
-            self.thing.close()
+            (getattr(self.thing, "close", None) or self.thing.dispose)()
 
 
 class Making(threading.local):

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -232,16 +232,9 @@ class Rewriter(Slicer):
         """Return a node with others in the places of some of its parts; what holds none of them stays itself."""
         if node in instead:
             return instead[node]
-        changed: dict[str, Any] = {}
-        for name in node._fields:
-            value = getattr(node, name, None)
-            made = self.copied_field(node, name, value, instead)
-            if made is not value:
-                changed[name] = made
-        if not changed:
+        made = with_fields(node, lambda value: self.copied_field(value, instead))
+        if made is node:
             return node
-        fields = {name: changed.get(name, getattr(node, name, None)) for name in node._fields}
-        made = located(type(node)(**fields), node)
         if node in self.effects:
             self.effects[made] = self.effects.pop(node)
         if node in self.values:
@@ -250,16 +243,11 @@ class Rewriter(Slicer):
             self.order[made] = self.order[node]
         return made
 
-    def copied_field(self, node: ast.AST, name: str, value: Any, instead: dict[ast.AST, ast.expr]) -> Any:
+    def copied_field(self, value: Any, instead: dict[ast.AST, ast.expr]) -> Any:
         """Return a field of a node with others in the places of some of its parts."""
-        if isinstance(value, ast.AST):
-            return self.copy(value, instead)
-        if not isinstance(value, list) or not value:
-            return value
-        if isinstance(value[0], ast.stmt):
+        if isinstance(value, list) and value and isinstance(value[0], ast.stmt):
             return self.statements(value)
-        made = [self.copy(part, instead) if isinstance(part, ast.AST) else part for part in value]
-        return made if any(one is not other for one, other in zip(made, value, strict=True)) else value
+        return with_parts(value, lambda part: self.copy(part, instead))
 
     def strip(self, analysed: Analysed) -> None:
         """Take from what the parts do that they read objects of which the front hands them copies."""
@@ -387,23 +375,9 @@ class Rewriter(Slicer):
         """Return a statement with the notebook's own values back in their places."""
         if node in back:
             return back[node]
-        changed: dict[str, Any] = {}
-        for name in node._fields:
-            value = getattr(node, name, None)
-            if isinstance(value, ast.AST):
-                made = self.plain_copy(value, back)
-            elif isinstance(value, list):
-                parts = [self.plain_copy(part, back) if isinstance(part, ast.AST) else part for part in value]
-                made = parts if any(one is not other for one, other in zip(parts, value, strict=True)) else value
-            else:
-                continue
-            if made is not value:
-                changed[name] = made
-        if not changed:
-            return node
-        fields = {name: changed.get(name, getattr(node, name, None)) for name in node._fields}
-        made = located(type(node)(**fields), node)
-        self.moved[node] = made
+        made = with_fields(node, lambda value: with_parts(value, lambda part: self.plain_copy(part, back)))
+        if made is not node:
+            self.moved[node] = made
         return made
 
     def map_sets(self, staged: Staged) -> None:
@@ -418,6 +392,25 @@ class Rewriter(Slicer):
                 staged.both.add(made)
             if node in staged.early:
                 staged.early[made] = staged.early[node]  # type: ignore[index]
+
+
+def with_fields(node: Any, field_of: Callable[[Any], Any]) -> Any:
+    """Return a node with other fields, made of its own; where all are the same, the node itself."""
+    known = {name: getattr(node, name, None) for name in node._fields}
+    made = {name: field_of(value) for name, value in known.items()}
+    if all(made[name] is value for name, value in known.items()):
+        return node
+    return located(type(node)(**made), node)
+
+
+def with_parts(value: Any, part_of: Callable[[Any], Any]) -> Any:
+    """Return a field of a node with other nodes in it; where all are the same, the field itself."""
+    if isinstance(value, ast.AST):
+        return part_of(value)
+    if not isinstance(value, list):
+        return value
+    made = [part_of(part) if isinstance(part, ast.AST) else part for part in value]
+    return made if any(one is not other for one, other in zip(made, value, strict=True)) else value
 
 
 def earlier(node: ast.AST, part: ast.AST) -> list[ast.expr]:

@@ -6,6 +6,7 @@ import ast
 import types
 
 from concompare.cells.distribution.code.generated import Generated
+from concompare.cells.distribution.code.repeating import unrepeatable
 from concompare.cells.distribution.handing import is_uncrossable
 from concompare.cells.distribution.nodes import is_cheap
 from concompare.cells.distribution.staging import Staged
@@ -147,7 +148,8 @@ class Holding:
         """Return the names of the head that the notebook has to hold from where they are assigned.
 
         These are names of objects that the tail is given too, for both have to be one object, and all names where a
-        head must not run a second time to see what it had assigned when the tail failed.
+        head must not run a second time to see what it had assigned when the tail failed; or those that it would give
+        other values then.
         """
         bound = self.staged.analysed.bound
         emitted = frozenset[Obj]()
@@ -163,12 +165,13 @@ class Holding:
             emitted |= {obj for found in bound.values() for obj in reachable(found) if obj.origin is Origin.ITEM}
         inner = set(reachable(emitted))
         once = self.staged.runs_once()
+        other = unrepeatable(self.staged)
         named = set(made.actions[0].names) if made.direct else set()
         return {
             name
             for name in self.crossing(made.kept)
             if name not in self.uses.deleted | self.in_tail | named
-            and (once or not inner.isdisjoint(reachable(bound.get(name, frozenset()))))
+            and (once or name in other or not inner.isdisjoint(reachable(bound.get(name, frozenset()))))
         }
 
 
