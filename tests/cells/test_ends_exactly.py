@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import calendar
 import csv
+import traceback
 
 import pytest
 
-from tests.cells import compiled, fronts, notebook, programs
+from tests.cells import compiled, fronts, notebook, plainly, programs
 
 SETUP = """
 import math
@@ -460,3 +461,28 @@ def test_an_error_of_what_gives_the_items_has_the_cells_line(cell: str, how: str
     assert different is None
     assert ran.cell.lifted
     assert ran.left.lines
+
+
+BELOW = [
+    "r = dict({\n    x: 1 // (x - 2)\n    for x in xs})",
+    "r = [\n    note(1) and fails(x)\n    for x in xs]",
+    "r = sorted({\n    str(\n        1 // (math.floor(x) - 2))\n    for x in xs})",
+    "r = [math.floor(x) for x in\n    [1, 2, 'a']]",
+]
+
+
+@pytest.mark.parametrize("how", ["threads", "processes"])
+@pytest.mark.parametrize("cell", BELOW)
+def test_an_error_in_a_comprehension_shows_where_that_begins_too(cell: str, how: str) -> None:
+    plain = plainly.run_plain(cell, SETUP)
+    left, _ = compiled.run_compiled(cell, SETUP, how)
+
+    assert plain.error is not None
+    assert type(left.error) is type(plain.error)
+    assert frames_of(left.error) == frames_of(plain.error)
+
+
+def frames_of(error: BaseException | None) -> list[tuple[str, int | None]]:
+    """Return the frames of the cell that an error went through."""
+    assert error is not None
+    return [(part.name, part.lineno) for part in traceback.extract_tb(error.__traceback__) if part.filename == "<cell>"]

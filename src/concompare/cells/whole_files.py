@@ -119,7 +119,7 @@ def told_of(part: Part, known: dict[str, Any], filename: str) -> Told:
     assert part.loop is not None
     loop, lifted = part.loop, part.found
     if isinstance(lifted, Lifted):
-        head = compiling.head(lifted.made.head, dict(known), filename)
+        head = compiling.head(lifted.made.head, dict(known), filename, lifted.loop.node)
         head.__name__ = part.function or loop.caption
         notes = (*lifted.notes, *[f"hazard: {text}" for text in lifted.hazards])
         return Told(loop.line, loop.noun, part.function, None, True, head, lifted.draws, notes, part.text)

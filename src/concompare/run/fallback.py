@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from concompare.engine import Outcome, Pool
     from concompare.run.request import Request
 
+
 def join(first: Outcome, rest: Outcome) -> None:
     """Put what the first items gave before what the others gave, so that `last()` tells of all of them."""
     if rest is not first:

@@ -243,6 +243,27 @@ def test_a_worker_that_dies_while_it_waits_for_work_is_replaced() -> None:
     engine.close_pools()
 
 
+def test_an_executor_that_is_broken_already_has_no_lines(tmp_path: Path) -> None:
+    class Broken(ThreadPoolExecutor):
+        def submit(self, *call: Any, **options: Any) -> Any:
+            raise BrokenProcessPool("a worker has ended")
+
+    with Broken(1) as executor:
+        assert room.open_lines(executor, tmp_path, 1, "test", engine.close_pools, lambda: None) is None
+
+
+@pytest.mark.parametrize("name", ["processes", "fork", "loky"])
+def test_a_worker_that_dies_before_the_first_pass_is_replaced(name: str) -> None:
+    with engine.lease(backends.find(name), 2, fresh=True) as pool:
+        os.kill(pool.processes[0].pid, signal.SIGKILL)
+        pool.processes[0].join(100)
+        manager = getattr(pool.executor, "_executor_manager_thread", None)
+        if manager is not None:
+            manager.join(100)  # it knows by then
+        assert engine.run_pass(abs, range(-50, 0), pool).values == list(range(50, 0, -1))
+    engine.close_pools()
+
+
 @pytest.mark.parametrize("name", ["processes", "fork", "loky"])
 def test_a_script_that_leaves_its_pools_open_ends(name: str) -> None:
     script = f"""

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from concompare.cells.distribution import figures
 from concompare.cells.distribution.staging import Body, Rules
 from concompare.cells.distribution.touches import Touch, Touches
+from concompare.cells.distribution.uses import START
 from concompare.cells.effects.arguments import Partial
 from concompare.cells.ir import Doubt, Effects, Loop, Order, Place, Why
 from concompare.cells.objects import Obj, Origin, reachable
@@ -53,6 +54,57 @@ def read_late(node: ast.AST) -> set[str]:
     own = set[str]().union(*[names.stored(part.target) for part in node.generators])
     inner = [part for other in others for part in (other.iter, *other.ifs)]
     return names.reads(node.elt, *first.ifs, *inner) - own
+
+
+class Own:
+    """Tells the object that an iteration makes from those that the iterations before made at the same place.
+
+    Args:
+        body: The body.
+        obj: Stands for all of them.
+    """
+
+    def __init__(self, body: Body, obj: Obj) -> None:
+        self.body, self.obj = body, obj
+        self.known: dict[ast.AST, bool] = {}
+
+    def changes_own(self, node: ast.AST) -> bool:
+        """Tell whether a part of the body that changes the object got it in this iteration, and from nowhere else."""
+        return all(self.is_own(part) for part in names.nodes_in(node))
+
+    def is_own(self, node: ast.AST) -> bool:
+        """Tell whether a node has no object of an iteration before: by no name, and by no object of the notebook."""
+        if node not in self.known:
+            self.known[node] = False  # what depends on itself
+            self.known[node] = self.found_own(node)
+        return self.known[node]
+
+    def found_own(self, node: ast.AST) -> bool:
+        """Find whether a node has none."""
+        found = self.body.analysed.of(node)
+        touched = {place.obj for place in found.reads | found.writes if place.obj is not None} | found.deep
+        if found.doubts or any(self.obj in held_by([obj]) for obj in touched if obj.outer):
+            return False
+        if not isinstance(node, ast.Name) or isinstance(node.ctx, ast.Store):
+            return not isinstance(node, (*names.FUNCTIONS, ast.ClassDef))
+        if not self.body.analysed.values.get(node):
+            return True
+        reads = self.body.uses.reads.get(node)
+        if reads is None:  # a name of the notebook
+            return self.obj not in held_by(self.body.analysed.values[node])
+        values = [self.body.value_node(part) for part in reads if part is not START]
+        return len(values) == len(reads) and all(value is not None and self.changes_own(value) for value in values)
+
+
+def held_by(objects: Iterable[Obj]) -> set[Obj]:
+    """Return all that objects may hold, what bound methods and parts belong to among it."""
+    found: set[Obj] = set()
+    stack = list(objects)
+    while stack:
+        new = set(kept_by([stack.pop()])) - found
+        found |= new
+        stack += [owner for obj in new for owner in obj.owner if owner not in found]
+    return found
 
 
 class Seeds(Rules):
@@ -174,8 +226,9 @@ class Seeds(Rules):
 
     def carried_object(self, obj: Obj, touches: list[Touch]) -> None:
         """An object that one iteration hands to the next changes in the notebook only."""
+        own = Own(self.body, obj)
         for _, node, _, writes in touches:
-            if writes:
+            if writes and not own.changes_own(node):
                 text = f"changes {obj.label}, which the item before made"
                 self.body.to_tail(node, Doubt(Why.CARRIED, self.body.line(node), text, about=obj))
 

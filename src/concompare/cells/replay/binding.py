@@ -149,7 +149,7 @@ class Lifted:
             from concompare.worker.early_calls import early
 
             namespace[EARLY] = early
-        function = compiling.head(self.made.head, namespace, self.filename)
+        function = compiling.head(self.made.head, namespace, self.filename, self.loop.node)
         side: Replay | Collect
         if self.loop.collects:
             side = Collect(self.made, namespace, handed, self.filename)

@@ -4,6 +4,7 @@ from __future__ import annotations
 import __future__
 
 import ast
+import sys
 import types
 import weakref
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -57,6 +58,14 @@ def function(
     return made
 
 
+OF_THEIR_OWN: dict[type[ast.AST], str] = (
+    {ast.ListComp: "<listcomp>", ast.SetComp: "<setcomp>", ast.DictComp: "<dictcomp>"}
+    if sys.version_info < (3, 12)
+    else {}
+)
+"""How the frames of comprehensions are called, where these have frames."""
+
+
 def named(code: types.CodeType, namespace: Mapping[str, Any]) -> types.CodeType:
     """Return code under the name that the plain loop's frame has in a traceback."""
     frame = frame_of(namespace)
@@ -65,9 +74,12 @@ def named(code: types.CodeType, namespace: Mapping[str, Any]) -> types.CodeType:
     return code.replace(co_name=frame.name, co_qualname=frame.qualname)
 
 
-def head(definition: Definition, namespace: dict[str, Any], filename: str) -> types.FunctionType:
-    """Return the head: a function of an item, and of a record to fill."""
+def head(definition: Definition, namespace: dict[str, Any], filename: str, node: ast.AST) -> types.FunctionType:
+    """Return the head of a loop that is written as a node: a function of an item, and of a record to fill."""
     made = function(definition, namespace, filename, (None,))
+    if type(node) in OF_THEIR_OWN and frame_of(namespace) is None:
+        name = OF_THEIR_OWN[type(node)]
+        made.__code__ = made.__code__.replace(co_name=name, co_qualname=name)
     HEADS[made] = definition
     return made
 

@@ -19,7 +19,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Collection
-from concurrent.futures import Executor, Future
+from concurrent.futures import BrokenExecutor, Executor, Future
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
@@ -516,7 +516,7 @@ def open_lines(
     except BaseException as error:
         if lines is not None:
             lines.close()
-        if isinstance(error, OSError):
+        if isinstance(error, (OSError, BrokenExecutor)):  # a worker that has ended is seen to where messages are sent
             return None
         raise
     return lines

@@ -5,6 +5,8 @@ from __future__ import annotations
 import types
 from collections.abc import Callable
 
+from concompare.cells.replay.compiling import OF_THEIR_OWN
+
 PACKAGE = __name__.split(".")[0] + "."
 CALLING = (PACKAGE + "cells.replay.calling.", PACKAGE + "cells.replay.frames.")
 """Modules that call functions of libraries in the cell's place."""
@@ -74,8 +76,9 @@ def below(
 ) -> types.TracebackType | None:
     """Return a traceback without what led into the last of some frames: there the plain cell goes on in one frame.
 
-    Where nothing of the cell comes after that, as where its items' iterator raises, its frame is the one before; but
-    not where this package raises itself, nor of interrupts, which are no `plain` errors: the user sees no frames then.
+    Where nothing of the cell comes after that, as where its items' iterator raises, or only what has a frame of its
+    own, as comprehensions have before Python 3.12, its frame is the one before; but not where this package raises
+    itself, nor of interrupts, which are no `plain` errors: the user sees no frames then.
     """
     found = entries(trace)
     last = max((number for number, entry in enumerate(found) if leads_in(entry)), default=None)
@@ -84,7 +87,8 @@ def below(
     below, caller = found[last + 1], found[last - 1] if last else None
     if caller is None or not plain or any(module_of(entry).startswith(PACKAGE) for entry in (caller, found[-1])):
         return below
-    if any(is_of_file(entry, caller) for entry in found[last + 1 :]):
+    inside = next((entry for entry in found[last + 1 :] if is_of_file(entry, caller)), None)
+    if inside is not None and inside.tb_frame.f_code.co_name not in OF_THEIR_OWN.values():
         return below
     return types.TracebackType(below, caller.tb_frame, caller.tb_lasti, caller.tb_lineno)
 
