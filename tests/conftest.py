@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import tempfile
+import types
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ except ImportError:
     fcntl = None  # type: ignore[assignment]
 
 TALLY = work_calls.Tally()
+# `nbformat` loads it by `jsonschema`, for a format that no test has: its 39 grammars take up to five seconds each time.
+sys.modules.setdefault("rfc3987_syntax", types.ModuleType("rfc3987_syntax"))
 os.environ["CONCOMPARE_CACHE"] = "off"  # no test reads or writes what the user's own runs have left
 
 # A change is judged by the same drawn cells as the last one; `make generated` draws others each time.
