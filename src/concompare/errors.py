@@ -132,3 +132,19 @@ class Interrupted(KeyboardInterrupt):
     def _render_traceback_(self) -> list[str]:
         """Show one line: importing and walking a traceback would fight busy threads for the GIL."""
         return [f"KeyboardInterrupt: {self}"]
+
+
+RAISED_BY = "concompare: raised by item "
+"""What a note on an item's error begins with: an error keeps nothing else, and nobody else writes this."""
+
+
+def without_our_note(error: BaseException) -> None:
+    """Take from an item's error the note that says which item it was: the user's code handles the error."""
+    notes = getattr(error, "__notes__", None)
+    if not isinstance(notes, list):
+        return
+    kept = [note for note in notes if not (isinstance(note, str) and note.startswith(RAISED_BY))]
+    if kept:
+        BaseException.__setattr__(error, "__notes__", kept)
+    elif notes:
+        BaseException.__delattr__(error, "__notes__")

@@ -29,6 +29,7 @@ from typing import Any
 import numpy as np
 
 from concompare.cells.replay.compiling import compiled as compiled_code
+from concompare.cells.syntax import sources
 from concompare.cells.task import Task
 from concompare.engine.ordering import add_names
 from concompare.engine.transport import transport
@@ -111,7 +112,7 @@ def run_plain(cell: str, setup: str) -> Left:
 def execute(tree: ast.Module | ast.Expression, namespace: dict[str, Any]) -> Any:
     """Run code as the notebook does, which may await at the top."""
     mode = "exec" if isinstance(tree, ast.Module) else "eval"
-    if not any(isinstance(node, ast.Await) for node in ast.walk(tree)):
+    if not any(map(sources.is_wait, ast.walk(tree))):
         return eval(compiled_code(tree, "<cell>", mode, namespace), namespace)
     code = compile(tree, "<cell>", mode, ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
     found = eval(code, namespace)

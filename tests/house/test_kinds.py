@@ -91,6 +91,7 @@ FOREIGN = {
 
 OWN = {
     ("engine.item_errors", "concompare: raised by item "),
+    ("errors", "concompare: raised by item "),
     ("report.report", "concompare report"),
     ("report.view.finding_pages", "## What it means\n"),
 }

@@ -125,6 +125,8 @@ class Reach:
             return self.parts_of_function(thing)
         if memory.is_frame(thing):
             return list(memory.parts_of(thing))
+        if type(thing) is memoryview:
+            return [thing.obj]
         if isinstance(thing, type):
             return [value for name, value in vars(thing).items() if not name.startswith("__")]
         if type(thing).__module__ == "numpy" and hasattr(thing, "base") and hasattr(thing, "dtype"):
@@ -186,9 +188,17 @@ def themselves(things: Iterable[Any]) -> set[int]:
     for thing in things:
         while thing is not None:
             found.add(id(thing))
-            owner = getattr(thing, "__self__", None) if isinstance(thing, CALLABLES) else None
-            thing = getattr(thing, "base", None) if type(thing).__module__ == "numpy" else owner
+            thing = owner_of(thing)
     return found
+
+
+def owner_of(thing: Any) -> Any:
+    """Return what a method belongs to, or the owner of the memory that something is a view of; None: there is none."""
+    if type(thing) is memoryview:
+        return thing.obj
+    if type(thing).__module__ == "numpy":
+        return getattr(thing, "base", None)
+    return getattr(thing, "__self__", None) if isinstance(thing, CALLABLES) else None
 
 
 def overlap(

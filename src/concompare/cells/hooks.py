@@ -9,10 +9,12 @@ from typing import Any
 
 from concompare.cells.ir import OURS, Loop
 from concompare.cells.syntax import names, sources
-from concompare.cells.syntax.nodes import located
+from concompare.cells.syntax.nodes import located, method
 
 HOOK = OURS + "hook"
 ITEMS = OURS + "items"
+HANDLING = (ast.Try, ast.TryStar, ast.With, ast.AsyncWith)
+"""Blocks that may be told of an error."""
 
 
 def hook_of(loop: Loop, number: int, items: list[ast.expr], orelse: list[ast.stmt] | None = None) -> ast.AST:
@@ -76,3 +78,20 @@ def iterable(items: Any) -> Any:
 def place_in(loop: Loop) -> ast.AST:
     """Return the node in whose place the hook of a loop stands."""
     return loop.caller or loop.method or loop.node
+
+
+def tidy_blocks(tree: ast.AST) -> None:
+    """Let what handles errors of a hook, an `except` or a `with`, see those of the plain cell."""
+    for node in sources.outside_functions(tree):
+        if isinstance(node, HANDLING) and any(map(holds_hook, node.body)):
+            place = node.body[0]
+            asked = method(located(ast.Name(HOOK, ast.Load()), place), "caught", place)
+            tidied = located(ast.Expr(located(ast.Call(asked, [], []), asked)), asked)
+            again = located(ast.Raise(None, None), place)
+            handler = located(ast.ExceptHandler(None, None, [tidied, again]), place)
+            node.body = [located(ast.Try(node.body, [handler], [], []), place)]
+
+
+def holds_hook(node: ast.AST) -> bool:
+    """Tell whether code calls what stands in the place of the user's."""
+    return any(isinstance(part, ast.Name) and part.id.startswith(OURS) for part in ast.walk(node))

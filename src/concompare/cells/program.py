@@ -17,10 +17,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from concompare.cells import hooks, waiting
 from concompare.cells.counting import VIEWS, counted
 from concompare.cells.forms import again, calls, finding, flattening, independent, joined, pools
 from concompare.cells.hooks import HOOK, ITEMS, Walked, annotate, hook_call, hook_if_meant, hook_of, iterable, place_in
 from concompare.cells.ir import OURS, Allowance, Loop, TooLong
+from concompare.cells.plain_errors import as_plainly, tidy
 from concompare.cells.replay import binding, checks, row_walks
 from concompare.cells.replay.binding import Lifted
 from concompare.cells.replay.collect import AsMapped, Collect
@@ -80,8 +82,9 @@ class Cell:
     allowance: Allowance = field(default_factory=Allowance)
     makers: list[ast.expr] = field(default_factory=list)
     windows: joined.Windows = field(default_factory=joined.Windows)
+    whole: CellRefused | None = None
     alone: set[int] = field(default_factory=set)
-    """Loops that walk what nobody else may hold meanwhile."""
+    """Loops that walk what nobody else may hold meanwhile; `whole`: why the cell runs as it is."""
 
     def __post_init__(self) -> None:
         with self.allowance.counted():
@@ -91,6 +94,13 @@ class Cell:
         """Parse the cell and find its loops."""
         self.tree = sources.parsed(self.source, self.wishes.filename, self.wishes.first_line)
         remember(self.wishes.filename, self.tree)
+        self.whole = sources.waiting(self.tree)
+        if self.whole is not None:
+            asked = (self.wishes.over, self.wishes.function, self.wishes.inside, self.wishes.line)
+            if self.wishes.strict or any(wish is not None for wish in asked):
+                raise self.whole
+            self.loops = []
+            return
         if self.wishes.over is not None or self.wishes.function is not None:
             self.loops = [calls.over(self.tree, self.wishes.over, self.wishes.function)]
             return
@@ -157,6 +167,8 @@ class Cell:
 
     def run(self, namespace: dict[str, Any], runner: Runner) -> Any:
         """Run the cell; returns its value."""
+        if self.whole is not None:
+            return waiting.run(self.tree, self.refused, self.whole, self.wishes.filename, namespace, runner)
         if self.wishes.inside is None:
             self.look(namespace)
             self.settle(namespace)
@@ -176,14 +188,7 @@ class Cell:
             with session or contextlib.nullcontext(), threads or contextlib.nullcontext():
                 return self.run_statements(tree, namespace, self.ahead(hook))
         except BaseException as error:
-            from concompare.cells.inside import following
-            from concompare.cells.replay.frames import tracebacks
-
-            own = Hook.__call__.__code__ if error is hook.unwalkable else None
-            trace = error.__traceback__
-            plain = isinstance(error, Exception)
-            trace = tracebacks.above(trace, own) if own else tracebacks.below(trace, leads_in, plain=plain)
-            error.__traceback__ = tracebacks.without_ours(following.without_hooks(trace))
+            error.__traceback__ = as_plainly(error, Hook.__call__.__code__, unwalkable=error is hook.unwalkable)
             raise
         finally:
             for name, other in before.items():
@@ -339,17 +344,9 @@ class Cell:
                 call = hook_of(loop, number, [loop.items] if loop.items is not None else [])
                 assert isinstance(call, ast.expr)
                 made.body.append(located(ast.Expr(call), loop.node))
+        if not names.kinds_in(self.tree).isdisjoint(hooks.HANDLING):
+            hooks.tidy_blocks(made)
         return placed(made)
-
-
-def leads_in(entry: types.TracebackType) -> bool:
-    """Tell whether the plain cell goes on in one frame where this frame calls something in its place."""
-    from concompare.cells.replay.frames.methods import Reached
-    from concompare.cells.replay.independent import Ahead
-
-    code = entry.tb_frame.f_code
-    reached = code is Reached.direct.__code__ and not entry.tb_frame.f_locals["self"].inside
-    return reached or code in (Hook.__call__.__code__, Ahead.ready.__code__)
 
 
 @dataclass
@@ -374,6 +371,11 @@ class Hook:
         from concompare.cells.replay.calling import meaning
 
         return meaning.are_meant(paths, *found)
+
+    @staticmethod
+    def caught() -> None:
+        """Show none of our frames and notes to what handles an error that came through a hook."""
+        tidy(Hook.__call__.__code__)
 
     def __call__(self, number: int, items: Any = None) -> Any:
         """Run a loop: True where a statement came to its end, or the value of an expression.

@@ -9,9 +9,10 @@ import signal
 from types import CodeType, TracebackType
 from typing import Any
 
-from concompare.errors import RemoteError, WorkerDied
+from concompare.errors import RAISED_BY, RemoteError, WorkerDied
 from concompare.formats import one_line, size
 from concompare.worker.bootstrap import SPENT
+from concompare.worker.transfer.object_refs import Restorer
 from concompare.worker.transfer.pickling import ARGUMENTS
 
 SHORT = reprlib.Repr()
@@ -27,15 +28,20 @@ def short_repr(item: Any) -> str:
     return one_line(text, 78)
 
 
-def rebuild(packed: dict[str, Any]) -> BaseException:
+Sent = dict[str, dict[int, Any]]
+"""The notebook's objects that an exception may refer to, by where they were sent and number."""
+
+
+def rebuild(packed: dict[str, Any], sent: Sent | None = None) -> BaseException:
     """Return the exception that `pack_error` took apart, with a traceback through the user's frames."""
-    error = instance_of(packed)
+    error = instance_of(packed, sent)
     for note in packed["notes"]:
         add_note(error, note)
     if "cause" in packed:
-        put(error, "__cause__", rebuild(packed["cause"]))
+        put(error, "__cause__", rebuild(packed["cause"], sent))
     if "context" in packed:
-        put(error, "__context__", rebuild(packed["context"]))
+        context = packed["context"]
+        put(error, "__context__", error.__cause__ if context is None else rebuild(context, sent))
     put(error, "__suppress_context__", packed["suppress"])
     if isinstance(error, BaseExceptionGroup) and len(packed.get("members", ())) == len(error.exceptions):
         for member, inner in zip(error.exceptions, packed["members"], strict=True):
@@ -43,14 +49,16 @@ def rebuild(packed: dict[str, Any]) -> BaseException:
     return error.with_traceback(traceback_through(packed["frames"]))
 
 
-def instance_of(packed: dict[str, Any]) -> BaseException:
+def instance_of(packed: dict[str, Any], sent: Sent | None = None) -> BaseException:
     """Return the exception itself, or one put together from its parts, or a stand-in of its name and text."""
     with contextlib.suppress(Exception):
-        error: Any = pickle.loads(packed["pickle"])
+        error: Any = read_of(packed, "referring" if "referring" in packed else "pickle", sent)
         if isinstance(error, BaseException):
+            for name, value in read_of(packed, "hidden", sent).items() if "hidden" in packed else ():
+                setattr(error, name, value)
             return error
     with contextlib.suppress(Exception):
-        kind, arguments, state = pickle.loads(packed["parts"])
+        kind, arguments, state = read_of(packed, "parts", sent)
         own = next(base for base in kind.__mro__ if base.__module__ == "builtins")
         error = own.__new__(kind, *arguments)  # what a class makes of its arguments is in `state`
         ARGUMENTS.__set__(error, arguments)
@@ -59,6 +67,13 @@ def instance_of(packed: dict[str, Any]) -> BaseException:
             return error
     stand_in: type[RemoteError] = type(packed["type"].rpartition(".")[2], (RemoteError,), {})
     return stand_in(packed["text"])
+
+
+def read_of(packed: dict[str, Any], name: str, sent: Sent | None) -> Any:
+    """Return a pickled part of an exception, with the notebook's own objects where it refers to them."""
+    if sent is None:
+        return pickle.loads(packed[name])
+    return Restorer(packed[name], (), sent).load()
 
 
 def traceback_through(frames: list[tuple[str, int | None, str, str, int]]) -> TracebackType | None:
@@ -125,10 +140,6 @@ def with_item(error: BaseException, index: int, item: str) -> BaseException:
         return error
     add_note(error, f"{RAISED_BY}{index}: {item}")
     return error
-
-
-RAISED_BY = "concompare: raised by item "
-"""What the note begins with: an exception keeps nothing else that was put into it, and nobody else writes this."""
 
 
 def item_of(error: BaseException) -> int | None:

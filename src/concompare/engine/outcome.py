@@ -156,6 +156,10 @@ class Outcome:
     lines: Lines = field(default_factory=dict)
     remade: tuple[str, ...] = ()
 
+    def is_of_item(self, error: BaseException) -> bool:
+        """Tell whether an item has raised an error, be it one that an interrupt raises."""
+        return any(failure.error is error for failure in self.failures)
+
     def __repr__(self) -> str:
         """Return how it went in one line: all of it may be megabytes of text."""
         if self.record is None:

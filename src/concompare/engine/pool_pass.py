@@ -133,6 +133,9 @@ class PassRun:
             try:
                 self.loop(guard)
             except KeyboardInterrupt as error:
+                if self.outcome.is_of_item(error):
+                    self.abandon(PATIENCE)
+                    raise
                 guard.wake = lambda: None
                 self.abandon(0.0)
                 cause = error if user_part(error.__traceback__) is not None else None

@@ -58,7 +58,7 @@ class ItemFailed(Exception):
         error: What it raised.
     """
 
-    def __init__(self, position: int, error: Exception) -> None:
+    def __init__(self, position: int, error: BaseException) -> None:
         super().__init__(position, error)
         self.position = position
         self.error = error
@@ -108,7 +108,7 @@ class PlainLoop:
         except KeyboardInterrupt as error:
             ran = f"{len(self.values)} of {len(self.items)} items of the plain loop"
             raise Interrupted(f"interrupted after {ran}") from error.__cause__
-        except Exception as error:
+        except BaseException as error:  # an item may raise any
             self.output += printed_before(self.runner, fresh)
             raise ItemFailed(fresh[keep.handed], error) from error
         self.output += [(fresh[index], stream, text) for index, stream, text in outcome.output]

@@ -81,7 +81,7 @@ class Kept:
     values: list[Any]
     names: dict[str, Any] = field(default_factory=dict)
     output: tuple[tuple[int, str, str], ...] = ()
-    error: Exception | None = None
+    error: BaseException | None = None
     failed: int | None = None
 
 

@@ -82,7 +82,8 @@ def looked_at(
     )
     tell(*notes, *backends.hazards(request.backends))
     outside = bool(lifted.outside)
-    return replace(request, outside=outside, witnessed=request.witnessed and not outside, draws=lifted.draws)
+    witnessed = request.witnessed and not outside
+    return replace(request, outside=outside, witnessed=witnessed, draws=lifted.draws, caches=lifted.caches)
 
 
 @dataclass

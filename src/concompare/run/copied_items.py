@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import copyreg
 import types
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -13,8 +14,12 @@ from concompare.worker.transfer.item_state import parts_of
 if TYPE_CHECKING:
     from concompare.cells.task import Task
 
-COPYING = ("__getstate__", "__setstate__", "__reduce__", "__reduce_ex__", "__copy__", "__deepcopy__", "__getnewargs__")
+COPYING = (
+    *("__getstate__", "__setstate__", "__reduce__", "__reduce_ex__", "__copy__", "__deepcopy__", "__getnewargs__"),
+    *("__getnewargs_ex__", "__new__", "__setattr__", "__del__", "__init_subclass__"),
+)
 """Methods by which a class says how its objects are copied."""
+METHODS = (types.FunctionType, staticmethod)
 WHY = "the loop changes its items, and an item cannot be copied as it is ({})"
 
 
@@ -75,4 +80,6 @@ def is_walked(thing: Any) -> bool:
 def is_copied_its_way(thing: Any) -> bool:
     """Return whether the class of a thing says how it is copied, which may leave something out or count."""
     kinds = [kind for kind in type(thing).__mro__ if is_user_module(kind.__module__)]
-    return any(isinstance(vars(kind).get(name), types.FunctionType) for kind in kinds for name in COPYING)
+    if kinds and type(thing) in copyreg.dispatch_table:
+        return True
+    return any(isinstance(vars(kind).get(name), METHODS) for kind in kinds for name in COPYING)

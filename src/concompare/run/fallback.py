@@ -148,6 +148,8 @@ def witness_of(task: Task, request: Request, pool: Pool, first: int, kept: Again
     backend = pool.backend
     if not request.witnessed or request.timeout is not None or not traits_of(backend).together:
         return None
+    if request.caches and pool.shares_objects:
+        return None
     moment, words = pool.learned.witnessed.get(key_of(task), (None, ""))
     if moment is None or not moment <= request.moment <= moment + 1 or not is_bare(task.source, task.statement):
         return Witness(task, request, pool, kept)

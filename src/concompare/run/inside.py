@@ -38,7 +38,7 @@ class Runner:
         preflight.check(task, lifted, repeated=False, seeded=seeded, started=started)
         outside = bool(lifted.outside)
         request = replace(self.request, outside=outside, witnessed=not outside, draws=lifted.draws)
-        return dispatch.run(task, request).work
+        return dispatch.run(task, replace(request, caches=lifted.caches)).work
 
     def plainly(self, loop: Loop, refusal: CellRefused, play: Callable[[], Any]) -> Any:
         """Run a loop as it is."""

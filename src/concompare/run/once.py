@@ -121,7 +121,7 @@ def one_pass(
     if (reason := backend.unavailable()) is not None:
         raise BackendUnavailable(reason)
     recorder = request.recorder
-    if backend.isolation != "none" and (words := kept_from(backend, request, task)):
+    if backend.isolation != "none" and (words := kept_from(backend, request, task, workers)):
         raise Differs(words, first, begun=False)
     native = request.native_threads
     if request.say is not None and workers > 1 and backend.isolation == "process":
@@ -215,8 +215,12 @@ def options_of(
     )
 
 
-def kept_from(backend: Backend, request: Request, task: Task) -> str:
+def kept_from(backend: Backend, request: Request, task: Task, workers: int) -> str:
     """Return why the items must not run on a backend, or nothing."""
+    if backend.isolation == "thread" and workers > 1 and request.plainly:
+        found = process_state.shared_context(task.function)
+        if found is not None:
+            return f"{found} of the whole process, so items in other threads would see it. Use -b processes"
     if process_state.showing() != request.showing:
         return "warnings are recorded around it, in their order. Record them inside, for each item"
     if request.draws and shares_objects(backend):

@@ -57,6 +57,7 @@ class Request:
         on_lost: Told the names of what workers have changed; None: nobody asks.
         kept: Bytes of values that `last()` keeps after a run, at the most; None: whatever they take.
         draws: Whether the items draw by pyplot, which has one current figure for all threads.
+        caches: Whether the items call functions with a cache, which threads share: a second call would show there.
         say: Says a sentence on what happens in a run; None: nobody asks.
         resume: The file that results go to and come from; `recorder`: the part of it that belongs to one task.
         showing: How warnings were shown when this was asked for.
@@ -89,6 +90,7 @@ class Request:
     on_lost: Callable[[tuple[str, ...]], object] | None = None
     kept: float | None = None
     draws: bool = False
+    caches: bool = False
     say: Callable[[str], object] | None = None
     resume: Resume | None = None
     recorder: Recorder | None = None

@@ -212,7 +212,7 @@ class Witness:
         if words and not (
             own.error is None and offset not in settled.errors and self.is_unsteady(position, own, spare)
         ):
-            raise Differs(words, position, own)
+            raise Differs(words, position, None if self.shares else own)  # which was computed on a copy of the item
         if own.error is None and offset not in settled.errors and not self.shares and not words:
             settled.values[offset] = own.value if not tells_who(own.value) else settled.values[offset]
 

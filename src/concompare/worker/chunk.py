@@ -29,7 +29,7 @@ from concompare.worker.changes import Items
 from concompare.worker.clocks import LOCAL, Meter
 from concompare.worker.compute import Computed, Stop, compute, plain
 from concompare.worker.outside_effects import noticed
-from concompare.worker.results import pack_names, pack_values, sendable
+from concompare.worker.results import pack_names, pack_referring, pack_values, sendable
 from concompare.worker.state_watch import Seeded, Watch, drawn
 from concompare.worker.surroundings import STARTED, Surroundings
 from concompare.worker.transfer.class_objects import Arriving
@@ -353,7 +353,7 @@ def pack_results(request: Request, known: Known, done: Computed, sources: Source
         "values": values,
         "wanted": wanted,
         "names": pack_names(done.names, sources) if request.temporaries else None,
-        "errors": tuple((offset, pack_error(error)) for offset, error in done.errors),
+        "errors": tuple((offset, pack_error(error, 0, pack_referring(sources))) for offset, error in done.errors),
         "seconds": done.worth_telling(),
         "output": tuple(map(sendable, done.output)),
         "refers": sources is not None and bool(sources.used),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from concompare.worker import log_records
 from concompare.worker.transfer.closed_files import FILES, any_file, with_files
-from concompare.worker.transfer.object_refs import Reference, Sources, only_atoms, referring
+from concompare.worker.transfer.object_refs import Reference, Sources, holds_nothing, only_atoms, referring
 from concompare.worker.transfer.pickling import Parcel, pack, put, text_of, way_to_unpicklable
 
 if TYPE_CHECKING:
@@ -33,12 +33,16 @@ def pack_result(
         sources: What was sent; None: no references.
         base: Makes the pickler's class, from the usual one; None for that.
     """
-    if base is None and only_atoms(parts):
+    atoms = only_atoms(parts)
+    alone = sources is None or (atoms and holds_nothing(parts))
+    if base is None and atoms and alone:
         return pickle.dumps(value, 5)
     plainly: tuple[Any, ...] = () if base is None else ([], base)
-    if sources is None or ("items" in sources.readers and only_atoms(parts)):
+    if sources is None or (alone and "items" in sources.readers):
         return pack(value, buffers, *plainly)
     known = sources.by_identity()
+    if atoms and base is None and known.keys().isdisjoint(map(id, parts)):
+        return pickle.dumps(value, 5)
     if not known:
         return pack(value, buffers, *plainly)
     picklers: list[Any] = []
@@ -58,6 +62,11 @@ def pack_result(
     if buffers is not None:
         buffers[:] = beside or []
     return referred
+
+
+def pack_referring(sources: Sources | None) -> Callable[[Any], bytes] | None:
+    """Return what packs one value with references to what was sent to this worker; None: nothing was."""
+    return None if sources is None else lambda value: pack_result(value, (value,), None, sources)
 
 
 def sendable(printed: tuple[int, str, Any]) -> tuple[int, str, Any]:

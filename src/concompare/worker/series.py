@@ -39,7 +39,7 @@ from concompare.worker.clocks import Meter
 from concompare.worker.compute import Computed, plain
 from concompare.worker.frames import BRIEF, PLAIN, Received, send
 from concompare.worker.state_watch import FIRST_LOOKS, RARELY
-from concompare.worker.transfer.object_refs import Sources, only_atoms
+from concompare.worker.transfer.object_refs import Sources, holds_nothing
 from concompare.worker.transfer.pickling import LARGE_PICKLE, Parcel
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ class Turn:
         del item
         for recorder in LISTENING.out:
             recorder.instead = AS_IT_IS
-        if not done.errors and not done.output and only_atoms((value,)):
+        if not done.errors and not done.output and holds_nothing((value,)):
             data = pickle.dumps([value], 5)
             if len(data) < LARGE_PICKLE:
                 return OWN.pack(*self.ident, received, start, end, clock(), cpu, timed) + data

@@ -74,8 +74,15 @@ class Control(Rules):
             heads = [item.context_expr for item in node.items]
         elif isinstance(node, ast.Match):
             heads = [node.subject]
-        if any(self.staged.of(part) is Stage.TAIL for part in heads) or self.staged.stage.get(node) is Stage.TAIL:
+        decided = any(self.staged.of(part) is Stage.TAIL for part in heads) or self.asks_in_tail(node)
+        if decided or self.staged.stage.get(node) is Stage.TAIL:
             self.whole(node, heads)
+
+    def asks_in_tail(self, node: ast.AST) -> bool:
+        """Tell whether a guard, or what a pattern compares with, has parts in the tail."""
+        cases = node.cases if isinstance(node, ast.Match) else []
+        asked = [part for case in cases for part in (case.pattern, case.guard) if part is not None]
+        return any(part in self.body.holding_tail for part in asked)
 
     def whole(self, node: ast.AST, heads: Iterable[ast.AST] = (), why: Doubt | None = None) -> None:
         """Put a block into the tail with all that is in it, except parts of its head that may be computed ahead."""

@@ -61,7 +61,8 @@ class Generator:
 
     def attempt(self, *, direct: bool = True) -> Generated:
         """Write the stages with what is known of the names by now."""
-        body = self.block(self.loop.body, top=True)
+        starred = [node for node in self.holding.starred if node in self.staged.both]
+        body = [*self.entries.bound_again(self.loop.body[0], starred), *self.block(self.loop.body, top=True)]
         self.early = self.early or self.staged.items_change
         kept = self.holding.kept_names()
         direct = direct and self.is_direct(body)

@@ -19,6 +19,8 @@ from concompare.cells.syntax import names
 
 NEVER = sys.maxsize
 """After everything that an iteration does."""
+OPENED = (ast.Tuple, ast.List, ast.Dict, ast.Set, ast.IfExp, ast.BoolOp, ast.Starred, ast.keyword)
+"""Expressions whose parts the notebook may put together itself."""
 UNDER_TRY = "Leave only the call under the `try`, and put what follows it under `else`"
 
 
@@ -55,6 +57,8 @@ class NamedRules(Rules):
         self.uncrossable_names()
         for node in self.body.nodes_of(ast.NamedExpr):
             self.walrus(node)
+        for node in self.body.nodes_of(ast.FunctionDef, ast.AsyncFunctionDef):
+            self.defaults(node)
         for node in self.body.nodes_of(ast.Try, ast.TryStar):
             self.caught(node)
         for node in self.body.nodes_of(ast.With, ast.AsyncWith):
@@ -75,6 +79,14 @@ class NamedRules(Rules):
                 if value is not None and any(map(is_uncrossable, self.analysed.values.get(value, ()))):
                     self.body.to_tail(value)
 
+    def defaults(self, node: ast.AST) -> None:
+        """A function that holds what was made for its defaults is made once: the notebook keeps it."""
+        assert isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        given = [part for part in (*node.args.defaults, *node.args.kw_defaults) if part is not None]
+        made = [obj for part in given for obj in self.analysed.values.get(part, ()) if not obj.outer]
+        if any(obj.origin is Origin.MADE for obj in made) and not self.loop.collects:
+            self.body.to_tail(node)
+
     def walrus(self, node: ast.AST) -> None:
         """A name that the notebook gives values too, or reads there, gets them there by `:=` in a part of the tail."""
         assert isinstance(node, ast.NamedExpr)
@@ -85,9 +97,41 @@ class NamedRules(Rules):
             return
         definitions = self.uses.defs.get(node.target.id, set())
         given = definitions & self.staged.both or any(self.staged.of(part) is Stage.TAIL for part in definitions)
-        if given or any(map(self.is_read_in_tail, self.reads_of(node.target, statement))):
+        read = any(map(self.is_read_in_tail, self.reads_of(node.target, statement)))
+        if given or read or self.may_be_missed(node, statement):
             self.body.to_tail(node)
             self.body.to_tail(node.target)
+
+    def may_be_missed(self, node: ast.NamedExpr, statement: ast.AST) -> bool:
+        """Tell whether the notebook may raise in a statement before it comes to a `:=` there."""
+        order, operand = self.analysed.order, self.operand_around(node)
+        inside = set(names.nodes_in(operand))
+        at = order.get(node, NEVER)
+        return any(
+            self.raising.raises(part)
+            for part in names.nodes_in(statement)
+            if part not in inside and order.get(part, NEVER) < at and self.is_done_in_notebook(part)
+        )
+
+    def operand_around(self, node: ast.AST) -> ast.AST:
+        """Return the largest expression around a part that the head computes as a whole."""
+        found, above = node, self.body.parent.get(node)
+        while above is not None and not isinstance(above, ast.stmt) and above not in self.body.holding_tail:
+            if not isinstance(above, OPENED):
+                found = above
+            above = self.body.parent.get(above)
+        return found
+
+    def is_done_in_notebook(self, node: ast.AST) -> bool:
+        """Tell whether the notebook evaluates a part of a statement of the tail, or may do so to look something up."""
+        if isinstance(node, ast.Attribute) and self.is_there(node):
+            return False
+        return self.staged.of(node) is Stage.TAIL or isinstance(node, (ast.Name, ast.Attribute, ast.Subscript))
+
+    def is_there(self, node: ast.Attribute) -> bool:
+        """Tell whether the types of an object have an attribute, whatever the object holds itself."""
+        found = self.analysed.values.get(node.value, frozenset())
+        return bool(found) and all(obj.types and all(hasattr(kind, node.attr) for kind in obj.types) for obj in found)
 
     def reads_of(self, definition: ast.AST, statement: ast.AST) -> Iterator[ast.AST]:
         """Yield the parts of a statement that read a name with the value that it is given there."""

@@ -21,6 +21,9 @@ TAKERS = frozenset({"list", "tuple", "set", "frozenset", "dict", "sum", "max", "
 IN_ONE = frozenset({Order.ONE_FILE, Order.APPENDS})
 MODE = re.compile(r"'[rwxabt+]{0,3}'")
 """How a file is opened, among what may be its path."""
+FILES = frozenset({Order.FILES})
+DELETING = frozenset({*("unlink", "remove", "rmdir", "removedirs", "rename", "renames", "replace", "rmtree", "move")})
+"""Names of what deletes files or gives them other names."""
 ORDERED = (Order.RANDOM, Order.INPUT, Order.ONE_FILE, Order.APPENDS, Order.CACHED, Order.FIGURE)
 
 
@@ -169,6 +172,7 @@ class Seeds(Rules):
     def seed_nodes(self) -> None:
         """Put into the tail what each node asks for by itself."""
         self.seed_files()
+        self.seed_deletions()
         self.seed_databases()
         drawing = any(Order.FIGURE in found.order for found in self.analysed.effects.values())
         own = drawing and figures.are_own(self.analysed)
@@ -190,6 +194,9 @@ class Seeds(Rules):
         shared = "" in stepless or len(stepless) > len(set(stepless))
         one = {path for found in effects.values() if found.order & IN_ONE for path in found.paths}
         one = {(path, other) for path, other in one if not MODE.fullmatch(path)}
+        if any("database-changes" in found.sees for found in effects.values()):
+            opened = {path for found in effects.values() if Order.FILES in found.order for path in found.paths}
+            one |= {(path, other) for path, other in opened if self.is_of_all(path)}
         for node, found in effects.items():
             if found.paths & one:
                 text = "touches a file that all items write to"
@@ -200,6 +207,29 @@ class Seeds(Rules):
             if "files" in found.sees or Order.FILES in found.order:
                 text = "touches files that other items may change"
                 self.body.to_tail(node, Doubt(Why.ORDER, self.body.line(node), text))
+
+    def seed_deletions(self) -> None:
+        """Put into the tail what deletes or renames files after all else that an iteration does with files.
+
+        An item that fails ends the plain loop: the files of those behind it have to stay.
+        """
+        effects, order = self.analysed.effects, self.analysed.order
+        if not any(found.heavy and not found.order & FILES for found in effects.values()):
+            return
+        seen = [order.get(node, 0) for node, found in effects.items() if "files" in found.sees or found.order & FILES]
+        for node in self.body.nodes_of(ast.Call):
+            assert isinstance(node, ast.Call)
+            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            found = effects.get(node)
+            deletes = name in DELETING and found is not None and bool(found.order & FILES)
+            if deletes and order.get(node, 0) >= max(seen):
+                self.body.to_tail(node, Doubt(Why.ORDER, self.body.line(node), "deletes a file in its turn"))
+
+    def is_of_all(self, path: str) -> bool:
+        """Tell whether a path, as written, is that of one file for all items."""
+        read = names.reads(ast.parse(path or "()", mode="eval"))
+        known = self.loop.__dict__.get("namespace", {})
+        return bool(path) and all(name in known and name not in self.body.assigned for name in read)
 
     def seed_databases(self) -> None:
         """Put into the tail what looks something up in a database that the loop may change."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import array
 import ast
+import mmap
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -14,6 +16,8 @@ from concompare.cells.objects import ANY, Obj, reachable
 Touch = tuple[int, ast.AST, str, bool]
 """Who reads or changes an object: its place in the order, the node, the field, and whether it changes it."""
 VIEWS = frozenset({"numpy", "pandas"})
+VIEWED = (memoryview, bytearray, array.array, mmap.mmap)
+"""Other types whose memory may be shared."""
 
 
 class Read(NamedTuple):
@@ -147,4 +151,5 @@ def may_be_one(obj: Obj, other: Obj) -> bool:
 
 def may_be_view(obj: Obj) -> bool:
     """Tell whether an object of the notebook may share its memory with another."""
-    return obj.outer and any(type(thing).__module__.partition(".")[0] in VIEWS for thing in obj.live)
+    kinds = set(map(type, obj.live)) if obj.outer else ()
+    return any(kind in VIEWED or kind.__module__.partition(".")[0] in VIEWS for kind in kinds)

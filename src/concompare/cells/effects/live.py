@@ -47,12 +47,15 @@ class World:
     Args:
         namespace: The names that the loop's body sees.
         assume_pure: Take every call that cannot be seen as one that changes nothing.
+
+    `caches` tells whether functions with a cache are called; with `reads_caches` the cell asks what is in them.
     """
 
     def __init__(self, namespace: Mapping[str, Any], *, assume_pure: bool = False) -> None:
         NUMBERS[-1] = itertools.count()
         self.namespace = namespace
         self.assume_pure = assume_pure
+        self.caches = self.reads_caches = False
         self.module = str(namespace.get("__name__", "__main__"))
         self.known: dict[int, Obj] = {}
         self.elements: dict[int, Value] = {}

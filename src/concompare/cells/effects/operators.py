@@ -27,7 +27,13 @@ OPERATORS: dict[type[ast.AST], str] = {
     ast.Gt: "gt", ast.GtE: "ge", ast.In: "contains", ast.NotIn: "contains", ast.USub: "neg", ast.UAdd: "pos",
     ast.Invert: "invert",
 }  # fmt: skip
-WORDS = {"contains": ("__contains__", "__iter__", "__eq__"), "ne": ("__ne__", "__eq__")}
+WORDS = {
+    "contains": ("__contains__", "__iter__", "__eq__"),
+    "ne": ("__ne__", "__eq__"),
+    "getitem": ("__getitem__", "__missing__"),
+    "copy": ("__copy__", "__getstate__", "__reduce__", "__reduce_ex__", "__setstate__"),
+    "deepcopy": ("__deepcopy__", "__getstate__", "__reduce__", "__reduce_ex__", "__setstate__"),
+}
 SWAPPED = {"eq": "eq", "ne": "ne", "lt": "gt", "gt": "lt", "le": "ge", "ge": "le"}
 """What the right operand of a comparison is asked."""
 IMPLICIT = (

@@ -79,6 +79,7 @@ class Lifted:
     as_written: Callable[[], Any] | None = None
     prepare: Callable[[], None] | None = None
     own_workers: int = 1
+    caches: bool = False
 
     @property
     def draws(self) -> bool:
@@ -199,6 +200,10 @@ class Lifted:
         return short_form(self)
 
 
+ASKING_CACHES = ("cache_info", "cache_clear")
+"""Methods that tell or change what is in the cache of a function."""
+
+
 def lift(
     loop: Loop,
     namespace: dict[str, Any],
@@ -222,6 +227,7 @@ def lift(
     try:
         meeting = Meeting(namespace, items, taken, seen)
         world = World(namespace, assume_pure=assume_pure)
+        world.reads_caches = any(word in source for word in ASKING_CACHES)
         made, ahead = within(budget or Budget(), loop, world, meeting, seeded=seeded)
     except (TooLong, RecursionError):
         raise CellRefused(TOO_LONG, loop.line, Why.SLOW) from None
@@ -231,7 +237,7 @@ def lift(
     found = Lifted(
         made.loop, made, made.staged, filename, source, tuple(dict.fromkeys(notes)), staying=staying(made.staged)
     )
-    found.ahead = ahead
+    found.ahead, found.caches = ahead, world.caches
     found.note_traces()
     return found
 

@@ -29,10 +29,16 @@ HEADS: weakref.WeakKeyDictionary[types.FunctionType, Definition] = weakref.WeakK
 """The definitions of the heads that are in use, for those who need their source."""
 
 
-def compiled(tree: ast.Module | ast.Expression, filename: str, mode: str, namespace: Mapping[str, Any]) -> Any:
-    """Compile code as the notebook does: with the `from __future__ import annotations` of an earlier cell."""
+def compiled(
+    tree: ast.Module | ast.Expression, filename: str, mode: str, namespace: Mapping[str, Any], *, waits: bool = False
+) -> Any:
+    """Compile code as the notebook does: with the `from __future__ import annotations` of an earlier cell.
+
+    With `waits` it may await something outside of functions.
+    """
     found = namespace.get("annotations")
     flags = __future__.annotations.compiler_flag if found is __future__.annotations else 0
+    flags |= ast.PyCF_ALLOW_TOP_LEVEL_AWAIT if waits else 0
     return compile(tree, filename, mode, flags, dont_inherit=True)
 
 

@@ -18,6 +18,7 @@ from concompare.cells.replay.items import Items
 from concompare.cells.replay.tally import Tally, left_of
 from concompare.cells.syntax.nodes import located
 from concompare.cells.syntax.placing import placed
+from concompare.errors import Interrupted
 from concompare.worker.transfer.item_state import Keeper, Places, put_in, restore
 
 if TYPE_CHECKING:
@@ -277,7 +278,7 @@ class Replay:
                 self.bind_kept(self.position - 1, sys.maxsize)
             self.clean()
             return
-        interrupted = isinstance(error, (KeyboardInterrupt, GeneratorExit))
+        interrupted = isinstance(error, Interrupted)
         try:
             item = self.items.see(self.position)
         except LookupError:

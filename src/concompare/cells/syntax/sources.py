@@ -37,15 +37,32 @@ def parsed(source: str, filename: str, first_line: int) -> ast.Module:
         if isinstance(statement, ast.ImportFrom) and statement.module == "__future__":
             text = "`from __future__ import` holds for all cells that follow. Put it into a cell of its own."
             raise CellRefused(text, statement.lineno)
-        waits = names.kinds_in(statement) & {ast.Await, ast.AsyncFor, ast.AsyncWith, ast.comprehension}
-        if waits and not isinstance(statement, (*names.FUNCTIONS, ast.ClassDef)) and not awaits_items(statement):
-            for node in outside_functions(statement):
-                walks = isinstance(node, ast.comprehension) and node.is_async
-                if walks or isinstance(node, (ast.Await, ast.AsyncFor, ast.AsyncWith)):
-                    text = "`await` at the top of the cell needs the notebook's own event loop"
-                    place: int = getattr(node, "lineno", statement.lineno)
-                    raise CellRefused(f"{text}. Define an `async def` and give the items with --over.", place)
     return tree
+
+
+def waiting(tree: ast.Module) -> CellRefused | None:
+    """Return why a cell runs as it is where it awaits something else than one coroutine for each item."""
+    for statement in tree.body:
+        if not waits(statement) or awaits_items(statement):
+            continue
+        for node in outside_functions(statement):
+            if is_wait(node):
+                text = "`await` at the top of the cell needs an event loop of its own"
+                place: int = getattr(node, "lineno", statement.lineno)
+                return CellRefused(f"{text}. Define an `async def` and give the items with --over.", place)
+    return None
+
+
+def waits(node: ast.AST) -> bool:
+    """Tell whether code awaits something, outside of its functions."""
+    kinds = names.kinds_in(node) & {ast.Await, ast.AsyncFor, ast.AsyncWith, ast.comprehension}
+    return bool(kinds) and any(map(is_wait, outside_functions(node)))
+
+
+def is_wait(node: ast.AST) -> bool:
+    """Tell whether a node awaits something."""
+    walks = isinstance(node, ast.comprehension) and bool(node.is_async)
+    return walks or isinstance(node, (ast.Await, ast.AsyncFor, ast.AsyncWith))
 
 
 def outside_functions(statement: ast.AST) -> list[ast.AST]:

@@ -11,6 +11,7 @@ again.
 
 from __future__ import annotations
 
+import io
 import pickle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,9 +64,13 @@ class LargeBuffers:
     def pack(self, chunk: Chunk) -> Parcel:
         """Pack a chunk's items: large buffers are offered where they lie, or laid into shared memory."""
         if not self.apart and len(chunk.items) <= FEW and only_atoms(chunk.items):
-            data = pickle.dumps(chunk.items, 5)
+            written = io.BytesIO()
+            pickler = pickle.Pickler(written, 5)
+            pickler.dump(chunk.items)
+            data = written.getvalue()
             if len(data) < LARGE_PICKLE:
-                chunk.objects, chunk.made, chunk.apart = {}, (), False
+                chunk.objects, chunk.made = parts_sent(chunk.items, data, pickler)
+                chunk.apart = False
                 return Parcel(data)
         how_far = offering()
         self.apart = self.apart or (how_far > 0 and self.steady and any(map(is_large, chunk.items[:1])))

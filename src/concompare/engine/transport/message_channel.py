@@ -110,8 +110,9 @@ class MessageChannel(Channel):
 
     def open(self, chunk: Chunk, answer: Answer) -> Opened:
         """Rebuild what an answer holds."""
+        sent = self.transport.sent(chunk)
         values, names = self.transport.open(chunk, answer)
-        errors = {offset: rebuild(packed) for offset, packed in answer.errors} if answer.errors else {}
+        errors = {offset: rebuild(packed, sent) for offset, packed in answer.errors} if answer.errors else {}
         if chunk.lost is not None:
             errors = {offset: not_rebuilt(chunk) for offset in range(len(values))} | errors
         return values, errors, names

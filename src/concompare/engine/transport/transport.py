@@ -20,7 +20,7 @@ from concompare.errors import CannotShip
 from concompare.worker import log_records
 from concompare.worker.chunk import Answer, Request
 from concompare.worker.series import ASKED
-from concompare.worker.transfer.object_refs import ATOMS, Restorer, only_atoms
+from concompare.worker.transfer.object_refs import ATOMS, Restorer, holds_nothing
 from concompare.worker.transfer.pickling import Parcel, can_pack, pack, text_of
 
 if TYPE_CHECKING:
@@ -109,8 +109,8 @@ class Transport:
         return ASKED.pack(self.series, position, each) + data if len(data) <= LARGEST_BRIEF else None
 
     def is_small(self, item: Any) -> bool:
-        """Tell whether an item is made of numbers and texts, so that nothing of it lies beside a message."""
-        return only_atoms((item,))
+        """Tell whether an item is a number or text, so that nothing of it lies beside a message, nor comes back."""
+        return holds_nothing((item,))
 
     def request(self, chunk: Chunk, options: PassOptions) -> Request:
         """Return the message for a chunk, its large buffers laid into shared memory.

@@ -24,12 +24,12 @@ ATOMS = frozenset({int, float, complex, bool, str, bytes, type(None)})
 """Types whose objects hold no others and cannot be told from their copies."""
 
 NEVER = (
-    *(str, bytes, int, float, tuple, frozenset, type, property, staticmethod, classmethod),
+    *(str, bytes, int, float, type, property, staticmethod, classmethod),
     *(FunctionType, BuiltinFunctionType, CodeType, CellType, ModuleType),
 )
 """Types of objects that are never referred to: a copy does as well, or they cross by name or in parts of their own."""
 
-WRITTEN_AS_THEY_ARE = frozenset({list, dict, set, bytearray})
+WRITTEN_AS_THEY_ARE = frozenset({list, tuple, dict, set, frozenset, bytearray})
 """Types whose objects pickles hold themselves; for all others parts may be made that are asked of them."""
 
 Reference = tuple[str, int]
@@ -46,6 +46,11 @@ def only_atoms(values: Iterable[Any]) -> bool:
     return types <= ATOMS
 
 
+def holds_nothing(values: Iterable[Any]) -> bool:
+    """Return whether values are all atoms, and no tuples of them, which have an identity."""
+    return isinstance(values, range) or set(map(type, values)) <= ATOMS
+
+
 def written(pickler: Any, roots: Iterable[Any]) -> tuple[dict[int, Any], tuple[int, ...]]:
     """Return the objects that a pickler has numbered and that may be referred to, and the numbers of the others.
 
@@ -54,7 +59,7 @@ def written(pickler: Any, roots: Iterable[Any]) -> tuple[dict[int, Any], tuple[i
         roots: What it was asked to write.
     """
     memo = pickler.memo.copy()
-    numbered = {number: thing for number, thing in memo.values() if not issubclass(type(thing), NEVER)}
+    numbered = {number: thing for number, thing in memo.values() if may_be_referred_to(thing)}
     if set(map(type, numbered.values())) <= WRITTEN_AS_THEY_ARE:
         return numbered, ()
     own = living(roots, memo)
@@ -99,6 +104,7 @@ def parts_of_odd(thing: Any) -> Iterator[Any]:
         for cell in thing.__closure__ or ():
             yield from gc.get_referents(cell)
         yield from thing.__globals__.values()
+        yield from thing.__code__.co_consts
         yield from (*(thing.__defaults__ or ()), *(thing.__kwdefaults__ or {}).values())
     elif isinstance(thing, type):
         yield from thing.__mro__
@@ -126,14 +132,20 @@ def parts_sent(items: Any, data: bytes, pickler: Any) -> tuple[dict[int, Any], t
 
     Numbers are not numbered, strings are: to copy the memo of very many costs more than to look at their types.
     """
-    if data.count(MEMOIZE) > len(items) // 4 + 8 and only_atoms(items):
+    if data.count(MEMOIZE) > len(items) // 4 + 8 and holds_nothing(items):
         return {}, ()
     return written(pickler, items)
 
 
 def read(reader: Any) -> dict[int, Any]:
     """Return the objects that an unpickler has numbered and that may be referred to, by number."""
-    return {number: thing for number, thing in reader.memo.copy().items() if not issubclass(type(thing), NEVER)}
+    return {number: thing for number, thing in reader.memo.copy().items() if may_be_referred_to(thing)}
+
+
+def may_be_referred_to(thing: Any) -> bool:
+    """Return whether an object has an identity that results keep: the cells of a function are its own."""
+    kind = type(thing)
+    return not issubclass(kind, NEVER) and not (kind is tuple and CellType in map(type, thing))
 
 
 def counts(reader: Any) -> dict[int, int]:
@@ -193,7 +205,7 @@ class Sources:
         for place in {place for place, _ in used}:
             reader, _ = self.again[place]()
             now, then = read(self.readers[place]), read(reader)
-            numbers = sorted(number for where, number in used if where == place)
+            numbers = sorted(n for where, n in used if where == place and not only_atoms((now[n],)))
             if pack([now[number] for number in numbers]) != pack([then[number] for number in numbers]):
                 return False
         return True

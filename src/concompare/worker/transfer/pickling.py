@@ -307,8 +307,20 @@ def put(data: bytes, buffers: list[pickle.PickleBuffer], room: tuple[str, int, i
     return Parcel(None if large else data, write_buffers(raws, path, offset)), wanted
 
 
-def pack_error(error: BaseException, depth: int = 0) -> dict[str, Any]:
-    """Return an exception as plain data: itself where it can cross, its class and arguments, its name and text."""
+HIDDEN = ("name", "obj")
+"""What an exception says beside its arguments and attributes, and Python up to 3.11 does not pickle."""
+
+
+def pack_error(
+    error: BaseException, depth: int = 0, referring: Callable[[Any], bytes] | None = None
+) -> dict[str, Any]:
+    """Return an exception as plain data: itself where it can cross, its class and arguments, its name and text.
+
+    Args:
+        error: The exception.
+        depth: How many others it led to.
+        referring: Packs a value with references to what was sent to this worker, where the value holds any.
+    """
     notes = getattr(error, "__notes__", ())
     packed: dict[str, Any] = {
         "type": type(error).__qualname__,
@@ -325,17 +337,32 @@ def pack_error(error: BaseException, depth: int = 0) -> dict[str, Any]:
         data = pack(error)
         if type(pickle.loads(data)) is type(error):
             packed["pickle"] = data
+    if "pickle" in packed and referring is not None:
+        with contextlib.suppress(BaseException):
+            packed["referring"] = referring(error)
     if "pickle" not in packed:
         with contextlib.suppress(BaseException):
-            packed["parts"] = pack(parts_of_error(error))
+            packed["parts"] = (referring or pack)(parts_of_error(error))
+    if isinstance(error, (AttributeError, NameError)):
+        with contextlib.suppress(BaseException):
+            hidden = {name: getattr(error, name, None) for name in HIDDEN if hasattr(error, name)}
+            packed["hidden"] = pack(hidden) if referring is None else referring(hidden)
     if depth < 10:
-        if error.__cause__ is not None:
-            packed["cause"] = pack_error(error.__cause__, depth + 1)
-        elif error.__context__ is not None and not error.__suppress_context__:
-            packed["context"] = pack_error(error.__context__, depth + 1)
-        if isinstance(error, BaseExceptionGroup):
-            packed["members"] = [pack_error(member, depth + 1) for member in error.exceptions]
+        packed.update(led_from(error, depth + 1, referring))
     return packed
+
+
+def led_from(error: BaseException, depth: int, referring: Callable[[Any], bytes] | None) -> dict[str, Any]:
+    """Return the exceptions that led to one, and those that it groups, as plain data."""
+    found: dict[str, Any] = {}
+    if error.__cause__ is not None:
+        found["cause"] = pack_error(error.__cause__, depth, referring)
+    if error.__context__ is not None:
+        same = error.__context__ is error.__cause__
+        found["context"] = None if same else pack_error(error.__context__, depth, referring)
+    if isinstance(error, BaseExceptionGroup):
+        found["members"] = [pack_error(member, depth, referring) for member in error.exceptions]
+    return found
 
 
 def parts_of_error(error: BaseException) -> tuple[type, tuple[Any, ...], dict[str, Any]]:

@@ -1,7 +1,7 @@
-"""Arrays that are not contiguous, such as a column: they cross with their strides.
+"""Arrays that are not contiguous, such as a column, or cannot be written to: they cross as they are.
 
 A pickle of numpy's own makes them contiguous, and the sums and products of contiguous numbers may be rounded in another
-order. Nothing but the standard library may be imported.
+order; it lets them be written to, where the plain loop fails. Nothing but the standard library may be imported.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ from typing import Any
 MOST = 1 << 28
 """Bytes that an array may reach over; one that reaches further becomes contiguous."""
 
+SMALL = 1 << 20
+"""Bytes up to which an array that cannot be written to stays so."""
+
 
 def table() -> dict[type, Callable[[Any], Any]] | None:
     """Return a pickler's dispatch table that keeps strides; None where there are no arrays."""
@@ -24,12 +27,22 @@ def table() -> dict[type, Callable[[Any], Any]] | None:
 
 
 def is_strided(thing: Any) -> bool:
-    """Tell whether something is an array of numbers with gaps."""
+    """Tell whether something is an array of numbers with gaps, or a small one that cannot be written to."""
     numpy = sys.modules.get("numpy")
     if numpy is None or type(thing) is not getattr(numpy, "ndarray", None):
         return False
+    return has_gaps(thing) or is_read_only(thing)
+
+
+def has_gaps(thing: Any) -> bool:
+    """Tell whether an array is not contiguous."""
     flags = thing.flags
     return not (flags.c_contiguous or flags.f_contiguous or thing.dtype.hasobject) and sum(reach(thing)) <= MOST
+
+
+def is_read_only(thing: Any) -> bool:
+    """Tell whether an array cannot be written to; a large one, as of a file, is not copied for that."""
+    return not (thing.flags.writeable or thing.dtype.hasobject) and bool(thing.nbytes <= SMALL)
 
 
 def reach(thing: Any) -> tuple[int, int]:
@@ -42,13 +55,21 @@ def reduced(thing: Any) -> Any:
     """Return what makes an array again, with its strides."""
     if not is_strided(thing):
         return thing.__reduce_ex__(5)
-    return laid_out, (thing.copy(order="C"), thing.strides, *reach(thing))
+    if not has_gaps(thing):
+        return locked, (thing.copy(order="K"),)
+    return laid_out, (thing.copy(order="C"), thing.strides, *reach(thing), bool(thing.flags.writeable))
 
 
-def laid_out(data: Any, strides: tuple[int, ...], before: int, after: int) -> Any:
+def locked(data: Any) -> Any:
+    """Return an array that cannot be written to."""
+    data.flags.writeable = False
+    return data
+
+
+def laid_out(data: Any, strides: tuple[int, ...], before: int, after: int, writeable: bool = True) -> Any:
     """Return an array with these elements and strides."""
     numpy = sys.modules["numpy"]
     memory = numpy.empty(before + after, "u1")
     made = numpy.ndarray(data.shape, data.dtype, memory, before, strides)
     made[...] = data
-    return made
+    return made if writeable else locked(made)

@@ -50,7 +50,7 @@ class Entries:
     def bound_if_there(self, nodes: list[ast.AST], place: ast.AST) -> list[ast.stmt]:
         """Write an entry that gives names their values in the notebook too, as far as they have any."""
         words = dict.fromkeys(
-            name for node in nodes for name in [getattr(node, "id", None) or getattr(node, "name", None)]
+            next((word for kind in ("id", "name", "rest") if (word := getattr(node, kind, None))), "") for node in nodes
         )
         found = [word for word in words if word]
         if not found:

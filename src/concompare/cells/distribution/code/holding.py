@@ -21,14 +21,18 @@ class Holding:
     Attributes:
         shared: Those of them whose objects the head makes and may go on changing.
         in_tail: The names that the tail gives values; the head's assignments of them are repeated there.
-        targets: The nodes of the loop's own target; `own`: those of its body; `tails`: those with a part in the tail.
+        targets: The nodes of the loop's own target but those of a star, which are `starred`; `own`: those of its body;
+            `tails`: those with a part in the tail.
     """
 
     def __init__(self, staged: Staged) -> None:
         self.staged = staged
         self.loop = staged.analysed.loop
         self.uses = staged.uses
-        self.targets = set(names.nodes_in(self.loop.target)) if self.loop.target is not None else set[ast.AST]()
+        target = names.nodes_in(self.loop.target) if self.loop.target is not None else []
+        stars = [node for node in target if isinstance(node, ast.Starred) and not self.loop.collects]
+        self.starred = [part for node in stars for part in names.nodes_in(node)]
+        self.targets = set(target).difference(self.starred)  # a star makes a list of its own
         nodes = [node for statement in self.loop.body for node in names.nodes_in(statement)]
         self.own = set(nodes)
         self.tails: set[ast.AST] = set()

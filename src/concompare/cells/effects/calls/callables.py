@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from concompare.cells.effects.interpreter import Interpreter
 
 
+MOCKS = "unittest.mock"
+"""The module of objects that keep how they were called."""
+
+
 def call_value(an: Interpreter, node: ast.AST, value: Value, given: Arguments, what: str) -> Value:
     """Follow a call of whatever a value may be."""
     if not value:
@@ -104,6 +108,10 @@ def call_plain(an: Interpreter, node: ast.AST, function: Any, given: Arguments) 
 
 def call_live(an: Interpreter, node: ast.AST, thing: Any, obj: Obj, given: Arguments, what: str) -> Value:
     """Follow a call of a live object."""
+    if type(thing).__module__ == MOCKS and not an.world.assume_pure:
+        an.now.heavy = True
+        an.doubt(Why.OPAQUE, f"`{what}` keeps its calls, in their order", PURE)
+        return given.all
     if isinstance(thing, CACHE):
         return call_cached(an, node, thing, given)
     if isinstance(thing, functools.partial):
@@ -174,6 +182,9 @@ def call_cached(an: Interpreter, node: ast.AST, thing: Any, given: Arguments) ->
         value = follow(an, wrapped, node, given)
     an.now.add(done)
     if done.order - {Order.RANDOM, Order.INPUT}:  # which are in order anyway
+        an.now.order |= {Order.CACHED}
+    an.world.caches = True
+    if an.world.reads_caches:
         an.now.order |= {Order.CACHED}
     an.now.hazards += (f"the cache of `{wrapped.__name__}` does not come back from workers",)
     if not value:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import copy
 import functools
 import types
 from typing import TYPE_CHECKING, Any
@@ -50,6 +51,10 @@ ASKED: dict[Any, str] = {
 HASHING = frozenset({set, frozenset, *DICTS})
 
 
+COPYING = {id(copy.copy): "copy", id(copy.deepcopy): "deepcopy"}
+"""What is asked of an object by functions that are written in Python."""
+
+
 def installed(
     an: Interpreter, node: ast.AST, thing: Any, given: Arguments, what: str, made_type: type | None = None
 ) -> Value:
@@ -59,6 +64,7 @@ def installed(
     entry = declared.function(thing) or as_drawing(thing)
     if entry is not None:
         return apply(an, node, entry, ATOM, given, what, made_type=made_type)
+    of_function(an, node, what)
     found = undeclared(an, node, what, given, ATOM)
     module = getattr(thing, "__module__", None) or type(thing).__module__
     an.now.trusted |= {f"{module}.{getattr(thing, '__qualname__', what)}"}
@@ -70,9 +76,18 @@ def installed(
     return found
 
 
+def of_function(an: Interpreter, node: ast.AST, what: str) -> None:
+    """Doubt what a decorator has hung on a function of the user's, as `register`: it may change what that does."""
+    func = node.func if isinstance(node, ast.Call) else None
+    holders = an.values.get(func.value, ATOM) if isinstance(func, ast.Attribute) else ATOM
+    for thing in (thing for obj in holders for thing in obj.live):
+        if isinstance(thing, types.FunctionType) and an.world.is_user(thing) and not an.world.assume_pure:
+            an.doubt(Why.OPAQUE, f"it cannot be seen whether `{what}` changes `{thing.__name__}`", PURE)
+
+
 def asked(an: Interpreter, node: ast.AST, thing: Any, given: Arguments) -> None:
     """Follow the special methods of the user's classes that a builtin runs."""
-    words = ASKED.get(thing) if isinstance(thing, (type, types.BuiltinFunctionType)) else None
+    words = ASKED.get(thing) if isinstance(thing, (type, types.BuiltinFunctionType)) else COPYING.get(id(thing))
     if thing is id and given.all and not an.world.assume_pure:
         an.doubt(Why.ALIAS, "asks for an object's place in memory, which differs from process to process")
     if words is None or not given.all:

@@ -10,6 +10,8 @@ from concompare.cells.replay.compiling import OF_THEIR_OWN
 PACKAGE = __name__.split(".")[0] + "."
 CALLING = (PACKAGE + "cells.replay.calling.", PACKAGE + "cells.replay.frames.")
 """Modules that call functions of libraries in the cell's place."""
+TAKING = tuple(PACKAGE + name for name in ("cells.replay.items", "engine.lookahead", "engine.serial_pass"))
+"""Modules that take the next of the user's items, which iterators without frames of their own may raise in."""
 CELL = "<module>"
 
 
@@ -85,6 +87,8 @@ def below(
     if last is None or last + 1 == len(found):
         return trace
     below, caller = found[last + 1], found[last - 1] if last else None
+    if caller is not None and plain and module_of(found[-1]) in TAKING and not module_of(caller).startswith(PACKAGE):
+        return types.TracebackType(None, caller.tb_frame, caller.tb_lasti, caller.tb_lineno)
     if caller is None or not plain or any(module_of(entry).startswith(PACKAGE) for entry in (caller, found[-1])):
         return below
     inside = next((entry for entry in found[last + 1 :] if is_of_file(entry, caller)), None)
