@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 from concompare.worker.owners import is_own
 
@@ -16,15 +16,15 @@ def forget_caches(things: Iterable[Any]) -> None:
     of pandas keeps what it has: it stays out of its pickle, and takes long to make again.
     """
     for thing in things:
-        state = getattr(thing, "__dict__", None)
-        if type(state) is dict and is_installed(type(thing)) and "_engine" not in (state.get("_cache") or ()):
-            for name in [name for name in state if is_cache(type(thing), name)]:
+        state, kind = getattr(thing, "__dict__", None), cast(Any, type(thing))
+        if type(state) is dict and is_installed(kind) and "_engine" not in (state.get("_cache") or ()):
+            for name in [name for name in state if is_cache(kind, name)]:
                 del state[name]
 
 
 def without_caches(thing: Any, reduced: Any) -> Any:
     """Return how an object is pickled, `thing.__reduce_ex__(5)`, without what it has computed of itself."""
-    kind = type(thing)
+    kind: Any = type(thing)
     if not isinstance(reduced, tuple) or len(reduced) < 3 or not is_installed(kind):
         return reduced
     state = reduced[2]
