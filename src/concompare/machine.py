@@ -15,7 +15,9 @@ import sysconfig
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path, PurePosixPath
+from types import ModuleType
 
 from concompare.records import Environment, NativePool
 
@@ -32,6 +34,8 @@ THREAD_VARIABLES = (
     "NUMEXPR_NUM_THREADS",
 )
 """Variables that native thread pools read once, when their library is loaded."""
+LEFT_BEHIND = "KMP_DUPLICATE_LIB_OK"
+"""The variable that threadpoolctl sets when it is imported, which the cells that come after would see."""
 OURS = ("concompare", "cloudpickle", "loky", "ipython", "ipykernel")
 IMPORTED = ("numpy", "scipy", "pandas", "polars", "numba", "torch", "jax", "tensorflow", "scikit-learn", "dask", "ray")
 MODULES = {"scikit-learn": "sklearn"}
@@ -382,11 +386,18 @@ def threads_here(root: Path = ROOT) -> int:
         return int(psutil.Process().num_threads())
 
 
+def native_limits() -> ModuleType:
+    """Return threadpoolctl; the variable that it leaves in the environment when it is imported is taken out again."""
+    known = "threadpoolctl" in sys.modules or LEFT_BEHIND in os.environ
+    module = import_module("threadpoolctl")
+    if not known:
+        os.environ.pop(LEFT_BEHIND, None)
+    return module
+
+
 def native_pools() -> tuple[NativePool, ...]:
     """Return the BLAS and OpenMP thread pools that are loaded in this process."""
-    import threadpoolctl
-
-    found = threadpoolctl.threadpool_info()
+    found = native_limits().threadpool_info()
     return tuple(NativePool(pool["user_api"], pool["internal_api"], pool["num_threads"]) for pool in found)
 
 

@@ -50,9 +50,10 @@ def test_each_loop_is_told_of_once_however_often_its_function_is_called(tmp_path
 
 
 def test_a_file_that_awaits_at_the_top_has_one_reason(tmp_path: Path) -> None:
-    (one,) = told("import asyncio\nawait asyncio.sleep(1)\n", tmp_path)
-    assert one.refusal is not None
-    assert one.refusal.line == 2
+    for awaiting in ("await asyncio.sleep(1)", "for x in (1, 2):\n    await asyncio.sleep(x)"):
+        (one,) = told(f"import asyncio\n{awaiting}\n", tmp_path)
+        assert one.refusal is not None
+        assert one.refusal.line == 2 + awaiting.count("\n")
 
 
 @pytest.mark.parametrize("source", ["def f[T](x: T) -> T:\n    return x\nr = [f(x) for x in (1, 2)]"])

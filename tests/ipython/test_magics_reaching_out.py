@@ -145,3 +145,53 @@ def test_warnings_that_are_recorded_around_a_loop_are_those_of_the_plain_loop(
     ran = shell.run(f"%%parallel -b {backend} -w 2\n{RECORDED}{loop}")
     assert [str(one.message) for one in shell.names["found"]] == [f"item {n}" for n in range(6)]
     assert "warnings are recorded around it" in str(ran.displays).replace("\\n", " ") or backend == "auto"
+
+
+OPEN_FILES = """
+import os
+from os import write
+def f(n):
+    return sum(k * n % 7 for k in range(50))
+def put(n):
+    write(number, bytes([65 + n]))
+    return f(n)
+def put_into(to, n):
+    os.write(to, bytes([65 + n]))
+    return f(n)
+def put_new(n):
+    own = os.open(f"{path}.{n}", os.O_RDWR | os.O_CREAT)
+    os.write(own, bytes([65 + n]))
+    os.close(own)
+    return f(n)
+xs = [0, 1, 2, 3]
+number = os.open(path, os.O_RDWR | os.O_CREAT)
+several = [os.open(f"{path}.{n}", os.O_RDWR | os.O_CREAT) for n in xs]
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the numbers of open files are of another kind there")
+@pytest.mark.parametrize(
+    "magic", ["%%parallel -b processes -w 2", "%%concompare --no-plot --budget 0.3 -b processes -w 2"]
+)
+@pytest.mark.parametrize(
+    ("cell", "left"),
+    [
+        ("r = [put(n) for n in xs]", ("ABCD", [""] * 4)),
+        ("r = [put_into(number, n) for n in xs]", ("ABCD", [""] * 4)),
+        ("r = [put_new(n) for n in xs]", ("", ["A", "B", "C", "D"])),
+        ("for n in xs:\n    os.write(number, str(f(n)).encode())", ("0147147147", [""] * 4)),
+        ("for to in several:\n    os.write(to, str(f(1)).encode())", ("", ["147"] * 4)),
+        ("r = [put_into(to, 1) for to in several]", ("", ["B"] * 4)),
+    ],
+    ids=["global", "argument", "own", "in the loop", "items", "items as arguments"],
+)
+def test_files_that_the_notebook_has_open_are_written_there(
+    cell: str, left: tuple[str, list[str]], magic: str, shell: Shell, tmp_path: Path
+) -> None:
+    shell.names["path"] = str(tmp_path / "written")
+    shell.run(OPEN_FILES)
+    try:
+        shell.run(f"{magic}\n{cell}")
+    finally:
+        shell.run("for to in [number, *several]: os.close(to)")
+    assert left == ((tmp_path / "written").read_text(), [(tmp_path / f"written.{n}").read_text() for n in range(4)])

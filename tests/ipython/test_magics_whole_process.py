@@ -75,11 +75,24 @@ def expected(kind: str, names: list[str]) -> list[Any]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_they_are_refused_in_threads_with_one_line(kind: str, names: list[str], shell: Shell) -> None:
+def test_in_threads_they_run_as_the_plain_loop_with_one_line(kind: str, names: list[str], shell: Shell) -> None:
     shell.run(KINDS[kind])
     shell.names["names"] = names
     before = os.getcwd()
-    ran = shell.fails("%%parallel -b threads -w 4 --no-plot --assume-pure\nout = [inside(n) for n in names]")
+    ran = shell.run("%%parallel -b threads -w 4 --no-plot --assume-pure\nout = [inside(n) for n in names]")
+    shown = " ".join(ran.shown.split())
+    assert "ran as the plain loop: `inside` calls " in shown
+    assert "of the whole process, so items in other threads would see it. Use -b processes." in shown
+    assert shell.names["out"] == expected(kind, names)
+    assert os.getcwd() == before
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_they_are_refused_in_threads_where_that_is_to_be_an_error(kind: str, names: list[str], shell: Shell) -> None:
+    shell.run(KINDS[kind])
+    shell.names["names"] = names
+    before = os.getcwd()
+    ran = shell.fails("%%parallel -b threads -w 4 --no-plot --assume-pure --strict\nout = [inside(n) for n in names]")
     assert isinstance(ran.error, BackendUnavailable)
     assert str(ran.error).startswith("threads: `inside` calls ")
     assert str(ran.error).endswith("of the whole process, so items in other threads would see it: use -b processes")

@@ -30,6 +30,19 @@ def test_nothing_is_copied_that_says_how_it_is_copied(item: object) -> None:
     assert witness.copies_of(item) == []
 
 
+def test_nothing_is_copied_of_which_a_library_lists_every_copy() -> None:
+    """A copy of a line is one of its figure too, which pyplot would show as one more."""
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    before = pyplot.get_fignums()
+    figure, axes = pyplot.subplots()
+    try:
+        (line,) = axes.plot([1, 2])
+        assert [witness.copies_of(item) for item in (figure, axes, line, [line])] == [[], [], [], []]
+        assert pyplot.get_fignums() == [*before, figure.number]
+    finally:
+        pyplot.close(figure)
+
+
 def test_what_does_not_is_copied() -> None:
     pair = Pair(1, [2])
     (copied,) = witness.copies_of(pair)

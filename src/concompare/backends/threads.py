@@ -86,9 +86,9 @@ class Threads:
         limit = start.native_threads
         if limit is None:
             return ContextThreads(workers, "concompare")
-        import threadpoolctl
+        from concompare.machine import native_limits
 
-        return ContextThreads(workers, "concompare", threadpoolctl.threadpool_limits, (limit,))
+        return ContextThreads(workers, "concompare", native_limits().threadpool_limits, (limit,))
 
     def processes(self, executor: Executor) -> list[Any]:
         """Return none."""

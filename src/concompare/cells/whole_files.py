@@ -99,6 +99,8 @@ def explained(source: str, filename: str, namespace: dict[str, Any]) -> list[Tol
         return [Told(refusal.line or 1, "the cell", "", refusal, text=str(refusal))]
     cell.tree.body = list(flattened(cell.tree.body))
     cell.find()
+    if cell.whole is not None:
+        return [Told(cell.whole.line or 1, "the cell", "", cell.whole, text=str(cell.whole))]
     known = known_before(cell, [], namespace)
     functions = list(defined_apart(cell.tree, known, filename))
     found = [told_of(part, known, filename) for part in parts_of(cell, namespace, functions) if part.loop is not None]

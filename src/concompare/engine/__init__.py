@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from concompare.engine.lookahead import listed, watched
+from concompare.engine.lookahead import failing_after, listed, taken_of, watched
 from concompare.engine.outcome import Failure, Outcome, PassOptions, last
 from concompare.engine.output import show
 from concompare.engine.pools.early_start import Opening
@@ -23,6 +23,7 @@ __all__ = [
     "can_begin",
     "can_look",
     "close_pools",
+    "failing_after",
     "last",
     "lease",
     "listed",
@@ -31,6 +32,7 @@ __all__ = [
     "run_pass",
     "shared_context",
     "show",
+    "taken_of",
     "unswallowed",
     "watched",
 ]

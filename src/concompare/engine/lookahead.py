@@ -170,12 +170,25 @@ def listed(items: Iterable[Any]) -> list[Any]:
     Raises:
         CellRefused: Items change when those after them are taken.
     """
+    taken, error = taken_of(items)
+    if error is not None:
+        raise error
+    return taken
+
+
+def taken_of(items: Iterable[Any]) -> tuple[list[Any], Exception | None]:
+    """Return all items, and what their iterator raised after the last of them; see `listed`."""
     ahead = Ahead(items)
     taken: list[Any] = []
     while more := ahead.take(2**16):
         taken += more
-    ahead.end()
-    return taken
+    return taken, ahead.error
+
+
+def failing_after(items: list[Any], error: Exception) -> Iterator[Any]:
+    """Yield items, and raise what taking the next one has raised."""
+    yield from items
+    raise error
 
 
 def watched(items: Iterable[Any], changed: list[int]) -> Iterator[Any]:

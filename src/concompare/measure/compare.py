@@ -75,7 +75,7 @@ class Kept:
         names: The temporaries as the plain loop would have left them.
         output: Position, stream and text of what the items printed, in item order.
         error: What an item raised, with which the plain cell would have ended; None when all went well.
-        failed: Position of that item.
+        failed: Position of that item; `own`: those of the names that it had assigned itself.
     """
 
     values: list[Any]
@@ -83,6 +83,7 @@ class Kept:
     output: tuple[tuple[int, str, str], ...] = ()
     error: BaseException | None = None
     failed: int | None = None
+    own: tuple[str, ...] = ()
 
 
 def compare(
@@ -476,14 +477,15 @@ class Comparing:
             except ItemFailed as earlier:
                 position, error = earlier.position, earlier.error
         self.plain.find_names(position)
-        names = self.plain.names_until(position) | self.plain.locals_at(error)
+        own = self.plain.locals_at(error)
+        names = self.plain.names_until(position) | own
         values = [self.plain.values[p] for p in range(position)]
         output = tuple(o for o in self.printed() if o[0] <= position)
         problem = f"item {position} raised {in_words(error)}"
         plain = self.backends[0]
         trial = Trial(plain.name, 1, plain.label, problem=problem, **kind_of(plain))
         comparison = replace(self.comparison(), trials=(trial,))
-        return comparison, Kept(values, names, output, error, position)
+        return comparison, Kept(values, names, output, error, position, tuple(own))
 
     def printed(self) -> tuple[tuple[int, str, str], ...]:
         """Return what items printed, in item order."""

@@ -19,6 +19,8 @@ COPYING = (
     *("__getnewargs_ex__", "__new__", "__setattr__", "__del__", "__init_subclass__"),
 )
 """Methods by which a class says how its objects are copied."""
+REGISTERED = {("matplotlib.figure", "Figure"), ("ipywidgets.widgets.widget", "Widget")}
+"""Classes of libraries that keep a list of their objects: every copy is entered there, and shown as one more."""
 METHODS = (types.FunctionType, staticmethod)
 WHY = "the loop changes its items, and an item cannot be copied as it is ({})"
 
@@ -78,7 +80,9 @@ def is_walked(thing: Any) -> bool:
 
 
 def is_copied_its_way(thing: Any) -> bool:
-    """Return whether the class of a thing says how it is copied, which may leave something out or count."""
+    """Return whether the class of a thing says how it is copied, which may leave something out, count or register."""
+    if any((kind.__module__, kind.__name__) in REGISTERED for kind in type(thing).__mro__):
+        return True
     kinds = [kind for kind in type(thing).__mro__ if is_user_module(kind.__module__)]
     if kinds and type(thing) in copyreg.dispatch_table:
         return True

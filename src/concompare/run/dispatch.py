@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from concompare import backends, engine, machine
 from concompare.errors import BackendUnavailable, CannotShip, ConcompareError, Interrupted
@@ -24,6 +24,7 @@ from concompare.run.copied_items import for_each_run, why_not
 from concompare.run.once import counts_for, latest, one_pass, run_once, trial_of
 from concompare.run.request import Request
 from concompare.run.witness import Again, Differs, States
+from concompare.worker.compute import OWN
 from concompare.worker.state_watch import captured
 
 if TYPE_CHECKING:
@@ -161,7 +162,7 @@ def run_each(task: Task, plan: list[tuple[Backend, int]], request: Request) -> t
     from concompare.measure.tails import Tails, with_notebook
 
     began = time.perf_counter()
-    items = task.items if isinstance(task.items, Sequence) else engine.listed(task.items)
+    items = task.items if isinstance(task.items, Sequence) else listed(task, request)
     task, taking = replace(task, items=items, count=len(items)), time.perf_counter() - began
     if unable := why_not(task):
         return once(task, plan, request, f"not run: {unable}")
@@ -260,7 +261,7 @@ def measure(task: Task, request: Request, show: Callable[[Progress], None] | Non
     from concompare.report.report import Report
 
     began = time.perf_counter()
-    items = task.items if isinstance(task.items, list) else engine.listed(task.items)
+    items = task.items if isinstance(task.items, list) else listed(task, request)
     task = replace(task, items=items, count=len(items))
     tails = Tails(task.apply, engine.show, time.perf_counter, time.perf_counter() - began)
     try:
@@ -278,11 +279,30 @@ def measure(task: Task, request: Request, show: Callable[[Progress], None] | Non
     comparison = with_notebook(comparison, tails.record(len(items)))
     auto_history.remember(task, comparison)
     if kept.error is not None and not stopped:
-        task.fail(kept.names)
-        raise kept.error
+        end_with(kept.error, task, kept)
     task.finish(kept.names)
     let_go(request)
     return Report(comparison, results=kept.values)
+
+
+def listed(task: Task, request: Request) -> list[Any]:
+    """Return all items; where taking one fails, the plain loop of those before it runs, and ends with that error."""
+    taken, error = engine.taken_of(task.items)
+    if error is not None:
+        run_once(replace(task, items=engine.failing_after(taken, error), count=None), backends.plain(), 1, request)
+    return taken
+
+
+def end_with(error: BaseException, task: Task, kept: Kept) -> NoReturn:
+    """End as the plain loop does at the item that failed: with what it printed and did before that."""
+    for position, stream, text in kept.output:
+        if position == kept.failed:
+            engine.show(stream, text)
+    try:
+        raise error  # what puts the names back looks at what is being raised
+    except BaseException:
+        task.fail({**kept.names, OWN: kept.own})
+        raise
 
 
 def compared(

@@ -10,14 +10,14 @@ import contextlib
 import copyreg
 import functools
 import hashlib
-import os
 import pickle
-import sys
 import zlib
 from collections.abc import Callable, Iterator
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any, NamedTuple
 
+from concompare.worker.caches import without_caches
+from concompare.worker.owners import is_own
 from concompare.worker.transfer.pickling import function_parts
 
 LARGEST = 100_000
@@ -197,29 +197,6 @@ def names_of(code: CodeType) -> Names:
     return Names(*(frozenset(names).union(*(getattr(part, kind) for part in inner)) for kind, names in found.items()))
 
 
-OURS = os.path.dirname(os.path.dirname(is_random.__code__.co_filename))  # a worker may have this as source only
-NOT_THEIRS = (os.path.dirname(os.__file__), OURS, "<frozen")
-"""Where the standard library and concompare lie."""
-
-
-def is_own(thing: Any) -> bool:
-    """Return whether a function, class or module is the user's own, not Python's and not installed."""
-    if isinstance(thing, FunctionType):
-        file: Any = thing.__code__.co_filename
-    elif isinstance(thing, (type, ModuleType)):
-        name = thing.__module__ if isinstance(thing, type) else thing.__name__
-        if name == "__main__":  # whatever runs the script or the notebook
-            return True
-        if name.partition(".")[0] in sys.stdlib_module_names:
-            return False
-        file = getattr(sys.modules.get(name), "__file__", None) or ""
-    else:
-        return thing is not None
-    parts = str(file).replace("\\", "/").split("/")
-    installed = "site-packages" in parts or "dist-packages" in parts
-    return not installed and not str(file).startswith(NOT_THEIRS)
-
-
 # -------------------------------------------------------------------------------------------------- whether it changed
 
 
@@ -258,7 +235,7 @@ class Digester(pickle.Pickler):
         if type(thing) in copyreg.dispatch_table:
             return NotImplemented
         try:
-            return thing.__reduce_ex__(5)
+            return without_caches(thing, thing.__reduce_ex__(5))
         except Exception:
             return alone(thing)
 

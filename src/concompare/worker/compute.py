@@ -221,10 +221,14 @@ def naming(function: Callable[[Any], Any], names: dict[str, Any]) -> Callable[[A
     return call
 
 
+OWN = "_concompare_own"
+"""What names, among the names of a failed pass, those that the failing head had assigned itself."""
+
+
 def names_of_head(error: BaseException, temporaries: tuple[str, ...]) -> dict[str, Any]:
     """Return what the head had assigned when it raised."""
     for entry in frames_of_user(error):
         local = entry.tb_frame.f_locals
         found = {name: local[name] for name in temporaries if name in local}
-        return {**found, "_concompare_own": tuple(found)}
+        return {**found, OWN: tuple(found)}
     return {}

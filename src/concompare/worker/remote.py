@@ -27,6 +27,8 @@ MODULES = (
     "transfer.strided",
     "transfer.class_objects",
     "transfer.pickling",
+    "owners",
+    "caches",
     "changes",
     "log_records",
     "transfer.object_refs",

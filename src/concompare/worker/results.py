@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from concompare.worker import log_records
+from concompare.worker.caches import forget_caches
 from concompare.worker.transfer.closed_files import FILES, any_file, with_files
 from concompare.worker.transfer.object_refs import Reference, Sources, holds_nothing, only_atoms, referring
 from concompare.worker.transfer.pickling import Parcel, pack, put, text_of, way_to_unpicklable
@@ -56,7 +57,7 @@ def pack_result(
 
     beside: list[pickle.PickleBuffer] | None = None if buffers is None else []
     referred = pack(value, beside, [], dress)
-    if not sources.unchanged(used, pack):
+    if not sources.unchanged(used, pack, forget_caches):
         return data
     sources.used |= used
     if buffers is not None:

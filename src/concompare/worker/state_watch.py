@@ -326,7 +326,7 @@ def run_audited(
             value = function(item)
         except Stopped:
             break
-        except Exception as error:
+        except BaseException as error:  # an item may raise any
             value = (type(error).__name__, str(error))
         finally:
             auditor.item = -1

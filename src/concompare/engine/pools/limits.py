@@ -31,8 +31,9 @@ def limits(backend: Backend, asked: int | None) -> AbstractContextManager[object
     """
     if asked is None or handling_of(backend).native != "pass":
         return nullcontext()
-    import threadpoolctl
+    from concompare.machine import native_limits
 
+    threadpoolctl = native_limits()
     limit = threadpoolctl.threadpool_limits(asked)
     if any((pool["num_threads"] or 0) > asked for pool in threadpoolctl.threadpool_info()):
         limit.restore_original_limits()

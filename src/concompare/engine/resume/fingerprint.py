@@ -18,7 +18,8 @@ from collections.abc import Callable, Iterable, Iterator
 from types import BuiltinFunctionType, CodeType, FunctionType, MappingProxyType, MethodType, ModuleType
 from typing import Any
 
-from concompare.worker.changes import is_own, names_of
+from concompare.worker.changes import names_of
+from concompare.worker.owners import is_own
 from concompare.worker.transfer.object_refs import ATOMS, only_atoms
 
 SIZE = 16

@@ -200,13 +200,19 @@ class Sources:
             if number not in self.made[place] and thing is not self.chunk
         }
 
-    def unchanged(self, used: set[Reference], pack: Callable[[Any], bytes]) -> bool:
-        """Return whether these objects are still as they arrived."""
+    def unchanged(
+        self, used: set[Reference], pack: Callable[[Any], bytes], forget: Callable[[Iterable[Any]], None]
+    ) -> bool:
+        """Return whether these objects are still as they arrived, but for what `forget` lets objects forget."""
         for place in {place for place, _ in used}:
             reader, _ = self.again[place]()
             now, then = read(self.readers[place]), read(reader)
             numbers = sorted(n for where, n in used if where == place and not only_atoms((now[n],)))
-            if pack([now[number] for number in numbers]) != pack([then[number] for number in numbers]):
+            before = pack([then[number] for number in numbers])
+            if pack([now[number] for number in numbers]) == before:
+                continue
+            forget(now.values())
+            if pack([now[number] for number in numbers]) != before:
                 return False
         return True
 

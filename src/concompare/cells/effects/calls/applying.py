@@ -140,10 +140,13 @@ def apply_order(an: Interpreter, node: ast.AST, entry: Declared, what: str) -> N
     for order in entry.order:
         if not (order == "process" and what.rpartition(".")[2] in OWN_CONTEXTS):
             an.now.order |= {Order(order)}
-        if order == "files" and one_file.writes_one_file(an, node):
+        if order == "files" and (one_file.writes_one_file(an, node) or one_file.uses_open_file(an, node)):
             an.now.order |= {Order.ONE_FILE}
         elif order == "files" and one_file.appends(an, node):
             an.now.order |= {Order.APPENDS}
+        elif order == "files" and one_file.may_use_open_file(an, node):
+            text = f"`{what}` uses a file by the number that it is given, which another process does not know"
+            an.doubt(Why.FORBIDDEN, text, "Open the file in the same function")
         if order in HAZARDS:
             an.now.hazards += (f"`{what}` {HAZARDS[order]}",)
 

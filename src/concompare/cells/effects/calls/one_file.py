@@ -26,6 +26,11 @@ LISTERS = frozenset({"listdir", "iterdir", "scandir", "glob", "rglob", "iglob", 
 """What lists the files of a folder."""
 SHARED = frozenset({("", "")})
 """Stands for the paths of files that are of several items."""
+DESCRIPTORS = frozenset([
+    *("write", "pwrite", "writev", "pwritev", "read", "pread", "readv", "preadv", "lseek", "ftruncate"),
+    *("fsync", "fdatasync", "close", "dup", "posix_fallocate", "fdopen"),
+])  # fmt: skip
+"""Functions of `os` that are given the number of an open file, which means nothing in another process."""
 SAME = (ast.Mod, ast.FloorDiv, ast.BitAnd, ast.RShift)
 """Operators that give the same number for several others."""
 PLAIN = frozenset([
@@ -47,6 +52,40 @@ def writes_one_file(an: Interpreter, node: ast.AST) -> bool:
         return is_same(an, node.func.value, scope)
     paths = [*node.args[:1], *(part.value for part in node.keywords if part.arg in ("file", "path", "fname"))]
     return bool(paths) and is_same(an, paths[0], scope)
+
+
+def number_of_file(an: Interpreter, node: ast.AST) -> ast.expr | None:
+    """Return the number of an open file that a function of `os` is given, or None for other calls."""
+    scope = an.calling.get(node)
+    if scope is None or not isinstance(node, ast.Call) or not node.args:
+        return None
+    if isinstance(node.func, ast.Attribute):
+        known = node.func.attr in DESCRIPTORS and is_module(an, node.func.value, scope)
+    else:
+        known = isinstance(node.func, ast.Name) and node.func.id in DESCRIPTORS
+    return node.args[0] if known else None
+
+
+def uses_open_file(an: Interpreter, node: ast.AST) -> bool:
+    """Tell whether a call uses a file by a number that the notebook has of it, not the item."""
+    number = number_of_file(an, node)
+    if number is None:
+        return False
+    scope = an.calling[node]
+    return is_same(an, number, scope) or (scope is an.top and is_given(number, scope))
+
+
+def may_use_open_file(an: Interpreter, node: ast.AST) -> bool:
+    """Tell whether a call uses a file by a number that its function is given, whoever has opened that."""
+    number = number_of_file(an, node)
+    return number is not None and is_given(number, an.calling[node])
+
+
+def is_given(node: ast.expr, scope: Scope) -> bool:
+    """Tell whether an expression is a name of a piece of code that this code gives no value itself."""
+    inner = [part for statement in scope.body for part in names.nodes_in(statement)]
+    stored = {part.id for part in inner if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)}
+    return isinstance(node, ast.Name) and node.id not in stored
 
 
 def appends(an: Interpreter, node: ast.AST) -> bool:
