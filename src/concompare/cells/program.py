@@ -444,6 +444,7 @@ class Hook:
         code = ast.fix_missing_locations(ast.Expression(names.copied(found.walk)))
         rows = eval(compiled(code, self.cell.wishes.filename, "eval", self.namespace), self.namespace)
         try:
+            binding.refuse_to_walk(found.walk, self.namespace, self.cell.allowance)
             pairs = list(itertools.islice(rows, MOST + 1))
             lifted = self.lift(found.loop, pairs, None) if len(pairs) <= MOST else None
         except Exception:  # the plain loop meets it in its turn
@@ -457,8 +458,7 @@ class Hook:
     def run_nest(self, loop: Loop, found: flattening.Flat, lifted: Lifted, pairs: list[Any]) -> Any:
         """Run loops inside one another as one."""
         last = list(self.namespace[flattening.ITEMS])[-1]
-        task, side = lifted.bind(self.namespace, pairs)
-        done = self.run(loop, lifted, task, side)
+        done = self.run(loop, lifted, *lifted.bind(self.namespace, pairs))
         if not loop.collects:
             self.bind(found.outer, last)
         return done

@@ -159,11 +159,11 @@ class Speculation:
             return self.walk_all(holder, part, group, found)
         if isinstance(holder, (ast.If, ast.IfExp)):
             body = holder.body if isinstance(holder.body, list) else [holder.body]
-            asked = part is holder.test or self.ask(holder.test, part in body, group, found)
+            asked = part is holder.test or self.ask(holder.test, part in body, holder, group, found)
             found.sure = found.sure and asked
         elif isinstance(holder, ast.BoolOp):
             before = holder.values[: holder.values.index(part)]  # type: ignore[arg-type]
-            found.sure = self.ask_all(before, isinstance(holder.op, ast.And), group, found) and found.sure
+            found.sure = self.ask_all(before, isinstance(holder.op, ast.And), holder, group, found) and found.sure
         elif isinstance(holder, (ast.ExceptHandler, ast.match_case, ast.Assert)) or part in getattr(
             holder, "orelse", ()
         ):
@@ -172,14 +172,14 @@ class Speculation:
 
     def walk_all(self, holder: ast.AST, part: ast.AST, group: Group, found: Early) -> bool:
         """Note the loops of a comprehension that are around a part of it."""
-        if isinstance(part, ast.comprehension):
+        if isinstance(part, ast.comprehension) or not self.is_calm_itself(holder):
             return False
         generators: list[ast.comprehension] = holder.generators  # type: ignore[attr-defined]
         found.sure = found.sure and not isinstance(holder, ast.GeneratorExp)
         for one in generators:
             if one.is_async or not self.walk(one.target, one.iter, False, group, found):
                 return False
-            found.sure = self.ask_all(one.ifs, True, group, found) and found.sure
+            found.sure = self.ask_all(one.ifs, True, holder, group, found) and found.sure
         return True
 
     def walk(self, target: ast.expr, walked: ast.expr, breaks: bool, group: Group, found: Early) -> bool:
@@ -192,19 +192,32 @@ class Speculation:
         found.targets.append(frozenset(names.stored(target)))
         return True
 
-    def ask(self, test: ast.expr, holds: bool, group: Group, found: Early) -> bool:
-        """Note a condition that holds, or does not, around a call, as far as a worker can ask it: tells how far."""
+    def ask(self, test: ast.expr, holds: bool, holder: ast.AST, group: Group, found: Early) -> bool:
+        """Note a condition of a holder around a call, as far as a worker can ask it: tells how far."""
         if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And) is holds:
-            return self.ask_all(test.values, holds, group, found)
-        if self.analysed.inside([test]).heavy or not self.is_free(test, group, found):
+            return self.ask_all(test.values, holds, holder, group, found)
+        is_heavy = self.analysed.inside([test]).heavy or self.analysed.of(holder).heavy
+        if is_heavy or not self.is_calm_itself(holder) or not self.is_free(test, group, found):
             return False
         found.steps.append((None, test if holds else ast.copy_location(ast.UnaryOp(ast.Not(), test), test)))
         return True
 
-    def ask_all(self, tests: Sequence[ast.expr], holds: bool, group: Group, found: Early) -> bool:
+    def ask_all(self, tests: Sequence[ast.expr], holds: bool, holder: ast.AST, group: Group, found: Early) -> bool:
         """Note conditions that all hold, or all do not, around a call; tells whether a worker can ask each of them."""
-        asked = [self.ask(test, holds, group, found) for test in tests]
+        asked = [self.ask(test, holds, holder, group, found) for test in tests]
         return all(asked)
+
+    def is_calm_itself(self, holder: ast.AST) -> bool:
+        """Tell whether what a statement or expression does beside its parts depends on nothing that stays.
+
+        To ask whether its conditions are true, or to walk what it walks, may run the user's methods.
+        """
+        effects = self.analysed.of(holder)
+        targets = {name for part in getattr(holder, "generators", ()) for name in names.stored(part.target)}
+        own = (
+            place.field in targets if place.obj is None else place.obj.origin is Origin.MADE for place in effects.writes
+        )
+        return all(own) and self.is_calm(effects) and self.is_apart({holder})
 
     def is_free(self, node: ast.AST, group: Group, early: Early) -> bool:
         """Tell whether an expression depends on nothing that stays in the notebook, and changes nothing."""

@@ -231,6 +231,12 @@ class Interpreter:
             self.as_item(obj, 3)
         return made
 
+    def walking_of(self, items: ast.expr) -> Effects:
+        """Return what it does to find some items and to walk them to their end, before any of that is done."""
+        with self.recording(Effects()) as found:
+            walk_over(self, self.value(items, Scope(module=self.world.namespace)), items)
+        return found
+
     def group_of(self, items: Any, found: Value) -> Value:
         """Return the pair of a key and a frame that walking groups of a live frame gives; nothing for other items."""
         kind = type_named("pandas.DataFrame")

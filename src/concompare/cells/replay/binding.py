@@ -21,7 +21,7 @@ from concompare.cells.distribution.staging import Staged, heavy_in_notebook, hea
 from concompare.cells.effects.interpreter import Interpreter
 from concompare.cells.effects.live import World
 from concompare.cells.forms import again, known_pools
-from concompare.cells.ir import OURS, Analysed, Budget, Doubt, Loop, Order, Stage, TooLong, Why, as_named
+from concompare.cells.ir import OURS, Allowance, Analysed, Budget, Doubt, Loop, Order, Stage, TooLong, Why, as_named
 from concompare.cells.objects import Obj, Origin
 from concompare.cells.replay import checks, compiling, module_state, purity
 from concompare.cells.replay.collect import Collect
@@ -245,6 +245,19 @@ def lift(
     found.ahead, found.caches = ahead, world.caches
     found.note_traces()
     return found
+
+
+def refuse_to_walk(items: ast.expr, namespace: dict[str, Any], allowance: Allowance) -> None:
+    """Refuse to walk items to their end, before it is known what becomes of them, where that would show.
+
+    Raises:
+        CellRefused: It changes something, or prints.
+        TooLong: That cannot be seen in time.
+    """
+    with allowance.one() as budget:
+        found = Interpreter(World(namespace), budget).walking_of(items)
+    if found.order or found.hazards or any(place.obj is None or place.obj.outer for place in found.writes):
+        raise CellRefused(checks.BETWEEN)
 
 
 @dataclass(frozen=True)

@@ -83,6 +83,9 @@ class Finder:
                 self.touched.setdefault(node, set()).add(obj)
                 if writes:
                     self.writers.setdefault(obj, []).append(node)
+        for node in self.nodes:  # whether a condition is true may be asked of what the items change
+            if isinstance(node, (ast.If, ast.While)) and node in self.touched:
+                self.touched.setdefault(node.test, set()).update(self.touched[node])
         self.random = [node for node in self.nodes if Order.RANDOM in self.analysed.of(node).order]
         self.index: dict[ast.AST, int] = {node: place for place, node in enumerate(self.statements(self.loop.body))}
         self.leaving = [(jump, self.own_guards(jump)) for part in self.loop.body for jump in own_jumps(part)]
@@ -175,6 +178,9 @@ class Finder:
     def is_barred(self, node: ast.AST) -> bool:
         """Tell whether a node cannot be in the front, whatever the others do."""
         found = self.analysed.of(node)
+        above = self.solver.body.parent.get(node)
+        if isinstance(above, (ast.If, ast.While)) and node is above.test and self.is_truth_barred(above):
+            return True
         if isinstance(node, FORBIDDEN) or found.doubts or found.hazards or found.trusted or found.sees:
             return True
         if isinstance(node, (ast.Break, ast.Continue)) and not self.solver.body.loops.get(node):
@@ -194,8 +200,16 @@ class Finder:
             for place in found.writes
         )
 
+    def is_truth_barred(self, node: ast.If | ast.While) -> bool:
+        """Tell whether it cannot be asked ahead whether a condition is true: a class may say that as it likes."""
+        found = self.analysed.of(node)
+        return bool(found.writes or found.order) or self.is_barred(node)
+
     def is_light(self, node: ast.AST, found: Effects) -> bool:
         """Tell whether a call that may be work is cheap to repeat all the same."""
+        if isinstance(node, (ast.If, ast.While)):
+            asked = self.analysed.followed.get(node.test, set())
+            return bool(asked) and all(shadows.is_small(function, self.namespace) for function in asked)
         return shadows.is_light(node, found, self.analysed.values, self.namespace, self.solver.body.assigned)
 
     def is_shadowed(self, obj: Obj) -> bool:

@@ -444,6 +444,8 @@ def evaluated(node: ast.AST) -> list[ast.AST]:
         return [node.value, *node.targets]
     if isinstance(node, ast.Dict):
         return [part for pair in zip(node.keys, node.values, strict=True) for part in pair if part is not None]
+    if isinstance(node, names.COMPREHENSIONS):
+        return [*node.generators, *names.children_of(node)[: -len(node.generators)]]
     return names.children_of(node)
 
 

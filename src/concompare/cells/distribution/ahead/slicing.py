@@ -22,6 +22,7 @@ PUT = OURS + "put"
 KEEP = OURS + "keep"
 COPY = OURS + "copy"
 TURN = OURS + "turn"
+WALKED = OURS + "walked"
 
 
 class Slicer:
@@ -195,13 +196,15 @@ class Slicer:
         return node in names.nodes_in(around)
 
     def is_head(self, cut: Cut, node: ast.stmt) -> bool:
-        """Tell whether a cut is the condition or the iterable that a compound statement begins with."""
+        """Tell whether a cut is what a compound statement begins with, so that it takes the value itself."""
+        if isinstance(node, ast.For):
+            return cut.node is node.iter and cut.effectful
         return isinstance(node, (ast.If, ast.While)) and cut.node is node.test
 
-    def taken(self, cut: Cut) -> ast.expr:
-        """Return the expression that computes a value and notes it on the tape."""
+    def taken(self, cut: Cut, value: ast.expr | None = None) -> ast.expr:
+        """Return the expression that computes a value, where it is not given, and notes it on the tape."""
         number, place = self.number[cut.node], cut.node
-        value: ast.expr = cut.node
+        value = value or cut.node
         if cut.truth:
             value = located(ast.UnaryOp(ast.Not(), located(ast.UnaryOp(ast.Not(), value), place)), place)
         elif any(obj in self.finder.writers for obj in self.analysed.values.get(cut.node, frozenset())):
@@ -229,15 +232,29 @@ class Slicer:
             )  # what ends it may not be in the front
             return [located(kind(self.condition(node), [*turn, *body] or statements_at("pass", node), orelse), node)]
         if isinstance(node, ast.For):
-            body, orelse = self.slice(node.body, []), self.slice(node.orelse, [])
-            binds = any(part in self.needed for part in names.nodes_in(node.target))
-            if node.iter not in self.finder.able or not (body or orelse or binds):
-                return []
-            turn = statements_at(f"{TURN}({TAPE})", node)
-            return [located(ast.For(node.target, node.iter, [*turn, *body], orelse), node)]
+            return self.slice_for(node)
         if isinstance(node, ast.Try):
             return self.slice_try(node)
         return []
+
+    def slice_for(self, node: ast.For) -> list[ast.stmt]:
+        """Return what the front does of an inner loop: what finds its items does so once, as they are handed over."""
+        body, orelse = self.slice(node.body, []), self.slice(node.orelse, [])
+        binds = any(part in self.needed for part in names.nodes_in(node.target))
+        if node.iter not in self.finder.able:
+            return []
+        found: list[ast.stmt] = []
+        walked = node.iter
+        for cut in self.cuts:
+            if cut.place is node and self.is_head(cut, node):
+                word = f"{WALKED}{self.number[cut.node]}"
+                found.append(located(ast.Assign([located(ast.Name(word, ast.Store()), walked)], walked), walked))
+                walked = located(ast.Name(word, ast.Load()), walked)
+                found.append(located(ast.Expr(self.taken(cut, walked)), walked))
+        if body or orelse or binds:
+            turn = statements_at(f"{TURN}({TAPE})", node)
+            found.append(located(ast.For(node.target, walked, [*turn, *body], orelse), node))
+        return found
 
     def is_cut(self, node: ast.AST) -> bool:
         """Tell whether an expression is a cut."""
