@@ -61,3 +61,13 @@ def test_an_error_leaves_what_came_before_it_in_the_same_item(backend: str, seed
     ran = shell.fails(f"%%parallel -w 2 {backend} {seed}\n{cell}")
     assert repr(ran.error) == "ValueError(5)"
     assert shell.names["found"] == [0, 0, 1, 3, 6, 10]
+
+
+def test_a_comparison_of_a_cell_that_asks_what_a_cache_counted_runs_once(shell: Shell) -> None:
+    shell.run("import functools\n@functools.cache\ndef g(n):\n    return sum(k * n % 7 for k in range(50))")
+    shell.run("def h(n):\n    return g(n) + g(n % 2)\nxs = [1, 2, 3, 4]")
+    ran = shell.run(
+        "%%concompare --no-plot --budget 0.3 -b threads -w 2\nr = [h(n) for n in xs]\ntold = g.cache_info()"
+    )
+    assert "asks what a cache has counted" in ran.stdout
+    assert (shell.names["told"].hits, shell.names["told"].misses) == (3, 5)

@@ -107,8 +107,10 @@ def refuse_repeats(lifted: Lifted, *, repeat_ok: bool = False) -> None:
     """Refuse to do several times what the source shows should be done once; nothing has run then.
 
     Raises:
-        CellRefused: The items write or delete files, start programs or send data.
+        CellRefused: The items write or delete files, start programs or send data, or a cache counts their calls.
     """
+    if lifted.counts_calls and not repeat_ok:
+        raise CellRefused(several_times("the cell asks what a cache has counted that the items use"), lifted.line)
     if lifted.outside and not repeat_ok:
         line, text = next(iter(lifted.outside))
         raise CellRefused(several_times(text), line)

@@ -125,6 +125,11 @@ class Lifted:
                 self.outside |= {(line, text): None for text in effects.hazards}
         self.hazards = tuple(hazards)
 
+    @property
+    def counts_calls(self) -> bool:
+        """Tell whether the cell asks for what a cache counts that items fill: every call of them shows there."""
+        return self.caches and any(word in self.source for word in ASKING_CACHES)
+
     @functools.cached_property
     def sources(self) -> tuple[str, str]:
         """Return the head and the tail as text."""
