@@ -218,7 +218,7 @@ def test_the_work_of_a_run_is_the_time_of_its_items(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(dispatch, "run", run)
     decorated(rows, "threads")([1, 2])
     record = done[0].trials[0].passes[0]
-    assert 0 < done[0].work <= sum(part.end - part.start for part in record.messages)
+    assert 0 < done[0].work <= sum(max(part.cpu, part.end - part.start) for part in record.messages)
 
 
 def each(numbers: Any) -> Iterator[int]:

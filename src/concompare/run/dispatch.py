@@ -60,8 +60,7 @@ class Ran:
     @property
     def work(self) -> float:
         """The seconds that items took in the last way, without those that they waited for a CPU."""
-        messages = [part for found in self.trials[-1].passes for part in found.messages]
-        return sum(part.end - part.start - (part.waited or 0.0) for part in messages)
+        return sum(auto_history.taken(part) for found in self.trials[-1].passes for part in found.messages)
 
     @property
     def comparison(self) -> Comparison:
