@@ -82,6 +82,10 @@ class Own:
     seconds: float = 0.0
 
 
+SHARED = frozenset({"random", "numpy.random"})
+"""The random sources of `States`, by the names they are noticed by."""
+
+
 class States:
     """The states of the random sources that all items share, to be put back."""
 
@@ -206,6 +210,8 @@ class Witness:
         # Computed on the notebook's own item, which the function may change: only once, so a copy is for asking again.
         spare = copies_of(items[0]) if self.task.changing else []
         own = self.computed(position, items[0])
+        if own.drawn and self.drawn_by_others(position, own):
+            own.drawn = ()
         self.seen, self.spent = self.seen + 1, self.spent + own.seconds
         self.looking = self.spent < LITTLE and self.seen < MOST and not self.shares
         words = difference(position, own, offset, settled, shares=self.shares)
@@ -215,6 +221,20 @@ class Witness:
             raise Differs(words, position, None if self.shares else own)  # which was computed on a copy of the item
         if own.error is None and offset not in settled.errors and not self.shares and not words:
             settled.values[offset] = own.value if not tells_who(own.value) else settled.values[offset]
+
+    def drawn_by_others(self, position: int, own: Own) -> bool:
+        """Return whether another thread of the notebook drew meanwhile, as a client of a cluster does.
+
+        The item draws nothing when it is computed once more; the states are then put back to what they were.
+        """
+        others = threading.active_count() > 1 and own.seconds < LONG and own.error is None
+        items = self.items_at(position) if others and SHARED.issuperset(own.drawn) and not self.task.changing else []
+        if not items:
+            return False
+        states = States()
+        again = self.computed(position, items[0])
+        states.restore()
+        return again.error is None and not again.drawn
 
     def is_unsteady(self, position: int, own: Own, spare: list[Any]) -> bool:
         """Return whether the notebook itself computes something else each time, as of the clock."""
