@@ -19,8 +19,11 @@ import psutil
 import pytest
 
 from concompare import api, backends, engine
+from concompare.cells.task import task_of
 from concompare.engine.pools import inherited_state
 from concompare.errors import BackendNotInstalled, BackendUnavailable, Interrupted, WorkerDied
+from concompare.run.once import run_once
+from concompare.run.request import request_of
 from concompare.testing import FarContract, define
 from tests.backends.launching import end, launch
 from tests.system.kernel.notebook import Notebook
@@ -194,6 +197,17 @@ class TestDask(ClusterContract):
     @pytest.fixture
     def kind(self, dask: Any) -> Any:
         return dask
+
+    def test_what_its_client_draws_is_not_the_item_s(self, dask: Any) -> None:
+        """It chooses with `random` whom it asks for each result, in its own thread."""
+        request = request_of(["processes"], 2, witnessed=True)
+        busy = "    end = time.perf_counter() + 0.02\n    while time.perf_counter() < end: pass\n"
+        plain = define(f"import time\ndef f(x):\n{busy}    return x")
+        trial, value, said = run_once(task_of(plain, range(12)), dask, 2, request)
+        assert (trial.backend, value, said) == ("dask", list(range(12)), "")
+        drawing = define(f"import random, time\ndef f(x):\n{busy}    return random.random()")
+        *_, said = run_once(task_of(drawing, range(12)), dask, 2, request)
+        assert "draws from random" in said
 
     def test_more_workers_than_there_are_is_one_line(self, dask: Any) -> None:
         with pytest.raises(BackendUnavailable, match=r"the dask cluster at tcp://\S+ has 2 workers, not 5: use -w 2"):

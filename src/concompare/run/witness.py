@@ -223,9 +223,10 @@ class Witness:
             settled.values[offset] = own.value if not tells_who(own.value) else settled.values[offset]
 
     def drawn_by_others(self, position: int, own: Own) -> bool:
-        """Return whether another thread of the notebook drew meanwhile, as a client of a cluster does.
+        """Return whether another thread of the notebook drew meanwhile: the item draws nothing when computed once more.
 
-        The item draws nothing when it is computed once more; the states are then put back to what they were.
+        A client of a cluster may draw with each result that it gathers (distributed chooses whom to ask). There an item
+        that draws is told by giving something else. The states are put back to what they were.
         """
         others = threading.active_count() > 1 and own.seconds < LONG and own.error is None
         items = self.items_at(position) if others and SHARED.issuperset(own.drawn) and not self.task.changing else []
@@ -234,7 +235,8 @@ class Witness:
         states = States()
         again = self.computed(position, items[0])
         states.restore()
-        return again.error is None and not again.drawn
+        draws = bool(again.drawn) and not (self.pool.backend.isolation == "cluster" and alike(again.value, own.value))
+        return again.error is None and not draws
 
     def is_unsteady(self, position: int, own: Own, spare: list[Any]) -> bool:
         """Return whether the notebook itself computes something else each time, as of the clock."""
