@@ -71,7 +71,10 @@ def ends_alike(cell: str, how: str) -> programs.Ran:
     ],
 )
 def test_a_name_is_not_given_after_the_notebook_has_failed(cell: str, how: str) -> None:
-    ends_alike(cell, how)
+    ran = ends_alike(cell, how)
+    assert ran.cell.lifted
+    assert ran.left.error is not None
+    assert ("u" in ran.left.names) == ("x > 2" in cell)  # where the items before went well
 
 
 @pytest.mark.parametrize("how", programs.WAYS)
@@ -129,7 +132,9 @@ def test_the_names_of_patterns_are_left(cell: str, how: str) -> None:
     ],
 )
 def test_a_guard_is_asked_once_and_in_order(cell: str, how: str) -> None:
-    ends_alike(cell, how)
+    ran = ends_alike(cell, how)
+    assert bool(ran.cell.lifted) == ("y = f(x)" in cell)  # work under a guard with effects stays behind it
+    assert ran.left.names["log"] == ([2, 5, 10, 17] if "y = f(x)" in cell else [1, 2, 3, 4])  # what is asked, once each
 
 
 @pytest.mark.parametrize("how", programs.WAYS)
@@ -142,7 +147,7 @@ def test_a_guard_is_asked_once_and_in_order(cell: str, how: str) -> None:
     ],
 )
 def test_a_function_of_the_body_has_its_defaults_once(cell: str, how: str) -> None:
-    ends_alike(cell, how)
+    assert ends_alike(cell, how).cell.lifted
 
 
 @pytest.mark.parametrize("how", programs.WAYS)
