@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import os
-import random
-import threading
 from typing import Any, NamedTuple
 
 import pytest
@@ -12,8 +9,6 @@ from concompare.cells.task import task_of
 from concompare.run import witness
 from concompare.run.once import run_once
 from concompare.run.request import request_of
-
-ASKED, DRAWN = threading.Event(), threading.Event()
 
 
 class Forgetful:
@@ -77,46 +72,3 @@ def test_the_items_computed_in_the_notebook_share_one_plain_loop(monkeypatch: py
     assert not said
     assert len(computed) == witness.MOST
     assert opened == ["processes", "serial"]
-
-
-def while_another_thread_draws(item: tuple[int, int]) -> int:
-    number, notebook = item
-    if os.getpid() == notebook and not ASKED.is_set():
-        ASKED.set()
-        assert DRAWN.wait(60)
-    return -number
-
-
-def drawn_once(item: tuple[int, int]) -> int:
-    random.random()
-    return -item[0]
-
-
-@pytest.mark.parametrize(("function", "said"), [(while_another_thread_draws, ""), (drawn_once, "draws from random")])
-def test_what_other_threads_of_the_notebook_draw_is_not_the_item_s(function: Any, said: str) -> None:
-    """As those of a client of a cluster do."""
-
-    def draw() -> None:
-        ASKED.wait(60)
-        random.random()
-        DRAWN.set()
-
-    ASKED.clear()
-    DRAWN.clear()
-    other = threading.Thread(target=draw)
-    other.start()
-    try:
-        random.seed(1)
-        request = request_of(["processes"], 1, witnessed=True)
-        items = [(number, os.getpid()) for number in range(6)]
-        _, value, words = run_once(task_of(function, items), backends.find("processes"), 1, request)
-    finally:
-        ASKED.set()
-        other.join()
-    assert value == [-number for number in range(6)]
-    assert said in words
-    assert bool(said) == bool(words)
-    expected = random.Random(1)
-    for _ in range(7 if said else 1):  # those of the items, and the thread's
-        expected.random()
-    assert random.getstate() == expected.getstate()

@@ -15,7 +15,6 @@ import os
 import random
 import struct
 import sys
-import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
@@ -223,20 +222,18 @@ class Witness:
             settled.values[offset] = own.value if not tells_who(own.value) else settled.values[offset]
 
     def drawn_by_others(self, position: int, own: Own) -> bool:
-        """Return whether another thread of the notebook drew meanwhile: the item draws nothing when computed once more.
+        """Return whether a cluster's client drew meanwhile: distributed chooses by `random` whom to ask for each result.
 
-        A client of a cluster may draw with each result that it gathers (distributed chooses whom to ask). There an item
-        that draws is told by giving something else. The states are put back to what they were.
+        An item that draws itself gives something else when it is computed once more. Then the states are put back.
         """
-        others = threading.active_count() > 1 and own.seconds < LONG and own.error is None
-        items = self.items_at(position) if others and SHARED.issuperset(own.drawn) and not self.task.changing else []
+        able = self.pool.backend.isolation == "cluster" and own.seconds < LONG and own.error is None
+        items = self.items_at(position) if able and SHARED.issuperset(own.drawn) and not self.task.changing else []
         if not items:
             return False
         states = States()
         again = self.computed(position, items[0])
         states.restore()
-        draws = bool(again.drawn) and not (self.pool.backend.isolation == "cluster" and alike(again.value, own.value))
-        return again.error is None and not draws
+        return again.error is None and alike(again.value, own.value)
 
     def is_unsteady(self, position: int, own: Own, spare: list[Any]) -> bool:
         """Return whether the notebook itself computes something else each time, as of the clock."""
