@@ -15,6 +15,7 @@ import os
 import random
 import struct
 import sys
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
@@ -222,7 +223,7 @@ class Witness:
             settled.values[offset] = own.value if not tells_who(own.value) else settled.values[offset]
 
     def drawn_by_others(self, position: int, own: Own) -> bool:
-        """Return whether a cluster's client drew meanwhile: distributed chooses by `random` whom to ask for each result.
+        """Return whether a cluster's client drew meanwhile: that of dask chooses by `random` whom to ask for a result.
 
         An item that draws itself gives something else when it is computed once more. Then the states are put back.
         """
