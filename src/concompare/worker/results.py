@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any
 from concompare.worker import log_records
 from concompare.worker.caches import forget_caches
 from concompare.worker.transfer.closed_files import FILES, any_file, with_files
-from concompare.worker.transfer.object_refs import Reference, Sources, holds_nothing, only_atoms, referring
+from concompare.worker.transfer.object_refs import (
+    Reference,
+    Sources,
+    beginning_with,
+    holds_nothing,
+    only_atoms,
+    referring,
+)
 from concompare.worker.transfer.pickling import Parcel, pack, put, text_of, way_to_unpicklable
 
 if TYPE_CHECKING:
@@ -39,7 +46,7 @@ def pack_result(
     if base is None and atoms and alone:
         return pickle.dumps(value, 5)
     plainly: tuple[Any, ...] = () if base is None else ([], base)
-    if sources is None or (alone and "items" in sources.readers):
+    if sources is None or (alone and "items" in sources.places):
         return pack(value, buffers, *plainly)
     known = sources.by_identity()
     if atoms and base is None and known.keys().isdisjoint(map(id, parts)):
@@ -63,6 +70,19 @@ def pack_result(
     if buffers is not None:
         buffers[:] = beside or []
     return referred
+
+
+def pack_list(values: list[Any], buffers: list[pickle.PickleBuffer] | None, sources: Sources | None) -> bytes:
+    """Pack values as `pack_result` does, by a pickler that begins with the items where these have no parts."""
+    if sources is not None:
+        sources.with_items = False
+        if not holds_nothing(values) and (rows := sources.rows) is not None:
+            if not rows.is_held():
+                return pack(values, buffers)
+            data = pack(values, buffers, [], beginning_with(rows.memo(pack)))
+            sources.with_items = True
+            return data
+    return pack_result(values, values, buffers, sources)
 
 
 def pack_referring(sources: Sources | None) -> Callable[[Any], bytes] | None:
@@ -94,16 +114,16 @@ def pack_values(
     buffers: list[pickle.PickleBuffer] = []
     beside = buffers if room is not None else None
     try:
-        data = pack_result(done.values, done.values, beside, sources)
+        data = pack_list(done.values, beside, sources)
     except BaseException:  # its own `__reduce__` may raise anything
         refuse_values(done)
         buffers.clear()
-        data = pack_result(done.values, done.values, beside, sources)
+        data = pack_list(done.values, beside, sources)
     if room is None:
         return Parcel(data), 0
     parcel, wanted = put(data, buffers, room)
     if parcel is None:
-        parcel = Parcel(pack_result(done.values, done.values, None, sources) if buffers else data)
+        parcel = Parcel(pack_list(done.values, None, sources) if buffers else data)
     return parcel, wanted
 
 

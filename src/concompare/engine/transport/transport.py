@@ -20,7 +20,7 @@ from concompare.errors import CannotShip
 from concompare.worker import log_records
 from concompare.worker.chunk import Answer, Request
 from concompare.worker.series import ASKED
-from concompare.worker.transfer.object_refs import ATOMS, Restorer, holds_nothing
+from concompare.worker.transfer.object_refs import ATOMS, Objects, Restorer, holds_nothing, load_with
 from concompare.worker.transfer.pickling import Parcel, can_pack, pack, text_of
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ class Transport:
         """Pack a chunk's items."""
         return self.buffers.pack(chunk)
 
-    def sent(self, chunk: Chunk) -> dict[str, dict[int, Any]]:
+    def sent(self, chunk: Chunk) -> dict[str, Objects]:
         """Return the notebook's objects that results of a chunk may refer to, by where they were sent and number."""
         return {"items": chunk.objects, "function": self.shipment.objects}
 
@@ -191,7 +191,7 @@ class Transport:
         sent = self.sent(chunk) if answer.refers else None
         copies = self.buffers.copies(answer.values) if answer.values.places else ()
         try:
-            values = open_parcel(answer.values, copies, sent)
+            values = open_parcel(answer.values, copies, sent, chunk.objects if answer.with_items else ())
         except Exception as error:
             values, chunk.lost = [None] * len(chunk.items), error
         names = open_parcel(answer.names, self.buffers.copies(answer.names), sent) if answer.names is not None else {}
@@ -226,18 +226,26 @@ def not_rebuilt(chunk: Chunk) -> CannotShip:
     )
 
 
-def open_parcel(parcel: Parcel, copies: Sequence[bytearray] = (), sent: dict[str, dict[int, Any]] | None = None) -> Any:
+def open_parcel(
+    parcel: Parcel,
+    copies: Sequence[bytearray] = (),
+    sent: dict[str, Objects] | None = None,
+    items: Objects | tuple[()] = (),
+) -> Any:
     """Rebuild a result from a worker, with the notebook's own objects where it refers to them.
 
     Args:
         parcel: What came.
         copies: The bytes that lay beside it.
         sent: The notebook's objects, by where they were sent and number.
+        items: Those that the pickle begins with.
     """
-    if parcel.data is not None and not copies and sent is None:
+    if parcel.data is not None and not (copies or items) and sent is None:
         return pickle.loads(parcel.data)
     buffers = list(copies)
     data = parcel.data if parcel.data is not None else buffers.pop(0)
+    if isinstance(items, list):
+        return load_with(items, data, buffers)
     if sent is not None:
         return Restorer(data, buffers, sent).load()
     return pickle.loads(data, buffers=buffers)

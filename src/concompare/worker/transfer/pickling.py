@@ -244,10 +244,9 @@ def unpack(parcel: Parcel, lent: list[Any] | None = None) -> Any:
     return Arriving(io.BytesIO(data), buffers=buffers).load()
 
 
-def reader_of(parcel: Parcel) -> Arriving:
-    """Return what rebuilds a parcel without large buffers and numbers its objects."""
-    data = parcel.data if parcel.data is not None else bytes(pieces_of(parcel.places[:1])[0])
-    return Arriving(io.BytesIO(data))
+def data_of(parcel: Parcel) -> bytes:
+    """Return the pickle of a parcel without large buffers."""
+    return parcel.data if parcel.data is not None else bytes(pieces_of(parcel.places[:1])[0])
 
 
 def pieces_of(places: tuple[tuple[str, int, int], ...], lent: list[Any] | None = None) -> list[Any]:
@@ -311,9 +310,7 @@ HIDDEN = ("name", "obj")
 """What an exception says beside its arguments and attributes, and Python up to 3.11 does not pickle."""
 
 
-def pack_error(
-    error: BaseException, depth: int = 0, referring: Callable[[Any], bytes] | None = None
-) -> dict[str, Any]:
+def pack_error(error: BaseException, depth: int = 0, referring: Callable[[Any], bytes] | None = None) -> dict[str, Any]:
     """Return an exception as plain data: itself where it can cross, its class and arguments, its name and text.
 
     Args:
