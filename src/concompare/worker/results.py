@@ -13,6 +13,7 @@ from concompare.worker.caches import forget_caches
 from concompare.worker.transfer.closed_files import FILES, any_file, with_files
 from concompare.worker.transfer.object_refs import (
     Reference,
+    Rows,
     Sources,
     beginning_with,
     holds_nothing,
@@ -74,15 +75,13 @@ def pack_result(
 
 def pack_list(values: list[Any], buffers: list[pickle.PickleBuffer] | None, sources: Sources | None) -> bytes:
     """Pack values as `pack_result` does, by a pickler that begins with the items where these have no parts."""
-    if sources is not None:
-        sources.with_items = False
-        if not holds_nothing(values) and (rows := sources.rows) is not None:
-            if not rows.is_held():
-                return pack(values, buffers)
-            data = pack(values, buffers, [], beginning_with(rows.memo(pack)))
-            sources.with_items = True
-            return data
-    return pack_result(values, values, buffers, sources)
+    if sources is None:
+        return pack(values, buffers)
+    held, rows = sources.held(), sources.places.get("items")
+    sources.with_items = isinstance(rows, Rows) and held == ["items"]
+    if isinstance(rows, Rows) and sources.with_items:
+        return pack(values, buffers, [], beginning_with(rows.memo(pack)))
+    return pack_result(values, values, buffers, sources) if held else pack(values, buffers)
 
 
 def pack_referring(sources: Sources | None) -> Callable[[Any], bytes] | None:

@@ -19,8 +19,16 @@ from concompare.engine.transport.notebook_state import now_in
 from concompare.errors import CannotShip
 from concompare.worker import log_records
 from concompare.worker.chunk import Answer, Request
-from concompare.worker.series import ASKED
-from concompare.worker.transfer.object_refs import ATOMS, Objects, Restorer, holds_nothing, load_with
+from concompare.worker.series import ASKED, REFERRED, TIMED
+from concompare.worker.transfer.object_refs import (
+    ATOMS,
+    WRITTEN_AS_THEY_ARE,
+    Objects,
+    Restorer,
+    have_no_parts,
+    kind_of_arrays,
+    load_with,
+)
 from concompare.worker.transfer.pickling import Parcel, can_pack, pack, text_of
 
 if TYPE_CHECKING:
@@ -31,6 +39,9 @@ SERIES = count(1)
 
 LARGEST_BRIEF = 2**14
 """Bytes of an item's pickle up to which it may go without what else is said of it."""
+
+SIZED = WRITTEN_AS_THEY_ARE | {str, bytes}
+"""Types of objects whose length tells how many bytes they take at the least."""
 
 WITNESSED = 8
 """Items, the first of a pass, of which a witness may want to know whether they reached beyond their worker."""
@@ -92,7 +103,7 @@ class Transport:
             return None
         body = self.brief_of(chunk.first, chunk.items[0], chunk.each)
         if body is not None:
-            chunk.series, chunk.bytes_in = self.series, len(body)
+            chunk.series, chunk.bytes_in, chunk.objects = self.series, len(body), list(chunk.items)
         return body
 
     def is_told(self, first: int, options: PassOptions) -> bool:
@@ -103,14 +114,19 @@ class Transport:
 
     def brief_of(self, position: int, item: Any, each: bool) -> bytes | None:
         """Return the brief message for an item; None where it is no small one."""
-        if type(item) not in ATOMS and not self.is_small(item):
+        kind, said = type(item), TIMED if each else 0
+        if kind in SIZED and len(item) > LARGEST_BRIEF:
             return None
-        data = pickle.dumps([item], 5)
-        return ASKED.pack(self.series, position, each) + data if len(data) <= LARGEST_BRIEF else None
+        if kind not in ATOMS and not self.is_small(item):
+            if not (kind in SIZED or kind is kind_of_arrays()) or not have_no_parts((item,)):
+                return None
+            said |= REFERRED
+        data = pickle.dumps([item], 5) if kind in SIZED or not said & REFERRED else pack([item])
+        return ASKED.pack(self.series, position, said) + data if len(data) <= LARGEST_BRIEF else None
 
     def is_small(self, item: Any) -> bool:
         """Tell whether an item is a number or text, so that nothing of it lies beside a message, nor comes back."""
-        return holds_nothing((item,))
+        return type(item) in ATOMS
 
     def request(self, chunk: Chunk, options: PassOptions) -> Request:
         """Return the message for a chunk, its large buffers laid into shared memory.

@@ -172,11 +172,15 @@ MEMOIZE = b"\x94"
 def parts_sent(items: Any, data: bytes, pickler: Any) -> tuple[Objects, tuple[int, ...] | None]:
     """Return what `written` does of a chunk of items, at the least cost.
 
-    Where they have no parts it is the items, whose numbers are their places, and None.
+    Where they have no parts it is the items, whose numbers are their places, and None. Of very many numbers not even
+    the types are looked at: they are not numbered.
     """
-    if data.count(MEMOIZE) == 1 or holds_nothing(items):  # nothing is numbered but their list
-        return {}, ()
-    return (items, None) if have_no_parts(items, len(data)) else written(pickler, items)
+    if data.count(MEMOIZE) > len(items) // 32 + 1:
+        if holds_nothing(items):
+            return {}, ()
+        if have_no_parts(items, len(data)):
+            return items, None
+    return written(pickler, items)
 
 
 def read(reader: Any, chunk: Any = None) -> dict[int, Any]:
@@ -297,21 +301,17 @@ class Sources:
         """Take what came from one place."""
         self.places[place] = source
 
-    @property
-    def rows(self) -> Rows | None:
-        """The items, where they have no parts and nothing else that was sent is held."""
-        rows = self.places.get("items")
-        others = (source for place, source in self.places.items() if place != "items")
-        return rows if isinstance(rows, Rows) and not any(other.is_held() for other in others) else None
+    def held(self) -> list[str]:
+        """Return from which places results may hold objects: to those of the others no reference has been added."""
+        return [place for place, source in self.places.items() if source.is_held()]
 
     def by_identity(self) -> dict[int, Reference]:
-        """Return what results may hold, by its identity here: nothing of where no reference has been added."""
-        held = {place: source for place, source in self.places.items() if source.is_held()}
+        """Return what results may hold, by its identity here."""
         return {
             id(thing): (place, number)
-            for place, source in held.items()
-            for number, thing in source.things.items()
-            if number not in source.made
+            for place in self.held()
+            for number, thing in self.places[place].things.items()
+            if number not in self.places[place].made
         }
 
     def unchanged(
