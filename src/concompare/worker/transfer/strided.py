@@ -18,7 +18,7 @@ SMALL = 1 << 20
 """Bytes up to which an array that cannot be written to stays so."""
 
 OWNED = 1 << 14
-"""Bytes up to which a contiguous array goes the older way, whose copy owns its memory as most arrays do, and is quicker."""
+"""Bytes up to which a contiguous array goes the older way: it is quicker, and the copy owns its memory, as most do."""
 
 
 def table() -> dict[type, Callable[[Any], Any]] | None:
