@@ -70,14 +70,14 @@ def test_a_large_column_is_summed_in_the_same_order() -> None:
 
 def test_a_part_is_the_part_of_another_array_that_is_laid_out_alike() -> None:
     sent, own = np.arange(12.0).reshape(3, 4), np.arange(12.0).reshape(3, 4)
-    layout, *place, data = strided.place_in(sent, sent[1, ::2])
+    layout, offset, strides, writeable, data = strided.place_in(sent, sent[1, ::2])
 
-    made = strided.part_of(own, layout, *place, data)
+    made = strided.part_of(own, layout, offset, strides, writeable, data)
     made[0] = 9
 
     assert own[1].tolist() == [9, 5, 6, 7]
-    assert strided.part_of(own.T.copy(), layout, *place, data) is data
-    assert strided.part_of([1], layout, *place, data) is data
+    assert strided.part_of(own.T.copy(), layout, offset, strides, writeable, data) is data
+    assert strided.part_of([1], layout, offset, strides, writeable, data) is data
 
 
 def test_a_part_whose_numbers_are_others_there_is_a_copy() -> None:

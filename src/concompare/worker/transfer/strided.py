@@ -82,7 +82,7 @@ def layout_of(thing: Any) -> tuple[Any, ...]:
 def part_of(
     whole: Any, layout: tuple[Any, ...], offset: int, strides: tuple[int, ...], writeable: bool, data: Any
 ) -> Any:
-    """Return the same part of another array; the copy of it where that one is laid out otherwise, or has other numbers."""
+    """Return the same part of another array; its copy where that one is laid out otherwise, or has other numbers."""
     if type(whole) is not type(data) or layout_of(whole) != layout or data.dtype.hasobject:
         return data
     numpy = sys.modules["numpy"]
