@@ -39,6 +39,7 @@ from concompare.worker.clocks import Meter
 from concompare.worker.compute import Computed, plain
 from concompare.worker.frames import BRIEF, PLAIN, Received, send
 from concompare.worker.state_watch import FIRST_LOOKS, RARELY
+from concompare.worker.transfer import nans
 from concompare.worker.transfer.items import loaded
 from concompare.worker.transfer.object_refs import (
     ATOMS,
@@ -185,7 +186,7 @@ class Turn:
             recorder.instead = AS_IT_IS
         if not done.errors and not done.output:
             data = self.in_brief(value, item, asked if said & REFERRED else b"")
-            if data is not None and len(data) < LARGE_PICKLE:
+            if data is not None and len(data) < LARGE_PICKLE and not nans.has_nan(data):
                 return OWN.pack(*self.ident, received, start, end, clock(), cpu, timed) + data
         sources = self.sources(item, asked if said & REFERRED else b"")
         del item
@@ -209,14 +210,14 @@ class Turn:
             return pickle.dumps([value], 5)
         if value is item and asked:
             return SAME if kind in FIXED or pack([item]) == asked else None
-        if id(value) in self.known.parts or not have_no_parts((value,), MUCH):
+        if id(value) in self.known.parts or getattr(value, "base", None) is not None:
+            return None  # it is, or is a part of, what was sent
+        if not have_no_parts((value,), MUCH):
             return None
         return pickle.dumps([value], 5) if kind in WRITTEN_AS_THEY_ARE else pack([value])
 
-    def sources(self, item: Any, asked: Any) -> Sources | None:
+    def sources(self, item: Any, asked: Any) -> Sources:
         """Return what the results of a message may refer to that is answered like all others."""
-        if not (asked or self.request.refer):
-            return None
         sources = Sources()
         if asked:
             rows = Rows([item], asked, lambda: loaded(asked))

@@ -116,6 +116,17 @@ def test_small_arrays_keep_strides_and_identity(pool: Pool) -> None:
     assert all(value is column for value, column in zip(same, columns * 20, strict=True))
 
 
+def test_parts_of_small_arrays_and_nan_keep_their_identity(pool: Pool) -> None:
+    numpy = pytest.importorskip("numpy")
+    arrays = [numpy.arange(10.0) + number for number in range(400)]
+    parts = engine.run_pass(lambda array: array[2:4], arrays, pool, ONE).values
+    assert all(numpy.shares_memory(part, array) for part, array in zip(parts, arrays, strict=True))
+    nan = float("nan")
+    rows = [(number, nan) for number in range(400)]
+    values = engine.run_pass(lambda row: (row[1], row[0]), rows, pool, ONE).values
+    assert all(value[0] is nan for value in values)
+
+
 def test_long_texts_and_rows_go_beside_messages(pool: Pool, kinds: list[int]) -> None:
     items = ["x" * 20_000, b"y" * 20_000, list(range(20_000)), tuple("abc" * 7000)] * 4
     assert engine.run_pass(len, items, pool, ONE).values == [20_000, 20_000, 20_000, 21_000] * 4
