@@ -23,7 +23,7 @@ from concompare.worker.transfer.object_refs import (
     only_atoms,
     referring,
 )
-from concompare.worker.transfer.pickling import Parcel, pack, put, text_of, way_to_unpicklable
+from concompare.worker.transfer.pickling import LARGE_BUFFER, Parcel, Raw, pack, put, text_of, way_to_unpicklable
 
 if TYPE_CHECKING:
     from concompare.worker.compute import Computed
@@ -147,18 +147,32 @@ def pack_values(
     """
     buffers: list[pickle.PickleBuffer] = []
     beside = buffers if room is not None else None
+    values, large = with_bytes_beside(done.values) if room is not None else (done.values, 0)
     try:
-        data = pack_list(done.values, beside, sources)
+        data = pack_list(values, beside, sources)
     except BaseException:  # its own `__reduce__` may raise anything
         refuse_values(done)
         buffers.clear()
-        data = pack_list(done.values, beside, sources)
+        values, large = done.values, 0
+        data = pack_list(values, beside, sources)
     if room is None:
         return Parcel(data), 0
     parcel, wanted = put(data, buffers, room)
     if parcel is None:
         parcel = Parcel(pack_list(done.values, None, sources) if buffers else data)
-    return parcel, wanted
+    return parcel._replace(passing=0 < len(buffers) == large), wanted
+
+
+MOST_BESIDE = 300
+"""Values up to which there may be large ones: a message of more has small ones."""
+
+
+def with_bytes_beside(values: list[Any]) -> tuple[list[Any], int]:
+    """Return values with what lets large bytes among them lie beside the pickle, and how many of these there are."""
+    if len(values) > MOST_BESIDE:
+        return values, 0
+    large = {id(value): Raw(value) for value in values if type(value) is bytes and len(value) >= LARGE_BUFFER}
+    return [large.get(id(value), value) for value in values] if large else values, len(large)
 
 
 def refuse_values(done: Computed) -> None:

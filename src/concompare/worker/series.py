@@ -81,7 +81,7 @@ def told_in(body: bytes | bytearray) -> Brief:
     native, waited, pid, thread, received, start, end, returned, cpu, timed = TOLD.unpack_from(body)
     seconds = (end - start,) if timed else ()
     data = body[TOLD.size :]
-    values = tuple.__new__(Parcel, (data, ()))  # of the many fields of both only few are other than usual
+    values = tuple.__new__(Parcel, (data, (), False))  # of the many fields of both only few are other than usual
     moments = received, start, end, returned, cpu, native, None if waited < 0 else waited
     usual = USUAL if data != SAME else USUAL_OF_SAME
     return tuple.__new__(Brief, ((pid, thread), *moments, values, (), seconds, *usual))
@@ -206,6 +206,8 @@ class Turn:
             asked: The item's pickle, if results may refer to it.
         """
         kind = type(value)
+        if kind in (str, bytes) and len(value) >= LARGE_PICKLE:
+            return None
         if kind in ATOMS:
             return pickle.dumps([value], 5)
         if value is item and asked:

@@ -249,7 +249,7 @@ def not_rebuilt(chunk: Chunk) -> CannotShip:
 
 def open_parcel(
     parcel: Parcel,
-    copies: Sequence[bytearray] = (),
+    copies: Sequence[Any] = (),
     sent: dict[str, Objects] | None = None,
     items: Objects | tuple[()] = (),
 ) -> Any:

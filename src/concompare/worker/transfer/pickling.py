@@ -45,11 +45,13 @@ class Parcel(NamedTuple):
     """Pickled values: the pickle itself, and where its large buffers lie: (file, offset, length).
 
     Instead of a file it may be a process's memory, with addresses (see `process_memory`).
-    A large pickle lies there too, at the first place, and `data` is None.
+    A large pickle lies there too, at the first place, and `data` is None. `passing` says that nothing of what is
+    rebuilt stays in that memory.
     """
 
     data: bytes | None
     places: tuple[tuple[str, int, int], ...] = ()
+    passing: bool = False
 
 
 Dress = Callable[[type[Any]], Callable[..., Any]]
