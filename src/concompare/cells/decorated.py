@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import types
+from typing import Any
 
 DECORATED = "__concompare_parallel__"
 """Where `concompare.parallel` keeps the function that it was given, and the code of the one that it made."""
 
 
-def mark(made: types.FunctionType, given: types.FunctionType) -> None:
+def mark(made: Any, given: types.FunctionType) -> None:
     """Note which function `concompare.parallel` was given."""
     vars(made)[DECORATED] = made.__code__, given
 
