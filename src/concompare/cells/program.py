@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from concompare.cells import hooks, waiting
 from concompare.cells.counting import VIEWS, counted
-from concompare.cells.forms import again, calls, finding, flattening, independent, joined, pools
+from concompare.cells.forms import again, calls, coalescing, finding, flattening, independent, joined, pools
 from concompare.cells.hooks import HOOK, ITEMS, Walked, annotate, hook_call, hook_if_meant, hook_of, iterable, place_in
 from concompare.cells.ir import OURS, Allowance, Loop, TooLong
 from concompare.cells.plain_errors import as_plainly, tidy
@@ -415,6 +415,8 @@ class Hook:
             if bar is None and (nest := self.nest(loop, walked)) is not None:
                 return self.run_nest(loop, *nest)
             lifted = self.lift(loop, walked, taken if bar is None else None)
+            if bar is None and (turns := self.turns(loop, lifted, walked)) is not None:
+                return self.run_turns(*turns)
             with self.cell.allowance.counted():
                 self.cell.place(loop, lifted)
                 task, side = lifted.bind(self.namespace, taken[0] if taken else walked, bar)
@@ -462,6 +464,40 @@ class Hook:
         if not loop.collects:
             self.bind(found.outer, last)
         return done
+
+    def turns(self, loop: Loop, lifted: Lifted, items: Any) -> tuple[coalescing.Coalesced, Lifted, list[Any]] | None:
+        """Return a loop of very few items and the loop inside it as one, where workers do as much of that."""
+        known = type(items) in (list, tuple, range, dict) and 1 < len(items) <= coalescing.FEW
+        if not known or self.cell.wishes.measured or lifted.ahead is not None:
+            return None
+        found = coalescing.coalesced(loop, self.cell.shadowed)
+        if found is None:
+            return None
+        self.namespace[flattening.ITEMS] = items
+        code = ast.fix_missing_locations(ast.Expression(names.copied(found.walk)))
+        try:
+            binding.refuse_to_walk(found.walk, self.namespace, self.cell.allowance)
+            pairs = eval(compiled(code, self.cell.wishes.filename, "eval", self.namespace), self.namespace)
+            rows = found.rows(itertools.islice(pairs, coalescing.FEW))
+            if rows is None or not 2 * len(items) < len(rows) <= MOST:
+                return None
+            better = self.lift(found.loop, rows, None)
+        except Exception:  # the plain loop meets it in its turn
+            return None
+        if not better.staged.surely() or better.ahead is not None or better.loop.expanded:
+            return None
+        if not coalescing.is_better(lifted.staged, better.staged, found, self.namespace):
+            return None
+        self.cell.place(loop, better)
+        return found, better, rows
+
+    def run_turns(self, found: coalescing.Coalesced, lifted: Lifted, rows: list[Any]) -> Any:
+        """Run a loop and the one inside it as one."""
+        try:
+            return self.run(found.loop, lifted, *lifted.bind(self.namespace, rows))
+        finally:
+            for word in (coalescing.FIRST, coalescing.LAST, coalescing.PARTS):
+                self.namespace.pop(word, None)
 
     def bind(self, target: ast.expr, value: Any) -> None:
         """Bind a loop's target as the plain loop does."""
