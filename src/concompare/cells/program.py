@@ -19,8 +19,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from concompare.cells import hooks, waiting
 from concompare.cells.counting import VIEWS, counted
+from concompare.cells.effects.live import World
 from concompare.cells.forms import again, calls, coalescing, finding, flattening, independent, joined, pools
 from concompare.cells.hooks import HOOK, ITEMS, Walked, annotate, hook_call, hook_if_meant, hook_of, iterable, place_in
+from concompare.cells.inside.work import Work
 from concompare.cells.ir import OURS, Allowance, Loop, TooLong
 from concompare.cells.plain_errors import as_plainly, tidy
 from concompare.cells.replay import binding, checks, row_walks
@@ -407,6 +409,12 @@ class Hook:
             except TypeError as error:
                 self.unwalkable = error
                 raise
+        if isinstance(items, types.GeneratorType) and (fused := self.fused(loop, items)) is not None:
+            return self.run_fused(loop, *fused)
+        return self.take(loop, items)
+
+    def take(self, loop: Loop, items: Any) -> Any:
+        """Run a loop over its items, in parallel if it can."""
         walked, bar = ([None], None) if loop.kind == "call" else checks.unwrapped(items)
         taken: list[Any] = []
         try:
@@ -427,6 +435,41 @@ class Hook:
         if refusal.waits is not None:
             return refusal.waits.run(self, loop, refusal)
         return self.refuse(loop, taken[0] if taken else items, refusal)
+
+    def fused(self, loop: Loop, items: Any) -> tuple[Lifted, Any, list[str]] | None:
+        """Return a loop over a generator that does work with that work in its body, where that can run in parallel."""
+        from concompare.cells.inlining import generators
+
+        holds = Work(World(self.namespace)).loops_heavy
+        found = generators.walked_through(loop, items, self.namespace, self.cell.shadowed, holds)
+        if found is None:
+            return None
+        self.namespace.update(found.given)
+        taken: list[Any] = []
+        try:
+            walked, _ = checks.unwrapped(found.items)
+            lifted = self.lift(found.loop, walked, taken)
+            lifted.again = found.again
+            if not lifted.staying:
+                return lifted, taken[0] if taken else walked, [*found.given]
+        except CellRefused:
+            pass
+        for name in found.given:
+            del self.namespace[name]
+        return None
+
+    def run_fused(self, loop: Loop, lifted: Lifted, walked: Any, ours: list[str]) -> Any:
+        """Run a loop over a generator with the generator's work in its body."""
+        with self.cell.allowance.counted():
+            task, side = lifted.bind(self.namespace, walked)
+        side.halts = True
+        try:
+            return self.run(loop, lifted, task, side)
+        finally:
+            from concompare.cells.inlining import generators
+
+            for name in {*ours, *generators.own_names(self.namespace)} & self.namespace.keys():
+                del self.namespace[name]
 
     def few(self, items: Any) -> list[Any] | None:
         """Return what gives few items as a list, where taking them early changes nothing."""
@@ -546,7 +589,8 @@ class Hook:
         self.cell.lifted.append(found)
         self.small |= {id(loop)} if self.depth and time.perf_counter() - began < WORTH else set()
         if side.halted or (side.front is not None and side.front.failed):
-            return self.rest(loop, side, side.remaining())
+            left = side.remaining()
+            return self.rest(loop, side, left if found.again is None else found.again(left))
         if isinstance(side, Collect):
             return side.value
         return side.is_through()

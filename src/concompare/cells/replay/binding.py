@@ -60,6 +60,7 @@ class Lifted:
             `prepare` does what comes before and is not to be measured.
         statement: Which statement of the cell it is in, and `numbered` tells which node of that, as `ast.walk` goes.
         uneven: It is several loops as one, whose outer one has a last item without any of the inner one.
+        again: Gives what the plain loop walks from the items that are left, where these are not the plain loop's own.
     """
 
     loop: Loop
@@ -74,6 +75,7 @@ class Lifted:
     statement: int | None = None
     numbered: Callable[[], int] = int
     uneven: bool = False
+    again: Callable[[Any], Any] | None = None
     staying: str = ""
     ahead: Ahead | None = None
     as_written: Callable[[], Any] | None = None
