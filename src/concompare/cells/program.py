@@ -18,18 +18,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from concompare.cells import hooks, waiting
-from concompare.cells.counting import VIEWS, counted
-from concompare.cells.effects.live import World
-from concompare.cells.forms import again, calls, coalescing, finding, flattening, independent, joined, pools
+from concompare.cells.forms import again, calls, finding, flattening, independent, joined, pools
 from concompare.cells.hooks import HOOK, ITEMS, Walked, annotate, hook_call, hook_if_meant, hook_of, iterable, place_in
-from concompare.cells.inside.work import Work
 from concompare.cells.ir import OURS, Allowance, Loop, TooLong
 from concompare.cells.plain_errors import as_plainly, tidy
-from concompare.cells.replay import binding, checks, row_walks
+from concompare.cells.replay import binding, checks, listed, row_walks
 from concompare.cells.replay.binding import Lifted
 from concompare.cells.replay.collect import AsMapped, Collect
 from concompare.cells.replay.compiling import compiled, look_up_once
 from concompare.cells.replay.statement import Replay
+from concompare.cells.shapes import Shapes
 from concompare.cells.syntax import names, sources
 from concompare.cells.syntax.definitions import remember
 from concompare.cells.syntax.nodes import located, number_in
@@ -50,11 +48,8 @@ __all__ = ["Cell", "Hook", "Refused", "Runner", "Wishes"]
 
 DONE = OURS + "done"
 POOL = OURS + "pool"
-GROUPED = ("DataFrameGroupBy", "SeriesGroupBy")
 WORTH = 0.02
 """Seconds from which on the run of a loop inside another is worth what it takes to prepare."""
-MOST = 100_000
-"""Items of nested loops that are shared out as those of one."""
 
 
 @dataclass
@@ -352,7 +347,7 @@ class Cell:
 
 
 @dataclass
-class Hook:
+class Hook(Shapes):
     """The object that the cell's tree calls in the place of its loops."""
 
     cell: Cell
@@ -366,6 +361,7 @@ class Hook:
     starmap: ClassVar[Any] = itertools.starmap
     unwalkable: BaseException | None = None
     worked: float | None = None
+    listing: listed.Listed | None = None
 
     @staticmethod
     def means(paths: tuple[str, ...], *found: Any) -> bool:
@@ -415,139 +411,56 @@ class Hook:
 
     def take(self, loop: Loop, items: Any) -> Any:
         """Run a loop over its items, in parallel if it can."""
-        walked, bar = ([None], None) if loop.kind == "call" else checks.unwrapped(items)
+        found = None
+        if items is not None and isinstance(items, (itertools.groupby, types.GeneratorType)):
+            found = listed.listed(loop, items, self.namespace, self.is_harmless)
+        if found is not None and found.whole:
+            self.listing, self.namespace[listed.ITEMS] = found, found.items
+            try:
+                return self.attempt(found.loop, found.items)
+            except CellRefused:
+                pass
+            finally:
+                self.listing = None
+                self.namespace.pop(listed.ITEMS, None)
+                found.left(self.namespace)
+        if found is not None and not found.touching:
+            items = found.again(found.items)
         taken: list[Any] = []
         try:
-            if bar is None and flattening.levels(loop) > 1 and (listed := self.few(walked)) is not None:
-                items = walked = listed
-            if bar is None and (nest := self.nest(loop, walked)) is not None:
-                return self.run_nest(loop, *nest)
-            lifted = self.lift(loop, walked, taken if bar is None else None)
-            if bar is None and (turns := self.turns(loop, lifted, walked)) is not None:
-                return self.run_turns(*turns)
-            with self.cell.allowance.counted():
-                self.cell.place(loop, lifted)
-                task, side = lifted.bind(self.namespace, taken[0] if taken else walked, bar)
-            side.halts = True
-            return self.run(loop, lifted, task, side)
-        except CellRefused as found:
-            refusal = found  # the plain loop runs outside of the handler: its errors have no other before them
+            return self.attempt(loop, items, taken)
+        except CellRefused as error:
+            refusal = error  # the plain loop runs outside of the handler: its errors have no other before them
         if refusal.waits is not None:
             return refusal.waits.run(self, loop, refusal)
         return self.refuse(loop, taken[0] if taken else items, refusal)
 
-    def fused(self, loop: Loop, items: Any) -> tuple[Lifted, Any, list[str]] | None:
-        """Return a loop over a generator that does work with that work in its body, where that can run in parallel."""
-        from concompare.cells.inlining import generators
+    def attempt(self, loop: Loop, items: Any, taken: list[Any] | None = None) -> Any:
+        """Run a loop in parallel; `taken` gets what is left of items that were looked at.
 
-        holds = Work(World(self.namespace)).loops_heavy
-        found = generators.walked_through(loop, items, self.namespace, self.cell.shadowed, holds)
-        if found is None:
-            return None
-        self.namespace.update(found.given)
-        taken: list[Any] = []
-        try:
-            walked, _ = checks.unwrapped(found.items)
-            lifted = self.lift(found.loop, walked, taken)
-            lifted.again = found.again
-            if not lifted.staying:
-                return lifted, taken[0] if taken else walked, [*found.given]
-        except CellRefused:
-            pass
-        for name in found.given:
-            del self.namespace[name]
-        return None
-
-    def run_fused(self, loop: Loop, lifted: Lifted, walked: Any, ours: list[str]) -> Any:
-        """Run a loop over a generator with the generator's work in its body."""
+        Raises:
+            CellRefused: It has to run as it is, and nothing of it has run.
+        """
+        taken = [] if taken is None else taken
+        walked, bar = ([None], None) if loop.kind == "call" else checks.unwrapped(items)
+        if bar is None and flattening.levels(loop) > 1 and (few := self.few(walked)) is not None:
+            walked = few
+            taken[:] = [few]
+        if bar is None and (nest := self.nest(loop, walked)) is not None:
+            return self.run_nest(loop, *nest)
+        lifted = self.lift(loop, walked, taken if bar is None else None)
+        if bar is None and (turns := self.turns(loop, lifted, walked)) is not None:
+            return self.run_turns(*turns)
         with self.cell.allowance.counted():
-            task, side = lifted.bind(self.namespace, walked)
+            self.cell.place(loop, lifted)
+            task, side = lifted.bind(self.namespace, taken[0] if taken else walked, bar)
         side.halts = True
         try:
             return self.run(loop, lifted, task, side)
-        finally:
-            from concompare.cells.inlining import generators
-
-            for name in {*ours, *generators.own_names(self.namespace)} & self.namespace.keys():
-                del self.namespace[name]
-
-    def few(self, items: Any) -> list[Any] | None:
-        """Return what gives few items as a list, where taking them early changes nothing."""
-        if type(items) in (enumerate, zip, *VIEWS):
-            number = counted(items)
-        else:
-            known = type(items).__module__.startswith("pandas.") and type(items).__name__ in GROUPED
-            number = getattr(items, "ngroups", None) if known else None
-        return list(items) if number is not None and number <= self.cell.wishes.few else None
-
-    def nest(self, loop: Loop, items: Any) -> tuple[flattening.Flat, Lifted, list[Any]] | None:
-        """Return loops inside one another as one that can run in parallel, where the outer one has few items."""
-        found = flattening.flattened(loop) if type(items) in (list, tuple, range, dict) else None
-        if found is None or not 0 < len(items) <= self.cell.wishes.few:
-            return None
-        self.namespace[flattening.ITEMS] = items
-        code = ast.fix_missing_locations(ast.Expression(names.copied(found.walk)))
-        rows = eval(compiled(code, self.cell.wishes.filename, "eval", self.namespace), self.namespace)
-        try:
-            binding.refuse_to_walk(found.walk, self.namespace, self.cell.allowance)
-            pairs = list(itertools.islice(rows, MOST + 1))
-            lifted = self.lift(found.loop, pairs, None) if len(pairs) <= MOST else None
-        except Exception:  # the plain loop meets it in its turn
-            return None
-        if not (lifted and lifted.staged.surely()) or lifted.staying or lifted.ahead is not None:
-            return None
-        self.cell.place(loop, lifted)
-        lifted.uneven = not pairs or pairs[-1][0] is not list(items)[-1]
-        return found, lifted, pairs
-
-    def run_nest(self, loop: Loop, found: flattening.Flat, lifted: Lifted, pairs: list[Any]) -> Any:
-        """Run loops inside one another as one."""
-        last = list(self.namespace[flattening.ITEMS])[-1]
-        done = self.run(loop, lifted, *lifted.bind(self.namespace, pairs))
-        if not loop.collects:
-            self.bind(found.outer, last)
-        return done
-
-    def turns(self, loop: Loop, lifted: Lifted, items: Any) -> tuple[coalescing.Coalesced, Lifted, list[Any]] | None:
-        """Return a loop of very few items and the loop inside it as one, where workers do as much of that."""
-        known = type(items) in (list, tuple, range, dict) and 1 < len(items) <= coalescing.FEW
-        if not known or self.cell.wishes.measured or lifted.ahead is not None:
-            return None
-        found = coalescing.coalesced(loop, self.cell.shadowed)
-        if found is None:
-            return None
-        self.namespace[flattening.ITEMS] = items
-        code = ast.fix_missing_locations(ast.Expression(names.copied(found.walk)))
-        try:
-            binding.refuse_to_walk(found.walk, self.namespace, self.cell.allowance)
-            pairs = eval(compiled(code, self.cell.wishes.filename, "eval", self.namespace), self.namespace)
-            rows = found.rows(itertools.islice(pairs, coalescing.FEW))
-            if rows is None or not 2 * len(items) < len(rows) <= MOST:
-                return None
-            better = self.lift(found.loop, rows, None)
-        except Exception:  # the plain loop meets it in its turn
-            return None
-        if not better.staged.surely() or better.ahead is not None or better.loop.expanded:
-            return None
-        if not coalescing.is_better(lifted.staged, better.staged, found, self.namespace):
-            return None
-        self.cell.place(loop, better)
-        return found, better, rows
-
-    def run_turns(self, found: coalescing.Coalesced, lifted: Lifted, rows: list[Any]) -> Any:
-        """Run a loop and the one inside it as one."""
-        try:
-            return self.run(found.loop, lifted, *lifted.bind(self.namespace, rows))
-        finally:
-            for word in (coalescing.FIRST, coalescing.LAST, coalescing.PARTS):
-                self.namespace.pop(word, None)
-
-    def bind(self, target: ast.expr, value: Any) -> None:
-        """Bind a loop's target as the plain loop does."""
-        self.namespace[ITEMS] = value
-        load = located(ast.Name(ITEMS, ast.Load()), target)
-        module = ast.fix_missing_locations(ast.Module([located(ast.Assign([names.copied(target)], load), target)], []))
-        exec(compiled(module, self.cell.wishes.filename, "exec", self.namespace), self.namespace)
+        except CellRefused:
+            if bar is None:
+                taken[:] = [side.remaining()]
+            raise
 
     def lift(self, loop: Loop, walked: Any, taken: list[Any] | None) -> Lifted:
         """Return the loop as one that can run in parallel; `taken` gets what is left of items that were looked at."""
@@ -568,6 +481,10 @@ class Hook:
                 )
         except TooLong:
             raise CellRefused(binding.TOO_LONG, loop.line) from None
+        if self.listing is not None:
+            found.again = self.listing.again
+            if not self.listing.keeps_still(found):
+                raise CellRefused("the loop touches files while it walks through folders.", loop.line)
         alone = not (self.cell.beside or self.depth or (loop.kind == "call" and len(self.cell.tree.body) > 1))
         if not alone and binding.is_light(found.staged):
             raise binding.nothing(loop)

@@ -226,6 +226,7 @@ class Interpreter:
             return ATOM
         with self.recording(self.walking):
             made = self.group_of(items, found) or walk_over(self, found, loop.items)
+        made = self.row_read(items) or made
         self.element = made
         for obj in made:
             self.as_item(obj, 3)
@@ -246,6 +247,11 @@ class Interpreter:
         pair = Obj(Origin.MADE, "a pair", (tuple,))
         pair.put("1", frozenset({Obj(Origin.OUTER, "a group", (kind,), whole=False, owner=found)}))
         return frozenset({pair})
+
+    def row_read(self, items: Any) -> Value:
+        """Return the row that a reader of `csv` makes of a line, without a part of the reader; else nothing."""
+        kind = {"csv.DictReader": dict, "_csv.reader": list}.get(f"{type(items).__module__}.{type(items).__name__}")
+        return frozenset({Obj(Origin.ITEM, "the row", (kind,), whole=False)}) if kind is not None else ATOM
 
     def as_item(self, obj: Obj, deep: int) -> None:
         """Note that an object is the item, or a part of it."""

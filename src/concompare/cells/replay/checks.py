@@ -21,7 +21,7 @@ from concompare.errors import CellRefused
 from concompare.worker.transfer import item_state
 
 BETWEEN = "walking the items changes something or prints between the iterations. Make them a list first."
-GIVING = ("pandas", "numpy")
+GIVING = ("pandas", "numpy", "csv", "_csv")
 """Packages whose iterators give things and leave them alone."""
 SEVERAL_TIMES = (list, tuple, range)
 """Types of items that may be walked more than once without anything happening."""

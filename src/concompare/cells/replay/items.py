@@ -25,12 +25,12 @@ class Items:
         if kept is not None:
             self.known = kept
         for position, item in enumerate(self.iterable):
-            if position < CHECKED:
-                check([item])
             if kept is not None:
                 kept.append(item)
             else:
                 self.waiting[position] = item
+            if position < CHECKED:  # where it is refused, the plain loop meets it
+                check([item])
             yield item
 
     def take(self, position: int) -> Any:
