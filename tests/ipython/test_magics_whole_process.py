@@ -87,6 +87,27 @@ def test_in_threads_they_run_as_the_plain_loop_with_one_line(kind: str, names: l
     assert os.getcwd() == before
 
 
+WALKS = {
+    "an iterator": "zip(names, names)",
+    "an endless one": "zip(names, itertools.count())",
+    "a generator": "((n, n) for n in names)",
+    "an array": "numpy.column_stack([names, names])",
+    "a view": "dict(zip(names, names)).items()",
+}
+
+
+@pytest.mark.parametrize("walked", WALKS.values(), ids=WALKS)
+def test_all_items_are_computed_whatever_gives_them(walked: str, names: list[str], shell: Shell) -> None:
+    """The reason is found before the first of them was taken."""
+    shell.run("import itertools, numpy\n" + CAUGHT)
+    shell.names["names"] = names
+    loop = f"out = []\nfor n, m in {walked}:\n    out.append(inside(n))"
+    ran = shell.run(f"%%parallel -b threads -w 4 --no-plot --assume-pure\n{loop}")
+    assert "ran as the plain loop: `inside` calls " in " ".join(ran.shown.split())
+    assert shell.names["out"] == [[name] for name in names]
+    assert shell.names["n"] == names[-1]
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_they_are_refused_in_threads_where_that_is_to_be_an_error(kind: str, names: list[str], shell: Shell) -> None:
     shell.run(KINDS[kind])

@@ -72,3 +72,9 @@ def test_the_items_computed_in_the_notebook_share_one_plain_loop(monkeypatch: py
     assert not said
     assert len(computed) == witness.MOST
     assert opened == ["processes", "serial"]
+
+
+@pytest.mark.parametrize("first", [0, 3])
+def test_items_can_be_had_again_before_one_was_taken(first: int) -> None:
+    again = witness.Again((n for n in range(5)), first)
+    assert list(again.from_position(first)) == [0, 1, 2, 3, 4]

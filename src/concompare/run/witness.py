@@ -113,14 +113,13 @@ class Again:
         self.first, self.copying = first, False
         self.copies: list[Any] = []
         self.steady: Any = items if is_steady(items) else None
-        self.items: Iterable[Any] = items if is_steady(items) else self.taken(iter(items))
-        self.iterator: Iterator[Any] = iter(())
+        self.iterator: Iterator[Any] = iter(()) if is_steady(items) else iter(items)
+        self.items: Iterable[Any] = items if is_steady(items) else self.taken()
         self.waiting: deque[Any] = deque()
 
-    def taken(self, iterator: Iterator[Any]) -> Iterator[Any]:
-        """Yield the items of an iterator, and keep them."""
-        self.iterator = iterator
-        for item in iterator:
+    def taken(self) -> Iterator[Any]:
+        """Yield the items of the iterator, and keep them."""
+        for item in self.iterator:
             if self.copying:
                 self.copies, self.copying = copies_of(item), False
             handed = LAST[0].handed if LAST else 0

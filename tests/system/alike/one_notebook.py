@@ -169,7 +169,7 @@ class Shell:
             "stdout": brief(kept.stdout),
             "stderr": brief(PLACE.sub("<cell>", kept.stderr)),
             "shown": [{kind: brief(part) for kind, part in output.items()} for output in shown],
-            "error": [] if error is None else [type(error).__name__, without_addresses(str(error)), lines_of(error)],
+            "error": [] if error is None else error_form(error),
             "files": self.changed_files(),
             "states": states(),
             **self.changed_names(),
@@ -205,6 +205,17 @@ def brief(text: str) -> str:
     """Return a text, of a long one the beginning and a digest."""
     text = without_addresses(text)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}… {digest(text.encode('utf-8', 'replace'))}"
+
+
+def error_form(error: BaseException) -> list[Any]:
+    """Return what an error is compared by.
+
+    Where recursion ends depends on the frames above the cell, which are others with a magic, and so does what the
+    function was doing then.
+    """
+    if isinstance(error, RecursionError):
+        return [type(error).__name__]
+    return [type(error).__name__, without_addresses(str(error)), lines_of(error)]
 
 
 def lines_of(error: BaseException) -> list[str]:
