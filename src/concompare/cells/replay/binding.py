@@ -150,6 +150,8 @@ class Lifted:
             front = Front(self.ahead, namespace, items, self.filename)
             items, count = front.pairs(), None if self.ahead.ends else count
         handed = Items(items if type(items) in checks.SEVERAL_TIMES else iter(items))
+        if front is None and handed.known is None and not self.staged.items_change:
+            handed.unused = unused_places(self.made)
         if self.staged.items_change:
             own = frozenset(map(id, handed.known)) if handed.known is not None else None
             namespace[PARTS + "_of"] = keeper = Keeper(self.staged.shared, own)
@@ -205,6 +207,22 @@ class Lifted:
         from concompare.cells.short_form import short_form
 
         return short_form(self)
+
+
+def unused_places(made: Generated) -> frozenset[int]:
+    """Return the places of the tuples that a loop walks at which there is what the head has no use for."""
+    target = made.loop.target
+    if not isinstance(target, ast.Tuple) or not all(isinstance(part, ast.Name) for part in target.elts):
+        return frozenset()
+    words = [part.id for part in target.elts if isinstance(part, ast.Name)]
+    loads = {
+        node.id
+        for node in names.nodes_in(made.head)
+        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Store)
+    }
+    return frozenset(
+        place for place, word in enumerate(words) if word not in loads | set(made.kept) and words.count(word) == 1
+    )
 
 
 ASKING_CACHES = ("cache_info", "cache_clear")
