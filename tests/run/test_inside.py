@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import multiprocessing
 import pickle
 import threading
@@ -141,6 +142,30 @@ def of_decorated(numbers: Any) -> list[list[int]]:
 def test_it_may_call_others_that_are_decorated(ran: list[tuple[int, str]]) -> None:
     assert decorated(of_decorated, "threads")([0, 1]) == [[4], [6], [4, 6]]
     assert ran == [(line_in(failing, 2), "threads"), (line_in(of_decorated, 2), "threads")]
+
+
+def test_a_decorator_around_it_is_called_by_others_that_are_decorated() -> None:
+    calls = []
+
+    def counted(function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def around(*args: Any) -> Any:
+            calls.append(args)
+            return function(*args) + 1
+
+        return around
+
+    @counted
+    @concompare.parallel
+    def inner(x: int) -> int:
+        return x * 2
+
+    @concompare.parallel
+    def outer(xs: list[int]) -> list[int]:
+        return [inner(x) for x in xs]
+
+    assert outer([1, 2]) == [3, 5]
+    assert calls == [(1,), (2,)]
 
 
 def test_a_function_without_work_is_not_looked_at_for_ever() -> None:
