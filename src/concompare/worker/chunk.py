@@ -159,7 +159,7 @@ class Known(threading.local):
         """Let results refer to the names that the function sees, and to what it has carried along, if anything."""
         own = inner_function(self.function)
         if own is not None and own.__module__ == "__main__":
-            sources.names = own.__globals__
+            sources.names = id(own.__globals__)  # to hold them would look as if results did
         if carried:
             sources.add("function", self.source)
 

@@ -52,7 +52,7 @@ def pack_result(
     data, known = packed_apart(value, parts, buffers, sources, base)
     others: dict[int, Reference] = dict(nans.known()) if sources is not None and nans.has_nan(data) else {}
     if sources is not None and sources.names is not None and WITH_FUNCTION in data:
-        others[id(sources.names)] = ("function", HOME)
+        others[sources.names] = ("function", HOME)
     for referred_to in (known | others, others):
         if sources is None or not referred_to:
             break

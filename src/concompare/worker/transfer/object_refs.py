@@ -314,14 +314,14 @@ class Sources:
 
     Attributes:
         places: Where they came from: "items" and "function".
-        names: Those that the function sees, which stand for the notebook's.
+        names: The identity of the names that the function sees, which stand for the notebook's.
         used: The references that results hold.
         with_items: Whether the values were packed by a pickler that begins with the items.
     """
 
     def __init__(self) -> None:
         self.places: dict[str, Source] = {}
-        self.names: dict[str, Any] | None = None
+        self.names: int | None = None
         self.used: set[Reference] = set()
         self.with_items = False
 
