@@ -25,6 +25,7 @@ MODULES = (
     "transfer.process_memory",
     "transfer.code_objects",
     "transfer.strided",
+    "transfer.set_order",
     "transfer.class_objects",
     "transfer.pickling",
     "owners",

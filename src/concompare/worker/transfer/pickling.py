@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from types import CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
 from typing import Any, NamedTuple
 
-from concompare.worker.transfer import strided
+from concompare.worker.transfer import set_order, strided
 from concompare.worker.transfer.class_objects import Arriving, by_token
 from concompare.worker.transfer.code_objects import reduce_code, reduce_function
 from concompare.worker.transfer.process_memory import Loan, fetch, is_memory
@@ -96,7 +96,7 @@ def pack(
             if kind is pickle.Pickler and arrays is not None:
                 pickler.dispatch_table = arrays
             for part in value if apart else (value,):
-                pickler.dump(Raw(part) if apart and type(part) is bytes and len(part) >= LARGE_BUFFER else part)
+                write(pickler, file, Raw(part) if apart and is_large(part) else part, mine)
                 if apart:
                     pickler.clear_memo()
             if picklers is not None:
@@ -105,7 +105,10 @@ def pack(
 
     try:
         simple = picklers is None and not apart and arrays is None and dress is undressed
-        data = pickle.dumps(value, 5, buffer_callback=callback) if simple else dump(pickle.Pickler)
+        data = pickle.dumps(value, 5, buffer_callback=callback) if simple else b""
+        if not simple or set_order.MARK in data:
+            mine.clear()
+            data = dump(pickle.Pickler)
     except Exception:
         data = b"__main__"
     if b"__main__" in data or is_of_started_script(data):
@@ -116,6 +119,23 @@ def pack(
     if buffers is not None:
         buffers.extend(mine)
     return data
+
+
+def is_large(part: Any) -> bool:
+    """Tell whether a part is bytes that travel beside the pickle."""
+    return type(part) is bytes and len(part) >= LARGE_BUFFER
+
+
+def write(pickler: Any, file: io.BytesIO, value: Any, beside: list[pickle.PickleBuffer]) -> None:
+    """Pickle a value, again with the orders of its sets where they would have others."""
+    begun, before = file.tell(), len(beside)
+    pickler.dump(value)
+    file.seek(begun)
+    if set_order.MARK in file.read() and (orders := set_order.moved(pickler.memo)):
+        file.truncate(file.seek(begun))
+        del beside[before:]
+        pickler.clear_memo()
+        pickler.dump(set_order.InOrder(value, orders))
 
 
 STARTED = "__mp_main__"
@@ -311,9 +331,7 @@ HIDDEN = ("name", "obj")
 """What an exception says beside its arguments and attributes, and Python up to 3.11 does not pickle."""
 
 
-def pack_error(
-    error: BaseException, depth: int = 0, referring: Callable[[Any], bytes] | None = None
-) -> dict[str, Any]:
+def pack_error(error: BaseException, depth: int = 0, referring: Callable[[Any], bytes] | None = None) -> dict[str, Any]:
     """Return an exception as plain data: itself where it can cross, its class and arguments, its name and text.
 
     Args:
