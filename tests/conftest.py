@@ -27,6 +27,7 @@ except ImportError:
 TALLY = work_calls.Tally()
 # `nbformat` loads it by `jsonschema`, for a format that no test has: its 39 grammars take up to five seconds each time.
 sys.modules.setdefault("rfc3987_syntax", types.ModuleType("rfc3987_syntax"))
+gc.disable()  # while tests are collected: nothing of them goes, and it would look at all of them again and again
 os.environ["CONCOMPARE_CACHE"] = "off"  # no test reads or writes what the user's own runs have left
 
 # A change is judged by the same drawn cells as the last one; `make generated` draws others each time.
@@ -49,6 +50,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let those that run alone come first: later each would wait for the slowest of the others, and the rest for it."""
     items.sort(key=lambda item: item.get_closest_marker("alone") is None)
+
+
+def pytest_collection_finish() -> None:
+    gc.enable()
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import pickle
 from dataclasses import dataclass
 from typing import Any
 
@@ -104,6 +105,26 @@ def test_tables_are_compared_as_tables() -> None:
     assert equal(pd.DataFrame({"a": [1]}), pd.DataFrame({"a": [2]})) is False
     assert equal(pd.DataFrame({"a": [1]}), pd.DataFrame({"b": [1]})) is False
     assert equal({"t": pd.Series([1])}, {"t": pd.Series([1])}) is True
+
+
+class Tagged(np.ndarray):
+    """An array with an attribute, which its pickle leaves out."""
+
+    def __array_finalize__(self, made_from: object) -> None:
+        self.tag = getattr(made_from, "tag", None)
+
+
+def test_arrays_and_tables_with_other_attributes_are_not_the_same() -> None:
+    pd = pytest.importorskip("pandas")
+    array = np.arange(3).view(Tagged)
+    array.tag = [1]
+    table = pd.Series([1, 2])
+    vars(table)["tag"] = 3
+
+    assert equal(array, array.copy()) is True
+    assert equal(array, pickle.loads(pickle.dumps(array))) is False
+    assert equal(table, pickle.loads(pickle.dumps(table))) is False
+    assert equal(pd.Series([1, 2]), pickle.loads(pickle.dumps(pd.Series([1, 2])))) is True
 
 
 def test_what_cannot_be_compared_is_neither() -> None:

@@ -100,7 +100,11 @@ def test_a_pick_says_how_sure_it_is_where_it_is_not() -> None:
     assert best.loss is not None
     assert 0.5 < best.chance < 0.95
     assert best.loss > advise.SURE
-    assert "the fastest with a probability of" in advise.how_sure(best)
+    assert advise.how_sure(best).startswith("It is the fastest with a probability of ")
+    cheaper = replace(best, chance=0.1, loss=0.036)
+    assert advise.how_sure(cheaper) == (
+        "Another is faster by about 4 % with a probability of 90 %, but costs more to have."
+    )
     assert advise.how_sure(advise.pick(comparison(serial(), at("processes", 4, 3.5)))) == ""
 
 

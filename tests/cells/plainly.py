@@ -35,6 +35,7 @@ from concompare.engine.ordering import add_names
 from concompare.engine.transport import transport
 from concompare.worker import chunk, results
 from concompare.worker.transfer import object_refs, pickling
+from concompare.worker.transfer.code_objects import HOME
 from concompare.worker.transfer.items import read_into
 from tests.cells import work_calls
 from tests.cells.work_calls import CALLS, Endless
@@ -274,15 +275,16 @@ class Worker:
 
     def __init__(self, function: Callable[[Any], Any]) -> None:
         picklers: list[Any] = []
-        blob = pickling.pack(function, None, picklers)
+        blob = pickling.pack_sent(function, None, picklers)
         self.objects, made = object_refs.written(picklers[-1], (function,))
         self.known = chunk.Known(blob + pickle.dumps(made))
         self.known.take("the pass")
+        self.objects[HOME] = function.__globals__
 
     def one(self, task: Task, item: Any) -> Computed:
         """Compute one item; return what the notebook gets of it."""
         picklers: list[Any] = []
-        data = pickling.pack([item], None, picklers)
+        data = pickling.pack_sent([item], None, picklers)
         objects, made = object_refs.parts_sent([item], data, picklers[-1])
         sources = object_refs.Sources()
         (arrived,) = read_into(sources, pickling.Parcel(data), made)

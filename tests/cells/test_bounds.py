@@ -21,7 +21,7 @@ from concompare.cells.task import Task
 from concompare.errors import CellRefused
 from tests.cells import compiled, long_cells, plainly
 
-STEPS = 10_000
+STEPS = 4_000
 CALLS_OF_A_STEP = 150
 CALLS_OF_A_LINE = 1_500
 CALLS_OF_AN_OBJECT = 12

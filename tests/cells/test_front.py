@@ -112,6 +112,14 @@ PLAIN = {
         "Each call of `fails` needs the result of the one before",
     ),
     "a list that holds itself": ("for x in xs:\n    batch.append(batch)\n    out.append(work(batch))", "`batch`"),
+    "a name that is given its value beside a place of the work": (
+        "for x in xs:\n    v = keep(prev)\n    out.append(v)\n    done[str(v)], prev = 1, x",
+        "Each call of `keep` needs the result of the one before",
+    ),
+    "a name beside a place, where only some items need it": (
+        "for x in xs:\n    match [keep(x)]:\n        case [[1]]: v = 0\n        case [v]: out.append(keep(prev, v))\n    done[str(v)], prev = prev, x",
+        "needs 'prev' from the item before",
+    ),
     "a generator of somebody": ("g = (v for v in xs)\nfor k in range(4):\n    out.append(work(next(g)))", "`g`"),
     "a file": (
         "import io\nf = io.StringIO('a\\nb\\n')\nfor k in range(2):\n    out.append(work(f.readline()))",

@@ -7,7 +7,7 @@ import pytest
 
 from tests.cells import drawn, work_calls
 
-CELLS = int(os.environ.get("CONCOMPARE_CELLS", "200"))
+CELLS = int(os.environ.get("CONCOMPARE_CELLS", "100"))
 """`make generated` sets 20000, and draws others each time unless it is given a seed."""
 SEED = os.environ.get("CONCOMPARE_SEED", "5") or str(SystemRandom().randrange(10**6))
 

@@ -13,7 +13,7 @@ import pytest
 from concompare.analysis import findings, pick, scaling, stats
 from concompare.analysis.findings import evidence
 from concompare.measure import plan as planner
-from concompare.measure.compare import Progress
+from concompare.measure.compare import NEARLY, Progress
 from concompare.records import Comparison, Pass, Trial
 from tests.measure.worlds import PROCESSES, SERIAL, THREADS, Cost, FakeBackend, World, of, run
 
@@ -128,11 +128,17 @@ def longest(comparison: Comparison) -> int:
 @pytest.mark.parametrize("seed", range(8))
 def test_measuring_goes_on_beyond_the_plan_while_the_pick_is_in_doubt(seed: int) -> None:
     world = World(lambda x: Cost(0.55), noise=0.3, seed=seed)
-    comparison, _ = run(world, range(3), seed=seed)
+    shown: list[Progress] = []
+    begun = world.now
+    comparison, _ = run(world, range(3), seed=seed, show=shown.append, asked=True)
+    took = world.now - begun
+    assert comparison.plan is not None
+    assert all(one.at_most is None or one.fraction == NEARLY for one in shown)
+    assert (took > comparison.plan.estimate + 3) <= any(one.at_most is not None for one in shown)
     standing = pick.standing_of(comparison)
     assert standing is not None
     block = sum(stats.median([p.wall for p in used]) for trial in comparison.trials if (used := stats.used(trial)))
-    assert standing.loss <= planner.DOUBTFUL or longest(comparison) >= planner.MOST_BLOCKS or world.now > 30 - block - 3
+    assert standing.loss <= planner.DOUBTFUL or longest(comparison) >= planner.MOST_BLOCKS or took > 30 - 2 * block - 3
 
 
 def test_the_tail_of_a_small_uneven_sample_is_not_taken_for_that_of_all_items() -> None:

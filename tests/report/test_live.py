@@ -41,6 +41,12 @@ def test_the_pick_so_far_has_a_line_of_its_own_and_is_announced_with_the_step() 
     assert re.fullmatch(r"block 2 .* left; so far the plain loop \(\d+ % sure\), an .*", doing_of(progress(3)))
 
 
+def test_it_says_when_it_takes_longer_than_planned() -> None:
+    late = replace(progress(3, fraction=0.99), at_most=4.0)
+    said = "block 2 of 5: threads × 4, longer than planned, 4.0 s left at most; so far the plain loop"
+    assert doing_of(late).startswith(said)
+
+
 def test_at_the_end_there_is_no_pick_so_far() -> None:
     assert "So far" not in bundle_of(progress(9, fraction=1.0))["text/plain"]
 

@@ -74,9 +74,9 @@ def _parts(one: Any, other: Any, at: _At) -> bool | None:
     if at.depth >= DEEP:
         return _by_pickle(one, other)
     if _is_array(one):
-        return _arrays(one, other, at)
+        return False if _are_tagged_otherwise(one, other, at) else _arrays(one, other, at)
     if hasattr(type(one), "equals") and hasattr(type(one), "to_numpy"):
-        return _asked(lambda: one.equals(other))
+        return False if _are_tagged_otherwise(one, other, at) else _asked(lambda: one.equals(other))
     if type(one) in (list, tuple) or (isinstance(one, tuple) and isinstance(one, Sequence)):
         return _in_order(one, other, at)
     if isinstance(one, Mapping):
@@ -168,6 +168,15 @@ def _asked(question: Any) -> bool | None:
 def _is_array(value: Any) -> bool:
     kind = type(value)  # an object of the user's may do anything when it is asked for an attribute
     return hasattr(kind, "__array_interface__") or (hasattr(kind, "dtype") and hasattr(kind, "shape"))
+
+
+def _are_tagged_otherwise(one: Any, other: Any, at: _At) -> bool:
+    """Tell whether the user's attributes of two arrays or tables differ: their pickles leave such out."""
+    mine, theirs = (
+        {name: part for name, part in getattr(value, "__dict__", {}).items() if not name.startswith("_")}
+        for value in (one, other)
+    )
+    return bool(mine or theirs) and equal(mine, theirs, at.deeper()) is False
 
 
 def _arrays(one: Any, other: Any, at: _At) -> bool | None:

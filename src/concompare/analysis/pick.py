@@ -272,13 +272,15 @@ def quiet_speed_up(trial: Trial, serial: Trial) -> float | None:
 
 
 def how_sure(found: Pick) -> str:
-    """Return the rest of a sentence that says how sure a pick is; empty where it is, and for the plain loop."""
+    """Return a sentence that says how sure a pick is; empty where it is sure, and for the plain loop."""
     if found.loss is None or found.chance is None or found.loss < SURE or found.speed_up is None:
         return ""
-    return (
-        f", the fastest with a probability of {formats.percent(found.chance)}; where it is not, another is faster"
-        f" by {formats.percent(found.loss / max(1e-9, 1 - found.chance))}"
-    )
+    more = formats.percent(found.loss / max(1e-9, 1 - found.chance))
+    if found.chance < 0.5:  # of ways that are about as fast the one that costs least is taken
+        other = formats.percent(1 - found.chance)
+        return f"Another is faster by about {more} with a probability of {other}, but costs more to have."
+    chance = formats.percent(found.chance)
+    return f"It is the fastest with a probability of {chance}; where it is not, another is faster by about {more}."
 
 
 def reason_for_plain(comparison: Comparison) -> str:

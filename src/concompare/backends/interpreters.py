@@ -36,6 +36,7 @@ from concompare.worker.capture import display
 from concompare.worker.chunk import Answer, Request
 from concompare.worker.coroutines import wake
 from concompare.worker.surroundings import STARTED
+from concompare.worker.transfer import nans
 from concompare.worker.transfer.pickling import functions_behind, pack
 
 REFUSED = re.compile(r"module (\S+) does not support loading in subinterpreters")
@@ -105,7 +106,7 @@ def refusal_of(path: list[str], blob: bytes) -> str:
     """Load a function and import what its code imports; return the module that refuses sub-interpreters, or nothing."""
     sys.path[:] = path
     try:
-        function = pickle.loads(blob)
+        function = nans.read(blob)
     except ImportError as error:
         return culprit(error)
     except Exception:

@@ -17,7 +17,7 @@ from concompare.engine.transport.transport import SERIES, Transport
 from concompare.worker.calls import Arguments
 from concompare.worker.chunk import Request
 from concompare.worker.transfer.object_refs import only_atoms
-from concompare.worker.transfer.pickling import Parcel, pack
+from concompare.worker.transfer.pickling import Parcel, pack, pack_sent
 
 if TYPE_CHECKING:
     from concompare.engine.shortcuts.direct_channel import Lines
@@ -46,7 +46,7 @@ def taken_now(arguments: Arguments) -> Arguments:
         return arguments
     buffers: list[pickle.PickleBuffer] = []
     try:
-        data = pack([arguments], buffers)
+        data = pack_sent([arguments], buffers)
     except Exception:
         return arguments
     return arguments if buffers or len(data) > LARGEST else Snapshot(data, arguments)
@@ -125,7 +125,7 @@ class CallTransport(Transport):
         if isinstance(first, Snapshot):
             return Parcel(first.data)
         if isinstance(first, Arguments) and is_small(first):  # nothing of it can lie beside the message
-            return Parcel(pack(chunk.items))
+            return Parcel(pack_sent(chunk.items))
         parcel = super().pack_items(chunk)
         if isinstance(first, Arguments):
             chunk.objects, chunk.made = {}, ()

@@ -37,6 +37,8 @@ from concompare.records import Comparison, Environment, LineProfile, Message, Na
 PROBE_ITEMS = 0.25
 """Seconds of items beside the GIL probe."""
 LONGEST_PROBE = 1.0
+NEARLY = 0.99
+"""Share of the plan that is shown as done until it is."""
 MOST_ITEMS_KEPT = 2000
 """Item times kept in the probe."""
 
@@ -58,12 +60,18 @@ class Machine(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a comparison is, for a live display."""
+    """How far a comparison is, for a live display.
+
+    Attributes:
+        fraction: How much of the plan is done: 1 at the end only.
+        at_most: Seconds that are left at most where it takes longer than planned; else None.
+    """
 
     plan: Plan | None
     comparison: Comparison
     doing: str
     fraction: float
+    at_most: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,8 +264,10 @@ class Comparing:
         if self.show is not None:
             planned = self.plan if self.wishes.enough is None else None
             estimate = planned.estimate if planned is not None else self.wishes.budget
-            fraction = 1.0 if doing == "done" else min(1.0, self.spent() / max(estimate, 1e-9))
-            self.show(Progress(self.plan, self.comparison(), doing, fraction))
+            spent, done = self.spent(), doing == "done"
+            fraction = 1.0 if done else min(NEARLY, spent / max(estimate, 1e-9))
+            at_most = max(0.0, self.wishes.budget - spent) if spent > estimate and not done else None
+            self.show(Progress(self.plan, self.comparison(), doing, fraction, at_most))
 
     # ---- before the trials
 

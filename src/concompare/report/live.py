@@ -54,6 +54,9 @@ def step_of(progress: Progress) -> str:
     plan = progress.plan or progress.comparison.plan
     if plan is None or not 0 < progress.fraction < 1:
         return words
+    if progress.at_most is not None:
+        left = formats.round_seconds(progress.at_most)
+        return f"{words}, longer than planned, {left} left at most"
     return f"{words}, about {formats.round_seconds((1 - progress.fraction) * plan.estimate)} left"
 
 

@@ -36,7 +36,7 @@ from concompare.worker.transfer.class_objects import Arriving
 from concompare.worker.transfer.items import Apart, read_items, take_back
 from concompare.worker.transfer.made_again import Made, close_all, making
 from concompare.worker.transfer.object_refs import Sources, counts
-from concompare.worker.transfer.pickling import Parcel, pack_error
+from concompare.worker.transfer.pickling import Parcel, inner_function, pack_error
 from concompare.worker.transfer.process_memory import Loan
 
 FUNCTIONS_KEPT = 4
@@ -147,9 +147,13 @@ class Known(threading.local):
             self.before = counts(self.reader)
             self.turn = turn
 
-    def tell(self, sources: Sources) -> None:
-        """Let results refer to what the function captures."""
-        sources.add("function", self.reader, self.read, self.made, self.before)
+    def tell(self, sources: Sources, *, carried: bool = True) -> None:
+        """Let results refer to the names that the function sees, and to what it has carried along, if anything."""
+        own = inner_function(self.function)
+        if own is not None and own.__module__ == "__main__":
+            sources.names = own.__globals__
+        if carried:
+            sources.add("function", self.reader, self.read, self.made, self.before)
 
     def read(self) -> tuple[pickle.Unpickler, Any]:
         """Return the function as it was sent, and what read it."""
@@ -286,7 +290,7 @@ def answer_to(request: Request) -> Answer:
     if isinstance(known, tuple):
         return Answer(ident, received, problem=known)
     lent = Loan()
-    sources = Sources() if request.refer else None
+    sources = Sources()
     referred = sources if "items" in request.refer else None
     items: Any = read_items(request.items, request.apart, request.first, lent, referred, request.made)
     if isinstance(items, tuple):
@@ -344,10 +348,9 @@ class Look:
         return {"changed": changed, "drawn": drawn(self.states, self.watch.states()) if self.states else ()}
 
 
-def pack_results(request: Request, known: Known, done: Computed, sources: Sources | None) -> dict[str, Any]:
+def pack_results(request: Request, known: Known, done: Computed, sources: Sources) -> dict[str, Any]:
     """Return the parts of the answer that hold what was computed, packed, and let go of it."""
-    if sources is not None and "function" in request.refer:
-        known.tell(sources)
+    known.tell(sources, carried="function" in request.refer)
     values, wanted = pack_values(done, request.room, sources)
     packed = {
         "values": values,
@@ -356,7 +359,7 @@ def pack_results(request: Request, known: Known, done: Computed, sources: Source
         "errors": tuple((offset, pack_error(error, 0, pack_referring(sources))) for offset, error in done.errors),
         "seconds": done.worth_telling(),
         "output": tuple(map(sendable, done.output)),
-        "refers": sources is not None and bool(sources.used),
+        "refers": bool(sources.used),
     }
     done.__init__()  # type: ignore[misc]
     return packed

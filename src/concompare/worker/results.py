@@ -10,12 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 from concompare.worker import log_records
 from concompare.worker.caches import forget_caches
+from concompare.worker.transfer import nans
 from concompare.worker.transfer.closed_files import FILES, any_file, with_files
-from concompare.worker.transfer.object_refs import Reference, Sources, holds_nothing, only_atoms, referring
+from concompare.worker.transfer.code_objects import HOME, rebuilt
+from concompare.worker.transfer.object_refs import Reference, Sources, holds_nothing, may_hold, only_atoms, referring
 from concompare.worker.transfer.pickling import Parcel, pack, put, text_of, way_to_unpicklable
 
 if TYPE_CHECKING:
     from concompare.worker.compute import Computed
+
+
+WITH_FUNCTION = rebuilt.__name__.encode()
+"""What a pickle holds where a function goes by value."""
 
 
 def pack_result(
@@ -34,35 +40,54 @@ def pack_result(
         sources: What was sent; None: no references.
         base: Makes the pickler's class, from the usual one; None for that.
     """
+    data, known = packed_apart(value, parts, buffers, sources, base)
+    others: dict[int, Reference] = dict(nans.known()) if sources is not None and nans.has_nan(data) else {}
+    if sources is not None and sources.names is not None and WITH_FUNCTION in data:
+        others[id(sources.names)] = ("function", HOME)
+    for referred_to in (known | others, others):
+        if sources is None or not referred_to:
+            break
+        used: set[Reference] = set()
+        beside: list[pickle.PickleBuffer] | None = None if buffers is None else []
+        referred = pack(value, beside, [], dress_of(base, referred_to, used))
+        if sources.unchanged(used, pack, forget_caches):
+            sources.used |= used
+            if buffers is not None:
+                buffers[:] = beside or []
+            return referred
+    return data
+
+
+def dress_of(
+    base: Callable[[Any], Any] | None, known: dict[int, Reference], used: set[Reference]
+) -> Callable[..., Any]:
+    """Return what makes a pickler that writes references, from the usual one."""
+    return lambda kind: functools.partial(referring(kind if base is None else base(kind)), known, used)
+
+
+def packed_apart(
+    value: Any,
+    parts: Any,
+    buffers: list[pickle.PickleBuffer] | None,
+    sources: Sources | None,
+    base: Callable[[Any], Any] | None,
+) -> tuple[bytes, dict[int, Reference]]:
+    """Return values packed without references, and what they may hold of what was sent; see `pack_result`."""
     atoms = only_atoms(parts)
     alone = sources is None or (atoms and holds_nothing(parts))
     if base is None and atoms and alone:
-        return pickle.dumps(value, 5)
+        return pickle.dumps(value, 5), {}
     plainly: tuple[Any, ...] = () if base is None else ([], base)
-    if sources is None or (alone and "items" in sources.readers):
-        return pack(value, buffers, *plainly)
+    if sources is None or not sources.readers or (alone and "items" in sources.readers):
+        return pack(value, buffers, *plainly), {}
     known = sources.by_identity()
     if atoms and base is None and known.keys().isdisjoint(map(id, parts)):
-        return pickle.dumps(value, 5)
+        return pickle.dumps(value, 5), {}
     if not known:
-        return pack(value, buffers, *plainly)
+        return pack(value, buffers, *plainly), {}
     picklers: list[Any] = []
     data = pack(value, buffers, picklers, *plainly[1:])
-    if known.keys().isdisjoint(picklers[-1].memo.copy()):
-        return data
-    used: set[Reference] = set()
-
-    def dress(kind: Any) -> Any:
-        return functools.partial(referring(kind if base is None else base(kind)), known, used)
-
-    beside: list[pickle.PickleBuffer] | None = None if buffers is None else []
-    referred = pack(value, beside, [], dress)
-    if not sources.unchanged(used, pack, forget_caches):
-        return data
-    sources.used |= used
-    if buffers is not None:
-        buffers[:] = beside or []
-    return referred
+    return data, known if may_hold(picklers[-1].memo.copy(), known, arrays=b"numpy" in data) else {}
 
 
 def pack_referring(sources: Sources | None) -> Callable[[Any], bytes] | None:

@@ -39,6 +39,7 @@ from concompare.worker.clocks import Meter
 from concompare.worker.compute import Computed, plain
 from concompare.worker.frames import BRIEF, PLAIN, Received, send
 from concompare.worker.state_watch import FIRST_LOOKS, RARELY
+from concompare.worker.transfer import nans
 from concompare.worker.transfer.object_refs import Sources, holds_nothing
 from concompare.worker.transfer.pickling import LARGE_PICKLE, Parcel
 
@@ -162,13 +163,13 @@ class Turn:
             recorder.instead = AS_IT_IS
         if not done.errors and not done.output and holds_nothing((value,)):
             data = pickle.dumps([value], 5)
-            if len(data) < LARGE_PICKLE:
+            if len(data) < LARGE_PICKLE and not nans.has_nan(data):
                 return OWN.pack(*self.ident, received, start, end, clock(), cpu, timed) + data
         if not done.errors or self.request.keep_going:
             done.values.append(value)
         done.seconds.append(end - start)
         del value
-        packed = pack_results(self.request, self.known, done, Sources() if self.request.refer else None)
+        packed = pack_results(self.request, self.known, done, Sources())
         return Answer(self.ident, received, start, end, clock(), cpu, **packed)
 
     def reply(self, number: int, answer: Answer | bytes, native: float = 0.0, waited: float | None = 0.0) -> None:

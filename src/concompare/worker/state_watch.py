@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 from concompare.worker.calls import CallOf
 from concompare.worker.changes import LARGEST, SOURCES, digest, places
+from concompare.worker.transfer import nans
 from concompare.worker.transfer.pickling import function_parts, pack
 
 FIRST_LOOKS, LATER_LOOKS = 3, 16
@@ -290,7 +291,7 @@ def try_items(blob: bytes, items: tuple[bytes, ...], seconds: float) -> Tried:
     tempfile.gettempdir()  # which tries to write when it is first asked
     sys.stdout = sys.stderr = io.StringIO()
     mute()
-    function = pickle.loads(blob)
+    function = nans.read(blob)
     watch = Watch(function)
     states = watch.states()
     auditor = Auditor()
@@ -299,7 +300,7 @@ def try_items(blob: bytes, items: tuple[bytes, ...], seconds: float) -> Tried:
     again: tuple[bytes | None, ...] = ()
     if not auditor.deeds and None not in values:
         order = list(reversed(range(len(items))))
-        again = run_audited(auditor, pickle.loads(blob), items, order, began + 2 * seconds)
+        again = run_audited(auditor, nans.read(blob), items, order, began + 2 * seconds)
     return Tried(values, again, tuple(auditor.deeds), changed, drew, time.perf_counter() - began)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from concompare.worker.transfer import pickling
+from concompare.worker.transfer import pickling, strided
 from concompare.worker.transfer.class_objects import Arriving
 
 np = pytest.importorskip("numpy")
@@ -66,3 +66,22 @@ def test_a_large_column_is_summed_in_the_same_order() -> None:
     made = there_and_back(column)
     assert (made @ made).hex() == (column @ column).hex()
     assert made.sum().hex() == column.sum().hex()
+
+
+def test_a_part_is_the_part_of_another_array_that_is_laid_out_alike() -> None:
+    sent, own = np.arange(12.0).reshape(3, 4), np.arange(12.0).reshape(3, 4)
+    layout, offset, strides, writeable, data = strided.place_in(sent, sent[1, ::2])
+
+    made = strided.part_of(own, layout, offset, strides, writeable, data)
+    made[0] = 9
+
+    assert own[1].tolist() == [9, 5, 6, 7]
+    assert strided.part_of(own.T.copy(), layout, offset, strides, writeable, data) is data
+    assert strided.part_of([1], layout, offset, strides, writeable, data) is data
+
+
+def test_a_part_whose_numbers_are_others_there_is_a_copy() -> None:
+    sent, own = np.arange(6), np.zeros(6, int)
+
+    assert strided.part_of(own, *strided.place_in(sent, sent[2:])).tolist() == [2, 3, 4, 5]
+    assert not own.any()

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from concompare.engine.shortcuts.arena import Arena, Slot
 from concompare.engine.shortcuts.lent_memory import is_large, offer, offering, take_refusal, worth_offering
+from concompare.worker.transfer import nans
 from concompare.worker.transfer.object_refs import only_atoms, parts_sent
-from concompare.worker.transfer.pickling import LARGE_PICKLE, Parcel, pack, put, segment
+from concompare.worker.transfer.pickling import LARGE_PICKLE, Parcel, pack_sent, put, segment
 
 if TYPE_CHECKING:
     from concompare.engine.chunking import Chunk
@@ -68,7 +69,7 @@ class LargeBuffers:
             pickler = pickle.Pickler(written, 5)
             pickler.dump(chunk.items)
             data = written.getvalue()
-            if len(data) < LARGE_PICKLE:
+            if len(data) < LARGE_PICKLE and not nans.has_nan(data):
                 chunk.objects, chunk.made = parts_sent(chunk.items, data, pickler)
                 chunk.apart = False
                 return Parcel(data)
@@ -77,7 +78,7 @@ class LargeBuffers:
         chunk.apart = self.apart and how_far > 0
         buffers: list[pickle.PickleBuffer] = []
         picklers: list[Any] = []
-        data = pack(chunk.items, buffers, picklers, apart=chunk.apart)
+        data = pack_sent(chunk.items, buffers, picklers, apart=chunk.apart)
         fitting = bool(buffers) if chunk.apart else worth_offering(buffers)
         if how_far and self.steady and chunk.apart != fitting:  # a guess, from the items before
             self.apart = fitting
@@ -99,7 +100,7 @@ class LargeBuffers:
             return parcel
         slot = self.arena.take(wanted)
         if slot is None:
-            return Parcel(pack(chunk.items) if buffers else data)
+            return Parcel(pack_sent(chunk.items) if buffers else data)
         self.slots.setdefault(chunk.first, []).append(slot)
         parcel, _ = put(data, buffers, slot)
         assert parcel is not None

@@ -11,7 +11,14 @@ from typing import Any
 from concompare.engine.transport.remade import Remade
 from concompare.errors import CannotShip
 from concompare.worker.transfer.object_refs import written
-from concompare.worker.transfer.pickling import function_parts, inner_function, pack, undressed, way_to_unpicklable
+from concompare.worker.transfer.pickling import (
+    function_parts,
+    inner_function,
+    pack,
+    pack_sent,
+    undressed,
+    way_to_unpicklable,
+)
 
 LARGE_BLOB = 256 * 2**10
 """Bytes from which a function travels as a file instead of inside every message, and its captured values are named."""
@@ -66,7 +73,7 @@ def ship(function: Callable[[Any], Any], *, here: bool = True) -> Shipment:
     remade = Remade(function) if here else None
     dress = remade.dress if remade is not None else undressed
     try:
-        blob = pack(function, None, picklers, dress)
+        blob = pack_sent(function, None, picklers, dress)
     except Exception as error:
         raise CannotShip(refusal(function, name, error, remade)) from None
     captured = captured_sizes(function) if len(blob) > LARGE_BLOB else ()

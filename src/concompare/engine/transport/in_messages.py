@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 from concompare.worker.transfer.object_refs import parts_sent
-from concompare.worker.transfer.pickling import Parcel, pack
+from concompare.worker.transfer.pickling import Parcel, pack_sent
 
 if TYPE_CHECKING:
     from concompare.engine.chunking import Chunk
@@ -55,7 +55,7 @@ class InMessages:
     def pack(self, chunk: Chunk) -> Parcel:
         """Pack a chunk's items."""
         picklers: list[Any] = []
-        data = pack(chunk.items, None, picklers)
+        data = pack_sent(chunk.items, None, picklers)
         chunk.objects, chunk.made = parts_sent(chunk.items, data, picklers[-1])
         return Parcel(data)
 

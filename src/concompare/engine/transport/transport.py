@@ -20,8 +20,10 @@ from concompare.errors import CannotShip
 from concompare.worker import log_records
 from concompare.worker.chunk import Answer, Request
 from concompare.worker.series import ASKED
+from concompare.worker.transfer import nans
+from concompare.worker.transfer.code_objects import HOME
 from concompare.worker.transfer.object_refs import ATOMS, Restorer, holds_nothing
-from concompare.worker.transfer.pickling import Parcel, can_pack, pack, text_of
+from concompare.worker.transfer.pickling import Parcel, can_pack, inner_function, pack, text_of
 
 if TYPE_CHECKING:
     from concompare.engine.chunking import Chunk
@@ -58,6 +60,8 @@ class Transport:
         self.known = pool.learned.having(self.shipment.key)
         self.turn = os.urandom(16).hex()
         self.series = next(SERIES)
+        own = inner_function(function)
+        self.carried = self.shipment.objects if own is None else {**self.shipment.objects, HOME: own.__globals__}
         self.having: set[tuple[int, int]] = set()
         self.always = False
         self.levels = log_records.levels()
@@ -106,7 +110,8 @@ class Transport:
         if type(item) not in ATOMS and not self.is_small(item):
             return None
         data = pickle.dumps([item], 5)
-        return ASKED.pack(self.series, position, each) + data if len(data) <= LARGEST_BRIEF else None
+        fits = len(data) <= LARGEST_BRIEF and not nans.has_nan(data)
+        return ASKED.pack(self.series, position, each) + data if fits else None
 
     def is_small(self, item: Any) -> bool:
         """Tell whether an item is a number or text, so that nothing of it lies beside a message, nor comes back."""
@@ -138,7 +143,7 @@ class Transport:
             options.seed,
             tuple(options.positions(chunk.first, len(chunk.items))) if options.places is not None else None,
             chunk.limit,
-            tuple(place for place, things in self.sent(chunk).items() if things),
+            tuple(name for name, things in (("items", chunk.objects), ("function", self.shipment.objects)) if things),
             len(chunk.items) if chunk.apart else 0,
             self.levels,
             chunk.made,
@@ -155,7 +160,7 @@ class Transport:
 
     def sent(self, chunk: Chunk) -> dict[str, dict[int, Any]]:
         """Return the notebook's objects that results of a chunk may refer to, by where they were sent and number."""
-        return {"items": chunk.objects, "function": self.shipment.objects}
+        return {"items": chunk.objects, "function": self.carried}
 
     def place(self, position: int) -> int:
         """Return the number that messages give an item."""

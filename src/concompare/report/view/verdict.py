@@ -103,7 +103,7 @@ def sureness(comparison: Comparison, found: Pick | None) -> str:
     if comparison.taken is not None:
         said.append(f"Taken by an interrupt after {formats.seconds(comparison.taken)}.")
     if sure := pick.how_sure(found):
-        said.append(f"It is{sure.lstrip(',')}.")
+        said.append(sure)
     if found.quiet is not None and found.speed_up is not None and found.quiet > QUIETER * found.speed_up.mid:
         said.append(
             f"That is on the machine as busy as it was; with the CPUs to itself about {formats.times(found.quiet)}."

@@ -8,10 +8,11 @@ class over again from the notebook, which may have changed it since.
 from __future__ import annotations
 
 import os
-import pickle
 from collections.abc import Callable
 from typing import Any
 from weakref import WeakKeyDictionary, WeakSet, WeakValueDictionary
+
+from concompare.worker.transfer import nans
 
 TOKENS: WeakKeyDictionary[type, str] = WeakKeyDictionary()
 """What the classes that have crossed are known by, in every process."""
@@ -78,7 +79,7 @@ def fill_again(kind: type, filling: tuple[Callable[[type, Any], Any], Any]) -> N
         fill(kind, state)
 
 
-class Arriving(pickle.Unpickler):
+class Arriving(nans.Reading):
     """Reads what the notebook has sent to a worker: its classes are taken over again, as they are there now."""
 
     def find_class(self, module: str, name: str) -> Any:

@@ -68,6 +68,29 @@ def reduce_function(function: FunctionType, reduced: Any, cells: Cells) -> Any:
     return rebuilt, (function.__code__, make, *arguments), *rest
 
 
+HOME = -1
+"""Number, among what the function carries along, of the names that it sees: back there, the notebook's own."""
+
+
+def at_home(function: FunctionType, reduced: Any) -> Any:
+    """Return a function's reduction without the names that it sees, but for a reference to the notebook's.
+
+    A function that a worker has made is one of the notebook's as any other: it sees what a name stands for when it is
+    called.
+    """
+    make, arguments, (state, slots), items, pairs, fill = reduced
+    kept = {name: value for name, value in slots.items() if name != "__globals__"}
+    return make, (arguments[0], function.__globals__, *arguments[2:]), ((state, kept), fill), items, pairs, fill_at_home
+
+
+def fill_at_home(function: FunctionType, filling: tuple[Any, Callable[[FunctionType, Any], None]]) -> None:
+    """Fill in a function whose names are there already."""
+    (state, slots), fill = filling
+    own = function.__globals__["__builtins__"]
+    fill(function, (state, {**slots, "__globals__": {}}))
+    function.__globals__["__builtins__"] = own
+
+
 def rebuilt(code: CodeType, make: Callable[..., FunctionType], *arguments: Any) -> FunctionType:
     """Make a function as its reduction says, with its own code."""
     function = make(*arguments)

@@ -13,12 +13,14 @@ from __future__ import annotations
 import functools
 import gc
 import io
-import pickle
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from types import BuiltinFunctionType, CellType, CodeType, FunctionType, ModuleType
-from typing import Any
+from typing import Any, NamedTuple
+
+from concompare.worker.transfer import nans, strided
+from concompare.worker.transfer.code_objects import HOME
 
 ATOMS = frozenset({int, float, complex, bool, str, bytes, type(None)})
 """Types whose objects hold no others and cannot be told from their copies."""
@@ -27,13 +29,15 @@ NEVER = (
     *(str, bytes, int, float, type, property, staticmethod, classmethod),
     *(FunctionType, BuiltinFunctionType, CodeType, CellType, ModuleType),
 )
-"""Types of objects that are never referred to: a copy does as well, or they cross by name or in parts of their own."""
+"""Types of objects that are never referred to: a copy does as well, or they cross by name or in parts of their own.
+
+Functions of the notebook are, all the same."""
 
 WRITTEN_AS_THEY_ARE = frozenset({list, tuple, dict, set, frozenset, bytearray})
 """Types whose objects pickles hold themselves; for all others parts may be made that are asked of them."""
 
-Reference = tuple[str, int]
-"""Where an object was sent ("items" or "function"), and its number there."""
+Reference = tuple[Any, ...]
+"""Where an object was sent ("items" or "function"), and its number there; or what `nans` says of a number."""
 
 
 def only_atoms(values: Iterable[Any]) -> bool:
@@ -60,10 +64,12 @@ def written(pickler: Any, roots: Iterable[Any]) -> tuple[dict[int, Any], tuple[i
     """
     memo = pickler.memo.copy()
     numbered = {number: thing for number, thing in memo.values() if may_be_referred_to(thing)}
-    if set(map(type, numbered.values())) <= WRITTEN_AS_THEY_ARE:
+    if set(map(type, numbered.values())) <= WRITTEN_AS_THEY_ARE | {FunctionType}:
         return numbered, ()
     own = living(roots, memo)
-    made = tuple(number for number, thing in numbered.items() if id(thing) not in own)
+    made = tuple(
+        number for number, thing in numbered.items() if id(thing) not in own and type(thing) is not FunctionType
+    )
     for number in made:
         del numbered[number]
     return numbered, made
@@ -145,12 +151,27 @@ def read(reader: Any) -> dict[int, Any]:
 def may_be_referred_to(thing: Any) -> bool:
     """Return whether an object has an identity that results keep: the cells of a function are its own."""
     kind = type(thing)
+    if kind is FunctionType:
+        return bool(thing.__module__ == "__main__")
     return not issubclass(kind, NEVER) and not (kind is tuple and CellType in map(type, thing))
 
 
 def counts(reader: Any) -> dict[int, int]:
     """Return how many references there are to each object that an unpickler has numbered."""
-    return {number: sys.getrefcount(thing) for number, thing in read(reader).items()}
+    return {number: references_to(thing) for number, thing in read(reader).items()}
+
+
+def references_to(thing: Any) -> int:
+    """Return how many references there are to an object, and to the memory of an array, which its parts hold."""
+    base = strided.base_of(thing)
+    return sys.getrefcount(thing) + (sys.getrefcount(base) if base is not None else 0)
+
+
+class Whole(NamedTuple):
+    """What stands for the memory of an array: the reference to the array, and the array."""
+
+    reference: Reference
+    array: Any
 
 
 class Sources:
@@ -162,6 +183,7 @@ class Sources:
         before: How many references there were to their objects before anything was computed, where that was counted.
         made: The numbers of those that are not the notebook's.
         chunk: The list that holds the items, which is nobody's either.
+        names: Those that the function sees, which stand for the notebook's.
         used: The references that results hold.
     """
 
@@ -171,6 +193,7 @@ class Sources:
         self.before: dict[str, dict[int, int] | None] = {}
         self.made: dict[str, frozenset[int]] = {}
         self.chunk: Any = None
+        self.names: dict[str, Any] | None = None
         self.used: set[Reference] = set()
 
     def add(
@@ -192,22 +215,27 @@ class Sources:
         return [place for place, reader in self.readers.items() if self.before[place] != counts(reader)]
 
     def by_identity(self) -> dict[int, Reference]:
-        """Return what results may hold, by its identity here."""
-        return {
-            id(thing): (place, number)
-            for place in self.held()
-            for number, thing in read(self.readers[place]).items()
-            if number not in self.made[place] and thing is not self.chunk
-        }
+        """Return what results may hold, by its identity here, and the memory of arrays of which they may hold parts."""
+        found: dict[int, Any] = {}
+        for place in self.held():
+            for number, thing in read(self.readers[place]).items():
+                if number in self.made[place] or thing is self.chunk:
+                    continue
+                found[id(thing)] = place, number
+                base = strided.base_of(thing)
+                if base is not None:
+                    found.setdefault(id(base), Whole((place, number), thing))
+        return found
 
     def unchanged(
         self, used: set[Reference], pack: Callable[[Any], bytes], forget: Callable[[Iterable[Any]], None]
     ) -> bool:
         """Return whether these objects are still as they arrived, but for what `forget` lets objects forget."""
-        for place in {place for place, _ in used}:
+        for place in {place for place, number, *_ in used if number != HOME} - {nans.WORD}:
             reader, _ = self.again[place]()
             now, then = read(self.readers[place]), read(reader)
-            numbers = sorted(n for where, n in used if where == place and not only_atoms((now[n],)))
+            whole = (n for where, n, *_ in used if where == place and n != HOME)
+            numbers = sorted(n for n in whole if type(now[n]) is not FunctionType and not only_atoms((now[n],)))
             before = pack([then[number] for number in numbers])
             if pack([now[number] for number in numbers]) == before:
                 continue
@@ -215,6 +243,19 @@ class Sources:
             if pack([now[number] for number in numbers]) != before:
                 return False
         return True
+
+
+def may_hold(memo: dict[int, Any], known: dict[int, Reference], *, arrays: bool) -> bool:
+    """Return whether what a pickler has written holds known objects, or parts of arrays that are.
+
+    Args:
+        memo: The pickler's.
+        known: The objects, by identity.
+        arrays: There are arrays in it.
+    """
+    if not known.keys().isdisjoint(memo):
+        return True
+    return arrays and any(id(strided.base_of(thing)) in known for _, thing in memo.values())
 
 
 @functools.cache
@@ -228,21 +269,30 @@ def referring(pickler: Any) -> Any:
 
         def persistent_id(self, thing: Any) -> Reference | None:
             found = self.known.get(id(thing))
-            if found is not None:
+            if found is not None and type(found) is not Whole:
                 self.used.add(found)
-            return found
+                return found
+            base = strided.base_of(thing)
+            whole = self.known.get(id(base)) if base is not None else None
+            if whole is None:
+                return None
+            found, array = whole if type(whole) is Whole else (whole, base)
+            self.used.add((found[0], HOME))  # whether the part is unchanged is seen where it arrives
+            return *found, *strided.place_in(array, thing)
 
     return Referring
 
 
-class Restorer(pickle.Unpickler):
+class Restorer(nans.Reading):
     """Reads what a referring pickler wrote, with the objects themselves in the places of references."""
 
     def __init__(self, data: Any, buffers: Iterable[Any], sent: dict[str, dict[int, Any]]) -> None:
         super().__init__(io.BytesIO(data), buffers=buffers)
         self.sent = sent
 
-    def persistent_load(self, reference: Reference) -> Any:
+    def persistent_load(self, reference: Any) -> Any:
         """Return the object that a reference stands for."""
-        place, number = reference
-        return self.sent[place][number]
+        if reference[0] == nans.WORD:
+            return super().persistent_load(reference)
+        place, number, *part = reference
+        return strided.part_of(self.sent[place][number], *part) if part else self.sent[place][number]

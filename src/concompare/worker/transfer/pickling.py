@@ -18,9 +18,9 @@ from collections.abc import Callable, Iterator
 from types import CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
 from typing import Any, NamedTuple
 
-from concompare.worker.transfer import set_order, strided
+from concompare.worker.transfer import nans, set_order, strided
 from concompare.worker.transfer.class_objects import Arriving, by_token
-from concompare.worker.transfer.code_objects import reduce_code, reduce_function
+from concompare.worker.transfer.code_objects import at_home, reduce_code, reduce_function
 from concompare.worker.transfer.process_memory import Loan, fetch, is_memory
 
 LARGE_BUFFER = 16_384
@@ -138,6 +138,24 @@ def write(pickler: Any, file: io.BytesIO, value: Any, beside: list[pickle.Pickle
         pickler.dump(set_order.InOrder(value, orders))
 
 
+def pack_sent(
+    value: Any,
+    buffers: list[pickle.PickleBuffer] | None = None,
+    picklers: list[Any] | None = None,
+    dress: Dress = undressed,
+    *,
+    apart: bool = False,
+) -> bytes:
+    """Pickle what the notebook sends, as `pack` does, so that a number that is none stays the one that it is."""
+    data = pack(value, buffers, picklers, dress, apart=apart)
+    if not nans.has_nan(data):
+        return data
+    if buffers is not None:
+        buffers.clear()
+    keeping: Callable[[Any], Any] = nans.keeping
+    return pack(value, buffers, picklers, lambda kind: dress(keeping(kind)), apart=apart)
+
+
 STARTED = "__mp_main__"
 """What multiprocessing calls the script of the process that has started this one."""
 
@@ -199,6 +217,8 @@ def by_value(pickler: type[Any]) -> type[Any]:
                 return functools.cached_property, (thing.func,), state
             reduced = super().reducer_override(thing)
             if type(thing) is FunctionType:
+                if isinstance(reduced, tuple) and id(thing.__globals__) in getattr(self, "known", ()):
+                    reduced = at_home(thing, reduced)
                 return reduce_function(thing, reduced, self.__dict__.setdefault("cells", {}))
             if not isinstance(thing, type):
                 return reduced

@@ -60,6 +60,41 @@ def reduced(thing: Any) -> Any:
     return laid_out, (thing.copy(order="C"), thing.strides, *reach(thing), bool(thing.flags.writeable))
 
 
+def base_of(thing: Any) -> Any:
+    """Return the array that an array is a part of, or None."""
+    numpy = sys.modules.get("numpy")
+    if numpy is None or type(thing) is not getattr(numpy, "ndarray", None) or type(thing.base) is not type(thing):
+        return None
+    return thing.base
+
+
+def place_in(whole: Any, thing: Any) -> tuple[Any, ...]:
+    """Return where a part lies in an array, how that is laid out, and a copy of the part."""
+    offset = thing.__array_interface__["data"][0] - whole.__array_interface__["data"][0]
+    return layout_of(whole), offset, thing.strides, bool(thing.flags.writeable), thing.copy()
+
+
+def layout_of(thing: Any) -> tuple[Any, ...]:
+    """Return how an array lies in memory."""
+    return thing.shape, thing.strides, thing.dtype.str
+
+
+def part_of(
+    whole: Any, layout: tuple[Any, ...], offset: int, strides: tuple[int, ...], writeable: bool, data: Any
+) -> Any:
+    """Return the same part of another array; its copy where that one is laid out otherwise, or has other numbers."""
+    if type(whole) is not type(data) or layout_of(whole) != layout or data.dtype.hasobject:
+        return data
+    numpy = sys.modules["numpy"]
+    flat = whole if whole.flags.c_contiguous else whole.T
+    if not flat.flags.c_contiguous:
+        return data
+    made = numpy.ndarray(data.shape, data.dtype, flat, offset, strides)
+    if made.tobytes() != data.tobytes():
+        return data
+    return made if writeable or not made.flags.writeable else locked(made)
+
+
 def locked(data: Any) -> Any:
     """Return an array that cannot be written to."""
     data.flags.writeable = False

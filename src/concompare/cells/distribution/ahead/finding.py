@@ -281,7 +281,9 @@ class Finder:
             return True
         if isinstance(above, ast.NamedExpr):
             return above in self.able
-        value = self.solver.body.value_node(node)
+        value, statement = self.solver.body.value_node(node), self.statement_of(node)
+        if isinstance(statement, ast.Assign) and statement not in self.able:
+            return False  # the front does all of an assignment or nothing
         return value is not None and value in self.able
 
     def holds_reads(self, node: ast.AST) -> bool:
