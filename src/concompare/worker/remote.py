@@ -26,6 +26,7 @@ MODULES = (
     "transfer.code_objects",
     "transfer.strided",
     "transfer.set_order",
+    "transfer.precision",
     "transfer.nans",
     "transfer.class_objects",
     "transfer.pickling",

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from types import CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
 from typing import Any, NamedTuple
 
-from concompare.worker.transfer import nans, set_order, strided
+from concompare.worker.transfer import nans, precision, set_order, strided
 from concompare.worker.transfer.class_objects import Arriving, by_token
 from concompare.worker.transfer.code_objects import at_home, reduce_code, reduce_function
 from concompare.worker.transfer.process_memory import Loan, fetch, is_memory
@@ -204,6 +204,8 @@ def by_value(pickler: type[Any]) -> type[Any]:
         def reducer_override(self, thing: Any) -> Any:
             if type(thing) is CodeType:
                 return reduce_code(thing)
+            if (found := precision.reduced(thing)) is not None:
+                return found
             if isinstance(thing, ModuleType) and is_named_otherwise(thing):
                 return importlib.import_module, (thing.__name__,)
             if type(thing) is CACHED and thing.__module__ == "__main__":
