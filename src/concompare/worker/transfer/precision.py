@@ -19,10 +19,11 @@ def reduced(thing: Any) -> Any:
     package = sys.modules.get(PACKAGE)
     if package is None or not (thing is package or type(thing).__module__.startswith(PACKAGE)):
         return None
-    now = {name: held.prec for name in CONTEXTS if hasattr(held := getattr(package, name, None), "prec")}
+    held = {name: getattr(package, name) for name in CONTEXTS if hasattr(package, name)}
+    now = {name: context.prec for name, context in held.items() if hasattr(context, "prec")}
     if thing is package:
         return at_precision, ("", now)
-    name = next((name for name in now if getattr(package, name) is thing), None)
+    name = next((name for name in now if held[name] is thing), None)
     return None if name is None else (at_precision, (name, now))
 
 
@@ -30,7 +31,7 @@ def at_precision(name: str, precision: dict[str, int]) -> ModuleType | Any:
     """Return mpmath, or its object of that name, set to a precision."""
     package = importlib.import_module(PACKAGE)
     for one, bits in precision.items():
-        held = getattr(package, one)
-        if held.prec != bits:
-            held.prec = bits
+        context = getattr(package, one)
+        if context.prec != bits:
+            context.prec = bits
     return getattr(package, name) if name else package
