@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from concompare import engine
-from concompare.cells.decorated import DECORATED
+from concompare.cells.decorated import mark
 from concompare.errors import BadOption
 from concompare.run import dispatch, preflight
 from concompare.run.auto_history import AUTO
@@ -129,5 +129,5 @@ def with_loops_in_parallel(function: Callable[..., Any], asked: Callable[[], Req
             finally:
                 patience.spent += following.in_vain()
 
-    vars(called)[DECORATED] = function
+    mark(called, function)
     return called
