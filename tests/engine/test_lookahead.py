@@ -177,6 +177,8 @@ def test_an_object_that_changes_by_being_looked_at_is_no_reason() -> None:
 
     things = [Unsteady() for _ in range(10)]
     assert Ahead(thing for thing in things).take(10) == things
+    pairs = [(number, Unsteady()) for number in range(10)]
+    assert Ahead(pair for pair in pairs).take(10) == pairs
 
 
 def test_the_refusal_says_whether_the_items_can_be_had_once_more() -> None:

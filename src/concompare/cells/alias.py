@@ -129,6 +129,9 @@ class Reach:
             return [thing.obj]
         if isinstance(thing, type):
             return [value for name, value in vars(thing).items() if not name.startswith("__")]
+        if is_drawn(thing):
+            own = [part for part in getattr(thing, "__dict__", {}).values() if self.is_user(type(part))]
+            return [*own, *thing.get_children(), getattr(thing, "figure", None), getattr(thing, "axes", None)]
         if type(thing).__module__ == "numpy" and hasattr(thing, "base") and hasattr(thing, "dtype"):
             held = [thing.base] if thing.base is not None else []
             return held + (list(thing.flat) if thing.dtype == object else [])
@@ -154,6 +157,13 @@ class Reach:
                 found += [names[name] for name in code.co_names if name in names]
                 stack += [constant for constant in code.co_consts if isinstance(constant, types.CodeType)]
         return found
+
+
+def is_drawn(thing: Any) -> bool:
+    """Tell whether a thing is a part of a figure of matplotlib: these hold each other, and much else."""
+    if not type(thing).__module__.startswith("matplotlib."):
+        return False
+    return any((kind.__module__, kind.__name__) == ("matplotlib.artist", "Artist") for kind in type(thing).__mro__)
 
 
 def holders(thing: Any) -> float:

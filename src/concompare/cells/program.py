@@ -18,16 +18,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from concompare.cells import hooks, waiting
-from concompare.cells.counting import VIEWS, counted
 from concompare.cells.forms import again, calls, finding, flattening, independent, joined, pools
 from concompare.cells.hooks import HOOK, ITEMS, Walked, annotate, hook_call, hook_if_meant, hook_of, iterable, place_in
 from concompare.cells.ir import OURS, Allowance, Loop, TooLong
 from concompare.cells.plain_errors import as_plainly, tidy
-from concompare.cells.replay import binding, checks, row_walks
+from concompare.cells.replay import binding, checks, listed, row_walks
 from concompare.cells.replay.binding import Lifted
 from concompare.cells.replay.collect import AsMapped, Collect
 from concompare.cells.replay.compiling import compiled, look_up_once
 from concompare.cells.replay.statement import Replay
+from concompare.cells.shapes import Shapes
 from concompare.cells.syntax import names, sources
 from concompare.cells.syntax.definitions import remember
 from concompare.cells.syntax.nodes import located, number_in
@@ -48,11 +48,8 @@ __all__ = ["Cell", "Hook", "Refused", "Runner", "Wishes"]
 
 DONE = OURS + "done"
 POOL = OURS + "pool"
-GROUPED = ("DataFrameGroupBy", "SeriesGroupBy")
 WORTH = 0.02
 """Seconds from which on the run of a loop inside another is worth what it takes to prepare."""
-MOST = 100_000
-"""Items of nested loops that are shared out as those of one."""
 
 
 @dataclass
@@ -350,7 +347,7 @@ class Cell:
 
 
 @dataclass
-class Hook:
+class Hook(Shapes):
     """The object that the cell's tree calls in the place of its loops."""
 
     cell: Cell
@@ -364,6 +361,7 @@ class Hook:
     starmap: ClassVar[Any] = itertools.starmap
     unwalkable: BaseException | None = None
     worked: float | None = None
+    listing: listed.Listed | None = None
 
     @staticmethod
     def means(paths: tuple[str, ...], *found: Any) -> bool:
@@ -407,68 +405,62 @@ class Hook:
             except TypeError as error:
                 self.unwalkable = error
                 raise
-        walked, bar = ([None], None) if loop.kind == "call" else checks.unwrapped(items)
+        if isinstance(items, types.GeneratorType) and (fused := self.fused(loop, items)) is not None:
+            return self.run_fused(loop, *fused)
+        return self.take(loop, items)
+
+    def take(self, loop: Loop, items: Any) -> Any:
+        """Run a loop over its items, in parallel if it can."""
+        found = None
+        if items is not None and isinstance(items, (itertools.groupby, types.GeneratorType)):
+            found = listed.listed(loop, items, self.namespace, self.is_harmless)
+        if found is not None and found.whole:
+            self.listing, self.namespace[listed.ITEMS] = found, found.items
+            try:
+                return self.attempt(found.loop, found.items)
+            except CellRefused:
+                pass
+            finally:
+                self.listing = None
+                self.namespace.pop(listed.ITEMS, None)
+                found.left(self.namespace)
+        if found is not None and not found.touching:
+            items = found.again(found.items)
         taken: list[Any] = []
         try:
-            if bar is None and flattening.levels(loop) > 1 and (listed := self.few(walked)) is not None:
-                items = walked = listed
-            if bar is None and (nest := self.nest(loop, walked)) is not None:
-                return self.run_nest(loop, *nest)
-            lifted = self.lift(loop, walked, taken if bar is None else None)
-            with self.cell.allowance.counted():
-                self.cell.place(loop, lifted)
-                task, side = lifted.bind(self.namespace, taken[0] if taken else walked, bar)
-            side.halts = True
-            return self.run(loop, lifted, task, side)
-        except CellRefused as found:
-            refusal = found  # the plain loop runs outside of the handler: its errors have no other before them
+            return self.attempt(loop, items, taken)
+        except CellRefused as error:
+            refusal = error  # the plain loop runs outside of the handler: its errors have no other before them
         if refusal.waits is not None:
             return refusal.waits.run(self, loop, refusal)
         return self.refuse(loop, taken[0] if taken else items, refusal)
 
-    def few(self, items: Any) -> list[Any] | None:
-        """Return what gives few items as a list, where taking them early changes nothing."""
-        if type(items) in (enumerate, zip, *VIEWS):
-            number = counted(items)
-        else:
-            known = type(items).__module__.startswith("pandas.") and type(items).__name__ in GROUPED
-            number = getattr(items, "ngroups", None) if known else None
-        return list(items) if number is not None and number <= self.cell.wishes.few else None
+    def attempt(self, loop: Loop, items: Any, taken: list[Any] | None = None) -> Any:
+        """Run a loop in parallel; `taken` gets what is left of items that were looked at.
 
-    def nest(self, loop: Loop, items: Any) -> tuple[flattening.Flat, Lifted, list[Any]] | None:
-        """Return loops inside one another as one that can run in parallel, where the outer one has few items."""
-        found = flattening.flattened(loop) if type(items) in (list, tuple, range, dict) else None
-        if found is None or not 0 < len(items) <= self.cell.wishes.few:
-            return None
-        self.namespace[flattening.ITEMS] = items
-        code = ast.fix_missing_locations(ast.Expression(names.copied(found.walk)))
-        rows = eval(compiled(code, self.cell.wishes.filename, "eval", self.namespace), self.namespace)
+        Raises:
+            CellRefused: It has to run as it is, and nothing of it has run.
+        """
+        taken = [] if taken is None else taken
+        walked, bar = ([None], None) if loop.kind == "call" else checks.unwrapped(items)
+        if bar is None and flattening.levels(loop) > 1 and (few := self.few(walked)) is not None:
+            walked = few
+            taken[:] = [few]
+        if bar is None and (nest := self.nest(loop, walked)) is not None:
+            return self.run_nest(loop, *nest)
+        lifted = self.lift(loop, walked, taken if bar is None else None)
+        if bar is None and (turns := self.turns(loop, lifted, walked)) is not None:
+            return self.run_turns(*turns)
+        with self.cell.allowance.counted():
+            self.cell.place(loop, lifted)
+            task, side = lifted.bind(self.namespace, taken[0] if taken else walked, bar)
+        side.halts = True
         try:
-            binding.refuse_to_walk(found.walk, self.namespace, self.cell.allowance)
-            pairs = list(itertools.islice(rows, MOST + 1))
-            lifted = self.lift(found.loop, pairs, None) if len(pairs) <= MOST else None
-        except Exception:  # the plain loop meets it in its turn
-            return None
-        if not (lifted and lifted.staged.surely()) or lifted.staying or lifted.ahead is not None:
-            return None
-        self.cell.place(loop, lifted)
-        lifted.uneven = not pairs or pairs[-1][0] is not list(items)[-1]
-        return found, lifted, pairs
-
-    def run_nest(self, loop: Loop, found: flattening.Flat, lifted: Lifted, pairs: list[Any]) -> Any:
-        """Run loops inside one another as one."""
-        last = list(self.namespace[flattening.ITEMS])[-1]
-        done = self.run(loop, lifted, *lifted.bind(self.namespace, pairs))
-        if not loop.collects:
-            self.bind(found.outer, last)
-        return done
-
-    def bind(self, target: ast.expr, value: Any) -> None:
-        """Bind a loop's target as the plain loop does."""
-        self.namespace[ITEMS] = value
-        load = located(ast.Name(ITEMS, ast.Load()), target)
-        module = ast.fix_missing_locations(ast.Module([located(ast.Assign([names.copied(target)], load), target)], []))
-        exec(compiled(module, self.cell.wishes.filename, "exec", self.namespace), self.namespace)
+            return self.run(loop, lifted, task, side)
+        except CellRefused:
+            if bar is None:
+                taken[:] = [side.remaining()]
+            raise
 
     def lift(self, loop: Loop, walked: Any, taken: list[Any] | None) -> Lifted:
         """Return the loop as one that can run in parallel; `taken` gets what is left of items that were looked at."""
@@ -489,6 +481,10 @@ class Hook:
                 )
         except TooLong:
             raise CellRefused(binding.TOO_LONG, loop.line) from None
+        if self.listing is not None:
+            found.again = self.listing.again
+            if not self.listing.keeps_still(found):
+                raise CellRefused("the loop touches files while it walks through folders.", loop.line)
         alone = not (self.cell.beside or self.depth or (loop.kind == "call" and len(self.cell.tree.body) > 1))
         if not alone and binding.is_light(found.staged):
             raise binding.nothing(loop)
@@ -510,7 +506,8 @@ class Hook:
         self.cell.lifted.append(found)
         self.small |= {id(loop)} if self.depth and time.perf_counter() - began < WORTH else set()
         if side.halted or (side.front is not None and side.front.failed):
-            return self.rest(loop, side, side.remaining())
+            left = side.remaining()
+            return self.rest(loop, side, left if found.again is None else found.again(left))
         if isinstance(side, Collect):
             return side.value
         return side.is_through()

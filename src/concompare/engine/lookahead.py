@@ -28,6 +28,9 @@ FIRST_LOOK, FIRST_SECONDS = 16, 0.01
 LATER_LOOKS = 16
 """Afterwards the first items of one in so many takes."""
 
+MANY = 20
+"""Parts of an item that are asked."""
+
 MOST_BYTES = 2**26
 """Bytes of a buffer that are looked at."""
 
@@ -63,8 +66,14 @@ def state_of(thing: Any, depth: int = 2) -> Any:
 def steady_state_of(thing: Any) -> Any:
     """Return the state of a thing, or what says nothing of one that changes by being looked at."""
     state = state_of(thing)
-    own = type(thing).__module__.partition(".")[0] not in ("builtins", "numpy")
-    return id(thing) if own and state_of(thing) != state else state
+    return id(thing) if may_note(thing) and state_of(thing) != state else state
+
+
+def may_note(thing: Any, depth: int = 2) -> bool:
+    """Return whether a thing, or one in a tuple or list, may keep notes of its own when it is looked at."""
+    if type(thing) in (tuple, list) and depth:
+        return any(may_note(part, depth - 1) for part in thing[:MANY])
+    return type(thing) not in ATOMS and type(thing).__module__.partition(".")[0] not in ("builtins", "numpy")
 
 
 def check(states: list[tuple[int, Any, Any]], *, again: bool = True) -> None:

@@ -12,7 +12,7 @@ from concompare.cells.effects import declared
 from concompare.cells.effects.arguments import Arguments
 from concompare.cells.effects.following import follow
 from concompare.cells.effects.kinds import may_hold_objects
-from concompare.cells.effects.live import MISSING, static
+from concompare.cells.effects.live import MISSING, objects_in, static
 from concompare.cells.objects import ANY, ATOM, ELEMENT, Obj, Origin, Value
 
 if TYPE_CHECKING:
@@ -162,6 +162,8 @@ def cells_of(an: Interpreter, obj: Obj) -> Value:
     if not may_hold_objects(obj):
         return ATOM
     site = ("cells", obj)
+    if obj.live and obj.whole and objects_in(obj.live) is not None:
+        return an.world.element(obj) - {obj}
     if site not in an.sites:
         an.sites[site] = Obj(obj.origin, f"{obj.label}[…]", None, (), whole=False, owner=frozenset({obj}))
     return frozenset({an.sites[site]})

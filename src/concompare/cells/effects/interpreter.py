@@ -22,7 +22,7 @@ from concompare.cells.effects.arguments import Arguments
 from concompare.cells.effects.calls import callables
 from concompare.cells.effects.elements import walk_over
 from concompare.cells.effects.following import ALONE, Contexts, Running
-from concompare.cells.effects.kinds import inert, type_named
+from concompare.cells.effects.kinds import inert, is_drawn, type_named
 from concompare.cells.effects.live import MISSING, World
 from concompare.cells.effects.scopes import Scope
 from concompare.cells.effects.storing import assign
@@ -226,6 +226,7 @@ class Interpreter:
             return ATOM
         with self.recording(self.walking):
             made = self.group_of(items, found) or walk_over(self, found, loop.items)
+        made = self.row_read(items) or made
         self.element = made
         for obj in made:
             self.as_item(obj, 3)
@@ -247,9 +248,14 @@ class Interpreter:
         pair.put("1", frozenset({Obj(Origin.OUTER, "a group", (kind,), whole=False, owner=found)}))
         return frozenset({pair})
 
+    def row_read(self, items: Any) -> Value:
+        """Return the row that a reader of `csv` makes of a line, without a part of the reader; else nothing."""
+        kind = {"csv.DictReader": dict, "_csv.reader": list}.get(f"{type(items).__module__}.{type(items).__name__}")
+        return frozenset({Obj(Origin.ITEM, "the row", (kind,), whole=False)}) if kind is not None else ATOM
+
     def as_item(self, obj: Obj, deep: int) -> None:
         """Note that an object is the item, or a part of it."""
-        if obj.origin is Origin.OUTER and (obj.owner or not obj.live):
+        if obj.origin is Origin.OUTER and (obj.owner or not obj.live) and not is_drawn(obj):
             obj.origin = Origin.ITEM
         for held in obj.fields.values() if deep else ():
             for part in held:
@@ -274,7 +280,7 @@ class Interpreter:
             return self.row_of(parts, holder, 3)
         found = self.world.element(holder)
         for obj in found:
-            obj.origin = Origin.ITEM if obj.origin is Origin.OUTER else obj.origin
+            obj.origin = Origin.ITEM if obj.origin is Origin.OUTER and not is_drawn(obj) else obj.origin
         return found
 
     def recording(self, effects: Effects) -> Recording:

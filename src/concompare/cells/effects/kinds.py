@@ -101,3 +101,8 @@ def type_named(dotted: str) -> type | None:
 def is_bar(obj: Obj) -> bool:
     """Tell whether an object is a progress bar, which changes nothing of what it is around: that is walked instead."""
     return bool(obj.types) and all(kind.__module__.partition(".")[0] == "tqdm" for kind in obj.types or ())
+
+
+def is_drawn(obj: Obj) -> bool:
+    """Tell whether an object is a part of a figure, which stays in the notebook whatever holds it."""
+    return bool(obj.types) and all(kind.__module__.startswith("matplotlib.") for kind in obj.types or ())

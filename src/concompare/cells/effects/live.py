@@ -8,7 +8,7 @@ import inspect
 import itertools
 import types
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from concompare.cells.objects import (
@@ -107,7 +107,8 @@ class World:
                 return ATOM
             kinds = tuple({type(thing) for thing in obj.live})
             if all(kind.__module__ == "numpy" for kind in kinds) and kinds:
-                return frozenset({obj})
+                held = objects_in(obj.live) if obj.whole else None
+                return frozenset({obj}) if held is None else self.summary(held, label, obj) | {obj}
             return frozenset({Obj(obj.origin, label, None, (), whole=False, owner=frozenset({obj}))})
         parts: list[Any] = []
         for thing in obj.live:
@@ -253,6 +254,18 @@ def found_in(kind: type, name: str) -> Any:
 of_fixed = functools.cache(found_in)
 
 
+def objects_in(things: Iterable[Any]) -> list[Any] | None:
+    """Return what arrays of objects hold, as those of axes do; None: they hold values."""
+    found: list[Any] = []
+    for thing in things:
+        array: Any = getattr(thing, "base", None) if type(thing).__name__ == "flatiter" else thing
+        kind = getattr(array, "dtype", None)
+        if kind is None or not kind.hasobject or kind.names or array.size > ENOUGH:
+            return None
+        found += array.ravel().tolist()
+    return found
+
+
 def walked_by_all(obj: Obj) -> list[Any] | None:
     """Return what the iterators of the notebook that an object stands for have not given yet; None: not known."""
     found: list[Any] = []
@@ -282,4 +295,4 @@ def is_iterator(thing: Any) -> bool:
     return static(type(thing), "__next__") is not MISSING
 
 
-__all__ = ["MISSING", "World", "definition_of", "held", "inspect", "is_iterator", "static"]
+__all__ = ["MISSING", "World", "definition_of", "held", "inspect", "is_iterator", "objects_in", "static"]

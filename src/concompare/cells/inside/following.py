@@ -19,7 +19,7 @@ from concompare.cells.frame import FRAME, Frame
 from concompare.cells.inside.cell_calls import ASK, Calls
 from concompare.cells.inside.rules import Taken, gives_value_read, is_seen, keeps_function
 from concompare.cells.inside.variant import ENTER, HOOK, RETURNED, YIELDED, Variant, given_at_once, variant_of
-from concompare.cells.inside.work import DEEPEST, Work, local_names, simple_function
+from concompare.cells.inside.work import DEEPEST, Work, local_names, shadowed_in, simple_function
 from concompare.cells.ir import OURS, Allowance, Loop, Why
 from concompare.cells.program import WORTH, Hook, Refused
 from concompare.cells.replay.binding import Lifted
@@ -143,6 +143,11 @@ class Inner:
     def loops(self) -> list[Loop]:
         """Return its loops."""
         return self.variant.loops
+
+    @functools.cached_property
+    def shadowed(self) -> frozenset[str]:
+        """Return the names of builtins that mean something else in it."""
+        return shadowed_in(self.function)
 
     @functools.cached_property
     def tree(self) -> ast.Module:

@@ -21,6 +21,8 @@ LIGHT = frozenset(
     name for kind in (list, dict, set, str, bytes, tuple, int, float) for name in dir(kind) if not name.startswith("__")
 ) | frozenset(["popleft", "appendleft", "most_common", "item", "tolist", "write", "strip"])
 """Methods of containers and text: a loop that calls nothing else has no work."""
+GENERATOR = 32
+"""Flag of the code of generators."""
 REFLECTING = frozenset(["locals", "vars", "dir", "eval", "exec", "_getframe", "currentframe", "inspect"])
 """What shows a function its own frame, which is another one when its loops are lifted."""
 
@@ -100,12 +102,29 @@ class Work:
         things = [simple_function(getattr(thing, "__func__", thing)) for _, thing in methods]
         return [thing for thing in things if thing is not None]
 
+    def loops_heavy(self, function: types.FunctionType) -> bool:
+        """Tell whether a loop of a function itself calls something that may take long."""
+        definition = definition_of(function.__code__, function.__name__)
+        loops = loops_of(definition, function) if isinstance(definition, ast.FunctionDef) else []
+        return any(self.is_heavy(loop, function) for loop in loops)
+
     def is_heavy(self, loop: Loop, function: types.FunctionType) -> bool:
         """Tell whether a loop calls something that may take long."""
         if isinstance(loop.node, ast.expr) and loop.kind not in ("comprehension", "map"):
             return True
         parts = [part for statement in loop.body for part in names.nodes_in(statement)]
-        return any(isinstance(part, ast.Call) and not is_light(part.func, function) for part in parts)
+        if any(isinstance(part, ast.Call) and not is_light(part.func, function) for part in parts):
+            return True
+        return isinstance(loop.node, ast.For) and self.is_given_work(loop.node.iter, function)
+
+    def is_given_work(self, node: ast.expr, function: types.FunctionType) -> bool:
+        """Tell whether what is walked comes from a generator function whose loop does work."""
+        if not isinstance(node, ast.Call):
+            return False
+        made = [thing for thing in self.meant(node.func, function) if isinstance(thing, types.FunctionType)]
+        if any(thing.__code__.co_flags & GENERATOR and self.loops_heavy(thing) for thing in made):
+            return True
+        return any(self.is_given_work(part, function) for part in node.args)
 
 
 def is_light(node: ast.expr, function: types.FunctionType) -> bool:

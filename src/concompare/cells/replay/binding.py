@@ -60,6 +60,7 @@ class Lifted:
             `prepare` does what comes before and is not to be measured.
         statement: Which statement of the cell it is in, and `numbered` tells which node of that, as `ast.walk` goes.
         uneven: It is several loops as one, whose outer one has a last item without any of the inner one.
+        again: Gives what the plain loop walks from the items that are left, where these are not the plain loop's own.
     """
 
     loop: Loop
@@ -74,6 +75,7 @@ class Lifted:
     statement: int | None = None
     numbered: Callable[[], int] = int
     uneven: bool = False
+    again: Callable[[Any], Any] | None = None
     staying: str = ""
     ahead: Ahead | None = None
     as_written: Callable[[], Any] | None = None
@@ -148,6 +150,8 @@ class Lifted:
             front = Front(self.ahead, namespace, items, self.filename)
             items, count = front.pairs(), None if self.ahead.ends else count
         handed = Items(items if type(items) in checks.SEVERAL_TIMES else iter(items))
+        if front is None and handed.known is None and not self.staged.items_change:
+            handed.unused = unused_places(self.made)
         if self.staged.items_change:
             own = frozenset(map(id, handed.known)) if handed.known is not None else None
             namespace[PARTS + "_of"] = keeper = Keeper(self.staged.shared, own)
@@ -203,6 +207,22 @@ class Lifted:
         from concompare.cells.short_form import short_form
 
         return short_form(self)
+
+
+def unused_places(made: Generated) -> frozenset[int]:
+    """Return the places of the tuples that a loop walks at which there is what the head has no use for."""
+    target = made.loop.target
+    if not isinstance(target, ast.Tuple) or not all(isinstance(part, ast.Name) for part in target.elts):
+        return frozenset()
+    words = [part.id for part in target.elts if isinstance(part, ast.Name)]
+    loads = {
+        node.id
+        for node in names.nodes_in(made.head)
+        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Store)
+    }
+    return frozenset(
+        place for place, word in enumerate(words) if word not in loads | set(made.kept) and words.count(word) == 1
+    )
 
 
 ASKING_CACHES = ("cache_info", "cache_clear")

@@ -10,7 +10,7 @@ from typing import Any
 
 from concompare.cells import alias, memory
 from concompare.cells.distribution.staging import Staged
-from concompare.cells.effects.kinds import is_bar, is_of_values
+from concompare.cells.effects.kinds import is_bar, is_drawn, is_of_values
 from concompare.cells.effects.live import is_iterator
 from concompare.cells.ir import Budget, Loop, Stage
 from concompare.cells.objects import ELEMENT, Obj, Origin, all_atoms, is_atom, reachable
@@ -21,7 +21,7 @@ from concompare.errors import CellRefused
 from concompare.worker.transfer import item_state
 
 BETWEEN = "walking the items changes something or prints between the iterations. Make them a list first."
-GIVING = ("pandas", "numpy")
+GIVING = ("pandas", "numpy", "csv", "_csv")
 """Packages whose iterators give things and leave them alone."""
 SEVERAL_TIMES = (list, tuple, range)
 """Types of items that may be walked more than once without anything happening."""
@@ -62,6 +62,7 @@ def check(staged: Staged, items: Any, namespace: Mapping[str, Any]) -> None:
         apart(staged, loop, items, namespace)
     outer = [obj for obj in changed if obj.origin is Origin.OUTER and obj.live and not walks_at(staged, loop, obj)]
     outer = [obj for obj in outer if not (row_walks.columns_apart(staged, loop, obj) or is_bar(obj))]
+    outer = [obj for obj in outer if not (is_drawn(obj) and is_left_alone(staged, obj))]
     if (
         outer
         and reads_items(staged)
@@ -72,6 +73,16 @@ def check(staged: Staged, items: Any, namespace: Mapping[str, Any]) -> None:
         deep = [thing for obj in outer if not is_shallow(staged, obj) for thing in obj.live]
         if alias.overlap(shallow, deep, [items], namespace, bounded(namespace)):
             raise CellRefused("the loop changes something that its items hold. Copy it before the loop.", loop.line)
+
+
+def is_left_alone(staged: Staged, obj: Obj) -> bool:
+    """Tell whether workers have nothing to do with an object."""
+    for node, found in staged.analysed.effects.items():
+        if staged.of(node) is not Stage.TAIL:
+            touched = {place.obj for place in found.reads | found.writes} | {*reachable(found.deep)}
+            if obj in touched:
+                return False
+    return True
 
 
 def gives_own(staged: Staged, items: Any) -> bool:

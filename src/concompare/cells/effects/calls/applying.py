@@ -28,7 +28,7 @@ from concompare.cells.effects.kinds import (
     may_hold_objects,
     type_named,
 )
-from concompare.cells.effects.live import MISSING, held, static
+from concompare.cells.effects.live import MISSING, held, objects_in, static
 from concompare.cells.effects.operators import looked_at
 from concompare.cells.ir import Effects, Order, Why
 from concompare.cells.objects import ANY, ATOM, ELEMENT, Obj, Origin, Value, is_atom_type, reachable
@@ -476,6 +476,8 @@ def named(an: Interpreter, word: str, this: Value, given: Arguments) -> Value:
 def inner(an: Interpreter, obj: Obj) -> Value:
     """Return what a method may give of its receiver: an element of a container, else any part or a view of it."""
     plain = bool(obj.types) and all(kind in PLAIN_CONTAINERS for kind in obj.types or ())
+    if obj.live and obj.whole and objects_in(obj.live) is not None:
+        return elements_of(an, obj)
     return elements_of(an, obj) if plain else any_part(an, obj) | elements_of(an, obj)
 
 

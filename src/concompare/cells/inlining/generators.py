@@ -1,0 +1,291 @@
+"""A `for` statement over a generator function of the user's that does work, as a loop with the work in its body.
+
+`for v in gen(xs): …` walks what `gen` walks, with `v = …` and the statement's own body in the place of `yield …`. So
+whatever the two do between each other stays in the plain loop's order, and the stages are found for both together.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import itertools
+import types
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from concompare.cells.counting import VIEWS, counted
+from concompare.cells.effects.live import definition_of
+from concompare.cells.forms.flattening import is_cheap
+from concompare.cells.frame import frame_of
+from concompare.cells.inlining.callee import OF_FRAMES
+from concompare.cells.ir import INLINED, OURS, Loop
+from concompare.cells.syntax import names
+from concompare.cells.syntax.nodes import located
+from concompare.cells.syntax.renaming import bound_to, swapped
+
+NUMBERS = itertools.count(1_000_000)
+"""Tell apart the generators whose bodies stand in a loop, from the functions that do."""
+BARRED = frozenset({
+    *(ast.Nonlocal, ast.Global, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.GeneratorExp),
+    *(ast.YieldFrom, ast.Await, ast.AsyncFor, ast.AsyncWith, ast.Return, ast.Delete, ast.NamedExpr, ast.Match),
+})  # fmt: skip
+AROUND = (ast.Try, ast.TryStar, ast.With, ast.For, ast.While)
+"""What may not stand around a `yield`, but for the one loop: it would be told how the generator ends."""
+DEEPEST = 4
+MOST = 3
+"""Places that give values: the body is written once for each."""
+STEADY = (list, tuple, range, dict, set, frozenset, *VIEWS)
+
+
+@dataclass
+class Fused:
+    """A loop over what generators walk.
+
+    Attributes:
+        loop: The loop.
+        items: What it walks; `call`: what has made that, where it is a generator.
+        given: Names of ours, and what they stand for.
+        heavy: One of the generators does work.
+        levels: The generators, the one that is asked by the others last.
+    """
+
+    loop: Loop
+    items: Any
+    call: ast.Call
+    given: dict[str, Any] = field(default_factory=dict)
+    heavy: bool = False
+    levels: tuple[Level, ...] = ()
+
+    def again(self, left: Any) -> Any:
+        """Return the generators as they were written, over the items that are left."""
+        for level in reversed(self.levels):
+            left = level.over(left)
+        return left
+
+
+@dataclass(frozen=True)
+class Level:
+    """One generator: its function, its loop, and the values of its variables when that begins."""
+
+    function: types.FunctionType
+    own: ast.For
+    values: Mapping[str, Any]
+
+    def over(self, items: Any) -> Any:
+        """Return the generator over other items, with the frame that the function's own has."""
+        code = self.function.__code__
+        word = f"{OURS}left"
+        walks = located(
+            ast.For(self.own.target, located(ast.Name(word, ast.Load()), self.own.iter), self.own.body, []), self.own
+        )
+        given = [ast.arg(name) for name in (*self.values, word)]
+        arguments = ast.arguments([], given, None, [], [], None, [])
+        definition = located(ast.FunctionDef(code.co_name, arguments, [walks], []), self.own)
+        definition.lineno, definition.col_offset = code.co_firstlineno, 0
+        whole = compile(placed(ast.Module([definition], [])), code.co_filename, "exec", dont_inherit=True)
+        inner = next(part for part in whole.co_consts if isinstance(part, types.CodeType))
+        inner = inner.replace(co_qualname=code.co_qualname)
+        return types.FunctionType(inner, self.function.__globals__)(*self.values.values(), items)
+
+
+Heavy = Callable[[types.FunctionType], bool]
+"""Tells whether a generator function holds a call that may take long."""
+
+
+def walked_through(
+    loop: Loop, items: Any, namespace: Mapping[str, Any], shadowed: frozenset[str], heavy: Heavy
+) -> Fused | None:
+    """Return a loop over a generator that has not begun as one over what that walks; None: it cannot be one."""
+    node = loop.node
+    if not isinstance(node, ast.For) or loop.items is not node.iter or not isinstance(loop.items, ast.Call):
+        return None
+    if loop.target is None or not isinstance(items, types.GeneratorType):
+        return None
+    found = Fused(loop, items, loop.items)
+    for _ in range(DEEPEST):
+        if not is_unbegun(found.items):
+            break
+        inner = around(found, namespace, shadowed, heavy)
+        if inner is None:
+            return None
+        found = inner
+    counts = isinstance(found.items, STEADY) or type(found.items).__module__ == "numpy" or counted(found.items)
+    return found if found.heavy and counts is not None and counts is not False else None
+
+
+def is_unbegun(items: Any) -> bool:
+    """Tell whether something is a generator that nothing has been asked of."""
+    return isinstance(items, types.GeneratorType) and inspect.getgeneratorstate(items) == inspect.GEN_CREATED
+
+
+def around(found: Fused, namespace: Mapping[str, Any], shadowed: frozenset[str], heavy: Heavy) -> Fused | None:
+    """Return a loop over a generator with the generator's own loop around its body."""
+    function = function_of(found, namespace)
+    definition = definition_of(found.items.gi_code, function.__name__) if function is not None else None
+    if function is None or not isinstance(definition, ast.FunctionDef):
+        return None
+    parts = loop_in(definition)
+    if parts is None:
+        return None
+    before, own = parts
+    begin = f"{INLINED}{next(NUMBERS)}_"
+    words = {name: begin + name for name in function.__code__.co_varnames}
+    if is_seen(function, found.items, own, namespace) or not clear(own, before, shadowed):
+        return None
+    given = {begin + name: value for name, value in found.items.gi_frame.f_locals.items()}
+    if {*found.items.gi_frame.f_locals, *names.writes(*before)} & names.writes(own):
+        return None  # a variable goes from one turn to the next
+    walked = swapped(own.iter, words)
+    values = {**namespace, **given}
+    try:
+        for statement in before:
+            exec(compile(placed(ast.Module([swapped(statement, words)], [])), "<generator>", "exec"), values)
+        items = eval(compile(placed(ast.Expression(walked)), "<generator>", "eval"), values)
+    except Exception:  # the generator meets it in its turn
+        return None
+    given |= {begin + name: values[begin + name] for name in names.writes(*before)}
+    body = Writer(found.loop, words).block(own.body)
+    if body is None:
+        return None
+    target = swapped(own.target, words)
+    loop = replace(found.loop, target=target, items=walked, body=body, expanded=function.__name__)
+    level = Level(function, own, {name.removeprefix(begin): value for name, value in given.items()})
+    held = found.heavy or heavy(function)
+    return Fused(
+        loop, items, call_of(own.iter, found.call, items), {**found.given, **given}, held, (*found.levels, level)
+    )
+
+
+def call_of(walks: ast.expr, call: ast.Call, items: Any) -> ast.Call:
+    """Return the call that has made what a generator walks: in it, or among the arguments that it was called with."""
+    if isinstance(walks, ast.Call) or not isinstance(items, types.GeneratorType):
+        return walks if isinstance(walks, ast.Call) else call
+    given = [*call.args, *[word.value for word in call.keywords]]
+    return next((part for part in given if isinstance(part, ast.Call)), call)
+
+
+def function_of(found: Fused, namespace: Mapping[str, Any]) -> Any:
+    """Return the function that has made a generator for this loop alone, whose globals the notebook's names are."""
+    frame = frame_of(namespace)
+    seen = frame.module if frame is not None else namespace
+    generator, call = found.items, found.call
+    thing = maker_of(call.func, namespace)
+    known = isinstance(thing, types.FunctionType) and thing.__code__ is generator.gi_code
+    if not known or thing.__globals__ is not seen or generator.gi_code.co_freevars:
+        return None
+    given = [*call.args, *[word.value for word in call.keywords]]
+    if any(isinstance(part, ast.Starred) for part in call.args) or any(word.arg is None for word in call.keywords):
+        return None
+    made = [part for part in given if isinstance(part, ast.Call)]
+    held = [value for value in generator.gi_frame.f_locals.values() if isinstance(value, types.GeneratorType)]
+    codes = {getattr(maker_of(part.func, namespace), "__code__", None) for part in made}
+    return thing if len(held) <= len(made) and all(value.gi_code in codes for value in held) else None
+
+
+def maker_of(func: ast.expr, namespace: Mapping[str, Any]) -> Any:
+    """Return the function that a name stands for, or a method of what a name stands for."""
+    if isinstance(func, ast.Name):
+        return namespace.get(func.id)
+    if isinstance(func, ast.Attribute) and isinstance(func.value, ast.Name) and func.value.id in namespace:
+        return inspect.getattr_static(type(namespace[func.value.id]), func.attr, None)
+    return None
+
+
+def loop_in(definition: ast.FunctionDef) -> tuple[list[ast.stmt], ast.For] | None:
+    """Return the loop that a generator function consists of, with the assignments before it."""
+    body = list(definition.body)
+    if body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
+        del body[0]
+    if not body or not isinstance(body[-1], ast.For) or body[-1].orelse:
+        return None
+    before, own = body[:-1], body[-1]
+    simple = all(isinstance(part, ast.Assign) and isinstance(part.targets[0], ast.Name) for part in before)
+    kinds = frozenset[type[ast.AST]]().union(*[names.kinds_in(part) for part in body])
+    return (before, own) if simple and kinds.isdisjoint(BARRED) and ast.Break not in kinds else None
+
+
+def clear(own: ast.For, before: list[ast.stmt], shadowed: frozenset[str]) -> bool:
+    """Tell whether what a generator does before its first value may be done twice, and shows nobody its frame."""
+    values = [part.value for part in before if isinstance(part, ast.Assign)]
+    walks = own.iter
+    if isinstance(walks, ast.Call) and isinstance(walks.func, ast.Name) and not walks.keywords:
+        cheap = is_cheap(walks, shadowed) or all(is_cheap(part, shadowed) for part in walks.args)
+    else:
+        cheap = is_cheap(walks, shadowed)
+    words = {part.id for part in names.nodes_in(own) if isinstance(part, ast.Name)}
+    return cheap and all(is_cheap(part, shadowed) for part in values) and words.isdisjoint(OF_FRAMES)
+
+
+def is_seen(function: types.FunctionType, items: Any, own: ast.For, namespace: Mapping[str, Any]) -> bool:
+    """Tell whether somebody else has the generator, or names mean something else where its body is to stand."""
+    if any(thing is items for name, thing in namespace.items() if not name.startswith(INLINED)):
+        return True
+    walks = own.iter
+    if isinstance(walks, ast.Call) and isinstance(walks.func, ast.Name) and walks.func.id not in KNOWN:
+        maker = function.__globals__.get(walks.func.id)
+        if not isinstance(maker, types.FunctionType) or not inspect.isgeneratorfunction(maker):
+            return True
+    frame = frame_of(namespace)
+    local = frame.local if frame is not None else frozenset[str]()
+    return bool(local & {*function.__code__.co_names})
+
+
+KNOWN = frozenset({"range", "enumerate", "zip", "reversed", "sorted", "list", "tuple"})
+
+
+def placed(tree: ast.Module | ast.Expression) -> Any:
+    """Return code with all its places."""
+    return ast.fix_missing_locations(tree)
+
+
+class Writer:
+    """Writes the body of a loop into that of a generator.
+
+    Args:
+        loop: The loop.
+        words: The generator's variables, and what they are called there.
+    """
+
+    def __init__(self, loop: Loop, words: Mapping[str, str]) -> None:
+        self.loop, self.words = loop, words
+        self.values = 0
+
+    def block(self, body: list[ast.stmt]) -> list[ast.stmt] | None:
+        """Return the statements of one turn; None where something comes after a value, or more is asked of it."""
+        made: list[ast.stmt] = []
+        for place, statement in enumerate(body):
+            if ast.Yield not in names.kinds_in(statement):
+                made.append(swapped(statement, self.words))
+                continue
+            found = self.giving(statement) if place == len(body) - 1 else None
+            if found is None:
+                return None
+            made += found
+        return made
+
+    def giving(self, statement: ast.stmt) -> list[ast.stmt] | None:
+        """Return the last statement of a block, which gives values."""
+        if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Yield):
+            self.values += 1
+            given = statement.value.value
+            if self.values > MOST or given is None or ast.Yield in names.kinds_in(given):
+                return None
+            target = self.loop.target
+            assert target is not None
+            own = [part if self.values == 1 else names.copied(part) for part in self.loop.body]
+            return [bound_to(names.copied(target), swapped(given, self.words), statement), *own]
+        if not isinstance(statement, ast.If) or ast.Yield in names.kinds_in(statement.test):
+            return None
+        arms = [self.block(arm) for arm in (statement.body, statement.orelse)]
+        if arms[0] is None or arms[1] is None:
+            return None
+        test = swapped(statement.test, self.words)
+        return [located(ast.If(test, arms[0], arms[1]), statement)]
+
+
+def own_names(namespace: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the names that variables of generators have."""
+    for name in namespace:
+        if name.startswith(INLINED) and int(name.removeprefix(INLINED).partition("_")[0]) >= 1_000_000:
+            yield name

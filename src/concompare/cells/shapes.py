@@ -1,0 +1,171 @@
+"""Loops that are shared out in another shape than they are written in: several loops as one, generators in the body.
+
+Each shape is tried where the loop is reached. None changes what the loop does, and where it cannot run in parallel in
+that shape, the loop is taken as it is written.
+"""
+
+from __future__ import annotations
+
+import ast
+import itertools
+from typing import TYPE_CHECKING, Any
+
+from concompare.cells.counting import VIEWS, counted
+from concompare.cells.effects.live import World
+from concompare.cells.forms import flattening
+from concompare.cells.hooks import ITEMS
+from concompare.cells.inlining import coalescing
+from concompare.cells.ir import Loop, TooLong
+from concompare.cells.replay import binding, checks
+from concompare.cells.replay.compiling import compiled
+from concompare.cells.syntax import names
+from concompare.cells.syntax.nodes import located
+from concompare.errors import CellRefused
+
+if TYPE_CHECKING:
+    from concompare.cells.program import Cell
+    from concompare.cells.replay.binding import Lifted
+    from concompare.cells.replay.collect import Collect
+    from concompare.cells.replay.statement import Replay
+    from concompare.cells.task import Task
+
+GROUPED = ("DataFrameGroupBy", "SeriesGroupBy")
+MOST = 100_000
+"""Items of nested loops that are shared out as those of one."""
+
+
+class Shapes:
+    """What a hook does to a loop before it is lifted as it is written."""
+
+    cell: Cell
+    namespace: dict[str, Any]
+
+    def lift(self, loop: Loop, walked: Any, taken: list[Any] | None) -> Lifted:
+        """Return the loop as one that can run in parallel; see `Hook`."""
+        raise NotImplementedError
+
+    def run(self, loop: Loop, found: Lifted, task: Task, side: Replay | Collect) -> Any:
+        """Let the runner run a task; see `Hook`."""
+        raise NotImplementedError
+
+    def is_harmless(self, items: ast.expr) -> bool:
+        """Tell whether walking some items to their end, before the loop does, shows nowhere."""
+        try:
+            binding.refuse_to_walk(items, self.namespace, self.cell.allowance)
+        except (CellRefused, TooLong):
+            return False
+        return True
+
+    def fused(self, loop: Loop, items: Any) -> tuple[Lifted, Any, list[str]] | None:
+        """Return a loop over a generator that does work with that work in its body, where that can run in parallel."""
+        from concompare.cells.inlining import generators
+        from concompare.cells.inside.work import Work
+
+        holds = Work(World(self.namespace)).loops_heavy
+        found = generators.walked_through(loop, items, self.namespace, self.cell.shadowed, holds)
+        if found is None:
+            return None
+        self.namespace.update(found.given)
+        taken: list[Any] = []
+        try:
+            walked, _ = checks.unwrapped(found.items)
+            lifted = self.lift(found.loop, walked, taken)
+            lifted.again = found.again
+            if not lifted.staying:
+                return lifted, taken[0] if taken else walked, [*found.given]
+        except CellRefused:
+            pass
+        for name in found.given:
+            del self.namespace[name]
+        return None
+
+    def run_fused(self, loop: Loop, lifted: Lifted, walked: Any, ours: list[str]) -> Any:
+        """Run a loop over a generator with the generator's work in its body."""
+        with self.cell.allowance.counted():
+            task, side = lifted.bind(self.namespace, walked)
+        side.halts = True
+        try:
+            return self.run(loop, lifted, task, side)
+        finally:
+            from concompare.cells.inlining import generators
+
+            for name in {*ours, *generators.own_names(self.namespace)} & self.namespace.keys():
+                del self.namespace[name]
+
+    def few(self, items: Any) -> list[Any] | None:
+        """Return what gives few items as a list, where taking them early changes nothing."""
+        if type(items) in (enumerate, zip, *VIEWS):
+            number = counted(items)
+        else:
+            known = type(items).__module__.startswith("pandas.") and type(items).__name__ in GROUPED
+            number = getattr(items, "ngroups", None) if known else None
+        return list(items) if number is not None and number <= self.cell.wishes.few else None
+
+    def nest(self, loop: Loop, items: Any) -> tuple[flattening.Flat, Lifted, list[Any]] | None:
+        """Return loops inside one another as one that can run in parallel, where the outer one has few items."""
+        found = flattening.flattened(loop) if type(items) in (list, tuple, range, dict) else None
+        if found is None or not 0 < len(items) <= self.cell.wishes.few:
+            return None
+        self.namespace[flattening.ITEMS] = items
+        code = ast.fix_missing_locations(ast.Expression(names.copied(found.walk)))
+        rows = eval(compiled(code, self.cell.wishes.filename, "eval", self.namespace), self.namespace)
+        try:
+            binding.refuse_to_walk(found.walk, self.namespace, self.cell.allowance)
+            pairs = list(itertools.islice(rows, MOST + 1))
+            lifted = self.lift(found.loop, pairs, None) if len(pairs) <= MOST else None
+        except Exception:  # the plain loop meets it in its turn
+            return None
+        if not (lifted and lifted.staged.surely()) or lifted.staying or lifted.ahead is not None:
+            return None
+        self.cell.place(loop, lifted)
+        lifted.uneven = not pairs or pairs[-1][0] is not list(items)[-1]
+        return found, lifted, pairs
+
+    def run_nest(self, loop: Loop, found: flattening.Flat, lifted: Lifted, pairs: list[Any]) -> Any:
+        """Run loops inside one another as one."""
+        last = list(self.namespace[flattening.ITEMS])[-1]
+        done = self.run(loop, lifted, *lifted.bind(self.namespace, pairs))
+        if not loop.collects:
+            self.bind(found.outer, last)
+        return done
+
+    def turns(self, loop: Loop, lifted: Lifted, items: Any) -> tuple[coalescing.Coalesced, Lifted, list[Any]] | None:
+        """Return a loop of very few items and the loop inside it as one, where workers do as much of that."""
+        known = type(items) in (list, tuple, range, dict) and 1 < len(items) <= coalescing.FEW
+        if not known or self.cell.wishes.measured or lifted.ahead is not None:
+            return None
+        found = coalescing.coalesced(loop, self.cell.shadowed)
+        if found is None:
+            return None
+        self.namespace[flattening.ITEMS] = items
+        code = ast.fix_missing_locations(ast.Expression(names.copied(found.walk)))
+        try:
+            binding.refuse_to_walk(found.walk, self.namespace, self.cell.allowance)
+            pairs = eval(compiled(code, self.cell.wishes.filename, "eval", self.namespace), self.namespace)
+            rows = found.rows(itertools.islice(pairs, coalescing.FEW))
+            if rows is None or not 2 * len(items) < len(rows) <= MOST:
+                return None
+            better = self.lift(found.loop, rows, None)
+        except Exception:  # the plain loop meets it in its turn
+            return None
+        if not better.staged.surely() or better.ahead is not None or better.loop.expanded:
+            return None
+        if not coalescing.is_better(lifted.staged, better.staged, found, self.namespace):
+            return None
+        self.cell.place(loop, better)
+        return found, better, rows
+
+    def run_turns(self, found: coalescing.Coalesced, lifted: Lifted, rows: list[Any]) -> Any:
+        """Run a loop and the one inside it as one."""
+        try:
+            return self.run(found.loop, lifted, *lifted.bind(self.namespace, rows))
+        finally:
+            for word in (coalescing.FIRST, coalescing.LAST, coalescing.PARTS):
+                self.namespace.pop(word, None)
+
+    def bind(self, target: ast.expr, value: Any) -> None:
+        """Bind a loop's target as the plain loop does."""
+        self.namespace[ITEMS] = value
+        load = located(ast.Name(ITEMS, ast.Load()), target)
+        module = ast.fix_missing_locations(ast.Module([located(ast.Assign([names.copied(target)], load), target)], []))
+        exec(compiled(module, self.cell.wishes.filename, "exec", self.namespace), self.namespace)

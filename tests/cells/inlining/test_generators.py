@@ -1,0 +1,128 @@
+# ruff: noqa: E501
+"""Loops over generator functions that do work: that work runs in workers, and what is done between them in its order."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cells import programs
+
+SETUP = """
+out, seen, total = [], [], 0
+xs = [1, 2, 3, 4, 5, 6]
+def work(x):
+    return x * 10 + 1
+def strict(x):
+    if x == 4:
+        raise ValueError("no", x)
+    return x * 10
+def plain(xs):
+    for x in xs:
+        yield work(x)
+def pairs(xs, start=1):
+    '''Number them.'''
+    unit = 10
+    for n, x in enumerate(xs, start):
+        y = work(x)
+        if y % 4 == 3:
+            continue
+        yield n, x, y / unit
+def big(ys, least):
+    for y in ys:
+        if y > least:
+            yield y
+        else:
+            yield -y
+def noisy(xs):
+    for x in xs:
+        print("before", x)
+        y = work(x)
+        print("after", y)
+        yield y
+def counting(xs):
+    n = 0
+    for x in xs:
+        n += 1
+        yield n, work(x)
+def failing(xs):
+    for x in xs:
+        yield strict(x)
+def tidy(xs):
+    for x in xs:
+        try:
+            yield work(x)
+        finally:
+            seen.append(x)
+def last(xs):
+    for x in xs:
+        yield work(x)
+    seen.append("end")
+class Reader:
+    def __init__(self, xs):
+        self.xs, self.count = xs, 0
+    def rows(self, least):
+        for x in self.xs:
+            if x > least:
+                self.count += 1
+                yield work(x)
+def kept(xs):
+    for x in xs:
+        seen.append(x)
+        yield work(x)
+"""
+
+
+def ran(cell: str, how: str) -> programs.Ran:
+    different, found = programs.compared(cell, SETUP, how)
+    assert different is None
+    return found
+
+
+@pytest.mark.parametrize("how", programs.WAYS)
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "for y in plain(xs):\n    total += y\n    print(f'{y:>6} {total}')",
+        "for n, x, y in pairs(xs, start=3):\n    total += y\n    out.append((n, f'{x}{y}'))\nn, x, y",
+        "for y in big(plain(xs), 25):\n    if y < 0:\n        continue\n    total += y\ny",
+        "for y in noisy(xs):\n    print('got', y)\n    seen.append(total)",
+        "for y in plain(xs):\n    total += y\n    if total > 60:\n        break\nelse:\n    seen.append('all')\ny, total, seen",
+        "for y in kept(xs):\n    out.append((y, len(seen)))",
+        "for y in kept(xs):\n    seen.append(y)\n    if len(seen) > 7:\n        break",
+        "for y in plain([]):\n    total += y",
+        "for x in xs[:2]:\n    for y in plain(xs):\n        total += y\n        print(x, y)",
+        "try:\n    for y in failing(xs):\n        total += y\n        print(y)\nexcept ValueError as e:\n    out.append(e.args)\ntotal, y",
+        "for y in failing(xs):\n    total += y\n    print(y)",
+        "for y in plain(xs):\n    total += y\n    out.append(1 // (y - 41))",
+        "for y in big(failing(xs), 15):\n    total += y\n    print(y)",
+        "def main(xs):\n    total = 0\n    for n, x, y in pairs(xs):\n        total += y\n        print(n, total)\n    return total\nmain(xs)",
+        "r = Reader(xs)\nfor y in r.rows(2):\n    total += y\n    print(y, total, r.count)",
+        "def main(xs):\n    total = 0\n    for y in failing(xs):\n        total += y\n        print(total)\n    return total\nmain(xs)",
+    ],
+)
+def test_the_work_of_a_generator_is_shared_out(cell: str, how: str) -> None:
+    found = ran(cell, how)
+    assert any(part.again is not None for part in found.cell.lifted) or "([])" in cell, found.reasons
+    assert not [name for name in found.left.names if "concompare" in name]
+
+
+@pytest.mark.parametrize("how", programs.WAYS)
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "for n, y in counting(xs):\n    total += n * y\n    print(total)",
+        "for y in tidy(xs):\n    total += y\n    print(total, seen)",
+        "for y in last(xs):\n    total += y\n    print(total, seen)",
+        "ys = plain(xs)\nfor y in ys:\n    total += y\n    print(total)\nnext(ys, None)",
+        "ys = plain(xs)\nfor y in big(ys, 3):\n    total += y\n    print(total)\nnext(ys, None)",
+        "ys = plain(xs)\nfor y in big(ys, 3):\n    total += y\n    if total > 40:\n        break\nnext(ys, None)",
+        "it = iter(xs)\nfor y in plain(it):\n    total += y\n    if total > 40:\n        break\nnext(it, None)",
+        "for y in plain(xs):\n    xs.append(y) if len(xs) < 8 else None\n    total += y",
+        "def main(xs, work):\n    total = 0\n    for y in plain(xs):\n        total += y\n        print(total)\n    return total\nmain(xs, abs)",
+        "g = [plain(xs)]\nfor y in big(*g, 3):\n    total += y\n    print(total)\nlist(g.pop())",
+        "g = [plain(xs)]\ndef held():\n    return g[0]\nfor y in big(held(), 3):\n    total += y\n    print(total)\nlist(g.pop())",
+        "g = [plain(xs)]\ndef held():\n    return g[0]\nfor y in held():\n    total += y\n    print(total)\nlist(g.pop())",
+    ],
+)
+def test_other_generators_give_what_they_gave(cell: str, how: str) -> None:
+    ran(cell, how)
