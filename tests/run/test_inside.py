@@ -144,31 +144,28 @@ def test_it_may_call_others_that_are_decorated(ran: list[tuple[int, str]]) -> No
     assert ran == [(line_in(failing, 2), "threads"), (line_in(of_decorated, 2), "threads")]
 
 
-def plus_one(function: Callable[[Any], list[int]]) -> Callable[[Any], list[int]]:
-    @functools.wraps(function)
-    def called(numbers: Any) -> list[int]:
-        return [number + 1 for number in function(numbers)]
+def test_a_decorator_around_it_is_called_by_others_that_are_decorated() -> None:
+    calls = []
 
-    return called
+    def counted(function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def around(*args: Any) -> Any:
+            calls.append(args)
+            return function(*args) + 1
 
+        return around
 
-more_of_all = plus_one(divide_all)
-"""`wraps` gives it the attributes of what `concompare.parallel` made, by which that is known."""
+    @counted
+    @concompare.parallel
+    def inner(x: int) -> int:
+        return x * 2
 
+    @concompare.parallel
+    def outer(xs: list[int]) -> list[int]:
+        return [inner(x) for x in xs]
 
-def of_more(numbers: Any) -> list[list[int]]:
-    found = more_of_all(numbers)
-    return [more_of_all([number]) for number in numbers] + [found]
-
-
-def of_one_more(numbers: Any) -> list[int]:
-    return more_of_all(numbers)
-
-
-@pytest.mark.parametrize("backend", ["threads", "processes"])
-def test_a_decorator_around_it_does_what_it_does(backend: str) -> None:
-    assert decorated(of_more, backend)([0, 1]) == [[5], [7], [5, 7]]
-    assert decorated(of_one_more, backend)([0, 1]) == [5, 7]
+    assert outer([1, 2]) == [3, 5]
+    assert calls == [(1,), (2,)]
 
 
 def test_a_function_without_work_is_not_looked_at_for_ever() -> None:

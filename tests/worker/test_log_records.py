@@ -63,6 +63,13 @@ FAILS = made(
     "import logging\ndef f(x):\n    try:\n        1 / 0\n"
     "    except ZeroDivisionError:\n        logging.getLogger('app').exception('item %d', x)\n"
 )
+
+
+def record_of(item: int, failed: Any) -> logging.LogRecord:
+    """Return a record with an argument."""
+    return logging.LogRecord("app", logging.INFO, "cell", 3, "item %d", (item,), failed)
+
+
 WARNS = made("import warnings\ndef f(x):\n    warnings.warn(f'item {x}')\n    return x\n")
 LINES = [f"item {item}" for item in range(COUNT)]
 
@@ -125,6 +132,32 @@ def test_tracebacks_in_records_come_along(kind: str, kept: Keep) -> None:
     api.map(FAILS, range(3), backend=kind, workers=2)
     assert [line.splitlines()[0] for line in kept.lines] == LINES[:3]
     assert {line.splitlines()[-1] for line in kept.lines} == {"ZeroDivisionError: division by zero"}
+
+
+def test_handlers_see_what_a_record_was_made_of() -> None:
+    record = record_of(7, None)
+    try:
+        raise ValueError("bad")
+    except ValueError:
+        failed = record_of(8, sys.exc_info())
+    seen = [logging.makeLogRecord(pickle.loads(log_records.sendable_record(one))) for one in (record, failed)]
+
+    assert [(one.msg, one.args, one.getMessage()) for one in seen] == [
+        ("item %d", (7,), "item 7"),
+        ("item %d", (8,), "item 8"),
+    ]
+    assert seen[0].exc_info is None
+    assert seen[1].exc_info is not None
+    kind, error, frames = seen[1].exc_info
+    assert (kind, repr(error), frames) == (ValueError, "ValueError('bad')", None)
+    assert str(seen[1].exc_text).endswith("ValueError: bad")
+
+
+def test_a_record_that_cannot_be_sent_whole_has_its_text() -> None:
+    record = record_of(7, None)
+    record.odd = iter("")
+
+    assert logging.makeLogRecord(pickle.loads(log_records.sendable_record(record))).getMessage() == "item 7"
 
 
 def test_a_filter_of_the_logger_is_asked_where_the_item_runs(kept: Keep) -> None:

@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from concompare.worker.capture import LISTENING
-from concompare.worker.transfer.pickling import pack
+from concompare.worker.transfer.pickling import can_pack, pack
 
 LOG, WARNING = "log", "warning"
 KINDS = (LOG, WARNING)
@@ -179,18 +179,22 @@ def sendable(kind: str, what: Any) -> bytes:
 
 
 def sendable_record(record: Any) -> bytes:
-    """Return a record as bytes: its text made, as handlers that write elsewhere do, and what else can be sent."""
+    """Return a record as bytes, with its exception but for the frames; its text is made where others may change it."""
     import logging
 
     made = copy.copy(record)
-    made.msg, made.args = record.getMessage(), None
+    given = record.args.values() if isinstance(record.args, dict) else record.args or ()
+    if type(record.msg) is not str or not set(map(type, given)) <= set(ATOMS):
+        made.msg, made.args = record.getMessage(), None
     if record.exc_info:
         made.exc_text = record.exc_text or logging.Formatter().formatException(record.exc_info)
-        made.exc_info = None
+        kind, error, _ = record.exc_info
+        made.exc_info = (kind, error, None) if can_pack(error) else None
     try:
         return pack(made.__dict__)
     except Exception:
-        return pack({name: value for name, value in made.__dict__.items() if type(value) in ATOMS})
+        plain = {name: value for name, value in made.__dict__.items() if type(value) in ATOMS}
+        return pack({**plain, "msg": record.getMessage(), "args": None})
 
 
 def show_here(kind: str, what: Any) -> None:
