@@ -266,3 +266,55 @@ def test_one_thread_may_do_all_of_it(names: list[str]) -> None:
 
     with engine.lease(backends.find("threads"), 1) as pool:
         assert engine.run_pass(item, names, pool).values == [os.path.basename(name) for name in names]
+
+
+@pytest.fixture
+def precise(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
+    """A module that is called mpmath and computes at other precisions as that does."""
+    module = types.ModuleType("mpmath")
+    exec(PRECISE, module.__dict__)
+    monkeypatch.setitem(sys.modules, "mpmath", module)
+    return module
+
+
+PRECISE = """
+class Context:
+    prec = 53
+    def zeta(self, x):
+        before, self.prec = self.prec, self.prec + 20
+        try:
+            return x * self.prec
+        finally:
+            self.prec = before
+class Number:
+    def __mul__(self, other):
+        return (other, mp.prec)
+mp = Context()
+zeta = mp.zeta
+"""
+PRECISELY = {
+    "the module": "import mpmath\ndef f(x): return mpmath.zeta(x)",
+    "its context": "from mpmath import mp\ndef f(x): return mp.zeta(x)",
+    "a method of that": "from mpmath import zeta as z\ndef f(x): return z(x)",
+    "imported inside": "import mpmath\ndef f(x):\n from mpmath import zeta\n return zeta(x)",
+    "one function further": "import mpmath\ndef g(x): return mpmath.zeta(x)\ndef f(x): return g(x)",
+}
+
+
+@pytest.mark.parametrize("source", PRECISELY.values(), ids=PRECISELY)
+def test_what_computes_at_another_precision_for_a_while_is_seen(source: str, precise: types.ModuleType) -> None:
+    found = shared_context(namespace_of(source)["f"])
+    assert found is not None
+    assert found.endswith(" uses mpmath, which changes the precision")
+
+
+def test_numbers_compute_at_the_precision_that_they_find(precise: types.ModuleType) -> None:
+    assert shared_context(namespace_of("def f(x): return n * x", n=precise.Number())["f"]) is None
+
+
+def test_items_at_another_precision_run_as_the_plain_loop_in_threads(precise: types.ModuleType, shell: Shell) -> None:
+    shell.run("from mpmath import mp")
+    ran = shell.run("%%parallel -b threads -w 4 --no-plot --assume-pure\nout = [mp.zeta(x) for x in range(5)]")
+    assert "uses mpmath, which changes the precision of the whole process" in " ".join(ran.shown.split())
+    assert shell.names["out"] == [x * 73 for x in range(5)]
+    assert precise.mp.prec == 53

@@ -45,6 +45,10 @@ WHOLE_PROCESS = {
 """What functions and contexts of these modules do to the whole process, by their names. Python itself keeps
 `signal.signal` out of threads."""
 
+PRECISION = ("mpmath", "sympy")
+"""Packages whose functions compute at another precision for a while, which they set in an object that all threads
+share; sympy calls mpmath."""
+
 MOST = 2000
 """Functions and classes that are looked through, at the most."""
 
@@ -62,6 +66,9 @@ def shared_context(function: Callable[[Any], Any]) -> str | None:
             thing = meant_by(thing)
             if (found := context_in(thing)) is not None:
                 return f"`{thing.__name__}` calls `{found}`, which {WHOLE_PROCESS[found.rpartition('.')[2]][1]}"
+            if (found := with_precision(thing)) is not None:
+                who = "an item" if thing.__name__ == "head" else f"`{thing.__name__}`"  # the name is ours
+                return f"{who} uses {found}, which changes the precision"
             stack += parts_followed(thing)
         elif isinstance(thing, type):
             stack += [inner(part) for part in vars(thing).values()]
@@ -70,6 +77,30 @@ def shared_context(function: Callable[[Any], Any]) -> str | None:
             stack += [thing.func, *thing.args] if isinstance(thing, functools.partial) else []
             stack += [type(thing)] if is_own(type(thing)) else []
     return None
+
+
+def with_precision(function: FunctionType) -> str | None:
+    """Return the package that a function's own code may call and that computes at precisions of its own, or None."""
+    loaded = [name for name in PRECISION if name in sys.modules]
+    if not loaded:
+        return None
+    parts = [part for _, part in function_parts(function)]
+    owners = [getattr(part, "__self__", None) for part in parts]  # `mpmath.sin` is a method of `mpmath.mp`
+    found = {package_of(thing) for thing in (*parts, *owners)}
+    found |= {name.partition(".")[0] for name in imported_by(function.__code__)}
+    return next((name for name in loaded if name in found), None)
+
+
+def package_of(thing: Any) -> str:
+    """Return the package that a module, function or class is in, or the class of an object that can compute.
+
+    A number of mpmath's computes at the precision that it finds.
+    """
+    if isinstance(thing, ModuleType):
+        return thing.__name__.partition(".")[0]
+    kind = thing if isinstance(thing, (type, FunctionType)) else type(thing)
+    found = str(getattr(kind, "__module__", "")).partition(".")[0]
+    return "" if found == "mpmath" and kind is type(thing) and not hasattr(thing, "prec") else found
 
 
 def inner(part: Any) -> Any:

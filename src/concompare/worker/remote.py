@@ -25,6 +25,8 @@ MODULES = (
     "transfer.process_memory",
     "transfer.code_objects",
     "transfer.strided",
+    "transfer.set_order",
+    "transfer.precision",
     "transfer.nans",
     "transfer.class_objects",
     "transfer.pickling",

@@ -271,10 +271,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     files = [path.relative_to(root).as_posix() for path in paths]
     asked = Asked(str(root), str(folder), files, [], light=options.light)
     plain = run(asked, options.limit)
-    again = run(replace(asked, decorator="bare", skipped=[list(key) for key in plain.late]), options.limit)
+    asked = replace(asked, skipped=[list(key) for key in plain.late])
+    again = run(replace(asked, decorator="bare"), options.limit)
     steady = [key for key, given in plain.given.items() if again.given.get(key) == given]
     compared = [key for key in steady if key not in plain.failed]
-    aside = [list(key) for key in {*plain.given, *plain.late} - {*compared}]
     print(f"{len(paths)} files, {len(plain.unimported)} that cannot be imported")
     for text, count in Counter(map(without_names, plain.unimported.values())).most_common(SHOWN):
         print(f"  {count:5}  {text}")
@@ -282,7 +282,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"  {len(plain.late)} that take longer than {options.limit:g} s, {len(plain.given) - len(steady)} unsteady")
     loops, results = sum(map(loops_in, paths)), []
     for backend in options.backends.split(","):
-        wanted = replace(asked, decorator=options.decorator, backend=backend, skipped=aside)
+        # Those that fail run too: they leave something to the others.
+        wanted = replace(asked, decorator=options.decorator, backend=backend)
         results.append(Found(backend, plain, run(wanted, LONGER * options.limit), compared))
         print("\n".join(results[-1].lines(loops)))
         print(f"  took {results[-1].lifted.seconds:.0f} s, plainly {plain.seconds:.0f} s", flush=True)

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from types import CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
 from typing import Any, NamedTuple
 
-from concompare.worker.transfer import nans, strided
+from concompare.worker.transfer import nans, precision, set_order, strided
 from concompare.worker.transfer.class_objects import Arriving, by_token
 from concompare.worker.transfer.code_objects import at_home, reduce_code, reduce_function
 from concompare.worker.transfer.process_memory import Loan, fetch, is_memory
@@ -98,7 +98,7 @@ def pack(
             if kind is pickle.Pickler and arrays is not None:
                 pickler.dispatch_table = arrays
             for part in value if apart else (value,):
-                pickler.dump(Raw(part) if apart and type(part) is bytes and len(part) >= LARGE_BUFFER else part)
+                write(pickler, file, Raw(part) if apart and is_large(part) else part, mine)
                 if apart:
                     pickler.clear_memo()
             if picklers is not None:
@@ -107,7 +107,10 @@ def pack(
 
     try:
         simple = picklers is None and not apart and arrays is None and dress is undressed
-        data = pickle.dumps(value, 5, buffer_callback=callback) if simple else dump(pickle.Pickler)
+        data = pickle.dumps(value, 5, buffer_callback=callback) if simple else b""
+        if not simple or set_order.MARK in data:
+            mine.clear()
+            data = dump(pickle.Pickler)
     except Exception:
         data = b"__main__"
     if b"__main__" in data or is_of_started_script(data):
@@ -118,6 +121,23 @@ def pack(
     if buffers is not None:
         buffers.extend(mine)
     return data
+
+
+def is_large(part: Any) -> bool:
+    """Tell whether a part is bytes that travel beside the pickle."""
+    return type(part) is bytes and len(part) >= LARGE_BUFFER
+
+
+def write(pickler: Any, file: io.BytesIO, value: Any, beside: list[pickle.PickleBuffer]) -> None:
+    """Pickle a value, again with the orders of its sets where they would have others."""
+    begun, before = file.tell(), len(beside)
+    pickler.dump(value)
+    file.seek(begun)
+    if set_order.MARK in file.read() and (orders := set_order.moved(pickler.memo)):
+        file.truncate(file.seek(begun))
+        del beside[before:]
+        pickler.clear_memo()
+        pickler.dump(set_order.InOrder(value, orders))
 
 
 def pack_sent(
@@ -186,6 +206,8 @@ def by_value(pickler: type[Any]) -> type[Any]:
         def reducer_override(self, thing: Any) -> Any:
             if type(thing) is CodeType:
                 return reduce_code(thing)
+            if (found := precision.reduced(thing)) is not None:
+                return found
             if isinstance(thing, ModuleType) and is_named_otherwise(thing):
                 return importlib.import_module, (thing.__name__,)
             if type(thing) is CACHED and thing.__module__ == "__main__":
