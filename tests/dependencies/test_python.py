@@ -41,6 +41,20 @@ def test_picklers_and_unpicklers_number_their_objects_alike() -> None:
     assert reader.memo.copy()[written[id(part)][0]] is there["a"]
 
 
+def test_picklers_and_unpicklers_may_begin_with_objects_that_both_have() -> None:
+    """`object_refs.load_with`: without it every object of a result would be looked at by itself."""
+    here, there = [["a"], {"b": 1}], [["a"], {"b": 1}]
+    with io.BytesIO() as file:
+        pickler = pickle.Pickler(file, 5)
+        pickler.memo = {id(thing): (number, thing) for number, thing in enumerate(there)}
+        pickler.dump([there[1], there[0], new := [there[0]], new])
+        data = file.getvalue()
+    loaded = pickle.loads(b"\x80\x05" + b"\x97\x94\x30" * 2 + data, buffers=here)
+    assert loaded[0] is here[1]
+    assert loaded[1] is loaded[2][0] is here[0]
+    assert loaded[2] is loaded[3]
+
+
 def test_pickles_hold_the_names_of_modules_as_they_are_written() -> None:
     """`pickling.pack` and `chunk.record_displays` look for `__main__` and IPython's `display` in the bytes."""
     assert b"functools" in pickle.dumps(functools.partial(len, "x"), 5)

@@ -161,8 +161,29 @@ def test_the_first_changed_item_is_named() -> None:
     assert watched.changed() == ("item 12",)
 
 
+@pytest.mark.parametrize(
+    ("item", "change"),
+    [
+        ([1, "a"], lambda item: item.append([])),
+        ([1, "a"], lambda item: item.__setitem__(0, True)),
+        ({"a": 1.5}, lambda item: item.__setitem__("a", lambda: 1)),
+        ({1, 2}, lambda item: item.discard(2)),
+        (bytearray(b"a"), lambda item: item.append(1)),
+        (np.zeros(3), lambda item: item.__setitem__(1, -0.0)),
+        ([[1]], lambda item: item[0].append(2)),
+        ((1, [2]), lambda item: item[1].clear()),
+    ],
+)
+def test_a_changed_item_is_named_among_others_of_all_kinds(item: Any, change: Any) -> None:
+    items = [(1, 2), [0], 5, item, {"b": 0}]
+    watched = Items(items, 0)
+    assert watched.changed() == ()
+    change(item)
+    assert watched.changed() == ("item 3",)
+
+
 def test_items_that_cannot_change_cost_nothing() -> None:
-    assert Items([1, "a", None, 2.5], 0).before == []
+    assert Items([1, "a", None, 2.5, (1, "a"), frozenset({2})], 0).before == []
 
 
 def test_of_many_items_some_are_watched_from_all_over_the_chunk() -> None:

@@ -14,6 +14,7 @@ import pytest
 from concompare.worker import bootstrap, chunk, series
 from concompare.worker.chunk import Answer, Request
 from concompare.worker.frames import BRIEF, HEAD, PLAIN
+from concompare.worker.transfer.object_refs import load_with
 from concompare.worker.transfer.pickling import LARGE_PICKLE, Parcel
 
 SERIES = 7
@@ -153,10 +154,22 @@ def test_large_results_come_as_those_of_other_messages() -> None:
     assert value_of(found[1][2]) == [bytes(2 * LARGE_PICKLE)]
 
 
-def test_objects_as_results_come_whole() -> None:
-    worker = Worker(lambda x: {"x": x})
-    found, _ = worker.answers(worker.message(0, 1))
-    assert (found[0][1], value_of(found[0][2])) == (PLAIN, [{"x": 1}])
+def test_rows_as_results_come_in_brief_and_objects_with_parts_whole() -> None:
+    worker = Worker(lambda x: {"x": x} if x < 2 else {"x": [x]})
+    found, _ = worker.answers(worker.message(0, 1), worker.message(1, 2))
+    assert (found[0][1], value_of(found[0][2])) == (BRIEF, [{"x": 1}])
+    assert (found[1][1], value_of(found[1][2])) == (PLAIN, [{"x": [2]}])
+
+
+def test_a_row_that_is_its_own_result_is_said_in_a_few_bytes() -> None:
+    worker = Worker(lambda row: row)
+    number, kind, body = worker.message(0, ["a", 1])
+    of, position, _ = series.ASKED.unpack_from(body)
+    body[: series.ASKED.size] = series.ASKED.pack(of, position, series.REFERRED)
+    ((_, kind, answer),), _ = worker.answers((number, kind, body))
+    assert (kind, answer.with_items, answer.values.data) == (BRIEF, True, series.SAME)
+    row = ["a", 1]
+    assert load_with([row], series.SAME)[0] is row
 
 
 def test_nothing_that_was_said_of_other_items_is_taken_for_these() -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from concompare.worker.compute import TINY
+from concompare.worker.transfer.object_refs import Objects
 
 TARGET = 0.01
 """Seconds of work aimed at per message: a hundred times what a message costs."""
@@ -69,7 +70,7 @@ class Chunk:
     Attributes:
         first: Position of the first of them.
         objects: The notebook's objects that its results may refer to, by their numbers in the pickle of the items.
-        made: The numbers of the other objects in it.
+        made: The numbers of the other objects in it; None: `objects` are the items, whose numbers are their places.
         guessed: Whether only an earlier pass tells how long they may take.
         offered: How far the notebook was when it offered its own memory for them, or 0.
         tries: How often it was tried; `ready` is when it may be again, and `printed` what it printed meanwhile.
@@ -89,8 +90,8 @@ class Chunk:
     attempts: int = 0
     alone: bool = False
     room: Any = None
-    objects: dict[int, Any] = field(default_factory=dict)
-    made: tuple[int, ...] = ()
+    objects: Objects = field(default_factory=dict)
+    made: tuple[int, ...] | None = ()
     guessed: bool = False
     offered: int = 0
     apart: bool = False

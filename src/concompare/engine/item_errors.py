@@ -12,7 +12,7 @@ from typing import Any
 from concompare.errors import RAISED_BY, RemoteError, WorkerDied
 from concompare.formats import one_line, size
 from concompare.worker.bootstrap import SPENT
-from concompare.worker.transfer.object_refs import Restorer
+from concompare.worker.transfer.object_refs import Objects, Restorer
 from concompare.worker.transfer.pickling import ARGUMENTS
 
 SHORT = reprlib.Repr()
@@ -28,7 +28,7 @@ def short_repr(item: Any) -> str:
     return one_line(text, 78)
 
 
-Sent = dict[str, dict[int, Any]]
+Sent = dict[str, Objects]
 """The notebook's objects that an exception may refer to, by where they were sent and number."""
 
 

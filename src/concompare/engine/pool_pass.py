@@ -282,7 +282,8 @@ class PassRun:
         """Take in an answer that is a value and nothing else."""
         before, seconds = self.log.clock(), answer.end - answer.start
         data = answer.values.data
-        self.collector.order.settled[chunk.first] = Settled(pickle.loads(data), {}, {}, (), {}, False, seconds)
+        values = list(chunk.items) if answer.with_items else pickle.loads(data)
+        self.collector.order.settled[chunk.first] = Settled(values, {}, {}, (), {}, False, seconds)
         self.collector.finished += 1
         self.log.note(chunk, answer, before, len(data))
         self.dispatcher.chunker.learn(1, seconds, chunk.bytes_in + len(data))

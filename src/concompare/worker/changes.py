@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from concompare.worker.caches import without_caches
 from concompare.worker.owners import is_own
+from concompare.worker.transfer.object_refs import FIXED, WRITTEN_AS_THEY_ARE, have_no_parts, kind_of_arrays
 from concompare.worker.transfer.pickling import function_parts
 
 LARGEST = 100_000
@@ -28,6 +29,9 @@ LARGEST_BUFFER = 16_000_000
 
 MOST_FOLLOWED = 300
 """Functions and classes that are looked through, at the most."""
+
+SHORT, SHORT_BUFFER = 1000, 2**14
+"""Entries of a plain container, and bytes of an array, up to which all of it is pickled at once with others."""
 
 MOST_ITEMS = 64
 """Items of a chunk that are watched, at the most."""
@@ -269,21 +273,48 @@ def outline(value: Any) -> bytes | None:
 
 
 class Items:
-    """Some items of a chunk, with digests from before they were computed.
+    """Some items of a chunk, with what tells their states from before they were computed.
 
     Attributes:
-        first: Position of the chunk's first item.
+        before: Position, item and digest of each; rows have none.
+        rows: The pickle of all of them, where they are short and have no parts: one call for all.
     """
 
     def __init__(self, items: Any, first: int) -> None:
-        self.before: list[tuple[int, Any, bytes]] = []
+        self.before: list[tuple[int, Any, bytes | None]] = []
+        self.rows: bytes | None = None
         if not isinstance(items, list):
             return
         step = max(1, len(items) // MOST_ITEMS)
-        for offset in range(0, len(items), step):
-            if not isinstance(items[offset], ATOMS) and (known := digest(items[offset])) is not None:
-                self.before.append((first + offset, items[offset], known))
+        places = [place for place in range(0, len(items), step) if not isinstance(items[place], ATOMS)]
+        if all(is_short(items[place]) for place in places) and have_no_parts([items[place] for place in places]):
+            changing = [place for place in places if type(items[place]) not in FIXED]
+            self.before = [(first + place, items[place], None) for place in changing]
+            self.rows = self.pickle_of_rows() if changing else None
+            return
+        for place in places:
+            if (known := digest(items[place])) is not None:
+                self.before.append((first + place, items[place], known))
+
+    def pickle_of_rows(self) -> bytes:
+        """Return the pickle of the items as they are now."""
+        return pickle.dumps([item for _, item, _ in self.before], 5)
 
     def changed(self) -> tuple[str, ...]:
         """Return the first of them that has changed, by its position."""
-        return tuple(f"item {place}" for place, item, before in self.before if digest(item) != before)[:1]
+        if self.rows is None:
+            return tuple(f"item {place}" for place, item, before in self.before if digest(item) != before)[:1]
+        try:
+            if self.pickle_of_rows() == self.rows:
+                return ()
+        except Exception:  # one holds by now what cannot be pickled
+            pass
+        pairs = zip(self.before, pickle.loads(self.rows), strict=True)
+        return tuple(f"item {place}" for (place, now, _), then in pairs if digest(now) != digest(then))[:1]
+
+
+def is_short(item: Any) -> bool:
+    """Tell whether an item, be it a plain container or an array, is so short that all of it may be pickled."""
+    if type(item) in WRITTEN_AS_THEY_ARE and type(item) is not set:  # a set that is made again has another order
+        return len(item) <= SHORT
+    return type(item) is kind_of_arrays() and bool(item.nbytes <= SHORT_BUFFER)

@@ -35,7 +35,7 @@ from concompare.worker.surroundings import STARTED, Surroundings
 from concompare.worker.transfer.class_objects import Arriving
 from concompare.worker.transfer.items import Apart, read_items, take_back
 from concompare.worker.transfer.made_again import Made, close_all, making
-from concompare.worker.transfer.object_refs import Sources, counts
+from concompare.worker.transfer.object_refs import Source, Sources, read
 from concompare.worker.transfer.pickling import Parcel, inner_function, pack_error
 from concompare.worker.transfer.process_memory import Loan
 
@@ -50,11 +50,12 @@ class Request(NamedTuple):
     function as it was sent, whatever an earlier one did to what it captured. `places` are the items' positions among
     all items, which seeds are made of, where they do not just follow `first`. After `limit` seconds the worker gives
     back the items that it has not begun. `refer` says to objects of which of the two, "items" and "function", results
-    may refer, and `made` which objects of the items were made for their pickle only. `apart` is the number of items
-    where each is a pickle of its own, to be loaded when its turn comes. `levels` are those of the notebook's loggers.
-    `watched` asks whether the items reach beyond this process. `surroundings` are the notebook's, where the workers are
-    to have them. `changes` asks whether items are changed, `lines` at which of the user's lines they are. `series` is a
-    number that messages of the same pass may refer to, 0 where none will.
+    may refer, and `made` which objects of the items were made for their pickle only (None: it may be to the items
+    alone, by their places). `apart` is the number of items where each is a pickle of its own, to be loaded when its
+    turn comes. `levels` are those of the notebook's loggers. `watched` asks whether the items reach beyond this
+    process. `surroundings` are the notebook's, where the workers are to have them. `changes` asks whether items are
+    changed, `lines` at which of the user's lines they are. `series` is a number that messages of the same pass may
+    refer to, 0 where none will.
     """
 
     key: str
@@ -72,7 +73,7 @@ class Request(NamedTuple):
     refer: tuple[str, ...] = ()
     apart: int = 0
     levels: log_records.Levels = ()
-    made: tuple[int, ...] = ()
+    made: tuple[int, ...] | None = ()
     watched: bool = False
     surroundings: Surroundings | None = None
     changes: bool = False
@@ -84,11 +85,12 @@ class Answer(NamedTuple):
     """Result of one chunk; moments are this worker's `perf_counter`.
 
     Values, exceptions and names are packed when they crossed to another process, and themselves when they did not.
-    `errors` holds (offset in the chunk, exception); `problem` says why nothing was computed at all:
-    ("need-function" | "function" | "folder" | "items" | "written" | "memory", text or error number). `held` is True
-    when a result still refers to the request's buffers, `refers` when values or names hold references to what was sent.
-    `fetched` counts the bytes that were taken from the notebook's memory item by item. `reached` says that items wrote
-    or deleted files, started programs or connected to anything. `lines` holds what was seen at the user's lines.
+    `errors` holds (offset in the chunk, exception); `problem` says why nothing was computed at all: ("need-function" |
+    "function" | "folder" | "items" | "written" | "memory", text or error number). `held` is True when a result still
+    refers to the request's buffers, `refers` when values or names hold references to what was sent, `with_items` when
+    the values' pickle begins with the items. `fetched` counts the bytes that were taken from the notebook's memory item
+    by item. `reached` says that items wrote or deleted files, started programs or connected to anything. `lines` holds
+    what was seen at the user's lines.
     """
 
     ident: tuple[int, int]
@@ -113,6 +115,7 @@ class Answer(NamedTuple):
     fetched: int = 0
     reached: bool = False
     lines: tuple[tuple[Any, Any], ...] = ()
+    with_items: bool = False
 
 
 class Brief(Answer):
@@ -126,25 +129,30 @@ USUAL = Answer((0, 0), 0.0)[Answer._fields.index("names") :]
 
 
 class Known(threading.local):
-    """A function that this worker has: as it was sent, and, of each thread its own, as it is in the present pass."""
+    """A function that this worker has: as it was sent, and, of each thread its own, as it is in the present pass.
+
+    Attributes:
+        source: What of it results may refer to; `parts`: the same objects' identities.
+    """
 
     def __init__(self, blob: bytes | str) -> None:
         self.blob = blob
         self.turn: str | None = None
         self.function: Callable[[Any], Any] = abs
         self.watch: Watch | None = None
-        self.reader: pickle.Unpickler | None = None
-        self.made: tuple[int, ...] = ()
-        self.before: dict[int, int] = {}
+        self.source = Source(dict, dict)
+        self.parts: frozenset[int] = frozenset()
         self.things: dict[str, Made] = {}
 
     def take(self, turn: str) -> None:
         """Load the function anew for a new pass."""
         if self.turn != turn:
             self.let_go()
-            self.reader, self.function = self.read()
+            parts, made, self.function = self.read()
+            self.source = Source(lambda: parts, lambda: self.read()[0], made)
             self.watch = Watch(self.function, [made.thing for made in self.things.values()])
-            self.before = counts(self.reader)
+            self.source.count()
+            self.parts = frozenset(map(id, parts.values()))
             self.turn = turn
 
     def tell(self, sources: Sources, *, carried: bool = True) -> None:
@@ -153,17 +161,16 @@ class Known(threading.local):
         if own is not None and own.__module__ == "__main__":
             sources.names = own.__globals__
         if carried:
-            sources.add("function", self.reader, self.read, self.made, self.before)
+            sources.add("function", self.source)
 
-    def read(self) -> tuple[pickle.Unpickler, Any]:
-        """Return the function as it was sent, and what read it."""
+    def read(self) -> tuple[dict[int, Any], tuple[int, ...], Any]:
+        """Return the function's objects by number, the numbers of those that are not the notebook's, and itself."""
         with io.BytesIO(self.blob) if isinstance(self.blob, bytes) else open(self.blob, "rb") as file:
             reader = Arriving(file)
             with making(self.things):
                 function = reader.load()
             behind = file.read()
-            self.made = pickle.loads(behind) if behind else ()
-            return reader, function
+            return read(reader), pickle.loads(behind) if behind else (), function
 
     def let_go(self) -> None:
         """Close what was made for the function here; it is read anew before it is used again."""
@@ -360,6 +367,7 @@ def pack_results(request: Request, known: Known, done: Computed, sources: Source
         "seconds": done.worth_telling(),
         "output": tuple(map(sendable, done.output)),
         "refers": bool(sources.used),
+        "with_items": sources.with_items,
     }
     done.__init__()  # type: ignore[misc]
     return packed

@@ -13,8 +13,17 @@ from concompare.worker.caches import forget_caches
 from concompare.worker.transfer import nans
 from concompare.worker.transfer.closed_files import FILES, any_file, with_files
 from concompare.worker.transfer.code_objects import HOME, rebuilt
-from concompare.worker.transfer.object_refs import Reference, Sources, holds_nothing, may_hold, only_atoms, referring
-from concompare.worker.transfer.pickling import Parcel, pack, put, text_of, way_to_unpicklable
+from concompare.worker.transfer.object_refs import (
+    Reference,
+    Rows,
+    Sources,
+    beginning_with,
+    holds_nothing,
+    may_hold,
+    only_atoms,
+    referring,
+)
+from concompare.worker.transfer.pickling import LARGE_BUFFER, Parcel, Raw, pack, put, text_of, way_to_unpicklable
 
 if TYPE_CHECKING:
     from concompare.worker.compute import Computed
@@ -78,7 +87,7 @@ def packed_apart(
     if base is None and atoms and alone:
         return pickle.dumps(value, 5), {}
     plainly: tuple[Any, ...] = () if base is None else ([], base)
-    if sources is None or not sources.readers or (alone and "items" in sources.readers):
+    if sources is None or not sources.places or (alone and "items" in sources.places):
         return pack(value, buffers, *plainly), {}
     known = sources.by_identity()
     if atoms and base is None and known.keys().isdisjoint(map(id, parts)):
@@ -88,6 +97,26 @@ def packed_apart(
     picklers: list[Any] = []
     data = pack(value, buffers, picklers, *plainly[1:])
     return data, known if may_hold(picklers[-1].memo.copy(), known, arrays=b"numpy" in data) else {}
+
+
+def pack_list(values: list[Any], buffers: list[pickle.PickleBuffer] | None, sources: Sources | None) -> bytes:
+    """Pack values as `pack_result` does, by a pickler that begins with the items where these have no parts."""
+    if sources is None:
+        return pack(values, buffers)
+    held, rows = sources.held(), sources.places.get("items")
+    sources.with_items = isinstance(rows, Rows) and not rows.arrays and held == ["items"]
+    if isinstance(rows, Rows) and sources.with_items:
+        data = pack(values, buffers, [], beginning_with(rows.memo(pack)))
+    elif held:
+        return pack_result(values, values, buffers, sources)
+    else:
+        data = pack(values, buffers)
+    if not (nans.has_nan(data) or (sources.names is not None and WITH_FUNCTION in data)):
+        return data
+    sources.with_items = False
+    if buffers is not None:
+        buffers.clear()
+    return pack_result(values, values, buffers, sources)
 
 
 def pack_referring(sources: Sources | None) -> Callable[[Any], bytes] | None:
@@ -118,18 +147,32 @@ def pack_values(
     """
     buffers: list[pickle.PickleBuffer] = []
     beside = buffers if room is not None else None
+    values, large = with_bytes_beside(done.values) if room is not None else (done.values, 0)
     try:
-        data = pack_result(done.values, done.values, beside, sources)
+        data = pack_list(values, beside, sources)
     except BaseException:  # its own `__reduce__` may raise anything
         refuse_values(done)
         buffers.clear()
-        data = pack_result(done.values, done.values, beside, sources)
+        values, large = done.values, 0
+        data = pack_list(values, beside, sources)
     if room is None:
         return Parcel(data), 0
     parcel, wanted = put(data, buffers, room)
     if parcel is None:
-        parcel = Parcel(pack_result(done.values, done.values, None, sources) if buffers else data)
-    return parcel, wanted
+        parcel = Parcel(pack_list(done.values, None, sources) if buffers else data)
+    return parcel._replace(passing=0 < len(buffers) == large), wanted
+
+
+MOST_BESIDE = 300
+"""Values up to which there may be large ones: a message of more has small ones."""
+
+
+def with_bytes_beside(values: list[Any]) -> tuple[list[Any], int]:
+    """Return values with what lets large bytes among them lie beside the pickle, and how many of these there are."""
+    if len(values) > MOST_BESIDE:
+        return values, 0
+    large = {id(value): Raw(value) for value in values if type(value) is bytes and len(value) >= LARGE_BUFFER}
+    return [large.get(id(value), value) for value in values] if large else values, len(large)
 
 
 def refuse_values(done: Computed) -> None:

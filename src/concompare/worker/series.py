@@ -40,14 +40,26 @@ from concompare.worker.compute import Computed, plain
 from concompare.worker.frames import BRIEF, PLAIN, Received, send
 from concompare.worker.state_watch import FIRST_LOOKS, RARELY
 from concompare.worker.transfer import nans
-from concompare.worker.transfer.object_refs import Sources, holds_nothing
-from concompare.worker.transfer.pickling import LARGE_PICKLE, Parcel
+from concompare.worker.transfer.items import loaded
+from concompare.worker.transfer.object_refs import (
+    ATOMS,
+    FIXED,
+    MUCH,
+    WRITTEN_AS_THEY_ARE,
+    Rows,
+    Sources,
+    have_no_parts,
+)
+from concompare.worker.transfer.pickling import LARGE_PICKLE, Parcel, pack
 
 if TYPE_CHECKING:
     import socket
 
-ASKED = struct.Struct("<Qq?")
-"""Before an item's pickle: its series, its position, and whether its seconds are told."""
+ASKED = struct.Struct("<QqB")
+"""Before an item's pickle: its series, its position, and what is to be said of it, of these:"""
+
+TIMED, REFERRED = 1, 2
+"""How many seconds it took; that a result is the item itself, which has an identity."""
 
 LAST, OWN = struct.Struct("<dd"), struct.Struct("<QQddddd?")
 """Before a value's pickle: CPU seconds of other threads and the wait for a CPU, of the whole turn, below 0 where it is
@@ -57,13 +69,22 @@ TOLD = struct.Struct(LAST.format + OWN.format.removeprefix("<"))
 """Both together."""
 
 
+SAME = b"\x80\x05]\x94h\x00a."
+"""The pickle of a list that holds the first object that was numbered before: the one item itself."""
+
+USUAL_OF_SAME = (*USUAL[:-1], True)
+"""The fields after `seconds` of an answer that has this and nothing else."""
+
+
 def told_in(body: bytes | bytearray) -> Brief:
     """Return the answer that the bytes of a brief one stand for."""
     native, waited, pid, thread, received, start, end, returned, cpu, timed = TOLD.unpack_from(body)
     seconds = (end - start,) if timed else ()
-    values = tuple.__new__(Parcel, (body[TOLD.size :], ()))  # of the many fields of both only few are other than usual
+    data = body[TOLD.size :]
+    values = tuple.__new__(Parcel, (data, (), False))  # of the many fields of both only few are other than usual
     moments = received, start, end, returned, cpu, native, None if waited < 0 else waited
-    return tuple.__new__(Brief, ((pid, thread), *moments, values, (), seconds, *USUAL))
+    usual = USUAL if data != SAME else USUAL_OF_SAME
+    return tuple.__new__(Brief, ((pid, thread), *moments, values, (), seconds, *usual))
 
 
 def answer_series(
@@ -71,7 +92,7 @@ def answer_series(
 ) -> Received | None:
     """Answer a message of a series and those of it that wait; return the first other one, None where nothing waits."""
     number, _, body = message
-    series, first, timed = ASKED.unpack_from(body)
+    series, first, said = ASKED.unpack_from(body)
     request = SERIES.get(series)
     if request is None:
         problem = Answer((os.getpid(), threading.get_native_id()), time.perf_counter(), problem=("need-function", None))
@@ -79,7 +100,7 @@ def answer_series(
         return None
     known = load(request)
     if isinstance(known, tuple) or not is_ordinary(request, known):
-        send(line, number, PLAIN, pickle.dumps(run(whole(request, first, timed, body)), 5))
+        send(line, number, PLAIN, pickle.dumps(run(whole(request, first, said, body)), 5))
         return None
     return Turn(line, request, known, next_waiting).go(message)
 
@@ -96,10 +117,11 @@ def is_looked_at(known: Known) -> bool:
     return watch is not None and (watch.looks < FIRST_LOOKS or time.perf_counter() - watch.looked > RARELY * watch.took)
 
 
-def whole(request: Request, first: int, timed: bool, body: Any) -> Request:
+def whole(request: Request, first: int, said: int, body: Any) -> Request:
     """Return a message of a series as a request of its own."""
     items = Parcel(bytes(memoryview(body)[ASKED.size :]))
-    return request._replace(first=first, items=items, each=timed, series=0)
+    alone: dict[str, Any] = {"refer": (*request.refer, "items"), "made": None} if said & REFERRED else {}
+    return request._replace(first=first, items=items, each=bool(said & TIMED), series=0, **alone)
 
 
 class Turn:
@@ -144,11 +166,13 @@ class Turn:
         """Return the answer to one message, brief where it says no more than the value."""
         clock, on_cpu, done = time.perf_counter, time.thread_time, self.done
         received = clock()
-        _, first, timed = ASKED.unpack_from(body)
+        _, first, said = ASKED.unpack_from(body)
+        timed = bool(said & TIMED)
         if PLACE:
             PLACE[0].begin(first, received)
             PLACE[0].used += 1
-        (item,) = pickle.loads(memoryview(body)[ASKED.size :])
+        asked = memoryview(body)[ASKED.size :]
+        (item,) = pickle.loads(asked)
         cpu = on_cpu() if timed else 0.0
         start = clock()
         try:
@@ -158,19 +182,50 @@ class Turn:
             value = None
         end = clock()
         cpu = on_cpu() - cpu if timed else end - start  # which is as long as to ask takes
-        del item
         for recorder in LISTENING.out:
             recorder.instead = AS_IT_IS
-        if not done.errors and not done.output and holds_nothing((value,)):
-            data = pickle.dumps([value], 5)
-            if len(data) < LARGE_PICKLE and not nans.has_nan(data):
+        if not done.errors and not done.output:
+            data = self.in_brief(value, item, asked if said & REFERRED else b"")
+            if data is not None and len(data) < LARGE_PICKLE and not nans.has_nan(data):
                 return OWN.pack(*self.ident, received, start, end, clock(), cpu, timed) + data
+        sources = self.sources(item, asked if said & REFERRED else b"")
+        del item
         if not done.errors or self.request.keep_going:
             done.values.append(value)
         done.seconds.append(end - start)
         del value
-        packed = pack_results(self.request, self.known, done, Sources())
+        packed = pack_results(self.request, self.known, done, sources)
         return Answer(self.ident, received, start, end, clock(), cpu, **packed)
+
+    def in_brief(self, value: Any, item: Any, asked: Any) -> bytes | None:
+        """Return a value's pickle where that says all of it; None where it may hold what was sent.
+
+        Args:
+            value: What the function returned.
+            item: For that.
+            asked: The item's pickle, if results may refer to it.
+        """
+        kind = type(value)
+        if kind in (str, bytes) and len(value) >= LARGE_PICKLE:
+            return None
+        if kind in ATOMS:
+            return pickle.dumps([value], 5)
+        if value is item and asked:
+            return SAME if kind in FIXED or pack([item]) == asked else None
+        if id(value) in self.known.parts or getattr(value, "base", None) is not None:
+            return None  # it is, or is a part of, what was sent
+        if not have_no_parts((value,), MUCH):
+            return None
+        return pickle.dumps([value], 5) if kind in WRITTEN_AS_THEY_ARE else pack([value])
+
+    def sources(self, item: Any, asked: Any) -> Sources:
+        """Return what the results of a message may refer to that is answered like all others."""
+        sources = Sources()
+        if asked:
+            rows = Rows([item], asked, lambda: loaded(asked))
+            rows.before = None  # who holds it by now is not known
+            sources.add("items", rows)
+        return sources
 
     def reply(self, number: int, answer: Answer | bytes, native: float = 0.0, waited: float | None = 0.0) -> None:
         """Send an answer, the last of a turn with what is known of the turn as a whole."""

@@ -51,6 +51,97 @@ def test_every_item_has_its_message_and_most_say_nothing_twice(pool: Pool, kinds
     assert kinds.count(BRIEF) > 1500
 
 
+SETTINGS = {"mode": "fast"}
+ROWS: list[Any] = [*[(number, "a") for number in range(40)], *[[number] for number in range(40)], {"n": 1}, {2}, b"x"]
+
+
+def test_rows_of_numbers_and_texts_say_nothing_twice_either(pool: Pool, kinds: list[int]) -> None:
+    values = engine.run_pass(lambda row: (len(row), "row"), ROWS * 20, pool, ONE).values
+    assert kinds.count(BRIEF) > 1000
+    assert values == [*[(2, "row")] * 40, *[(1, "row")] * 43] * 20
+
+
+def test_a_row_that_is_its_own_result_is_the_notebook_s_own(pool: Pool, kinds: list[int]) -> None:
+    values = engine.run_pass(lambda row: row, ROWS * 20, pool, ONE).values
+    assert kinds.count(BRIEF) > 1000
+    assert all(value is row for value, row in zip(values, ROWS * 20, strict=True) if type(row) is not bytes)
+
+
+def test_a_row_inside_its_result_is_the_notebook_s_own(pool: Pool) -> None:
+    values = engine.run_pass(lambda row: {"row": row, "pair": (row, SETTINGS)}, ROWS * 9, pool, ONE).values
+    for value, row in zip(values, ROWS * 9, strict=True):
+        assert value["row"] is value["pair"][0]
+        assert value["row"] == row
+        assert value["row"] is row or type(row) is bytes
+        assert value["pair"][1] is SETTINGS
+
+
+def test_what_is_captured_is_the_notebook_s_own_beside_messages_that_say_nothing_twice(pool: Pool) -> None:
+    held = {"a": 1}
+    assert all(value is held for value in engine.run_pass(lambda number: held, range(600), pool, ONE).values)
+
+
+def test_rows_that_are_changed_come_back_changed_and_others_themselves(pool: Pool) -> None:
+    def change(row: list[int]) -> list[int]:
+        if row[0] % 2:
+            row.append(0)
+        return row
+
+    rows = [[number] for number in range(800)]
+    values = engine.run_pass(change, rows, pool, ONE).values
+    assert rows == [[number] for number in range(800)]
+    assert values == [[number, 0] if number % 2 else [number] for number in range(800)]
+    assert [value is row for value, row in zip(values, rows, strict=True)] == [number % 2 == 0 for number in range(800)]
+
+
+def test_a_row_that_comes_to_hold_another_one_comes_back_with_it(pool: Pool) -> None:
+    def grow(row: list[Any]) -> list[Any]:
+        row.append([row[0]])
+        return row
+
+    values = engine.run_pass(grow, [[number] for number in range(400)], pool, ONE).values
+    assert values == [[number, [number]] for number in range(400)]
+
+
+def test_small_arrays_keep_strides_and_identity(pool: Pool) -> None:
+    numpy = pytest.importorskip("numpy")
+    table = numpy.arange(400.0).reshape(20, 20)
+    columns = [table[:, number] for number in range(20)]
+    values = engine.run_pass(lambda column: (column, column.strides, column.sum()), columns * 20, pool, ONE).values
+    for (same, strides, total), column in zip(values, columns * 20, strict=True):
+        assert same is column
+        assert strides == column.strides
+        assert total == column.sum()
+    same = engine.run_pass(lambda column: column, columns * 20, pool, ONE).values
+    assert all(value is column for value, column in zip(same, columns * 20, strict=True))
+
+
+def test_parts_of_small_arrays_and_nan_keep_their_identity(pool: Pool) -> None:
+    numpy = pytest.importorskip("numpy")
+    arrays = [numpy.arange(10.0) + number for number in range(400)]
+    parts = engine.run_pass(lambda array: array[2:4], arrays, pool, ONE).values
+    assert all(numpy.shares_memory(part, array) for part, array in zip(parts, arrays, strict=True))
+    nan = float("nan")
+    rows = [(number, nan) for number in range(400)]
+    values = engine.run_pass(lambda row: (row[1], row[0]), rows, pool, ONE).values
+    assert all(value[0] is nan for value in values)
+
+
+def test_long_texts_and_rows_go_beside_messages(pool: Pool, kinds: list[int]) -> None:
+    items = ["x" * 20_000, b"y" * 20_000, list(range(20_000)), tuple("abc" * 7000)] * 4
+    assert engine.run_pass(len, items, pool, ONE).values == [20_000, 20_000, 20_000, 21_000] * 4
+    assert BRIEF not in kinds
+
+
+def test_a_row_in_an_error_is_the_notebook_s_own(pool: Pool) -> None:
+    def fail(row: list[int]) -> None:
+        raise ValueError(row)
+
+    rows = [[number] for number in range(300)]
+    outcome = engine.run_pass(fail, rows, pool, PassOptions(chunk=1, on_error="keep"))
+    assert all(failure.error.args[0] is row for failure, row in zip(outcome.failures, rows, strict=True))
+
+
 def test_results_do_not_depend_on_it(kinds: list[int]) -> None:
     def several(x: int) -> Any:
         if x % 7 == 3:

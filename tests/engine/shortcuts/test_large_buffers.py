@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from concompare import backends, engine
+from concompare.engine import Pool
 from concompare.engine.chunking import Chunk
-from concompare.engine.shortcuts import lent_memory
+from concompare.engine.shortcuts import large_buffers, lent_memory
 from concompare.engine.shortcuts.arena import Arena
 from concompare.engine.shortcuts.large_buffers import LargeBuffers
 from concompare.worker.transfer.pickling import let_go, unpack
@@ -71,3 +75,73 @@ def test_what_is_under_way_at_the_end_is_left_alone(buffers: LargeBuffers) -> No
     buffers.pack(arrays(1))
     buffers.close()
     assert (buffers.arena.total, buffers.arena.free, buffers.offered) == (0, {}, {})
+
+
+def test_a_large_copy_is_memory_of_its_own() -> None:
+    source = bytearray(b"ab" * 2_000_000)
+    block = large_buffers.copied(memoryview(source))
+    source[0] = 0
+    assert bytes(memoryview(block)[:4]) == b"abab"
+    array = np.frombuffer(block, "u1")
+    array[0] = 7
+    assert (source[0], block[0]) == (0, 7)
+    assert bytes(large_buffers.copied(memoryview(b"few"))) == b"few"
+
+
+@pytest.fixture
+def pool() -> Iterator[Pool]:
+    with engine.lease(backends.find("processes"), 2, fresh=True) as leased:
+        yield leased
+
+
+def test_large_results_of_all_kinds_arrive_whole_and_are_nobody_else_s(pool: Pool) -> None:
+    def make(number: int) -> Any:
+        text = bytes([number]) * 3_000_000
+        array = np.full(400_000, float(number))
+        return (text, array, [text, array], {"numbers": list(range(100_000))}, "x" * 500_000)[number % 5]
+
+    for _ in range(2):  # the second time there is room for them
+        values = engine.run_pass(make, range(15), pool).values
+        for number, value in enumerate(values):
+            expected = make(number)
+            if number % 5 == 1:
+                assert np.array_equal(value, expected)
+                value += 1.0  # of the others none is changed with it
+            elif number % 5 == 2:
+                assert value[0] == expected[0]
+                assert np.array_equal(value[1], expected[1])
+            else:
+                assert type(value) is type(expected)
+                assert value == expected
+
+
+def test_one_large_object_in_several_results_stays_one(pool: Pool) -> None:
+    def same(number: int) -> bytes:
+        return kept
+
+    kept = b"x" * 1_000_000
+    options = engine.PassOptions(chunk=2)
+    for _ in range(2):
+        values = engine.run_pass(same, range(4), pool, options).values
+        assert values == [kept] * 4
+        assert values[0] is values[1]
+
+
+def test_the_memory_of_large_results_comes_back(pool: Pool) -> None:
+    psutil = pytest.importorskip("psutil")
+    size = 2**25
+
+    def make(number: int) -> Any:
+        return np.ones(size // 8)
+
+    def used() -> int:
+        return int(psutil.Process().memory_info().rss)
+
+    engine.run_pass(make, range(4), pool)
+    before = used()
+    for _ in range(4):
+        values = engine.run_pass(make, range(4), pool).values
+        assert used() - before > 2 * size
+        del values
+        engine.run_pass(abs, range(4), pool)  # what the pass before has left goes with it
+    assert used() - before < 2 * size

@@ -22,7 +22,11 @@ def test_results_may_refer_to_the_items() -> None:
     inner = ["inner"]
     chunk = Chunk(0, [[inner]], each=True)
     InMessages().pack(chunk)
+    assert isinstance(chunk.objects, dict)
     assert any(thing is inner for thing in chunk.objects.values())
+    row = Chunk(0, [inner], each=True)
+    InMessages().pack(row)
+    assert (row.objects, row.made) == ([inner], None)
 
 
 def test_results_get_no_room_beside_the_message() -> None:

@@ -91,6 +91,8 @@ def test_only_so_many_numbers_are_remembered(monkeypatch: pytest.MonkeyPatch) ->
 def test_what_holds_none_is_pickled_once() -> None:
     assert not nans.has_nan(pickle.dumps([1.5, math.inf, "nan"], 5))
     assert nans.has_nan(pickle.dumps([1.5, math.nan], 5))
+    assert nans.has_nan(b"G\x7f\xf8" + pickle.dumps([bytes(1000), -math.nan], 5))
+    assert not nans.has_nan(b"G\x7f\xf8G\xff\xf8" + bytes(3))
     assert pack_sent([1, 2.0]) == pack([1, 2.0])
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from concompare import backends, engine
-from concompare.worker.transfer.object_refs import Sources, counts, only_atoms, read, written
+from concompare.worker.transfer.object_refs import Source, Sources, have_no_parts, only_atoms, read, written
 from concompare.worker.transfer.pickling import pack
 from tests.engine.conftest import arena_of
 
@@ -106,6 +106,155 @@ def test_items_whose_arrays_find_no_room_come_back_as_copies() -> None:
     assert [value[0]["data"][-1] for value in values] == [0.0, 1.0, 2.0]
 
 
+ROWS: list[Any] = [
+    (1, "a"),
+    [1, "a"],
+    {"a": 1.5},
+    {1, 2},
+    frozenset({"b"}),
+    bytearray(b"c"),
+    (),
+    7,
+    2**70,
+    "text",
+    None,
+]
+"""Items without parts that could be told from copies, some of which have an identity."""
+
+
+def is_kept(value: Any, item: Any) -> bool:
+    return value is item if type(item) not in (int, str) else value == item
+
+
+@pytest.mark.parametrize("chunk", [1, None])
+@pytest.mark.parametrize(
+    "around",
+    [lambda item: item, lambda item: [item], lambda item: ([[item, item]], {"k": item})],
+    ids=["", "in", "deep"],
+)
+def test_plain_items_in_results_are_the_notebook_s_own(around: Any, chunk: int | None) -> None:
+    with engine.lease(backends.find("processes"), 2) as pool:
+        values = engine.run_pass(around, ROWS, pool, engine.PassOptions(chunk=chunk)).values
+    assert values == list(map(around, ROWS))
+    for value, item in zip(values, ROWS, strict=True):
+        if value == item:
+            assert is_kept(value, item)
+        elif type(value) is list:
+            assert is_kept(value[0], item)
+        else:
+            (pair,), named = value
+            assert all(is_kept(one, item) for one in (*pair, named["k"]))
+
+
+@pytest.mark.parametrize("chunk", [1, 8, None])
+def test_of_plain_items_those_that_were_changed_come_back_changed_and_the_others_themselves(chunk: int | None) -> None:
+    def change(row: dict[str, int]) -> dict[str, int]:
+        if row["n"] % 3 == 0:
+            row["n"] = -1
+        return row
+
+    rows = [{"n": number} for number in range(48)]
+    with engine.lease(backends.find("processes"), 2) as pool:
+        values = engine.run_pass(change, rows, pool, engine.PassOptions(chunk=chunk)).values
+    assert [row["n"] for row in rows] == list(range(48))
+    assert [value["n"] for value in values] == [-1 if number % 3 == 0 else number for number in range(48)]
+    assert [value is row for value, row in zip(values, rows, strict=True)] == [number % 3 != 0 for number in range(48)]
+
+
+def test_new_objects_beside_plain_items_are_new_and_shared_as_they_were() -> None:
+    def pair(row: list[int]) -> Any:
+        new = ["new", row]
+        return new, new, row, list(row)
+
+    rows = [[number] for number in range(40)]
+    for (new, same, own, copy), row in zip(run(pair, rows), rows, strict=True):
+        assert new is same
+        assert new == ["new", row]
+        assert new[1] is own is row
+        assert copy == row
+        assert copy is not row
+
+
+def test_one_plain_item_in_several_places_is_one_object() -> None:
+    shared, other = [1], (2, "x")
+    rows = [shared, other, shared, [3], other] * 30
+    values = run(lambda row: {"row": row}, rows)
+    assert all(value["row"] is row for value, row in zip(values, rows, strict=True))
+
+
+def test_a_plain_item_that_the_worker_keeps_is_the_notebook_s_own_in_later_results() -> None:
+    kept: list[Any] = []
+
+    def keep(row: list[int]) -> Any:
+        kept.append(row)
+        return kept[0], len(kept)
+
+    rows = [[number] for number in range(6)]
+    with engine.lease(backends.find("processes"), 1) as pool:
+        values = engine.run_pass(keep, rows, pool, engine.PassOptions(chunk=3)).values
+    assert [value[0] for value in values] == [[0]] * 6
+    assert all(value[0] is rows[0] for value in values[:3])
+
+
+def test_what_is_captured_and_plain_items_keep_their_identity_in_one_result() -> None:
+    settings = {"a": [1]}
+    rows = [(number, "x") for number in range(40)]
+    values = run(lambda row: (row, settings, settings["a"]), rows)
+    assert all(
+        one is row and two is settings and three is settings["a"]
+        for (one, two, three), row in zip(values, rows, strict=True)
+    )
+
+
+def test_large_results_beside_plain_items_keep_their_identity_too() -> None:
+    numpy = pytest.importorskip("numpy")
+    rows = [[number] for number in range(6)]
+    for _ in range(2):  # the second time there is room for the results
+        values = run(lambda row: (row, numpy.full(30_000, row[0]), "x" * 200_000), rows)
+        assert all(value[0] is row and (value[1] == row[0]).all() for value, row in zip(values, rows, strict=True))
+
+
+def test_a_plain_item_in_an_error_is_the_notebook_s_own() -> None:
+    def fail(row: list[int]) -> None:
+        raise ValueError(row)
+
+    rows = [[number] for number in range(5)]
+    with engine.lease(backends.find("processes"), 2) as pool:
+        outcome = engine.run_pass(fail, rows, pool, engine.PassOptions(on_error="keep"))
+    assert all(failure.error.args[0] is row for failure, row in zip(outcome.failures, rows, strict=True))
+
+
+def test_a_result_that_cannot_be_sent_spares_the_others_beside_plain_items() -> None:
+    rows = [[number] for number in range(8)]
+    with engine.lease(backends.find("processes"), 2) as pool:
+        options = engine.PassOptions(on_error="keep", chunk=4)
+        values = engine.run_pass(lambda row: (n for n in row) if row == [3] else row, rows, pool, options).values
+    assert all(value is row for value, row in zip(values, rows, strict=True) if row != [3])
+    assert isinstance(values[3].error, TypeError)
+
+
+@pytest.mark.parametrize(
+    ("things", "plain"),
+    [
+        ([1, "a", (1, 2), {"a": 1}, [None], {2}], True),
+        ([[[1]]], False),
+        ([{"a": []}], False),
+        ([{(1, 2): "a"}], False),
+        ([range(3)], False),
+        ([Person], False),
+    ],
+)
+def test_things_without_parts_are_told_from_others(things: list[Any], plain: bool) -> None:
+    assert have_no_parts(things) is plain
+    assert have_no_parts(things, 2**30) is plain  # walked one by one
+
+
+def test_arrays_of_numbers_have_no_parts_and_arrays_of_objects_do() -> None:
+    numpy = pytest.importorskip("numpy")
+    assert have_no_parts([numpy.ones(3), [1], numpy.array("a")])
+    assert not have_no_parts([numpy.array([[]], dtype=object), [1]])
+
+
 def test_last_names_hold_the_notebook_s_own_objects(people: list[Person]) -> None:
     def head(person: Person) -> tuple[int, dict[str, Any]]:
         return person.number, {"tags": person.tags}
@@ -141,17 +290,23 @@ def test_nothing_is_looked_for_where_nothing_can_be_found() -> None:
     from concompare.worker.results import pack_result
 
     sources = Sources()
-    sources.add("items", None, lambda: (None, None), ())
+    sources.add("items", Source(unwanted, unwanted))
     assert pickle.loads(pack_result([1, 2.0, "x"], [1, 2.0, "x"], None, sources)) == [1, 2.0, "x"]
-    with pytest.raises(AttributeError):
+    with pytest.raises(AssertionError, match="looked for"):
         pack_result([[1]], [[1]], None, sources)
+
+
+def unwanted() -> dict[int, Any]:
+    raise AssertionError("something was looked for")
 
 
 def test_what_nobody_holds_is_not_looked_for_either() -> None:
     reader = pickle.Unpickler(io.BytesIO(pickle.dumps([[1], {2: 3}], 5)))
     things = reader.load()
     sources = Sources()
-    sources.add("function", reader, lambda: (None, None), (), counts(reader))
+    source = Source(lambda: read(reader), unwanted)
+    source.count()
+    sources.add("function", source)
     assert sources.by_identity() == {}
     result = {"held": things[1]}
     assert set(sources.by_identity()) >= {id(result["held"])}
@@ -159,10 +314,9 @@ def test_what_nobody_holds_is_not_looked_for_either() -> None:
 
 def test_the_list_that_items_came_in_is_not_looked_for() -> None:
     reader = pickle.Unpickler(io.BytesIO(pickle.dumps([1, 2, 3], 5)))
-    sources = Sources()
-    sources.chunk = reader.load()
-    sources.add("items", reader, lambda: (None, None), ())
-    assert sources.by_identity() == {}
+    items = reader.load()
+    assert set(read(reader)) == {0}
+    assert read(reader, chunk=items) == {}
 
 
 def test_a_class_made_in_a_worker_stays_what_it_became_here() -> None:

@@ -60,6 +60,13 @@ def test_an_array_that_arrives_can_be_changed_alone() -> None:
     assert GRID[0, 1] == 1.0
 
 
+def test_a_small_array_that_arrives_owns_its_memory_as_most_do() -> None:
+    array = there_and_back(np.arange(6.0).reshape(2, 3))
+    assert array.flags.owndata
+    array.resize((3, 3), refcheck=False)  # which no other array lets be done
+    assert array[2].tolist() == [0.0, 0.0, 0.0]
+
+
 def test_a_large_column_is_summed_in_the_same_order() -> None:
     numbers = np.random.default_rng(0).normal(size=(20_000, 3)) * 10.0 ** np.arange(3)
     column = numbers[:, 1]

@@ -11,7 +11,9 @@ again.
 
 from __future__ import annotations
 
+import contextlib
 import io
+import mmap
 import pickle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +23,7 @@ from concompare.engine.shortcuts.lent_memory import is_large, offer, offering, t
 from concompare.worker.transfer import nans
 from concompare.worker.transfer.object_refs import only_atoms, parts_sent
 from concompare.worker.transfer.pickling import LARGE_PICKLE, Parcel, pack_sent, put, segment
+from concompare.worker.transfer.process_memory import HUGE
 
 if TYPE_CHECKING:
     from concompare.engine.chunking import Chunk
@@ -28,6 +31,17 @@ if TYPE_CHECKING:
 
 FEW = 16
 """Items of a message up to which it pays to see first whether they are plain numbers and texts."""
+
+
+def copied(view: memoryview) -> Any:
+    """Return a copy of bytes, on large pages where they are many: to get small ones takes longer than to copy."""
+    if view.nbytes < HUGE or not hasattr(mmap, "MADV_HUGEPAGE"):
+        return bytearray(view)
+    block = mmap.mmap(-1, view.nbytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    with contextlib.suppress(OSError):  # a system without large pages
+        block.madvise(mmap.MADV_HUGEPAGE)
+    memoryview(block)[:] = view
+    return block
 
 
 class LargeBuffers:
@@ -121,9 +135,13 @@ class LargeBuffers:
         each = wanted * 1.05 / len(chunk.items)
         self.wanted[self.function] = max(self.wanted.get(self.function, 0.0) * 0.9, each)
 
-    def copies(self, parcel: Parcel) -> list[bytearray]:
-        """Return the bytes that lie beside a result's message, in memory of their own."""
-        return [bytearray(memoryview(segment(path))[at : at + length]) for path, at, length in parcel.places]
+    def copies(self, parcel: Parcel) -> list[Any]:
+        """Return the bytes that lie beside a result's message, in memory of their own where something stays in it."""
+        views = [memoryview(segment(path))[at : at + length] for path, at, length in parcel.places]
+        if parcel.passing:
+            return views
+        pickled = views[:1] if parcel.data is None else []
+        return [*pickled, *map(copied, views[len(pickled) :])]
 
     def forget(self, chunk: Chunk, *, held: bool = False) -> None:
         """Take a chunk's slots back, unless its arguments are held by the user's code; let go of what was offered."""

@@ -33,8 +33,8 @@ class Buffers(Protocol):
     def learn(self, chunk: Chunk, wanted: int) -> None:
         """Take in how many bytes a chunk's results would have needed, where their room was too small."""
 
-    def copies(self, parcel: Parcel) -> list[bytearray]:
-        """Return the bytes that lie beside a result's message, in memory of their own."""
+    def copies(self, parcel: Parcel) -> list[Any]:
+        """Return the bytes that lie beside a result's message, in memory of their own where something stays in it."""
 
     def forget(self, chunk: Chunk, *, held: bool = False) -> None:
         """Let go of what a chunk has used, which is answered or lost; `held`: not of what its arguments lie in."""
@@ -69,7 +69,7 @@ class InMessages:
     def learn(self, chunk: Chunk, wanted: int) -> None:
         """Nothing was wanted."""
 
-    def copies(self, parcel: Parcel) -> list[bytearray]:
+    def copies(self, parcel: Parcel) -> list[Any]:
         """Return nothing."""
         return []
 

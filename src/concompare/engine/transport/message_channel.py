@@ -97,7 +97,8 @@ class MessageChannel(Channel):
         for position, item in enumerate(items, first):
             if (body := body_of(position, item, each)) is None:
                 break
-            chunk = Chunk(position, [item], each, now, attempts=1, bytes_in=len(body), series=series)
+            one = [item]
+            chunk = Chunk(position, one, each, now, attempts=1, bytes_in=len(body), series=series, objects=one)
             try:
                 future = post(BRIEF, body)
             except BrokenExecutor:  # which is seen to where the next chunk is sent

@@ -19,10 +19,18 @@ from concompare.engine.transport.notebook_state import now_in
 from concompare.errors import CannotShip
 from concompare.worker import log_records
 from concompare.worker.chunk import Answer, Request
-from concompare.worker.series import ASKED
+from concompare.worker.series import ASKED, REFERRED, TIMED
 from concompare.worker.transfer import nans
 from concompare.worker.transfer.code_objects import HOME
-from concompare.worker.transfer.object_refs import ATOMS, Restorer, holds_nothing
+from concompare.worker.transfer.object_refs import (
+    ATOMS,
+    WRITTEN_AS_THEY_ARE,
+    Objects,
+    Restorer,
+    have_no_parts,
+    kind_of_arrays,
+    load_with,
+)
 from concompare.worker.transfer.pickling import Parcel, can_pack, inner_function, pack, text_of
 
 if TYPE_CHECKING:
@@ -33,6 +41,9 @@ SERIES = count(1)
 
 LARGEST_BRIEF = 2**14
 """Bytes of an item's pickle up to which it may go without what else is said of it."""
+
+SIZED = WRITTEN_AS_THEY_ARE | {str, bytes}
+"""Types of objects whose length tells how many bytes they take at the least."""
 
 WITNESSED = 8
 """Items, the first of a pass, of which a witness may want to know whether they reached beyond their worker."""
@@ -96,7 +107,7 @@ class Transport:
             return None
         body = self.brief_of(chunk.first, chunk.items[0], chunk.each)
         if body is not None:
-            chunk.series, chunk.bytes_in = self.series, len(body)
+            chunk.series, chunk.bytes_in, chunk.objects = self.series, len(body), list(chunk.items)
         return body
 
     def is_told(self, first: int, options: PassOptions) -> bool:
@@ -107,15 +118,20 @@ class Transport:
 
     def brief_of(self, position: int, item: Any, each: bool) -> bytes | None:
         """Return the brief message for an item; None where it is no small one."""
-        if type(item) not in ATOMS and not self.is_small(item):
+        kind, said = type(item), TIMED if each else 0
+        if kind in SIZED and len(item) > LARGEST_BRIEF:
             return None
-        data = pickle.dumps([item], 5)
+        if kind not in ATOMS and not self.is_small(item):
+            if not (kind in SIZED or kind is kind_of_arrays()) or not have_no_parts((item,)):
+                return None
+            said |= REFERRED
+        data = pickle.dumps([item], 5) if kind in SIZED or not said & REFERRED else pack([item])
         fits = len(data) <= LARGEST_BRIEF and not nans.has_nan(data)
-        return ASKED.pack(self.series, position, each) + data if fits else None
+        return ASKED.pack(self.series, position, said) + data if fits else None
 
     def is_small(self, item: Any) -> bool:
         """Tell whether an item is a number or text, so that nothing of it lies beside a message, nor comes back."""
-        return holds_nothing((item,))
+        return type(item) in ATOMS
 
     def request(self, chunk: Chunk, options: PassOptions) -> Request:
         """Return the message for a chunk, its large buffers laid into shared memory.
@@ -158,7 +174,7 @@ class Transport:
         """Pack a chunk's items."""
         return self.buffers.pack(chunk)
 
-    def sent(self, chunk: Chunk) -> dict[str, dict[int, Any]]:
+    def sent(self, chunk: Chunk) -> dict[str, Objects]:
         """Return the notebook's objects that results of a chunk may refer to, by where they were sent and number."""
         return {"items": chunk.objects, "function": self.carried}
 
@@ -196,7 +212,7 @@ class Transport:
         sent = self.sent(chunk) if answer.refers else None
         copies = self.buffers.copies(answer.values) if answer.values.places else ()
         try:
-            values = open_parcel(answer.values, copies, sent)
+            values = open_parcel(answer.values, copies, sent, chunk.objects if answer.with_items else ())
         except Exception as error:
             values, chunk.lost = [None] * len(chunk.items), error
         names = open_parcel(answer.names, self.buffers.copies(answer.names), sent) if answer.names is not None else {}
@@ -231,18 +247,26 @@ def not_rebuilt(chunk: Chunk) -> CannotShip:
     )
 
 
-def open_parcel(parcel: Parcel, copies: Sequence[bytearray] = (), sent: dict[str, dict[int, Any]] | None = None) -> Any:
+def open_parcel(
+    parcel: Parcel,
+    copies: Sequence[Any] = (),
+    sent: dict[str, Objects] | None = None,
+    items: Objects | tuple[()] = (),
+) -> Any:
     """Rebuild a result from a worker, with the notebook's own objects where it refers to them.
 
     Args:
         parcel: What came.
         copies: The bytes that lay beside it.
         sent: The notebook's objects, by where they were sent and number.
+        items: Those that the pickle begins with.
     """
-    if parcel.data is not None and not copies and sent is None:
+    if parcel.data is not None and not (copies or items) and sent is None:
         return pickle.loads(parcel.data)
     buffers = list(copies)
     data = parcel.data if parcel.data is not None else buffers.pop(0)
+    if isinstance(items, list):
+        return load_with(items, data, buffers)
     if sent is not None:
         return Restorer(data, buffers, sent).load()
     return pickle.loads(data, buffers=buffers)

@@ -8,13 +8,15 @@ from typing import Any
 
 from concompare.worker.bootstrap import NO_ITEM, PLACE, end_if_spent
 from concompare.worker.transfer.class_objects import Arriving
-from concompare.worker.transfer.object_refs import Sources
-from concompare.worker.transfer.pickling import Parcel, given_back, pack_error, plain, reader_of, unpack
+from concompare.worker.transfer.object_refs import Rows, Source, Sources, read
+from concompare.worker.transfer.pickling import Parcel, data_of, given_back, pack_error, plain, unpack
 from concompare.worker.transfer.process_memory import CannotFetch, Loan, fetch
+
+Made = tuple[int, ...] | None
 
 
 def read_items(
-    parcel: Parcel, apart: int, first: int, lent: Loan, sources: Sources | None, made: tuple[int, ...] = ()
+    parcel: Parcel, apart: int, first: int, lent: Loan, sources: Sources | None, made: Made = ()
 ) -> list[Any] | Apart | tuple[str, Any]:
     """Rebuild a chunk's items, for results to refer to where there are sources to add them to.
 
@@ -24,7 +26,7 @@ def read_items(
         first: The position of the first, for the board: a worker may die of an item before it is there.
         lent: Gets the memory that they lie in.
         sources: Gets what read them.
-        made: The numbers of what was made for their pickle only.
+        made: The numbers of what was made for their pickle only; None: results may refer to the items alone.
 
     Returns:
         The items, or the problem with them.
@@ -47,16 +49,27 @@ def mark(item: int) -> None:
         PLACE[0].mark(item)
 
 
-def read_into(sources: Sources, parcel: Parcel, made: tuple[int, ...]) -> list[Any]:
+def read_into(sources: Sources, parcel: Parcel, made: Made) -> list[Any]:
     """Rebuild items that results may refer to."""
+    data = data_of(parcel)
+    if made is None:
+        rows: list[Any] = loaded(data)
+        sources.add("items", Rows(rows, data, lambda: loaded(data)))
+        return rows
 
-    def read() -> tuple[Arriving, list[Any]]:
-        reader = reader_of(parcel)
-        return reader, reader.load()
+    def again() -> dict[int, Any]:
+        reader = Arriving(io.BytesIO(data))
+        return read(reader, reader.load())
 
-    reader, items = read()
-    sources.add("items", reader, read, made)
-    sources.chunk = items
+    reader = Arriving(io.BytesIO(data))
+    items: list[Any] = reader.load()
+    sources.add("items", Source(lambda: read(reader, items), again, made))
+    return items
+
+
+def loaded(data: Any) -> list[Any]:
+    """Return the items of a pickle; nothing else refers to them."""
+    items: list[Any] = Arriving(io.BytesIO(data)).load()
     return items
 
 

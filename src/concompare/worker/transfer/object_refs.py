@@ -4,6 +4,10 @@ Who writes a pickle numbers the objects in it as it goes, and who reads it numbe
 "number 7 of the items you sent" where a result holds a part of an item, and the notebook puts its own object there, as
 the plain loop would have. An object that the worker has changed comes back as it is, by value.
 
+Most items have no parts that could be told from copies: rows of numbers and texts, arrays. Then the objects that
+results may hold are the items themselves, and their numbers are their places. Pickler and unpickler begin with the
+items as what they have numbered already: an item in a result is a few bytes, and nobody looks at each object in turn.
+
 Not everything in a pickle is an object of the notebook: the states that are asked of objects, and the parts that
 functions and classes are taken apart into, were made for the pickle and are nobody's. They are never referred to.
 """
@@ -13,8 +17,9 @@ from __future__ import annotations
 import functools
 import gc
 import io
+import pickle
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from types import BuiltinFunctionType, CellType, CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
@@ -36,6 +41,9 @@ Functions of the notebook are, all the same."""
 WRITTEN_AS_THEY_ARE = frozenset({list, tuple, dict, set, frozenset, bytearray})
 """Types whose objects pickles hold themselves; for all others parts may be made that are asked of them."""
 
+Objects = dict[int, Any] | list[Any]
+"""Objects by their numbers."""
+
 Reference = tuple[Any, ...]
 """Where an object was sent ("items" or "function"), and its number there; or what `nans` says of a number."""
 
@@ -53,6 +61,41 @@ def only_atoms(values: Iterable[Any]) -> bool:
 def holds_nothing(values: Iterable[Any]) -> bool:
     """Return whether values are all atoms, and no tuples of them, which have an identity."""
     return isinstance(values, range) or set(map(type, values)) <= ATOMS
+
+
+def have_no_parts(things: Sequence[Any], size: int = 0) -> bool:
+    """Return whether things are atoms, plain containers of atoms, arrays of numbers: of their parts copies do as well.
+
+    Args:
+        things: They.
+        size: About how many bytes they take; of many the parts are not listed to be looked at.
+    """
+    kinds = set(map(type, things)) - ATOMS
+    if (array := kind_of_arrays()) in kinds:
+        if any(thing.dtype.hasobject for thing in things if type(thing) is array):
+            return False
+        kinds.discard(array)
+    if not kinds <= WRITTEN_AS_THEY_ARE:
+        return False
+    if size <= MUCH:
+        return set(map(type, gc.get_referents(*things))) <= ATOMS
+    return all(set(map(type, part)) <= ATOMS for thing in things for part in contents(thing))
+
+
+MUCH = 2**20
+"""Bytes of things up to which all their parts may be listed."""
+
+
+def kind_of_arrays() -> Any:
+    """Return the type of numpy's arrays, None where there are none."""
+    return getattr(sys.modules.get("numpy"), "ndarray", None)
+
+
+def contents(thing: Any) -> tuple[Iterable[Any], ...]:
+    """Return what there is to walk in a plain container; of others nothing."""
+    if type(thing) is dict:
+        return thing, thing.values()
+    return (thing,) if type(thing) in WRITTEN_AS_THEY_ARE else ()
 
 
 def written(pickler: Any, roots: Iterable[Any]) -> tuple[dict[int, Any], tuple[int, ...]]:
@@ -133,19 +176,29 @@ MEMOIZE = b"\x94"
 """What a pickle says after every object that it numbers, and by chance elsewhere."""
 
 
-def parts_sent(items: Any, data: bytes, pickler: Any) -> tuple[dict[int, Any], tuple[int, ...]]:
+def parts_sent(items: Any, data: bytes, pickler: Any) -> tuple[Objects, tuple[int, ...] | None]:
     """Return what `written` does of a chunk of items, at the least cost.
 
-    Numbers are not numbered, strings are: to copy the memo of very many costs more than to look at their types.
+    Where they have no parts it is the items, whose numbers are their places, and None. Of very many numbers not even
+    the types are looked at: they are not numbered.
     """
-    if data.count(MEMOIZE) > len(items) // 4 + 8 and holds_nothing(items):
-        return {}, ()
+    if data.count(MEMOIZE) > len(items) // 32 + 1:
+        if holds_nothing(items):
+            return {}, ()
+        if have_no_parts(items, len(data)):
+            return items, None
     return written(pickler, items)
 
 
-def read(reader: Any) -> dict[int, Any]:
-    """Return the objects that an unpickler has numbered and that may be referred to, by number."""
-    return {number: thing for number, thing in reader.memo.copy().items() if may_be_referred_to(thing)}
+def read(reader: Any, chunk: Any = None) -> dict[int, Any]:
+    """Return the objects that an unpickler has numbered and that may be referred to, by number.
+
+    Args:
+        reader: What has read a pickle.
+        chunk: The list that holds the items, which is nobody's.
+    """
+    numbered = reader.memo.copy().items()
+    return {number: thing for number, thing in numbered if thing is not chunk and may_be_referred_to(thing)}
 
 
 def may_be_referred_to(thing: Any) -> bool:
@@ -156,15 +209,11 @@ def may_be_referred_to(thing: Any) -> bool:
     return not issubclass(kind, NEVER) and not (kind is tuple and CellType in map(type, thing))
 
 
-def counts(reader: Any) -> dict[int, int]:
-    """Return how many references there are to each object that an unpickler has numbered."""
-    return {number: references_to(thing) for number, thing in read(reader).items()}
-
-
-def references_to(thing: Any) -> int:
-    """Return how many references there are to an object, and to the memory of an array, which its parts hold."""
-    base = strided.base_of(thing)
-    return sys.getrefcount(thing) + (sys.getrefcount(base) if base is not None else 0)
+def counts(things: Collection[Any]) -> list[int]:
+    """Return how many references there are to each object, and to the memory of arrays, which their parts hold."""
+    kind = kind_of_arrays()
+    bases = [base for base in [thing.base for thing in things if type(thing) is kind] if type(base) is kind]
+    return [*map(sys.getrefcount, things), *map(sys.getrefcount, bases)]
 
 
 class Whole(NamedTuple):
@@ -174,52 +223,123 @@ class Whole(NamedTuple):
     array: Any
 
 
+class Source:
+    """Objects that a worker was sent in one pickle.
+
+    Args:
+        find: Returns them by number.
+        again: Reads them afresh, and returns the same.
+        made: The numbers of those that are not the notebook's.
+
+    Attributes:
+        before: How many references there were to them before anything was computed, where that was counted.
+    """
+
+    def __init__(
+        self, find: Callable[[], dict[int, Any]], again: Callable[[], dict[int, Any]], made: Iterable[int] = ()
+    ) -> None:
+        self.find, self.again, self.made = find, again, frozenset(made)
+        self.before: list[int] | None = None
+
+    @functools.cached_property
+    def things(self) -> dict[int, Any]:
+        """The objects, by number."""
+        return self.find()
+
+    def count(self) -> None:
+        """Note how many references there are to each: where none has been added later, no result holds any."""
+        self.before = counts(self.things.values())
+
+    def is_held(self) -> bool:
+        """Tell whether results may hold any of them."""
+        return self.before is None or counts(self.things.values()) != self.before
+
+
+class Rows(Source):
+    """Items without parts that could be told from copies: their numbers are their places.
+
+    Args:
+        items: They, in the only list that refers to them.
+        data: The pickle that they came in.
+        again: Reads it again.
+
+    Attributes:
+        arrays: Whether there are arrays among them, whose parts have an identity after all.
+    """
+
+    def __init__(self, items: list[Any], data: Any, again: Callable[[], list[Any]]) -> None:
+        super().__init__(lambda: self.by_place(items), lambda: self.by_place(again()))
+        self.items, self.data, self.read_again = items, data, again
+        self.arrays = kind_of_arrays() in map(type, items)
+        self.before = self.counted()
+
+    def counted(self) -> list[int]:
+        """Return how many references there are to each."""
+        return counts(self.items) if self.arrays else list(map(sys.getrefcount, self.items))
+
+    @staticmethod
+    def by_place(items: list[Any]) -> dict[int, Any]:
+        """Return those of the items that may be referred to, by their places."""
+        return {place: item for place, item in enumerate(items) if type(item) not in ATOMS}
+
+    def is_held(self) -> bool:
+        """Tell whether results may hold any of them."""
+        return self.counted() != self.before
+
+    def changed(self, pack: Callable[[Any], bytes]) -> list[int]:
+        """Return the places of those that are not as they arrived."""
+        if set(map(type, self.items)) <= FIXED or pack(self.items) == self.data:
+            return []
+        pairs = enumerate(zip(self.items, self.read_again(), strict=True))
+        return [place for place, (now, then) in pairs if pack([now]) != pack([then])]
+
+    def memo(self, pack: Callable[[Any], bytes]) -> dict[int, tuple[int, Any]]:
+        """Return what a pickler begins with that refers to the items, but not to those that have been changed."""
+        items = self.items
+        memo = dict(zip(map(id, items), enumerate(items), strict=True))
+        for place in self.changed(pack):
+            memo.pop(id(items[place]), None)
+        while len(memo) < len(items):  # as many as the notebook begins with: what comes next is numbered after them
+            nothing = object()
+            memo[id(nothing)] = (0, nothing)
+        return memo
+
+
+FIXED = ATOMS | {tuple, frozenset}
+"""Types of items that cannot be changed."""
+
+
 class Sources:
     """Objects that a worker was sent for a chunk, to be recognised in its results.
 
     Attributes:
-        readers: What read the items' pickle and the function's, by "items" and "function".
-        again: Reads each of them afresh.
-        before: How many references there were to their objects before anything was computed, where that was counted.
-        made: The numbers of those that are not the notebook's.
-        chunk: The list that holds the items, which is nobody's either.
+        places: Where they came from: "items" and "function".
         names: Those that the function sees, which stand for the notebook's.
         used: The references that results hold.
+        with_items: Whether the values were packed by a pickler that begins with the items.
     """
 
     def __init__(self) -> None:
-        self.readers: dict[str, Any] = {}
-        self.again: dict[str, Callable[[], tuple[Any, Any]]] = {}
-        self.before: dict[str, dict[int, int] | None] = {}
-        self.made: dict[str, frozenset[int]] = {}
-        self.chunk: Any = None
+        self.places: dict[str, Source] = {}
         self.names: dict[str, Any] | None = None
         self.used: set[Reference] = set()
+        self.with_items = False
 
-    def add(
-        self,
-        place: str,
-        reader: Any,
-        again: Callable[[], tuple[Any, Any]],
-        made: Iterable[int],
-        before: dict[int, int] | None = None,
-    ) -> None:
-        """Take what read a pickle, what can read it again, the numbers of what was made for it, and the `counts`."""
-        self.made[place] = frozenset(made)
-        self.readers[place] = reader
-        self.again[place] = again
-        self.before[place] = before
+    def add(self, place: str, source: Source) -> None:
+        """Take what came from one place."""
+        self.places[place] = source
 
     def held(self) -> list[str]:
         """Return from which places results may hold objects: to those of the others no reference has been added."""
-        return [place for place, reader in self.readers.items() if self.before[place] != counts(reader)]
+        return [place for place, source in self.places.items() if source.is_held()]
 
     def by_identity(self) -> dict[int, Reference]:
         """Return what results may hold, by its identity here, and the memory of arrays of which they may hold parts."""
         found: dict[int, Any] = {}
         for place in self.held():
-            for number, thing in read(self.readers[place]).items():
-                if number in self.made[place] or thing is self.chunk:
+            source = self.places[place]
+            for number, thing in source.things.items():
+                if number in source.made:
                     continue
                 found[id(thing)] = place, number
                 base = strided.base_of(thing)
@@ -232,8 +352,7 @@ class Sources:
     ) -> bool:
         """Return whether these objects are still as they arrived, but for what `forget` lets objects forget."""
         for place in {place for place, number, *_ in used if number != HOME} - {nans.WORD}:
-            reader, _ = self.again[place]()
-            now, then = read(self.readers[place]), read(reader)
+            now, then = self.places[place].things, self.places[place].again()
             whole = (n for where, n, *_ in used if where == place and n != HOME)
             numbers = sorted(n for n in whole if type(now[n]) is not FunctionType and not only_atoms((now[n],)))
             before = pack([then[number] for number in numbers])
@@ -286,7 +405,7 @@ def referring(pickler: Any) -> Any:
 class Restorer(nans.Reading):
     """Reads what a referring pickler wrote, with the objects themselves in the places of references."""
 
-    def __init__(self, data: Any, buffers: Iterable[Any], sent: dict[str, dict[int, Any]]) -> None:
+    def __init__(self, data: Any, buffers: Iterable[Any], sent: Mapping[str, Objects]) -> None:
         super().__init__(io.BytesIO(data), buffers=buffers)
         self.sent = sent
 
@@ -296,3 +415,29 @@ class Restorer(nans.Reading):
             return super().persistent_load(reference)
         place, number, *part = reference
         return strided.part_of(self.sent[place][number], *part) if part else self.sent[place][number]
+
+
+NEXT = b"\x97\x94\x30"
+"""In a pickle: take the next buffer, number it, and leave it."""
+
+
+def load_with(items: Sequence[Any], data: Any, buffers: Iterable[Any] = ()) -> Any:
+    """Read what a pickler wrote that began with these items: they are what the reader has numbered first, too.
+
+    A buffer may be any object, for who reads a pickle.
+    """
+    return pickle.loads(b"".join((b"\x80\x05", NEXT * len(items), data)), buffers=[*items, *buffers])
+
+
+def beginning_with(memo: dict[int, tuple[int, Any]]) -> Callable[[Any], Callable[..., Any]]:
+    """Return what makes a pickler, from its class, that has numbered these already."""
+
+    def dress(kind: Any) -> Callable[..., Any]:
+        def made(*arguments: Any, **options: Any) -> Any:
+            pickler = kind(*arguments, **options)
+            pickler.memo = memo
+            return pickler
+
+        return made
+
+    return dress

@@ -45,11 +45,13 @@ class Parcel(NamedTuple):
     """Pickled values: the pickle itself, and where its large buffers lie: (file, offset, length).
 
     Instead of a file it may be a process's memory, with addresses (see `process_memory`).
-    A large pickle lies there too, at the first place, and `data` is None.
+    A large pickle lies there too, at the first place, and `data` is None. `passing` says that nothing of what is
+    rebuilt stays in that memory.
     """
 
     data: bytes | None
     places: tuple[tuple[str, int, int], ...] = ()
+    passing: bool = False
 
 
 Dress = Callable[[type[Any]], Callable[..., Any]]
@@ -264,10 +266,9 @@ def unpack(parcel: Parcel, lent: list[Any] | None = None) -> Any:
     return Arriving(io.BytesIO(data), buffers=buffers).load()
 
 
-def reader_of(parcel: Parcel) -> Arriving:
-    """Return what rebuilds a parcel without large buffers and numbers its objects."""
-    data = parcel.data if parcel.data is not None else bytes(pieces_of(parcel.places[:1])[0])
-    return Arriving(io.BytesIO(data))
+def data_of(parcel: Parcel) -> bytes:
+    """Return the pickle of a parcel without large buffers."""
+    return parcel.data if parcel.data is not None else bytes(pieces_of(parcel.places[:1])[0])
 
 
 def pieces_of(places: tuple[tuple[str, int, int], ...], lent: list[Any] | None = None) -> list[Any]:
@@ -331,9 +332,7 @@ HIDDEN = ("name", "obj")
 """What an exception says beside its arguments and attributes, and Python up to 3.11 does not pickle."""
 
 
-def pack_error(
-    error: BaseException, depth: int = 0, referring: Callable[[Any], bytes] | None = None
-) -> dict[str, Any]:
+def pack_error(error: BaseException, depth: int = 0, referring: Callable[[Any], bytes] | None = None) -> dict[str, Any]:
     """Return an exception as plain data: itself where it can cross, its class and arguments, its name and text.
 
     Args:
