@@ -28,6 +28,21 @@ RETURNED = {
 
 
 @pytest.mark.parametrize("how", programs.WAYS)
+def test_what_numpy_calls_at_a_division_by_zero_is_called_in_the_order_of_the_items(how: str) -> None:
+    cell = (
+        "import numpy as np\nseen = []\ndef f(x): return float(np.float64(x) / np.float64(x % 2))\n"
+        "called, before = np.seterrcall(lambda kind, flag: seen.append(kind)), np.seterr(all='call')\n"
+        "out = [f(x) for x in range(6)]\nnp.seterr(**before)\nnp.seterrcall(called)\ndel called\nout = [f(x) for x in range(1, 9, 2)]"
+    )
+    with mock.patch.object(program, "WORTH", 0.0):
+        different, ran = programs.compared(cell, "", how)
+
+    assert different is None
+    assert "line 5: numpy calls what `np.seterrcall` was given" in ran.reasons
+    assert len(ran.cell.lifted) == 1
+
+
+@pytest.mark.parametrize("how", programs.WAYS)
 @pytest.mark.parametrize("name", RETURNED)
 def test_what_results_hold_is_what_the_plain_loop_s_hold(name: str, how: str) -> None:
     with mock.patch.object(program, "WORTH", 0.0):

@@ -22,12 +22,30 @@ KNOWN: tuple[tuple[Any, str], ...] = (
 """What functions of many modules read."""
 
 
+def refuse_calls_of_numpy(line: int) -> None:
+    """Refuse a loop while numpy calls a function of the user's at overflows: what that does cannot be seen.
+
+    Raises:
+        CellRefused: It does.
+    """
+    numpy: Any = sys.modules.get("numpy")
+    called = hasattr(numpy, "geterrcall") and numpy.geterrcall() is not None
+    if called and not {"call", "log"}.isdisjoint(numpy.geterr().values()):
+        raise CellRefused(
+            "numpy calls what `np.seterrcall` was given, in the order of the items. Call `np.seterr(all='warn')` "
+            "before the loop, if no item needs that.",
+            line,
+            "changes-outer",
+        )
+
+
 def refuse_changes(staged: Staged) -> None:
     """Refuse a loop that changes, for each item, what functions of installed modules may read.
 
     Raises:
         CellRefused: It does.
     """
+    refuse_calls_of_numpy(staged.analysed.loop.line)
     lines = {
         place.obj: getattr(node, "lineno", None)
         for node, found in reversed(staged.analysed.effects.items())
