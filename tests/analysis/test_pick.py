@@ -201,6 +201,18 @@ def test_auto_chooses_by_what_the_first_items_tell(task: Known, choice: tuple[st
     assert found.reason
 
 
+@pytest.mark.parametrize(
+    ("task", "reason"),
+    [
+        (Known((0.001,), (0.002,), 0, 2), advise.DONE),  # as a clock has it that counts another thread's time
+        (Known((1.0,), (3.0,), 9, 4), "the plain loop: items use several CPUs already"),
+        (Known((1.0,), (1.0,), 9, 4, can=()), "the plain loop: nothing else can run this"),
+    ],
+)
+def test_auto_says_why_it_keeps_the_plain_loop(task: Known, reason: str) -> None:
+    assert advise.choose(task).reason == reason
+
+
 def test_items_that_were_timed_together_count_one_by_one() -> None:
     first, many = 2e-6, 1e-3
     found = advise.choose(Known((first, many), (first, many), 10_000, usable=4, count=10_001))

@@ -44,6 +44,7 @@ NATIVE = 1.3
 """CPU seconds per wall second of the plain loop from which items are taken to use native threads."""
 RELEASES = 1.4
 """Speed-up on two threads from which threads are taken to run together."""
+DONE = "the plain loop, which was done before anything else could start"
 HAND_OVER = {THREADS: 0.00002, PROCESSES: 0.0002}
 BYTES_PER_SECOND = 300e6
 
@@ -414,11 +415,14 @@ def choose(known: Known, last: Comparison | None = None) -> Choice:
         return Choice(best.backend, best.workers, reason, best.seconds, best.native_threads)
     if not known.seconds:
         return Choice(PLAIN, 1, "the plain loop: nothing is known of the items")
+    if known.left == 0:
+        return Choice(PLAIN, 1, DONE)
     left = known.left if known.left is not None else 100 * known.ran
     plain = known.mean * left
     options = promised(known, left)
     if not options:
-        return Choice(PLAIN, 1, "the plain loop: nothing else can run this", plain)
+        why = "items use several CPUs already" if known.can else "nothing else can run this"
+        return Choice(PLAIN, 1, f"the plain loop: {why}", plain)
     seconds, backend, workers, why = min(options)
     if seconds * AUTO_GAIN > plain or plain - seconds < AUTO_SECONDS:
         return Choice(PLAIN, 1, f"the plain loop: {plain:.2g} s of work left is too small to gain", plain)

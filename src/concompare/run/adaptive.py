@@ -17,6 +17,7 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from concompare import backends, engine, formats, machine
+from concompare.analysis import pick
 from concompare.engine import Outcome
 from concompare.engine.growth import Growth
 from concompare.engine.serial_pass import Rest
@@ -285,7 +286,7 @@ class Trying:
             return f"the plain loop: {self.task.staying} stays in the notebook and takes {took}"
         said = self.judge.reasons.get(trial.backend)
         if said is None:
-            said = "the plain loop, which was done before anything else could start" if trial.plain else ran
+            said = pick.DONE if trial.plain else ran
         backend, words = self.judge.left_behind
         return f"{said}; {words}" if words and backend != trial.backend and words not in said else said
 

@@ -157,7 +157,7 @@ def test_what_python_converts_keeps_only_connections_that_convert(
 ) -> None:
     """IPython's own history registers one as soon as it is opened."""
     converting = f"it = sqlite3.connect('some.db', {asking})"
-    monkeypatch.setitem(sqlite3.converters, "MINE", lambda data: data)
+    monkeypatch.setattr(sqlite3, "converters", {"MINE": lambda data: data})
     assert recipe(notebook(CONNECT)).line == "sqlite3.connect('some.db')"
     with pytest.raises(NotAgain, match="MINE"):
         recipe(notebook(converting))
