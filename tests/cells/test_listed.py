@@ -119,3 +119,21 @@ def test_folders(cell: str, how: str) -> None:
 def test_rows_that_a_file_gives_may_be_changed(cell: str, how: str) -> None:
     found = ran(cell, how)
     assert found.cell.lifted or "restval=out" in cell, found.reasons
+
+
+@pytest.mark.parametrize("how", programs.WAYS)
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "for key, part in groupby(words, lambda w: len(w) + len(out)):\n    out.append(f(key, list(part)))",
+        "for key, part in groupby(words, lambda w: len(w) + len(out)):\n    grow(list(part))",
+        "for key, part in groupby(words, lambda w: len(w) % table.get('n', 2)):\n    table['n'] = 2 + f(key, list(part))[1]",
+        "n = 2\nfor key, part in groupby(words, lambda w: len(w) % n):\n    n = 2 + f(key, list(part))[1]",
+        "for key, part in groupby(words, len):\n    out.append(f(key, list(part)))\n    if len(words) < 12: words.append('a')",
+    ],
+)
+def test_groups_that_go_by_what_the_loop_changes_are_found_in_turn(cell: str, how: str) -> None:
+    different, found = programs.compared(cell, SETUP + "\ndef grow(part):\n    out.append(f(0, part))", how)
+    assert different is None
+    assert not found.cell.lifted
+    assert found.reasons

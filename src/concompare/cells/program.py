@@ -413,7 +413,7 @@ class Hook(Shapes):
         """Run a loop over its items, in parallel if it can."""
         found = None
         if items is not None and isinstance(items, (itertools.groupby, types.GeneratorType)):
-            found = listed.listed(loop, items, self.namespace, self.is_harmless)
+            found = listed.listed(loop, items, self.namespace, self.may_be_walked)
         if found is not None and found.whole:
             self.listing, self.namespace[listed.ITEMS] = found, found.items
             try:

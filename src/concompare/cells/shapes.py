@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import itertools
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from concompare.cells.counting import VIEWS, counted
@@ -53,6 +54,17 @@ class Shapes:
         try:
             binding.refuse_to_walk(items, self.namespace, self.cell.allowance)
         except (CellRefused, TooLong):
+            return False
+        return True
+
+    def may_be_walked(self, loop: Loop) -> bool:
+        """Tell whether all items may be found before the first is computed; the body leaves what gives them."""
+        assert loop.items is not None
+        if not self.is_harmless(loop.items):
+            return False
+        try:
+            self.lift(replace(loop, early=True), [], None)
+        except CellRefused:
             return False
         return True
 

@@ -71,6 +71,9 @@ def may_be_short(lifted: Lifted) -> None:
         raise NoShortForm("its loop stands inside another statement")
     if lifted.loop.expanded:
         raise NoShortForm(f"what `{lifted.loop.expanded}` does is partly done by the notebook")
+    walked = lifted.loop.written or lifted.loop.items
+    if walked is not None and any(word.startswith(OURS) for word in names.reads(walked)):
+        raise NoShortForm("its items are shared out in another shape than it is written in")
     if lifted.ahead is not None:
         raise NoShortForm("the notebook computes a part of each item before it goes out")
     if lifted.staged.items_change:

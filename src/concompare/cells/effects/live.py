@@ -259,7 +259,7 @@ def objects_in(things: Iterable[Any]) -> list[Any] | None:
     found: list[Any] = []
     for thing in things:
         array: Any = getattr(thing, "base", None) if type(thing).__name__ == "flatiter" else thing
-        kind = getattr(array, "dtype", None) if type(array).__module__.partition(".")[0] == "numpy" else None
+        kind = getattr(array, "dtype", None) if hasattr(array, "ravel") else None
         if kind is None or not kind.hasobject or kind.names or array.size > ENOUGH:
             return None
         found += array.ravel().tolist()

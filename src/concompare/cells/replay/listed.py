@@ -66,19 +66,19 @@ class Listed:
         return not self.touching or not any(TOUCHING & part.order for part in lifted.staged.analysed.effects.values())
 
 
-def listed(loop: Loop, items: Any, namespace: Mapping[str, Any], harmless: Callable[[ast.expr], bool]) -> Listed | None:
+def listed(loop: Loop, items: Any, namespace: Mapping[str, Any], harmless: Callable[[Loop], bool]) -> Listed | None:
     """Return a loop over a list instead of an iterator that is tied to it, or None.
 
     Args:
         loop: The loop.
         items: What it walks.
         namespace: The notebook's names.
-        harmless: Tells whether walking an expression changes nothing.
+        harmless: Tells whether all items may be found before the first is computed.
     """
     if not isinstance(loop.items, ast.Call) or not isinstance(loop.node, (ast.For, *names.COMPREHENSIONS)):
         return None
     if type(items) is itertools.groupby:
-        return groups(loop, items) if takes_whole(loop, namespace) and harmless(loop.items) else None
+        return groups(loop, items) if takes_whole(loop, namespace) and harmless(loop) else None
     if isinstance(items, types.GeneratorType) and items.gi_code.co_filename == os.walk.__code__.co_filename:
         own = items.gi_code.co_name in WALKS and inspect.getgeneratorstate(items) == inspect.GEN_CREATED
         return folders(loop, items, namespace) if own else None
@@ -171,7 +171,7 @@ def groups(loop: Loop, items: Any) -> Listed:
         return itertools.chain(regrouped(left, errors), *more)
 
     word = (loop.target.elts[1].id, group)
-    whole = replace(loop, items=located(ast.Name(ITEMS, ast.Load()), loop.items or loop.node))
+    whole = replace(loop, early=True, written=located(ast.Name(ITEMS, ast.Load()), loop.items or loop.node))
     made = Listed(whole, found, again, whole=not errors and count <= MOST)
     made.group = word if isinstance(loop.node, ast.For) else None
     return made
