@@ -246,8 +246,8 @@ def complaints_of_result(entry: Declared, seen: Seen) -> Iterator[str]:
 
 
 def is_of(thing: Any, dotted: str) -> bool:
-    kind = declared.live(dotted)
-    return kind is not None and isinstance(thing, kind)
+    kinds = [kind for kind in map(declared.live, dotted.split()) if kind is not None]
+    return isinstance(thing, tuple(kinds))
 
 
 @dataclass

@@ -400,7 +400,7 @@ def named(dotted: str) -> Declared | None:
     return unbound(found) if found is not None else None
 
 
-NAMED: dict[str, tuple[Declared, ...]] = {}
+NAMED: dict[str, list[tuple[int, Declared]]] = {}
 LOADED = [0]
 
 
@@ -411,26 +411,48 @@ def in_reach() -> Iterator[tuple[str, str]]:
         yield from ((key, text) for key, text in sections(stem).items() if not is_module(key))
 
 
-def find_methods(name: str) -> tuple[Declared, ...]:
-    """Collect what the methods of that name do."""
-    found: list[Declared] = []
+def least(kind: type | None, name: str) -> int:
+    """Return how many arguments a method of a type has to be given by position or by name, as far as that is known."""
+    found = next((vars(base)[name] for base in getattr(kind, "__mro__", ()) if name in vars(base)), None)
+    if not isinstance(found, (types.FunctionType, types.MethodDescriptorType)) or hasattr(found, "__wrapped__"):
+        return 0
+    try:
+        _, *parts = inspect.signature(found).parameters.values()
+    except (TypeError, ValueError):
+        return 0
+    needed = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return sum(part.default is part.empty and part.kind in needed for part in parts)
+
+
+def find_methods(name: str) -> list[tuple[int, Declared]]:
+    """Collect what the methods of that name do, each with the least number of arguments that it takes."""
+    found: list[tuple[int, Declared]] = []
     for key, text in in_reach():
-        entry = table(key).get(name) if name in text else None
-        if entry is None and '"*"' in text and (kind := live(key)) is not None and hasattr(kind, name):
+        entry, kind = table(key).get(name) if name in text else None, live(key)
+        if entry is None and '"*"' in text and kind is not None and hasattr(kind, name):
             entry = method(kind, name)
-        if entry is not None and entry not in found:
-            found.append(entry)
-    return tuple(found)
+        if entry is not None:
+            found.append((least(kind, name), entry))
+    return found
 
 
-def methods_named(name: str) -> tuple[Declared, ...]:
+def methods_named(name: str, given: int | None = None) -> tuple[Declared, ...]:
     """Return what the methods of that name do, each answer once, for receivers whose type cannot be seen.
 
-    All types of the standard library count, and those of other packages once they are loaded.
+    All types of the standard library count, and those of other packages once they are loaded. Methods that would have
+    to be given more arguments are not meant: a call of them raises before it does anything.
+
+    Args:
+        name: The name.
+        given: How many arguments the call has; None: that cannot be seen.
     """
     if LOADED[0] != len(sys.modules):
         NAMED.clear()
         LOADED[0] = len(sys.modules)
     if name not in NAMED:
         NAMED[name] = find_methods(name)
-    return NAMED[name]
+    found: list[Declared] = []
+    for count, entry in NAMED[name]:
+        if (given is None or count <= given) and entry not in found:
+            found.append(entry)
+    return tuple(found)

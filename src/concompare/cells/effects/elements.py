@@ -8,7 +8,7 @@ import re
 from typing import TYPE_CHECKING
 
 from concompare.cells.effects.arguments import Arguments
-from concompare.cells.effects.attributes import cells_of, user_method
+from concompare.cells.effects.attributes import any_part, cells_of, user_method
 from concompare.cells.effects.following import follow
 from concompare.cells.effects.kinds import (
     FILES,
@@ -57,6 +57,8 @@ def walk_over(an: Interpreter, value: Value, node: ast.AST) -> Value:
     return found
 
 
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+"""Definitions of what has no elements."""
 HELD = frozenset({ELEMENT, ANY})
 """Where an object holds its elements, beside places that are known by number."""
 GIVEN = HELD | {PLACES, LAZY}
@@ -70,6 +72,8 @@ def elements_of(an: Interpreter, obj: Obj) -> Value:
     found = ATOM.union(*held_inside) if held_inside else ATOM
     if obj.live or (obj.outer and obj.origin is not Origin.FUNCTION):
         return found | an.world.element(obj) | cells_of(an, obj)
+    if obj.origin is Origin.FUNCTION and isinstance(obj.code, tuple) and isinstance(obj.code[0], FUNCTIONS):
+        return found
     is_plain = obj.types is not None and all(issubclass(kind, HOLDING) or is_lazy_type(kind) for kind in obj.types)
     if not is_plain and obj.lazy is None and not knows_elements(obj):
         found |= {obj}
@@ -147,11 +151,41 @@ def is_list(index: Value) -> bool:
     return bool(index) and all(obj.types and set(obj.types) <= kinds for obj in index)
 
 
+TABLES = frozenset({"DataFrame", "Series", "_LocIndexer", "_iLocIndexer", "_AtIndexer", "_iAtIndexer"})
+"""Types whose parts are frames, columns or what these hold."""
+
+
 def pandas_part(an: Interpreter, obj: Obj, node: ast.Subscript) -> Value:
-    """Return a part of a frame: a new object, for with copy-on-write semantics a store goes through `.loc`."""
-    made = an.made(node, obj.label, None, key=obj)
-    an.put({made}, ANY, frozenset({obj}) | cells_of(an, obj))
-    return frozenset({made, obj}) | cells_of(an, obj)
+    """Return a part of a frame: a new object, for with copy-on-write semantics a store goes through `.loc`.
+
+    What the frame holds counts as a part as well, for a row or column may hold objects with methods of their own.
+    """
+    known = all(kind.__name__ in TABLES for kind in obj.types or ())
+    made = an.made(node, obj.label, table_types() if known else None, key=obj)
+    held = any_part(an, obj) | {obj}
+    an.put({made}, ANY, held)
+    return held | {made}
+
+
+def table_types() -> tuple[type, ...] | None:
+    """Return the types of pandas' frames and columns, where these are loaded."""
+    return tuple(kind for kind in map(type_named, ("pandas.DataFrame", "pandas.Series")) if kind is not None) or None
+
+
+def in_tables(an: Interpreter, tables: Value, column: str) -> Value:
+    """Return the objects that the cells of frames may hold, of those that the body made or filled as well."""
+    found, seen, waiting = ATOM, set[Obj](), list(tables)
+    while waiting:
+        obj = waiting.pop()
+        if obj in seen:
+            continue
+        seen.add(obj)
+        if obj in tables or (obj.types and set(obj.types) <= set(table_types() or ())):
+            found |= cells_of(an, obj)
+            waiting += [*obj.held(ANY), *obj.held(ELEMENT), *obj.held(column)]
+        else:
+            found |= {obj} | elements_of(an, obj)  # of a list that a column is made of, its elements
+    return found
 
 
 def default_of(an: Interpreter, obj: Obj) -> Value:

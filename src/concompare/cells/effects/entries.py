@@ -43,7 +43,7 @@ class Declared:
         holds: What the receiver holds afterwards.
         returns: What may be returned.
         holding: What a new result may hold.
-        type: The dotted name of a new result's type, where it is sure.
+        type: The dotted name of a new result's type, where it is sure; several where it is one of them.
         calls: The arguments that are called, with parts of the others.
         walks: The arguments that are walked, so that an iterator is used up.
         order: What it needs in the plain loop's order: output, input, random, files, programs, network, process,
@@ -84,9 +84,9 @@ class Condition:
     Written as `inplace` (given, and not as False or None), `no random_state` (not given, or as None), `copy=False`
     (given as that), `database!=:memory:` (given as anything else), `mode~wax+` (given as a text with any of these
     characters), `sql!query` (given as anything but a query of a database, which only looks something up) or
-    `con!:sqlite3.Connection` (given as what may be of another type). `mode@1` says its position as well, `rng|seed`
-    gives several names for it. `self.random_state` stands for an attribute of the receiver and `estimator.random_state`
-    for one of an argument: given where there is one.
+    `con!:sqlite3.Connection` (given as what may be of another type than these). `mode@1` says its position as well,
+    `rng|seed` gives several names for it. `self.random_state` stands for an attribute of the receiver and
+    `estimator.random_state` for one of an argument: given where there is one.
     """
 
     names: tuple[str, ...]

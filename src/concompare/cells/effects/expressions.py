@@ -7,10 +7,19 @@ import types
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from concompare.cells.effects.attributes import attribute, cells_of
+from concompare.cells.effects.attributes import attribute
 from concompare.cells.effects.calls.above import Above, attribute_above
 from concompare.cells.effects.calls.calling import call
-from concompare.cells.effects.elements import default_of, item_of, key_of, looked_into, walk_over, walked
+from concompare.cells.effects.elements import (
+    default_of,
+    in_tables,
+    item_of,
+    key_of,
+    looked_into,
+    table_types,
+    walk_over,
+    walked,
+)
 from concompare.cells.effects.identity import compare_identity, found_by_identity
 from concompare.cells.effects.kinds import DEFAULTING
 from concompare.cells.effects.live import MISSING
@@ -56,8 +65,8 @@ def _on_Subscript(an: Interpreter, node: ast.Subscript, scope: Scope) -> Value:
         an.parts(node.slice, scope)
         for obj in base:
             an.read(obj, column)
-        cells = ATOM.union(*[cells_of(an, obj) for obj in base])
-        made = frozenset({an.made(node, "a part of a frame", None, key="cell")})
+        cells = in_tables(an, base, column)
+        made = frozenset({an.made(node, "a part of a frame", table_types(), key="cell")})
         an.put(made, ANY, cells)
         return made | cells
     index = an.value(node.slice, scope)

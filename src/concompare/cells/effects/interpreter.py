@@ -22,7 +22,7 @@ from concompare.cells.effects.arguments import Arguments
 from concompare.cells.effects.calls import callables
 from concompare.cells.effects.elements import walk_over
 from concompare.cells.effects.following import ALONE, Contexts, Running
-from concompare.cells.effects.kinds import inert, is_drawn, type_named
+from concompare.cells.effects.kinds import inert, is_drawn, may_hold_objects, type_named
 from concompare.cells.effects.live import MISSING, World
 from concompare.cells.effects.scopes import Scope
 from concompare.cells.effects.storing import assign
@@ -240,12 +240,15 @@ class Interpreter:
 
     def group_of(self, items: Any, found: Value) -> Value:
         """Return the pair of a key and a frame that walking groups of a live frame gives; nothing for other items."""
-        kind = type_named("pandas.DataFrame")
-        groups = type(items).__module__.startswith("pandas.") and type(items).__name__ == "DataFrameGroupBy"
-        if kind is None or not groups:
+        kind, groups = type_named("pandas.DataFrame"), type_named("pandas.api.typing.DataFrameGroupBy")
+        seen = items is MISSING and bool(found) and all(obj.types == (groups,) for obj in found)
+        if kind is None or groups is None or not (seen or type(items) is groups):
             return ATOM
         pair = Obj(Origin.MADE, "a pair", (tuple,))
-        pair.put("1", frozenset({Obj(Origin.OUTER, "a group", (kind,), whole=False, owner=found)}))
+        group = Obj(Origin.OUTER, "a group", (kind,), whole=False, owner=found)
+        frame = self.world.outer(items.obj, "the frame") if not seen else ATOM
+        group.of_values = (bool(frame) and not any(map(may_hold_objects, frame))) or None
+        pair.put("1", frozenset({group}))
         return frozenset({pair})
 
     def row_read(self, items: Any) -> Value:

@@ -190,7 +190,8 @@ def holds(said: declared.Condition, this: Value, given: Arguments) -> bool:
     if said.test == "type":
         words = (*said.names, *([] if said.position is None else [str(said.position)]))
         objects = ATOM.union(*[given.of(word) for word in words])
-        return not objects or any(obj.types != (type_named(said.value),) for obj in objects)
+        kinds = {type_named(name) for name in said.value.split()}
+        return not objects or any(not kinds.issuperset(classes_of(obj)) for obj in objects)
     found: list[tuple[bool, object]] = []
     for word in said.names:
         base, dot, attribute = word.partition(".")
@@ -207,6 +208,11 @@ def holds(said: declared.Condition, this: Value, given: Arguments) -> bool:
     if said.test == "absent":
         return all(said.may_hold(*one) for one in found) if found else said.may_hold(False)
     return any(said.may_hold(*one) for one in found) if found else said.may_hold(False)
+
+
+def classes_of(obj: Obj) -> tuple[type | None, ...]:
+    """Return the types that an object may have, None among them where they are not known."""
+    return (types.FunctionType,) if obj.origin is Origin.FUNCTION and not obj.owner else obj.types or (None,)
 
 
 def given_at_first(obj: Obj, attribute: str) -> tuple[bool, object]:
@@ -347,7 +353,7 @@ ROWS = frozenset({"itertuples", "iterrows"})
 def new_result(an: Interpreter, call: Applied) -> Obj:
     """Return the new object that a call gives back, with what it holds: one for all entries that give one type."""
     entry, node, what, this, given = call.entry, call.node, call.what, call.this, call.given
-    types = new_types(entry, call.made_type)
+    types = new_types(entry, call.made_type, this)
     made = an.made(node, f"the result of `{what}`", types, key=(what, id(entry) if entry.lazy else types))
     if made.types is None and (entry.draws or "random" in entry.order) and is_sized(what, given):
         kind = type_named("numpy.ndarray")
@@ -481,9 +487,17 @@ def inner(an: Interpreter, obj: Obj) -> Value:
     return elements_of(an, obj) if plain else any_part(an, obj) | elements_of(an, obj)
 
 
-def new_types(entry: Declared, made_type: type | None) -> tuple[type, ...] | None:
-    """Return the types of a new result."""
-    kind = made_type if made_type is not None else type_named(entry.type) if entry.type else None
-    if kind is io.IOBase:
+def new_types(entry: Declared, made_type: type | None, this: Value) -> tuple[type, ...] | None:
+    """Return the types of a new result; what methods of pandas give depends on the classes of their receivers."""
+    if made_type is not None or not entry.type:
+        return FILES if made_type is io.IOBase else None if made_type is None else (made_type,)
+    kinds = tuple(kind for kind in map(type_named, entry.type.split()) if kind is not None)
+    if kinds == (io.IOBase,):
         return FILES
-    return (kind,) if kind is not None else None
+    derived = any(obj.types is None or not all(map(is_of_pandas, obj.types)) for obj in this)
+    return None if derived and any(map(is_of_pandas, kinds)) else kinds or None
+
+
+def is_of_pandas(kind: type) -> bool:
+    """Tell whether a class is one of pandas' own."""
+    return kind.__module__.partition(".")[0] == "pandas"
