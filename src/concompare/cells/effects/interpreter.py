@@ -90,9 +90,7 @@ class Interpreter:
         self.plain: dict[tuple[type, ...], bool] = {}
         self.iterators: dict[tuple[type, ...], bool] = {}
         self.changed = self.missed = self.intertwined = self.looking = False
-        self.depth = 0
-        self.inner = 0
-        self.line = 0
+        self.depth = self.inner = self.line = 0
         self.chain: tuple[int, ...] = ()
         self.top: Scope | None = None
         self.assigned: frozenset[str] = frozenset()
