@@ -21,3 +21,18 @@ def test_a_container_that_something_read_holds_too_overlaps(make: Any) -> None:
     namespace: dict[str, Any] = {"out": out, "data": [(1, out)]}
     del out
     assert alias.overlap([namespace["out"]], [], [namespace["data"]], namespace)
+
+
+def test_what_axes_hold_is_found_without_making_their_ticks() -> None:
+    """To make them takes long, and each figure of a dozen axes has hundreds."""
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    figure, axes = pyplot.subplots(2)
+    try:
+        before = [len(vars(part.xaxis).get("majorTicks", ())) for part in axes]
+        found = alias.Reach({})([axes[0]])
+        assert [len(vars(part.xaxis).get("majorTicks", ())) for part in axes] == before
+        assert {id(figure), id(axes[1]), id(axes[1].xaxis.label)} <= found
+        tick = axes[1].xaxis.get_major_ticks()[-1]
+        assert id(tick) in alias.Reach({})([axes[0]])
+    finally:
+        pyplot.close(figure)

@@ -208,3 +208,20 @@ def test_items_before_one_that_cannot_be_made_are_computed(name: str, count: int
     with engine.lease(backends.find(name), 2) as pool, pytest.raises(ValueError, match="no more"):
         engine.run_pass(define("def f(x): return x"), broken(), pool, on_value=lambda _, value: seen.append(value))
     assert seen == list(range(count))
+
+
+def test_a_part_of_a_figure_is_not_pickled_for_its_state() -> None:
+    """Its pickle is the whole figure; what stands beside it is looked at all the same."""
+
+    def pickled(self: object, protocol: object) -> Any:
+        raise AssertionError("it was pickled")
+
+    artist = type("Artist", (), {"__module__": "matplotlib.made_up", "__reduce_ex__": pickled})()
+    buffer = [1]
+    item = (0, (artist, buffer))
+    before = state_of(item)
+    assert state_of(item) == before
+    buffer[0] = 2
+    assert state_of(item) != before
+    artists = np.array([[artist, artist]], dtype=object)
+    assert state_of(artists) == state_of(artists)

@@ -19,6 +19,13 @@ class Forgetful:
         return {"kept": self.kept}
 
 
+class Stubborn:
+    def __reduce_ex__(self, protocol: object) -> Any:
+        raise AssertionError("it was copied or pickled")
+
+    __deepcopy__ = __reduce_ex__
+
+
 class Pair(NamedTuple):
     one: int
     other: list[int]
@@ -39,6 +46,8 @@ def test_nothing_is_copied_of_which_a_library_lists_every_copy() -> None:
         (line,) = axes.plot([1, 2])
         assert [witness.copies_of(item) for item in (figure, axes, line, [line])] == [[], [], [], []]
         assert pyplot.get_fignums() == [*before, figure.number]
+        figure.__dict__["never copied"] = Stubborn()
+        assert witness.copies_of((axes, 1)) == witness.copies_of((0, (axes, 1))) == []
     finally:
         pyplot.close(figure)
 

@@ -130,8 +130,9 @@ class Reach:
         if isinstance(thing, type):
             return [value for name, value in vars(thing).items() if not name.startswith("__")]
         if is_drawn(thing):
-            own = [part for part in getattr(thing, "__dict__", {}).values() if self.is_user(type(part))]
-            return [*own, *thing.get_children(), getattr(thing, "figure", None), getattr(thing, "axes", None)]
+            name = self.namespace.get("__name__", "__main__")  # asked of each attribute of each artist
+            own = [part for part in getattr(thing, "__dict__", {}).values() if type(part).__module__ == name]
+            return [*own, *children_of(thing), getattr(thing, "figure", None), getattr(thing, "axes", None)]
         if type(thing).__module__ == "numpy" and hasattr(thing, "base") and hasattr(thing, "dtype"):
             held = [thing.base] if thing.base is not None else []
             return held + (list(thing.flat) if thing.dtype == object else [])
@@ -200,6 +201,14 @@ def themselves(things: Iterable[Any]) -> set[int]:
             found.add(id(thing))
             thing = owner_of(thing)
     return found
+
+
+def children_of(artist: Any) -> list[Any]:
+    """Return the parts of a part of a figure that are there already: to ask an axis for its ticks makes them."""
+    if not hasattr(type(artist), "majorTicks"):
+        return list(artist.get_children())
+    ticks = [part for name in ("majorTicks", "minorTicks") for part in vars(artist).get(name, ())]
+    return [*ticks, artist.label, artist.offsetText]
 
 
 def owner_of(thing: Any) -> Any:

@@ -44,10 +44,30 @@ def is_steady(items: Iterable[Any]) -> bool:
     return kind in STEADY or (kind.__module__ == "numpy" and kind.__name__ == "ndarray")
 
 
+def holds_drawn(thing: Any, depth: int = 2) -> bool:
+    """Return whether a thing is a part of a figure, or a tuple, list or array with one in it."""
+    return any(holds_drawn(part, depth - 1) for part in within(thing) if depth) or is_drawn(thing)
+
+
+def is_drawn(thing: Any) -> bool:
+    """Return whether a thing is a part of a figure of matplotlib: its pickle and its copy are the whole figure."""
+    return type(thing).__module__.partition(".")[0] == "matplotlib"
+
+
+def within(thing: Any) -> list[Any]:
+    """Return the first elements of a tuple, a list or an array of objects."""
+    if type(thing) in (tuple, list):
+        return [*thing[:MANY]]
+    of_objects = type(thing).__module__ == "numpy" and getattr(getattr(thing, "dtype", None), "hasobject", False)
+    return [*thing.flat[:MANY]] if of_objects and hasattr(thing, "flat") and not thing.dtype.names else []
+
+
 def state_of(thing: Any, depth: int = 2) -> Any:
     """Return what tells whether a thing has changed since: a sum over its pickle, or over those of its parts."""
     if type(thing) in ATOMS:
         return (thing,)
+    if depth and holds_drawn(thing):
+        return id(thing) if is_drawn(thing) else tuple(state_of(part, depth - 1) for part in within(thing))
     buffers: list[pickle.PickleBuffer] = []
     try:
         state = zlib.crc32(pickle.dumps(thing, 5, buffer_callback=buffers.append))

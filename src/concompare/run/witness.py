@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 from concompare import backends, engine
 from concompare.analysis import equality
 from concompare.engine.item_errors import short_repr
-from concompare.engine.lookahead import is_steady
+from concompare.engine.lookahead import holds_drawn, is_steady
 from concompare.engine.outcome import LAST
 from concompare.run.copied_items import is_copied_its_way
 from concompare.worker import outside_effects, state_watch
@@ -258,7 +258,7 @@ def copies_of(item: Any) -> list[Any]:
     """Return a copy of an item, in a list; nothing where it cannot be copied as it is, or is large."""
     from concompare.run.auto_history import size_of
 
-    if is_used_up(item) or (size_of(item) > LARGEST_COPY and not isinstance(item, (int, float))):
+    if is_used_up(item) or holds_drawn(item) or (size_of(item) > LARGEST_COPY and not isinstance(item, (int, float))):
         return []
     if any(map(is_copied_its_way, parts_of(item))):
         return []
