@@ -19,7 +19,7 @@ from typing import Any
 
 from concompare.cells.effects import expressions, operators, statements
 from concompare.cells.effects.arguments import Arguments
-from concompare.cells.effects.calls import callables
+from concompare.cells.effects.calls import callables, naming
 from concompare.cells.effects.elements import walk_over
 from concompare.cells.effects.following import ALONE, Contexts, Running
 from concompare.cells.effects.kinds import inert, is_drawn, may_hold_objects, type_named
@@ -90,9 +90,7 @@ class Interpreter:
         self.plain: dict[tuple[type, ...], bool] = {}
         self.iterators: dict[tuple[type, ...], bool] = {}
         self.changed = self.missed = self.intertwined = self.looking = False
-        self.depth = 0
-        self.inner = 0
-        self.line = 0
+        self.depth = self.inner = self.line = 0
         self.chain: tuple[int, ...] = ()
         self.top: Scope | None = None
         self.assigned: frozenset[str] = frozenset()
@@ -102,6 +100,7 @@ class Interpreter:
         self.walking = Effects()
         self.unknowns: dict[str, Obj] = {}
         self.own_index: frozenset[str] = frozenset()
+        self.item_texts: dict[str, frozenset[str]] = {}
         self.result = Obj(Origin.OUTER, "the result", (list,), whole=False)
 
     def analyse(self, loop: Loop, items: Any = MISSING) -> Analysed:
@@ -115,6 +114,7 @@ class Interpreter:
         targets = names.stored(loop.target) if loop.target is not None else set()
         self.assigned = frozenset(names.writes(*body) | targets | (names.writes(loop.test) if loop.test else set()))
         self.own_index = frozenset(targets - names.writes(*body))
+        self.item_texts = naming.texts_of(loop, items, self.own_index)
         self.visible = self.assigned - targets if loop.collects else self.assigned
         exposed = names.flow_of([*([loop.test] if loop.test else []), *body], sure=targets).exposed
         carried = {name for name in self.assigned if name in exposed or name not in targets}

@@ -17,6 +17,7 @@ from concompare.cells.effects.calls.applying import apply
 from concompare.cells.effects.calls.callables import call_cached, call_plain, call_unloaded, call_value
 from concompare.cells.effects.calls.classes import call_class
 from concompare.cells.effects.calls.installed import call_back, installed, installed_method, undeclared_method
+from concompare.cells.effects.calls.naming import asked_by_name
 from concompare.cells.effects.calls.one_file import is_same, may_meet
 from concompare.cells.effects.elements import walk_over
 from concompare.cells.effects.entries import Beginning
@@ -57,6 +58,11 @@ def call(an: Interpreter, node: ast.Call, scope: Scope) -> Value:
         return call_method(an, node, base, func.attr, given, scope)
     value = an.value(func, scope)
     given = arguments_of(an, node, scope)
+    known = asked_by_name(an, func, scope)
+    if known is not None:
+        base = an.value(known.holder, scope)
+        given.receiver = is_same(an, known.holder, scope)
+        return ATOM.union(*[call_method(an, node, base, name, given, scope) for name in sorted(known.names)])
     if is_super(node, an, scope):
         return made_super(an, node, given, scope)
     return call_value(an, node, value, given, written(func))
