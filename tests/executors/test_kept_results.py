@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -139,4 +140,12 @@ def test_two_iterators_do_not_write_one_file(tmp_path: Path) -> None:
     with pytest.raises(BadOption, match="another run"):
         concompare.imap(abs, range(10), workers=2, resume=tmp_path / "results")
     results.close()
-    assert list(concompare.imap(abs, range(10), workers=2, resume=tmp_path / "results")) == [*range(10)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotResumed)  # of as many results as there were in time
+        assert list(concompare.imap(abs, range(10), workers=2, resume=tmp_path / "results")) == [*range(10)]
+
+
+def test_a_warning_that_is_an_error_leaves_no_workers(tmp_path: Path, no_leaks: None) -> None:
+    assert list(concompare.imap(abs, range(9), workers=2, resume=tmp_path / "results")) == [*range(9)]
+    with pytest.raises(NotResumed, match="other items"):
+        list(concompare.imap(abs, range(-5, 0), workers=2, resume=tmp_path / "results"))

@@ -312,10 +312,12 @@ def dropped(session: Session, batch: Batch, inbox: Inbox, owned: bool) -> None:
         session.cancel(batch)
     else:
         session.complete(batch)
-    if batch.kept is not None:
-        batch.kept.close()
-    if owned:
-        session.shutdown(wait=False)
+    try:
+        if batch.kept is not None:
+            batch.kept.close()  # which warns, and warnings may be errors
+    finally:
+        if owned:
+            session.shutdown(wait=False)
 
 
 def checked_size(name: str, size: object) -> None:
