@@ -84,6 +84,12 @@ for g, part in df.groupby("g"):
 for g, part in df.groupby("g"):
     m = part["s"].str.upper()
     out.append((f(part["v"]), m.max(), part["v"].describe()["max"]))
+### a cell that is added to under a condition
+df["w"] = 0.0
+for i, row in df.iterrows():
+    df.loc[i, "w"] = f(row.v)
+    if row.v > 3:
+        df.loc[i, "s"] += "*"
 ### arrays under the old name
 for a in arrays:
     a = a[a > 1]

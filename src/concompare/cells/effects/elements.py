@@ -161,7 +161,8 @@ def pandas_part(an: Interpreter, obj: Obj, node: ast.Subscript) -> Value:
     What the frame holds counts as a part as well, for a row or column may hold objects with methods of their own.
     """
     known = all(kind.__name__ in TABLES for kind in obj.types or ())
-    made = an.made(node, obj.label, table_types() if known else None, key=obj)
+    key = (known, obj if obj.outer else None)  # one for all that the body makes: parts of parts would never end
+    made = an.made(node, obj.label, table_types() if known else None, key=key)
     held = any_part(an, obj) | {obj}
     an.put({made}, ANY, held)
     return held | {made}
