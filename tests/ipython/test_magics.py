@@ -479,7 +479,7 @@ def test_a_timeline_is_drawn_where_it_is_asked_for(shell: Shell) -> None:
     cell = "r = [work(n) for n in range(12)]"
     drawn = [shell.run(f"%%parallel -b processes -w 2{more}\n{cell}").displays[-1] for more in (" --timeline", "")]
     assert ["<img" in shown["text/html"] for shown in drawn] == [True, False]
-    shell.run("report = %concompare -b processes -w 2 --budget 60 --timeline [work(n) for n in range(12)]")
+    shell.run("report = %concompare -b processes -w 2 --budget 60 --timeline [work(n) for n in range(4)]")
     assert any(run.tracks for trial in shell.names["report"].comparison.trials for run in trial.passes)
 
 
