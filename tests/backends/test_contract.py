@@ -65,7 +65,7 @@ class TestBackendsOfProcesses(FarContract):
     @pytest.fixture
     def kind(self, far: Any, request: pytest.FixtureRequest) -> Any:
         if far.ephemeral and "plain" in request.node.callspec.params.values():
-            pytest.skip("a process for every item takes as long as all other backends together, so it goes one way only")
+            pytest.skip("a process for every item takes as long as all other backends together: it goes one way")
         return far
 
 
