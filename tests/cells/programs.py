@@ -64,6 +64,13 @@ def compared(
     return ("it does not end" if ran.left.endless else plainly.difference(plain, ran.left)), ran
 
 
+def alike(source: str, setup: str, how: str) -> Ran:
+    """Run a cell as a program, and see that it leaves what the plain cell leaves."""
+    different, ran = compared(source, setup, how)
+    assert different is None
+    return ran
+
+
 @dataclass
 class Keeping:
     """Keeps what would run, and runs nothing."""

@@ -19,9 +19,7 @@ graph = {1: [2, 3], 2: [3], 3: []}
 
 
 def ran(cell: str, how: str) -> programs.Ran:
-    different, found = programs.compared(cell, SETUP, how)
-    assert different is None
-    return found
+    return programs.alike(cell, SETUP, how)
 
 
 @pytest.mark.parametrize("how", programs.WAYS)
