@@ -13,12 +13,12 @@ NOTEBOOKS := $(wildcard demo_notebooks/*.ipynb)
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test system generated check rest lint types library suites windows-like notebooks refresh-notebooks browser docs picture lab oldest newest lock busy stress doctests notebooks-alike by-hand clean
+.PHONY: help demo test slow generated check rest lint types library suites windows-like notebooks refresh-notebooks browser docs picture lab oldest newest lock busy stress doctests notebooks-alike by-hand clean
 
 help:
 	@echo "make demo      run the quickstart notebook, print its report, write build/demo.html"
-	@echo "make test      run the tests"
-	@echo "make system    run the tests of the whole: in real kernels and front ends, with real measurements"
+	@echo "make test      run the tests, but for the slow ones"
+	@echo "make slow      run the slow tests: in real kernels and front ends, with real measurements, and each that computes for a second"
 	@echo "make check     ruff, mypy, all tests, JupyterLab in a real browser, the notebooks and the docs"
 	@echo "make generated lift 20,000 generated cells and compare what they leave with plain execution"
 	@echo "make library   call what the tables of installed functions describe, and compare"
@@ -40,20 +40,21 @@ demo: $(VENV)/test.stamp
 	@$(BIN)/python demo_notebooks/run.py demo_notebooks/01_quickstart.ipynb --show --html build/demo.html
 
 test: $(VENV)/test.stamp
-	$(BIN)/python -m pytest --durations=10 $(or $(TESTS),--ignore=tests/system --ignore=tests/suites --ignore=tests/cells/effects/test_library.py)
+	$(BIN)/python -m pytest --durations=10 $(or $(TESTS),-m "not slow" --ignore=tests/system --ignore=tests/suites --ignore=tests/cells/effects/test_library.py)
 
-# The whole from outside: real kernels and front ends, measured truths, other people's doctests and notebooks, what mypy says of a user's script.
-system: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest --ignore=tests/system/browser tests/system
+# The whole from outside (real kernels and front ends, measured truths, other people's doctests and notebooks, what mypy says of a user's
+# script), and what `make test` leaves out: tests/conftest.py says which tests are slow beside those that are marked so.
+slow: $(VENV)/dev.stamp
+	$(BIN)/python -m pytest -m slow --ignore=tests/system/browser --ignore=tests/suites --ignore=tests/cells/effects/test_library.py
 
 # 20,000 cells take some 15 minutes. CELLS=... for another number; SEED=..., which a wrong one is shown with, draws the same ones again.
 generated: $(VENV)/test.stamp
 	CONCOMPARE_CELLS=$(or $(CELLS),20000) CONCOMPARE_SEED=$(SEED) $(BIN)/python -m pytest tests/cells/test_generated.py --numprocesses=0 -o faulthandler_timeout=0
 
-check: lint types test system library suites windows-like docs browser notebooks
+check: lint types test slow library suites windows-like docs browser notebooks
 
 # What `make check` does beyond `make test`.
-rest: lint types system library suites windows-like docs browser notebooks
+rest: lint types slow library suites windows-like docs browser notebooks
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
@@ -150,6 +151,7 @@ clean:
 
 $(VENV)/test.stamp: $(LOCKED) | $(BIN)/python
 	$(INSTALL) test
+	@$(BIN)/python -m compileall -q src  # once, and not by all that start together
 	@touch $@
 
 $(VENV)/dev.stamp: $(VENV)/test.stamp

@@ -92,6 +92,7 @@ def test_a_count_agrees_with_its_noun() -> None:
     assert formats.count(2, "pass", "passes") == "2 passes"
 
 
+@pytest.mark.slow
 @given(st.text())
 def test_clean_text_steers_no_terminal(text: str) -> None:
     cleaned = formats.clean(text)

@@ -138,6 +138,7 @@ def test_nothing_is_loaded_where_no_file_is_in_the_way(tmp_path: Path, monkeypat
     libraries.load_from_libraries()
 
 
+@pytest.mark.slow
 def test_the_packages_are_all_that_concompare_loads() -> None:
     code = (
         "import concompare, sys\nfrom importlib import import_module\nfrom concompare import libraries\n"

@@ -64,6 +64,7 @@ def test_a_loop_slower_by_a_tenth_is_found_in_95_of_a_hundred_checks() -> None:
     assert verdicts(1.1, 100)["slower"] >= 95
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("spread", "before"), [(0.02, 6), (0.05, 25), (0.08, 60)])
 def test_further_passes_tell_where_a_few_do_not_and_no_alarm_is_false(spread: float, before: int) -> None:
     unchanged, _ = watched(1.0, 25, spread, before, slowdown.LOOKS[-1])

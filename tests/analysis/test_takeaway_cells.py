@@ -119,6 +119,7 @@ def stored_in(nodes: Iterable[ast.AST]) -> set[str]:
     return found
 
 
+@pytest.mark.slow
 def test_the_script_of_a_golden_cell_leaves_what_the_cell_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(concurrent.futures, "ThreadPoolExecutor", Pool)
     found = {name: (cell, script_of(cell, SETUP)) for name, cell in LIFTED[::4]}

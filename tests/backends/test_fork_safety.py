@@ -75,6 +75,7 @@ def test_a_thread_that_runs_python_does_not_count() -> None:
         thread.join()
 
 
+@pytest.mark.slow
 def test_a_cell_on_fork_ends_while_another_thread_multiplies() -> None:
     """Without the look at the threads the fork never returns, nor does any other thread get the GIL again."""
     script = """

@@ -70,6 +70,7 @@ def no_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checks, "LOOKING", math.inf)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_clock")
 @pytest.mark.parametrize("name", long_cells.SLOW)
 def test_the_analysis_of_a_slow_cell_ends_and_the_cell_ends_as_plainly(name: str) -> None:

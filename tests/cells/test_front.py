@@ -358,6 +358,7 @@ def test_generators_files_and_locks_have_no_shadow() -> None:
         assert not shadows.can_shadow(thing, {"thing": thing})
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(max(60, EXAMPLES))
 def test_drawn_cells_that_hand_something_on_leave_what_plain_execution_leaves() -> None:
     ahead = 0

@@ -12,6 +12,7 @@ CELLS = int(os.environ.get("CONCOMPARE_CELLS", "100"))
 SEED = os.environ.get("CONCOMPARE_SEED", "5") or str(SystemRandom().randrange(10**6))
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(max(600, CELLS))
 @pytest.mark.filterwarnings("ignore::SyntaxWarning", "ignore::RuntimeWarning")
 @pytest.mark.parametrize("kind", drawn.KINDS)

@@ -118,6 +118,7 @@ def found_with(seed: str, folder: Path) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_what_the_compiler_says_does_not_depend_on_the_order_of_sets(tmp_path: Path) -> None:
     one, other = found_with("0", tmp_path), found_with("1", tmp_path)

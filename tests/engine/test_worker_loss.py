@@ -44,6 +44,7 @@ def begun(name: str, chunk: int, folder: Path) -> dict[int, int]:
     return {int(path.name): path.read_text().count("begun") for path in folder.iterdir()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chunk", [1, 4])
 def test_a_process_of_its_own_takes_only_its_own_items_along(chunk: int, tmp_path: Path, no_leaks: None) -> None:
     times = begun("process-per-item", chunk, tmp_path)

@@ -188,6 +188,7 @@ def test_a_room_is_loaded_where_a_cell_has_what_it_is_for(room: str) -> None:
     assert run(code) == "True\n"
 
 
+@pytest.mark.slow
 def test_a_picture_is_still_drawn_where_there_is_one() -> None:
     several = FIRST.format(options="-b serial,threads -w 2").replace("10 items in", "threads")
     assert {"matplotlib", "rich"} <= loaded_by(several)

@@ -100,6 +100,7 @@ OWN = {
 CHECKED = [path for path in MODULES if room_of(path) != "testing"]
 
 
+@pytest.mark.slow
 def test_nothing_is_decided_by_comparing_english_text() -> None:
     found, used = [], set()
     for name, path in ((name_of(path), path) for path in CHECKED):

@@ -100,6 +100,7 @@ def test_the_report_is_the_value_of_concompare(shell: Shell) -> None:
     assert report.comparison.subject.items == 8
 
 
+@pytest.mark.slow
 def test_a_plain_call_is_compared_with_one_call_for_every_worker(shell: Shell) -> None:
     shell.run("def work(n):\n    return sum(range(n))")
     ran = shell.run("%%concompare --no-plot -b serial,threads -w 1,2 --budget 2 --quiet\nanswer = work(20_000)")
@@ -358,6 +359,7 @@ def test_inside_a_function_a_magic_is_refused(shell: Shell) -> None:
     assert "use concompare.map(function, items) there" in str(ran.error)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["json", "html", "csv", "png"])
 def test_the_report_is_saved(suffix: str, shell: Shell, tmp_path: Path) -> None:
     prepare(shell)
@@ -374,6 +376,7 @@ def test_a_saved_report_loads_back(shell: Shell, tmp_path: Path) -> None:
     assert concompare.load(path).comparison == shell.names["r"].comparison
 
 
+@pytest.mark.slow
 def test_no_plot_means_no_picture(shell: Shell) -> None:
     prepare(shell)
     options = "-b serial,threads -w 1,2 --budget 0.3 --quiet"
@@ -420,6 +423,7 @@ def test_what_items_display_is_shown_once_in_item_order(word: str, backend: str,
 DRAW = "import random\ndef draw(n):\n    return n, random.random()"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unhurried")
 def test_a_seed_gives_the_same_numbers_with_both_magics_on_every_backend(shell: Shell) -> None:
     shell.run(DRAW)
@@ -472,6 +476,7 @@ def test_pure_can_be_promised_for_what_cannot_be_seen(shell: Shell) -> None:
     assert shell.names["r"] == [1, 2]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not can_sample(), reason="this system does not tell when a thread was on a CPU")
 @pytest.mark.usefixtures("unhurried")
 def test_a_timeline_is_drawn_where_it_is_asked_for(shell: Shell) -> None:
@@ -483,6 +488,7 @@ def test_a_timeline_is_drawn_where_it_is_asked_for(shell: Shell) -> None:
     assert any(run.tracks for trial in shell.names["report"].comparison.trials for run in trial.passes)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unhurried")
 def test_scaling_can_be_weak_for_a_loop(shell: Shell) -> None:
     shell.run("def work(n):\n    return sum(range(20_000 + n))")

@@ -129,6 +129,7 @@ def test_results_of_the_notebook_s_classes_leave_the_classes_alone(setup: str, n
         assert shell.names["total"] == [100 + number for number in range(6)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("setup", [NAMED, PANDAS], ids=["namedtuple", "itertuples"])
 def test_a_comparison_leaves_the_classes_alone(setup: str, shell: Shell) -> None:
     if setup is PANDAS:

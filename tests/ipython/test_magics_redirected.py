@@ -96,6 +96,7 @@ def test_later_prints_are_seen_after_items_that_overlapped_in_a_helper(shell: Sh
     assert shell.run("print('seen')").stdout == "seen\n"
 
 
+@pytest.mark.slow
 def test_a_comparison_leaves_the_streams_alone(shell: Shell) -> None:
     shell.run(OUT)
     cell = "out = [f(n) for n in range(40)]"

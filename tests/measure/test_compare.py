@@ -406,6 +406,7 @@ def regret_in_a_world(seed: int) -> tuple[float, float, float]:
     return truth[best.backend, best.workers] - min(truth.values()), min(truth.values()), took
 
 
+@pytest.mark.slow
 def test_the_pick_is_near_the_best_on_nine_of_ten_machines() -> None:
     found = [regret_in_a_world(seed) for seed in range(20)]
     near = [regret <= 0.1 * best or regret < 0.02 for regret, best, _ in found]
@@ -436,6 +437,7 @@ def same_twice(seed: int, drift: float, *, together: bool) -> stats.Interval | N
     return stats.speed_up(of(first, "processes", 2), of(second, "loky", 2))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("drift", "together", "least", "most"), [(0.0, 1, 0, 4), (0.02, 1, 0, 4), (0.02, 0, 51, 100)])
 def test_the_same_twice_is_a_tie_unless_measured_one_after_the_other(
     drift: float, together: bool, least: int, most: int

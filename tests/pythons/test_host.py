@@ -213,6 +213,7 @@ def test_what_runs_there_is_all_that_is_needed_there() -> None:
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, b"", b"")
 
 
+@pytest.mark.slow
 @pytest.mark.alone
 @pytest.mark.usefixtures("unhurried")
 def test_a_comparison_has_the_other_pythons_trials_and_finding() -> None:

@@ -49,6 +49,7 @@ def arrays(size: int = 250_000) -> list[Any]:
     return [np.full(size, float(number)) for number in range(ITEMS)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "listed"), [("processes", True), ("processes", False), ("loky", True)])
 def test_a_worker_without_files_for_what_it_computes_costs_at_most_the_item_that_took_them(
     name: str, listed: bool, no_leaks: None
@@ -79,6 +80,7 @@ def test_no_item_is_blamed_for_what_one_before_it_has_done(chunk: int, no_leaks:
     assert outcome.values == list(range(6))
 
 
+@pytest.mark.slow
 def test_the_next_pass_has_workers_that_can_load_its_items(no_leaks: None) -> None:
     backend, limiting, plain = backends.find("processes"), define(MEMORY), define("def f(a): return float(a[0])")
     for function, size in ((limiting, 250_000), (plain, 2_500_000), (plain, 2_500_000)):

@@ -252,6 +252,7 @@ def test_an_executor_that_is_broken_already_has_no_lines(tmp_path: Path) -> None
         assert room.open_lines(executor, tmp_path, 1, "test", engine.close_pools, lambda: None) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["processes", "fork", "loky"])
 def test_a_worker_that_dies_before_the_first_pass_is_replaced(name: str) -> None:
     with engine.lease(backends.find(name), 2, fresh=True) as pool:
@@ -264,6 +265,7 @@ def test_a_worker_that_dies_before_the_first_pass_is_replaced(name: str) -> None
     engine.close_pools()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["processes", "fork", "loky"])
 def test_a_script_that_leaves_its_pools_open_ends(name: str) -> None:
     script = f"""

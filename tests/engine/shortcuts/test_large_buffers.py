@@ -94,6 +94,7 @@ def pool() -> Iterator[Pool]:
         yield leased
 
 
+@pytest.mark.slow
 def test_large_results_of_all_kinds_arrive_whole_and_are_nobody_else_s(pool: Pool) -> None:
     def make(number: int) -> Any:
         text = bytes([number]) * 3_000_000
@@ -127,6 +128,7 @@ def test_one_large_object_in_several_results_stays_one(pool: Pool) -> None:
         assert values[0] is values[1]
 
 
+@pytest.mark.slow
 def test_the_memory_of_large_results_comes_back(pool: Pool) -> None:
     psutil = pytest.importorskip("psutil")
     size = 2**25

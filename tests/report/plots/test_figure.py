@@ -158,6 +158,7 @@ def test_the_users_settings_neither_take_part_nor_change() -> None:
         assert dict(matplotlib.rcParams) == before
 
 
+@pytest.mark.slow
 def test_drawing_imports_no_pyplot_and_text_no_matplotlib() -> None:
     code = (
         "import json, sys\n"
