@@ -26,7 +26,7 @@ except ImportError:
 
 TALLY = work_calls.Tally()
 WHOLE = Path(__file__).parent / "system"
-SLOW_TO_START = ("loky", "process-per-item")  # half the computing of all tests of backends is the start of their workers
+SLOW_TO_START = {"loky", "process-per-item"}  # to start their workers is half the computing of all tests of backends
 # `nbformat` loads it by `jsonschema`, for a format that no test has: its 39 grammars take up to five seconds each time.
 sys.modules.setdefault("rfc3987_syntax", types.ModuleType("rfc3987_syntax"))
 gc.disable()  # while tests are collected: nothing of them goes, and it would look at all of them again and again
@@ -51,12 +51,11 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before pytest leaves out what `-m` says
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the slow ones, and let those that run alone come first: later each would wait for the slowest of the others."""
+    """Mark the slow ones, and let those that run alone come first: later each would wait for the slowest other."""
     for item in items:
         named = getattr(item, "callspec", None)
-        parts = () if named is None else named.params.values()
-        alone = item.get_closest_marker("alone") is not None
-        if alone or item.path.is_relative_to(WHOLE) or any(isinstance(value, str) and value in SLOW_TO_START for value in parts):
+        texts = {value for value in (() if named is None else named.params.values()) if isinstance(value, str)}
+        if not texts.isdisjoint(SLOW_TO_START) or item.get_closest_marker("alone") or item.path.is_relative_to(WHOLE):
             item.add_marker(pytest.mark.slow)
     items.sort(key=lambda item: item.get_closest_marker("alone") is None)
 

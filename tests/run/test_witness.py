@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import random
+import threading
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -87,3 +91,66 @@ def test_the_items_computed_in_the_notebook_share_one_plain_loop(monkeypatch: py
 def test_items_can_be_had_again_before_one_was_taken(first: int) -> None:
     again = witness.Again((n for n in range(5)), first)
     assert list(again.from_position(first)) == [0, 1, 2, 3, 4]
+
+
+def test_the_first_item_is_computed_at_once_the_next_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Worker and notebook meet in the first item, which they cannot where one waits for the other's answer."""
+    monkeypatch.setattr(witness, "LITTLE", 0.0)
+    met = threading.Event()
+    waiting: list[bool] = []
+
+    def head(x: int) -> int:
+        if threading.current_thread() is threading.main_thread():
+            met.set()
+        elif x == 7:
+            waiting.append(met.wait(0 if not waiting else 60))
+        return x * x
+
+    request = request_of(["threads"], 2, witnessed=True)
+    backend = backends.find("threads")
+    for number in range(2):
+        met.clear()
+        task = task_of(head, [7, 8])
+        _, value, said = run_once(task, backend, 2, replace(request, moment=10.0 * (number + 1)))
+        assert (value, said) == ([49, 64], "")
+    assert waiting == [False, True]
+
+
+@pytest.mark.parametrize("name", ["threads", "processes"])
+def test_what_reaches_out_the_next_time_does_so_once(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(witness, "LITTLE", 0.0)
+    path, backend = tmp_path / "seen.txt", backends.find(name)
+
+    def head(item: tuple[int, bool]) -> int:
+        if item[1]:
+            with open(path, "a") as file:
+                file.write(f"{item[0]}\n")
+        return item[0]
+
+    for number, reaches in enumerate((False, True)):
+        task = task_of(head, [(1, reaches), (2, False)])
+        request = replace(request_of([name], 1, witnessed=True), moment=10.0 * (number + 1))
+        _, value, said = run_once(task, backend, 1, request)
+        assert (value, said) == ([1, 2], "")
+    assert path.read_text() == "1\n"
+
+
+def test_what_is_stopped_before_it_reaches_out_has_drawn_nothing(tmp_path: Path) -> None:
+    def head(x: int) -> float:
+        drawn = random.random()
+        try:
+            (tmp_path / "made").mkdir()
+        except Exception:
+            return 0.0
+        return drawn
+
+    before = random.getstate()
+    with engine.lease(backends.find("processes"), 1) as pool:
+        request = request_of(["processes"], 1, witnessed=True)
+        seeing = witness.Witness(task_of(head, [1]), request, pool, witness.Again([1], 0), seconds=0.5)
+        with seeing:
+            seeing.begin()
+            assert random.getstate() == before
+    assert (seeing.ahead, seeing.seconds, list(tmp_path.iterdir())) == ([], 0.0, [])

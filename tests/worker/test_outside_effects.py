@@ -4,6 +4,7 @@ import builtins
 import io
 import sys
 import tempfile
+import threading
 import types
 from pathlib import Path
 
@@ -50,3 +51,22 @@ def test_reading_is_not_noticed_and_everything_is_put_back(tmp_path: Path) -> No
         assert vars(interactiveshell)["io_open"] is not before[2]
     assert not found
     assert (builtins.open, io.open, vars(interactiveshell)["io_open"]) == before
+
+
+def test_what_this_thread_does_is_refused_before_it_is_done(tmp_path: Path) -> None:
+    def write(name: str) -> None:
+        try:
+            (tmp_path / name).write_text("text")
+        except Exception:
+            (tmp_path / "handled").mkdir()
+
+    with outside_effects.refused() as found:
+        other = threading.Thread(target=write, args=["other"])
+        other.start()
+        other.join()
+        with pytest.raises(outside_effects.ReachesOut):
+            write("this")
+    assert len(found) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["other"]
+    write("this")
+    assert (tmp_path / "this").exists()

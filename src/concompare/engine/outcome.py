@@ -45,6 +45,7 @@ class PassOptions:
         keep_values: Whether the outcome holds the values (a tail that was given them all may not need them again).
         first: Position of the first item; those before it were run already.
         witness: Looks at each chunk's answer before anything of it is handed on; it may end the pass by raising.
+        meanwhile: Called once, when the first messages are under way; while it runs none of their answers is looked at.
         lines: Whether to look now and then at which of the user's lines the items are, which takes up to a hundredth of
             the time.
         on_lost: Told the names of what workers have changed, as soon as that is seen; it may end the pass by raising.
@@ -73,6 +74,7 @@ class PassOptions:
     timeline: bool = False
     first: int = 0
     witness: Callable[[int, Any], None] | None = None
+    meanwhile: Callable[[], object] | None = None
     named: bool = True
     on_lost: Callable[[tuple[str, ...]], object] | None = None
     say: Callable[[str], object] | None = None

@@ -162,9 +162,14 @@ class PassRun:
         """Send, receive and release until all is done."""
         order = self.collector.order
         self.dispatcher.weigh(guard)
+        meanwhile = self.options.meanwhile
         while True:
             self.fill(guard)
             self.channel.arrivals.flush()
+            if meanwhile is not None:
+                with guard.user_code():
+                    meanwhile()
+                meanwhile = None
             self.before.clear()  # many values take long to go: they do so while the workers have begun
             if not (self.channel.flying or self.dispatcher.again or self.dispatcher.later):
                 order.release(guard)

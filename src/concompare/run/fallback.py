@@ -12,7 +12,7 @@ from concompare import engine
 from concompare.backends.traits import traits_of
 from concompare.records import Message, Pass, Trial
 from concompare.run.preflight import codes_of
-from concompare.run.witness import Again, Differs, Given, Witness
+from concompare.run.witness import Again, Differs, Given, Seen, Witness
 
 if TYPE_CHECKING:
     from concompare.cells.task import Task
@@ -150,15 +150,17 @@ def witness_of(task: Task, request: Request, pool: Pool, first: int, kept: Again
         return None
     if request.caches and pool.shares_objects:
         return None
-    moment, words = pool.learned.witnessed.get(key_of(task), (None, ""))
-    if moment is None or not moment <= request.moment <= moment + 1 or not is_bare(task.source, task.statement):
-        return Witness(task, request, pool, kept)
-    pool.learned.witnessed[key_of(task)] = request.moment, words
-    if words:
-        raise Differs(words, first, begun=False)
+    seen = pool.learned.witnessed.get(key_of(task), Seen())
+    at_once = seen.moment is not None and seen.moment <= request.moment <= seen.moment + 1
+    if not at_once or not is_bare(task.source, task.statement):
+        return Witness(task, request, pool, kept, seen.seconds)
+    pool.learned.witnessed[key_of(task)] = replace(seen, moment=request.moment)
+    if seen.words:
+        raise Differs(seen.words, first, begun=False)
     return None
 
 
-def remember(task: Task, request: Request, pool: Pool, words: str = "") -> None:
-    """Keep what a witness has seen, for the same cell run again at once."""
-    pool.learned.witnessed[key_of(task)] = request.moment, words
+def remember(task: Task, request: Request, pool: Pool, witness: Witness | None, words: str = "") -> None:
+    """Keep what a witness has seen, for the same cell run again."""
+    seconds = witness.seconds if witness is not None and not words else 0.0
+    pool.learned.witnessed[key_of(task)] = Seen(request.moment, words, seconds)

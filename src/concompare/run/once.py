@@ -137,15 +137,16 @@ def one_pass(
             enter(recorder, pool, request, witness)
         options = options_of(task, request, output, first=first, enough=enough, expected=expected)
         options = replace(options, progress=from_item(first, progress), witness=witness, growth=growth)
+        options = replace(options, meanwhile=witness.begin if witness is not None else None)
         try:
             outcome = engine.run_pass(task.function, task.items, pool, options, count=task.count, on_value=on_value)
         except Differs as differs:
-            remember(task, request, pool, str(differs))
+            remember(task, request, pool, witness, str(differs))
             if recorder is not None:
                 recorder.void(differs.position)
             raise
         if witness is not None:
-            remember(task, request, pool)
+            remember(task, request, pool, witness)
             witness.agreed()
         trial = trial_of(backend, workers if growth is None or not growth.started else growth.now)
         return measured(replace(trial, native_threads=native), outcome, leased), outcome

@@ -6,6 +6,9 @@
 No list of what workers lack is ever complete: settings and registries of modules, names that a library looks for in the
 notebook, random numbers drawn inside installed functions, how text is hashed. So it is seen on the first items, while
 the workers go on with others. Nothing is handed on before, and what the notebook has computed is kept.
+
+The first time the notebook computes an item once it has its answer: it is seen then how long that takes, and that it
+reaches no files and no network, which would happen twice. The next time it does so while the workers compute theirs.
 """
 
 from __future__ import annotations
@@ -80,6 +83,7 @@ class Own:
     output: tuple[tuple[int, str, Any], ...] = ()
     drawn: tuple[str, ...] = ()
     seconds: float = 0.0
+    before: States | None = None
 
 
 SHARED = frozenset({"random", "numpy.random"})
@@ -99,6 +103,21 @@ class States:
         """Put them back."""
         for put, state in self.kept:
             put(state)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a witness has seen of a cell.
+
+    Attributes:
+        moment: The cell's, among all that ran in the notebook.
+        words: What differed, or nothing.
+        seconds: That an item took in the notebook which is worth computing at once the next time; 0: none is.
+    """
+
+    moment: Any = None
+    words: str = ""
+    seconds: float = 0.0
 
 
 class Again:
@@ -152,10 +171,13 @@ class Witness:
         looking: Whether there are items to look at still.
         reached: Whether items reached beyond their workers.
         agreed: Called when items have been looked at and agree.
+        seconds: That an item took in the notebook, or will take, which is worth computing at once; 0: none is.
+        ahead: The first item as the notebook has computed it at once, in a list.
     """
 
-    def __init__(self, task: Task, request: Request, pool: Pool, kept: Again) -> None:
-        self.first = kept.first
+    def __init__(self, task: Task, request: Request, pool: Pool, kept: Again, seconds: float = 0.0) -> None:
+        self.first, self.seconds = kept.first, seconds
+        self.ahead: list[Own] = []
         self.agreed: Callable[[], object] = lambda: None
         self.task, self.request, self.pool, self.kept = task, request, pool, kept
         self.looking, self.reached = True, False
@@ -176,6 +198,32 @@ class Witness:
     def __exit__(self, *_: object) -> None:
         self.around.close()
         self.plain.close()
+        for own in self.ahead:
+            self.take_back(own)
+
+    def begin(self) -> None:
+        """Compute the first item while the workers do, where that took neither very long nor an instant before.
+
+        What would reach beyond this process is stopped before it does, and then the answer is waited for as if nothing
+        had been known.
+        """
+        if not self.seconds or self.task.changing:
+            return
+        states = States()
+        for item in self.items_at(self.first):
+            with outside_effects.refused() as found:
+                own = self.computed(self.first, item)
+            own.before = states
+            if found:
+                self.seconds = 0.0
+                self.take_back(own)
+            else:
+                self.ahead.append(own)
+
+    def take_back(self, own: Own) -> None:
+        """Let it be as if an item had not been computed, of which nobody has heard."""
+        if own.drawn and own.before is not None:
+            own.before.restore()
 
     def computed(self, position: int, item: Any) -> Own:
         """Compute an item in the notebook, in the plain loop that is kept for all of them."""
@@ -203,14 +251,16 @@ class Witness:
         if self.before and (drawn := state_watch.drawn(self.before, state_watch.random_states({}))):
             raise Differs(words_of_drawing(position, [name for name, _ in drawn]), position, states=self.states)
         items = self.items_at(position)
-        if self.reached or settled.seconds >= LONG or not items:
-            self.looking = False
+        if not self.ahead and (self.reached or settled.seconds >= LONG or not items):
+            self.looking, self.seconds = False, 0.0
             return
         # Computed on the notebook's own item, which the function may change: only once, so a copy is for asking again.
         spare = copies_of(items[0]) if self.task.changing else []
-        own = self.computed(position, items[0])
+        own = self.ahead.pop() if self.ahead else self.computed(position, items[0])
         if own.drawn and self.drawn_by_others(position, own):
             own.drawn = ()
+        if not self.seen:
+            self.seconds = own.seconds if LITTLE <= own.seconds < LONG else 0.0
         self.seen, self.spent = self.seen + 1, self.spent + own.seconds
         self.looking = self.spent < LITTLE and self.seen < MOST and not self.shares
         words = difference(position, own, offset, settled, shares=self.shares)

@@ -11,6 +11,7 @@ import functools
 import io
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
@@ -31,15 +32,41 @@ CONNECTING = ("connect", "connect_ex", "sendto", "sendmsg")
 """Methods of sockets that do."""
 
 
+class ReachesOut(BaseException):
+    """Raised in the place of what would reach beyond this process; no `except Exception` of the user's takes it."""
+
+
+class Refusing(list[str]):
+    """A list of what is called, which refuses what this thread calls before it is done."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.thread = threading.get_ident()
+
+    def append(self, name: str) -> None:
+        """Add a name.
+
+        Raises:
+            ReachesOut: It is of this thread.
+        """
+        if threading.get_ident() == self.thread:
+            super().append(name)
+            raise ReachesOut(name)
+
+
 def noticed(wanted: bool = True) -> contextlib.AbstractContextManager[list[str]]:
     """Give a list that gets the names of what is called meanwhile that reaches beyond this process, in any thread."""
-    return noticing() if wanted else contextlib.nullcontext([])
+    return noticing([]) if wanted else contextlib.nullcontext([])
+
+
+def refused() -> contextlib.AbstractContextManager[list[str]]:
+    """Raise `ReachesOut` for what this thread calls meanwhile that reaches beyond this process; give what it was."""
+    return noticing(Refusing())
 
 
 @contextlib.contextmanager
-def noticing() -> Iterator[list[str]]:
+def noticing(found: list[str]) -> Iterator[list[str]]:
     """Give the list, and fill it."""
-    found: list[str] = []
     replaced: list[tuple[Any, str, Any]] = []
 
     def replace(holder: Any, name: str, made: Callable[..., Any]) -> None:

@@ -13,7 +13,7 @@ class Learned:
     Attributes:
         knows: For each function, by its key, the workers that have it.
         means: For each function the mean seconds and bytes of its items, the least recently measured first.
-        witnessed: For each cell when its first items were compared with the notebook, and what that said.
+        witnessed: For each cell what comparing its first items with the notebook has said.
     """
 
     def __init__(self) -> None:
