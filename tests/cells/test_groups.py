@@ -161,3 +161,11 @@ def test_methods_that_need_more_arguments_are_not_meant() -> None:
     assert not any("self" in entry.changes for entry in declared.methods_named("max", 1))
     assert any("self" in entry.changes for entry in declared.methods_named("max", 2))
     assert any("self" in entry.changes for entry in declared.methods_named("append", 1))
+
+
+def test_groups_of_values_are_known_whatever_else_is_loaded() -> None:
+    """A method of an unknown type counts as all that have its name: `sum` of pillow's `Stat` changes its receiver."""
+    pytest.importorskip("PIL.ImageStat")
+    different, ran = programs.compared(READ["windows and groups of a group"], SETUP, "threads")
+    assert different is None
+    assert ran.cell.lifted, ran.reasons

@@ -173,6 +173,13 @@ def table_types() -> tuple[type, ...] | None:
     return tuple(kind for kind in map(type_named, ("pandas.DataFrame", "pandas.Series")) if kind is not None) or None
 
 
+def grouped(groups: Value) -> Value:
+    """Return the frames that are walked group by group, as far as it is seen which they are."""
+    kinds = set(table_types() or ())
+    held = [[part for part in obj.held(ANY) if part.types and set(part.types) <= kinds] for obj in groups]
+    return ATOM.union(*held) if all(held) else ATOM
+
+
 def in_tables(an: Interpreter, tables: Value, column: str) -> Value:
     """Return the objects that the cells of frames may hold, of those that the body made or filled as well."""
     found, seen, waiting = ATOM, set[Obj](), list(tables)

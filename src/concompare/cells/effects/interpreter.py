@@ -20,7 +20,7 @@ from typing import Any
 from concompare.cells.effects import expressions, operators, statements
 from concompare.cells.effects.arguments import Arguments
 from concompare.cells.effects.calls import callables, naming
-from concompare.cells.effects.elements import walk_over
+from concompare.cells.effects.elements import grouped, walk_over
 from concompare.cells.effects.following import ALONE, Contexts, Running
 from concompare.cells.effects.kinds import inert, is_drawn, may_hold_objects, type_named
 from concompare.cells.effects.live import MISSING, World
@@ -246,8 +246,9 @@ class Interpreter:
             return ATOM
         pair = Obj(Origin.MADE, "a pair", (tuple,))
         group = Obj(Origin.OUTER, "a group", (kind,), whole=False, owner=found)
-        frame = self.world.outer(items.obj, "the frame") if not seen else ATOM
-        group.of_values = (bool(frame) and not any(map(may_hold_objects, frame))) or None
+        frames = self.world.outer(items.obj, "the frame") if not seen else grouped(found)
+        outer = bool(frames) and all(obj.outer for obj in frames)
+        group.of_values = (outer and not any(map(may_hold_objects, frames))) or None
         pair.put("1", frozenset({group}))
         return frozenset({pair})
 

@@ -97,6 +97,8 @@ class World:
         label = f"{obj.label}[…]"
         if not obj.live and obj.types is None and obj.owner:
             return frozenset({obj})  # a part of a part of something that cannot be looked into
+        if obj.of_values and obj.types and all(kind.__module__.partition(".")[0] == "pandas" for kind in obj.types):
+            return ATOM
         if obj.live and all(isinstance(thing, CODE) for thing in obj.live):
             return ATOM
         sources = walked_by_all(obj)
