@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import builtins
 import io
+import os
 import sys
 import tempfile
 import threading
@@ -70,3 +71,27 @@ def test_what_this_thread_does_is_refused_before_it_is_done(tmp_path: Path) -> N
     assert [path.name for path in tmp_path.iterdir()] == ["other"]
     write("this")
     assert (tmp_path / "this").exists()
+
+
+def test_everything_is_put_back_whoever_ends_first() -> None:
+    """Two cells run in two threads, and the one that began first ends first."""
+    before = builtins.open, io.open
+    first, second = outside_effects.noticed(), outside_effects.noticed()
+    first.__enter__()
+    found = second.__enter__()
+    first.__exit__(None, None, None)
+    tempfile.TemporaryFile().close()
+    second.__exit__(None, None, None)
+    assert found
+    assert (builtins.open, io.open) == before
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_forked_process_has_the_plain_functions() -> None:
+    plain = builtins.open
+    with outside_effects.noticed():
+        child = os.fork()
+        if not child:
+            os._exit(0 if builtins.open is plain and not outside_effects.REPLACED.lists else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

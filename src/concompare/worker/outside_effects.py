@@ -67,20 +67,54 @@ def refused() -> contextlib.AbstractContextManager[list[str]]:
 @contextlib.contextmanager
 def noticing(found: list[str]) -> Iterator[list[str]]:
     """Give the list, and fill it."""
-    replaced: list[tuple[Any, str, Any]] = []
+    with REPLACED.lock:
+        REPLACED.lists.insert(0 if isinstance(found, Refusing) else len(REPLACED.lists), found)
+        REPLACED.install()
+    try:
+        yield found
+    finally:
+        with REPLACED.lock:
+            REPLACED.lists[:] = [other for other in REPLACED.lists if other is not found]
+            if not REPLACED.lists:
+                REPLACED.put_back()
 
-    def replace(holder: Any, name: str, made: Callable[..., Any]) -> None:
-        replaced.append((holder, name, vars(holder).get(name)))
+
+class Replaced:
+    """The functions that are replaced while anybody wants to know: once for all, as threads may end in any order.
+
+    Attributes:
+        lists: What is to be told; those that refuse first.
+        originals: What was replaced, with its holder and name; None: it was inherited.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.lists: list[list[str]] = []
+        self.originals: list[tuple[Any, str, Any]] = []
+        self.open: Callable[..., Any] | None = None
+
+    def tell(self, name: str) -> None:
+        """Tell all that want to know of a call."""
+        for found in tuple(self.lists):
+            found.append(name)
+
+    def replace(self, holder: Any, name: str, made: Callable[..., Any]) -> None:
+        """Replace one function."""
+        self.originals.append((holder, name, vars(holder).get(name)))
         setattr(holder, name, made)
 
-    try:
-        plain, made = io.open, opening(io.open, found)
-        for holder, name in copies_of(plain):
-            replace(holder, name, made)
-        replace(os, "open", opening_descriptor(os.open, found))
-        for name in DOING:
-            if hasattr(os, name):
-                replace(os, name, noting(getattr(os, name), found))
+    def install(self) -> None:
+        """Replace the functions, or those of modules that came later."""
+        if self.open is None:
+            self.open = io.open
+            self.replace(os, "open", opening_descriptor(os.open))
+            for name in DOING:
+                if hasattr(os, name):
+                    self.replace(os, name, noting(getattr(os, name)))
+        made = opening(self.open)
+        for holder, name in copies_of(self.open):
+            self.replace(holder, name, made)
+        there = {(id(holder), name) for holder, name, _ in self.originals}
         for module, kind, names in (
             ("subprocess", "Popen", ("__init__",)),
             ("socket", "socket", CONNECTING),
@@ -89,15 +123,30 @@ def noticing(found: list[str]) -> Iterator[list[str]]:
             if module in sys.modules:
                 holder = sys.modules[module] if kind is None else getattr(sys.modules[module], kind)
                 for name in names:
-                    if hasattr(holder, name):
-                        replace(holder, name, noting(getattr(holder, name), found))
-        yield found
-    finally:
-        for holder, name, original in reversed(replaced):
-            if original is None:  # it was inherited
+                    if hasattr(holder, name) and (id(holder), name) not in there:
+                        self.replace(holder, name, noting(getattr(holder, name)))
+
+    def put_back(self) -> None:
+        """Let everything be as it was."""
+        for holder, name, original in reversed(self.originals):
+            if original is None:
                 delattr(holder, name)
             else:
                 setattr(holder, name, original)
+        self.originals.clear()
+        self.open = None
+
+
+    def forget(self) -> None:
+        """Begin anew in a forked process: those who wanted to know are in the other one."""
+        self.lock = threading.RLock()
+        self.lists.clear()
+        self.put_back()
+
+
+REPLACED = Replaced()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=REPLACED.forget)
 
 
 def copies_of(original: Callable[..., Any]) -> list[tuple[Any, str]]:
@@ -106,36 +155,36 @@ def copies_of(original: Callable[..., Any]) -> list[tuple[Any, str]]:
     return [(module, name) for module in modules for name in COPIES if vars(module).get(name) is original]
 
 
-def noting(original: Callable[..., Any], found: list[str]) -> Callable[..., Any]:
+def noting(original: Callable[..., Any]) -> Callable[..., Any]:
     """Return a function that notes that it is called."""
 
     @functools.wraps(original)
     def call(*arguments: Any, **options: Any) -> Any:
-        found.append(getattr(original, "__name__", "a call"))
+        REPLACED.tell(getattr(original, "__name__", "a call"))
         return original(*arguments, **options)
 
     return call
 
 
-def opening(original: Callable[..., Any], found: list[str]) -> Callable[..., Any]:
+def opening(original: Callable[..., Any]) -> Callable[..., Any]:
     """Return `open`, noting what it opens for writing."""
 
     @functools.wraps(original)
     def call(file: Any, mode: Any = "r", *arguments: Any, **options: Any) -> Any:
         if isinstance(mode, str) and not {*"wxa+"}.isdisjoint(mode) and file != os.devnull:
-            found.append("open")
+            REPLACED.tell("open")
         return original(file, mode, *arguments, **options)
 
     return call
 
 
-def opening_descriptor(original: Callable[..., Any], found: list[str]) -> Callable[..., Any]:
+def opening_descriptor(original: Callable[..., Any]) -> Callable[..., Any]:
     """Return `os.open`, noting what it opens for writing."""
 
     @functools.wraps(original)
     def call(path: Any, flags: int, *arguments: Any, **options: Any) -> Any:
         if flags & WRITING and path != os.devnull:
-            found.append("open")
+            REPLACED.tell("open")
         return original(path, flags, *arguments, **options)
 
     return call
