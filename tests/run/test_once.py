@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +18,7 @@ from concompare.engine.resume.journal import Journal
 from concompare.engine.resume.recorder import Recorder
 from concompare.run import once
 from concompare.run.once import counts_for, one_pass
-from concompare.run.request import Request
+from concompare.run.request import Request, request_of
 from concompare.run.witness import Again, Differs
 
 
@@ -90,3 +93,38 @@ def test_the_items_before_a_pass_that_begins_later_have_finished() -> None:
     assert told == [Standing(35, 100, 1.5, 2, 2), Standing(35, None)]
     assert once.from_item(30, None) is None
     assert once.from_item(0, told.append) == told.append
+
+
+def parts(x: int) -> Any:
+    return threading.Lock() if x == 3 else x
+
+
+def test_a_result_that_cannot_be_sent_back_is_computed_in_the_notebook() -> None:
+    """The witness has seen others: the plain loop goes on from there, and its results are of one piece."""
+    request = replace(request_of(["processes"], 1, witnessed=True), plainly=True)
+    _, seen, said = once.run_once(task_of(parts, range(6)), backends.find("processes"), 1, request)
+    assert [*seen[:3], *seen[4:]] == [0, 1, 2, 4, 5]
+    assert type(seen[3]) is type(threading.Lock())
+    assert "the result cannot be sent back: result → _thread.lock" in said
+
+
+@pytest.mark.parametrize("how", [{"plainly": False}, {"plainly": True, "outside": ("files",)}])
+def test_such_a_result_is_an_error_where_nothing_may_be_done_twice(how: dict[str, Any]) -> None:
+    request = replace(request_of(["processes"], 1), **how)
+    with pytest.raises(TypeError, match="the result cannot be sent back"):
+        once.run_once(task_of(parts, range(6)), backends.find("processes"), 1, request)
+
+
+def test_items_before_the_one_that_differs_are_handed_on_where_all_are_of_one_message() -> None:
+    """What the first items take is little: workers are compared on several of them, and these may come together."""
+    here = os.getpid()
+
+    def head(x: int) -> int:
+        return x if x < 4 or os.getpid() == here else -x
+
+    request = replace(request_of(["processes"], 1, witnessed=True), plainly=True)
+    for chunk in (1, 2, 3, 5):
+        backend = replace(backends.find("processes"), chunk=chunk)  # type: ignore[type-var]
+        _, seen, said = once.run_once(task_of(head, range(7)), backend, 1, request)
+        assert seen == [0, 1, 2, 3, 4, 5, 6]
+        assert said == "ran as the plain loop: item 4 gives -4 in a worker and 4 in the notebook"

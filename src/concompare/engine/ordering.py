@@ -35,6 +35,13 @@ class Settled:
     seconds: float = math.inf
     firm: bool = False
 
+    def cut(self, offset: int, names: dict[str, Any]) -> None:
+        """Keep what comes before an offset, and these names."""
+        del self.values[offset:]
+        self.errors = {at: error for at, error in self.errors.items() if at < offset}
+        self.output = tuple(entry for entry in self.output if entry[0] < offset)
+        self.names = names
+
 
 def seconds_of_first(answer: Answer) -> float:
     """Return what the first item of a chunk took, or its share where items are many and tiny."""
@@ -83,21 +90,28 @@ class Order:
             settled = self.settled.pop(self.released, None)
             if settled is None:
                 return
+            ending = None
             if self.options.witness is not None and not settled.firm:
                 with guard.user_code():
-                    self.options.witness(self.released, settled)
-            if settled.errors or settled.output or (self.on_value is not None and self.many is None):
-                self.one_by_one(settled, guard)
-                continue
-            add_names(self.outcome.names, settled.names)
-            if self.options.keep_values:
-                self.outcome.values.extend(settled.values)
-            first = self.released
-            self.released += len(settled.values)
-            self.outcome.handed = self.released
-            if self.many is not None:
-                with guard.user_code():
-                    self.many(first, settled.values)
+                    ending = self.options.witness(self.released, settled)
+            self.hand_on(settled, guard)
+            if ending is not None:
+                raise ending
+
+    def hand_on(self, settled: Settled, guard: Guard) -> None:
+        """Hand on the answer to a chunk."""
+        if settled.errors or settled.output or (self.on_value is not None and self.many is None):
+            self.one_by_one(settled, guard)
+            return
+        add_names(self.outcome.names, settled.names)
+        if self.options.keep_values:
+            self.outcome.values.extend(settled.values)
+        first = self.released
+        self.released += len(settled.values)
+        self.outcome.handed = self.released
+        if self.many is not None:
+            with guard.user_code():
+                self.many(first, settled.values)
 
     def check(self, watched: Watched) -> None:
         """Raise where an item has changed something for all threads; what is not handed on yet is worth nothing."""

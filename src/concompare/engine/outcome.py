@@ -44,7 +44,8 @@ class PassOptions:
         back_off: Exceptions whose items are tried again later, with fewer messages under way meanwhile.
         keep_values: Whether the outcome holds the values (a tail that was given them all may not need them again).
         first: Position of the first item; those before it were run already.
-        witness: Looks at each chunk's answer before anything of it is handed on; it may end the pass by raising.
+        witness: Looks at each chunk's answer before anything of it is handed on. It may shorten it and return what is
+            raised when the rest of it has been handed on; what it raises ends the pass before.
         meanwhile: Called once, when the first messages are under way; while it runs none of their answers is looked at.
         lines: Whether to look now and then at which of the user's lines the items are, which takes up to a hundredth of
             the time.
@@ -73,7 +74,7 @@ class PassOptions:
     seed: int | None = None
     timeline: bool = False
     first: int = 0
-    witness: Callable[[int, Any], None] | None = None
+    witness: Callable[[int, Any], BaseException | None] | None = None
     meanwhile: Callable[[], object] | None = None
     named: bool = True
     on_lost: Callable[[tuple[str, ...]], object] | None = None

@@ -21,6 +21,8 @@ from concompare.run import auto_history
 from concompare.run.fallback import go_on, remember, witness_of
 from concompare.run.request import Request
 from concompare.run.witness import Again, Differs
+from concompare.worker.results import CannotReturn
+from concompare.worker.transfer.pickling import text_of
 
 if TYPE_CHECKING:
     from concompare.backends import Backend
@@ -72,6 +74,7 @@ def watched_pass(
 
     Raises:
         CellRefused: They do not, and that is to be an error.
+        CannotReturn: A worker cannot send a result back, and what items do outside would be done once more.
     """
     if backend.isolation == "none":
         return *one_pass(task, backend, workers, request, on_value, first, **how), ""
@@ -83,11 +86,11 @@ def watched_pass(
         differs = error
         if request.strict:
             raise CellRefused(f"{differs}. Use -b serial, or --assume-pure.") from None
-    except CannotShip as problem:
+    except (CannotShip, CannotReturn) as problem:
         ran = latest() is not before
         if not request.plainly or (request.outside and ran):
             raise
-        differs = Differs(str(problem), engine.last().handed if ran else first, begun=ran)
+        differs = Differs(text_of(problem), engine.last().handed if ran else first, begun=ran)
 
     def plainly(rest: Task, position: int) -> tuple[Trial, Outcome]:
         return one_pass(rest, backends.plain(), 1, request, on_value, position, **{**how, "enough": None})

@@ -35,6 +35,7 @@ from concompare.run.copied_items import is_copied_its_way
 from concompare.worker import outside_effects, state_watch
 from concompare.worker.changes import is_random
 from concompare.worker.compute import plain
+from concompare.worker.results import CannotReturn
 from concompare.worker.transfer.item_state import parts_of
 from concompare.worker.transfer.pickling import text_of
 
@@ -231,21 +232,31 @@ class Witness:
             self.here = self.plain.enter_context(engine.lease(backends.plain(), 1, fresh=True))
         return computed(self.task, self.request, position, item, self.here)
 
-    def __call__(self, first: int, settled: Settled) -> None:
+    def __call__(self, first: int, settled: Settled) -> Differs | None:
         """Look at an answer before it is handed on.
+
+        Returns:
+            That the notebook gives something else for an item: what comes before it is left, to be handed on.
+        """
+        names: dict[str, Any] = {}
+        for offset in range(len(settled.values) or len(settled.errors)):
+            if not self.looking:
+                return None
+            try:
+                self.look(first + offset, offset, settled, names)
+            except Differs as differs:
+                settled.cut(offset, names)
+                return differs
+        if self.seen or not self.looking:
+            self.agreed()
+        return None
+
+    def look(self, position: int, offset: int, settled: Settled, names: dict[str, Any]) -> None:
+        """Look at one item's answer, and add the names that it has bound in the notebook.
 
         Raises:
             Differs: The notebook gives something else.
         """
-        for offset in range(len(settled.values) or len(settled.errors)):
-            if not self.looking:
-                return
-            self.look(first + offset, offset, settled)
-        if self.seen or not self.looking:
-            self.agreed()
-
-    def look(self, position: int, offset: int, settled: Settled) -> None:
-        """Look at one item's answer."""
         self.around.close()
         self.reached = settled.reached or bool(self.found)
         if self.before and (drawn := state_watch.drawn(self.before, state_watch.random_states({}))):
@@ -270,6 +281,7 @@ class Witness:
             raise Differs(words, position, None if self.shares else own)  # which was computed on a copy of the item
         if own.error is None and offset not in settled.errors and not self.shares and not words:
             settled.values[offset] = own.value if not tells_who(own.value) else settled.values[offset]
+        names |= own.names
 
     def drawn_by_others(self, position: int, own: Own) -> bool:
         """Return whether a cluster's client drew meanwhile: that of dask chooses by `random` whom to ask for a result.
@@ -361,6 +373,8 @@ def difference(position: int, own: Own, offset: int, settled: Settled, *, shares
     if error is not None or own.error is not None:
         if type(error).__name__ == type(own.error).__name__ and text_of(error) == text_of(own.error):
             return ""
+        if own.error is None and isinstance(error, CannotReturn):
+            return f"item {position}: {text_of(error)}"
         here = "is computed" if own.error is None else f"raises {named(own.error)}"
         there = "is computed" if error is None else f"raises {named(error)}"
         return f"item {position} {there} in a worker and {here} in the notebook"

@@ -33,6 +33,10 @@ WITH_FUNCTION = rebuilt.__name__.encode()
 """What a pickle holds where a function goes by value."""
 
 
+class CannotReturn(TypeError):
+    """Raised for an item whose result cannot be sent back from its worker."""
+
+
 def pack_result(
     value: Any,
     parts: Any,
@@ -183,7 +187,7 @@ def refuse_values(done: Computed) -> None:
         except BaseException as error:
             done.values[offset] = None
             way = way_to_unpicklable(value, "result")
-            done.errors.append((offset, TypeError(f"the result cannot be sent back: {way}: {text_of(error)}")))
+            done.errors.append((offset, CannotReturn(f"the result cannot be sent back: {way}: {text_of(error)}")))
     done.errors.sort(key=lambda entry: entry[0])
 
 

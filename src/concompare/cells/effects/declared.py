@@ -26,13 +26,15 @@ BUILTIN = (types.BuiltinFunctionType, types.MethodDescriptorType)
 class Index:
     """Which file has the tables of a package, which packages are not of the standard library, and what names stand for.
 
-    `aliases` gives the public names of private modules, `modules` says which dotted names are modules, not types.
+    `aliases` gives the public names of private modules, `modules` says which dotted names are modules, not types, and
+    `rare` which types a method's name alone does not stand for.
     """
 
     files: Mapping[str, str]
     aliases: Mapping[str, str]
     modules: frozenset[str]
     packages: frozenset[str]
+    rare: frozenset[str]
 
 
 def parsed(text: str) -> dict[str, Any]:
@@ -48,9 +50,8 @@ def index() -> Index:
     raw = parsed((LIBRARY / "index.toml").read_text(encoding="utf-8"))
     files = {root: stem for stem, roots in raw["files"].items() for root in roots.split()}
     aliases = {private: public for public, names in raw["aliases"].items() for private in names.split()}
-    return Index(
-        files, aliases, frozenset(raw["modules"]["dotted"].split()), frozenset(raw["packages"]["names"].split())
-    )
+    modules, packages, rare = raw["modules"]["dotted"], raw["packages"]["names"], raw["rare"]["types"]
+    return Index(files, aliases, frozenset(modules.split()), frozenset(packages.split()), frozenset(rare.split()))
 
 
 @functools.cache
@@ -270,11 +271,12 @@ def find_by_place(thing: object, name: str) -> Declared | None:
         home = public(module)
         there = vars(sys.modules[home]).get(name, thing) if home in sys.modules else thing
         found = entry_of(home, name) if there is thing and is_module(home) else None
-    return found or (by_another_name(thing, stem) if isinstance(thing, types.BuiltinFunctionType) else None)
+    named_otherwise = isinstance(thing, (types.BuiltinFunctionType, types.FunctionType))
+    return found or (by_another_name(thing, stem) if named_otherwise else None)
 
 
 def by_another_name(thing: object, stem: str) -> Declared | None:
-    """Find a builtin by the name under which a public module has it, as `threading.Lock` is `allocate_lock`."""
+    """Find a function by the name under which a public module has it, as `threading.Lock` is `allocate_lock`."""
     for home in loaded_homes(stem):
         for name, entry in table(home).items():
             if vars(sys.modules[home]).get(name) is thing:
@@ -406,9 +408,9 @@ LOADED = [0]
 
 def in_reach() -> Iterator[tuple[str, str]]:
     """Yield names and texts of the tables of types of the standard library and of packages that are loaded."""
-    files, packages = index().files, index().packages
+    files, packages, rare = index().files, index().packages, index().rare
     for stem in dict.fromkeys(stem for root, stem in files.items() if root not in packages or root in sys.modules):
-        yield from ((key, text) for key, text in sections(stem).items() if not is_module(key))
+        yield from ((key, text) for key, text in sections(stem).items() if not is_module(key) and key not in rare)
 
 
 def least(kind: type | None, name: str) -> int:

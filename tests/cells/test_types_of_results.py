@@ -1,0 +1,82 @@
+"""What installed functions give is known by its type, so that methods of it are no riddle and it need not be sent."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cells import programs
+from tests.cells.pool_cells import cells_of
+
+SETUP = """
+import collections, hashlib, hmac
+import numpy as np
+texts = ["the cat sat", "a dog ran", "birds", "cats and dogs"]
+
+def slow(x):
+    total = 0
+    for k in range(5):
+        total += k * x
+    return total
+
+def made(kind):
+    return getattr(collections, kind)()
+"""
+CELLS = cells_of("""
+### a hash object
+sums = {}
+for text in texts:
+    h = hashlib.sha256()
+    for word in text.split():
+        h.update(word.encode())
+    sums[text] = h.hexdigest()
+### one by the name of its algorithm
+sums = []
+for text in texts:
+    h = hashlib.new("md5", text.encode())
+    h.update(b"!")
+    sums.append((slow(len(text)), h.copy().digest()))
+### one with a key
+sums = []
+for text in texts:
+    h = hmac.new(b"key", digestmod="sha1")
+    h.update(text.encode())
+    sums.append((slow(len(text)), h.hexdigest()))
+### one that a function makes
+def hashed(text, kind="sha512"):
+    h = hashlib.new(kind)
+    h.update(text.encode())
+    return h.hexdigest()
+sums = {text: hashed(text) for text in texts}
+### something with a method that weak dictionaries have too
+sums = []
+for text in texts:
+    h = made("Counter")
+    h.update(text.split())
+    sums.append((slow(len(text)), h.most_common(1)))
+### an array that is sorted
+rows = []
+for text in texts:
+    a = np.full(4, slow(len(text)))
+    a[0] = -1
+    a.sort()
+    rows.append(a.max())
+### parts of an array
+parts = []
+for text in texts:
+    halves = np.array_split(np.arange(slow(len(text))), 2)
+    halves.reverse()
+    parts.append([float(half.sum()) for half in halves])
+### a set of two
+both = []
+for text in texts:
+    s = set(text.split()).union(["cat"])
+    s.discard("dog")
+    both.append((slow(len(s)), sorted(s)))
+""")
+
+
+@pytest.mark.parametrize("how", programs.WAYS)
+@pytest.mark.parametrize("name", CELLS)
+def test_cells_run_in_workers_and_leave_what_the_plain_cell_leaves(name: str, how: str) -> None:
+    ran = programs.alike(CELLS[name], SETUP, how)
+    assert ran.cell.lifted, ran.reasons
