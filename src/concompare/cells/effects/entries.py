@@ -12,7 +12,7 @@ A table stands for a type (`["pathlib.Path"]`, builtins without their module) or
   everybody), `"0"` (that argument or a view of it), `"0.part"`; several where it depends.
 - `holding`: what a new result may hold, in the same words.
 - `walks`: arguments whose elements are taken one after the other: an iterator among them is used up.
-- `type`, `calls`, `order`, `reads`, `lazy`, `cheap`, `draws`, `forbidden`, `instead`: see `Declared`.
+- `type`, `calls`, `order`, `reads`, `lazy`, `cheap`, `draws`, `forbidden`, `instead`, `within`: see `Declared`.
 - `when`: what is added under a condition on an argument, see `Condition`.
 - `static`: a class method or static method, so that a call by the type's name gives no receiver.
 - `since`, `until`: the first version that has the name, and the first that has it no more.
@@ -54,7 +54,8 @@ class Declared:
         lazy: The result is an iterator that does its work when walked.
         cheap: It is no work worth a worker.
         draws: It draws random numbers from the receiver.
-        forbidden: Why it never runs in workers, as words of a message; `instead`: what its user can do about it.
+        forbidden: Why it never runs in workers, as words of a message; `instead`: what its user can do about it;
+            `within`: the type of a context whose end puts back what it changes, so that it may run under it.
         static: It has no receiver, though it is found in a type.
         when: What is added under a condition (the text of a `Condition`).
     """
@@ -73,6 +74,7 @@ class Declared:
     draws: bool = False
     forbidden: str = ""
     instead: str = ""
+    within: str = ""
     static: bool = False
     when: Mapping[str, Declared] = dataclasses.field(default_factory=lambda: types.MappingProxyType({}))
 
@@ -152,7 +154,7 @@ def condition(text: str) -> Condition:
 WORDS = frozenset({"changes", "holds", "returns", "holding", "calls", "walks"})
 SETS = frozenset({"order", "reads"})
 FLAGS = frozenset({"lazy", "cheap", "draws", "static"})
-TEXTS = frozenset({"type", "forbidden", "instead"})
+TEXTS = frozenset({"type", "forbidden", "instead", "within"})
 VERSIONS = frozenset({"since", "until"})
 
 

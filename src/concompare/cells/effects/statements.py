@@ -175,6 +175,7 @@ def _on_Try(an: Interpreter, node: ast.Try, scope: Scope) -> Value:
 def _on_With(an: Interpreter, node: ast.With | ast.AsyncWith, scope: Scope) -> Value:
     for item in node.items:
         manager = an.value(item.context_expr, scope)
+        put_under(an, node, item.context_expr, manager)
         given = ATOM
         with an.at(item.context_expr, scope):
             for obj in manager:
@@ -197,6 +198,21 @@ def _on_With(an: Interpreter, node: ast.With | ast.AsyncWith, scope: Scope) -> V
     scope.watched.pop()
     scope.names = merged([seen, scope.names])
     return ATOM
+
+
+def put_under(an: Interpreter, node: ast.With | ast.AsyncWith, context: ast.expr, manager: Value) -> None:
+    """Note which calls stand under a context, not in functions defined there, and of which types it may be."""
+    kinds = [obj.types or (object,) for obj in manager] or [(object,)]
+    found = {f"{kind.__module__}.{kind.__qualname__}" for several in kinds for kind in several}
+    known = context in an.managers
+    an.managers.setdefault(context, set()).update(found)
+    waiting: list[ast.AST] = [] if known else [*node.body]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, ast.Call):
+            an.under.setdefault(part, set()).add(context)
+        if not isinstance(part, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)):
+            waiting += ast.iter_child_nodes(part)
 
 
 def _on_Match(an: Interpreter, node: ast.Match, scope: Scope) -> Value:

@@ -73,7 +73,7 @@ def apply(
             apply_sight(an, node, more, this | given.all)
         if more.order:
             apply_order(an, node, more, what)
-        if more.forbidden:
+        if more.forbidden and not is_under(an, node, more.within):
             an.doubt(Why.FORBIDDEN, f"`{what}` {more.forbidden}", more.instead or "Take it out of the loop")
         if more.walks and not entry.lazy:
             apply_walks(an, more, given)
@@ -133,6 +133,11 @@ def apply_sight(an: Interpreter, node: ast.AST, entry: Declared, used: Value) ->
     an.now.sees |= entry.reads - {"database"} if own else entry.reads
     if "files" in entry.reads or "files" in entry.order:
         an.now.paths |= one_file.touched(an, node)
+
+
+def is_under(an: Interpreter, node: ast.AST, context: str) -> bool:
+    """Tell whether a call stands under a context that is surely of this type."""
+    return any(an.managers[manager] == {context} for manager in an.under.get(node, ()))
 
 
 def apply_order(an: Interpreter, node: ast.AST, entry: Declared, what: str) -> None:
