@@ -8,7 +8,7 @@ from tests.cells import programs
 from tests.cells.pool_cells import cells_of
 
 SETUP = """
-import collections, hashlib, hmac
+import collections, contextlib, hashlib, hmac, os, tempfile
 import numpy as np
 texts = ["the cat sat", "a dog ran", "birds", "cats and dogs"]
 
@@ -66,6 +66,28 @@ for text in texts:
     halves = np.array_split(np.arange(slow(len(text))), 2)
     halves.reverse()
     parts.append([float(half.sum()) for half in halves])
+### a file for the time of an item
+sizes = []
+for text in texts:
+    with tempfile.NamedTemporaryFile("w+") as f:
+        f.write(text * slow(1))
+        f.seek(0)
+        sizes.append(len(f.read()))
+del f
+### one without a name
+sizes = []
+for text in texts:
+    with tempfile.TemporaryFile("w+") as f:
+        f.write(text * slow(1))
+        sizes.append(f.tell())
+del f
+### output that nobody sees
+sizes = []
+for text in texts:
+    with open(os.devnull, "w") as f, contextlib.redirect_stdout(f):
+        print("noise")
+        size = slow(len(text))
+    sizes.append(size)
 ### a set of two
 both = []
 for text in texts:

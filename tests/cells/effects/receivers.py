@@ -242,6 +242,7 @@ RECEIVERS: dict[str, tuple[Maker, ...]] = {
     "io.BufferedWriter": (lambda: open("new", "wb"),),
     "io.BufferedRandom": (lambda: open("there.txt", "r+b"),),
     "io.FileIO": (lambda: io.FileIO("there.txt"),),
+    "tempfile._TemporaryFileWrapper": (lambda: tempfile.NamedTemporaryFile("w+"),),
     "io.TextIOWrapper": (lambda: open("there.txt"), lambda: io.TextIOWrapper(io.BytesIO(b"ab"))),
     "contextlib.ExitStack": (contextlib.ExitStack,),
     "contextlib.nullcontext": (lambda: contextlib.nullcontext([1]),),

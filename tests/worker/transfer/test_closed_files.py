@@ -49,6 +49,15 @@ def test_a_closed_file_need_not_be_there_any_more(tmp_path: Path) -> None:
         again.read()
 
 
+@pytest.mark.parametrize("mode", ["w", "w+", "wb", "w+b"])
+def test_a_closed_file_that_was_opened_by_its_number_has_that_name(mode: str) -> None:
+    with tempfile.TemporaryFile(mode) as file, open(file.fileno(), mode, closefd=False) as other:
+        number = file.name
+    for thing in (file, other):
+        again = crossed(f=thing)["f"]
+        assert (type(again), again.name, again.mode, again.closed) == (type(thing), number, thing.mode, True)
+
+
 @pytest.mark.parametrize("mode", ["r", "rb"])
 def test_a_file_left_open_for_reading_is_open_at_the_same_place(tmp_path: Path, mode: str) -> None:
     (tmp_path / "lines").write_text("one\ntwo\nthree\n")

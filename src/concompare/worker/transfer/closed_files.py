@@ -62,14 +62,14 @@ def reduced(thing: Any) -> Reduced | None:
     if kind_of(thing) == WRITER:
         file = next((file for file in map(file_of, gc.get_referents(thing)) if file is not None), None)
         return None if file is None or not file.closed else (writer_of, (file, settings_of(thing.dialect)))
-    if type(thing) not in FILES or not isinstance(thing.name, (str, bytes, os.PathLike)):
+    if type(thing) not in FILES or not isinstance(thing.name, (str, bytes, os.PathLike, int)):
         return None
     text = (thing.encoding, thing.errors) if isinstance(thing, io.TextIOWrapper) else None
     buffering = 0 if isinstance(thing, io.FileIO) else -1
     if thing.closed:
         return closed_file, (thing.name, thing.mode, text, buffering)
     with contextlib.suppress(OSError):  # a text file that is being iterated does not say where it is
-        if not thing.writable() and thing.seekable() and os.path.isfile(thing.name):
+        if not isinstance(thing.name, int) and not thing.writable() and thing.seekable() and os.path.isfile(thing.name):
             return file_at, (thing.name, thing.mode, text, buffering, thing.tell())
     return None
 
@@ -125,8 +125,17 @@ def opened(name: Any, mode: str, text: tuple[str, str] | None, buffering: int, o
 
 
 def closed_file(name: Any, mode: str, text: tuple[str, str] | None, buffering: int) -> Any:
-    """Return a closed file of that name; the file itself is not touched, and need not be there any more."""
-    file = opened(name, mode, text, buffering, lambda *_: os.open(os.devnull, os.O_RDWR))
+    """Return a closed file of that name; the file itself is not touched, and need not be there any more.
+
+    One that was opened by its number has that as its name.
+    """
+    numbered = isinstance(name, int)
+    file = opened(
+        os.devnull if numbered else name, mode, text, buffering, lambda *_: os.open(os.devnull, os.O_RDWR)
+    )
+    if numbered:
+        binary = file.buffer if isinstance(file, io.TextIOWrapper) else file
+        getattr(binary, "raw", binary).name = name
     file.close()
     return file
 

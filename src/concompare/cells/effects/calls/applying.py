@@ -142,7 +142,7 @@ def is_under(an: Interpreter, node: ast.AST, context: str) -> bool:
 
 def apply_order(an: Interpreter, node: ast.AST, entry: Declared, what: str) -> None:
     """Note what an entry says of order, and of what does not come back from workers."""
-    for order in entry.order:
+    for order in entry.order - {"files"} if one_file.is_nowhere(an, node) else entry.order:
         if not (order == "process" and what.rpartition(".")[2] in OWN_CONTEXTS):
             an.now.order |= {Order(order)}
         if order == "files" and (one_file.writes_one_file(an, node) or one_file.uses_open_file(an, node)):

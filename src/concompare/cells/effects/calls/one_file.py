@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import types
 from typing import TYPE_CHECKING
 
@@ -52,6 +53,17 @@ def writes_one_file(an: Interpreter, node: ast.AST) -> bool:
         return is_same(an, node.func.value, scope)
     paths = [*node.args[:1], *(part.value for part in node.keywords if part.arg in ("file", "path", "fname"))]
     return bool(paths) and is_same(an, paths[0], scope)
+
+
+def is_nowhere(an: Interpreter, node: ast.AST) -> bool:
+    """Tell whether a call opens what keeps nothing: `open(os.devnull, "w")`."""
+    scope = an.calling.get(node)
+    if scope is None or not isinstance(node, ast.Call) or not node.args:
+        return False
+    path = node.args[0]
+    if isinstance(path, ast.Attribute):
+        return path.attr == "devnull" and is_module(an, path.value, scope)
+    return isinstance(path, ast.Constant) and path.value == os.devnull
 
 
 def number_of_file(an: Interpreter, node: ast.AST) -> ast.expr | None:
