@@ -117,7 +117,8 @@ CELLS = {
     "a = f(1)\ndef f(x):\n    return -x\nb = f(2)": [],
     "a = see(1)\nb = [note(2), see(3)]\nc = see(4)": [],
     "a = f(1)\nb = [f(x) for x in xs]": [],
-    "open('/dev/null', 'w').close()\na = read('/dev/null')": [],
+    "open('/dev/./null', 'w').close()\na = read('/dev/./null')": [],
+    "open('/dev/null', 'w').close()\na = read('/dev/null')\nb = read('/dev/null')": [3],
     "a = f((b := 2))\nc = f(b)": [],
 }
 """Cells, with how many calls run together in each pass."""

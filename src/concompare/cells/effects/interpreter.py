@@ -84,8 +84,7 @@ class Interpreter:
         self.element: Value = ATOM
         self.renewed: set[ast.AST] = set()
         self.calling_only: set[ast.AST] = set()
-        self.under: dict[ast.AST, set[ast.expr]] = {}
-        self.managers: dict[ast.expr, set[str]] = {}
+        self.managers: dict[ast.expr, tuple[set[str], set[ast.AST]]] = {}
         self.followed: dict[ast.AST, set[types.FunctionType]] = {}
         self.bindings: dict[str, Value] = {}
         self.plain_classes: dict[type, bool] = {}

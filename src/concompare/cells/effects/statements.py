@@ -204,13 +204,13 @@ def put_under(an: Interpreter, node: ast.With | ast.AsyncWith, context: ast.expr
     """Note which calls stand under a context, not in functions defined there, and of which types it may be."""
     kinds = [obj.types or (object,) for obj in manager] or [(object,)]
     found = {f"{kind.__module__}.{kind.__qualname__}" for several in kinds for kind in several}
-    known = context in an.managers
-    an.managers.setdefault(context, set()).update(found)
-    waiting: list[ast.AST] = [] if known else [*node.body]
+    seen, calls = an.managers.setdefault(context, (set(), set()))
+    waiting: list[ast.AST] = [] if seen else [*node.body]
+    seen |= found
     while waiting:
         part = waiting.pop()
         if isinstance(part, ast.Call):
-            an.under.setdefault(part, set()).add(context)
+            calls.add(part)
         if not isinstance(part, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)):
             waiting += ast.iter_child_nodes(part)
 

@@ -134,7 +134,7 @@ def closed_file(name: Any, mode: str, text: tuple[str, str] | None, buffering: i
         os.devnull if numbered else name, mode, text, buffering, lambda *_: os.open(os.devnull, os.O_RDWR)
     )
     if numbered:
-        binary = file.buffer if isinstance(file, io.TextIOWrapper) else file
+        binary: Any = file.buffer if isinstance(file, io.TextIOWrapper) else file
         getattr(binary, "raw", binary).name = name
     file.close()
     return file

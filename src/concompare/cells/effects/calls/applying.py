@@ -137,7 +137,7 @@ def apply_sight(an: Interpreter, node: ast.AST, entry: Declared, used: Value) ->
 
 def is_under(an: Interpreter, node: ast.AST, context: str) -> bool:
     """Tell whether a call stands under a context that is surely of this type."""
-    return any(an.managers[manager] == {context} for manager in an.under.get(node, ()))
+    return bool(context) and any(kinds == {context} and node in calls for kinds, calls in an.managers.values())
 
 
 def apply_order(an: Interpreter, node: ast.AST, entry: Declared, what: str) -> None:
