@@ -8,7 +8,7 @@ from tests.cells import programs
 from tests.cells.pool_cells import cells_of
 
 SETUP = """
-import collections, contextlib, hashlib, hmac, os, tempfile
+import bz2, collections, contextlib, hashlib, hmac, os, tempfile, zlib
 import numpy as np
 texts = ["the cat sat", "a dog ran", "birds", "cats and dogs"]
 
@@ -66,6 +66,18 @@ for text in texts:
     halves = np.array_split(np.arange(slow(len(text))), 2)
     halves.reverse()
     parts.append([float(half.sum()) for half in halves])
+### compressed piece by piece
+sizes = []
+for text in texts:
+    z = zlib.compressobj()
+    data = z.compress(text.encode()) + z.flush()
+    sizes.append((slow(len(text)), data))
+### unpacked, and packed otherwise
+sizes = []
+for data in [zlib.compress(text.encode()) for text in texts]:
+    z, other = zlib.decompressobj(), bz2.BZ2Compressor()
+    text = z.decompress(data) + z.flush()
+    sizes.append((slow(len(text)), other.compress(text) + other.flush()))
 ### a file for the time of an item
 sizes = []
 for text in texts:

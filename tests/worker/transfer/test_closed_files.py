@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import bz2
 import csv
+import gzip
 import io
+import lzma
 import pickle
 import sqlite3
 import tempfile
@@ -56,6 +59,25 @@ def test_a_closed_file_that_was_opened_by_its_number_has_that_name(mode: str) ->
     for thing in (file, other):
         again = crossed(f=thing)["f"]
         assert (type(again), again.name, again.mode, again.closed) == (type(thing), number, thing.mode, True)
+
+
+@pytest.mark.parametrize("mode", ["wb", "rb", "wt", "rt"])
+@pytest.mark.parametrize("module", [gzip, bz2, lzma])
+def test_a_closed_file_that_is_compressed_is_closed(tmp_path: Path, module: Any, mode: str) -> None:
+    path = tmp_path / "packed"
+    with module.open(path, "wt") as first:
+        first.write("text")
+    with module.open(path, mode) as file:
+        pass
+    again = crossed(f=file)["f"]
+    plain, other = (getattr(thing, "buffer", thing) for thing in (file, again))
+    assert (type(again), type(other), again.closed) == (type(file), type(plain), True)
+    assert vars(other).keys() == vars(plain).keys()
+    assert getattr(other, "name", None) == getattr(plain, "name", None)
+    with pytest.raises(ValueError, match="closed"):
+        again.read()
+    with module.open(path, "rt") as kept:
+        assert kept.read() == ("text" if mode.startswith("r") else "")
 
 
 @pytest.mark.parametrize("mode", ["r", "rb"])

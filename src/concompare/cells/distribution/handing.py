@@ -15,7 +15,9 @@ UNSENDABLE = frozenset([
     *("subprocess.Popen", "_csv.reader", "_csv.writer", "csv.DictReader", "csv.DictWriter", "mmap.mmap"),
     *("builtins.memoryview", "builtins.callable_iterator", "zipfile.ZipFile", "tarfile.TarFile", "queue.Queue"),
     *("http.client.HTTPConnection", "http.client.HTTPSConnection", "_asyncio.Task", "_asyncio.Future"),
-    "concurrent.futures.thread.ThreadPoolExecutor",
+    *("_hashlib.HASH", "_hashlib.HASHXOF", "_blake2.blake2b", "_blake2.blake2s", "hmac.HMAC", "zlib.Compress"),
+    *("zlib.Decompress", "_bz2.BZ2Compressor", "_bz2.BZ2Decompressor", "_lzma.LZMACompressor"),
+    *("_lzma.LZMADecompressor", "concurrent.futures.thread.ThreadPoolExecutor"),
 ])  # fmt: skip
 FILES = frozenset({io.TextIOWrapper, io.BufferedReader, io.BufferedWriter, io.BufferedRandom, io.FileIO})
 FILE_NAMES = frozenset({"tempfile._TemporaryFileWrapper", "gzip.GzipFile", "bz2.BZ2File", "lzma.LZMAFile"})

@@ -91,10 +91,15 @@ def is_of_values(thing: Any) -> bool:
     return dtypes is not None and (str(dtypes) != "object" or all_atoms(list(getattr(thing, "flat", thing))))
 
 
+MAKERS = {"zlib.Compress": "compressobj", "zlib.Decompress": "decompressobj"}
+"""What makes objects of types that their module does not show."""
+
+
 def type_named(dotted: str) -> type | None:
     """Return the type of a dotted name, if its module is loaded: it may be by the next cell."""
     module, _, name = dotted.rpartition(".")
-    found = vars(sys.modules.get(module or "builtins", builtins)).get(name)
+    held = vars(sys.modules.get(module or "builtins", builtins))
+    found = type(held[MAKERS[dotted]]()) if MAKERS.get(dotted) in held else held.get(name)
     return found if isinstance(found, type) else None
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
+import importlib
 import io
 import os
 from collections.abc import Callable, Mapping
@@ -17,6 +18,7 @@ from typing import Any
 FILES = (io.TextIOWrapper, io.BufferedReader, io.BufferedWriter, io.BufferedRandom, io.FileIO)
 CONNECTION = ("sqlite3", "Connection")
 TEMPORARY = ("tempfile", "_TemporaryFileWrapper")
+COMPRESSED = (("gzip", "GzipFile"), ("bz2", "BZ2File"), ("lzma", "LZMAFile"))
 WRITER = ("_csv", "writer")
 DIALECT = (
     "delimiter", "quotechar", "escapechar", "doublequote", "skipinitialspace", "lineterminator", "quoting", "strict",
@@ -42,7 +44,7 @@ def with_files(kind: Any) -> Any:
 
 def any_file(names: Mapping[str, Any]) -> bool:
     """Say whether a file is among the values: cloudpickle would send the text of an open one instead."""
-    return any(type(value) in FILES or kind_of(value) == TEMPORARY for value in names.values())
+    return any(type(value) in FILES or kind_of(value) in (TEMPORARY, *COMPRESSED) for value in names.values())
 
 
 def kind_of(thing: Any) -> tuple[str, str]:
@@ -62,6 +64,9 @@ def reduced(thing: Any) -> Reduced | None:
     if kind_of(thing) == WRITER:
         file = next((file for file in map(file_of, gc.get_referents(thing)) if file is not None), None)
         return None if file is None or not file.closed else (writer_of, (file, settings_of(thing.dialect)))
+    binary = thing.buffer if type(thing) is io.TextIOWrapper else thing
+    if kind_of(binary) in COMPRESSED:
+        return compressed(thing, binary)
     if type(thing) not in FILES or not isinstance(thing.name, (str, bytes, os.PathLike, int)):
         return None
     text = (thing.encoding, thing.errors) if isinstance(thing, io.TextIOWrapper) else None
@@ -78,11 +83,33 @@ def temporary(thing: Any) -> Reduced | None:
     """Return what makes a file of `tempfile.NamedTemporaryFile` that is closed, None for an open one."""
     if not thing.file.closed:
         return None
-    states = [
-        {name: value for name, value in vars(part).items() if type(value) in (bool, str, bytes, int, type(None))}
-        for part in (thing, thing._closer)
-    ]
-    return closed_temporary, (thing.file, thing.name, *states)
+    return closed_temporary, (thing.file, thing.name, *states_of(thing, thing._closer))
+
+
+def states_of(*parts: Any) -> list[dict[str, Any]]:
+    """Return the attributes of objects that are numbers, texts or None."""
+    kinds = (bool, str, bytes, int, float, type(None))
+    return [{name: value for name, value in vars(part).items() if type(value) in kinds} for part in parts]
+
+
+def compressed(thing: Any, binary: Any) -> Reduced | None:
+    """Return what makes a closed file of `gzip`, `bz2` or `lzma`, or one of text over it; None for an open one."""
+    if not binary.closed:
+        return None
+    text = (thing.encoding, thing.errors) if thing is not binary else None
+    writes = "_compressor" in vars(binary) if kind_of(binary)[0] != "gzip" else binary.writable()
+    return closed_compressed, (*kind_of(binary), writes, text, *states_of(binary))
+
+
+def closed_compressed(module: str, kind: str, writes: bool, text: tuple[str, str] | None, state: dict[str, Any]) -> Any:
+    """Return a closed file of `gzip`, `bz2` or `lzma`, or one of text over it."""
+    made = getattr(importlib.import_module(module), kind)
+    mode = "wb" if writes else "rb"
+    binary = made(fileobj=io.BytesIO(), mode=mode) if module == "gzip" else made(io.BytesIO(), mode)
+    file = binary if text is None else io.TextIOWrapper(binary, *text)
+    file.close()
+    vars(binary).update(state)
+    return file
 
 
 def closed_temporary(file: Any, name: str, state: dict[str, Any], closer: dict[str, Any]) -> Any:
