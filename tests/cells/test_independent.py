@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -117,6 +118,7 @@ CELLS = {
     "a = f(1)\ndef f(x):\n    return -x\nb = f(2)": [],
     "a = see(1)\nb = [note(2), see(3)]\nc = see(4)": [],
     "a = f(1)\nb = [f(x) for x in xs]": [],
+    "import shutil\nshutil.copy('/dev/null', 'made.txt')\na = read('made.txt')": [],
     "open('/dev/./null', 'w').close()\na = read('/dev/./null')": [],
     "open('/dev/null', 'w').close()\na = read('/dev/null')\nb = read('/dev/null')": [3],
     "a = f((b := 2))\nc = f(b)": [],
@@ -138,7 +140,10 @@ def run(source: str, how: str) -> tuple[plainly.Left, Noting]:
 
 @pytest.mark.parametrize("how", programs.WAYS)
 @pytest.mark.parametrize("source", CELLS)
-def test_independent_calls_run_together(source: str, how: str) -> None:
+def test_independent_calls_run_together(
+    source: str, how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     left, runner = run(source, how)
     assert plainly.difference(plainly.run_plain(source, SETUP), left) is None
     assert runner.together == CELLS[source]

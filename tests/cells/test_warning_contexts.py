@@ -83,6 +83,13 @@ for k in range(3):
             warnings.simplefilter("ignore")
         r.append(slow(k))
     later()
+### when the context has ended
+for k in range(3):
+    with warnings.catch_warnings():
+        later = (warnings.simplefilter("ignore") for _ in range(1))
+        r.append(slow(k))
+    list(later)
+del later
 ### around the whole loop
 with warnings.catch_warnings():
     for k in range(3):

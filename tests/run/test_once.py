@@ -108,7 +108,7 @@ def test_a_result_that_cannot_be_sent_back_is_computed_in_the_notebook() -> None
     assert "the result cannot be sent back: result → _thread.lock" in said
 
 
-@pytest.mark.parametrize("how", [{"plainly": False}, {"plainly": True, "outside": ("files",)}])
+@pytest.mark.parametrize("how", [{"plainly": False}, {"plainly": True, "outside": True}])
 def test_such_a_result_is_an_error_where_nothing_may_be_done_twice(how: dict[str, Any]) -> None:
     request = replace(request_of(["processes"], 1), **how)
     with pytest.raises(TypeError, match="the result cannot be sent back"):
@@ -128,3 +128,20 @@ def test_items_before_the_one_that_differs_are_handed_on_where_all_are_of_one_me
         _, seen, said = once.run_once(task_of(head, range(7)), backend, 1, request)
         assert seen == [0, 1, 2, 3, 4, 5, 6]
         assert said == "ran as the plain loop: item 4 gives -4 in a worker and 4 in the notebook"
+
+
+def test_a_loop_that_stops_before_the_item_that_differs_has_ended() -> None:
+    """All of them are of one message: the loop breaks at item 2, and item 4 does not matter any more."""
+    here, seen = os.getpid(), []
+
+    def head(x: int) -> int:
+        return x if x < 4 or os.getpid() == here else -x
+
+    def apply(position: int, value: int) -> bool:
+        seen.append(value)
+        return value == 2
+
+    request = replace(request_of(["processes"], 1, witnessed=True), plainly=True)
+    backend = replace(backends.find("processes"), chunk=7)  # type: ignore[type-var]
+    once.run_once(replace(task_of(head, range(7)), apply=apply), backend, 1, request)
+    assert seen == [0, 1, 2]

@@ -95,7 +95,7 @@ class Order:
                 with guard.user_code():
                     ending = self.options.witness(self.released, settled)
             self.hand_on(settled, guard)
-            if ending is not None:
+            if ending is not None and not self.outcome.stopped:
                 raise ending
 
     def hand_on(self, settled: Settled, guard: Guard) -> None:

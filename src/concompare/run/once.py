@@ -139,20 +139,38 @@ def one_pass(
         if recorder is not None:
             enter(recorder, pool, request, witness)
         options = options_of(task, request, output, first=first, enough=enough, expected=expected)
-        options = replace(options, progress=from_item(first, progress), witness=witness, growth=growth)
-        options = replace(options, meanwhile=witness.begin if witness is not None else None)
-        try:
-            outcome = engine.run_pass(task.function, task.items, pool, options, count=task.count, on_value=on_value)
-        except Differs as differs:
-            remember(task, request, pool, witness, str(differs))
-            if recorder is not None:
-                recorder.void(differs.position)
-            raise
-        if witness is not None:
-            remember(task, request, pool, witness)
-            witness.agreed()
+        options = replace(options, progress=from_item(first, progress), growth=growth)
+        outcome = compared_pass(task, request, pool, options, on_value, witness)
         trial = trial_of(backend, workers if growth is None or not growth.started else growth.now)
         return measured(replace(trial, native_threads=native), outcome, leased), outcome
+
+
+def compared_pass(
+    task: Task,
+    request: Request,
+    pool: Pool,
+    options: engine.PassOptions,
+    on_value: Callable[[int, Any], bool],
+    witness: Witness | None,
+) -> Outcome:
+    """Run a pass whose first items a witness looks at, if there is one, and keep what it has seen.
+
+    Raises:
+        Differs: Workers give something else than the notebook.
+    """
+    if witness is not None:
+        options = replace(options, witness=witness, meanwhile=witness.begin)
+    try:
+        outcome = engine.run_pass(task.function, task.items, pool, options, count=task.count, on_value=on_value)
+    except Differs as differs:
+        remember(task, request, pool, witness, str(differs))
+        if request.recorder is not None:
+            request.recorder.void(differs.position)
+        raise
+    if witness is not None:
+        remember(task, request, pool, witness)
+        witness.agreed()
+    return outcome
 
 
 def enter(recorder: Recorder, pool: Pool, request: Request, witness: Witness | None) -> None:

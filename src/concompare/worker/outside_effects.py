@@ -136,7 +136,6 @@ class Replaced:
         self.originals.clear()
         self.open = None
 
-
     def forget(self) -> None:
         """Begin anew in a forked process: those who wanted to know are in the other one."""
         self.lock = threading.RLock()

@@ -271,8 +271,9 @@ def find_by_place(thing: object, name: str) -> Declared | None:
         home = public(module)
         there = vars(sys.modules[home]).get(name, thing) if home in sys.modules else thing
         found = entry_of(home, name) if there is thing and is_module(home) else None
-    named_otherwise = isinstance(thing, (types.BuiltinFunctionType, types.FunctionType))
-    return found or (by_another_name(thing, stem) if named_otherwise else None)
+    known = vars(sys.modules[module]).get(name) if module in sys.modules else None
+    hidden = isinstance(thing, types.FunctionType) and known is not thing  # `hashlib.new` is `__hash_new` there
+    return found or (by_another_name(thing, stem) if hidden or isinstance(thing, types.BuiltinFunctionType) else None)
 
 
 def by_another_name(thing: object, stem: str) -> Declared | None:

@@ -200,8 +200,12 @@ def _on_With(an: Interpreter, node: ast.With | ast.AsyncWith, scope: Scope) -> V
     return ATOM
 
 
+LATER = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef, ast.GeneratorExp)
+"""What may be done when the context that it stands under has ended."""
+
+
 def put_under(an: Interpreter, node: ast.With | ast.AsyncWith, context: ast.expr, manager: Value) -> None:
-    """Note which calls stand under a context, not in functions defined there, and of which types it may be."""
+    """Note which calls are done under a context, and of which types it may be."""
     kinds = [obj.types or (object,) for obj in manager] or [(object,)]
     found = {f"{kind.__module__}.{kind.__qualname__}" for several in kinds for kind in several}
     seen, calls = an.managers.setdefault(context, (set(), set()))
@@ -211,7 +215,7 @@ def put_under(an: Interpreter, node: ast.With | ast.AsyncWith, context: ast.expr
         part = waiting.pop()
         if isinstance(part, ast.Call):
             calls.add(part)
-        if not isinstance(part, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)):
+        if not isinstance(part, LATER):
             waiting += ast.iter_child_nodes(part)
 
 

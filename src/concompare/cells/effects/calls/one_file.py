@@ -60,7 +60,10 @@ def is_nowhere(an: Interpreter, node: ast.AST) -> bool:
     scope = an.calling.get(node)
     if scope is None or not isinstance(node, ast.Call) or not node.args:
         return False
-    path = node.args[0]
+    func, path = node.func, node.args[0]
+    opens = isinstance(func, ast.Attribute) and func.attr == "open" and is_module(an, func.value, scope)
+    if not (opens or (isinstance(func, ast.Name) and func.id == "open")):
+        return False  # `shutil.copy(os.devnull, path)` writes a file
     if isinstance(path, ast.Attribute):
         return path.attr == "devnull" and is_module(an, path.value, scope)
     return isinstance(path, ast.Constant) and path.value == os.devnull
