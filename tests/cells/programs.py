@@ -18,6 +18,16 @@ from tests.cells import compiled, plainly
 WAYS = ("threads", "processes")
 
 
+SLOW = """
+def slow(x):
+    total = 0
+    for k in range(5):
+        total += k * x
+    return total
+"""
+"""A function that is work, for the setup of cells."""
+
+
 @dataclass
 class Ran:
     """A cell that was run as a program: what it left, and the cell."""

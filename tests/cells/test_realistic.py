@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.cells import compiled
+from tests.cells import compiled, programs
 
-SETUP = """
+SETUP = programs.SLOW + """
 import collections, contextlib, copy, functools, heapq, itertools, json, math, random, re
 import numpy as np
 import pandas as pd
@@ -20,11 +20,6 @@ df = pd.DataFrame({"g": [1, 1, 2, 2], "v": [1.0, 2.0, 3.0, 4.0], "w": list("abcd
 calls = 0
 results, errors, seen, log = {}, {}, set(), []
 
-def slow(x):
-    total = 0
-    for k in range(5):
-        total += k * x
-    return total
 
 def check(x):
     if x == 0.5:

@@ -7,16 +7,11 @@ import pytest
 from tests.cells import programs
 from tests.cells.pool_cells import cells_of
 
-SETUP = """
+SETUP = programs.SLOW + """
 import bz2, collections, contextlib, hashlib, hmac, os, tempfile, zlib
 import numpy as np
 texts = ["the cat sat", "a dog ran", "birds", "cats and dogs"]
 
-def slow(x):
-    total = 0
-    for k in range(5):
-        total += k * x
-    return total
 
 def made(kind):
     return getattr(collections, kind)()

@@ -10,14 +10,9 @@ import pytest
 from tests.cells import programs
 from tests.cells.pool_cells import cells_of
 
-SETUP = """
+SETUP = programs.SLOW + """
 import warnings
 r = []
-def slow(x):
-    total = 0
-    for k in range(5):
-        total += k * x
-    return total
 def quietly(f):
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=RuntimeWarning)
