@@ -118,7 +118,6 @@ CELLS = {
     "a = f(1)\ndef f(x):\n    return -x\nb = f(2)": [],
     "a = see(1)\nb = [note(2), see(3)]\nc = see(4)": [],
     "a = f(1)\nb = [f(x) for x in xs]": [],
-    "import shutil\nshutil.copy('/dev/null', 'made.txt')\na = read('made.txt')": [],
     "open('/dev/./null', 'w').close()\na = read('/dev/./null')": [],
     "open('/dev/null', 'w').close()\na = read('/dev/null')\nb = read('/dev/null')": [3],
     "a = f((b := 2))\nc = f(b)": [],
@@ -140,13 +139,16 @@ def run(source: str, how: str) -> tuple[plainly.Left, Noting]:
 
 @pytest.mark.parametrize("how", programs.WAYS)
 @pytest.mark.parametrize("source", CELLS)
-def test_independent_calls_run_together(
-    source: str, how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
+def test_independent_calls_run_together(source: str, how: str) -> None:
     left, runner = run(source, how)
     assert plainly.difference(plainly.run_plain(source, SETUP), left) is None
     assert runner.together == CELLS[source]
+
+
+def test_a_copy_of_what_is_nowhere_is_a_file(tmp_path: Path) -> None:
+    made = str(tmp_path / "made")
+    _, runner = run(f"import shutil\nshutil.copy('/dev/null', {made!r})\na = read({made!r})", "threads")
+    assert runner.together == []
 
 
 def test_a_call_is_not_made_twice_where_another_fails() -> None:
