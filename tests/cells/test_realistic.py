@@ -7,7 +7,9 @@ import pytest
 
 from tests.cells import compiled, programs
 
-SETUP = programs.SLOW + """
+SETUP = (
+    programs.SLOW
+    + """
 import collections, contextlib, copy, functools, heapq, itertools, json, math, random, re
 import numpy as np
 import pandas as pd
@@ -63,6 +65,7 @@ class Account:
 
 accounts = [Account(name) for name in "abc"]
 """
+)
 CELLS = {
     "fits of a derived class": "models = []\nfor p in params:\n    m = Best(p)\n    m.fit([1, 2, 3])\n    models.append(m)\n[(m.best, m.score, m.history) for m in models]",
     "a running best": "best, best_model = -1, None\nfor p in params:\n    m = Model(p).fit([1, 2])\n    if m.score > best:\n        best, best_model = m.score, m\nbest_model.history",

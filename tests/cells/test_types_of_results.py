@@ -7,7 +7,9 @@ import pytest
 from tests.cells import programs
 from tests.cells.pool_cells import cells_of
 
-SETUP = programs.SLOW + """
+SETUP = (
+    programs.SLOW
+    + """
 import bz2, collections, contextlib, hashlib, hmac, os, tempfile, zlib
 import numpy as np
 texts = ["the cat sat", "a dog ran", "birds", "cats and dogs"]
@@ -16,6 +18,7 @@ texts = ["the cat sat", "a dog ran", "birds", "cats and dogs"]
 def made(kind):
     return getattr(collections, kind)()
 """
+)
 CELLS = cells_of("""
 ### a hash object
 sums = {}

@@ -10,7 +10,9 @@ import pytest
 from tests.cells import programs
 from tests.cells.pool_cells import cells_of
 
-SETUP = programs.SLOW + """
+SETUP = (
+    programs.SLOW
+    + """
 import warnings
 r = []
 def quietly(f):
@@ -20,6 +22,7 @@ def quietly(f):
 def hush():
     warnings.simplefilter("ignore")
 """
+)
 PUT_BACK = cells_of("""
 ### ignored for a moment
 for k in range(3):

@@ -87,7 +87,7 @@ def test_load_ext_loads_only_what_the_magics_are_made_of() -> None:
         "concompare", "concompare.errors", "concompare.formats", "concompare.interrupts", "concompare.ipython",
         "concompare.ipython.arguments", "concompare.ipython.command_line", "concompare.ipython.display",
         "concompare.ipython.magics", "concompare.ipython.source", "concompare.ipython.tracebacks",
-            "concompare.libraries",
+        "concompare.libraries", "concompare.worker", "concompare.worker.clocks",
     }  # fmt: skip
     assert not {name.partition(".")[0] for name in names} & (HEAVY - {"IPython"})
 

@@ -81,7 +81,6 @@ UNTESTED = {
     "report.view.view",
     "run.dispatch",
     "testing",
-    "worker.clocks",
     "worker.coroutines",
     "worker.transfer.class_objects",
     "worker.transfer.code_objects",

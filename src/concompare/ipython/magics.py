@@ -22,6 +22,7 @@ from concompare.ipython.command_line import blank_lines, check_target, ends_with
 from concompare.ipython.display import Live, Place, Runs
 from concompare.ipython.source import Source, calling_cell
 from concompare.ipython.tracebacks import plain_syntax_error, user_traceback
+from concompare.worker import clocks  # noqa: F401 - notes the kernel's own threads before the user starts any
 
 if TYPE_CHECKING:
     from concompare.cells.program import Cell

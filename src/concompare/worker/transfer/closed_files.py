@@ -157,9 +157,7 @@ def closed_file(name: Any, mode: str, text: tuple[str, str] | None, buffering: i
     One that was opened by its number has that as its name.
     """
     numbered = isinstance(name, int)
-    file = opened(
-        os.devnull if numbered else name, mode, text, buffering, lambda *_: os.open(os.devnull, os.O_RDWR)
-    )
+    file = opened(os.devnull if numbered else name, mode, text, buffering, lambda *_: os.open(os.devnull, os.O_RDWR))
     if numbered:
         binary: Any = file.buffer if isinstance(file, io.TextIOWrapper) else file
         getattr(binary, "raw", binary).name = name
