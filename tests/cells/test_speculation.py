@@ -12,8 +12,57 @@ from concompare.cells.replay import tally
 from tests.cells import compiled, grammar, notebook, plainly, programs
 
 MORE = """
-import warnings, threading
+import warnings, threading, decimal, os, contextlib, time
+import numpy as np
 lock = threading.Lock()
+precise = decimal.localcontext(decimal.Context(prec=3))
+strict = np.errstate(all="raise")
+@contextlib.contextmanager
+def raising():
+    with np.errstate(all="raise"):
+        yield
+@contextlib.contextmanager
+def step(name):
+    steps.append(name)
+    yield
+    steps.append("end")
+steps = []
+@contextlib.contextmanager
+def rounded():
+    with decimal.localcontext() as context:
+        context.prec = 4
+        yield
+class Rounded:
+    def __enter__(self):
+        self.old = decimal.getcontext().prec
+        decimal.getcontext().prec = 2
+    def __exit__(self, *_):
+        decimal.getcontext().prec = self.old
+class Timed:
+    def __enter__(self):
+        self.start = time.perf_counter()
+        steps.append("start")
+    def __exit__(self, *_):
+        took.append(time.perf_counter() - self.start > 0.01)
+took = []
+def third(v):
+    for _ in range(2): pass
+    return float(decimal.Decimal(v + 1) / 7)
+def inverse(v):
+    for _ in range(2): pass
+    return float((np.ones(2) / v).sum())
+def rests(v):
+    for _ in range(2): time.sleep(0.01)
+    return v
+def hashed(v):
+    for _ in range(2): pass
+    return hash(v) + 1
+def length(path):
+    for _ in range(2): pass
+    return os.path.getsize(path)
+def sized(v):
+    for _ in range(2): pass
+    return os.path.getsize(os.devnull) + v
 cache = {}
 class Reading:
     def __init__(self, v): self.v = v
@@ -49,6 +98,11 @@ EARLY = {
     "a call that raises after the end": "for x in [*xs, 4, 1]:\n    if total > 5: break\n    total += fails(x)",
     "a call that would end the interpreter": "for x in xs:\n    if total < 99:\n        total += pure(x)\n    else:\n        leaves(x)",
     "a lock": "for x in xs:\n    with lock:\n        out.append(pure(x))",
+    "a context that keeps a list": "for x in xs:\n    with step(x):\n        out.append(pure(x))\nout += steps",
+    "a connection": "import sqlite3\nbase = sqlite3.connect(':memory:')\nbase.execute('create table t (v)')\nfor x in xs:\n    with base:\n        base.execute('insert into t values (?)', (pure(x),))\nout = base.execute('select v from t').fetchall()\ndel base",
+    "a file that grows": "import shutil, tempfile\nplace = tempfile.mkdtemp() + '/log.txt'\nfor x in xs:\n    with open(place, 'a') as log_file:\n        log_file.write(f'{pure(x)} ')\nlog_file = open(place)\nout.append(log_file.read())\nlog_file.close()\nshutil.rmtree(os.path.dirname(place))\ndel place, log_file",
+    "a setting that nobody changes": "for x in xs:\n    with lock:\n        out.append(hashed(x))",
+    "a file that nobody changes": "for x in xs:\n    with lock:\n        out.append(sized(x))",
     "a condition of the item": "for x in xs:\n    if total >= 0 and x > 1:\n        total += pure(x)\n    else:\n        total += halve(x)",
     "the other branch": "for x in xs:\n    r = halve(x) if total > 9 else pure(x)\n    total += r",
     "or": "for x in xs:\n    if total > 9 or pure(x) > 8:\n        total += 1\n    out.append(total)",
@@ -78,6 +132,16 @@ NOT_EARLY = {
     "it warns": "for x in xs:\n    if total < 9:\n        total += warns(x)",
     "it draws random numbers": "for x in xs:\n    if total < 99:\n        total += random.random() + pure(1) * 0",
     "it walks an iterator of the notebook": "it = iter([4, 5, 6])\nout = [[pure(x) for x in it] for _ in range(2)]",
+    "a context rounds what it computes": "with_total = 0\nfor x in xs:\n    with decimal.localcontext() as c:\n        c.prec = 3\n        if total < 99: total += third(x)\n    out.append(total)\ndel c",
+    "a context under a name rounds": "for x in xs:\n    with precise:\n        if total < 99: total += third(x)\n    out.append(total)",
+    "a context of the user's rounds": "for x in xs:\n    with rounded():\n        if total < 99: total += third(x)\n    out.append(total)",
+    "a context that is a class rounds": "for x in xs:\n    with Rounded():\n        if total < 99: total += third(x)\n    out.append(total)",
+    "a context raises": "for x in [1, 0, 2]:\n    with np.errstate(all='raise'):\n        try:\n            if total < 99: total += inverse(x)\n        except FloatingPointError: out.append(x)",
+    "a context under a name raises": "for x in [1, 0, 2]:\n    with strict:\n        try:\n            if total < 99: total += inverse(x)\n        except FloatingPointError: out.append(x)",
+    "a context of the user's raises": "for x in [1, 0, 2]:\n    with raising():\n        try:\n            if total < 99: total += inverse(x)\n        except FloatingPointError: out.append(x)",
+    "a context times it": "for x in xs:\n    with Timed():\n        if total < 99: total += rests(x)\nout += took",
+    "a context hides warnings": "for x in xs:\n    with warnings.catch_warnings():\n        warnings.simplefilter('ignore')\n        if total < 9: total += warns(x)",
+    "its file grows": "import shutil, tempfile\nplace = tempfile.mkdtemp() + '/log.txt'\nfor x in xs:\n    with open(place, 'a') as log_file:\n        log_file.write(str(total))\n    if total < 99: total += length(place)\nshutil.rmtree(os.path.dirname(place))\ndel place, log_file",
     "its object changes before": "for b in objects:\n    if total < 99:\n        b.v = total\n        total += b.get()",
 }
 

@@ -60,7 +60,7 @@ def native_beside(begin: threading.Event, done: threading.Event) -> float:
 def test_what_threads_of_the_kernel_compute_is_not_the_items_work(monkeypatch: pytest.MonkeyPatch) -> None:
     with computing() as (thread, begin, done):
         monkeypatch.setattr(clocks, "APART", (thread.native_id,))
-            native = native_beside(begin, done)
+        native = native_beside(begin, done)
     assert native < COMPUTED / 2
 
 

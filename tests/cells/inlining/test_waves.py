@@ -8,7 +8,7 @@ import pytest
 from tests.cells import programs
 
 SETUP = """
-import heapq
+import decimal, heapq
 from collections import deque
 def work(*values):
     total = 0
@@ -24,6 +24,9 @@ def fails(n):
     work(n)
     if n == 5: raise ValueError(n)
     return [2 * n, 2 * n + 1] if n < 4 else []
+def thirds(n):
+    work(n)
+    return [round(float(decimal.Decimal(n) / 3), 6)] if n < 3 else []
 def seeing(n): return work(n, len(seen))
 tree = {1: [2, 3, 4], 2: [5], 3: [6, 7], 4: [8], 5: [9, 1]}
 todo = [1]; waiting = deque([1, 3]); heap = [(1, "a"), (2, "b"), (5, "c")]; pairs = deque([(1, 0), (2, 0)]); names = {"a": 1, "b": 2}
@@ -69,6 +72,7 @@ def test_what_waits_is_computed_together(name: str, how: str) -> None:
 
 PLAIN = {
     "work that sees what the loop changes": "while waiting:\n    n = waiting.popleft()\n    seen.append(seeing(n))\n    waiting.extend(k for k in (2 * n,) if k < 9)",
+    "work under a context that rounds": "while waiting:\n    n = waiting.popleft()\n    seen.append(n)\n    with decimal.localcontext() as c:\n        c.prec = 3\n        waiting.extend(thirds(n))\ndel c",
     "items that are changed on the way": "boxes = [[1], [2]]\nwhile boxes:\n    box = boxes.pop()\n    box.append(work(box[0]))\n    seen.append(below(box[1]))\n    if len(seen) < 4: boxes.append(box)",
 }
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+import contextlib
+from collections.abc import Iterable, Iterator, Set
 
-from concompare.cells.ir import Analysed
+from concompare.cells.ir import Analysed, Order
 from concompare.cells.syntax import names
+from concompare.cells.syntax.own_code import is_user_module
 
 BLOCKS = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.Try, ast.TryStar, ast.With, ast.AsyncWith, ast.Match)
 CONDITIONAL = (ast.BoolOp, ast.IfExp, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.Lambda)
@@ -14,6 +16,15 @@ AMBIENT = frozenset([
     *("errstate", "localcontext", "suppress", "redirect_stdout", "redirect_stderr", "catch_warnings", "chdir"),
     *("printoptions", "option_context", "rc_context", "raises", "warns", "ExitStack", "config_context"),
 ])  # fmt: skip
+CALM_CONTEXTS = frozenset([
+    *("threading", "_thread", "multiprocessing", "concurrent", "asyncio", "io", "_io", "tempfile", "zipfile"),
+    *("tarfile", "gzip", "bz2", "lzma", "sqlite3", "socket", "ssl", "shelve", "dbm", "mmap", "os", "pathlib"),
+    *("urllib", "http", "requests", "tqdm", "builtins"),
+])  # fmt: skip
+"""Modules whose objects, as contexts, change nothing that a call inside goes by; a generator is one of the user's."""
+CALM_CONTEXT_TYPES = (contextlib.suppress, contextlib.closing, contextlib.nullcontext)
+SETTINGS = AMBIENT - {"suppress", "raises"}
+"""Contexts that do; where a call raised, it is made again in the notebook, so that what swallows errors is none."""
 
 
 def first_of(node: ast.AST) -> ast.AST | None:
@@ -76,11 +87,27 @@ def blocks_of(node: ast.AST) -> list[list[ast.stmt]]:
     return found
 
 
-def is_ambient(node: ast.AST) -> bool:
-    """Tell whether a context changes what statements inside it do, or swallows what they raise."""
+def is_ambient(node: ast.AST, contexts: Set[str] = AMBIENT) -> bool:
+    """Tell whether a context changes what statements inside it do, or swallows what they raise, by its name."""
     words = {part.id for part in names.nodes_in(node) if isinstance(part, ast.Name)}
     words |= {part.attr for part in names.nodes_in(node) if isinstance(part, ast.Attribute)}
-    return bool(words & AMBIENT)
+    return bool(words & contexts)
+
+
+def is_calm_context(item: ast.withitem, analysed: Analysed) -> bool:
+    """Tell whether a context changes nothing that calls inside it go by without being given it, nor times them."""
+    effects = analysed.inside([item])
+    if Order.PROCESS in effects.order or effects.doubts or effects.trusted or "time" in effects.sees:
+        return False
+    if is_ambient(item.context_expr, SETTINGS) or SETTINGS.intersection(effects.called):
+        return False
+    kinds = [kind for obj in analysed.values.get(item.context_expr, ()) for kind in obj.types or ()]
+    return all(
+        issubclass(kind, CALM_CONTEXT_TYPES)
+        or kind.__module__.partition(".")[0] in CALM_CONTEXTS
+        or is_user_module(kind.__module__)
+        for kind in kinds
+    )
 
 
 def is_cheap(node: ast.AST, analysed: Analysed) -> bool:

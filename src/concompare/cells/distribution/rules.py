@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import ast
 import sys
+import types
 from collections.abc import Iterator, Mapping
 
 from concompare.cells.distribution.advice import UNDER_WITH
 from concompare.cells.distribution.control import Control
 from concompare.cells.distribution.handing import is_file, is_uncrossable, name_of
-from concompare.cells.distribution.nodes import is_ambient, operands
+from concompare.cells.distribution.nodes import is_ambient, is_calm_context, operands
 from concompare.cells.distribution.raising import meets
 from concompare.cells.distribution.staging import Body, Rules
 from concompare.cells.distribution.uses import is_let_through
 from concompare.cells.ir import Doubt, Effects, Order, Stage, Why
 from concompare.cells.objects import Obj, Origin, reachable
 from concompare.cells.syntax import names
+from concompare.cells.syntax.own_code import is_user_module
 
 NEVER = sys.maxsize
 """After everything that an iteration does."""
@@ -257,9 +259,11 @@ class NamedRules(Rules):
         """Tell whether a context changes what its block does, or sees or swallows what is raised there."""
         found = self.analysed.values.get(item.context_expr, frozenset())
         known = bool(found) and all(
-            obj.types and all(kind.__module__ != "__main__" for kind in obj.types) for obj in found
+            obj.types and not any(kind is types.GeneratorType or is_user_module(kind.__module__) for kind in obj.types)
+            for obj in found
         )
-        return is_ambient(item.context_expr) or not (known or is_let_through(item.context_expr))
+        passes = known or is_let_through(item.context_expr)
+        return is_ambient(item.context_expr) or not passes or not is_calm_context(item, self.analysed)
 
     def is_seen(self, obj: Obj) -> bool:
         """Tell whether what the head does to an object is seen when the tail fails: to items, or to what is stored."""

@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from concompare.cells.distribution.handing import is_uncrossable
-from concompare.cells.distribution.nodes import BLOCKS, blocks_of, own_jumps
+from concompare.cells.distribution.nodes import BLOCKS, blocks_of, is_calm_context, own_jumps
 from concompare.cells.distribution.staging import Early, Staged
 from concompare.cells.distribution.touches import Touches
 from concompare.cells.distribution.uses import START
 from concompare.cells.effects.live import MISSING, static
-from concompare.cells.ir import TAPE, Effects, Place, Stage
+from concompare.cells.ir import TAPE, Effects, Order, Place, Stage
 from concompare.cells.objects import Obj, Origin, reachable
 from concompare.cells.syntax import names
 
@@ -27,6 +27,10 @@ COUNTED = frozenset({list, tuple, range, dict, set, frozenset, str, bytes})
 TIED = (ast.NamedExpr, ast.Await, ast.Yield, ast.YieldFrom, ast.Starred)
 APART = (*names.FUNCTIONS, ast.ClassDef, ast.While, ast.AsyncFor, ast.AsyncWith)
 """What a call inside is not made in its turn, or nobody knows how often."""
+
+SETTLED = frozenset({"process", "environment"})
+"""What code may see that is as the notebook has it, in workers too, while nothing changes it."""
+CHANGING_FILES = frozenset({Order.FILES, Order.ONE_FILE, Order.APPENDS, Order.PROGRAMS})
 
 
 @dataclass
@@ -113,10 +117,12 @@ class Speculation:
     def early(self, call: ast.Call, group: Group) -> Early | None:
         """Return how a worker makes a call, or None where it must not."""
         effects = self.analysed.inside([call])
-        if not effects.heavy or effects.trusted or effects.sees:
+        if not effects.heavy or not self.is_undisturbed(effects) or self.is_under_settings(call):
             return None
         found = self.around(call, group)
-        if found is None or not self.is_free(call, group, found) or not self.is_fresh(call):
+        if found is None or (effects.trusted and not found.sure):
+            return None
+        if not self.is_free(call, group, found) or not self.is_fresh(call):
             return None
         if found.targets:
             read = {part.id for part in names.nodes_in(call.func) if isinstance(part, ast.Name)}
@@ -146,6 +152,20 @@ class Speculation:
         while around is not None:
             yield around
             around = self.parent.get(around)
+
+    def is_undisturbed(self, effects: Effects) -> bool:
+        """Tell whether nothing of the loop changes what a call sees without being given it."""
+        others = {order for found in self.analysed.effects.values() for order in found.order}
+        if effects.sees & SETTLED and Order.PROCESS in others:
+            return False
+        if "files" in effects.sees and others & CHANGING_FILES:
+            return False
+        return effects.sees <= SETTLED | {"files"}
+
+    def is_under_settings(self, call: ast.Call) -> bool:
+        """Tell whether a context around a call may change what the call goes by, which it has in the notebook only."""
+        around = [node for node in self.above(call) if isinstance(node, (ast.With, ast.AsyncWith))]
+        return not all(is_calm_context(item, self.analysed) for node in around for item in node.items)
 
     def enter(self, holder: ast.AST, part: ast.AST, group: Group, found: Early) -> bool:
         """Note what one part of an action around another means for it; False: it must stay."""

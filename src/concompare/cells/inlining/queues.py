@@ -173,6 +173,8 @@ class Finder(Speculation):
         effects = self.analysed.inside([call])
         if not effects.heavy or effects.trusted or effects.sees or not self.is_calm(effects):
             return False
+        if self.is_under_settings(call):
+            return False
         arguments = [*call.args, *[word.value for word in call.keywords]]
         inner = [part for node in arguments for part in names.nodes_in(node)]
         if not is_lookup(call.func) or not all(isinstance(part, PLAIN) for part in inner):
