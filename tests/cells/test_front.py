@@ -34,6 +34,9 @@ AHEAD = {
     "a function that draws": "for x in xs:\n    out.append(work(x, draw()))",
     "a seed for each item": "for x in xs:\n    random.seed(x)\n    out.append(work(x, random.random()))",
     "a list that is shuffled": "for x in xs:\n    random.shuffle(data)\n    out.append(work(data))",
+    "an array that is shuffled, by its methods": "values = np.arange(6.0)\nfor x in xs:\n    np.random.shuffle(values)\n    out.append(work(values.tolist(), values.argmax()))",
+    "halves of an array that is shuffled": "values = np.arange(6.0)\nfor x in xs:\n    np.random.shuffle(values)\n    out.append(float(values[:3].mean() - values[3:].mean()))",
+    "an array that is added to": "values = np.zeros(3)\nfor x in xs:\n    values += x\n    out.append(work(float(values.sum())))",
     "a sorted sample": "for x in xs:\n    s = rng.sample(data, 4)\n    s.sort()\n    out.append(work(s))\n    done[x] = s",
     "a counter": "for x in xs:\n    i += 1\n    done[i] = work(x, i)",
     "a counter used before it counts": "for x in xs:\n    done[i] = work(x, i)\n    i += 2",
@@ -110,6 +113,10 @@ PLAIN = {
     "a counter in a handler": (
         "for x in xs:\n    i += 1\n    try:\n        out.append(fails(x, i))\n    except ValueError:\n        i += 1",
         "Each call of `fails` needs the result of the one before",
+    ),
+    "an array of lists": (
+        "values = np.array([[1], [2, 3]] + [None], dtype=object)[:2]\nfor x in xs:\n    values[:] = values[::-1]\n    out.append(keep(values.item(0)))\nout[0][0].append(9)",
+        "holds an object of the notebook that the loop changes",
     ),
     "a list that holds itself": ("for x in xs:\n    batch.append(batch)\n    out.append(work(batch))", "`batch`"),
     "a name that is given its value beside a place of the work": (

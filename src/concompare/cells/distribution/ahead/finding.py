@@ -509,7 +509,9 @@ class Finder:
     def escapes(self, obj: Obj) -> bool:
         """Tell whether a part that is not able may give an object on, so that a copy would be seen."""
         for node in self.nodes:
-            if node in self.able or not isinstance(node, ast.expr):
+            above = self.solver.body.parent.get(node)
+            is_method = isinstance(node, ast.Attribute) and isinstance(above, ast.Call) and node is above.func
+            if node in self.able or not isinstance(node, ast.expr) or is_method:
                 continue
             if obj in reachable(self.analysed.values.get(node, frozenset())):
                 return True

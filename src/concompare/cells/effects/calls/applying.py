@@ -316,6 +316,8 @@ def result(an: Interpreter, call: Applied, returned: list[str]) -> Value:
             found |= {new_result(an, call)}
         else:
             value = named(an, word, this, given)
+            if word == "part" and call.what.rpartition(".")[2] in OF_ELEMENTS:
+                value -= {obj for obj in this if is_array_of_values(obj)}
             copied = word == "0" and call.entry is declared.function(copy.deepcopy)
             found |= frozenset(obj for obj in value if not is_copied(an, obj)) if copied else value
     return found
@@ -351,6 +353,11 @@ SIZES = {
     **dict.fromkeys(("laplace", "logistic", "gumbel"), 2),
 }
 """What draws numbers, and the place of the argument with which these are an array."""
+OF_ELEMENTS = frozenset([
+    *("all", "any", "max", "min", "argmax", "argmin", "mean", "std", "var", "sum", "prod", "cumsum", "cumprod"),
+    *("clip", "compress", "take", "dot", "round", "choose", "trace", "tolist", "item"),
+])  # fmt: skip
+"""Methods of arrays that give new arrays and elements, never a view."""
 ROWS = frozenset({"itertuples", "iterrows"})
 """Methods that give the rows of a frame."""
 
