@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,8 @@ def test_a_file_named_like_what_python_imports_late_is_one_line(tmp_path: Path, 
 def test_a_file_named_like_a_package_is_one_line_with_the_remedy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
+    if PathFinder.find_spec(name) is None:
+        pytest.skip(f"{name} is not installed: what needed it may need it no more")
     mine(tmp_path, name)
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.delitem(sys.modules, name, raising=False)
@@ -94,6 +97,16 @@ def test_a_file_named_like_a_package_is_one_line_with_the_remedy(
         "which concompare needs: rename that file"
     )
     assert name not in sys.modules
+
+
+def test_a_file_named_like_a_package_that_is_not_installed_is_the_users_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(libraries, "PACKAGES", (*libraries.PACKAGES, "nobodys_package"))
+    mine(tmp_path, "nobodys_package")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert "nobodys_package" not in dict(libraries.in_front())
+    libraries.load_from_libraries()
 
 
 def test_where_it_has_been_imported_python_has_to_start_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,11 +6,11 @@ import ast
 import re
 import time
 import types
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from concompare.cells.objects import Obj
@@ -160,6 +160,16 @@ class Why(StrEnum):
     TRACES = "leaves-traces"
 
 
+COLUMN = "column "
+COMPUTED = "<"
+"""How its label is marked where it is computed from the item; `#` is one that is a position."""
+
+
+def is_position(column: str) -> bool:
+    """Tell whether a column is named by its place."""
+    return column.startswith("#")
+
+
 class Place(NamedTuple):
     """Something that can be read or changed: a field of an object, or a name (whose object is None)."""
 
@@ -177,7 +187,12 @@ class Place(NamedTuple):
         if self.field == other.field or self.obj is None:
             return self.field == other.field
         both = {self.field, other.field}
-        return "*" in both or all(name.startswith("[") for name in both)
+        if "*" in both:
+            return True
+        columns = [name.removeprefix(COLUMN) for name in both if name.startswith(COLUMN)]
+        if len(columns) == 2:
+            return any(name.startswith(COMPUTED) for name in columns) or sum(map(is_position, columns)) == 1
+        return all(name.startswith(("[", COLUMN)) for name in both)
 
 
 @dataclass(frozen=True)
@@ -353,7 +368,8 @@ class Analysed:
 
     `given` are the names of the notebook that functions which it calls give values; `calling_only` are the calls that
     call the functions which they are given before they return, and do not keep them; `followed` are the user's
-    functions that the parts of the body call.
+    functions that the parts of the body call; `targets` are what names of the loop's target stand for, item by item,
+    as far as that can be told and nobody can change it.
     """
 
     loop: Loop
@@ -371,6 +387,7 @@ class Analysed:
     given: frozenset[str] = frozenset()
     calling_only: set[ast.AST] = field(default_factory=set)
     followed: dict[ast.AST, set[types.FunctionType]] = field(default_factory=dict)
+    targets: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
     def of(self, node: ast.AST) -> Effects:
         """Return the effects of a node by itself."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import collections
 import re
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from concompare.cells.effects.arguments import Arguments
@@ -22,7 +23,7 @@ from concompare.cells.effects.kinds import (
 )
 from concompare.cells.effects.live import MISSING, is_iterator, static
 from concompare.cells.effects.scopes import Scope
-from concompare.cells.ir import Place
+from concompare.cells.ir import COLUMN, COMPUTED, Place
 from concompare.cells.objects import ANY, ATOM, ELEMENT, LAZY, NAMED, PLACES, Obj, Origin, Value, is_atom_type
 
 if TYPE_CHECKING:
@@ -151,6 +152,8 @@ def is_list(index: Value) -> bool:
     return bool(index) and all(obj.types and set(obj.types) <= kinds for obj in index)
 
 
+LABEL = (ast.Name, ast.Constant, ast.JoinedStr, ast.FormattedValue, ast.BinOp, ast.Add, ast.Mod, ast.expr_context)
+"""What a label that is computed from the item is made of."""
 TABLES = frozenset({"DataFrame", "Series", "_LocIndexer", "_iLocIndexer", "_AtIndexer", "_iAtIndexer"})
 """Types whose parts are frames, columns or what these hold."""
 
@@ -224,25 +227,36 @@ def looked_into(an: Interpreter, node: ast.Subscript, scope: Scope) -> tuple[Val
 
     Returns it and nothing, or the frame and the column that `df["c"]`, `df.loc[i, "c"]` or `df.at[i, "c"]` names.
     """
-    holder, column = named_column(node)
-    if column is not None:
+    holder, column = named_column(an, node, scope)
+    if column:
         found = peek(an, holder, scope) if scope is an.top else an.value(holder, scope)
         if found and all(obj.types and all(map(is_frame, obj.types)) for obj in found):
-            return found, f"column {column!r}"
+            return found, COLUMN + column
         if holder is node.value and scope is not an.top:
             return found, ""
     return an.value(node.value, scope), ""
 
 
-def named_column(node: ast.Subscript) -> tuple[ast.expr, str | int | None]:
-    """Return what may be a frame, and the column that a subscript would name of it; None: it would name none."""
-    holder, column = node.value, node.slice
+def named_column(an: Interpreter, node: ast.Subscript, scope: Scope) -> tuple[ast.expr, str]:
+    """Return what may be a frame, and the column that a subscript would name of it; empty: it would name none."""
+    holder, column, position = node.value, node.slice, ""
     if isinstance(holder, ast.Attribute) and holder.attr in INDEXERS:
         if not (isinstance(column, ast.Tuple) and len(column.elts) == 2):
-            return holder, None
+            return holder, ""
+        position = "#" if holder.attr in ("iloc", "iat") else ""
         holder, column = holder.value, column.elts[1]
-    known = isinstance(column, ast.Constant) and isinstance(column.value, (str, int))
-    return holder, column.value if known else None  # type: ignore[attr-defined]
+    if isinstance(column, ast.Constant) and isinstance(column.value, (str, int)):
+        return holder, f"{position}{column.value if isinstance(column.value, str) else int(column.value)!r}"
+    if scope is an.top and not position and is_label(column, an.own_index):
+        return holder, COMPUTED + ast.unparse(column)
+    return holder, ""
+
+
+def is_label(node: ast.expr, targets: Collection[str]) -> bool:
+    """Tell whether a label is put together from names of the loop's target and constants."""
+    parts = list(ast.walk(node))
+    used = [part.id for part in parts if isinstance(part, ast.Name)]
+    return bool(used) and all(name in targets for name in used) and all(isinstance(part, LABEL) for part in parts)
 
 
 def peek(an: Interpreter, node: ast.expr, scope: Scope) -> Value:

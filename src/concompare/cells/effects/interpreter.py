@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import ast
 import types
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
 from concompare.cells.effects import expressions, operators, statements
@@ -61,6 +61,8 @@ class Interpreter:
         world: The notebook.
         budget: What the analysis may do.
     """
+
+    labels: Mapping[str, list[Any]] = types.MappingProxyType({})
 
     def __init__(self, world: World, budget: Budget | None = None) -> None:
         self.world = world
@@ -116,6 +118,7 @@ class Interpreter:
         self.assigned = frozenset(names.writes(*body) | targets | (names.writes(loop.test) if loop.test else set()))
         self.own_index = frozenset(targets - names.writes(*body))
         self.item_texts = naming.texts_of(loop, items, self.own_index)
+        self.labels = naming.labels_of(loop, items, self.own_index)
         self.visible = self.assigned - targets if loop.collects else self.assigned
         exposed = names.flow_of([*([loop.test] if loop.test else []), *body], sure=targets).exposed
         carried = {name for name in self.assigned if name in exposed or name not in targets}
@@ -143,6 +146,7 @@ class Interpreter:
             frozenset(self.given),
             self.calling_only,
             self.followed,
+            self.labels,
         )
 
     def settle(self, loop: Loop, element: Value, before: dict[str, Value], exposed: Set[str]) -> None:

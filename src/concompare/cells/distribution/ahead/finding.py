@@ -16,6 +16,7 @@ import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from concompare.cells.distribution import columns
 from concompare.cells.distribution.ahead import shadows
 from concompare.cells.distribution.handing import is_uncrossable
 from concompare.cells.distribution.nodes import own_jumps
@@ -265,12 +266,28 @@ class Finder:
         if Order.RANDOM in self.analysed.of(node).order and any(part not in self.able for part in self.random):
             return False
         for obj in self.touched.get(node, ()):
-            if any(writer not in self.able for writer in self.writers.get(obj, ())):
+            if any(
+                writer not in self.able for writer in self.writers.get(obj, ()) if not self.is_apart(obj, writer, node)
+            ):
                 return False
         if not self.holds_reads(node):
             return False
         is_read = isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
         return is_read or all(guard in self.able for guard in self.guards[node])
+
+    def is_apart(self, obj: Obj, writer: ast.AST, node: ast.AST) -> bool:
+        """Tell whether what a node reads of a frame is a column that no other item has stored, nor its own by then."""
+        stored = {place.field for place in self.analysed.of(writer).writes if place.obj is obj}
+        wanted = {place.field for place in self.analysed.of(node).reads if place.obj is obj}
+        pairs = [(one, other) for one in stored for other in wanted]
+        flat = all(getattr(getattr(thing, "columns", None), "nlevels", 2) == 1 for thing in obj.live)
+        if not pairs or not flat or self.analysed.of(node).writes or obj in reachable(self.analysed.of(node).deep):
+            return False
+        again = not set(self.solver.body.loops.get(node, ())).isdisjoint(self.solver.body.loops.get(writer, ()))
+        late = self.analysed.order.get(node, 0) > self.analysed.order.get(writer, 0) or again
+        return all(
+            columns.are_apart(one, other, self.analysed.targets) and not (late and one == other) for one, other in pairs
+        )
 
     def holds_store(self, node: ast.Name) -> bool:
         """Tell whether the value that a name is given is able."""

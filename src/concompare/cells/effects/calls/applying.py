@@ -243,7 +243,7 @@ def apply_changes(an: Interpreter, entry: Declared, this: Value, given: Argument
                 continue  # a path instead of a file, which would be read further
             if obj.outer and obj.types and all(kind.__module__ in MADE_FOR_THREADS for kind in obj.types):
                 continue
-            if is_only_called(obj, word):
+            if is_only_called(obj, word) or (word == "self" and names_functions(what, obj, given)):
                 continue
             plain = obj.types is not None and all(kind.__module__ in ("builtins", "collections") for kind in obj.types)
             an.write({obj}, ELEMENT if plain else ANY, what)
@@ -260,6 +260,18 @@ def apply_changes(an: Interpreter, entry: Declared, this: Value, given: Argument
         if not this and entry.changes:
             holders = given.of(entry.changes[0])
         an.put(holders, ELEMENT, value)
+
+
+def names_functions(what: str, obj: Obj, given: Arguments) -> bool:
+    """Tell whether a method of pandas gets functions by their names only, as `agg(["sum", "mean"])`.
+
+    It is the user's functions that may change what such methods hand them.
+    """
+    pandas = all(kind.__module__.partition(".")[0] == "pandas" for kind in obj.types or ())
+    if not pandas or what.rpartition(".")[2] not in OF_FUNCTIONS:
+        return False
+    words = [found for word in ("0", "func") for found in reachable(given.of(word))]
+    return all(part.origin is Origin.MADE and set(part.types or (object,)) <= {list, tuple, dict} for part in words)
 
 
 def is_only_called(obj: Obj, word: str) -> bool:
@@ -358,6 +370,8 @@ OF_ELEMENTS = frozenset([
     *("clip", "compress", "take", "dot", "round", "choose", "trace", "tolist", "item"),
 ])  # fmt: skip
 """Methods of arrays that give new arrays and elements, never a view."""
+OF_FUNCTIONS = frozenset({"agg", "aggregate", "apply", "transform"})
+"""Methods of pandas that call the functions which they are given."""
 ROWS = frozenset({"itertuples", "iterrows"})
 """Methods that give the rows of a frame."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 MOST = 50
 """Items of which the texts are looked at."""
+MOST_LABELS = 10_000
+"""Items of which the labels are looked at."""
 WALKED: tuple[type, ...] = (list, tuple, dict, set, frozenset, type({}.items()), type({}.keys()))
 """Types of items that walking does not use up."""
 
@@ -28,20 +30,51 @@ def texts_of(loop: Loop, items: Any, fixed: frozenset[str]) -> dict[str, frozens
         fixed: The names that only the loop itself gives values.
     """
     rows = [*items] if type(items) in WALKED and len(items) <= MOST else written_out(loop.items)
-    if not rows or loop.target is None:
-        return {}
-    columns: Mapping[str, list[Any]] = {}
-    if isinstance(loop.target, ast.Name):
-        columns = {loop.target.id: rows}
-    elif isinstance(loop.target, ast.Tuple) and all(type(row) is tuple for row in rows):
-        parts = loop.target.elts
-        if all(isinstance(part, ast.Name) for part in parts) and {len(row) for row in rows} == {len(parts)}:
-            columns = {part.id: [row[at] for row in rows] for at, part in enumerate(parts)}  # type: ignore[attr-defined]
     return {
         name: frozenset(values)
-        for name, values in columns.items()
+        for name, values in by_name(loop.target, rows).items()
         if name in fixed and all(type(value) is str for value in values)
     }
+
+
+def by_name(target: ast.expr | None, rows: list[Any]) -> dict[str, list[Any]]:
+    """Return what each name of a loop's target stands for, item by item; nothing where that cannot be told."""
+    if isinstance(target, ast.Name) and rows:
+        return {target.id: rows}
+    if not isinstance(target, ast.Tuple) or not all(type(row) is tuple for row in rows):
+        return {}
+    parts = [part.id for part in target.elts if isinstance(part, ast.Name)]
+    if len(parts) < len(target.elts) or {len(row) for row in rows} != {len(parts)}:
+        return {}
+    return {name: [row[at] for row in rows] for at, name in enumerate(parts)}
+
+
+def labels_of(loop: Loop, items: Any, fixed: frozenset[str]) -> dict[str, list[Any]]:
+    """Return what names of a loop's target stand for, item by item, where these are labels that nobody can change.
+
+    Args:
+        loop: The loop.
+        items: What it walks, evaluated; without that, what is written out in the code counts.
+        fixed: The names that only the loop itself gives values.
+    """
+    rows: list[Any] = []
+    if type(items) in (*WALKED, range) or is_index(items):
+        rows = [*items] if len(items) <= MOST_LABELS else []
+    elif type(items) in (enumerate, zip):
+        from concompare.cells.distribution.ahead import shadows
+
+        rows = [*itertools.islice(shadows.shadow_of(items), MOST_LABELS + 1)] if shadows.can_copy(items) else []
+    rows = rows or written_out(loop.items)
+    return {
+        name: values
+        for name, values in by_name(loop.target, rows).items()
+        if name in fixed and len(values) <= MOST_LABELS and all(type(value) in (str, int) for value in values)
+    }
+
+
+def is_index(items: Any) -> bool:
+    """Tell whether items are the labels of a frame."""
+    return type(items).__module__.startswith("pandas") and type(items).__name__ in ("Index", "RangeIndex")
 
 
 def written_out(node: ast.expr | None) -> list[Any]:
