@@ -6,6 +6,7 @@ from __future__ import annotations
 import pytest
 
 from concompare.cells.distribution import columns
+from concompare.cells.effects.kinds import copies_on_write
 from tests.cells import programs
 
 pytest.importorskip("pandas")
@@ -42,9 +43,19 @@ APART = {
     "a single label": "for c in ['v']:\n    d[c] = scaled(d[c])",
     "the new column is looked at": "for c in names:\n    d[c] = scaled(d[c])\n    out[c] = float(d[c].sum())",
     "an object of each": "for c in names:\n    out[c] = Scaler()\n    d[c] = out[c].fit_transform(d[c])\nout = [s.mean for s in out.values()]",
-    "rows of a column": "for c in names:\n    d.loc[d[c] > 1, c] = work(d[c].mean())",
     "a label that is not there": "for c in ['v', 'no', 'w']:\n    d[c] = scaled(d[c])",
 }
+VIEWS = {
+    "rows of a column": "for c in names:\n    d.loc[d[c] > 1, c] = work(d[c].mean())",
+    "a column that is looked up before": "for c in names:\n    s = d[c]\n    d.loc[0, c] = 50.0\n    d[c + '2'] = scaled(s)",
+    "a fixed one": "for k in range(3):\n    s = d['v']\n    d.loc[0, 'v'] = 50.0 + k\n    r.append(work(s.sum()))",
+    "a column that is filled": "for c in names:\n    d[c].fillna(0.5, inplace=True)\n    d[c + '2'] = scaled(d[c])",
+    "a part of a column that is stored": "for c in names:\n    s = d[c]\n    s.iloc[0] = 70.0\n    d[c + '2'] = scaled(d[c])",
+    "a column that is added to": "for c in names:\n    s = d['v']\n    s += 1\n    r.append(work(d['v'].sum()))",
+    "a column that is added to in the frame": "for c in names:\n    s = d[c]\n    d[c] += 1\n    r.append(work(s.sum()))",
+}
+"""Loops whose results depend on whether a column shares the memory of its frame."""
+
 ENTANGLED = {
     "a label twice": "for c in ['v', 'w', 'v']:\n    d[c] = scaled(d[c]) + 1",
     "a label that another item reads": "for a, b in [('v', 'w'), ('w', 'x')]:\n    d[b] = scaled(d[a])",
@@ -75,6 +86,16 @@ def test_columns_that_other_items_store_are_read_in_their_turn(name: str, how: s
     different, _ = programs.compared(ENTANGLED[name], SETUP, how)
 
     assert different is None
+
+
+@pytest.mark.filterwarnings("ignore")  # that is what the oldest pandas says of most of them
+@pytest.mark.parametrize("how", programs.WAYS)
+@pytest.mark.parametrize("name", VIEWS)
+def test_columns_are_views_where_pandas_has_them_as_views(name: str, how: str) -> None:
+    different, ran = programs.compared(f"{VIEWS[name]}\ns = None", SETUP, how)
+
+    assert different is None
+    assert not (ran.cell.lifted and "s = d" in VIEWS[name] and "loc" in VIEWS[name]) or copies_on_write()
 
 
 @pytest.mark.parametrize("how", programs.WAYS)

@@ -7,6 +7,7 @@ import types
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from concompare.cells.effects import views
 from concompare.cells.effects.attributes import attribute
 from concompare.cells.effects.calls.above import Above, attribute_above
 from concompare.cells.effects.calls.calling import call
@@ -26,7 +27,7 @@ from concompare.cells.effects.live import MISSING
 from concompare.cells.effects.operators import OPERATORS, ask_truth, binary, formatted, looked_at, operated
 from concompare.cells.effects.scopes import CELL, Scope, live_object, look_up
 from concompare.cells.effects.storing import assign
-from concompare.cells.ir import Effects
+from concompare.cells.ir import Effects, Place
 from concompare.cells.objects import ANY, ATOM, ELEMENT, ELSEWHERE, NAMED, Obj, Origin, Value
 from concompare.cells.syntax import names
 
@@ -68,6 +69,8 @@ def _on_Subscript(an: Interpreter, node: ast.Subscript, scope: Scope) -> Value:
         cells = in_tables(an, base, column)
         made = frozenset({an.made(node, "a part of a frame", table_types(), key="cell")})
         an.put(made, ANY, cells)
+        for obj in made:
+            views.of_column(an, node, obj, frozenset(Place(frame, column) for frame in base))
         return made | cells
     index = an.value(node.slice, scope)
     key = key_of(an, node, scope)

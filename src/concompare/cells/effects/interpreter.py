@@ -17,7 +17,7 @@ import types
 from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
-from concompare.cells.effects import expressions, operators, statements
+from concompare.cells.effects import expressions, operators, statements, views
 from concompare.cells.effects.arguments import Arguments
 from concompare.cells.effects.calls import callables, naming
 from concompare.cells.effects.elements import grouped, walk_over
@@ -71,7 +71,6 @@ class Interpreter:
         self.nodes: dict[ast.AST, Effects] = {}
         self.values: dict[ast.AST, Value] = {}
         self.order: dict[ast.AST, int] = {}
-        self.evaluated = 0
         self.sites: dict[Any, Obj] = {}
         self.calling: dict[ast.AST, Scope] = {}
         self.texts: dict[ast.AST, dict[str, tuple[int, Any]]] = {}
@@ -79,7 +78,7 @@ class Interpreter:
         self.special: dict[tuple[tuple[type, ...] | None, str], list[types.FunctionType]] = {}
         self.memo: dict[Any, tuple[Effects, Value]] = {}
         self.open: dict[Any, int] = {}
-        self.lowest = ALONE
+        self.lowest, self.evaluated = ALONE, 0
         self.running: dict[Any, Running] = {}
         self.returned: dict[Any, Value] = {}
         self.contexts: dict[Any, Contexts] = {}
@@ -104,6 +103,7 @@ class Interpreter:
         self.unknowns: dict[str, Obj] = {}
         self.own_index: frozenset[str] = frozenset()
         self.item_texts: dict[str, frozenset[str]] = {}
+        self.columns: dict[Obj, frozenset[Place]] = {}
         self.result = Obj(Origin.OUTER, "the result", (list,), whole=False)
 
     def analyse(self, loop: Loop, items: Any = MISSING) -> Analysed:
@@ -127,6 +127,7 @@ class Interpreter:
         element = self.element_of(loop, items, scope)
         before = {name: self.started(name) for name in carried}
         self.settle(loop, element, before, exposed.keys())
+        views.note_views(self, body)
         if loop.filled is not None:
             self.fill(loop.filled)
         shared = {obj for name in exposed if name in carried for obj in before.get(name, ATOM)}

@@ -111,3 +111,14 @@ def is_bar(obj: Obj) -> bool:
 def is_drawn(obj: Obj) -> bool:
     """Tell whether an object is a part of a figure, which stays in the notebook whatever holds it."""
     return bool(obj.types) and all(kind.__module__.startswith("matplotlib.") for kind in obj.types or ())
+
+
+def copies_on_write() -> bool:
+    """Tell whether pandas copies what something else refers to before it is changed."""
+    pandas: Any = sys.modules["pandas"]
+    if int(pandas.__version__.partition(".")[0]) >= 3:
+        return True
+    try:
+        return pandas.get_option("mode.copy_on_write") is True
+    except (KeyError, AttributeError):
+        return False

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from concompare.cells.distribution.staging import Staged
-from concompare.cells.effects.kinds import INDEXERS, holds_values
+from concompare.cells.effects.kinds import INDEXERS, copies_on_write, holds_values
 from concompare.cells.ir import Loop, Why
 from concompare.cells.objects import ENOUGH, Obj, all_atoms, reachable
 from concompare.cells.syntax import names
@@ -87,17 +87,6 @@ def are_copies(frame: Any, *, rebound: bool) -> bool:
     """
     several = len({str(kind) for kind in frame.dtypes}) > 1
     return several or (copies_on_write() and not rebound)
-
-
-def copies_on_write() -> bool:
-    """Tell whether pandas copies what something else refers to before it is changed."""
-    pandas = sys.modules["pandas"]
-    if int(pandas.__version__.partition(".")[0]) >= 3:
-        return True
-    try:
-        return pandas.get_option("mode.copy_on_write") is True
-    except (KeyError, AttributeError):
-        return False
 
 
 def rebinds(loop: Loop) -> bool:
