@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from concompare.cells.effects.kinds import copies_on_write
 from concompare.cells.replay import row_walks
 from tests.cells import programs
 from tests.cells.pool_cells import cells_of
@@ -193,7 +194,7 @@ def test_rows_that_show_no_change_go_to_workers(name: str, how: str) -> None:
 def test_rows_of_one_type_go_to_workers_where_pandas_copies_on_write(name: str, how: str) -> None:
     different, ran = programs.compared(COPIED[name], SETUP, how)
     assert different is None
-    assert bool(ran.cell.lifted) == row_walks.copies_on_write(), ran.reasons
+    assert bool(ran.cell.lifted) == copies_on_write(), ran.reasons
 
 
 @pytest.mark.parametrize("how", programs.WAYS)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
+from concompare.cells.effects import views
 from concompare.cells.effects.arguments import Arguments
 from concompare.cells.effects.attributes import any_part, cells_of, user_method
 from concompare.cells.effects.following import follow
@@ -215,11 +216,38 @@ def default_of(an: Interpreter, obj: Obj) -> Value:
     return made
 
 
-def key_of(an: Interpreter, node: ast.Subscript, scope: Scope) -> str:
-    """Return the field that a subscript names: ELEMENT, or the element of this iteration alone."""
-    if scope is an.top and isinstance(node.slice, ast.Name) and node.slice.id in an.own_index:
+def key_of(an: Interpreter, node: ast.Subscript, scope: Scope, base: Value = ATOM) -> str:
+    """Return the field that a subscript names: ELEMENT, or the element or row of this iteration alone."""
+    if scope is not an.top:
+        return ELEMENT
+    if isinstance(node.slice, ast.Name) and node.slice.id in an.own_index:
         return f"[{node.slice.id}]"
+    if isinstance(node.slice, ast.Tuple) and base and all(map(is_array_of_values, base)):
+        places = [place for place, part in enumerate(node.slice.elts) if not is_all(part)]
+        own = [node.slice.elts[place] for place in places]
+        if len(own) == 1 and isinstance(own[0], ast.Name) and own[0].id in an.own_index:
+            return f"[{own[0].id if places == [0] else ast.unparse(node.slice).strip('()')}]"
     return ELEMENT
+
+
+def is_all(node: ast.expr) -> bool:
+    """Tell whether a part of an index is a `:` alone."""
+    return isinstance(node, ast.Slice) and node.lower is node.upper is node.step is None
+
+
+def is_array_of_values(obj: Obj) -> bool:
+    """Tell whether an object is an array of the notebook whose elements nobody can change by themselves."""
+    return obj.outer and set(obj.types or ()) == {type_named("numpy.ndarray")} and not may_hold_objects(obj)
+
+
+def own_row(an: Interpreter, node: ast.Subscript, obj: Obj, key: str) -> Value | None:
+    """Return the row of this iteration alone of an array that the body stores into, or None for anything else."""
+    stored = isinstance(node.value, ast.Name) and node.value.id in an.filled_names
+    if not stored or key == ELEMENT or not is_array_of_values(obj):
+        return None
+    made = an.made(node, "a part of an array", obj.types, key="own row")
+    views.note_part(an, node, made, frozenset({Place(obj, key)}), array=True)
+    return frozenset({made})
 
 
 def looked_into(an: Interpreter, node: ast.Subscript, scope: Scope) -> tuple[Value, str]:

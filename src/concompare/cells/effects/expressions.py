@@ -17,6 +17,7 @@ from concompare.cells.effects.elements import (
     item_of,
     key_of,
     looked_into,
+    own_row,
     table_types,
     walk_over,
     walked,
@@ -70,10 +71,10 @@ def _on_Subscript(an: Interpreter, node: ast.Subscript, scope: Scope) -> Value:
         made = frozenset({an.made(node, "a part of a frame", table_types(), key="cell")})
         an.put(made, ANY, cells)
         for obj in made:
-            views.of_column(an, node, obj, frozenset(Place(frame, column) for frame in base))
+            views.note_part(an, node, obj, frozenset(Place(frame, column) for frame in base), array=False)
         return made | cells
     index = an.value(node.slice, scope)
-    key = key_of(an, node, scope)
+    key = key_of(an, node, scope, base)
     found_by_identity(an, node, index, base)
     looked_at(an, index)
     found = operated(an, "getitem", base, node, index)
@@ -82,7 +83,8 @@ def _on_Subscript(an: Interpreter, node: ast.Subscript, scope: Scope) -> Value:
         if any(issubclass(kind, DEFAULTING) for kind in obj.types or ()):
             an.write({obj}, key)
             found |= default_of(an, obj)
-        found |= item_of(an, obj, node, index)
+        row = own_row(an, node, obj, key)
+        found |= item_of(an, obj, node, index) if row is None else row
     return found
 
 

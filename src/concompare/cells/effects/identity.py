@@ -19,6 +19,8 @@ SEARCHES = frozenset(
     ["index", "count", "remove", "get", "pop", "setdefault", "discard", "add", "update", "__contains__", "append"]
 ) - {"append"}
 """Methods that look for their argument among the elements of their object."""
+OF_MEMORY = frozenset({"shares_memory", "may_share_memory"})
+"""Functions that tell whether two arrays lie in the same memory, which those sent to another process do not."""
 
 
 def compare_identity(

@@ -60,9 +60,13 @@ class Interpreter:
     Args:
         world: The notebook.
         budget: What the analysis may do.
+
+    `rows` says whether each iteration's own rows of arrays are told apart.
     """
 
     labels: Mapping[str, list[Any]] = types.MappingProxyType({})
+    filled_names: frozenset[str] = frozenset()
+    rows = True
 
     def __init__(self, world: World, budget: Budget | None = None) -> None:
         self.world = world
@@ -103,7 +107,7 @@ class Interpreter:
         self.unknowns: dict[str, Obj] = {}
         self.own_index: frozenset[str] = frozenset()
         self.item_texts: dict[str, frozenset[str]] = {}
-        self.columns: dict[Obj, frozenset[Place]] = {}
+        self.parts_of: dict[Obj, views.Shared] = {}
         self.result = Obj(Origin.OUTER, "the result", (list,), whole=False)
 
     def analyse(self, loop: Loop, items: Any = MISSING) -> Analysed:
@@ -119,6 +123,7 @@ class Interpreter:
         self.own_index = frozenset(targets - names.writes(*body))
         self.item_texts = naming.texts_of(loop, items, self.own_index)
         self.labels = naming.labels_of(loop, items, self.own_index)
+        self.filled_names = views.filled(body) if self.rows else frozenset()
         self.visible = self.assigned - targets if loop.collects else self.assigned
         exposed = names.flow_of([*([loop.test] if loop.test else []), *body], sure=targets).exposed
         carried = {name for name in self.assigned if name in exposed or name not in targets}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from concompare.cells.effects.arguments import Unloaded
 from concompare.cells.effects.attributes import any_part, attribute, user_method
-from concompare.cells.effects.elements import item_of, key_of, walk_over
+from concompare.cells.effects.elements import item_of, key_of, own_row, walk_over
 from concompare.cells.effects.expressions import defined_function
 from concompare.cells.effects.following import keeps_meaning
 from concompare.cells.effects.kinds import DEFAULTING, inert
@@ -54,13 +54,14 @@ def _on_AugAssign(an: Interpreter, node: ast.AugAssign, scope: Scope) -> Value:
         base = an.value(target.value, scope)
         if isinstance(target, ast.Subscript):
             index = an.value(target.slice, scope)
-            key = key_of(an, target, scope)
+            key = key_of(an, target, scope, base)
             held = frozenset[Obj]()
             for obj in base:
                 an.read(obj, key)
                 if any(issubclass(kind, DEFAULTING) for kind in obj.types or ()):
                     an.write({obj}, key)
-                held |= item_of(an, obj, target, index)
+                row = own_row(an, target, obj, key)
+                held |= item_of(an, obj, target, index) if row is None else row
         else:
             key = target.attr
             held = attribute(an, base, key, target)

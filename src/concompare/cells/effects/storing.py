@@ -139,7 +139,7 @@ def store_element(an: Interpreter, target: ast.Subscript, value: Value, scope: S
         looked_at(an, key)
         for obj in base:
             operated(an, "setitem", obj, target, value | key)
-        an.write(base, key_of(an, target, scope))
+        an.write(base, key_of(an, target, scope, base))
         an.write(passed_on(an, base, "__setitem__"), ANY)
         an.put(base, ELEMENT, value | key)
         exact = all(obj.types and set(obj.types) <= CALM_STORES for obj in base)

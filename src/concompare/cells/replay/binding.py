@@ -304,7 +304,7 @@ def within(
 ) -> tuple[Generated, Ahead | None]:
     """Return the code of a loop, and what is computed ahead; raises TooLong where the budget ends before."""
     written, (loop, test) = loop, plain_loop(loop)
-    found = distributed(budget, loop, world, meeting, test, seeded=seeded)
+    found = with_rows(budget, loop, world, meeting, test, seeded=seeded)
     if heavy_in_notebook(found.staged) and not (loop.own or loop.whole or loop.kind == "call"):
         found = with_bodies(budget, found, meeting, test, seeded=seeded)
     staged, ahead = found.staged, found.ahead
@@ -333,6 +333,7 @@ class Distributed:
     staged: Staged
     ahead: Ahead | None
     world: World
+    own_rows: bool = False
 
     @property
     def shared_out(self) -> int:
@@ -344,12 +345,36 @@ class Distributed:
         return len(heavy) + len(self.staged.early)
 
 
-def distributed(
+def with_rows(
     budget: Budget, loop: Loop, world: World, meeting: Meeting, test: ast.stmt | None, *, seeded: bool
 ) -> Distributed:
-    """Return a loop whose parts have their stages."""
+    """Return a loop whose parts have their stages, with each item's own rows of arrays told apart where that helps.
+
+    Where an item reads its row again after it has stored it, to compute the array ahead as a whole may do more.
+    """
+    found = distributed(budget, loop, world, meeting, test, seeded=seeded)
+    if not (found.own_rows and heavy_in_notebook(found.staged)):
+        return found
+    world = World(meeting.namespace, assume_pure=world.assume_pure)
+    other = distributed(budget, loop, world, meeting, test, seeded=seeded, rows=False)
+    return other if other.shared_out > found.shared_out else found
+
+
+def distributed(
+    budget: Budget,
+    loop: Loop,
+    world: World,
+    meeting: Meeting,
+    test: ast.stmt | None,
+    *,
+    seeded: bool,
+    rows: bool = True,
+) -> Distributed:
+    """Return a loop whose parts have their stages; `rows`: each item's own rows of arrays are told apart."""
     loop.__dict__["namespace"] = meeting.namespace
-    analysed = Interpreter(world, budget).analyse(loop, meeting.items)
+    interpreter = Interpreter(world, budget)
+    interpreter.rows = rows
+    analysed = interpreter.analyse(loop, meeting.items)
     refuse_renamed(loop, analysed)
     first = stages_of(analysed, seeded=seeded)
     ahead = front_of(analysed, first, test, seeded=seeded)
@@ -358,7 +383,8 @@ def distributed(
         speculate(staged)
     if number_of(loop, meeting.items) <= FEW and leaves_inner(staged):
         staged.early.clear()
-    return Distributed(analysed, first, staged, ahead, world)
+    own = any(shared.array for shared in interpreter.parts_of.values())
+    return Distributed(analysed, first, staged, ahead, world, own)
 
 
 def with_bodies(

@@ -272,7 +272,7 @@ def fresh(loop: Loop) -> bool:
 def indices(staged: Staged, loop: Loop, items: Any) -> None:
     """Refuse where two iterations may use the same element of a container that is read and changed."""
     for obj, index in staged.own_index.items():
-        found = indices_of(loop.target, index, items)
+        found = indices_of(loop.target, index.strip(":, "), items)
         reads = any(
             place.obj is obj
             for node, effects in staged.analysed.effects.items()
@@ -312,8 +312,19 @@ def all_different(holder: Any, found: list[Any]) -> bool:
     if type(holder) is dict:
         return different and all(index in holder for index in found)
     kinds = {type(index) for index in found}
-    whole = all(issubclass(kind, int) or kind.__module__ == "numpy" for kind in kinds)
-    return different and whole and all(index >= 0 for index in found)
+    whole = all((issubclass(kind, int) and kind is not bool) or kind.__module__ == "numpy" for kind in kinds)
+    return different and whole and all(index >= 0 for index in found) and not overlaps_itself(holder)
+
+
+def overlaps_itself(holder: Any) -> bool:
+    """Tell whether elements of an array may share memory with each other, as windows that slide over another do."""
+    strides, shape = getattr(holder, "strides", ()), getattr(holder, "shape", ())
+    reached = getattr(holder, "itemsize", 0)
+    for stride, size in sorted(zip(map(abs, strides), shape, strict=True)):
+        if size > 1 and stride < reached:
+            return 0 not in shape
+        reached += stride * max(0, size - 1)
+    return False
 
 
 def apart(staged: Staged, loop: Loop, items: Any, namespace: Mapping[str, Any]) -> None:

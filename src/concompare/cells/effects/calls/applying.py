@@ -16,7 +16,7 @@ from concompare.cells.effects import declared
 from concompare.cells.effects.arguments import Arguments, made_with
 from concompare.cells.effects.attributes import any_part
 from concompare.cells.effects.calls import one_file
-from concompare.cells.effects.elements import elements_of, walk_over, walked
+from concompare.cells.effects.elements import elements_of, is_array_of_values, walk_over, walked
 from concompare.cells.effects.kinds import (
     DICTS,
     FILES,
@@ -25,7 +25,6 @@ from concompare.cells.effects.kinds import (
     PLAIN_CONTAINERS,
     holds_values,
     is_container,
-    may_hold_objects,
     type_named,
 )
 from concompare.cells.effects.live import MISSING, held, objects_in, static
@@ -440,11 +439,6 @@ def is_one_number(call: Applied) -> bool:
 def is_number(thing: object) -> bool:
     """Tell whether a constant is a number."""
     return isinstance(thing, (int, float))
-
-
-def is_array_of_values(obj: Obj) -> bool:
-    """Tell whether an object is an array of the notebook whose elements nobody can change by themselves."""
-    return obj.outer and set(obj.types or ()) == {type_named("numpy.ndarray")} and not may_hold_objects(obj)
 
 
 def is_narrower(obj: Obj, made: Obj) -> bool:

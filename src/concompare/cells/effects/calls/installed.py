@@ -14,7 +14,7 @@ from concompare.cells.effects.attributes import any_part
 from concompare.cells.effects.calls.applying import apply, parameter_count
 from concompare.cells.effects.calls.drawing import as_drawing
 from concompare.cells.effects.elements import elements_of
-from concompare.cells.effects.identity import SEARCHES, found_by_identity
+from concompare.cells.effects.identity import OF_MEMORY, SEARCHES, found_by_identity, noted
 from concompare.cells.effects.kinds import CACHE, CALM_METHODS, DICTS, PURE, is_container
 from concompare.cells.effects.live import static
 from concompare.cells.effects.operators import looked_at, operated
@@ -61,6 +61,8 @@ def installed(
     """Follow a call of an installed function."""
     an.now.called += (getattr(thing, "__name__", what),)
     asked(an, node, thing, given)
+    if an.now.called[-1] in OF_MEMORY:
+        noted(an, node, given.all)
     entry = declared.function(thing) or as_drawing(thing)
     if entry is not None:
         return apply(an, node, entry, ATOM, given, what, made_type=made_type)

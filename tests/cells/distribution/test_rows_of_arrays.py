@@ -1,0 +1,97 @@
+"""Rows and columns of arrays that each item has for its own, as `A[i] = f(A[i])`: views of one memory."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from concompare.cells.replay import checks
+from tests.cells import programs
+
+SETUP = """
+import numpy as np
+def work(values):
+    total = 0.0
+    for value in np.ravel(values): total += float(value)
+    return total + 1
+def doubled(row):
+    for k in range(len(row)): row[k] = row[k] * 2
+    return row
+A = np.arange(12.0).reshape(4, 3) + 1; B = np.arange(24.0).reshape(4, 3, 2); r = []; kept = {}; v = None
+W = np.lib.stride_tricks.as_strided(np.arange(12.0), shape=(6, 4), strides=(8, 8))
+"""
+
+OWN = {
+    "a row": "for i in range(4):\n    A[i] = A[i] / work(A[i])",
+    "a row written as one of a table": "for i in range(4):\n    A[i, :] = A[i, :] / work(A[i])",
+    "a column": "for j in range(3):\n    A[:, j] = (A[:, j] - A[:, j].mean()) / work(A[:, j])",
+    "a layer": "for k in range(4):\n    B[k, :, :] = B[k] * work(B[k].ravel())",
+    "a layer in the middle": "for k in range(3):\n    B[:, k, :] = B[:, k, :] * work(B[:, k, :])",
+    "a row that is added to": "for i in range(4):\n    A[i] += work(A[i])",
+    "a row under a condition": "for i in range(4):\n    if work(A[i]) > 9:\n        A[i] = -A[i]",
+    "a view that is kept": "for i in range(4):\n    r.append(A[i])\n    A[i] = A[i] / work(A[i])",
+    "a view by a name that is kept": "for i in range(4):\n    v = A[i]\n    A[i] = v / work(v)\n    r.append(v)",
+    "a view that is left": "for i in range(4):\n    v = A[i]\n    A[i] = v * work(v)\nv[0] = 99.0",
+    "a view that is changed": "for i in range(4):\n    v = A[i]\n    v *= 2\n    r.append(work(v))",
+    "a view that is looked at again": "for i in range(4):\n    v = A[i]\n    A[i] = v * 2\n    r.append(work(v))",
+    "a row that is looked at again": "for i in range(4):\n    A[i] = A[i] * 2\n    r.append(work(A[i]))",
+}
+SHARED = {
+    "the next row": "for i in range(3):\n    A[i] = A[i] * work(A[i + 1])",
+    "a row by another name": "C = A\nfor i in range(4):\n    A[i] = A[i] * work(C[0])",
+    "a column of the transposed": "T = A.T\nfor i in range(4):\n    A[i] = A[i] * work(T[:, i])",
+    "a row of the transposed": "T = A.T\nfor i in range(3):\n    A[i] = A[i] * work(T[i])",
+    "a row and a column": "for j in range(3):\n    A[:, j] = A[:, j] / work(A[j])",
+    "a row twice": "for i in (0, 1, 0):\n    A[i] = A[i] * work(A[i])",
+    "a column from the end": "for j in (0, 2, -1):\n    A[:, j] = A[:, j] * work(A[:, j])",
+    "windows over one memory": "for i in range(6):\n    W[i] = W[i] * work(W[i])",
+    "a function that changes its row": "for i in range(4):\n    A[i] = doubled(A[i])",
+    "rows that are walked": "for i, row in enumerate(A):\n    A[i] = row / work(row)",
+    "columns stored while rows are walked": "A = A[:3]\nfor j, row in enumerate(A):\n    A[:, j] = row / work(row)",
+    "a part of a row": "for i in range(4):\n    A[i, :2] = A[i, :2] * work(A[i])",
+    "a cell of a row": "for i in range(4):\n    A[i][0] = work(A[i])",
+    "true is no place": "A = A[:2]\nfor i in (True, 0):\n    A[i] = A[i] * work(A[i])",
+}
+
+
+@pytest.mark.parametrize("how", programs.WAYS)
+@pytest.mark.parametrize("name", OWN)
+def test_rows_of_their_own_go_to_workers(name: str, how: str) -> None:
+    different, ran = programs.compared(OWN[name], SETUP, how)
+
+    assert different is None
+    assert ran.cell.lifted, ran.reasons
+
+
+@pytest.mark.parametrize("how", programs.WAYS)
+@pytest.mark.parametrize("name", SHARED)
+def test_rows_that_share_their_memory_are_read_in_their_turn(name: str, how: str) -> None:
+    different, _ = programs.compared(SHARED[name], SETUP, how)
+
+    assert different is None
+
+
+@pytest.mark.parametrize("how", programs.WAYS)
+def test_what_shares_memory_is_asked_where_the_arrays_are(how: str) -> None:
+    cell = "kept = [A[k] for k in range(4)]\nr = [np.shares_memory(kept[k], A) for k in range(4)]"
+    different, _ = programs.compared(cell, SETUP, how)
+
+    assert different is None
+
+
+@pytest.mark.parametrize(
+    ("array", "overlaps"),
+    [
+        (np.zeros((3, 4)), False),
+        (np.zeros((3, 4)).T, False),
+        (np.zeros((6, 8))[::2, 1:5], False),
+        (np.zeros((3, 1, 4))[:, 0], False),
+        (np.zeros(5)[::-1], False),
+        (np.zeros((0, 4)), False),
+        (np.broadcast_to(np.zeros(4), (3, 4)), True),
+        (np.lib.stride_tricks.sliding_window_view(np.zeros(6), 3), True),
+        ([1, 2], False),
+    ],
+)
+def test_arrays_whose_elements_overlap_are_told(array: object, overlaps: bool) -> None:
+    assert checks.overlaps_itself(array) is overlaps
