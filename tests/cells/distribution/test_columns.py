@@ -134,3 +134,16 @@ def test_labels_are_compared_over_all_items(written: str, read: str, apart: bool
     written, read = written.replace(">", ""), read.replace(">", "")
 
     assert columns.are_apart(written, read, targets) is apart
+
+
+@pytest.mark.parametrize("how", programs.WAYS)
+@pytest.mark.parametrize("last", ["r.append(part)", "r.append((k, part))", "out[k] = part"])
+def test_a_frame_that_a_name_is_left_for_is_the_one_that_was_stored(last: str, how: str) -> None:
+    cell = f"for k in 'ab':\n    part = d[d['g'] == k].copy()\n    part['r'] = part['v'].rank().map(work)\n    {last}"
+    different, ran = programs.compared(cell, SETUP, how)
+
+    assert different is None
+    assert ran.cell.lifted, ran.reasons
+    left = ran.left.names
+    stored = [left["r"][-1] if left["r"] else left["out"]["b"]]
+    assert any(part is left["part"] for part in (*stored, *(stored[0] if isinstance(stored[0], tuple) else ())))

@@ -165,6 +165,7 @@ class Holding:
         handed |= {name for name in self.in_tail if not all(map(self.bound_in_tail, self.uses.defs.get(name, ())))}
         for name in handed:
             emitted |= bound.get(name, frozenset())
+        crossing = {*self.crossing(made.kept), *(name for name in made.kept if emitted & bound.get(name, frozenset()))}
         if self.staged.items_change:
             emitted |= {obj for found in bound.values() for obj in reachable(found) if obj.origin is Origin.ITEM}
         inner = set(reachable(emitted))
@@ -173,7 +174,7 @@ class Holding:
         named = set(made.actions[0].names) if made.direct else set()
         return {
             name
-            for name in self.crossing(made.kept)
+            for name in sorted(crossing)
             if name not in self.uses.deleted | self.in_tail | named
             and (once or name in other or not inner.isdisjoint(reachable(bound.get(name, frozenset()))))
         }
