@@ -61,15 +61,25 @@ def labels_of(loop: Loop, items: Any, fixed: frozenset[str]) -> dict[str, list[A
     if type(items) in (*WALKED, range) or is_index(items):
         rows = [*items] if len(items) <= MOST_LABELS else []
     elif type(items) in (enumerate, zip):
-        from concompare.cells.distribution.ahead import shadows
-
-        rows = [*itertools.islice(shadows.shadow_of(items), MOST_LABELS + 1)] if shadows.can_copy(items) else []
+        rows = given_by(items)
     rows = rows or written_out(loop.items)
     return {
         name: values
         for name, values in by_name(loop.target, rows).items()
         if name in fixed and len(values) <= MOST_LABELS and all(type(value) in (str, int) for value in values)
     }
+
+
+def given_by(items: Any) -> list[Any]:
+    """Return what a copy of an iterator gives, as far as labels are looked at; nothing where it cannot be copied."""
+    from concompare.cells.distribution.ahead import shadows
+
+    if not shadows.can_copy(items):
+        return []
+    try:
+        return [*itertools.islice(shadows.shadow_of(items), MOST_LABELS + 1)]
+    except ValueError:  # of what `zip` walks, one is shorter than it must be
+        return []
 
 
 def is_index(items: Any) -> bool:
