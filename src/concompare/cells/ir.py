@@ -161,13 +161,9 @@ class Why(StrEnum):
 
 
 COLUMN = "column "
-COMPUTED = "<"
-"""How its label is marked where it is computed from the item; `#` is one that is a position."""
-
-
-def is_position(column: str) -> bool:
-    """Tell whether a column is named by its place."""
-    return column.startswith("#")
+"""How the field of a column of a frame begins; its label follows, or one of these and what it is computed from."""
+COMPUTED, POSITION = "<", "#"
+"""How a label is marked that is computed from the item, and a place that stands for one."""
 
 
 class Place(NamedTuple):
@@ -191,7 +187,10 @@ class Place(NamedTuple):
             return True
         columns = [name.removeprefix(COLUMN) for name in both if name.startswith(COLUMN)]
         if len(columns) == 2:
-            return any(name.startswith(COMPUTED) for name in columns) or sum(map(is_position, columns)) == 1
+            return (
+                any(name.startswith(COMPUTED) for name in columns)
+                or sum(name.startswith(POSITION) for name in columns) == 1
+            )
         return all(name.startswith(("[", COLUMN)) for name in both)
 
 
@@ -368,7 +367,7 @@ class Analysed:
 
     `given` are the names of the notebook that functions which it calls give values; `calling_only` are the calls that
     call the functions which they are given before they return, and do not keep them; `followed` are the user's
-    functions that the parts of the body call; `targets` are what names of the loop's target stand for, item by item,
+    functions that the parts of the body call; `labels` are what names of the loop's target stand for, item by item,
     as far as that can be told and nobody can change it.
     """
 
@@ -387,7 +386,7 @@ class Analysed:
     given: frozenset[str] = frozenset()
     calling_only: set[ast.AST] = field(default_factory=set)
     followed: dict[ast.AST, set[types.FunctionType]] = field(default_factory=dict)
-    targets: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    labels: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
     def of(self, node: ast.AST) -> Effects:
         """Return the effects of a node by itself."""

@@ -49,6 +49,9 @@ SHARED = {
     "rows that are walked": "for i, row in enumerate(A):\n    A[i] = row / work(row)",
     "columns stored while rows are walked": "A = A[:3]\nfor j, row in enumerate(A):\n    A[:, j] = row / work(row)",
     "a part of a row": "for i in range(4):\n    A[i, :2] = A[i, :2] * work(A[i])",
+    "all of it by an attribute": "for i in range(4):\n    r.append(work(A[0]))\n    A.flat = i",
+    "its shape": "for n in (6, 4, 3):\n    r.append(work(A[1]))\n    A.shape = (n, 12 // n)",
+    "a list of its rows": "rows = list(A)\nfor i in range(4):\n    A[i] = A[i] * work(rows[0])",
     "a cell of a row": "for i in range(4):\n    A[i][0] = work(A[i])",
     "true is no place": "A = A[:2]\nfor i in (True, 0):\n    A[i] = A[i] * work(A[i])",
 }

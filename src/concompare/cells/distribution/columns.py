@@ -6,7 +6,7 @@ import ast
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from concompare.cells.ir import COLUMN, COMPUTED
+from concompare.cells.ir import COLUMN, COMPUTED, POSITION
 
 LABELS = (str, int)
 """Types of labels that are equal only where they are the same."""
@@ -37,7 +37,7 @@ def labels(field: str, targets: Mapping[str, Sequence[Any]]) -> list[Any] | None
     if text.startswith(COMPUTED):
         found = computed(ast.parse(text.removeprefix(COMPUTED), mode="eval").body, targets)
     else:
-        found = [ast.literal_eval(text)] if not text.startswith("#") else None
+        found = [ast.literal_eval(text)] if not text.startswith(POSITION) else None
     return found if found and all(type(label) in LABELS for label in found) else None
 
 

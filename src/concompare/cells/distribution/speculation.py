@@ -27,7 +27,6 @@ COUNTED = frozenset({list, tuple, range, dict, set, frozenset, str, bytes})
 TIED = (ast.NamedExpr, ast.Await, ast.Yield, ast.YieldFrom, ast.Starred)
 APART = (*names.FUNCTIONS, ast.ClassDef, ast.While, ast.AsyncFor, ast.AsyncWith)
 """What a call inside is not made in its turn, or nobody knows how often."""
-
 SETTLED = frozenset({"process", "environment"})
 """What code may see that is as the notebook has it, in workers too, while nothing changes it."""
 CHANGING_FILES = frozenset({Order.FILES, Order.ONE_FILE, Order.APPENDS, Order.PROGRAMS})
@@ -156,9 +155,9 @@ class Speculation:
     def is_undisturbed(self, effects: Effects) -> bool:
         """Tell whether nothing of the loop changes what a call sees without being given it."""
         others = {order for found in self.analysed.effects.values() for order in found.order}
-        if effects.sees & SETTLED and Order.PROCESS in others:
+        if (effects.sees or effects.trusted) and Order.PROCESS in others:
             return False
-        if "files" in effects.sees and others & CHANGING_FILES:
+        if ("files" in effects.sees or effects.trusted) and others & CHANGING_FILES:
             return False
         return effects.sees <= SETTLED | {"files"}
 

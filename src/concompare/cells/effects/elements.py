@@ -24,7 +24,7 @@ from concompare.cells.effects.kinds import (
 )
 from concompare.cells.effects.live import MISSING, is_iterator, static
 from concompare.cells.effects.scopes import Scope
-from concompare.cells.ir import COLUMN, COMPUTED, Place
+from concompare.cells.ir import COLUMN, COMPUTED, POSITION, Place
 from concompare.cells.objects import ANY, ATOM, ELEMENT, LAZY, NAMED, PLACES, Obj, Origin, Value, is_atom_type
 
 if TYPE_CHECKING:
@@ -271,7 +271,7 @@ def named_column(an: Interpreter, node: ast.Subscript, scope: Scope) -> tuple[as
     if isinstance(holder, ast.Attribute) and holder.attr in INDEXERS:
         if not (isinstance(column, ast.Tuple) and len(column.elts) == 2):
             return holder, ""
-        position = "#" if holder.attr in ("iloc", "iat") else ""
+        position = POSITION if holder.attr in ("iloc", "iat") else ""
         holder, column = holder.value, column.elts[1]
     if isinstance(column, ast.Constant) and isinstance(column.value, (str, int)):
         return holder, f"{position}{column.value if isinstance(column.value, str) else int(column.value)!r}"

@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from concompare.cells.effects.arguments import Arguments
-from concompare.cells.effects.elements import elements_of, walk_over
+from concompare.cells.effects.elements import elements_of, is_array_of_values, walk_over
 from concompare.cells.effects.following import follow
-from concompare.cells.effects.kinds import DICTS, inert, is_changed_in_place, type_named
+from concompare.cells.effects.kinds import DICTS, inert, is_changed_in_place
 from concompare.cells.effects.live import MISSING, definition_of, is_fixed, static
 from concompare.cells.ir import Effects
 from concompare.cells.objects import ANY, ATOM, ELEMENT, Obj, Value, is_atom_type
@@ -188,7 +188,7 @@ def may_change(node: ast.AST) -> bool:
 
 def in_place(an: Interpreter, name: str, held: Value, value: Value, node: ast.AST) -> Value:
     """Follow an operator that may change its left operand."""
-    found = ATOM if is_array_of_numbers(held) and not value else binary(an, name, held, value, node)
+    found = ATOM if held and not value and all(map(is_array_of_values, held)) else binary(an, name, held, value, node)
     found |= operated(an, f"i{name}", held, node, value)
     for obj in held:
         user = [kind for kind in obj.types or () if an.world.is_user(kind)]
@@ -200,12 +200,6 @@ def in_place(an: Interpreter, name: str, held: Value, value: Value, node: ast.AS
         elif any(static(kind, f"__i{name}__") is not MISSING for kind in user):
             found |= {obj}
     return found
-
-
-def is_array_of_numbers(held: Value) -> bool:
-    """Tell whether an operator with a number changes this array itself, and makes no other."""
-    array = type_named("numpy.ndarray")
-    return bool(held) and all(obj.types == (array,) for obj in held)
 
 
 def is_inherited(an: Interpreter, kind: type, name: str) -> bool:

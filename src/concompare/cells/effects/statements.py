@@ -15,7 +15,7 @@ from concompare.cells.effects.kinds import DEFAULTING, inert
 from concompare.cells.effects.live import MISSING
 from concompare.cells.effects.operators import OPERATORS, ask_truth, in_place, operated
 from concompare.cells.effects.scopes import Scope, look_up, merged
-from concompare.cells.effects.storing import assign, bind_name, passed_on
+from concompare.cells.effects.storing import assign, bind_name, passed_on, write_attribute
 from concompare.cells.frame import is_own
 from concompare.cells.ir import Place, Why
 from concompare.cells.objects import ANY, ATOM, ELEMENT, LAZY, Obj, Value
@@ -68,7 +68,10 @@ def _on_AugAssign(an: Interpreter, node: ast.AugAssign, scope: Scope) -> Value:
     value = an.value(node.value, scope)
     found = in_place(an, OPERATORS[type(node.op)], held, value, node)
     with an.at(target, scope):
-        an.write(base, key)
+        if isinstance(target, ast.Subscript):
+            an.write(base, key)
+        else:
+            write_attribute(an, base, key)
         an.put(base, ELEMENT if isinstance(target, ast.Subscript) else key, found)
         for obj in base:
             operated(an, "setitem" if isinstance(target, ast.Subscript) else "setattr", obj, target, found)
@@ -89,7 +92,9 @@ def _on_Delete(an: Interpreter, node: ast.Delete, scope: Scope) -> Value:
                 for obj in base:
                     operated(an, "delitem", obj, target, ATOM)
                 an.write(passed_on(an, base, "__delitem__"), ANY)
-            an.write(base, ELEMENT if isinstance(target, ast.Subscript) else target.attr)
+                an.write(base, ELEMENT)
+            else:
+                write_attribute(an, base, target.attr)
     return ATOM
 
 

@@ -110,8 +110,27 @@ def store_attribute(an: Interpreter, target: ast.Attribute, value: Value, scope:
                 setter = thing.fset if isinstance(thing, property) else None
                 if isinstance(setter, types.FunctionType) and an.world.is_user(setter):
                     follow(an, setter, target, Arguments([frozenset({obj}), value]))
-        an.write(base, target.attr)
+        write_attribute(an, base, target.attr)
         an.put(base, target.attr, value)
+
+
+def write_attribute(an: Interpreter, base: Value, name: str) -> None:
+    """Note that an attribute of objects changes: where an installed class sees to that itself, all of the object.
+
+    To set `df.v` stores a column, `df.columns` renames them, and `array.flat` is the whole array.
+    """
+    for obj in base:
+        an.write({obj}, ANY if any(sets_more(an, kind, name) for kind in obj.types or ()) else name)
+
+
+def sets_more(an: Interpreter, kind: type, name: str) -> bool:
+    """Tell whether code of an installed class runs where an attribute is set."""
+    setter, thing = static(kind, "__setattr__"), static(kind, name)
+    if setter is not static(object, "__setattr__") and not an.world.is_user(setter):
+        return True
+    if isinstance(thing, property):
+        return not an.world.is_user(thing.fset)
+    return hasattr(type(thing), "__set__") and not isinstance(thing, types.MemberDescriptorType)
 
 
 def passed_on(an: Interpreter, base: Value, method: str) -> Value:

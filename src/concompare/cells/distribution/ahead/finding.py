@@ -286,7 +286,7 @@ class Finder:
         again = not set(self.solver.body.loops.get(node, ())).isdisjoint(self.solver.body.loops.get(writer, ()))
         late = self.analysed.order.get(node, 0) > self.analysed.order.get(writer, 0) or again
         return all(
-            columns.are_apart(one, other, self.analysed.targets) and not (late and one == other) for one, other in pairs
+            columns.are_apart(one, other, self.analysed.labels) and not (late and one == other) for one, other in pairs
         )
 
     def holds_store(self, node: ast.Name) -> bool:

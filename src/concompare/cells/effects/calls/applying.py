@@ -269,8 +269,8 @@ def names_functions(what: str, obj: Obj, given: Arguments) -> bool:
     pandas = all(kind.__module__.partition(".")[0] == "pandas" for kind in obj.types or ())
     if not pandas or what.rpartition(".")[2] not in OF_FUNCTIONS:
         return False
-    words = [found for word in ("0", "func") for found in reachable(given.of(word))]
-    return all(part.origin is Origin.MADE and set(part.types or (object,)) <= {list, tuple, dict} for part in words)
+    kinds = {list, tuple, dict}
+    return all(part.origin is Origin.MADE and {*(part.types or (object,))} <= kinds for part in reachable(given.all))
 
 
 def is_only_called(obj: Obj, word: str) -> bool:
@@ -366,7 +366,7 @@ SIZES = {
 """What draws numbers, and the place of the argument with which these are an array."""
 OF_ELEMENTS = frozenset([
     *("all", "any", "max", "min", "argmax", "argmin", "mean", "std", "var", "sum", "prod", "cumsum", "cumprod"),
-    *("clip", "compress", "take", "dot", "round", "choose", "trace", "tolist", "item"),
+    *("clip", "compress", "take", "dot", "choose", "trace", "tolist", "item"),
 ])  # fmt: skip
 """Methods of arrays that give new arrays and elements, never a view."""
 OF_FUNCTIONS = frozenset({"agg", "aggregate", "apply", "transform"})

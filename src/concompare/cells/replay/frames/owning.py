@@ -7,7 +7,7 @@ from typing import Any
 
 from concompare.cells.effects import declared
 from concompare.cells.effects.entries import read_entry
-from concompare.cells.ir import OURS, Analysed
+from concompare.cells.ir import COLUMN, OURS, Analysed
 from concompare.cells.objects import ELEMENT, is_atom
 from concompare.cells.replay.frames import owners
 from concompare.cells.replay.frames.asking import Call, kind_of, named
@@ -46,7 +46,7 @@ def changes_beyond_values(analysed: Analysed) -> bool:
     names = {f"{OURS}{function.__name__}" for function in OWNING.values()}
     own = {obj for node in nodes if node.func.id in names for obj in analysed.values[node]}  # type: ignore[attr-defined]
     written = {place.field for found in analysed.effects.values() for place in found.writes if place.obj in own}
-    return any(field != ELEMENT and not field.startswith("column ") for field in written)
+    return any(field != ELEMENT and not field.startswith(COLUMN) for field in written)
 
 
 def holds_values(part: Any) -> bool:
