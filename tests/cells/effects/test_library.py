@@ -22,6 +22,7 @@ import pytest
 
 from concompare.cells.effects import declared, entries
 from concompare.cells.effects.declared import Declared
+from concompare.cells.effects.kinds import type_named
 from tests.cells.effects import makers, pictures, seeing
 from tests.cells.effects.receivers import RECEIVERS
 from tests.cells.effects.seeing import MISSING, Seen
@@ -246,7 +247,7 @@ def complaints_of_result(entry: Declared, seen: Seen) -> Iterator[str]:
 
 
 def is_of(thing: Any, dotted: str) -> bool:
-    kinds = [kind for kind in map(declared.live, dotted.split()) if kind is not None]
+    kinds = [kind for kind in map(type_named, dotted.split()) if kind is not None]
     return isinstance(thing, tuple(kinds))
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import ast
 import collections
+import functools
 import re
+import sys
+import types
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
@@ -13,9 +16,12 @@ from concompare.cells.effects.arguments import Arguments
 from concompare.cells.effects.attributes import any_part, cells_of, user_method
 from concompare.cells.effects.following import follow
 from concompare.cells.effects.kinds import (
+    DICT_VIEWS,
     FILES,
     INDEXERS,
     MATCHES,
+    copies_on_write,
+    holds_values,
     inert,
     is_frame,
     is_lazy_type,
@@ -30,7 +36,7 @@ from concompare.cells.objects import ANY, ATOM, ELEMENT, LAZY, NAMED, PLACES, Ob
 if TYPE_CHECKING:
     from concompare.cells.effects.interpreter import Interpreter
 
-HOLDING = (list, tuple, set, frozenset, dict, collections.deque)
+HOLDING = (list, tuple, set, frozenset, dict, collections.deque, *DICT_VIEWS.values())
 KNOWN = frozenset({*FILES, re.Match, MATCHES})
 """Types that give text, bytes or what was put into them when they are walked or indexed."""
 
@@ -70,6 +76,8 @@ GIVEN = HELD | {PLACES, LAZY}
 def elements_of(an: Interpreter, obj: Obj) -> Value:
     """Return what the elements of an object may be."""
     obj.asked |= GIVEN
+    if is_part_of_table(obj):
+        return in_tables(an, frozenset({obj}), ELEMENT)  # never the frame of which it is a part
     held_inside = [held for name, held in obj.fields.items() if held and (name in HELD or name.isdigit())]
     found = ATOM.union(*held_inside) if held_inside else ATOM
     if obj.live or (obj.outer and obj.origin is not Origin.FUNCTION):
@@ -169,12 +177,28 @@ def pandas_part(an: Interpreter, obj: Obj, node: ast.Subscript) -> Value:
     made = an.made(node, obj.label, table_types() if known else None, key=key)
     held = any_part(an, obj) | {obj}
     an.put({made}, ANY, held)
-    return held | {made}
+    return (in_tables(an, frozenset({obj}), ELEMENT) if known and copies_on_write() else held) | {made}
 
 
 def table_types() -> tuple[type, ...] | None:
     """Return the types of pandas' frames and columns, where these are loaded."""
-    return tuple(kind for kind in map(type_named, ("pandas.DataFrame", "pandas.Series")) if kind is not None) or None
+    pandas = sys.modules.get("pandas")
+    return types_in(pandas) if pandas is not None else None
+
+
+@functools.cache
+def types_in(pandas: types.ModuleType) -> tuple[type, ...] | None:
+    """Return the types of frames and columns, none while the module is only half loaded."""
+    kinds = tuple(kind for kind in map(type_named, ("pandas.DataFrame", "pandas.Series")) if kind is not None)
+    return kinds or None
+
+
+def is_part_of_table(obj: Obj) -> bool:
+    """Tell whether an object is surely a frame or a column that the body has made."""
+    if not obj.types or obj.outer or obj.live:
+        return False
+    tables = table_types()
+    return tables is not None and all(kind in tables for kind in obj.types)
 
 
 def grouped(groups: Value) -> Value:
@@ -186,18 +210,27 @@ def grouped(groups: Value) -> Value:
 
 def in_tables(an: Interpreter, tables: Value, column: str) -> Value:
     """Return the objects that the cells of frames may hold, of those that the body made or filled as well."""
-    found, seen, waiting = ATOM, set[Obj](), list(tables)
+    kinds = frozenset(table_types() or ())
+    found, seen, waiting = set[Obj](), set[Obj](), list(tables)
     while waiting:
         obj = waiting.pop()
         if obj in seen:
             continue
         seen.add(obj)
-        if obj in tables or (obj.types and set(obj.types) <= set(table_types() or ())):
+        if obj in tables or (obj.types and kinds.issuperset(obj.types)):
             found |= cells_of(an, obj)
             waiting += [*obj.held(ANY), *obj.held(ELEMENT), *obj.held(column)]
         else:
-            found |= {obj} | elements_of(an, obj)  # of a list that a column is made of, its elements
-    return found
+            found.add(obj)
+            found |= elements_of(an, obj)  # of a list that a column is made of, its elements
+    return frozenset(found)
+
+
+def is_table_of_values(an: Interpreter, obj: Obj) -> bool:
+    """Tell whether a frame or column holds nothing that can be changed by itself, as far as is known of it."""
+    if obj.live:
+        return holds_values(obj)
+    return obj.of_values is True if obj.outer else is_part_of_table(obj) and not elements_of(an, obj)
 
 
 def default_of(an: Interpreter, obj: Obj) -> Value:

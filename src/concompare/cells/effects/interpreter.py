@@ -260,6 +260,8 @@ class Interpreter:
         frames = self.world.outer(items.obj, "the frame") if not seen else grouped(found)
         outer = bool(frames) and all(obj.outer for obj in frames)
         group.of_values = (outer and not any(map(may_hold_objects, frames))) or None
+        if group.of_values:
+            pair.put("0", ATOM)  # the key, which is not the frame
         pair.put("1", frozenset({group}))
         return frozenset({pair})
 

@@ -91,12 +91,16 @@ def is_of_values(thing: Any) -> bool:
     return dtypes is not None and (str(dtypes) != "object" or all_atoms(list(getattr(thing, "flat", thing))))
 
 
+DICT_VIEWS = {kind.__name__: kind for kind in map(type, ({}.keys(), {}.values(), {}.items()))}
+"""The types of what `keys`, `values` and `items` give, which no module has under their names."""
 MAKERS = {"zlib.Compress": "compressobj", "zlib.Decompress": "decompressobj"}
 """What makes objects of types that their module does not show."""
 
 
 def type_named(dotted: str) -> type | None:
     """Return the type of a dotted name, if its module is loaded: it may be by the next cell."""
+    if dotted in DICT_VIEWS:
+        return DICT_VIEWS[dotted]
     module, _, name = dotted.rpartition(".")
     held = vars(sys.modules.get(module or "builtins", builtins))
     found = type(held[MAKERS[dotted]]()) if MAKERS.get(dotted) in held else held.get(name)

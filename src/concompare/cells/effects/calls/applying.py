@@ -16,14 +16,14 @@ from concompare.cells.effects import declared
 from concompare.cells.effects.arguments import Arguments, made_with
 from concompare.cells.effects.attributes import any_part
 from concompare.cells.effects.calls import one_file
-from concompare.cells.effects.elements import elements_of, is_array_of_values, walk_over, walked
+from concompare.cells.effects.elements import elements_of, is_array_of_values, is_table_of_values, walk_over, walked
 from concompare.cells.effects.kinds import (
+    DICT_VIEWS,
     DICTS,
     FILES,
     INERT,
     MADE_FOR_THREADS,
     PLAIN_CONTAINERS,
-    holds_values,
     is_container,
     type_named,
 )
@@ -404,6 +404,8 @@ def new_result(an: Interpreter, call: Applied) -> Obj:
         place = ELEMENT if made.types and is_container(made.types[0]) else ANY
         if entry.lazy:
             place = ELEMENT if word.endswith("part") and what not in MAPS else SOURCE
+        if word == "self" and made.types and made.types[0] in DICT_VIEWS.values():
+            place = SOURCE
         filled = word == "*" and made.types and made.types[0] in FILLED
         value = ATOM.union(given.spread or ATOM, *given.named.values()) if filled else named(an, word, this, given)
         if word == "part":
@@ -462,9 +464,9 @@ def tuple_fields(an: Interpreter, node: ast.AST, what: str, this: Value, given: 
         columns = [ATOM, walk_over(an, given.positional[0], node)]
     elif what.rpartition(".")[2] in WALKS:
         columns = [ATOM, *[frozenset({an.made(node, f"a list of {what}", (list,), key=part)}) for part in FOUND]]
-    elif what == "itertuples" and this and all(map(holds_values, this)):
+    elif what == "itertuples" and this and all(is_table_of_values(an, obj) for obj in this):
         columns = []
-    elif what == "iterrows" and this and all(map(holds_values, this)):
+    elif what == "iterrows" and this and all(is_table_of_values(an, obj) for obj in this):
         columns = [ATOM, frozenset({an.made(node, "a row", row_types(), key="row")})]
     elif what == "items" and this and all(set(obj.types or (object,)) <= DICTS for obj in this):
         columns = [ATOM, ATOM.union(*[elements_of(an, obj) for obj in this])]
@@ -495,7 +497,17 @@ def named(an: Interpreter, word: str, this: Value, given: Arguments) -> Value:
     found = ATOM
     for obj in value:
         walked(an, obj)
-        found |= elements_of(an, obj)
+        elements = elements_of(an, obj)
+        found |= in_pairs(an, obj, elements) if part == "pairs" else elements
+    return found
+
+
+def in_pairs(an: Interpreter, obj: Obj, elements: Value) -> Value:
+    """Return what a dict that is made of an object holds: its values, or what is in the pairs that it gives."""
+    mapping = obj.types is None or any(hasattr(kind, "keys") for kind in obj.types)
+    found = elements if mapping else ATOM
+    if obj.types is None or not all(hasattr(kind, "keys") for kind in obj.types):
+        found |= ATOM.union(*[elements_of(an, pair) for pair in elements])
     return found
 
 

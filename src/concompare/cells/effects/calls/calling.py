@@ -7,6 +7,7 @@ import re
 import types
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from concompare.cells.effects import declared
@@ -25,7 +26,7 @@ from concompare.cells.effects.following import follow
 from concompare.cells.effects.kinds import CACHE, MATCHES
 from concompare.cells.effects.live import MISSING, part_of, static
 from concompare.cells.effects.scopes import Scope
-from concompare.cells.objects import ANY, ATOM, ELEMENT, Obj, Value
+from concompare.cells.objects import ANY, ATOM, ELEMENT, Obj, Origin, Value
 from concompare.cells.syntax import names
 
 if TYPE_CHECKING:
@@ -289,9 +290,29 @@ def other_method(
 ) -> Value:
     """Follow a method of an installed class, or of what stands in a row or column of pandas where these lack it."""
     if static(kind, name) is MISSING and is_table(kind):
-        cells = frozenset([*obj.held(ANY), *obj.held(ELEMENT)]) - {obj} | cells_of(an, obj)
-        return call_method(an, node, cells, name, given, scope)
+        return call_method(an, node, within_tables(an, obj, name), name, given, scope)
+    if name == "pipe" and is_table(kind) and (piped := given.of("0")) and all(is_callable(one) for one in piped):
+        an.now.called += (name,)
+        handed = [frozenset({obj}), *given.positional[1:]]
+        return call_value(an, node, piped, replace(given, positional=handed, same=given.same - {0}), name)
     return installed_method(an, node, kind, name, frozenset({obj}), given)
+
+
+def within_tables(an: Interpreter, obj: Obj, name: str) -> Value:
+    """Return what a row or column holds that may have a method of a name, through others that lack it as well."""
+    found, met, waiting = set(), {obj}, [obj]
+    while waiting:
+        one = waiting.pop()
+        for part in ({*one.held(ANY), *one.held(ELEMENT)} | cells_of(an, one)) - met:
+            met.add(part)
+            lacking = part.types and all(is_table(kind) and static(kind, name) is MISSING for kind in part.types)
+            (waiting.append if lacking else found.add)(part)
+    return frozenset(found)
+
+
+def is_callable(obj: Obj) -> bool:
+    """Tell whether an object is surely one that can be called."""
+    return obj.origin is Origin.FUNCTION or (bool(obj.live) and obj.whole and all(map(callable, obj.live)))
 
 
 def is_table(kind: type) -> bool:
