@@ -73,6 +73,13 @@ class TooMany(Exception):
     """Raised when there are more objects than are looked at."""
 
 
+class Alone:
+    """An object of which nothing but what it is itself is looked at, as its attributes are given one by one."""
+
+    def __init__(self, thing: Any) -> None:
+        self.thing = thing
+
+
 class Reach:
     """The changeable objects that can be reached from some objects.
 
@@ -101,6 +108,11 @@ class Reach:
         while stack:
             thing = stack.pop()
             kind = type(thing)
+            if kind is Alone:
+                seen.add(id(thing.thing))
+                keep.append(thing.thing)
+                yield thing.thing
+                continue
             if kind in ATOMS or id(thing) in seen or isinstance(thing, (types.ModuleType, enum.Enum)):
                 continue
             if (isinstance(thing, type) and not self.is_user(thing)) or memory.is_index(thing):

@@ -14,6 +14,7 @@ from concompare.cells.distribution.staging import Staged, heavy_in_notebook
 from concompare.cells.inlining.callee import CannotStand, Writer, callee_of
 from concompare.cells.ir import INLINED, Loop
 from concompare.cells.syntax import names
+from concompare.cells.syntax.nodes import located
 from concompare.cells.syntax.renaming import bound, load
 
 NUMBERS = itertools.count()
@@ -76,8 +77,33 @@ class Expansion:
             return [*before, self.with_blocks(node, instead)]
         if not isinstance(node, THROUGH):
             return [names.copied(node)]
+        if isinstance(node, ast.AugAssign) and not isinstance(node.target, ast.Name):
+            return self.added(node, node.target)
         before, instead = self.expanded(node, node)
         return [*before, names.copied(node, instead.get)]
+
+    def added(self, node: ast.AugAssign, target: ast.Attribute | ast.Subscript) -> list[ast.stmt]:
+        """Return `a.b += f(x)` with a body in it: Python looks at `a.b` first, and what it adds to is stored then."""
+        begin = f"{INLINED}{next(NUMBERS)}_"
+        made: list[ast.stmt] = []
+        parts: dict[ast.AST, ast.AST] = {}
+        used: set[str] = set()
+        for number, part in enumerate([target.value, *([target.slice] if isinstance(target, ast.Subscript) else [])]):
+            if isinstance(part, (ast.Name, ast.Constant)):
+                used |= {part.id} if isinstance(part, ast.Name) else set()
+                continue
+            parts[part] = load(f"{begin}part_{number}", part)
+            made.append(bound(f"{begin}part_{number}", names.copied(part), part))
+        sum_of = f"{begin}sum"
+        adding = located(ast.AugAssign(located(ast.Name(sum_of, ast.Store()), target), node.op, node.value), node)
+        before, instead = self.expanded(adding, adding)
+        if not instead or used & self.globals:
+            return [names.copied(node)]
+        read: Any = names.copied(target, parts.get)
+        read.ctx = ast.Load()
+        stored: Any = names.copied(target, parts.get)
+        after = located(ast.Assign([stored], load(sum_of, node)), node)
+        return [*made, bound(sum_of, read, node), *before, names.copied(adding, instead.get), after]
 
     def with_blocks(self, node: Any, instead: dict[ast.AST, ast.AST]) -> ast.stmt:
         """Return a compound statement with other blocks."""

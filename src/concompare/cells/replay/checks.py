@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import types
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, islice
@@ -151,6 +152,8 @@ def touched(staged: Staged) -> set[Obj]:
 def is_shallow(staged: Staged, obj: Obj) -> bool:
     """Tell whether only the object itself changes, not what it holds."""
     fields = {place.field for found in staged.analysed.effects.values() for place in found.writes if place.obj is obj}
+    if obj.live and all(map(is_own, obj.live)) and all(map(str.isidentifier, fields)):
+        return True  # of attributes, those that hold something which changes are objects themselves
     plain = all(kind.__module__ in ("builtins", "collections") for kind in obj.types or (object,))
     return plain and all(name == ELEMENT or name.startswith("[") for name in fields)
 
@@ -340,7 +343,7 @@ def apart(staged: Staged, loop: Loop, items: Any, namespace: Mapping[str, Any]) 
     if any(map(memory.is_shared, parts)):
         text = "the loop changes its items, of which something else holds a part"
         raise CellRefused(f"{text}. Copy them first.", loop.line)
-    others = [thing for obj in others_of(staged) for thing in obj.live]
+    others = [part for obj in others_of(staged) for part in looked_into(staged, obj)]
     if alias.all_apart(items, others, namespace, bounded(namespace)):
         return
     shared = only_read(staged, items, others, namespace)
@@ -369,6 +372,11 @@ def changes_within(staged: Staged, obj: Obj) -> bool:
     known = all(hasattr(kind, "__dict__") and kind.__module__ == "__main__" for kind in map(type, obj.live))
     views = any(type(thing) is memoryview for thing in obj.live)
     return "*" in fields or views or not (known or is_shallow(staged, obj))
+
+
+def is_own(thing: Any) -> bool:
+    """Tell whether an object is of one of the user's classes, and has attributes."""
+    return type(thing).__module__ == "__main__" and hasattr(thing, "__dict__")
 
 
 def hides(staged: Staged, items: Iterable[Any]) -> bool:
@@ -404,6 +412,19 @@ def others_of(staged: Staged) -> set[Obj]:
     return {
         obj for obj in found if obj.origin is Origin.OUTER and not is_code(obj) and obj not in staged.analysed.walked
     }
+
+
+def looked_into(staged: Staged, obj: Obj) -> list[Any]:
+    """Return the live objects of an abstract one; of the user's own, with no more than the attributes that are used."""
+    fields: set[str] = set()
+    for effects in staged.analysed.effects.values():
+        if obj in effects.deep:
+            return list(obj.live)
+        fields |= {place.field for place in effects.reads | effects.writes if place.obj is obj}
+    if not (obj.whole and all(map(is_own, obj.live)) and all(map(str.isidentifier, fields))):
+        return list(obj.live)
+    held = [inspect.getattr_static(thing, name, None) for thing in obj.live for name in fields]
+    return [*map(alias.Alone, obj.live), *held]
 
 
 def bounded(namespace: Mapping[str, Any]) -> alias.Reach:
