@@ -181,7 +181,8 @@ def walked(staged: Staged, loop: Loop, items: Any) -> None:
             raise CellRefused(f"{text}. {instead_of_walking(obj)}.", loop.line)
     effects = staged.analysed.walking
     for obj in {place.obj for place in effects.reads if place.obj is not None} | effects.deep:
-        if obj in changed and obj.origin is Origin.OUTER and not walks_at(staged, loop, obj) and not is_used_up(obj):
+        kept = walks_at(staged, loop, obj) or is_used_up(obj) or reads_other_attributes(staged, obj)
+        if obj in changed and obj.origin is Origin.OUTER and not kept:
             text = f"walking the items reads {obj.shown}, which changes between the iterations"
             raise CellRefused(f"{text}. Make them a list first.", loop.line)
     renamed = any(place.obj is None for place in effects.writes)
@@ -260,6 +261,21 @@ def reachable_walked(staged: Staged) -> Iterable[Obj]:
         for inner in reachable([obj]):
             if inner.outer and not inner.owner:
                 yield inner
+
+
+def reads_other_attributes(staged: Staged, obj: Obj) -> bool:
+    """Tell whether finding the items reads no attribute of an object of the user's that the loop sets."""
+    walking = staged.analysed.walking
+    if obj in walking.deep or not (obj.live and all(map(is_own, obj.live))):
+        return False
+    read = {place.field for place in walking.reads if place.obj is obj}
+    written = {
+        place.field
+        for found in staged.analysed.effects.values()
+        for place in found.writes
+        if place.obj is obj
+    }
+    return all(map(str.isidentifier, read | written)) and not read & written
 
 
 def stops(loop: Loop) -> bool:

@@ -8,6 +8,7 @@ import types
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from concompare.cells.effects.live import static
 from concompare.cells.forms import methods as form
 from concompare.cells.forms.comprehensions import collected
 from concompare.cells.frame import FRAME
@@ -138,7 +139,8 @@ class Reached:
         if not all(holds_values(call.argument) for call in calls):
             text = "what pandas gives the function holds objects that can be changed. Take their column, and map it."
             raise CellRefused(text, self.loop.line)
-        loop = self.loop_of(function, calls)
+        certain = owners.is_certain(asking.owner, self.name, asking.kwargs)
+        loop = self.loop_of(function, calls, certain=certain)
         items = self.hook.namespace[CALLS]
         found = self.hook.lift(loop, items, None)
         self.check(found, asking)
@@ -165,15 +167,20 @@ class Reached:
             raise CellRefused("the function changes what pandas gives it. Change a copy of it.", found.line)
         if staged.reasons:
             raise binding.refusal(staged.reasons)
-        if found.ahead is not None or len(made.actions) != 1 or not made.direct or not collect.is_plain_append(made):
+        certain = owners.is_certain(asking.owner, self.name, asking.kwargs)
+        alone = found.ahead is None and len(made.actions) == 1 and made.direct and collect.is_plain_append(made)
+        if not (certain or alone):
             raise CellRefused("the function changes something besides giving a value.", found.line)
         ordered = any(effects.order for effects in staged.analysed.effects.values())
-        if ordered and not owners.is_certain(asking.owner, self.name, asking.kwargs):
+        if ordered and not certain:
             text = "the function prints or writes, and how often pandas calls it shows only when it does"
             raise CellRefused(f"{text}. Let it return what there is to tell.", found.line)
 
-    def loop_of(self, function: Any, calls: list[Call]) -> Loop:
-        """Return calls of a function as a loop; its items and whatever has no name get names of ours."""
+    def loop_of(self, function: Any, calls: list[Call], *, certain: bool) -> Loop:
+        """Return calls of a function as a loop; its items and whatever has no name get names of ours.
+
+        Where pandas makes these calls for `certain`, parts of them may stay in the notebook.
+        """
         node = self.loop.node
         namespace = self.hook.namespace
         namespace[CALLS] = [call.argument for call in calls]
@@ -186,7 +193,7 @@ class Reached:
         value = form.called(self.expression(function), item, *rest, **named)
         assert isinstance(node, ast.expr)
         loop = collected(self.name, node, target, located(ast.Name(CALLS, ast.Load()), node), value, [], [])
-        loop.line, loop.lazy, loop.whole = self.loop.line, True, True
+        loop.line, loop.lazy, loop.whole = self.loop.line, True, not certain
         return loop
 
     def expression(self, function: Any) -> ast.expr:
@@ -198,6 +205,9 @@ class Reached:
                 return part
             if isinstance(part, ast.Name) and self.hook.namespace.get(part.id) is function:
                 return part
+        if isinstance(function, types.MethodType) and is_plain_method(function):
+            owner = self.name_of(function.__self__, "owner")
+            return located(ast.Attribute(owner, function.__name__, ast.Load()), node)
         label = getattr(function, "__name__", "")
         return self.name_of(function, label if label.isidentifier() else "function")
 
@@ -210,6 +220,14 @@ class Reached:
             name += "_"
         self.hook.namespace[name] = value
         return located(ast.Name(name, ast.Load()), self.loop.node)
+
+
+def is_plain_method(method: types.MethodType) -> bool:
+    """Tell whether a method is what its owner has under the method's name, as one of its class."""
+    owner, name = method.__self__, method.__name__
+    if isinstance(owner, type) or name in getattr(owner, "__dict__", ()):
+        return False
+    return static(type(owner), name) is method.__func__
 
 
 def is_of(node: ast.Lambda, function: Any) -> bool:

@@ -76,7 +76,7 @@ def is_certain(owner: Any, name: str, kwargs: dict[str, Any]) -> bool:
     kind = type(owner).__name__
     if kind in ELEMENTS and name in ("map", "applymap"):
         return True
-    if name != "apply" or {"raw", "result_type", "by_row"} & kwargs.keys():
+    if name != "apply" or {"raw", "by_row"} & kwargs.keys() or kwargs.get("result_type") == "broadcast":
         return False
     if kind == "DataFrameGroupBy":
         return since_3()  # before, a TypeError made pandas try again without the columns of the keys
