@@ -144,10 +144,26 @@ def test_what_is_printed_comes_once_and_in_order(cell: str, lifted: bool, how: s
 
 @pytest.mark.parametrize("how", programs.WAYS)
 @pytest.mark.parametrize(
+    "cell",
+    [
+        "r = df['a'].map(notes)\nseen",
+        "r = df.apply(lambda row: notes(row['a']), axis=1, result_type='expand')\nseen",
+        "random.seed(1)\nr = df['a'].map(draws)\nrandom.random()",
+        "r = numbers.apply(lambda c: notes(c.sum()))\nseen",
+    ],
+)
+def test_what_calls_change_that_pandas_makes_for_certain_is_changed_in_order(cell: str, how: str) -> None:
+    difference, ran = programs.compared(cell, SETUP, how)
+    assert difference is None
+    assert ran.cell.lifted
+
+
+@pytest.mark.parametrize("how", programs.WAYS)
+@pytest.mark.parametrize(
     ("cell", "reason"),
     [
-        ("r = df['a'].map(notes)", "changes `seen`"),
-        ("random.seed(1)\nr = df['a'].map(draws)", "draws from random numbers"),
+        ("r = df.groupby('a')['b'].agg(notes)", "changes `seen`"),
+        ("random.seed(1)\nr = df.groupby('a')['b'].agg(draws)", "draws from random numbers"),
         ("r = df.apply(relabels, axis=1)", "changes what pandas gives it"),
         ("r = df.groupby('a')['b'].transform(shifts)", "of which something else holds a part"),
         ("r = objects.groupby('a').apply(lambda g: g['parts'].iloc[0].append(sum([1])))", "can be changed"),
@@ -223,7 +239,7 @@ def test_a_function_that_comes_twice_is_one_for_pandas(functions: str) -> None:
 
 
 def test_strict_raises_before_pandas_calls_anything() -> None:
-    ran = programs.run("r = df['a'].map(notes)", SETUP, "threads", strict=True)
+    ran = programs.run("r = df.groupby('a')['b'].agg(notes)", SETUP, "threads", strict=True)
     assert isinstance(ran.left.error, CellRefused)
     assert ran.left.names["seen"] == []
 

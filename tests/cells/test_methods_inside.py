@@ -95,13 +95,13 @@ r = df.pipe(scored).pipe(rows, by=2)
 r = df.assign(c=lambda d: d["a"].apply(work), e=lambda d: d["c"] + 1)
 ### a lambda for pipe
 r = df.pipe(lambda d: d["a"].map(work))
+### changes what all see
+r = noting(df)
+seen
 ### raises in it
 r = failing(df)
 """)
 PLAIN = cells_of("""
-### changes what all see
-r = noting(df)
-seen
 ### another thing of that name
 r = other(Other())
 """)

@@ -182,7 +182,8 @@ class Cell:
         before = {name: vars(builtins).get(name) for name in ours}  # a cell may run another
         vars(builtins).update(ours)  # there `locals()` and `globals()` show none of ours
         try:
-            with session or contextlib.nullcontext(), threads or contextlib.nullcontext():
+            nothing = contextlib.nullcontext()
+            with session or nothing, threads or nothing, follow or nothing:
                 return self.run_statements(tree, namespace, self.ahead(hook))
         except BaseException as error:
             error.__traceback__ = as_plainly(error, Hook.__call__.__code__, unwalkable=error is hook.unwalkable)

@@ -14,6 +14,7 @@ from concompare.cells.ir import Analysed
 from concompare.cells.objects import Value
 from concompare.cells.syntax import names
 from concompare.cells.syntax.nodes import located
+from concompare.cells.syntax.placing import placed
 from concompare.cells.syntax.renaming import bound, is_dotted_import, load, swapped
 
 BARRED = (
@@ -63,6 +64,10 @@ def callee_of(call: ast.Call, analysed: Analysed, namespace: Mapping[str, Any], 
     Raises:
         CannotStand: There is none, or its body cannot stand in the loop.
     """
+    if isinstance(call.func, ast.Lambda):
+        made = made_of(call.func, namespace)
+        check_state(made, None, analysed)
+        return Callee(made, plain_definition(made, namespace, analysed, call.func))
     found = analysed.followed.get(call, set())
     if len(found) != 1:
         raise CannotStand
@@ -126,16 +131,38 @@ def check_state(function: types.FunctionType, kind: type | None, analysed: Analy
                     raise CannotStand
 
 
+def made_of(node: ast.Lambda, namespace: Mapping[str, Any]) -> types.FunctionType:
+    """Return the function that a lambda in the loop makes.
+
+    Raises:
+        CannotStand: It has defaults, which are evaluated where it is made.
+    """
+    if node.args.defaults or any(default is not None for default in node.args.kw_defaults):
+        raise CannotStand
+    code = compile(placed(ast.Expression(names.copied(node))), "<lambda>", "eval", dont_inherit=True)
+    (inner,) = [part for part in code.co_consts if isinstance(part, types.CodeType)]
+    return types.FunctionType(inner, namespace)  # type: ignore[arg-type]
+
+
 def plain_definition(
-    function: types.FunctionType, namespace: Mapping[str, Any], analysed: Analysed
+    function: types.FunctionType,
+    namespace: Mapping[str, Any],
+    analysed: Analysed,
+    written: ast.Lambda | None = None,
 ) -> ast.FunctionDef | ast.Lambda:
     """Return the source of a function whose body can stand in a loop of the notebook.
+
+    Args:
+        function: The function.
+        namespace: The notebook's names.
+        analysed: The loop.
+        written: Its source, where it stands in the loop.
 
     Raises:
         CannotStand: It cannot.
     """
     code = function.__code__
-    definition = definition_of(code, function.__name__)
+    definition = written if written is not None else definition_of(code, function.__name__)
     if definition is None or isinstance(definition, ast.AsyncFunctionDef) or code.co_flags & LAZY:
         raise CannotStand
     body: list[ast.AST] = [definition.body] if isinstance(definition, ast.Lambda) else list(definition.body)

@@ -53,7 +53,7 @@ class Expansion:
         if sum(len(names.nodes_in(node)) for node in loop.body) > LARGEST:
             return None
         calls = [node for node in heavy_in_notebook(staged) if isinstance(node, ast.Call)]
-        self.wanted = {node for node in calls if node in analysed.followed}
+        self.wanted = {node for node in calls if node in analysed.followed or isinstance(node.func, ast.Lambda)}
         self.fixed = names.writes(*loop.body) | analysed.given
         if loop.target is not None:
             self.fixed |= names.stored(loop.target)

@@ -18,7 +18,7 @@ from concompare.cells.forms import joined
 from concompare.cells.frame import FRAME, Frame
 from concompare.cells.inside.cell_calls import ASK, Calls
 from concompare.cells.inside.rules import Taken, gives_value_read, is_seen, keeps_function
-from concompare.cells.inside.variant import ENTER, HOOK, RETURNED, YIELDED, Variant, given_at_once, variant_of
+from concompare.cells.inside.variant import ENTER, HOOK, POOL, RETURNED, YIELDED, Variant, given_at_once, variant_of
 from concompare.cells.inside.work import DEEPEST, Work, local_names, shadowed_in, simple_function
 from concompare.cells.ir import OURS, Allowance, Loop, Why
 from concompare.cells.program import WORTH, Hook, Refused
@@ -30,6 +30,7 @@ from concompare.cells.replay.statement import Replay
 from concompare.errors import CellRefused
 
 if TYPE_CHECKING:
+    from concompare.cells.pools.session import Session
     from concompare.cells.pools.started import Threads
     from concompare.cells.program import Cell, Runner, Wishes
     from concompare.cells.replay.collect import Collect
@@ -333,6 +334,8 @@ class Following:
     looked: float = 0.0
     made: dict[tuple[types.CodeType, bool], Variant | None] = field(default_factory=dict)
     work: Work | None = None
+    session: Session | None = None
+    """What the pools of its functions belong to."""
 
     def enter(
         self,
@@ -363,6 +366,24 @@ class Following:
                 return called
             taken_by = Taken(into, frozenset() if within else frozenset(use[2]))
         return rebuilt(called, function, self.hooked(function, variant, within, taken_by))
+
+    def pool(self, variant: Variant, number: int, thing: Any) -> Any:
+        """Return what a function calls in the place of one that makes a pool."""
+        if variant.tree is None or isinstance(self.cell, Script):
+            return thing
+        from concompare.cells.pools.session import Session
+
+        if self.session is None:
+            self.session = Session(Hook(self.cell, self.namespace, self.runner), [], None)
+        return self.session.inside(number, thing, variant.makers, variant.tree, variant.urgent)
+
+    def __enter__(self) -> Following:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
+        """Leave the pools of its functions as the plain cell leaves them."""
+        if self.session is not None:
+            self.session.__exit__(kind, error, trace)
 
     def in_vain(self) -> float:
         """Return the seconds that went into all this where no loop was worth it."""
@@ -420,6 +441,7 @@ class Following:
         cells = dict(zip(code.co_freevars, function.__closure__ or (), strict=True))
         cells[HOOK] = types.CellType(LoopHook(inner, self, taken_by))
         cells[ENTER] = types.CellType(functools.partial(self.enter, within=below))
+        cells[POOL] = types.CellType(functools.partial(self.pool, variant))
         closure = tuple(cells[name] for name in variant.code.co_freevars)
         made = types.FunctionType(variant.code, function.__globals__, function.__name__, function.__defaults__, closure)
         made.__kwdefaults__ = function.__kwdefaults__

@@ -8,12 +8,12 @@ import types
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
-from concompare.cells.forms import joined
+from concompare.cells.forms import joined, pools
 from concompare.cells.forms.again import plain_expression, plain_items, word_of
 from concompare.cells.forms.calls import may_enter
 from concompare.cells.inside.consumers import Use, consumed_in
 from concompare.cells.inside.rules import can_be_taken
-from concompare.cells.inside.work import Work, body_of, calls_outside, loops_of, shadowed_in
+from concompare.cells.inside.work import Work, body_of, calls_outside, local_names, loops_of, shadowed_in
 from concompare.cells.ir import OURS, Loop
 from concompare.cells.replay import row_walks
 from concompare.cells.replay.calling import meaning
@@ -21,7 +21,7 @@ from concompare.cells.syntax import names
 from concompare.cells.syntax.nodes import located
 from concompare.cells.syntax.placing import placed
 
-HOOK, ENTER, LEFT, MAKE = OURS + "loop", OURS + "enter", OURS + "left", OURS + "make"
+HOOK, ENTER, LEFT, MAKE, POOL = (OURS + word for word in ("loop", "enter", "left", "make", "inner_pool"))
 AT_ONCE = ("pipe", "assign")
 """Methods, of pandas' frames and columns and of what is like them, that call the functions that they are given."""
 YIELDED, RETURNED = "_concompareyielded", "_concomparereturned"
@@ -37,12 +37,17 @@ class Variant:
         code: Of the function, with two free variables more.
         loops: In the order of the hooks' numbers; `bound`: the names that each may give values.
         yields: It is a generator, whose values are taken to the end.
+        makers: The expressions with which it makes executors and pools of its own; `tree`: its body, if it has some.
+        urgent: Why the calls of these cannot wait, or None.
     """
 
     code: types.CodeType
     loops: list[Loop]
     bound: list[list[str]] = field(default_factory=list)
     yields: bool = False
+    makers: list[ast.expr] = field(default_factory=list)
+    tree: ast.Module | None = None
+    urgent: str | None = None
 
 
 def variant_of(
@@ -64,10 +69,15 @@ def variant_of(
     """
     writer = Writer(function, unannotated(definition), work, looked_at=looked_at, windows=windows)
     made = writer.written()
-    code = compiled(made, function) if writer.loops or writer.entered or writer.windows else None
+    used = writer.loops or writer.entered or writer.windows or writer.makers
+    code = compiled(made, function) if used else None
     if code is None:
         return None
-    return Variant(code, writer.loops, writer.bound, bool(function.__code__.co_flags & 32))
+    made_of = Variant(code, writer.loops, writer.bound, bool(function.__code__.co_flags & 32), writer.makers)
+    if writer.makers:
+        made_of.tree = writer.tree
+        made_of.urgent = pools.urgent(writer.tree, function.__globals__)
+    return made_of
 
 
 def unannotated(node: names.Node) -> names.Node:
@@ -81,6 +91,12 @@ def unannotated(node: names.Node) -> names.Node:
         return part if isinstance(part, ast.ClassDef) else None
 
     return names.copied(node, instead)
+
+
+def makers_in(tree: ast.Module, function: types.FunctionType) -> list[ast.expr]:
+    """Return the functions and classes that the body of a function calls and that may make a pool."""
+    local = local_names(function.__code__)
+    return pools.makers(tree, {name: thing for name, thing in function.__globals__.items() if name not in local})
 
 
 def is_meant_in(function: types.FunctionType, loop: Loop) -> bool:
@@ -118,6 +134,9 @@ class Writer:
             windows.local = True
         self.loops: list[Loop] = []
         self.bound: list[list[str]] = []
+        self.tree = ast.Module(body_of(definition), [])
+        self.makers = makers_in(self.tree, function)
+        self.made = {id(node): number for number, node in enumerate(self.makers)}
         found = loops_of(definition, function)
         held = {
             id(part)
@@ -128,6 +147,7 @@ class Writer:
         self.places: dict[int, int] = {}
         for loop in found:
             left = self.windows.holds(loop.node) or row_walks.may_walk_what_it_stores(loop)
+            left = left or pools.holds(loop.node, self.makers) or (bool(self.makers) and pools.is_delayed(loop.node))
             wanted = not left and id(loop.node) not in held and work.is_heavy(loop, function)
             taken = self.taken(loop) if wanted else None
             if taken is not None and can_be_taken(taken, function, definition) and is_meant_in(function, loop):
@@ -166,6 +186,9 @@ class Writer:
             return self.statement(loop, number) if isinstance(node, ast.stmt) else self.expression(loop, number)
         if (started := self.windows.instead(node, self.instead)) is not None:
             return started
+        if id(node) in self.made:
+            assert isinstance(node, ast.expr)
+            return pools.stand_in(node, self.made[id(node)], POOL)
         if id(node) in self.calls:
             assert isinstance(node, ast.Call)
             return entered(node, self.consumed.get(id(node)), self.copied)
@@ -349,7 +372,7 @@ def compiled(definition: names.FunctionNode, function: types.FunctionType) -> ty
     """Return the code of a function with hooks, which has the names and lines of the function itself."""
     code = function.__code__
     inner: ast.stmt = ast.Expr(definition) if isinstance(definition, ast.Lambda) else definition
-    around = [*dict.fromkeys([HOOK, ENTER, *code.co_freevars])]
+    around = [*dict.fromkeys([HOOK, ENTER, POOL, *code.co_freevars])]
     arguments = ast.arguments([], [ast.arg(name) for name in around], None, [], [], None, [])
     body: list[ast.stmt] = (
         [inner] if code.co_name in around or inner is not definition else [ast.Global([code.co_name]), inner]

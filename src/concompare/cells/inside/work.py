@@ -11,12 +11,15 @@ from typing import Any
 
 from concompare.cells.decorated import meant_by
 from concompare.cells.effects.live import MISSING, World, definition_of, static
-from concompare.cells.forms import finding, joined
+from concompare.cells.forms import finding, joined, known_pools
+from concompare.cells.forms.streams import name_of
 from concompare.cells.ir import Loop
 from concompare.cells.syntax import names
 
 DEEPEST = 5
 """Functions that are followed one inside the other."""
+POOLS = frozenset({*known_pools.NAMES, "get_context"}) - {"Thread", "Process"}
+"""Names of what makes pools."""
 LIGHT = frozenset(
     name for kind in (list, dict, set, str, bytes, tuple, int, float) for name in dir(kind) if not name.startswith("__")
 ) | frozenset(["popleft", "appendleft", "most_common", "item", "tolist", "write", "strip"])
@@ -25,6 +28,12 @@ GENERATOR = 32
 """Flag of the code of generators."""
 REFLECTING = frozenset(["locals", "vars", "dir", "eval", "exec", "_getframe", "currentframe", "inspect"])
 """What shows a function its own frame, which is another one when its loops are lifted."""
+
+
+def makes_pool(definition: names.FunctionNode) -> bool:
+    """Tell whether a function may make a pool, as far as the names of what it calls tell."""
+    calls = [part for part in names.nodes_in(definition) if isinstance(part, ast.Call)]
+    return any(name_of(call.func) in POOLS for call in calls)
 
 
 def simple_function(thing: Any) -> types.FunctionType | None:
@@ -62,7 +71,7 @@ class Work:
         """Tell whether the body of a function holds work."""
         if isinstance(definition, ast.AsyncFunctionDef) or reflects(definition):
             return False
-        if joined.windows_of(body_of(definition)):
+        if joined.windows_of(body_of(definition)) or makes_pool(definition):
             return True
         loops = loops_of(definition, function)
         if any(self.is_heavy(loop, function) for loop in loops):

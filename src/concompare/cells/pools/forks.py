@@ -19,7 +19,7 @@ FIXED = (types.FunctionType, types.BuiltinFunctionType, types.ModuleType, type)
 
 def seen_late(session: Session, node: ast.expr) -> str | None:
     """Return why processes that are made at a node of the cell may not be made later, or None."""
-    tree = session.cell.tree
+    tree = session.tree_of(node)
     place = (node.lineno, node.col_offset)
     around = [part for part in names.nodes_in(tree) if isinstance(part, (ast.For, ast.While))]
     whole = any(node in names.nodes_in(part) for part in around)
@@ -37,14 +37,14 @@ def seen_late(session: Session, node: ast.expr) -> str | None:
 
 def changed_late(session: Session, node: ast.expr) -> frozenset[str]:
     """Return the names that the cell may change while calls of a pool wait that is made at a node of it."""
-    tree = session.cell.tree
+    tree = session.tree_of(node)
     parts = [part for part in names.nodes_in(tree) if changed_by(part) and is_after(tree, part, node)]
     return frozenset(name for part in parts for name in changed_by(part))
 
 
 def reused(session: Session, node: ast.expr) -> frozenset[str]:
     """Return the names whose objects the cell may change while calls that were given them wait."""
-    tree = session.cell.tree
+    tree = session.tree_of(node)
     loops = [part for part in names.nodes_in(tree) if isinstance(part, (ast.For, ast.While))]
     found: set[str] = set()
     for part in names.nodes_in(tree):
@@ -53,6 +53,20 @@ def reused(session: Session, node: ast.expr) -> frozenset[str]:
             around = [loop for loop in loops if part in names.nodes_in(loop)]
             found |= changed.difference(*[names.writes(loop) for loop in around])  # else each turn has its own
     return frozenset(found)
+
+
+HANDING = frozenset({
+    *("submit", "map", "starmap", "imap", "imap_unordered", "apply", "apply_async", "map_async", "starmap_async"),
+})  # fmt: skip
+"""Methods that give a pool calls to make."""
+
+
+def handed_on(tree: ast.Module) -> set[str]:
+    """Return the names that stand in what is handed to a pool."""
+    calls = [part for part in names.nodes_in(tree) if isinstance(part, ast.Call)]
+    handing = [call for call in calls if isinstance(call.func, ast.Attribute) and call.func.attr in HANDING]
+    given = [part for call in handing for part in (*call.args, *(word.value for word in call.keywords))]
+    return {part.id for value in given for part in names.nodes_in(value) if isinstance(part, ast.Name)}
 
 
 def is_after(tree: ast.Module, part: ast.AST, node: ast.expr) -> bool:

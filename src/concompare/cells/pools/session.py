@@ -33,6 +33,32 @@ class Session:
         self.waiting: list[Waiting] = []
         self.told: list[ast.expr] = []
         self.borrowed: list[Callable[[], None]] = []
+        self.trees: dict[ast.expr, ast.Module] = {}
+
+    def inside(self, number: int, thing: Any, makers: list[ast.expr], tree: ast.Module, urgent: str | None) -> Any:
+        """Return what a function that the cell calls calls in the place of one that makes a pool.
+
+        Args:
+            number: The number of the expression.
+            thing: What it names.
+            makers: Such expressions of the function.
+            tree: The body of the function.
+            urgent: Why no call of it may wait, or None.
+        """
+        node = makers[number]
+        maker = MAKERS.get(known_pools.kind_of(thing) or "")
+        if maker is None or urgent is not None:
+            return thing
+        if node not in self.trees:
+            self.trees[node] = tree
+            self.nodes.append(node)
+        if forks.reused(self, node) & forks.handed_on(tree):
+            return thing
+        return maker(self, node, thing)
+
+    def tree_of(self, node: ast.expr) -> ast.Module:
+        """Return the code in which a pool is made: the cell, or the body of a function."""
+        return self.trees.get(node, self.cell.tree)
 
     def stand_in(self, number: int, thing: Any) -> Any:
         """Return what the cell calls in the place of a function or class that it names."""
@@ -98,7 +124,8 @@ class Session:
     def waiting_of(self, node: ast.expr, what: str, *, copies: bool, cloud: bool = False) -> Waiting:
         """Return where the calls of a pool wait."""
         changing = forks.changed_late(self, node)
-        made = Waiting(self, node, what, copies, cloud, changing, forks.reused(self, node))
+        reused = forks.reused(self, node) if node not in self.trees else frozenset[str]()
+        made = Waiting(self, node, what, copies, cloud, changing, reused)
         self.waiting.append(made)
         return made
 

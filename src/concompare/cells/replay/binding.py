@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from concompare.cells.replay.front import Front
 
 WORTH = frozenset({ast.Call, ast.BinOp, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.JoinedStr})
+OWNER = OURS + "owner"
+"""How the names begin of what the method belongs to that a call of the user's is given."""
 TURNS = (ast.For, ast.While, *names.COMPREHENSIONS)
 OF_OURS = tuple(OURS + word for word in ("function", "call", "caught", "chain", "error", "shown"))
 """How the names of functions begin that call the user's own."""
@@ -109,6 +111,9 @@ class Lifted:
             func = node.func if isinstance(node, ast.Call) and effects is not None and effects.heavy else None
             if isinstance(func, ast.Name) and not func.id.startswith(OF_OURS):
                 return as_named(func.id).removeprefix(OURS)
+            owner = func.value if isinstance(func, ast.Attribute) else None
+            if isinstance(func, ast.Attribute) and isinstance(owner, ast.Name) and owner.id.startswith(OWNER):
+                return func.attr
         return self.loop.caption
 
     def note_traces(self) -> None:

@@ -269,12 +269,7 @@ def reads_other_attributes(staged: Staged, obj: Obj) -> bool:
     if obj in walking.deep or not (obj.live and all(map(is_own, obj.live))):
         return False
     read = {place.field for place in walking.reads if place.obj is obj}
-    written = {
-        place.field
-        for found in staged.analysed.effects.values()
-        for place in found.writes
-        if place.obj is obj
-    }
+    written = {place.field for found in staged.analysed.effects.values() for place in found.writes if place.obj is obj}
     return all(map(str.isidentifier, read | written)) and not read & written
 
 

@@ -401,11 +401,7 @@ def new_result(an: Interpreter, call: Applied) -> Obj:
             an.put({made}, SOURCE, given.all | this)
         return made
     for word in entry.holding:
-        place = ELEMENT if made.types and is_container(made.types[0]) else ANY
-        if entry.lazy:
-            place = ELEMENT if word.endswith("part") and what not in MAPS else SOURCE
-        if word == "self" and made.types and made.types[0] in DICT_VIEWS.values():
-            place = SOURCE
+        place = place_for(word, entry, made, what)
         filled = word == "*" and made.types and made.types[0] in FILLED
         value = ATOM.union(given.spread or ATOM, *given.named.values()) if filled else named(an, word, this, given)
         if word == "part":
@@ -414,6 +410,15 @@ def new_result(an: Interpreter, call: Applied) -> Obj:
     if entry.calls and (call.called or entry.lazy):
         an.put({made}, ELEMENT, call.called)
     return made
+
+
+def place_for(word: str, entry: Declared, made: Obj, what: str) -> str:
+    """Return where a new result holds what a word of its entry stands for."""
+    if entry.lazy:
+        return ELEMENT if word.endswith("part") and what not in MAPS else SOURCE
+    if word == "self" and made.types and made.types[0] in DICT_VIEWS.values():
+        return SOURCE
+    return ELEMENT if made.types and is_container(made.types[0]) else ANY
 
 
 def is_sized(what: str, given: Arguments) -> bool:

@@ -300,7 +300,8 @@ def other_method(
 
 def within_tables(an: Interpreter, obj: Obj, name: str) -> Value:
     """Return what a row or column holds that may have a method of a name, through others that lack it as well."""
-    found, met, waiting = set(), {obj}, [obj]
+    found: set[Obj] = set()
+    met, waiting = {obj}, [obj]
     while waiting:
         one = waiting.pop()
         for part in ({*one.held(ANY), *one.held(ELEMENT)} | cells_of(an, one)) - met:

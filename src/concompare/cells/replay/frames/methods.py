@@ -206,7 +206,7 @@ class Reached:
             if isinstance(part, ast.Name) and self.hook.namespace.get(part.id) is function:
                 return part
         if isinstance(function, types.MethodType) and is_plain_method(function):
-            owner = self.name_of(function.__self__, "owner")
+            owner = self.name_of(function.__self__, binding.OWNER.removeprefix(OURS))
             return located(ast.Attribute(owner, function.__name__, ast.Load()), node)
         label = getattr(function, "__name__", "")
         return self.name_of(function, label if label.isidentifier() else "function")
