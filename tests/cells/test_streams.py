@@ -196,7 +196,7 @@ PLAIN = {
     "a class that keeps what it is given": "bag.extend(map(told, xs))\nr = next(bag.values)",
     "a class that wants one value": "bag.update(map(told, xs))",
     "no function": "g = None\nr = list(filter(g, xs))",
-    "a list that grows": "r = list(zip(xs, map(lambda x: seen.append(x) or f(x) + len(seen), xs)))",
+    "a list that grows": "r = list(zip(xs, map(lambda x: seen.append(x) or f(x + len(seen)), xs)))",
 }
 
 SHADOWED = {

@@ -13,6 +13,7 @@ from concompare.cells.effects.arguments import Arguments
 from concompare.cells.effects.following import follow
 from concompare.cells.effects.kinds import may_hold_objects
 from concompare.cells.effects.live import MISSING, objects_in, static
+from concompare.cells.effects.scopes import CELL
 from concompare.cells.objects import ANY, ATOM, ELEMENT, Obj, Origin, Value
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ def attribute_of(an: Interpreter, obj: Obj, name: str, node: ast.AST) -> Value:
     if name == "__class__":
         return class_of(an, obj)
     an.read(obj, name)
+    if name == CELL and obj.types == (types.CellType,):
+        return in_cell(an, obj)
     if (every := user_method(an, obj, "__getattribute__")) is not None:
         follow(an, every, node, Arguments([frozenset({obj}), ATOM]))
     stored = frozenset(obj.held(name))
@@ -62,6 +65,12 @@ def attribute_of(an: Interpreter, obj: Obj, name: str, node: ast.AST) -> Value:
     if not obj.outer and all(an.is_plain_class(kind) for kind in obj.types):
         return found | frozenset(obj.held(ANY))
     return found | any_part(an, obj)
+
+
+def in_cell(an: Interpreter, obj: Obj) -> Value:
+    """Return what a variable of a function may be that another one sees."""
+    inside = [thing.cell_contents for thing in obj.live if thing != types.CellType()]
+    return frozenset(obj.held(CELL)).union(*[an.world.outer(thing, obj.label) for thing in inside])
 
 
 def class_of(an: Interpreter, obj: Obj) -> Value:

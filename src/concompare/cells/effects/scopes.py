@@ -16,7 +16,7 @@ from concompare.cells.objects import ATOM, ELSEWHERE, NAMED, Obj, Origin, Value
 if TYPE_CHECKING:
     from concompare.cells.effects.interpreter import Interpreter
 
-CELL = "cell"
+CELL = "cell_contents"
 """The field of what holds a name that several functions share."""
 
 

@@ -125,6 +125,8 @@ def write_attribute(an: Interpreter, base: Value, name: str) -> None:
 
 def sets_more(an: Interpreter, kind: type, name: str) -> bool:
     """Tell whether code of an installed class runs where an attribute is set."""
+    if kind is types.CellType:
+        return False
     setter, thing = static(kind, "__setattr__"), static(kind, name)
     plain = setter in (static(object, "__setattr__"), static(type, "__setattr__"))
     if not plain and not an.world.is_user(setter):

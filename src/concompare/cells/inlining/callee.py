@@ -18,7 +18,7 @@ from concompare.cells.syntax.placing import placed
 from concompare.cells.syntax.renaming import bound, is_dotted_import, load, swapped
 
 BARRED = (
-    *(ast.Nonlocal, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef, ast.Match, ast.Delete, ast.Lambda),
+    *(ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef, ast.Match, ast.Delete, ast.Lambda),
     *(ast.Yield, ast.YieldFrom, ast.Await, ast.TryStar, ast.NamedExpr, ast.AsyncFor, ast.AsyncWith),
 )
 OF_FRAMES = frozenset({"locals", "vars", "globals", "eval", "exec", "super", "dir", "__class__", "breakpoint"})
@@ -113,7 +113,7 @@ def is_method(objects: Value, name: str, function: types.FunctionType) -> bool:
 
 
 def check_state(function: types.FunctionType, kind: type | None, analysed: Analysed) -> None:
-    """Refuse a function that the loop itself may change, or variables of functions around that it changes.
+    """Refuse a function that the loop itself may change.
 
     Raises:
         CannotStand: It may.
@@ -122,8 +122,6 @@ def check_state(function: types.FunctionType, kind: type | None, analysed: Analy
         if "frames" in found.sees:
             raise CannotStand
         for place in found.writes:
-            if place.field == "cell":
-                raise CannotStand
             for thing in place.obj.live if place.obj is not None else ():
                 if isinstance(thing, type) and place.field in (function.__name__, "*", "__init__", "__call__"):
                     raise CannotStand
@@ -202,6 +200,8 @@ class Writer:
         call: The call; `begin`: how the names of the function begin there.
         given: Gets the values of free variables and defaults, by their names there.
         words: The names of its variables there; `rest`: the elements of `*args` and `**kwargs`, with their words.
+        changing: The cells of variables of functions around that the loop gives values; `cells`: how those that this
+            function sees are called, by how its variables are.
     """
 
     callee: Callee
@@ -210,6 +210,8 @@ class Writer:
     given: dict[str, Any] = field(default_factory=dict)
     words: dict[str, str] = field(default_factory=dict)
     rest: dict[str, list[tuple[str, ast.Name]]] = field(default_factory=dict)
+    changing: frozenset[int] = frozenset()
+    cells: dict[str, str] = field(default_factory=dict)
 
     @property
     def result(self) -> str:
@@ -231,18 +233,37 @@ class Writer:
         self.hold_variables(callee.function)
         made = self.bound_arguments(definition, unstable)
         if isinstance(definition, ast.Lambda):
-            return [*made, bound(self.result, self.placed(swapped(definition.body, self.words)), self.call)]
-        body = [node for node in definition.body if not isinstance(node, ast.Global) and not is_text(node)]
+            return [*made, bound(self.result, self.placed(self.named_so(definition.body)), self.call)]
+        declared = (ast.Global, ast.Nonlocal)
+        body = [node for node in definition.body if not isinstance(node, declared) and not is_text(node)]
         if callee.kind is not None and any(ast.Return in names.kinds_in(node) for node in body):
             raise CannotStand  # what `__init__` returns is not what the call gives
         body, ended = self.valued(body)
         if not ended and callee.kind is None:
             made.append(bound(self.result, self.constant(None), self.call))
-        return [*made, *[self.placed(swapped(self.spread(node), self.words)) for node in body]]
+        return [*made, *[self.placed(self.named_so(self.spread(node))) for node in body]]
+
+    def named_so(self, node: names.Node) -> names.Node:
+        """Return a part of the body with the names that its variables have in the loop."""
+
+        def instead(part: ast.AST) -> ast.AST | None:
+            named = isinstance(part, (ast.ExceptHandler, ast.alias))
+            if named and (getattr(part, "asname", None) or part.name) in self.cells:  # type: ignore[attr-defined]
+                raise CannotStand  # which give values to names alone
+            if isinstance(part, ast.Name) and part.id in self.cells:
+                return located(ast.Attribute(load(self.cells[part.id], part), "cell_contents", part.ctx), part)
+            return None
+
+        found = swapped(node, self.words)
+        return names.copied(found, instead) if self.cells else found
 
     def hold_variables(self, function: types.FunctionType) -> None:
-        """Give the variables of functions around names in the notebook."""
+        """Give the variables of functions around names in the notebook, and the cells of those that change."""
         for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+            if id(cell) in self.changing:
+                word = self.begin + "cell_" + name
+                self.given[word], self.cells[self.words[name]] = cell, word
+                continue
             try:
                 self.given[self.words[name]] = cell.cell_contents
             except ValueError:
@@ -263,8 +284,10 @@ class Writer:
             arguments.insert(0, load(self.result, call))
         elif self.callee.receiver is not None:
             arguments.insert(0, self.callee.receiver)
-        if any(isinstance(part, ast.Starred) for part in arguments) or any(word.arg is None for word in call.keywords):
+        if any(word.arg is None for word in call.keywords):
             raise CannotStand
+        if any(isinstance(part, ast.Starred) for part in arguments):
+            return [*made, *self.spread_arguments(definition, arguments)]
         values += zip(positional, arguments, strict=False)
         rest = arguments[len(positional) :]
         if rest and args.vararg is None:
@@ -284,6 +307,27 @@ class Writer:
         made += self.bound_rest(args.kwarg, extra, unstable)
         self.hold_defaults(definition, given)
         return made
+
+    def spread_arguments(self, definition: ast.FunctionDef | ast.Lambda, arguments: list[ast.expr]) -> list[ast.stmt]:
+        """Return the statements that give the parameters the elements of `*args`, if there are as many.
+
+        Raises:
+            CannotStand: There may be other numbers of them, too.
+        """
+        args, call, function = definition.args, self.call, self.callee.function
+        if call.keywords or args.vararg or args.kwarg or args.kwonlyargs or function.__defaults__:
+            raise CannotStand
+        words = [self.begin + arg.arg for arg in [*args.posonlyargs, *args.args]]
+        spread, length, few, error = (self.begin + word for word in ("spread", "length", "few", "TypeError"))
+        texts = misfits(function, len(words))
+        before, _, after = texts.pop().rpartition(str(len(words) + 1))
+        self.given |= {length: len, few: texts, error: TypeError}
+        many = f"{before!r} f'{{{length}({spread})}}' {after!r}"
+        source = f"""if {length}({spread}) < {len(words)}: raise {error}({few}[{length}({spread})])
+if {length}({spread}) > {len(words)}: raise {error}({many})
+{", ".join(words)}, = {spread}"""
+        whole: ast.expr = located(ast.Tuple([names.copied(part) for part in arguments], ast.Load()), call)
+        return [bound(spread, whole, call), *[self.placed(node) for node in ast.parse(source).body]]
 
     def bound_rest(
         self, parameter: ast.arg | None, values: list[tuple[str, ast.expr]], unstable: Collection[str]
@@ -459,6 +503,20 @@ class Writer:
                 ]
             made.append(block)
         return made
+
+
+def misfits(function: types.FunctionType, count: int) -> list[str]:
+    """Return what Python says where a function of `count` parameters is called with 0, 1, … and one too many."""
+    code = function.__code__
+    same = eval(f"lambda {', '.join(code.co_varnames[:count])}: None", {})  # the names are those of a function
+    same.__qualname__ = function.__qualname__
+    found: list[str] = []
+    for number in (*range(count), count + 1):
+        try:
+            same(*range(number))
+        except TypeError as error:
+            found.append(str(error))
+    return found
 
 
 def is_text(node: ast.stmt) -> bool:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import functools
 import itertools
+import types
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -137,6 +139,13 @@ class Expansion:
                 self.wanted.discard(call)
         return before, instead
 
+    @functools.cached_property
+    def changing(self) -> frozenset[int]:
+        """The cells of variables of functions that the loop gives values."""
+        places = [place for effects in self.staged.analysed.effects.values() for place in effects.writes]
+        cells = [place.obj for place in places if place.obj is not None and place.obj.types == (types.CellType,)]
+        return frozenset(id(cell) for obj in cells for cell in obj.live)
+
     def body_of(self, call: Any, root: ast.AST, instead: dict[ast.AST, ast.AST]) -> list[ast.stmt]:
         """Return the statements that do what a call does, and before it what Python evaluates before it."""
         analysed = self.staged.analysed
@@ -150,7 +159,7 @@ class Expansion:
         ):
             raise CannotStand
         begin = f"{INLINED}{next(NUMBERS)}_"
-        writer = Writer(callee, call, begin)
+        writer = Writer(callee, call, begin, changing=self.changing)
         made: list[ast.stmt] = []
         held: dict[ast.AST, ast.AST] = {}
         for number, part in enumerate(earlier(root, call)):

@@ -6,6 +6,7 @@ import ast
 from dataclasses import replace
 from typing import Any
 
+from concompare.cells.counting import number_of
 from concompare.cells.distribution.stages import stages_of
 from concompare.cells.distribution.staging import Staged
 from concompare.cells.effects.interpreter import Interpreter
@@ -46,7 +47,7 @@ def unseen(staged: Staged, items: Any) -> None:
         CellRefused: It does, or it cannot be told how many items there are.
     """
     loop = staged.analysed.loop
-    if loop.stops == "some" and not hasattr(type(items), "__len__"):
+    if loop.stops == "some" and number_of(items) is None:
         text = "it cannot be told how many values the plain code would take"
         raise CellRefused(f"{text}. {REMEDY}.", loop.line)
     for node, effects in staged.analysed.effects.items():
