@@ -127,7 +127,7 @@ class Shapes:
             lifted = self.lift(found.loop, pairs, None) if len(pairs) <= MOST else None
         except Exception:  # the plain loop meets it in its turn
             return None
-        if not (lifted and lifted.staged.surely()) or lifted.staying or lifted.ahead is not None:
+        if not (lifted and lifted.staged.surely()) or lifted.staying:
             return None
         self.cell.place(loop, lifted)
         lifted.uneven = not pairs or pairs[-1][0] is not list(items)[-1]

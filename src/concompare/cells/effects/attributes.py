@@ -33,8 +33,6 @@ def attribute_of(an: Interpreter, obj: Obj, name: str, node: ast.AST) -> Value:
     if name == "__class__":
         return class_of(an, obj)
     an.read(obj, name)
-    if name == CELL and obj.types == (types.CellType,):
-        return in_cell(an, obj)
     if (every := user_method(an, obj, "__getattribute__")) is not None:
         follow(an, every, node, Arguments([frozenset({obj}), ATOM]))
     stored = frozenset(obj.held(name))
@@ -43,11 +41,10 @@ def attribute_of(an: Interpreter, obj: Obj, name: str, node: ast.AST) -> Value:
         return live | stored
     if obj.live and isinstance(obj.live[0], type):
         return stored | class_attribute(an, obj, name)
+    if name == CELL and obj.types == (types.CellType,):
+        return in_cell(an, obj)
     if obj.types is None:
-        found = stored
-        for kind, thing in an.world.methods(name):
-            found |= bound_to(an, obj, kind, thing, name, node)
-        return found | any_part(an, obj)
+        return of_unknown(an, obj, name, stored, node)
     known = False
     found = stored
     for kind in obj.types:
@@ -64,6 +61,13 @@ def attribute_of(an: Interpreter, obj: Obj, name: str, node: ast.AST) -> Value:
         return found
     if not obj.outer and all(an.is_plain_class(kind) for kind in obj.types):
         return found | frozenset(obj.held(ANY))
+    return found | any_part(an, obj)
+
+
+def of_unknown(an: Interpreter, obj: Obj, name: str, found: Value, node: ast.AST) -> Value:
+    """Return what an attribute of an object may be whose type is not known."""
+    for kind, thing in an.world.methods(name):
+        found |= bound_to(an, obj, kind, thing, name, node)
     return found | any_part(an, obj)
 
 

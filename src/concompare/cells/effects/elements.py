@@ -273,6 +273,12 @@ def is_array_of_values(obj: Obj) -> bool:
     return obj.outer and set(obj.types or ()) == {type_named("numpy.ndarray")} and not may_hold_objects(obj)
 
 
+def is_array_of_numbers(obj: Obj) -> bool:
+    """Tell whether an object is surely an array of what nobody can change, one that the body has drawn as well."""
+    drawn = obj.of_values is True and set(obj.types or ()) == {type_named("numpy.ndarray")}
+    return drawn or is_array_of_values(obj)
+
+
 def own_row(an: Interpreter, node: ast.Subscript, obj: Obj, key: str) -> Value | None:
     """Return the row of this iteration alone of an array that the body stores into, or None for anything else."""
     stored = isinstance(node.value, ast.Name) and node.value.id in an.filled_names

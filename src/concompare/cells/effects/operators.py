@@ -96,12 +96,21 @@ def binary(an: Interpreter, name: str, left: Value, right: Value, node: ast.AST,
     if types is not None and all(is_atom_type(kind) for kind in types) and types[0].__module__ != "pathlib":
         return found
     made = an.made(node, "a new object", types)
+    note_values(an, made, left | right)
     for obj in installed:
         if obj.types and set(obj.types) <= {list, tuple, set, frozenset, dict}:
             an.put({made}, ELEMENT, elements_of(an, obj))
         elif obj.types is None:
             an.put({made}, ANY, frozenset(obj.held(ANY)))
     return found | {made}
+
+
+def note_values(an: Interpreter, made: Obj, operands: Value) -> None:
+    """Note that what an operator makes holds numbers, as all its operands do, and no more once one may not."""
+    before = made.of_values
+    made.of_values = before is not False and all(obj.of_values is True for obj in operands)
+    if before and not made.of_values:
+        an.changed = an.missed = an.intertwined = True
 
 
 def operated(an: Interpreter, name: str, asked: Obj | Value, node: ast.AST, operands: Value) -> Value:

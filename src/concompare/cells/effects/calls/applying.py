@@ -16,7 +16,7 @@ from concompare.cells.effects import declared
 from concompare.cells.effects.arguments import Arguments, made_with
 from concompare.cells.effects.attributes import any_part
 from concompare.cells.effects.calls import one_file
-from concompare.cells.effects.elements import elements_of, is_array_of_values, is_table_of_values, walk_over, walked
+from concompare.cells.effects.elements import elements_of, is_array_of_numbers, is_table_of_values, walk_over, walked
 from concompare.cells.effects.kinds import (
     DICT_VIEWS,
     DICTS,
@@ -328,7 +328,7 @@ def result(an: Interpreter, call: Applied, returned: list[str]) -> Value:
         else:
             value = named(an, word, this, given)
             if word == "part" and call.what.rpartition(".")[2] in OF_ELEMENTS:
-                value -= {obj for obj in this if is_array_of_values(obj)}
+                value -= {obj for obj in this if is_array_of_numbers(obj)}
             copied = word == "0" and call.entry is declared.function(copy.deepcopy)
             found |= frozenset(obj for obj in value if not is_copied(an, obj)) if copied else value
     return found
@@ -383,6 +383,7 @@ def new_result(an: Interpreter, call: Applied) -> Obj:
     if made.types is None and (entry.draws or "random" in entry.order) and is_sized(what, given):
         kind = type_named("numpy.ndarray")
         made.types = (kind,) if kind is not None else None
+        made.of_values = kind is not None
     if any(is_narrower(obj, made) for obj in call.called):
         made.types = None  # a class of the user's, given as the factory, makes it
     if call.lazy is not None:
@@ -405,7 +406,7 @@ def new_result(an: Interpreter, call: Applied) -> Obj:
         filled = word == "*" and made.types and made.types[0] in FILLED
         value = ATOM.union(given.spread or ATOM, *given.named.values()) if filled else named(an, word, this, given)
         if word == "part":
-            value -= {obj for obj in this if is_array_of_values(obj)}
+            value -= {obj for obj in this if is_array_of_numbers(obj)}
         an.put({made}, place, value)
     if entry.calls and (call.called or entry.lazy):
         an.put({made}, ELEMENT, call.called)
