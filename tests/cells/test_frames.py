@@ -129,6 +129,11 @@ df.attrs["source"] = "here"
 """
 
 LIFTED = [
+    "df.pivot_table(index='s', columns='a', values='b', aggfunc=spread)",
+    "df.pivot_table('b', 's', None, spread)",
+    "two.pivot_table(index='k', values='v', aggfunc=[spread, 'mean'], margins=True)",
+    "two.pivot_table(index='k', aggfunc={'v': spread, 'name': 'max'})",
+    "df.pivot_table(index='s', values='b', aggfunc=lambda part: sum(list(part)), fill_value=0)",
     "df['a'].map(heavy)",
     "df['s'].map(words)",
     "df['a'].map(lambda v: heavy(v) + 1)",

@@ -9,7 +9,9 @@ from concompare.cells.ir import OURS, Loop
 from concompare.cells.syntax import names
 from concompare.cells.syntax.nodes import located
 
-CALLING = frozenset({"agg", "aggregate", "apply", "applymap", "filter", "map", "transform"})
+CALLING = frozenset({"agg", "aggregate", "apply", "applymap", "filter", "map", "pivot_table", "transform"})
+PIVOT, AGGREGATING, PLACE = "pivot_table", "aggfunc", 3
+"""The method whose function is not its first argument, and where that is."""
 PROGRESS = "progress_"
 """How the names begin of those that tqdm adds, which show how far they are."""
 METHODS = CALLING | {PROGRESS + name for name in CALLING}
@@ -40,6 +42,9 @@ def method(node: ast.AST, shadowed: frozenset[str]) -> Loop | None:
 
 def places(node: ast.Call) -> list[ast.expr]:
     """Return the arguments that may be a function, or hold some."""
+    if isinstance(node.func, ast.Attribute) and node.func.attr == PIVOT:
+        given = [keyword.value for keyword in node.keywords if keyword.arg == AGGREGATING]
+        return given or node.args[PLACE : PLACE + 1]
     if node.args:
         return node.args[:1]
     named = [keyword.value for keyword in node.keywords if keyword.arg in FUNCTION]

@@ -8,6 +8,8 @@ import types
 from collections.abc import Callable
 from typing import Any
 
+from concompare.cells.forms.methods import AGGREGATING, PIVOT, PLACE
+
 NAMES = ("__name__", "__qualname__", "__doc__", "__module__")
 KEYWORDS = ("func", "arg")
 NAMED = frozenset({"agg", "aggregate"})
@@ -30,6 +32,10 @@ def replaced(
         instead: What stands in the place of a function.
     """
     instead = once(instead)
+    if name == PIVOT:
+        if kwargs.get(AGGREGATING) is not None:
+            return args, {**kwargs, AGGREGATING: within(kwargs[AGGREGATING], instead)}
+        return tuple(within(part, instead) if place == PLACE else part for place, part in enumerate(args)), kwargs
     if args:
         first, *rest = args
         if first is not None:
