@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from concompare.cells.distribution.touches import Touches
@@ -31,6 +31,65 @@ FRUITLESS = 10
 """What an analysis that finds nothing counts, of `independent.MOST`."""
 PLACE = (ast.Constant, ast.Name, ast.List, ast.Tuple, ast.Dict, ast.Set, ast.keyword, ast.expr_context)
 """What only puts values together."""
+
+
+def before_join(statements: list[ast.stmt]) -> list[ast.stmt]:
+    """Return the statements before the first that needs what two others give which do not need each other.
+
+    It has to wait for both, and so does what follows from it: there is nothing to gain from looking at them.
+    """
+    chains: dict[str, set[str]] = {}
+    for place, statement in enumerate(statements):
+        given, read = names.writes(statement), names.reads(statement)
+        met = {id(chain): chain for name in read if (chain := chains.get(name)) is not None}
+        waits = all(not names.reads(call).isdisjoint(chains) for call in calls_in(statement))
+        if len(met) > 1 and waits:
+            return statements[:place] if place > 1 else statements
+        chain = given.union(*met.values())
+        chains.update(dict.fromkeys(chain, chain))
+    return statements
+
+
+def any_apart(statements: list[ast.stmt]) -> bool:
+    """Tell whether two calls in some statements may not need each other, as far as names show."""
+    needs: list[set[int]] = []
+    with_calls: list[int] = []
+    last: dict[str, int] = {}
+    for place, statement in enumerate(statements):
+        calls = calls_in(statement)
+        needs.append(needed(statement, last, needs))
+        if any(set(with_calls) - needed(call, last, needs) for call in calls):
+            return True
+        if not all(map(is_inside, calls[1:], calls)):
+            return True
+        with_calls += [place] if calls else []
+        last.update(dict.fromkeys(given_by(statement), place))
+    return False
+
+
+def calls_in(statement: ast.stmt) -> list[ast.Call]:
+    """Return the calls in a statement, outer ones first."""
+    return [node for node in names.nodes_in(statement) if isinstance(node, ast.Call)]
+
+
+def needed(node: ast.AST, last: Mapping[str, int], needs: list[set[int]]) -> set[int]:
+    """Return the statements that give what a part needs: the `last` that gave each of its names, and theirs."""
+    direct = {last[name] for name in names.reads(node) if name in last}
+    return direct.union(*[needs[other] for other in direct])
+
+
+def is_inside(node: ast.AST, other: ast.AST) -> bool:
+    """Tell whether a node is a part of another one."""
+    return node in names.nodes_in(other)
+
+
+def given_by(statement: ast.stmt) -> set[str]:
+    """Return the names that a statement gives values, or whose objects it stores into."""
+    found = set(names.writes(statement))
+    for node in names.nodes_in(statement):
+        if isinstance(node, (ast.Attribute, ast.Subscript)) and not isinstance(node.ctx, ast.Load):
+            found |= names.reads(node.value)
+    return found
 
 
 class Ahead:
@@ -84,8 +143,8 @@ class Ahead:
         """Compute the calls of the first statement and of those after it that need not wait for anything."""
         if self.left <= 0 or ast.Call not in names.kinds_in(found[0]):
             return
-        calls = [node for part in found for node in names.nodes_in(part) if isinstance(node, ast.Call)]
-        if len(calls) < 2:
+        found = before_join(found)
+        if not any_apart(found):
             return
         done = len(self.values) + len(self.done)
         self.find(found)
