@@ -13,6 +13,7 @@ from concompare.cells.effects.expressions import defined_function
 from concompare.cells.effects.following import keeps_meaning
 from concompare.cells.effects.kinds import DEFAULTING, inert
 from concompare.cells.effects.live import MISSING
+from concompare.cells.effects.matching import match
 from concompare.cells.effects.operators import OPERATORS, ask_truth, in_place, operated
 from concompare.cells.effects.scopes import Scope, look_up, merged
 from concompare.cells.effects.storing import assign, bind_name, passed_on, write_attribute
@@ -231,12 +232,7 @@ def _on_Match(an: Interpreter, node: ast.Match, scope: Scope) -> Value:
     before, ends = dict(scope.names), [dict(scope.names)]
     for case in node.cases:
         scope.names = dict(before)
-        for part in ast.walk(case.pattern):
-            name = getattr(part, "name", None) or getattr(part, "rest", None)
-            if isinstance(name, str):
-                bind_name(an, name, value | walk_over(an, value, node), scope)
-            elif isinstance(part, (ast.MatchValue, ast.MatchClass)):
-                an.value(part.value if isinstance(part, ast.MatchValue) else part.cls, scope)
+        match(an, case.pattern, value, scope)
         if case.guard is not None:
             an.value(case.guard, scope)
         an.block(case.body, scope)

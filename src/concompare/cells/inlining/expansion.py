@@ -13,6 +13,7 @@ from typing import Any
 from concompare.cells.distribution.ahead.rewriting import earlier
 from concompare.cells.distribution.nodes import BLOCKS
 from concompare.cells.distribution.staging import Staged, heavy_in_notebook
+from concompare.cells.effects.live import definition_of
 from concompare.cells.inlining.callee import CannotStand, Writer, callee_of
 from concompare.cells.ir import INLINED, Loop
 from concompare.cells.syntax import names
@@ -25,6 +26,8 @@ THROUGH = (
     *(ast.Set, ast.JoinedStr, ast.FormattedValue, ast.Starred, ast.Assign, ast.AugAssign, ast.Expr, ast.AnnAssign),
 )
 """Kinds of nodes whose parts are all evaluated, once."""
+WORKING = frozenset({ast.Call, ast.For, ast.While, *names.COMPREHENSIONS})
+"""What a function has in it that may take long."""
 LARGEST = 1500
 """Nodes of a body up to which more is inlined."""
 
@@ -56,6 +59,8 @@ class Expansion:
             return None
         calls = [node for node in heavy_in_notebook(staged) if isinstance(node, ast.Call)]
         self.wanted = {node for node in calls if node in analysed.followed or isinstance(node.func, ast.Lambda)}
+        if not any(map(self.may_do_work, self.wanted)):
+            return None
         self.fixed = names.writes(*loop.body) | analysed.given
         if loop.target is not None:
             self.fixed |= names.stored(loop.target)
@@ -63,6 +68,15 @@ class Expansion:
         if not self.first:
             return None
         return replace(loop, body=body, outward=loop.outward | self.globals, expanded=loop.expanded or self.first)
+
+    def may_do_work(self, call: ast.Call) -> bool:
+        """Tell whether a function has calls or loops in it: one that only sets what it is given does no work."""
+        functions = self.staged.analysed.followed.get(call, set())
+        sources = [definition_of(function.__code__, function.__name__) for function in functions]
+        bodies = [source.body if source is not None else [] for source in sources]
+        inside: list[ast.AST] = [call.func] if isinstance(call.func, ast.Lambda) else []
+        inside += [part for body in bodies for part in (body if isinstance(body, list) else [body])]
+        return any(names.kinds_in(part) & WORKING for part in inside)
 
     def block(self, statements: Sequence[ast.stmt]) -> list[ast.stmt]:
         """Return statements with the bodies of functions in them."""

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 VALUE = OURS + "value"
 FRUITLESS = 10
 """What an analysis that finds nothing counts, of `independent.MOST`."""
+LONGEST = 60
+"""Statements that are looked at together."""
 PLACE = (ast.Constant, ast.Name, ast.List, ast.Tuple, ast.Dict, ast.Set, ast.keyword, ast.expr_context)
 """What only puts values together."""
 
@@ -143,8 +145,9 @@ class Ahead:
         """Compute the calls of the first statement and of those after it that need not wait for anything."""
         if self.left <= 0 or ast.Call not in names.kinds_in(found[0]):
             return
-        found = before_join(found)
+        found = before_join(found[:LONGEST])
         if not any_apart(found):
+            self.left -= 1
             return
         done = len(self.values) + len(self.done)
         self.find(found)
