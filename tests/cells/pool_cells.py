@@ -10,6 +10,28 @@ def cells_of(text: str) -> dict[str, str]:
 
 
 LIFTED = cells_of("""
+### changed items
+ms = [Model(x) for x in xs]
+with ThreadPoolExecutor() as ex:
+    res = list(ex.map(Model.fit, ms))
+[vars(m) for m in ms]
+### methods of several objects
+ms = [Model(x) for x in xs]
+with ThreadPoolExecutor(1) as ex:
+    fs = [ex.submit(m.fit) for m in ms]
+    res = [fu.result() for fu in fs]
+[vars(m) for m in ms]
+### changed items of which one raises
+boxes = [[x] for x in xs]
+def fill(box):
+    box.append(f(box[0]))
+    if box[0] == xs[2]:
+        raise ValueError(box[0])
+    return len(box)
+with ThreadPoolExecutor(1) as ex:
+    fs = [ex.submit(fill, box) for box in boxes]
+    res = [repr(fu.exception()) if fu.exception() else fu.result() for fu in fs]
+boxes
 ### arguments made before each call
 fs = []
 with ThreadPoolExecutor(1) as ex:
@@ -196,10 +218,10 @@ with ThreadPoolExecutor() as ex:
 ### effects
 with ThreadPoolExecutor(1) as ex:
     res = list(ex.map(note, xs))
-### changed items
-ms = [Model(x) for x in xs]
-with ThreadPoolExecutor() as ex:
-    res = list(ex.map(Model.fit, ms))
+### one changed item twice
+m = Model(1)
+with ThreadPoolExecutor(1) as ex:
+    res = [fu.result() for fu in [ex.submit(m.fit), ex.submit(m.fit)]]
 ### time-out
 with ThreadPoolExecutor() as ex:
     res = ex.submit(f, 1).result(timeout=5)

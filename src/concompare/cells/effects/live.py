@@ -298,3 +298,11 @@ def is_iterator(thing: Any) -> bool:
 
 
 __all__ = ["MISSING", "World", "definition_of", "held", "inspect", "is_iterator", "objects_in", "static"]
+
+
+def is_plain_method(method: types.MethodType) -> bool:
+    """Tell whether a method is what its owner has under the method's name, as one of its class."""
+    owner, name = method.__self__, method.__name__
+    if isinstance(owner, type) or name in getattr(owner, "__dict__", ()):
+        return False
+    return static(type(owner), name) is method.__func__

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from concompare.cells.effects.live import is_plain_method
 from concompare.cells.forms import known_pools
 from concompare.cells.forms.comprehensions import collected
 from concompare.cells.ir import OURS, RESULT, Loop, Order, Stage
@@ -19,7 +20,7 @@ from concompare.cells.replay import binding
 from concompare.cells.replay.collect import Collect
 from concompare.cells.syntax import names
 from concompare.cells.syntax.nodes import located
-from concompare.errors import CannotShip, CellRefused, RemoteError
+from concompare.errors import CannotShip, CellRefused, ConcompareError, RemoteError
 from concompare.worker.transfer.caught import Caught
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class Waiting:
         fresh = [call for call in calls if key_of(call.function) not in self.seen]
         try:
             for call in calls:
-                self.look_at((*call.args, *call.named.values()))
+                self.look_at((*call.args, *call.named.values(), getattr(call.function, "__self__", None)))
             if fresh:
                 lifted_calls(self, list({key_of(call.function): call for call in fresh}.values()))
         except CellRefused as refusal:
@@ -132,18 +133,22 @@ class Waiting:
         self.give_up(refusal)
 
     def end(self, calls: list[Call], lifted: Lifted, outcomes: list[tuple[Any, BaseException | None]]) -> None:
-        """Give calls what they came to."""
+        """Give calls what they came to; those after one that failed, where calls change objects, run as written."""
         self.session.cell.lifted.append(lifted)
-        for call, outcome in zip(calls, outcomes, strict=True):
+        for call, outcome in zip(calls, outcomes, strict=False):
             call.end(*outcome)
+        for call in calls[len(outcomes) :]:
+            call.again()
 
     def run(self, calls: list[Call]) -> tuple[Lifted, list[tuple[Any, BaseException | None]]]:
         """Run calls as one loop; returns what each gave or raised."""
         lifted, items = lifted_calls(self, calls)
         lifted.notes = (*lifted.notes, *self.notes)
-        if self.as_written is not None:
+        if self.as_written is not None and not lifted.staged.items_change:  # each run would change them once more
             lifted.as_written = lambda: self.as_written and self.as_written(calls)
             lifted.own_workers = self.workers
+        if lifted.staged.items_change:
+            return lifted, self.run_changing(lifted, items)
         caught = dataclasses.replace(lifted, made=catching(lifted.made))
         self.session.namespace[CAUGHT] = Caught
         task, side = caught.bind(self.session.namespace, items)
@@ -158,6 +163,19 @@ class Waiting:
             raise CellRefused("an exception that its calls raise cannot be sent.", self.node.lineno)
         outcomes = [(value, caught and caught.error) for value, caught in side.result]
         return lifted, [sent_back(self, *outcome) if self.copies else outcome for outcome in outcomes]
+
+    def run_changing(self, lifted: Lifted, items: list[Any]) -> list[tuple[Any, BaseException | None]]:
+        """Run calls that change what they are given; returns what they came to, up to the first that raises."""
+        task, side = lifted.bind(self.session.namespace, items)
+        assert isinstance(side, Collect)
+        failed: list[tuple[Any, BaseException | None]] = []
+        try:
+            self.session.runner.run(task, lifted)
+        except ConcompareError:
+            raise
+        except Exception as error:
+            failed = [(None, error)]
+        return [*[(value, None) for value in side.result], *failed]
 
     def give_up(self, refusal: CellRefused) -> None:
         """Leave this pool, with what waits, as the user wrote it.
@@ -180,7 +198,8 @@ class Waiting:
 def key_of(function: Any) -> Any:
     """Return what is the same for the same function, or the same method of the same object."""
     if isinstance(function, types.MethodType):
-        return id(function.__self__), id(function.__func__)
+        own = type(function.__self__) if is_plain_method(function) else id(function.__self__)
+        return own, id(function.__func__)
     return id(function)
 
 
@@ -194,7 +213,7 @@ def lifted_calls(waiting: Waiting, calls: list[Call]) -> tuple[Lifted, list[Any]
     loop, items = loop_of(waiting, calls)
     lifted = session.lift(loop, items)
     analysed, staged = lifted.staged.analysed, lifted.staged
-    if staged.items_change:
+    if staged.items_change and waiting.copies:
         raise CellRefused("its calls change what they are given.", line)
     for node in called_in(analysed.loop):
         if staged.of(node) is not Stage.HEAD:
@@ -226,6 +245,9 @@ def is_append(node: ast.Call) -> bool:
 
 def loop_of(waiting: Waiting, calls: list[Call]) -> tuple[Loop, list[Any]]:
     """Return calls as a comprehension over their arguments."""
+    method = method_of(calls)
+    if method:
+        calls = [dataclasses.replace(call, args=(call.function.__self__, *call.args)) for call in calls]  # type: ignore[attr-defined]
     functions = list({key_of(call.function): call.function for call in calls}.values())
     if len(functions) > MOST:
         raise CellRefused(f"it calls more than {MOST} functions.", waiting.node.lineno)
@@ -242,10 +264,12 @@ def loop_of(waiting: Waiting, calls: list[Call]) -> tuple[Loop, list[Any]]:
         args = [load(slot, place) for slot in slots[: len(calls[0].args)]]
         named = zip(words, slots[len(calls[0].args) :], strict=True)
         keywords = [located(ast.keyword(word, load(slot, place)), place) for word, slot in named]
-    values: list[ast.expr] = [
-        located(ast.Call(name_of(waiting, function, place), list(args), list(keywords)), place)
-        for function in functions
-    ]
+    if method:
+        owned = located(ast.Attribute(args[0], method, ast.Load()), place)
+        values: list[ast.expr] = [located(ast.Call(owned, args[1:], keywords), place)]
+    else:
+        named_so = [name_of(waiting, function, place) for function in functions]
+        values = [located(ast.Call(function, list(args), list(keywords)), place) for function in named_so]
     if len(functions) > 1 or not parameters:
         parameters = [NUMBER, *parameters]
     stores = [located(ast.Name(name, ast.Store()), place) for name in parameters]
@@ -255,6 +279,16 @@ def loop_of(waiting: Waiting, calls: list[Call]) -> tuple[Loop, list[Any]]:
     loop.own = waiting.what
     numbers = {key_of(function): number for number, function in enumerate(functions)}
     return loop, [item_of(call, parameters, words, numbers[key_of(call.function)], spread) for call in calls]
+
+
+def method_of(calls: list[Call]) -> str:
+    """Return the name of the method that all calls call, of one object or another; empty where they call others."""
+    (first, *rest) = [call.function for call in calls]
+    if not isinstance(first, types.MethodType) or not is_plain_method(first):
+        return ""
+    same = all(key_of(function) == key_of(first) for function in rest)
+    alike = len({(len(call.args), *sorted(call.named)) for call in calls}) == 1
+    return first.__name__ if same and alike else ""
 
 
 def item_of(call: Call, parameters: list[str], words: list[str], number: int, spread: bool) -> Any:

@@ -8,7 +8,7 @@ import types
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from concompare.cells.effects.live import static
+from concompare.cells.effects.live import is_plain_method
 from concompare.cells.forms import methods as form
 from concompare.cells.forms.comprehensions import collected
 from concompare.cells.frame import FRAME
@@ -220,14 +220,6 @@ class Reached:
             name += "_"
         self.hook.namespace[name] = value
         return located(ast.Name(name, ast.Load()), self.loop.node)
-
-
-def is_plain_method(method: types.MethodType) -> bool:
-    """Tell whether a method is what its owner has under the method's name, as one of its class."""
-    owner, name = method.__self__, method.__name__
-    if isinstance(owner, type) or name in getattr(owner, "__dict__", ()):
-        return False
-    return static(type(owner), name) is method.__func__
 
 
 def is_of(node: ast.Lambda, function: Any) -> bool:
