@@ -9,7 +9,7 @@ from tests.cells.pool_cells import cells_of
 
 pytest.importorskip("pandas")
 SETUP = """
-import random
+import itertools, random
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.pool import ThreadPool
 import numpy as np
@@ -204,6 +204,20 @@ for key, part in df.groupby("g"):
     tables[key] = {row.w: work(row.v) for row in part.itertuples()}
 ### two pipes
 r = df.pipe(scored, 3).pipe(scored, by=2)
+### a grid of parameters by their names
+grid = {"folds": [2, 3], "name": ["a", "b"]}
+class Named:
+    def __init__(self, folds, name):
+        self.folds, self.name, self.steps = folds, name, []
+    def fit(self):
+        for fold in range(self.folds):
+            self.steps.append(work((fold, self.name)))
+        return self
+found = []
+for values in itertools.product(*grid.values()):
+    params = dict(zip(grid, values))
+    model = Named(**params).fit()
+    found.append({**params, "steps": model.steps})
 ### draws in loops inside one another
 np.random.seed(3)
 sums = np.zeros((2, 3))

@@ -17,6 +17,7 @@ from concompare.cells.effects.attributes import any_part, cells_of, user_method
 from concompare.cells.effects.following import follow
 from concompare.cells.effects.kinds import (
     DICT_VIEWS,
+    DICTS,
     FILES,
     INDEXERS,
     MATCHES,
@@ -31,7 +32,19 @@ from concompare.cells.effects.kinds import (
 from concompare.cells.effects.live import MISSING, is_iterator, static
 from concompare.cells.effects.scopes import Scope
 from concompare.cells.ir import COLUMN, COMPUTED, POSITION, Place
-from concompare.cells.objects import ANY, ATOM, ELEMENT, LAZY, NAMED, PLACES, Obj, Origin, Value, is_atom_type
+from concompare.cells.objects import (
+    ANY,
+    ATOM,
+    ELEMENT,
+    LAZY,
+    NAMED,
+    PLACES,
+    Obj,
+    Origin,
+    Value,
+    all_atoms,
+    is_atom_type,
+)
 
 if TYPE_CHECKING:
     from concompare.cells.effects.interpreter import Interpreter
@@ -41,8 +54,8 @@ KNOWN = frozenset({*FILES, re.Match, MATCHES})
 """Types that give text, bytes or what was put into them when they are walked or indexed."""
 
 
-def walk_over(an: Interpreter, value: Value, node: ast.AST) -> Value:
-    """Walk over a value; returns what its elements may be."""
+def walk_over(an: Interpreter, value: Value, node: ast.AST, *, values: bool = False) -> Value:
+    """Walk over a value; returns what its elements may be, of a dict its keys or its `values` as well."""
     found = ATOM
     for obj in value:
         walked(an, obj)
@@ -61,12 +74,25 @@ def walk_over(an: Interpreter, value: Value, node: ast.AST) -> Value:
         if indexed is not None:
             found |= follow(an, indexed, node, Arguments([frozenset({obj}), ATOM]))
             continue
+        if not values and has_plain_keys(obj):  # walking it gives these, not its values
+            obj.asked |= GIVEN
+            found |= frozenset(obj.held(ELEMENT))
+            continue
         found |= elements_of(an, obj)
     return found
 
 
+def has_plain_keys(obj: Obj) -> bool:
+    """Tell whether an object is surely a dict of the notebook whose keys nobody can change."""
+    if not (obj.live and obj.whole):
+        return False
+    return all(type(thing) in DICTS and len(thing) <= MANY and all_atoms(list(thing)) for thing in obj.live)
+
+
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 """Definitions of what has no elements."""
+MANY = 5000
+"""Keys of a dict that are looked at."""
 HELD = frozenset({ELEMENT, ANY})
 """Where an object holds its elements, beside places that are known by number."""
 GIVEN = HELD | {PLACES, LAZY}

@@ -185,7 +185,7 @@ def _on_Dict(an: Interpreter, node: ast.Dict, scope: Scope) -> Value:
     for key, part in zip(node.keys, node.values, strict=True):
         value = an.value(part, scope)
         if key is None:
-            an.put({made}, ELEMENT, walk_over(an, value, node))
+            an.put({made}, ELEMENT, walk_over(an, value, node, values=True))
         else:
             keyed = an.value(key, scope)
             looked_at(an, keyed)

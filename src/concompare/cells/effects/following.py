@@ -320,7 +320,7 @@ def bind(
     if args.kwarg is not None:
         found[args.kwarg.arg] = packed(an, node, dict, [*extra, given.spread or ATOM], args.kwarg.arg)
     if given.spread:
-        for name in [*positional, *signature.by_keyword]:
+        for name in [*positional[len(given.positional) :], *signature.by_keyword]:  # those before it are what they are
             found[name] = found[name] | given.spread
     return found
 

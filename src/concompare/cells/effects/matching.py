@@ -38,7 +38,7 @@ def match(an: Interpreter, pattern: ast.pattern, value: Value, scope: Scope) -> 
 
 def match_parts(an: Interpreter, pattern: ast.MatchSequence | ast.MatchMapping, value: Value, scope: Scope) -> None:
     """Match the elements of a sequence, or the values of a mapping."""
-    elements = walk_over(an, value, pattern)
+    elements = walk_over(an, value, pattern, values=True)
     rest: str | None = None
     if isinstance(pattern, ast.MatchMapping):
         for key in pattern.keys:
@@ -69,7 +69,9 @@ def match_class(an: Interpreter, pattern: ast.MatchClass, value: Value, scope: S
     words = getattr(kind, "__match_args__", ())
     for place, part in enumerate(pattern.patterns):
         known = type(words) is tuple and place < len(words)
-        found = attribute(an, value, words[place], pattern) if known else value | walk_over(an, value, pattern)
+        found = (
+            attribute(an, value, words[place], pattern) if known else value | walk_over(an, value, pattern, values=True)
+        )
         match(an, part, found, scope)
 
 

@@ -204,7 +204,7 @@ def in_place(an: Interpreter, name: str, held: Value, value: Value, node: ast.AS
         inherits = any(is_inherited(an, kind, f"__i{name}__") for kind in user)
         if obj.types is None or inherits or any(is_changed_in_place(kind, name) for kind in {*obj.types} - {*user}):
             an.write({obj}, ELEMENT)
-            an.put({obj}, ELEMENT, walk_over(an, value, node) if value else ATOM)
+            an.put({obj}, ELEMENT, walk_over(an, value, node, values=True) if value else ATOM)
             found |= {obj}
         elif any(static(kind, f"__i{name}__") is not MISSING for kind in user):
             found |= {obj}

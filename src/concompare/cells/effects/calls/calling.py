@@ -112,7 +112,7 @@ def arguments_of(an: Interpreter, node: ast.Call, scope: Scope) -> Arguments:
     for keyword in node.keywords:
         value = an.value(keyword.value, scope)
         if keyword.arg is None:
-            found.spread = (found.spread or ATOM) | walk_over(an, value, keyword.value)
+            found.spread = (found.spread or ATOM) | walk_over(an, value, keyword.value, values=True)
         else:
             found.named[keyword.arg] = value
             seen = seen_value(an, keyword.value, scope)
