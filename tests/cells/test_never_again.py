@@ -32,7 +32,7 @@ def drawn():
 ENDS_AT_A_BREAK = {
     "while": "while True:\n    key = drawn()\n    if fits(key):\n        found = key\n        break",
     "for": "for n in itertools.count():\n    key = secrets.randbelow(10**9)\n    if fits(key):\n        found = key\n        break",
-    "inner": "for x in xs:\n    for _ in range(50):\n        key = drawn()\n        if fits(key):\n            break\n    found = key",
+    "inner": "for x in xs:\n    for _ in range(500):\n        key = drawn()\n        if fits(key):\n            break\n    found = key",
     "container": "for n in itertools.count():\n    key = uuid.uuid4().int\n    pair = {'v': pure(key)}\n    if fits(key):\n        found = (pair['v'] - 1) // 3\n        break",
     "clock": "for n in itertools.count():\n    key = time.perf_counter_ns()\n    if fits(key):\n        found = key\n        break",
 }
