@@ -106,7 +106,9 @@ def test_display_lies_where_workers_look_for_it() -> None:
     )
     # In a process of its own: a test that computes a chunk here has replaced it.
     told = subprocess.run([sys.executable, "-c", asked, *chunk.DISPLAYING], capture_output=True, text=True, check=True)
-    assert told.stdout.split() == [chunk.DISPLAYING[0], *chunk.DISPLAYING]
+    where, *loaded = told.stdout.split()
+    assert where in chunk.DISPLAYING[:2]
+    assert {where, "IPython.display"} <= {*loaded}
 
 
 def test_every_display_ends_in_one_function_that_can_be_replaced(
@@ -118,7 +120,7 @@ def test_every_display_ends_in_one_function_that_can_be_replaced(
     from concompare.engine import output
 
     seen: list[Any] = []
-    module = sys.modules[output.DISPLAY]
+    module = output.displaying_module()
     monkeypatch.setattr(module, "publish_display_data", lambda *rest, **options: seen.append((rest, options)))
     display({"an": "object"})
     assert len(seen) == 1

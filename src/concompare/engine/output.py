@@ -14,8 +14,8 @@ from concompare.worker import capture, log_records
 from concompare.worker.capture import LISTENING
 
 LOCK = threading.RLock()
-DISPLAY = "IPython.core.display_functions"
-"""The module in which every `display` ends."""
+DISPLAY = ("IPython.core.display_functions", "IPython.core.display")
+"""The modules in which every `display` ends: the second one in IPython before 8, which has no other."""
 
 
 @contextlib.contextmanager
@@ -25,10 +25,10 @@ def routed() -> Iterator[None]:
         display = getattr(builtins, "display", None)
         if display is not None:
             builtins.display = displaying = capture.Displaying(display)  # type: ignore[attr-defined]
-        shell = sys.modules.get(DISPLAY)
+        shell = displaying_module()
         if shell is not None:
             publish = shell.publish_display_data
-            shell.publish_display_data = publishing = publish_by(publish)  # type: ignore[attr-defined]
+            shell.publish_display_data = publishing = publish_by(publish)
     try:
         with log_records.kept(), capture.doors():
             yield
@@ -37,7 +37,13 @@ def routed() -> Iterator[None]:
             if display is not None and builtins.display is displaying:  # type: ignore[attr-defined]
                 builtins.display = display  # type: ignore[attr-defined]
             if shell is not None and shell.publish_display_data is publishing:
-                shell.publish_display_data = publish  # type: ignore[attr-defined]
+                shell.publish_display_data = publish
+
+
+def displaying_module() -> Any:
+    """Return the module in which every `display` ends, if it is loaded."""
+    loaded = (sys.modules.get(name) for name in DISPLAY)
+    return next((module for module in loaded if hasattr(module, "publish_display_data")), None)
 
 
 def publish_by(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -60,7 +66,7 @@ def show(stream: str, text: Any) -> None:
         return
     if stream == "published":
         arguments, options = text
-        sys.modules[DISPLAY].publish_display_data(*arguments, **options)
+        displaying_module().publish_display_data(*arguments, **options)
         return
     if stream in log_records.KINDS:
         log_records.show_here(stream, text)

@@ -261,7 +261,8 @@ def let_go(key: str, folder: str, workers: int, patience: float) -> None:
     meet(folder, workers, patience)  # else one of them might take the call of another
 
 
-DISPLAYING = ("IPython.core.display_functions", "IPython.display")
+DISPLAYING = ("IPython.core.display_functions", "IPython.core.display", "IPython.display")
+"""Modules that have `display`: IPython before 8 has no first one, and later ones do not have it in the second."""
 
 
 def record_displays(blob: bytes = b"") -> None:
@@ -269,12 +270,13 @@ def record_displays(blob: bytes = b"") -> None:
 
     An executor of the user's may run this in threads of the notebook: outside of items its `display` stays its own.
     """
-    if DISPLAYING[0].encode() in blob:
+    named = next((name for name in DISPLAYING[:2] if name.encode() in blob), None)
+    if named is not None:
         with contextlib.suppress(ImportError):
-            importlib.import_module(DISPLAYING[0])
+            importlib.import_module(named)
     for name in DISPLAYING:
         module = sys.modules.get(name)
-        if module is not None and not isinstance(vars(module)["display"], Displaying):
+        if hasattr(module, "display") and not isinstance(vars(module)["display"], Displaying):
             vars(module)["display"] = Displaying(vars(module)["display"], always=lambda: PLACE)
 
 
