@@ -136,7 +136,8 @@ class Shapes:
     def run_nest(self, loop: Loop, found: flattening.Flat, lifted: Lifted, pairs: list[Any]) -> Any:
         """Run loops inside one another as one."""
         last = list(self.namespace[flattening.ITEMS])[-1]
-        done = self.run(loop, lifted, *lifted.bind(self.namespace, pairs))
+        whole = loop if lifted.ahead is None else found.loop  # what a front leaves is the rest of the pairs
+        done = self.run(whole, lifted, *lifted.bind(self.namespace, pairs))
         if not loop.collects:
             self.bind(found.outer, last)
         return done
