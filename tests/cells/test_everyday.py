@@ -101,6 +101,20 @@ def starmapped(xs):
     with ThreadPool(2) as pool:
         return pool.starmap(work, [(x,) for x in xs])
 
+factor = 2
+def scaled(x):
+    return work(x) * factor
+
+def started(xs):
+    pool = ThreadPoolExecutor(2)
+    return [pool.submit(scaled, x) for x in xs]
+
+def fill(box):
+    box.append(work(box[0]))
+    if box[0] == 4:
+        raise ValueError(box)
+    return len(box)
+
 def changing(xs):
     got, buffer = [], []
     with ThreadPoolExecutor(2) as pool:
@@ -229,12 +243,33 @@ for i in range(2):
         path = 10 * np.exp(steps.cumsum())
         sums[i, j] = work(float(path.max()))
 sums.tolist(), np.random.rand()
+### draws of which one fails in loops inside one another
+found = []
+try:
+    for i in range(2):
+        for j in range(3):
+            x = random.choice([1, 2, 3][: 2 - i * j])
+            found.append((i, j, work(x)))
+except IndexError as error:
+    found.append(str(error))
+found, i, j
 ### as many as are counted
 r = np.fromiter((work(x) for n, x in enumerate(xs)), dtype=float, count=len(xs)).tolist()
 """)
 PLAIN = cells_of("""
 ### a function whose pool is given what it changes
 r = changing(xs)
+### a function that leaves its pool at work
+made = started(xs)
+factor = 10
+r = [future.result() for future in made]
+### calls in chunks of which one raises
+boxes = [[x] for x in xs]
+try:
+    r = ThreadPool(1).map(fill, boxes)
+except ValueError as error:
+    r = str(error)
+boxes
 ### a closure that needs what it counted
 def needing():
     last = 0

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field, replace
 from concompare.cells.forms import joined, pools
 from concompare.cells.forms.again import plain_expression, plain_items, word_of
 from concompare.cells.forms.calls import may_enter
+from concompare.cells.forms.streams import name_of
 from concompare.cells.inside.consumers import Use, consumed_in
 from concompare.cells.inside.rules import can_be_taken
-from concompare.cells.inside.work import Work, body_of, calls_outside, local_names, loops_of, shadowed_in
+from concompare.cells.inside.work import GENERATOR, Work, body_of, calls_outside, local_names, loops_of, shadowed_in
 from concompare.cells.ir import OURS, Loop
 from concompare.cells.replay import row_walks
 from concompare.cells.replay.calling import meaning
@@ -24,6 +25,8 @@ from concompare.cells.syntax.placing import placed
 HOOK, ENTER, LEFT, MAKE, POOL = (OURS + word for word in ("loop", "enter", "left", "make", "inner_pool"))
 AT_ONCE = ("pipe", "assign")
 """Methods, of pandas' frames and columns and of what is like them, that call the functions that they are given."""
+AT_ONCE_DONE = frozenset({"Parallel", "as_completed", "process_map", "thread_map"})
+"""Makers of pools that give all results before they return, or that only hand them on."""
 YIELDED, RETURNED = "_concompareyielded", "_concomparereturned"
 """Names of a loop's own: what it would have yielded, and what it would have returned."""
 FUTURES = sum(getattr(__future__, name).compiler_flag for name in __future__.all_feature_names)
@@ -94,9 +97,17 @@ def unannotated(node: names.Node) -> names.Node:
 
 
 def makers_in(tree: ast.Module, function: types.FunctionType) -> list[ast.expr]:
-    """Return the functions and classes that the body of a function calls and that may make a pool."""
+    """Return the functions and classes that the body of a function calls and that may make a pool.
+
+    Nothing of such a pool may wait when the function returns: it is closed by a `with`, or gives its results at once.
+    """
+    if function.__code__.co_flags & GENERATOR:
+        return []
     local = local_names(function.__code__)
-    return pools.makers(tree, {name: thing for name, thing in function.__globals__.items() if name not in local})
+    seen = {name: thing for name, thing in function.__globals__.items() if name not in local}
+    entered = [item.context_expr for part in names.nodes_in(tree) if isinstance(part, ast.With) for item in part.items]
+    closed = [node.func for node in entered if isinstance(node, ast.Call)]
+    return [node for node in pools.makers(tree, seen) if node in closed or name_of(node) in AT_ONCE_DONE]
 
 
 def is_meant_in(function: types.FunctionType, loop: Loop) -> bool:

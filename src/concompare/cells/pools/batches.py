@@ -58,6 +58,7 @@ class Waiting:
         what: What the user calls it.
         copies: Its calls get copies of their arguments and give copies of their results, as processes do.
         cloud: What is sent to them may be what plain pickling cannot send, such as a lambda.
+        chunked: Its calls are made in chunks, of which one that raises leaves out the rest.
         changing: The names that the cell may change while calls wait.
         reused: The names whose objects the cell may change while calls wait that were given them.
         as_written: Runs calls as the user wrote it, to be compared; `workers`: how many workers that has.
@@ -68,6 +69,7 @@ class Waiting:
     what: str
     copies: bool = False
     cloud: bool = False
+    chunked: bool = False
     changing: frozenset[str] = frozenset()
     reused: frozenset[str] = frozenset()
     as_written: Callable[[list[Call]], None] | None = None
@@ -213,7 +215,7 @@ def lifted_calls(waiting: Waiting, calls: list[Call]) -> tuple[Lifted, list[Any]
     loop, items = loop_of(waiting, calls)
     lifted = session.lift(loop, items)
     analysed, staged = lifted.staged.analysed, lifted.staged
-    if staged.items_change and waiting.copies:
+    if staged.items_change and (waiting.copies or waiting.chunked):
         raise CellRefused("its calls change what they are given.", line)
     for node in called_in(analysed.loop):
         if staged.of(node) is not Stage.HEAD:

@@ -276,7 +276,7 @@ def maker(session: Session, node: ast.expr, thing: Any) -> Callable[..., Any]:
         processes = kind is plain.Pool
         if session.late(node, kind, context.get_start_method() if processes else ""):
             return thing(*args, **named)
-        waiting = session.waiting_of(node, kind.__name__, copies=processes)
+        waiting = session.waiting_of(node, kind.__name__, copies=processes, chunked=True)
         return stand_in(waiting, kind, {**given, "context": context} if processes else given)
 
     return make

@@ -121,11 +121,13 @@ class Session:
         """Return calls as a loop that can run in parallel."""
         return self.hook.lift(loop, items, None)
 
-    def waiting_of(self, node: ast.expr, what: str, *, copies: bool, cloud: bool = False) -> Waiting:
+    def waiting_of(
+        self, node: ast.expr, what: str, *, copies: bool, cloud: bool = False, chunked: bool = False
+    ) -> Waiting:
         """Return where the calls of a pool wait."""
         changing = forks.changed_late(self, node)
         reused = forks.reused(self, node) if node not in self.trees else frozenset[str]()
-        made = Waiting(self, node, what, copies, cloud, changing, reused)
+        made = Waiting(self, node, what, copies, cloud, chunked, changing, reused)
         self.waiting.append(made)
         return made
 
