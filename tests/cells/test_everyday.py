@@ -266,7 +266,8 @@ r = [future.result() for future in made]
 ### calls in chunks of which one raises
 boxes = [[x] for x in xs]
 try:
-    r = ThreadPool(1).map(fill, boxes)
+    with ThreadPool(1) as pool:
+        r = pool.map(fill, boxes)
 except ValueError as error:
     r = str(error)
 boxes
