@@ -9,7 +9,7 @@ from tests.cells.pool_cells import cells_of
 
 pytest.importorskip("pandas")
 SETUP = """
-import itertools, random
+import functools, itertools, random
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.pool import ThreadPool
 import numpy as np
@@ -100,6 +100,11 @@ def submitted(xs):
 def starmapped(xs):
     with ThreadPool(2) as pool:
         return pool.starmap(work, [(x,) for x in xs])
+
+seen = []
+def grown(x, into):
+    into.append(len(into))
+    return work(x + len(into))
 
 factor = 2
 def scaled(x):
@@ -259,6 +264,11 @@ r = np.fromiter((work(x) for n, x in enumerate(xs)), dtype=float, count=len(xs))
 PLAIN = cells_of("""
 ### a function whose pool is given what it changes
 r = changing(xs)
+### a list behind arguments from a list
+for x in xs:
+    found = functools.partial(grown, *[x])
+    r = found(seen)
+seen
 ### a function that leaves its pool at work
 made = started(xs)
 factor = 10

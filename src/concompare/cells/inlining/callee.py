@@ -142,6 +142,30 @@ def made_of(node: ast.Lambda, namespace: Mapping[str, Any]) -> types.FunctionTyp
     return types.FunctionType(inner, namespace)  # type: ignore[arg-type]
 
 
+def names_of(
+    code: types.CodeType, body: Sequence[ast.AST], parts: Sequence[ast.AST]
+) -> tuple[set[str], set[str], set[str]]:
+    """Return the names of the notebook that a body reads and those that it gives values, and the function's own."""
+    own = {*code.co_varnames, *code.co_cellvars, *code.co_freevars}
+    seen = {part.id for part in parts if isinstance(part, ast.Name)} - own
+    return seen, set(names.writes(*body)) - own, own
+
+
+def check_names(function: types.FunctionType, seen: set[str], given: set[str], namespace: Mapping[str, Any]) -> None:
+    """Refuse a function whose names mean something else in the loop.
+
+    Raises:
+        CannotStand: They may.
+    """
+    if seen & OF_FRAMES or (function.__name__ in seen and namespace.get(function.__name__) is function):
+        raise CannotStand
+    frame = frame_of(namespace)
+    if function.__globals__ is not namespace and (frame is None or function.__globals__ is not frame.module):
+        raise CannotStand
+    if frame is not None and frame.name != WHOLE and (given or seen & frame.local):
+        raise CannotStand
+
+
 def plain_definition(
     function: types.FunctionType,
     namespace: Mapping[str, Any],
@@ -167,16 +191,8 @@ def plain_definition(
     parts = [part for node in body for part in names.nodes_in(node)]
     if len(parts) > 10 * MOST or any(isinstance(part, BARRED) or is_dotted_import(part) for part in parts):
         raise CannotStand
-    own = {*code.co_varnames, *code.co_cellvars, *code.co_freevars}
-    seen = {part.id for part in parts if isinstance(part, ast.Name)} - own
-    given = names.writes(*body) - own
-    if seen & OF_FRAMES or (function.__name__ in seen and namespace.get(function.__name__) is function):
-        raise CannotStand
-    frame = frame_of(namespace)
-    if function.__globals__ is not namespace and (frame is None or function.__globals__ is not frame.module):
-        raise CannotStand
-    if frame is not None and frame.name != WHOLE and (given or seen & frame.local):
-        raise CannotStand
+    seen, given, own = names_of(code, body, parts)
+    check_names(function, seen, given, namespace)
     loop = analysed.loop
     if loop.collects and loop.target is not None and (seen | given) & names.stored(loop.target):
         raise CannotStand

@@ -82,8 +82,10 @@ def call_function(an: Interpreter, node: ast.AST, obj: Obj, given: Arguments) ->
     if isinstance(code, Partial):
         before = code.given
         positional, named = [*before.positional, *given.positional], {**before.named, **given.named}
-        spread = (before.spread or ATOM) | (given.spread or ATOM) or None
-        return call_value(an, node, code.function, Arguments(positional, named, spread), obj.label)
+        spread = (before.spread or ATOM) | (given.spread or ATOM)
+        if before.spread is not None:  # how many come before the others is not known
+            positional, spread = before.positional, spread.union(*given.positional)
+        return call_value(an, node, code.function, Arguments(positional, named, spread or None), obj.label)
     if isinstance(code, tuple):
         definition, scope = code
         return run_body(an, definition, node, given, scope, key=(definition, id(scope)))
