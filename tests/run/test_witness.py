@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ast
 import random
 import threading
 from dataclasses import replace
@@ -154,3 +155,25 @@ def test_what_is_stopped_before_it_reaches_out_has_drawn_nothing(tmp_path: Path)
             seeing.begin()
             assert random.getstate() == before
     assert (seeing.ahead, seeing.seconds, list(tmp_path.iterdir())) == ([], 0.0, [])
+
+
+@pytest.mark.parametrize("changing", ["item", "captured"])
+@pytest.mark.parametrize("trusting", [True, False])
+def test_what_an_installed_function_changes_in_a_worker_is_not_lost(changing: str, trusting: bool) -> None:
+    """Of such a function it is only thought that it changes nothing; then its items run in the notebook."""
+    trees = [ast.parse(f"x = {number}") for number in range(6)]
+    other = ast.parse("y = 1")
+
+    def head(tree: ast.Module) -> int:
+        ast.increment_lineno(tree if changing == "item" else other, 2)
+        return tree.body[0].lineno
+
+    request = request_of(["processes"], 2, witnessed=True)
+    task = replace(task_of(head, trees), trusting=trusting)
+    _, value, said = run_once(task, backends.find("processes"), 2, request)
+    assert value == [3 if changing == "item" else 1] * 6
+    assert bool(said) == trusting
+    assert "an installed function changes" in said or not trusting
+    moved = [tree.body[0].lineno for tree in (*trees, other)]
+    if trusting:
+        assert moved == ([3] * 6 + [1] if changing == "item" else [1] * 6 + [13])

@@ -28,6 +28,7 @@ class Task:
         finish: After the last item: bind the temporaries, run what follows; returns the cell's value.
         fail: An item raised: bind the names as the plain loop would have left them.
         changing: The function changes its items, so that computing one again changes it again.
+        trusting: It calls installed functions of which nobody has declared that they change nothing.
         shared: The `id` of each object that such items share, and only read.
         staying: The call that stays in the notebook, with its line; empty where there is none that may take long.
         short: Gives the loop as a script has it.
@@ -48,6 +49,7 @@ class Task:
     fail: Callable[[Mapping[str, Any]], None] = forget
     statement: int | None = None
     changing: bool = False
+    trusting: bool = False
     shared: frozenset[int] = frozenset()
     staying: str = ""
     short: Callable[[], ShortForm] | None = None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from concompare.engine.channel import Opened
 from concompare.engine.chunking import Chunk
 from concompare.engine.item_errors import short_repr, with_item
-from concompare.engine.ordering import Order, Settled, seconds_of_first
+from concompare.engine.ordering import Order, Settled, settled_of
 from concompare.engine.outcome import Outcome, PassOptions
 from concompare.worker.chunk import Answer
 
@@ -39,13 +39,13 @@ class Collector:
 
     def settled(self, chunk: Chunk, answer: Answer, opened: Opened) -> Settled:
         """Return an answer for its turn, with the item noted on each exception."""
-        values, errors, names = opened
+        errors = opened[1]
         if not errors:
-            return Settled(values, errors, names, answer.output, {}, answer.reached, seconds_of_first(answer))
+            return settled_of(answer, opened, {})
         items = {offset: chunk.items[offset] for offset in errors}
         for offset, error in errors.items() if self.options.named else ():
             with_item(error, self.options.place(chunk.first + offset), short_repr(items[offset]))
-        return Settled(values, errors, names, answer.output, items, answer.reached, seconds_of_first(answer))
+        return settled_of(answer, opened, items)
 
     def begun(self, chunk: Chunk, settled: Settled) -> int:
         """Return how many of a chunk's items its worker has begun: the others are to be sent again."""

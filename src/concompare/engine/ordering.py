@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from concompare.engine import output
+from concompare.engine.channel import Opened
 from concompare.engine.item_errors import short_repr
 from concompare.engine.outcome import Failure, Outcome, PassOptions
 from concompare.engine.process_state import Watched
@@ -24,6 +25,7 @@ class Settled:
         reached: Whether its items reached beyond their worker, where that was looked at.
         seconds: What its first item took, as far as is known: not of one whose worker was ended.
         firm: Whether a witness has seen that its worker agrees with the notebook.
+        changed: What its items were seen to change in their worker.
     """
 
     values: list[Any]
@@ -34,6 +36,7 @@ class Settled:
     reached: bool = False
     seconds: float = math.inf
     firm: bool = False
+    changed: tuple[str, ...] = ()
 
     def cut(self, offset: int, names: dict[str, Any]) -> None:
         """Keep what comes before an offset, and these names."""
@@ -41,6 +44,14 @@ class Settled:
         self.errors = {at: error for at, error in self.errors.items() if at < offset}
         self.output = tuple(entry for entry in self.output if entry[0] < offset)
         self.names = names
+
+
+def settled_of(answer: Answer, opened: Opened, items: dict[int, Any]) -> Settled:
+    """Return an answer to a chunk, opened, for its turn; `items` are those that failed."""
+    values, errors, names = opened
+    settled = Settled(values, errors, names, answer.output, items, answer.reached, seconds_of_first(answer))
+    settled.changed = answer.changed
+    return settled
 
 
 def seconds_of_first(answer: Answer) -> float:

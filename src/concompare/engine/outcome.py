@@ -51,6 +51,7 @@ class PassOptions:
             the time.
         on_lost: Told the names of what workers have changed, as soon as that is seen; it may end the pass by raising.
             Items are watched too then.
+        watch_items: Whether to look now and then at whether items change what they are given, as with `on_lost`.
         named: Whether an error has a note that says which item raised it.
         say: Says a sentence on what happens in the pass; None: nobody asks.
         recorder: The file that results go to, and that has some of an earlier run; None: there is none.
@@ -81,6 +82,7 @@ class PassOptions:
     say: Callable[[str], object] | None = None
     recorder: Recorder | None = None
     lines: bool = False
+    watch_items: bool = False
 
     def pause(self, passed: float, longest: float) -> float:
         """Return how long to wait for an answer, `passed` seconds after the beginning: at most until the cap."""

@@ -159,7 +159,8 @@ def compared_pass(
         Differs: Workers give something else than the notebook.
     """
     if witness is not None:
-        options = replace(options, witness=witness, meanwhile=witness.begin)
+        watched = task.trusting and not task.changing
+        options = replace(options, witness=witness, meanwhile=witness.begin, watch_items=watched)
     try:
         outcome = engine.run_pass(task.function, task.items, pool, options, count=task.count, on_value=on_value)
     except Differs as differs:

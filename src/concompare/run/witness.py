@@ -239,6 +239,9 @@ class Witness:
             That the notebook gives something else for an item: what comes before it is left, to be handed on.
         """
         names: dict[str, Any] = {}
+        if settled.changed and self.task.trusting and not (self.shares or settled.reached):
+            settled.cut(0, names)
+            return Differs(words_of_change(settled.changed[0]), first)
         for offset in range(len(settled.values) or len(settled.errors)):
             if not self.looking:
                 return None
@@ -394,6 +397,11 @@ def words_of_drawing(position: int, names: Iterable[str]) -> str:
         f"item {position} draws from {' and '.join(names)}, which all items share; "
         "--seed 1 gives each item random numbers of its own"
     )
+
+
+def words_of_change(name: str) -> str:
+    """Return the sentence on an item that changes what the analysis took as only read."""
+    return f"an installed function changes {name if name.startswith('item ') else f'`{name}`'} in place"
 
 
 def named(error: BaseException) -> str:

@@ -389,3 +389,13 @@ def test_parts_are_found_through_all_that_holds_them() -> None:
     found = {id(part) for part in parts}
     assert [number for number, part in enumerate(inside) if id(part) not in found] == []
     assert not [part for part in parts if type(part).__name__ in ("cell", "function", "type", "code", "module")]
+
+
+@pytest.mark.parametrize(("text", "same"), [("ab", True), ("ac", False)])
+def test_which_texts_are_one_object_tells_no_change(text: str, same: bool) -> None:
+    """Code that a worker reads may bring a text of its own where the pickle had one object."""
+    one = "".join(["a", "b"])
+    now, then = {0: [one, one]}, {0: [one, "".join(text)]}
+    sources = Sources()
+    sources.add("function", Source(lambda: now, lambda: then))
+    assert sources.unchanged({("function", 0)}, pack, lambda things: None) is same

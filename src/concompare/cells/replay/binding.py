@@ -202,6 +202,7 @@ class Lifted:
             fail=side.fail,
             statement=self.statement,
             changing=self.staged.items_change,
+            trusting=bool(self.trusted) and not self.hazards,
             shared=self.staged.shared,
             staying=self.staying,
             short=self.short,

@@ -165,7 +165,7 @@ class Transport:
             chunk.made,
             options.witness is not None and chunk.first < options.first + WITNESSED,
             self.surroundings,
-            options.on_lost is not None,
+            options.on_lost is not None or options.watch_items,
             options.lines,
             self.series,
         )

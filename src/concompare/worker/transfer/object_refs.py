@@ -348,7 +348,7 @@ class Sources:
         return found
 
     def unchanged(
-        self, used: set[Reference], pack: Callable[[Any], bytes], forget: Callable[[Iterable[Any]], None]
+        self, used: set[Reference], pack: Callable[..., bytes], forget: Callable[[Iterable[Any]], None]
     ) -> bool:
         """Return whether these objects are still as they arrived, but for what `forget` lets objects forget."""
         for place in {place for place, number, *_ in used if number != HOME} - {nans.WORD}:
@@ -359,7 +359,10 @@ class Sources:
             if pack([now[number] for number in numbers]) == before:
                 continue
             forget(now.values())
-            if pack([now[number] for number in numbers]) != before:
+            if pack([now[number] for number in numbers]) == before:
+                continue
+            apart = [pack([things[number] for number in numbers], dress=texts_apart) for things in (then, now)]
+            if apart[0] != apart[1]:
                 return False
         return True
 
@@ -378,6 +381,19 @@ def may_hold(memo: dict[int, Any], known: dict[int, Reference], *, arrays: bool)
 
 
 @functools.cache
+def texts_apart(pickler: Any) -> Any:
+    """Return a pickler, from its class, that writes every text in full: which texts are one object tells nothing.
+
+    What it writes is to be compared, not to be read.
+    """
+
+    class Apart(pickler):  # type: ignore[misc]
+        def persistent_id(self, thing: Any) -> bytes | None:
+            return thing.encode("utf-8", "surrogatepass") if type(thing) is str else None
+
+    return Apart
+
+
 def referring(pickler: Any) -> Any:
     """Return a pickler that writes references for known objects, by their identity, and collects those it used."""
 

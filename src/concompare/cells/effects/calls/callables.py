@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import inspect
+import operator
 import types
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from concompare.cells.effects import declared
 from concompare.cells.effects.arguments import Arguments, Partial, Unloaded
 from concompare.cells.effects.calls.applying import apply
 from concompare.cells.effects.calls.classes import call_class
+from concompare.cells.effects.calls.getters import KINDS, Getter, call_getter, call_itemgetter, live_getter
 from concompare.cells.effects.calls.installed import installed, installed_method, undeclared
 from concompare.cells.effects.following import follow, run_body
 from concompare.cells.effects.kinds import CACHE, PURE
@@ -68,6 +70,8 @@ def call_obj(an: Interpreter, node: ast.AST, obj: Obj, given: Arguments, what: s
     users = [thing for thing in methods if isinstance(thing, types.FunctionType) and an.world.is_user(thing)]
     for thing in users:
         return follow(an, thing, node, given.after(frozenset({obj})))
+    if obj.types == (operator.itemgetter,):
+        call_itemgetter(an, node, given)
     if obj.types is not None and not obj.outer:  # an installed callable that the iteration made itself
         return undeclared(an, node, what, given, frozenset({obj}))
     if obj.outer:
@@ -86,6 +90,8 @@ def call_function(an: Interpreter, node: ast.AST, obj: Obj, given: Arguments) ->
         if before.spread is not None:  # how many come before the others is not known
             positional, spread = before.positional, spread.union(*given.positional)
         return call_value(an, node, code.function, Arguments(positional, named, spread or None), obj.label)
+    if isinstance(code, Getter):
+        return call_getter(an, node, code, given, obj.label)
     if isinstance(code, tuple):
         definition, scope = code
         return run_body(an, definition, node, given, scope, key=(definition, id(scope)))
@@ -121,6 +127,10 @@ def call_live(an: Interpreter, node: ast.AST, thing: Any, obj: Obj, given: Argum
         words = {name: an.world.outer(part, f"the arguments of `{what}`") for name, part in thing.keywords.items()}
         whole = Arguments([*bound, *given.positional], {**words, **given.named}, given.spread, given.flags)
         return call_value(an, node, an.world.outer(thing.func, what), whole, what)
+    if isinstance(thing, KINDS):
+        return call_getter(an, node, live_getter(an, thing, what), given, what)
+    if isinstance(thing, operator.itemgetter):
+        call_itemgetter(an, node, given)
     if isinstance(thing, types.MethodType):
         return call_live_method(an, node, thing, given, what)
     if isinstance(thing, types.FunctionType):

@@ -13,6 +13,7 @@ from concompare.cells.effects import declared
 from concompare.cells.effects.arguments import Arguments, Partial, carried, made_with
 from concompare.cells.effects.attributes import class_of
 from concompare.cells.effects.calls.applying import apply
+from concompare.cells.effects.calls.getters import KINDS, made_getter
 from concompare.cells.effects.calls.installed import asked, call_back
 from concompare.cells.effects.following import follow
 from concompare.cells.effects.live import definition_of, static
@@ -34,6 +35,8 @@ def call_class(an: Interpreter, node: ast.AST, kind: type, given: Arguments, wha
         made.origin, made.code = Origin.FUNCTION, code
         an.put({made}, ANY, carried(rest.all))
         return frozenset({made})
+    if kind in KINDS and given.positional:
+        return made_getter(an, node, kind, given)
     if issubclass(kind, type) and len(given.positional) != 1:
         an.doubt(Why.FUNCTION, "makes a class, which others may see", "Make it before the loop")
     if kind is type and len(given.positional) == 1:
