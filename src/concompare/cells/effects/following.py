@@ -15,6 +15,7 @@ from concompare.cells.effects.scopes import Scope
 from concompare.cells.ir import Effects, Why
 from concompare.cells.objects import ATOM, ELEMENT, Value
 from concompare.cells.syntax import names
+from concompare.cells.syntax.own_code import is_installed_file
 
 if TYPE_CHECKING:
     from concompare.cells.effects.interpreter import Interpreter
@@ -90,7 +91,7 @@ class Contexts:
 
 def follow(an: Interpreter, function: types.FunctionType, node: ast.AST, given: Arguments) -> Value:
     """Follow a call of a user's function; what it does counts as done by the call."""
-    function = meant_by(function)
+    function = guarded(meant_by(function))
     an.now.heavy = True
     an.now.called += (function.__name__,)
     if not an.depth:
@@ -108,6 +109,13 @@ def follow(an: Interpreter, function: types.FunctionType, node: ast.AST, given: 
         return given.all
     definition, scope, defaults = found
     return run_body(an, definition, node, given, scope, key=function, defaults=defaults, is_root=True)
+
+
+def guarded(function: types.FunctionType) -> types.FunctionType:
+    """Return the `__repr__` that `dataclass` has put behind a guard against endless recursion, or the function."""
+    inner = vars(function).get("__wrapped__")
+    made = isinstance(inner, types.FunctionType) and is_of_dataclass(inner)
+    return inner if made and is_installed_file(function.__code__.co_filename) else function
 
 
 def is_of_dataclass(function: types.FunctionType) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from concompare.cells.effects.arguments import Arguments
 from concompare.cells.effects.elements import elements_of, is_array_of_values, walk_over
 from concompare.cells.effects.following import follow
-from concompare.cells.effects.kinds import DICTS, inert, is_changed_in_place
+from concompare.cells.effects.kinds import DICTS, inert, is_changed_in_place, is_container
 from concompare.cells.effects.live import MISSING, definition_of, is_fixed, static
 from concompare.cells.ir import Effects
 from concompare.cells.objects import ANY, ATOM, ELEMENT, Obj, Value, is_atom_type
@@ -34,6 +34,10 @@ WORDS = {
     "copy": ("__copy__", "__getstate__", "__reduce__", "__reduce_ex__", "__setstate__"),
     "deepcopy": ("__deepcopy__", "__getstate__", "__reduce__", "__reduce_ex__", "__setstate__"),
 }
+SHOWING = {"shown": ("__str__", "__repr__"), "formatted": ("__format__", "__str__", "__repr__")}
+"""Methods of which the first that a class has gives the text; `object` has all of them, and asks for the next."""
+CONVERSIONS = {ord("r"): "repr", ord("a"): "repr", ord("s"): "shown"}
+"""What an f-string asks of an object, by its conversion."""
 SWAPPED = {"eq": "eq", "ne": "ne", "lt": "gt", "gt": "lt", "le": "ge", "ge": "le"}
 """What the right operand of a comparison is asked."""
 IMPLICIT = (
@@ -136,13 +140,21 @@ def special_methods(an: Interpreter, obj: Obj, name: str) -> list[types.Function
     found = an.special.get((obj.types, name))
     if found is None:
         found = []
-        for word in WORDS.get(name, ()) or (f"__{name}__",):
+        words = WORDS.get(name, ()) or (f"__{name}__",)
+        if name in SHOWING:
+            words = SHOWING[name] if obj.types is None else tuple({first_of(kind, name): None for kind in obj.types})
+        for word in words:
             things = [static(kind, word) for kind in obj.types or ()]
             if obj.types is None:
                 things = [thing for _, thing in an.world.methods(word)]
             found += [thing for thing in things if isinstance(thing, types.FunctionType) and an.world.is_user(thing)]
         an.special[obj.types, name] = found
     return found
+
+
+def first_of(kind: type, name: str) -> str:
+    """Return the one of some methods of SHOWING that gives the text of an object."""
+    return next((word for word in SHOWING[name] if static(kind, word) is not getattr(object, word)), "__repr__")
 
 
 def looked_at(an: Interpreter, value: Value) -> None:
@@ -226,9 +238,11 @@ def ask_truth(an: Interpreter, value: Value, node: ast.AST) -> None:
             operated(an, "len", obj, node, ATOM)
 
 
-def formatted(an: Interpreter, value: Value, node: ast.AST) -> None:
+def formatted(an: Interpreter, value: Value, node: ast.FormattedValue) -> None:
     """Follow making text of objects."""
     an.deep(value)
+    name = CONVERSIONS.get(node.conversion, "formatted")
+    operated(an, name, value, node, ATOM)
     for obj in value:
-        for name in ("str", "repr", "format"):
-            operated(an, name, obj, node, ATOM)
+        if not obj.live or is_container(type(obj.live[0])):
+            operated(an, "repr", elements_of(an, obj), node, ATOM)

@@ -21,9 +21,17 @@ CONSUMING_METHODS = frozenset(["join", "extend", "update", "union"])
 CONSUMING_FUNCTIONS = {
     **{name: f"collections.{name}" for name in ("Counter", "deque", "OrderedDict")},
     **{name: f"math.{name}" for name in ("fsum", "prod")},
-    **{name: f"statistics.{name}" for name in ("mean", "fmean", "median", "stdev", "pstdev", "variance")},
+    **{name: f"statistics.{name}" for name in ("mean", "fmean", "median", "stdev", "pstdev", "variance", "quantiles")},
+    **{name: f"pandas.{name}" for name in ("concat", "DataFrame", "Series", "Index")},
+    **{name: f"heapq.{name}" for name in ("nlargest", "nsmallest")},
     "fromiter": "numpy.fromiter",
 }
+SECOND = frozenset({"nlargest", "nsmallest"})
+"""Functions that take the values as their second argument, and compare them."""
+ONE_OF_MANY = {"writelines": "write", "writerows": "writerow", "executemany": "execute"}
+"""Methods that do with all values, the last argument, what another one does with one."""
+FOLDING = frozenset({"sum", "reduce"})
+"""Those that may begin with an object that is made for them."""
 STOPPING = frozenset({"any", "all", "next"})
 SURE = frozenset({"list", "tuple", "sorted", "any", "all", "next", "join", "extend", "deque"})
 """Those that fail at no value: the others may raise before they have asked for all of them."""
@@ -125,16 +133,23 @@ def taker_of(node: ast.Call, place: int, shadowed: frozenset[str]) -> Taker | No
     if isinstance(node.func, ast.Name) and name in shadowed:
         return None
     words = {keyword.arg: keyword.value for keyword in node.keywords}
-    if not all(is_calm(part) for part in [*node.args[place + 1 :], *words.values()]) or None in words:
+    others = [*node.args[place + 1 :], *words.values()]
+    if None in words or not all(is_calm(part) or (name in FOLDING and is_made(part)) for part in others):
         return None
     if name == "reduce":
         return reducing(node, place)
+    if name == "sum" and place == 0 and not all(map(is_calm, others)):
+        return Taker(between=summed(others[0], node), means=[Meant(node.func, "builtins.sum")])
     if isinstance(node.func, ast.Name) and name in CONSUMERS:
         return builtin_taker(node, name, words) if place == 0 else None
-    if name in CONSUMING_FUNCTIONS:
+    if name in CONSUMING_FUNCTIONS and place == (name in SECOND):
         counted = name == "fromiter" and (len(node.args) > 2 or "count" in words)
         means = [Meant(node.func, CONSUMING_FUNCTIONS[name])]
-        return Taker(stops="some" if counted else None, pure=counted, means=means)
+        key = words.get("key") if name in SECOND else None
+        between = [applied(key, node)] if key is not None else []
+        return Taker(stops="some" if counted else None, pure=counted, means=means, between=between)
+    if name in ONE_OF_MANY and isinstance(node.func, ast.Attribute) and place == len(node.args) - 1 and not words:
+        return Taker(between=[written_one(node.func, node.args[:-1], name, node)])
     if name in CONSUMING_METHODS and isinstance(node.func, ast.Attribute):
         holder = node.func.value
         simple = isinstance(holder, (ast.Name, ast.Constant))
@@ -160,6 +175,13 @@ def applied(function: ast.expr, place: ast.AST) -> ast.stmt:
     return located(ast.Expr(located(ast.Call(function, [value], []), place)), place)
 
 
+def written_one(func: ast.Attribute, before: list[ast.expr], name: str, place: ast.AST) -> ast.stmt:
+    """Return what one of ONE_OF_MANY does with each value."""
+    value = located(ast.Name(VALUE, ast.Load()), place)
+    method = located(ast.Attribute(func.value, ONE_OF_MANY[name], ast.Load()), place)
+    return located(ast.Expr(located(ast.Call(method, [*before, value], []), place)), place)
+
+
 def folded(function: ast.expr, first: ast.expr | None, place: ast.AST) -> list[ast.stmt]:
     """Return the call of a function with what came before and each value.
 
@@ -174,6 +196,22 @@ def folded(function: ast.expr, first: ast.expr | None, place: ast.AST) -> list[a
     begin.body = [located(ast.Assign([target], first or value), place)]
     call = located(ast.Call(function, [so_far, names.copied(value)], []), place)
     return [begin, located(ast.Assign([located(ast.Name(SO_FAR, ast.Store()), place)], call), place)]
+
+
+def is_made(node: ast.expr) -> bool:
+    """Tell whether an expression is a call with nothing else in it that runs code, such as `Stats(0)`."""
+    if not isinstance(node, ast.Call) or not isinstance(node.func, (ast.Name, ast.Attribute)) or not is_calm(node.func):
+        return False
+    return all(is_calm(part) for part in [*node.args, *[keyword.value for keyword in node.keywords]])
+
+
+def summed(first: ast.expr, place: ast.AST) -> list[ast.stmt]:
+    """Return what `sum` does with each value where it begins with an object that is made for it."""
+    value, so_far = (located(ast.Name(word, ast.Load()), place) for word in (VALUE, SO_FAR))
+    begin = located(ast.If(value, [], []), place)
+    begin.body = [located(ast.Assign([located(ast.Name(SO_FAR, ast.Store()), place)], first), place)]
+    total = located(ast.BinOp(so_far, ast.Add(), names.copied(value)), place)
+    return [begin, located(ast.Assign([located(ast.Name(SO_FAR, ast.Store()), place)], total), place)]
 
 
 def reducing(node: ast.Call, place: int) -> Taker | None:

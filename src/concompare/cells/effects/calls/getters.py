@@ -71,7 +71,9 @@ def call_getter(an: Interpreter, node: ast.AST, code: Getter, given: Arguments, 
         an.doubt(Why.OPAQUE, f"it cannot be seen what `{what}` asks its argument for", "Name it in place")
         return given.all
     if code.kind is operator.methodcaller:
-        return call_method(an, node, asked, code.names[0], code.given, an.top)
+        scope = an.top
+        assert scope is not None, "the interpreter walks a loop"
+        return call_method(an, node, asked, code.names[0], code.given, scope)
     found = []
     for name in code.names:
         value = asked

@@ -17,7 +17,7 @@ from concompare.cells.effects.elements import elements_of
 from concompare.cells.effects.identity import OF_MEMORY, SEARCHES, found_by_identity, noted
 from concompare.cells.effects.kinds import CACHE, CALM_METHODS, DICTS, PURE, is_container
 from concompare.cells.effects.live import static
-from concompare.cells.effects.operators import looked_at, operated
+from concompare.cells.effects.operators import SHOWING, looked_at, operated
 from concompare.cells.ir import Why
 from concompare.cells.objects import ANY, ATOM, Obj, Origin, Value
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from concompare.cells.effects.interpreter import Interpreter
 
 ASKED: dict[Any, str] = {
-    **{len: "len", str: "str repr", repr: "repr", print: "str repr", format: "format str repr", bool: "bool len"},
+    **{len: "len", str: "shown", repr: "repr", print: "shown", format: "formatted", bool: "bool len"},
     **{int: "int index trunc", float: "float index", abs: "abs", round: "round", hash: "hash", sorted: "lt gt"},
     **{
         min: "lt gt",
@@ -98,9 +98,11 @@ def asked(an: Interpreter, node: ast.AST, thing: Any, given: Arguments) -> None:
         an.doubt(
             Why.FORBIDDEN, f"`{ast.unparse(node)}` changes what everything else may read", "Take it out of the loop"
         )
-    values = given.all.union(
-        *[elements_of(an, obj) for obj in given.all if not obj.live or is_container(type(obj.live[0]))]
-    )
+    held = [elements_of(an, obj) for obj in given.all if not obj.live or is_container(type(obj.live[0]))]
+    values = given.all.union(*held)
+    if words in SHOWING:
+        operated(an, words, given.all, node, given.all)
+        values, words = ATOM.union(*held), "repr"  # which is what containers show
     for word in words.split():
         operated(an, word, values, node, given.all)
 

@@ -17,6 +17,8 @@ from concompare.cells.syntax import names
 from concompare.cells.syntax.nodes import located
 
 Call = Callable[..., Any]
+ALONG = ("func1d", "axis", "arr")
+"""The parameters of `apply_along_axis`."""
 
 
 @dataclass
@@ -72,9 +74,10 @@ def grid_of(called: Any, args: tuple[Any, ...], named: dict[str, Any]) -> Grid |
         function = called.pyfunc
         run = vectorizing(numpy, called, note, args, named)
         again = vectorizing(numpy, called, None, args, named)
-    elif called is numpy.apply_along_axis and len(args) >= 3:
-        function = args[0]
-        run = again = lambda function: numpy.apply_along_axis(function, *args[1:], **named)
+    elif called is numpy.apply_along_axis and {*ALONG} <= {*ALONG[: len(args)], *named}:
+        function = args[0] if args else named["func1d"]
+        beside = {name: value for name, value in named.items() if name != "func1d"}
+        run = again = lambda function: numpy.apply_along_axis(function, *args[1:], **beside)
     else:
         return None
     try:
