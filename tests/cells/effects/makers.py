@@ -23,6 +23,7 @@ import sqlite3
 import subprocess
 import tarfile
 import types
+import xml.etree.ElementTree as ET
 import zipfile
 from collections.abc import Callable
 from typing import Any, Literal
@@ -138,6 +139,15 @@ def zipped(mode: Literal["r", "a"] = "r") -> Any:
     with zipfile.ZipFile(held, "w") as made:
         made.writestr("a.txt", "text")
     return zipfile.ZipFile(held, mode)
+
+
+CHILD = ET.Element("d")
+
+
+def tree(*children: ET.Element) -> ET.Element:
+    made = ET.fromstring('<a x="1"><b>text</b><c/></a>')
+    made.extend(children)
+    return made
 
 
 def tarred() -> Any:

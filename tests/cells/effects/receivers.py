@@ -42,6 +42,7 @@ import textwrap
 import threading
 import types
 import uuid
+import xml.etree.ElementTree as ET
 import zlib
 import zoneinfo
 from typing import Any
@@ -75,6 +76,7 @@ from tests.cells.effects.makers import (
     table,
     tarred,
     things_frame,
+    tree,
     zipped,
 )
 from tests.cells.effects.pictures import Recorder, Sink, Thing
@@ -255,6 +257,9 @@ RECEIVERS: dict[str, tuple[Maker, ...]] = {
     "lzma.LZMACompressor": (lzma.LZMACompressor,),
     "lzma.LZMADecompressor": (lzma.LZMADecompressor,),
     "zipfile.ZipFile": (zipped, lambda: zipped("a")),
+    "xml.etree.ElementTree.Element": (tree, lambda: ET.Element("a")),
+    "xml.etree.ElementTree.ElementTree": (lambda: ET.ElementTree(tree()),),
+    "tarfile.TarInfo": (lambda: tarfile.TarInfo("a"),),
     "tarfile.TarFile": (tarred, lambda: tarfile.open(fileobj=io.BytesIO(), mode="w")),
     "_hashlib.HASH": (lambda: hashlib.sha256(b"a"),),
     "_blake2.blake2b": (lambda: hashlib.blake2b(b"a"),),

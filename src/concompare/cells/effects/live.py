@@ -41,6 +41,11 @@ FIXED = 1 << 8
 CODE = (types.FunctionType, types.BuiltinFunctionType, types.ModuleType, type)
 
 
+def is_tree(thing: Any) -> bool:
+    """Tell whether an object is an element of an XML tree, whose parts are all of its kind."""
+    return type(thing).__module__ == "xml.etree.ElementTree" and type(thing).__qualname__ == "Element"
+
+
 class World:
     """The notebook's names and what their objects are.
 
@@ -104,6 +109,9 @@ class World:
         sources = walked_by_all(obj)
         if sources is not None:
             return self.summary(sources, label, obj)
+        if obj.live and obj.whole and all(map(is_tree, obj.live)):
+            inside = (part for thing in obj.live for part in thing.iter())
+            return self.summary(list(itertools.islice(inside, MANY)), label, obj)
         if not obj.live or not obj.whole or any(type(thing) not in CONTAINERS for thing in obj.live):
             if obj.live and all(map(all_atoms, obj.live)):
                 return ATOM

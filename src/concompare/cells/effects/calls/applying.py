@@ -6,6 +6,7 @@ import ast
 import collections
 import copy
 import io
+import logging
 import pathlib
 import sys
 import types
@@ -42,6 +43,8 @@ HAZARDS = {"files": "writes or deletes files", "programs": "starts programs", "n
 MAPS = ("map", "starmap")
 LOGGING = frozenset(["debug", "info", "warning", "error", "critical", "exception", "log", "warn", "fatal"])
 """Methods that hand a record to handlers."""
+REGISTERED = (logging.Logger, "getChild")
+"""What registers the logger that it gives with the process, as `logging.getLogger` does."""
 FILLED = (dict, collections.OrderedDict, collections.Counter)
 """Types whose first argument is walked, not held."""
 SAME_COPIED = (tuple, frozenset)
@@ -233,11 +236,13 @@ def given_at_first(obj: Obj, attribute: str) -> tuple[bool, object]:
 def apply_changes(an: Interpreter, entry: Declared, this: Value, given: Arguments, what: str) -> None:
     """Do what an entry says of changes."""
     for word in entry.changes:
-        for obj in named(an, word, this, given) if word == "part" else this if word == "self" else given.of(word):
+        for obj in named(an, word, this, given) if word.endswith("part") else this if word == "self" else given.of(word):
             if any(thing in (sys.stdout, sys.stderr) for thing in obj.live if hasattr(type(thing), "write")):
                 continue  # what is printed is brought back in order
             if word == "self" and {"log", "output"} <= entry.order and what.rpartition(".")[2] in LOGGING:
                 continue  # records are brought back in order as well
+            if obj.types == REGISTERED[:1] and what.rpartition(".")[2] == REGISTERED[1]:
+                continue
             if obj.types and all(map(is_atom_type, obj.types)):
                 continue  # a path instead of a file, which would be read further
             if obj.outer and obj.types and all(kind.__module__ in MADE_FOR_THREADS for kind in obj.types):
