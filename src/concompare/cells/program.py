@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Cell", "Hook", "Refused", "Runner", "Wishes"]
 
+FUNCTION = types.FunctionType
 DONE = OURS + "done"
 POOL = OURS + "pool"
 WORTH = 0.02
@@ -406,7 +407,8 @@ class Hook(Shapes):
             except TypeError as error:
                 self.unwalkable = error
                 raise
-        if isinstance(items, types.GeneratorType) and (fused := self.fused(loop, items)) is not None:
+        given = isinstance(items, types.GeneratorType) or isinstance(vars(type(items)).get("__iter__"), FUNCTION)
+        if given and (fused := self.fused(loop, items)) is not None:
             return self.run_fused(loop, *fused)
         return self.take(loop, items)
 

@@ -66,15 +66,16 @@ class Fused:
 
 @dataclass(frozen=True)
 class Level:
-    """One generator: its function, its loop, and the values of its variables when that begins."""
+    """One generator: its code, the names that it sees, its loop, and the values of its variables when that begins."""
 
-    function: types.FunctionType
+    code: types.CodeType
+    names: dict[str, Any]
     own: ast.For
     values: Mapping[str, Any]
 
     def over(self, items: Any) -> Any:
         """Return the generator over other items, with the frame that the function's own has."""
-        code = self.function.__code__
+        code = self.code
         word = f"{OURS}left"
         walks = located(
             ast.For(self.own.target, located(ast.Name(word, ast.Load()), self.own.iter), self.own.body, []), self.own
@@ -86,7 +87,7 @@ class Level:
         whole = compile(placed(ast.Module([definition], [])), code.co_filename, "exec", dont_inherit=True)
         inner = next(part for part in whole.co_consts if isinstance(part, types.CodeType))
         inner = inner.replace(co_qualname=code.co_qualname)
-        return types.FunctionType(inner, self.function.__globals__)(*self.values.values(), items)
+        return types.FunctionType(inner, self.names)(*self.values.values(), items)
 
 
 Heavy = Callable[[types.FunctionType], bool]
@@ -97,12 +98,10 @@ def walked_through(
     loop: Loop, items: Any, namespace: Mapping[str, Any], shadowed: frozenset[str], heavy: Heavy
 ) -> Fused | None:
     """Return a loop over a generator that has not begun as one over what that walks; None: it cannot be one."""
-    node = loop.node
-    if not isinstance(node, ast.For) or loop.items is not node.iter or not isinstance(loop.items, ast.Call):
+    begun = beginning(loop, items)
+    if begun is None:
         return None
-    if loop.target is None or not isinstance(items, types.GeneratorType):
-        return None
-    found = Fused(loop, items, loop.items)
+    found = Fused(*begun)
     for _ in range(DEEPEST):
         if not is_unbegun(found.items):
             break
@@ -114,6 +113,38 @@ def walked_through(
     return found if found.heavy and counts is not None and counts is not False else None
 
 
+def beginning(loop: Loop, items: Any) -> tuple[Loop, Any, ast.Call] | None:
+    """Return a loop, the generator that it walks, and the call that makes it; None: it walks none that can be fused.
+
+    A comprehension's own variables get names of ours, for they are those of the body then.
+    """
+    node, call = loop.node, loop.items
+    if loop.target is None or call is None:
+        return None
+    if not isinstance(items, types.GeneratorType):
+        if not isinstance(call, ast.Name) or not has_generator(type(items)):
+            return None
+        call = located(ast.Call(located(ast.Attribute(call, "__iter__", ast.Load()), call), [], []), call)
+        items = iter(items)
+    if not isinstance(call, ast.Call):
+        return None
+    if isinstance(node, ast.For):
+        return (loop, items, call) if loop.items is node.iter else None
+    alone = isinstance(node, names.COMPREHENSIONS) and len(node.generators) == 1
+    if not alone or loop.stops or loop.between or loop.caller or loop.method or loop.timeless:
+        return None
+    begin = f"{INLINED}{next(NUMBERS)}_"
+    words = {name: begin + name for name in names.stored(loop.target)}
+    body = [swapped(statement, words) for statement in loop.body]
+    return replace(loop, target=swapped(loop.target, words), body=body), items, call
+
+
+def has_generator(kind: type) -> bool:
+    """Tell whether objects of a class of the user's are walked by a generator function of it."""
+    found = inspect.getattr_static(kind, "__iter__", None)
+    return isinstance(found, types.FunctionType) and inspect.isgeneratorfunction(found)
+
+
 def is_unbegun(items: Any) -> bool:
     """Tell whether something is a generator that nothing has been asked of."""
     return isinstance(items, types.GeneratorType) and inspect.getgeneratorstate(items) == inspect.GEN_CREATED
@@ -121,23 +152,24 @@ def is_unbegun(items: Any) -> bool:
 
 def around(found: Fused, namespace: Mapping[str, Any], shadowed: frozenset[str], heavy: Heavy) -> Fused | None:
     """Return a loop over a generator with the generator's own loop around its body."""
-    function = function_of(found, namespace)
-    definition = definition_of(found.items.gi_code, function.__name__) if function is not None else None
-    if function is None or not isinstance(definition, ast.FunctionDef):
+    made = made_by(found, namespace)
+    if made is None:
         return None
-    parts = loop_in(definition)
-    if parts is None:
-        return None
-    before, own = parts
+    function, before, own = made
+    frame = found.items.gi_frame
+    code, local = found.items.gi_code, {name: value for name, value in frame.f_locals.items() if name != FIRST}
     begin = f"{INLINED}{next(NUMBERS)}_"
-    words = {name: begin + name for name in function.__code__.co_varnames}
-    if is_seen(function, found.items, own, namespace) or not clear(own, before, shadowed):
+    words = {name: begin + name for name in (*code.co_varnames, *code.co_freevars)}
+    given = {begin + name: value for name, value in local.items()}
+    if is_seen(code, found.items, own, function.__globals__, namespace) or not clear(own, before, frame.f_locals, shadowed):
         return None
-    given = {begin + name: value for name, value in found.items.gi_frame.f_locals.items()}
-    if {*found.items.gi_frame.f_locals, *names.writes(*before)} & names.writes(own):
+    if {*local, *names.writes(*before)} & names.writes(own):
         return None  # a variable goes from one turn to the next
     walked = swapped(own.iter, words)
     values = {**namespace, **given}
+    if FIRST in frame.f_locals:
+        values[begin + FIRST] = given[begin + FIRST] = listed(frame.f_locals[FIRST])
+        walked = located(ast.Name(begin + FIRST, ast.Load()), own.iter)
     try:
         for statement in before:
             exec(compile(placed(ast.Module([swapped(statement, words)], [])), "<generator>", "exec"), values)
@@ -150,11 +182,55 @@ def around(found: Fused, namespace: Mapping[str, Any], shadowed: frozenset[str],
         return None
     target = swapped(own.target, words)
     loop = replace(found.loop, target=target, items=walked, body=body, expanded=function.__name__)
-    level = Level(function, own, {name.removeprefix(begin): value for name, value in given.items()})
+    variables = {name.removeprefix(begin): value for name, value in given.items() if name != begin + FIRST}
+    level = Level(code, function.__globals__, own, variables)
     held = found.heavy or heavy(function)
     return Fused(
         loop, items, call_of(own.iter, found.call, items), {**found.given, **given}, held, (*found.levels, level)
     )
+
+
+FIRST = ".0"
+"""What the code of a generator expression calls what it walks."""
+
+
+def listed(items: Any) -> Any:
+    """Return the list or tuple whose iterator has not given anything yet; anything else as it is."""
+    if type(items) not in (type(iter([])), type(iter(()))):
+        return items
+    _, held, *place = items.__reduce__()
+    return held[0] if place == [0] else items
+
+
+def made_by(
+    found: Fused, namespace: Mapping[str, Any]
+) -> tuple[types.FunctionType, list[ast.stmt], ast.For] | None:
+    """Return the function that has made a generator, with what comes before its loop, and that loop."""
+    function = function_of(found, namespace)
+    definition = definition_of(function.__code__, function.__name__) if function is not None else None
+    if function is None or not isinstance(definition, ast.FunctionDef):
+        return None
+    if function.__code__ is found.items.gi_code:
+        parts = loop_in(definition)
+        return None if parts is None else (function, *parts)
+    own = returned(definition)
+    return None if own is None else (function, [], own)
+
+
+def returned(definition: ast.FunctionDef) -> ast.For | None:
+    """Return the generator expression that is all a function returns as the loop of a generator."""
+    body = list(definition.body)
+    if body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
+        del body[0]
+    value = body[0].value if len(body) == 1 and isinstance(body[0], ast.Return) else None
+    if not isinstance(value, ast.GeneratorExp) or len(value.generators) != 1 or value.generators[0].is_async:
+        return None
+    (part,) = value.generators
+    step: ast.stmt = located(ast.Expr(located(ast.Yield(value.elt), value.elt)), value.elt)
+    for test in reversed(part.ifs):
+        step = located(ast.If(test, [step], []), test)
+    own = located(ast.For(part.target, part.iter, [step], []), value)
+    return own if names.kinds_in(own).isdisjoint(BARRED) else None
 
 
 def call_of(walks: ast.expr, call: ast.Call, items: Any) -> ast.Call:
@@ -171,8 +247,9 @@ def function_of(found: Fused, namespace: Mapping[str, Any]) -> Any:
     seen = frame.module if frame is not None else namespace
     generator, call = found.items, found.call
     thing = maker_of(call.func, namespace)
-    known = isinstance(thing, types.FunctionType) and thing.__code__ is generator.gi_code
-    if not known or thing.__globals__ is not seen or generator.gi_code.co_freevars:
+    if not isinstance(thing, types.FunctionType) or thing.__globals__ is not seen or thing.__code__.co_freevars:
+        return None
+    if thing.__code__ is not generator.gi_code and generator.gi_code not in thing.__code__.co_consts:
         return None
     given = [*call.args, *[word.value for word in call.keywords]]
     if any(isinstance(part, ast.Starred) for part in call.args) or any(word.arg is None for word in call.keywords):
@@ -205,11 +282,13 @@ def loop_in(definition: ast.FunctionDef) -> tuple[list[ast.stmt], ast.For] | Non
     return (before, own) if simple and kinds.isdisjoint(BARRED) and ast.Break not in kinds else None
 
 
-def clear(own: ast.For, before: list[ast.stmt], shadowed: frozenset[str]) -> bool:
+def clear(own: ast.For, before: list[ast.stmt], local: Mapping[str, Any], shadowed: frozenset[str]) -> bool:
     """Tell whether what a generator does before its first value may be done twice, and shows nobody its frame."""
     values = [part.value for part in before if isinstance(part, ast.Assign)]
     walks = own.iter
-    if isinstance(walks, ast.Call) and isinstance(walks.func, ast.Name) and not walks.keywords:
+    if FIRST in local or is_of_text(walks, local):
+        cheap = True
+    elif isinstance(walks, ast.Call) and isinstance(walks.func, ast.Name) and not walks.keywords:
         cheap = is_cheap(walks, shadowed) or all(is_cheap(part, shadowed) for part in walks.args)
     else:
         cheap = is_cheap(walks, shadowed)
@@ -217,18 +296,40 @@ def clear(own: ast.For, before: list[ast.stmt], shadowed: frozenset[str]) -> boo
     return cheap and all(is_cheap(part, shadowed) for part in values) and words.isdisjoint(OF_FRAMES)
 
 
-def is_seen(function: types.FunctionType, items: Any, own: ast.For, namespace: Mapping[str, Any]) -> bool:
+def is_of_text(node: ast.expr, local: Mapping[str, Any]) -> bool:
+    """Tell whether an expression cuts a text that a variable has into parts, by what is written out."""
+    func = node.func if isinstance(node, ast.Call) else None
+    if not isinstance(node, ast.Call) or not isinstance(func, ast.Attribute) or func.attr not in CUTTING:
+        return False
+    whole = isinstance(func.value, ast.Name) and type(local.get(func.value.id)) is str
+    return whole and not node.keywords and all(isinstance(part, ast.Constant) for part in node.args)
+
+
+CUTTING = frozenset({"split", "rsplit", "splitlines"})
+
+
+def is_seen(
+    code: types.CodeType, items: Any, own: ast.For, made_in: Mapping[str, Any], namespace: Mapping[str, Any]
+) -> bool:
     """Tell whether somebody else has the generator, or names mean something else where its body is to stand."""
     if any(thing is items for name, thing in namespace.items() if not name.startswith(INLINED)):
         return True
     walks = own.iter
     if isinstance(walks, ast.Call) and isinstance(walks.func, ast.Name) and walks.func.id not in KNOWN:
-        maker = function.__globals__.get(walks.func.id)
-        if not isinstance(maker, types.FunctionType) or not inspect.isgeneratorfunction(maker):
+        maker = made_in.get(walks.func.id)
+        if not isinstance(maker, types.FunctionType) or not makes_generator(maker):
             return True
     frame = frame_of(namespace)
     local = frame.local if frame is not None else frozenset[str]()
-    return bool(local & {*function.__code__.co_names})
+    return bool(local & {*code.co_names})
+
+
+def makes_generator(function: types.FunctionType) -> bool:
+    """Tell whether a function is a generator function, or returns a generator expression and does nothing else."""
+    if inspect.isgeneratorfunction(function):
+        return True
+    definition = definition_of(function.__code__, function.__name__)
+    return isinstance(definition, ast.FunctionDef) and returned(definition) is not None
 
 
 KNOWN = frozenset({"range", "enumerate", "zip", "reversed", "sorted", "list", "tuple"})
@@ -250,6 +351,7 @@ class Writer:
     def __init__(self, loop: Loop, words: Mapping[str, str]) -> None:
         self.loop, self.words = loop, words
         self.values = 0
+        self.leaves = any(ast.Break in names.kinds_in(part) for part in loop.body)
 
     def block(self, body: list[ast.stmt]) -> list[ast.stmt] | None:
         """Return the statements of one turn; None where something comes after a value, or more is asked of it."""
@@ -275,6 +377,10 @@ class Writer:
             assert target is not None
             own = [part if self.values == 1 else names.copied(part) for part in self.loop.body]
             return [bound_to(names.copied(target), swapped(given, self.words), statement), *own]
+        if isinstance(statement, ast.For) and not statement.orelse and ast.Yield not in names.kinds_in(statement.iter):
+            inner = self.block(statement.body)
+            parts = swapped(statement.target, self.words), swapped(statement.iter, self.words)
+            return None if inner is None or self.leaves else [located(ast.For(*parts, inner, []), statement)]
         if not isinstance(statement, ast.If) or ast.Yield in names.kinds_in(statement.test):
             return None
         arms = [self.block(arm) for arm in (statement.body, statement.orelse)]
