@@ -41,6 +41,11 @@ FIXED = 1 << 8
 CODE = (types.FunctionType, types.BuiltinFunctionType, types.ModuleType, type)
 
 
+def holds_functions(thing: Any) -> bool:
+    """Tell whether a tuple holds builtin functions: nobody can change it, but what they do when they are called matters."""
+    return isinstance(thing, tuple) and types.BuiltinFunctionType in set(map(type, thing))
+
+
 def is_tree(thing: Any) -> bool:
     """Tell whether an object is an element of an XML tree, whose parts are all of its kind."""
     return type(thing).__module__ == "xml.etree.ElementTree" and type(thing).__qualname__ == "Element"
@@ -83,7 +88,7 @@ class World:
         found = self.known.get(id(thing))
         if found is None:
             may_be_atom = type(thing).__module__ != "pathlib" and not isinstance(thing, types.ModuleType)
-            if may_be_atom and not callable(thing) and is_atom(thing):
+            if may_be_atom and not callable(thing) and is_atom(thing) and not holds_functions(thing):
                 return ATOM
             found = self.known[id(thing)] = Obj(origin, label, (type(thing),), (thing,))
             self.kept.append(thing)
@@ -130,9 +135,10 @@ class World:
     def summary(self, parts: list[Any], label: str, holder: Obj) -> Value:
         """Return one abstract object for several live ones."""
         kinds = set(map(type, parts))
-        if all(is_atom_type(kind) for kind in kinds) and not any(kind.__module__ == "pathlib" for kind in kinds):
+        called = types.BuiltinFunctionType in kinds  # nobody can change one, but what it does when it is called matters
+        if not called and all(is_atom_type(kind) for kind in kinds) and not any(kind.__module__ == "pathlib" for kind in kinds):
             return ATOM
-        if len(parts) <= ENOUGH and all(is_atom(part) and type(part).__module__ != "pathlib" for part in parts):
+        if not called and len(parts) <= ENOUGH and all(is_atom(part) and type(part).__module__ != "pathlib" for part in parts):
             return ATOM
         if len(parts) == 1:
             return self.outer(parts[0], label, holder.origin)
