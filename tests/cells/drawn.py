@@ -10,7 +10,7 @@ from random import Random
 from typing import Any, Protocol
 from unittest import mock
 
-from concompare.cells import program
+from concompare.cells import worth
 from tests.cells import carried, compiled, fronts, grammar, notebook, otherwise, plainly, richer, work_calls
 from tests.cells.work_calls import CALLS, Tally
 
@@ -64,7 +64,7 @@ def wrong(cell: str, setup: str, tally: Tally | None = None) -> str | None:
         return None
     lifted, bound = False, None
     for how in WAYS:
-        with CALLS.counted() as made, mock.patch.object(program, "WORTH", 0.0):  # what stands for work takes no time
+        with CALLS.counted() as made, mock.patch.object(worth, "WORTH", 0.0):  # what stands for work takes no time
             different, ran = compiled.differs(cell, setup, how, plain, seed=len(cell))
         if different:
             tally.wrong.add(cell)

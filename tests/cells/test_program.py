@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from concompare.cells import program
+from concompare.cells import worth
 from concompare.cells.ir import OURS, Loop
 from concompare.cells.program import Cell, Wishes
 from concompare.cells.replay.binding import Lifted
@@ -287,7 +287,7 @@ else:
 
 
 def test_loops_inside_one_that_has_to_stay_sequential_run_in_parallel(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(program, "WORTH", 0.0)
+    monkeypatch.setattr(worth, "WORTH", 0.0)
     ran = run(SEQUENTIAL)
     plain = plainly.fresh(SETUP)
     exec(SEQUENTIAL, plain)
@@ -299,7 +299,7 @@ def test_loops_inside_one_that_has_to_stay_sequential_run_in_parallel(monkeypatc
 
 
 def test_a_loop_inside_another_is_looked_at_once_where_it_is_not_worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(program, "WORTH", float("inf"))
+    monkeypatch.setattr(worth, "WORTH", float("inf"))
     ran = run(SEQUENTIAL)
     assert ran.runner.ran == [("plain", 2), ("parallel", 3), ("parallel", 4)]
     refused = run("total = 1\nfor x in xs:\n    for y in xs:\n        total = f(total + y)\nout.append(total)")

@@ -7,7 +7,7 @@ from unittest import mock
 
 import pytest
 
-from concompare.cells import program
+from concompare.cells import worth
 from tests.cells import programs
 
 RETURNED = {
@@ -34,7 +34,7 @@ def test_what_numpy_calls_at_a_division_by_zero_is_called_in_the_order_of_the_it
         "called, before = np.seterrcall(lambda kind, flag: seen.append(kind)), np.seterr(all='call')\n"
         "out = [f(x) for x in range(6)]\nnp.seterr(**before)\nnp.seterrcall(called)\ndel called\nout = [f(x) for x in range(1, 9, 2)]"
     )
-    with mock.patch.object(program, "WORTH", 0.0):
+    with mock.patch.object(worth, "WORTH", 0.0):
         different, ran = programs.compared(cell, "", how)
 
     assert different is None
@@ -45,7 +45,7 @@ def test_what_numpy_calls_at_a_division_by_zero_is_called_in_the_order_of_the_it
 @pytest.mark.parametrize("how", programs.WAYS)
 @pytest.mark.parametrize("name", RETURNED)
 def test_what_results_hold_is_what_the_plain_loop_s_hold(name: str, how: str) -> None:
-    with mock.patch.object(program, "WORTH", 0.0):
+    with mock.patch.object(worth, "WORTH", 0.0):
         different, ran = programs.compared(RETURNED[name], "", how)
 
     assert different is None

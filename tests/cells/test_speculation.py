@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from concompare.cells import program
+from concompare.cells import program, worth
 from concompare.cells.explaining import explanation
 from concompare.cells.program import Cell, Wishes
 from concompare.cells.replay import tally
@@ -215,7 +215,7 @@ def test_what_is_measured_makes_only_calls_that_are_needed() -> None:
 
 
 def test_loops_in_a_loop_of_few_items_are_shared_out_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(program, "WORTH", 0.0)
+    monkeypatch.setattr(worth, "WORTH", 0.0)
     cell = "for x in [0] * 3:\n    for j in range(5):\n        if total > 99: continue\n        total += pure(j)"
     different, ran = compiled.differs(cell, notebook.setup_of(cell), "threads")
 

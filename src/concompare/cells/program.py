@@ -34,6 +34,7 @@ from concompare.cells.syntax.nodes import located, number_in
 from concompare.cells.syntax.placing import placed
 from concompare.cells.task import Task
 from concompare.cells.wishes import Refused, Runner, Wishes
+from concompare.cells.worth import Small
 from concompare.errors import BadOption, CellRefused
 from concompare.worker import coroutines
 
@@ -49,8 +50,6 @@ __all__ = ["Cell", "Hook", "Refused", "Runner", "Wishes"]
 FUNCTION = types.FunctionType
 DONE = OURS + "done"
 POOL = OURS + "pool"
-WORTH = 0.02
-"""Seconds from which on the run of a loop inside another is worth what it takes to prepare."""
 
 
 @dataclass
@@ -355,8 +354,7 @@ class Hook(Shapes):
     cell: Cell
     namespace: dict[str, Any]
     runner: Runner
-    small: set[int] = field(default_factory=set)
-    """Loops inside one that runs as it is, not worth another look."""
+    small: Small = field(default_factory=Small)
     codes: dict[int, types.CodeType] = field(default_factory=dict)
     depth: int = 0
     map: ClassVar[Any] = map
@@ -387,7 +385,7 @@ class Hook(Shapes):
 
     def go(self, number: int, items: Any = None) -> Any:
         """Run a loop, called from the cell or from a function that it calls."""
-        loop = self.cell.loops[number]
+        loop, self.small.reached = self.cell.loops[number], time.perf_counter()
         if loop.caller is not None:
             from concompare.cells.replay.calling.caller import Caller
 
@@ -495,7 +493,7 @@ class Hook(Shapes):
 
     def run(self, loop: Loop, found: Lifted, task: Task, side: Replay | Collect) -> Any:
         """Let the runner run a task; returns what the cell goes on with."""
-        began = time.perf_counter()
+        began, reached = time.perf_counter(), self.small.reached
         try:
             self.worked = self.runner.run(task, found)
         except CellRefused:
@@ -507,7 +505,8 @@ class Hook(Shapes):
                     return side.value
                 raise
         self.cell.lifted.append(found)
-        self.small |= {id(loop)} if self.depth and time.perf_counter() - began < WORTH else set()
+        if self.depth:
+            self.small.note(loop, began, reached, self.worked)
         if side.halted or (side.front is not None and side.front.failed):
             left = side.remaining()
             return self.rest(loop, side, left if found.again is None else found.again(left))

@@ -69,6 +69,35 @@ def kept(xs):
     for x in xs:
         seen.append(x)
         yield work(x)
+TEXT = "1;a\\n2;b\\n\\n4;c\\n3;d"
+def rows(text):
+    for line in text.splitlines():
+        if line:
+            yield line.split(";")
+def typed(rows):
+    for number, word in rows:
+        yield {"number": strict(int(number) + 3 * (word == "z")), "word": word}
+def some(records, least):
+    return (r for r in records if r["number"] >= least)
+def above(values, least=25):
+    '''Those that are.'''
+    return (work(v) for v in values if v > least)
+class Bag:
+    def __init__(self, xs):
+        self.xs, self.asked = xs, 0
+    def __iter__(self):
+        for x in self.xs:
+            self.asked += 1
+            yield work(x)
+class Grid:
+    def __init__(self, size):
+        self.size = size
+    def __iter__(self):
+        size = self.size
+        for r in range(size):
+            for c in range(size):
+                yield r, c, work(r * 10 + c)
+bag, grid, text3 = Bag(xs), Grid(3), TEXT.replace("4", "3")
 """
 
 
@@ -96,6 +125,21 @@ def ran(cell: str, how: str) -> programs.Ran:
         "def main(xs):\n    total = 0\n    for n, x, y in pairs(xs):\n        total += y\n        print(n, total)\n    return total\nmain(xs)",
         "r = Reader(xs)\nfor y in r.rows(2):\n    total += y\n    print(y, total, r.count)",
         "def main(xs):\n    total = 0\n    for y in failing(xs):\n        total += y\n        print(total)\n    return total\nmain(xs)",
+        "for r in typed(rows(text3)):\n    out.append(r)\n    print(r['word'])",
+        "for r in typed(rows(TEXT)):\n    out.append(r)\n    total += r['number']",
+        "for r in some(typed(rows(text3)), 20):\n    total += r['number']\n    out.append(r['word'])\nr",
+        "for r in some(typed(rows(text3)), least=20):\n    if r['word'] == 'b':\n        break\nr",
+        "for v in above(plain(xs), 12):\n    total += v\n    print(v)",
+        "for v in above(plain(xs)):\n    total += v\n    out.append(10 // (v - 411))",
+        "out = [r['number'] for r in some(typed(rows(text3)), 20)]",
+        "out = {r['word']: r['number'] for r in typed(rows(text3)) if r['word'] != 'a'}\n'r' in globals()",
+        "total = sum(r['number'] for r in some(typed(rows(text3)), 20))",
+        "r = 7\nout = [r['number'] for r in typed(rows(TEXT))]",
+        "for y in bag:\n    total += y\n    print(y, bag.asked)",
+        "for y in bag:\n    total += y\n    if y > 20:\n        break\nbag.asked",
+        "out = [y for y in bag if y % 2]\nbag.asked",
+        "for r, c, y in grid:\n    if r == c:\n        continue\n    total += y\n    print(r, c)",
+        "out = {(r, c): y for r, c, y in grid}",
     ],
 )
 def test_the_work_of_a_generator_is_shared_out(cell: str, how: str) -> None:
@@ -119,6 +163,8 @@ def test_the_work_of_a_generator_is_shared_out(cell: str, how: str) -> None:
         "def main(xs, work):\n    total = 0\n    for y in plain(xs):\n        total += y\n        print(total)\n    return total\nmain(xs, abs)",
         "g = [plain(xs)]\nfor y in big(*g, 3):\n    total += y\n    print(total)\nlist(g.pop())",
         "g = [plain(xs)]\ndef held():\n    return g[0]\nfor y in big(held(), 3):\n    total += y\n    print(total)\nlist(g.pop())",
+        "for r, c, y in grid:\n    if r == 1:\n        break\nr, c, y",
+        "it = (r for r in rows(TEXT))\nout = [work(int(a)) for a, b in it]\nnext(it, None)",
         "g = [plain(xs)]\ndef held():\n    return g[0]\nfor y in held():\n    total += y\n    print(total)\nlist(g.pop())",
     ],
 )

@@ -15,7 +15,7 @@ from concompare.cells.distribution.raising import meets
 from concompare.cells.distribution.staging import Body, Rules
 from concompare.cells.distribution.uses import is_let_through
 from concompare.cells.ir import Doubt, Effects, Order, Stage, Why
-from concompare.cells.objects import Obj, Origin, reachable
+from concompare.cells.objects import ATOM, Obj, Origin, Value, reachable
 from concompare.cells.syntax import names
 from concompare.cells.syntax.own_code import is_user_module
 
@@ -159,6 +159,8 @@ class NamedRules(Rules):
         held, handed = self.held_from(), self.handed_from()
         for node, found in self.analysed.effects.items():
             since = first
+            if Order.OUTPUT not in found.order and not found.writes:
+                continue
             if Order.OUTPUT not in found.order:
                 turns = not around.isdisjoint(self.body.loops.get(node, ()))
                 since = min(self.told_after(found, held, tail), self.seen_after(found, {} if turns else handed, tail))
@@ -184,12 +186,16 @@ class NamedRules(Rules):
 
     def handed_from(self) -> dict[Obj, int]:
         """Return the objects that the head hands to the tail, and since when."""
-        found: dict[Obj, int] = {}
+        since: dict[Value, int] = {}
         for node in self.analysed.effects:
             at = self.analysed.order.get(node, 0)
             for part in operands(node) if self.staged.of(node) is Stage.TAIL else ():
-                for obj in reachable(self.analysed.values.get(part, ())):
-                    found[obj] = min(found.get(obj, at), at)
+                value = self.analysed.values.get(part, ATOM)
+                since[value] = min(since.get(value, at), at)
+        found: dict[Obj, int] = {}
+        for value, at in since.items():
+            for obj in reachable(value):
+                found[obj] = min(found.get(obj, at), at)
         return found
 
     def held_from(self) -> dict[Obj, int]:

@@ -114,8 +114,9 @@ def follow(an: Interpreter, function: types.FunctionType, node: ast.AST, given: 
 def guarded(function: types.FunctionType) -> types.FunctionType:
     """Return the `__repr__` that `dataclass` has put behind a guard against endless recursion, or the function."""
     inner = vars(function).get("__wrapped__")
-    made = isinstance(inner, types.FunctionType) and is_of_dataclass(inner)
-    return inner if made and is_installed_file(function.__code__.co_filename) else function
+    if not isinstance(inner, types.FunctionType) or not is_of_dataclass(inner):
+        return function
+    return inner if is_installed_file(function.__code__.co_filename) else function
 
 
 def is_of_dataclass(function: types.FunctionType) -> bool:

@@ -42,7 +42,7 @@ CODE = (types.FunctionType, types.BuiltinFunctionType, types.ModuleType, type)
 
 
 def holds_functions(thing: Any) -> bool:
-    """Tell whether a tuple holds builtin functions: nobody can change it, but what they do when they are called matters."""
+    """Tell whether a tuple holds builtin functions, which do something when they are called."""
     return isinstance(thing, tuple) and types.BuiltinFunctionType in set(map(type, thing))
 
 
@@ -135,10 +135,10 @@ class World:
     def summary(self, parts: list[Any], label: str, holder: Obj) -> Value:
         """Return one abstract object for several live ones."""
         kinds = set(map(type, parts))
-        called = types.BuiltinFunctionType in kinds  # nobody can change one, but what it does when it is called matters
-        if not called and all(is_atom_type(kind) for kind in kinds) and not any(kind.__module__ == "pathlib" for kind in kinds):
-            return ATOM
-        if not called and len(parts) <= ENOUGH and all(is_atom(part) and type(part).__module__ != "pathlib" for part in parts):
+        called = types.BuiltinFunctionType in kinds  # what nobody can change, but does something
+        paths = any(kind.__module__ == "pathlib" for kind in kinds)
+        atoms = all(map(is_atom_type, kinds)) or (len(parts) <= ENOUGH and all(map(is_atom, parts)))
+        if atoms and not called and not paths:
             return ATOM
         if len(parts) == 1:
             return self.outer(parts[0], label, holder.origin)

@@ -162,8 +162,8 @@ def grouped(node: ast.Call) -> Found | None:
 
 def along(node: ast.Call) -> Found | None:
     """Read `apply_along_axis`, whose arguments may have their names."""
-    function, _, items = [*node.args[:3], *[None] * (3 - len(node.args))]
-    function, items = function or word(node, "func1d"), items or word(node, "arr")
+    function = node.args[0] if node.args else word(node, "func1d")
+    items = node.args[2] if len(node.args) > 2 else word(node, "arr")
     return (function, items) if function is not None and items is not None else None
 
 

@@ -161,7 +161,9 @@ def around(found: Fused, namespace: Mapping[str, Any], shadowed: frozenset[str],
     begin = f"{INLINED}{next(NUMBERS)}_"
     words = {name: begin + name for name in (*code.co_varnames, *code.co_freevars)}
     given = {begin + name: value for name, value in local.items()}
-    if is_seen(code, found.items, own, function.__globals__, namespace) or not clear(own, before, frame.f_locals, shadowed):
+    if is_seen(code, found.items, own, function.__globals__, namespace) or not clear(
+        own, before, frame.f_locals, shadowed
+    ):
         return None
     if {*local, *names.writes(*before)} & names.writes(own):
         return None  # a variable goes from one turn to the next
@@ -202,9 +204,7 @@ def listed(items: Any) -> Any:
     return held[0] if place == [0] else items
 
 
-def made_by(
-    found: Fused, namespace: Mapping[str, Any]
-) -> tuple[types.FunctionType, list[ast.stmt], ast.For] | None:
+def made_by(found: Fused, namespace: Mapping[str, Any]) -> tuple[types.FunctionType, list[ast.stmt], ast.For] | None:
     """Return the function that has made a generator, with what comes before its loop, and that loop."""
     function = function_of(found, namespace)
     definition = definition_of(function.__code__, function.__name__) if function is not None else None

@@ -21,12 +21,13 @@ from concompare.cells.inside.rules import Taken, gives_value_read, is_seen, keep
 from concompare.cells.inside.variant import ENTER, HOOK, POOL, RETURNED, YIELDED, Variant, given_at_once, variant_of
 from concompare.cells.inside.work import DEEPEST, Work, local_names, shadowed_in, simple_function
 from concompare.cells.ir import OURS, Allowance, Loop, Why
-from concompare.cells.program import WORTH, Hook, Refused
+from concompare.cells.program import Hook, Refused
 from concompare.cells.replay.binding import Lifted
 from concompare.cells.replay.calling.caller import Caller
 from concompare.cells.replay.collect import AsMapped
 from concompare.cells.replay.frames.methods import Reached
 from concompare.cells.replay.statement import Replay
+from concompare.cells.worth import WORTH
 from concompare.errors import CellRefused
 
 if TYPE_CHECKING:

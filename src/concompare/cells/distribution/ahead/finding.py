@@ -88,6 +88,7 @@ class Finder:
             if isinstance(node, (ast.If, ast.While)) and node in self.touched:
                 self.touched.setdefault(node.test, set()).update(self.touched[node])
         self.random = [node for node in self.nodes if Order.RANDOM in self.analysed.of(node).order]
+        self.tried: dict[ast.Try, tuple[list[ast.AST], list[ast.AST]]] = {}
         self.index: dict[ast.AST, int] = {node: place for place, node in enumerate(self.statements(self.loop.body))}
         self.leaving = [(jump, self.own_guards(jump)) for part in self.loop.body for jump in own_jumps(part)]
         self.turning: dict[ast.AST, list[tuple[ast.AST, list[ast.AST]]]] = {
@@ -137,18 +138,21 @@ class Finder:
 
     def guards_of_try(self, above: ast.Try, part: ast.AST, node: ast.AST) -> list[ast.AST]:
         """Return what decides whether a part of a `try` is reached."""
-        nodes = [one for statement in above.body for one in names.nodes_in(statement)]
-        inner: list[ast.AST] = [one for one in nodes if isinstance(one, ast.expr)]
+        if above not in self.tried:
+            nodes = [one for statement in above.body for one in names.nodes_in(statement)]
+            inner: list[ast.AST] = [one for one in nodes if isinstance(one, ast.expr)]
+            self.tried[above] = inner, [one for one in inner if not self.solver.body.staged.raising.calm(one)]
+        every, raising = self.tried[above]
         if isinstance(part, ast.ExceptHandler):
-            return inner
+            return every
         if part in above.orelse and above.handlers:
-            return [one for one in inner if not self.solver.body.staged.raising.calm(one)]
+            return raising
         if part in above.finalbody and any(True for _ in own_jumps(above)):
             return [NEVER]
         order = self.analysed.order
         if part in above.body and above.handlers:
-            at = order.get(node, max((order.get(one, 0) for one in names.nodes_in(node)), default=0))
-            return [one for one in inner if order.get(one, 0) < at and not self.solver.body.staged.raising.calm(one)]
+            at = order[node] if node in order else max((order.get(one, 0) for one in names.nodes_in(node)), default=0)
+            return [one for one in raising if order.get(one, 0) < at]
         return []
 
     def guards_of(self, node: ast.AST) -> list[ast.AST]:

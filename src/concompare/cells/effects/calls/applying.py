@@ -236,18 +236,9 @@ def given_at_first(obj: Obj, attribute: str) -> tuple[bool, object]:
 def apply_changes(an: Interpreter, entry: Declared, this: Value, given: Arguments, what: str) -> None:
     """Do what an entry says of changes."""
     for word in entry.changes:
-        for obj in named(an, word, this, given) if word.endswith("part") else this if word == "self" else given.of(word):
-            if any(thing in (sys.stdout, sys.stderr) for thing in obj.live if hasattr(type(thing), "write")):
-                continue  # what is printed is brought back in order
-            if word == "self" and {"log", "output"} <= entry.order and what.rpartition(".")[2] in LOGGING:
-                continue  # records are brought back in order as well
-            if obj.types == REGISTERED[:1] and what.rpartition(".")[2] == REGISTERED[1]:
-                continue
-            if obj.types and all(map(is_atom_type, obj.types)):
-                continue  # a path instead of a file, which would be read further
-            if obj.outer and obj.types and all(kind.__module__ in MADE_FOR_THREADS for kind in obj.types):
-                continue
-            if is_only_called(obj, word) or (word == "self" and names_functions(what, obj, given)):
+        found = named(an, word, this, given) if word == "self" or word.endswith("part") else given.of(word)
+        for obj in found:
+            if is_brought_back(obj, entry, word, what) or (word == "self" and names_functions(what, obj, given)):
                 continue
             plain = obj.types is not None and all(kind.__module__ in ("builtins", "collections") for kind in obj.types)
             an.write({obj}, ELEMENT if plain else ANY, what)
@@ -264,6 +255,22 @@ def apply_changes(an: Interpreter, entry: Declared, this: Value, given: Argument
         if not this and entry.changes:
             holders = given.of(entry.changes[0])
         an.put(holders, ELEMENT, value)
+
+
+def is_brought_back(obj: Obj, entry: Declared, word: str, what: str) -> bool:
+    """Tell whether what a call changes of an object is no change that anybody could miss, or none at all."""
+    method = what.rpartition(".")[2]
+    if any(thing in (sys.stdout, sys.stderr) for thing in obj.live if hasattr(type(thing), "write")):
+        return True  # what is printed is brought back in order
+    if word == "self" and {"log", "output"} <= entry.order and method in LOGGING:
+        return True  # records are brought back in order as well
+    if obj.types == REGISTERED[:1] and method == REGISTERED[1]:
+        return True
+    if obj.types and all(map(is_atom_type, obj.types)):
+        return True  # a path instead of a file, which would be read further
+    if obj.outer and obj.types and all(kind.__module__ in MADE_FOR_THREADS for kind in obj.types):
+        return True
+    return is_only_called(obj, word)
 
 
 def names_functions(what: str, obj: Obj, given: Arguments) -> bool:
