@@ -176,9 +176,16 @@ def stores_by(node: ast.AST, name: str) -> bool:
 
 
 def labels_of(items: Any) -> Any:
-    """Return the labels of the columns that walking a frame gives, which nobody can change, or the items themselves."""
-    pandas = sys.modules.get("pandas")
-    return items.columns if pandas is not None and type(items) is pandas.DataFrame else items
+    """Return the labels of the columns that walking a frame gives, which nobody can change, or the items themselves.
+
+    The objects that a column or an array of numpy holds are listed: walking it gives these very objects.
+    """
+    pandas, numpy = sys.modules.get("pandas"), sys.modules.get("numpy")
+    if pandas is not None and type(items) is pandas.DataFrame:
+        return items.columns
+    holds = pandas is not None and type(items) is pandas.Series
+    holds = holds or (numpy is not None and type(items) is numpy.ndarray and items.ndim == 1)
+    return list(items) if holds and items.dtype == object else items
 
 
 def is_fixed(items: Any) -> bool:

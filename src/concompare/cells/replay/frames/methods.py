@@ -163,11 +163,12 @@ class Reached:
         """Refuse calls that do more than to give a value, or of which pandas may do others."""
         staged, made = found.staged, found.made
         reused = type(asking.owner).__name__ == "DataFrame"
-        if staged.items_change or (reused and changes_beyond_values(staged.analysed)):
+        certain = owners.is_certain(asking.owner, self.name, asking.kwargs)
+        elements = certain and not any(map(is_made_by_pandas, self.hook.namespace[CALLS]))
+        if (staged.items_change and not elements) or (reused and changes_beyond_values(staged.analysed)):
             raise CellRefused("the function changes what pandas gives it. Change a copy of it.", found.line)
         if staged.reasons:
             raise binding.refusal(staged.reasons)
-        certain = owners.is_certain(asking.owner, self.name, asking.kwargs)
         alone = found.ahead is None and len(made.actions) == 1 and made.direct and collect.is_plain_append(made)
         if not (certain or alone):
             raise CellRefused("the function changes something besides giving a value.", found.line)
@@ -229,3 +230,8 @@ def is_of(node: ast.Lambda, function: Any) -> bool:
     body = node.body
     place = (body.lineno, body.end_lineno, body.col_offset, body.end_col_offset)
     return place in function.__code__.co_positions()
+
+
+def is_made_by_pandas(argument: Any) -> bool:
+    """Tell whether pandas makes an argument for the call, as a row or a group: it is no element of a column itself."""
+    return type(argument).__module__.partition(".")[0] in ("pandas", "numpy")
