@@ -32,8 +32,8 @@ READING = {
 }
 CHANGING = {
     "set": 'for element in root.findall("t"):\n    element.set("v", str(length(element)))\nr = ET.tostring(root)',
-    "below": "for element in list(root):\n    made = ET.SubElement(element, 'd')\n    made.text = str(length(element))\n"
-    "r = ET.tostring(root)\ndel made",
+    "below": "for element in list(root):\n    made = ET.SubElement(element, 'd')\n"
+    "    made.text = str(length(element))\nr = ET.tostring(root)\ndel made",
     "indented": "for element in list(root):\n    slow(1)\n    ET.indent(element)\nr = ET.tostring(root)",
 }
 

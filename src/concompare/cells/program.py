@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from concompare.cells import hooks, waiting
-from concompare.cells.forms import again, calls, finding, flattening, independent, joined, pools
+from concompare.cells.forms import again, calls, finding, independent, joined, pools
 from concompare.cells.hooks import HOOK, ITEMS, Walked, annotate, hook_call, hook_if_meant, hook_of, iterable, place_in
 from concompare.cells.ir import OURS, Allowance, Loop, TooLong
 from concompare.cells.plain_errors import as_plainly, tidy
@@ -444,7 +444,7 @@ class Hook(Shapes):
         """
         taken = [] if taken is None else taken
         walked, bar = ([None], None) if loop.kind == "call" else checks.unwrapped(items)
-        if bar is None and flattening.levels(loop) > 1 and (few := self.few(walked)) is not None:
+        if bar is None and (few := self.few(loop, walked)) is not None:
             walked = few
             taken[:] = [few]
         if bar is None and (nest := self.nest(loop, walked)) is not None:

@@ -17,7 +17,7 @@ from concompare.cells.forms import flattening
 from concompare.cells.hooks import ITEMS
 from concompare.cells.inlining import coalescing
 from concompare.cells.ir import Loop, TooLong
-from concompare.cells.replay import binding, checks
+from concompare.cells.replay import binding, checks, row_walks
 from concompare.cells.replay.compiling import compiled
 from concompare.cells.syntax import names
 from concompare.cells.syntax.nodes import located
@@ -104,8 +104,10 @@ class Shapes:
             for name in {*ours, *generators.own_names(self.namespace)} & self.namespace.keys():
                 del self.namespace[name]
 
-    def few(self, items: Any) -> list[Any] | None:
-        """Return what gives few items as a list, where taking them early changes nothing."""
+    def few(self, loop: Loop, items: Any) -> list[Any] | None:
+        """Return what gives few items to nested loops as a list, or columns of objects, where that changes nothing."""
+        if (paired := row_walks.paired(items)) is not None or flattening.levels(loop) == 1:
+            return paired
         if type(items) in (enumerate, zip, *VIEWS):
             number = counted(items)
         else:

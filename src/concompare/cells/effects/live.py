@@ -46,6 +46,19 @@ def holds_functions(thing: Any) -> bool:
     return isinstance(thing, tuple) and types.BuiltinFunctionType in set(map(type, thing))
 
 
+def held_in(obj: Obj) -> list[Any] | None:
+    """Return the parts of XML elements, which are such too, or the objects that columns hold; None for others."""
+    if all(map(is_tree, obj.live)):
+        return list(itertools.islice((part for thing in obj.live for part in thing.iter()), MANY))
+    return objects_in([thing.to_numpy() for thing in obj.live]) if all(map(is_column, obj.live)) else None
+
+
+def is_column(thing: Any) -> bool:
+    """Tell whether an object is a column of pandas that holds objects."""
+    kind = type(thing)
+    return kind.__module__.partition(".")[0] == "pandas" and kind.__name__ == "Series" and thing.dtype == object
+
+
 def is_tree(thing: Any) -> bool:
     """Tell whether an object is an element of an XML tree, whose parts are all of its kind."""
     return type(thing).__module__ == "xml.etree.ElementTree" and type(thing).__qualname__ == "Element"
@@ -114,9 +127,9 @@ class World:
         sources = walked_by_all(obj)
         if sources is not None:
             return self.summary(sources, label, obj)
-        if obj.live and obj.whole and all(map(is_tree, obj.live)):
-            inside = (part for thing in obj.live for part in thing.iter())
-            return self.summary(list(itertools.islice(inside, MANY)), label, obj)
+        held = held_in(obj) if obj.live and obj.whole else None
+        if held is not None:
+            return self.summary(held, label, obj)
         if not obj.live or not obj.whole or any(type(thing) not in CONTAINERS for thing in obj.live):
             if obj.live and all(map(all_atoms, obj.live)):
                 return ATOM

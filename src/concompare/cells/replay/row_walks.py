@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import sys
+import types
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from concompare.cells.counting import SEQUENCE, TELLING
 from concompare.cells.distribution.staging import Staged
 from concompare.cells.effects.kinds import INDEXERS, copies_on_write, holds_values
 from concompare.cells.ir import Loop, Why
@@ -186,6 +188,30 @@ def labels_of(items: Any) -> Any:
     holds = pandas is not None and type(items) is pandas.Series
     holds = holds or (numpy is not None and type(items) is numpy.ndarray and items.ndim == 1)
     return list(items) if holds and items.dtype == object else items
+
+
+def paired(items: Any) -> list[Any] | None:
+    """Return what a `zip` or `enumerate` over columns of objects gives: nobody sees that it was asked. Else None."""
+    if type(items) not in (zip, enumerate):
+        return None
+    parts = [part for part in items.__reduce__()[1] if hasattr(part, "__next__")]
+    held = [array_of(part) for part in parts]
+    objects = any(array is not None and array.dtype == object for array in held)
+    known = all(array is not None or type(part) in TELLING for part, array in zip(parts, held, strict=True))
+    return list(items) if objects and known else None
+
+
+def array_of(iterator: Any) -> Any:
+    """Return the array that an iterator of numpy or pandas walks, else None."""
+    numpy = sys.modules.get("numpy")
+    if numpy is None:
+        return None
+    if isinstance(iterator, types.GeneratorType):  # pandas' own arrays have no iterator of another kind
+        array = iterator.gi_frame.f_locals.get("self") if iterator.gi_frame is not None else None
+        return array if type(array).__module__.partition(".")[0] == "pandas" else None
+    array = iterator.__reduce__()[1][0] if type(iterator) in (SEQUENCE, map) else None
+    array = getattr(array, "__self__", array)
+    return array if type(array) is numpy.ndarray and array.ndim == 1 else None
 
 
 def is_fixed(items: Any) -> bool:
