@@ -169,3 +169,41 @@ def test_groups_of_values_are_known_whatever_else_is_loaded() -> None:
     different, ran = programs.compared(READ["windows and groups of a group"], SETUP, "threads")
     assert different is None
     assert ran.cell.lifted, ran.reasons
+
+
+STORED = cells_of("""
+### a column by the group's labels
+df["z"] = np.nan
+for g, part in df.groupby("g", sort=False):
+    part = part.sort_values("v")
+    mean = f(part["v"])
+    df.loc[part.index, "z"] = mean
+    out.append(mean)
+### a column that the groups have
+for g, part in df.groupby("g"):
+    df.loc[part.index, "v"] = f(part["v"]) + part["v"].max()
+### the column that is grouped by
+for g, part in df.groupby("g"):
+    df.loc[part.index, "g"] = g + int(f(part["v"]))
+### of a column
+for g, part in df.groupby("g")["v"]:
+    df.loc[df["g"] == g, "v"] = f(part)
+### in an order of their own
+df = df.iloc[[5, 0, 3, 2, 1, 4]]
+for g, part in df.groupby("g"):
+    df.loc[part.index, "v"] = f(part["v"])
+""")
+
+
+@pytest.mark.parametrize("how", programs.WAYS)
+@pytest.mark.parametrize("name", STORED)
+def test_groups_of_a_frame_that_is_stored_into_are_what_they_were_before(name: str, how: str) -> None:
+    """Pandas cuts all of them from a copy that it makes before it gives the first."""
+    ran = programs.alike(STORED[name], SETUP, how)
+    assert [lifted.staying for lifted in ran.cell.lifted] == [""], ran.reasons
+
+
+@pytest.mark.parametrize("how", programs.WAYS)
+def test_what_is_read_of_the_frame_that_is_stored_into_is_read_in_its_turn(how: str) -> None:
+    cell = 'for g, part in df.groupby("g"):\n    df.loc[part.index, "v"] = f(part["v"]) + df["v"].sum()'
+    programs.alike(cell, SETUP, how)

@@ -316,6 +316,7 @@ class Loop:
         certain: Workers make no call that the notebook may turn out not to need, as where they are measured.
         expanded: The first function whose body stands in the place of a call of it; empty where none does.
         outward: The names of the notebook that such bodies give values.
+        snapshot: The items are copies of parts of what is walked, made before the first: the loop may change that.
     """
 
     kind: str
@@ -349,6 +350,7 @@ class Loop:
     certain: bool = False
     expanded: str = ""
     outward: frozenset[str] = frozenset()
+    snapshot: bool = False
 
     @property
     def caption(self) -> str:

@@ -14,7 +14,7 @@ import sys
 import time
 import types
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from concompare.cells import hooks, waiting
@@ -47,7 +47,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Cell", "Hook", "Refused", "Runner", "Wishes"]
 
-FUNCTION = types.FunctionType
 DONE = OURS + "done"
 POOL = OURS + "pool"
 
@@ -405,16 +404,15 @@ class Hook(Shapes):
             except TypeError as error:
                 self.unwalkable = error
                 raise
-        given = isinstance(items, types.GeneratorType) or isinstance(vars(type(items)).get("__iter__"), FUNCTION)
+        given = isinstance(items, types.GeneratorType) or type(vars(type(items)).get("__iter__")) is types.FunctionType
         if given and (fused := self.fused(loop, items)) is not None:
             return self.run_fused(loop, *fused)
         return self.take(loop, items)
 
     def take(self, loop: Loop, items: Any) -> Any:
         """Run a loop over its items, in parallel if it can."""
-        found = None
-        if items is not None and isinstance(items, (itertools.groupby, types.GeneratorType)):
-            found = listed.listed(loop, items, self.namespace, self.may_be_walked)
+        walks = isinstance(items, (itertools.groupby, types.GeneratorType))
+        found = listed.listed(loop, items, self.namespace, self.may_be_walked) if walks else None
         if found is not None and found.whole:
             self.listing, self.namespace[listed.ITEMS] = found, found.items
             try:
@@ -432,6 +430,9 @@ class Hook(Shapes):
             return self.attempt(loop, items, taken)
         except CellRefused as error:
             refusal = error  # the plain loop runs outside of the handler: its errors have no other before them
+        if (groups := self.groups(items)) is not None:
+            with contextlib.suppress(CellRefused):
+                return self.attempt(replace(loop, snapshot=True), groups)
         if refusal.waits is not None:
             return refusal.waits.run(self, loop, refusal)
         return self.refuse(loop, taken[0] if taken else items, refusal)

@@ -108,12 +108,15 @@ class Shapes:
         """Return what gives few items to nested loops as a list, or columns of objects, where that changes nothing."""
         if (paired := row_walks.paired(items)) is not None or flattening.levels(loop) == 1:
             return paired
-        if type(items) in (enumerate, zip, *VIEWS):
-            number = counted(items)
-        else:
-            known = type(items).__module__.startswith("pandas.") and type(items).__name__ in GROUPED
-            number = getattr(items, "ngroups", None) if known else None
+        if type(items) not in (enumerate, zip, *VIEWS):
+            return self.groups(items)
+        number = counted(items)
         return list(items) if number is not None and number <= self.cell.wishes.few else None
+
+    def groups(self, items: Any) -> list[Any] | None:
+        """Return few groups of a frame as a list: pandas cuts them from a copy that it makes before the first."""
+        known = type(items).__module__.startswith("pandas.") and type(items).__name__ in GROUPED
+        return list(items) if known and items.ngroups <= self.cell.wishes.few else None
 
     def nest(self, loop: Loop, items: Any) -> tuple[flattening.Flat, Lifted, list[Any]] | None:
         """Return loops inside one another as one that can run in parallel, where the outer one has few items."""

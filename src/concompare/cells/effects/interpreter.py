@@ -22,7 +22,7 @@ from concompare.cells.effects.arguments import Arguments
 from concompare.cells.effects.calls import callables, naming
 from concompare.cells.effects.elements import grouped, walk_over
 from concompare.cells.effects.following import ALONE, Contexts, Running
-from concompare.cells.effects.kinds import inert, is_drawn, may_hold_objects, type_named
+from concompare.cells.effects.kinds import inert, is_drawn, is_of_values, may_hold_objects, type_named
 from concompare.cells.effects.live import MISSING, World
 from concompare.cells.effects.scopes import Scope
 from concompare.cells.effects.storing import assign
@@ -230,7 +230,9 @@ class Interpreter:
             (holder,) = self.world.outer(items, "the items", Origin.ITEM) or (None,)
             if holder is None:
                 return ATOM
-            self.walked_objects = found | {holder}
+            self.walked_objects = frozenset({holder}) if loop.snapshot else found | {holder}
+            if loop.snapshot and items:
+                return self.copied_group(items)
             return self.tuples_of(items, holder)
         self.walked_objects = found
         if are_labels(items):
@@ -262,6 +264,15 @@ class Interpreter:
         group.of_values = (outer and not any(map(may_hold_objects, frames))) or None
         if group.of_values:
             pair.put("0", ATOM)  # the key, which is not the frame
+        pair.put("1", frozenset({group}))
+        return frozenset({pair})
+
+    def copied_group(self, groups: list[Any]) -> Value:
+        """Return the pair of a key and a group that was copied before the loop began."""
+        pair = Obj(Origin.MADE, "a pair", (tuple,))
+        group = Obj(Origin.ITEM, "a group", (type(groups[0][1]),), whole=False)
+        group.of_values = all(is_of_values(each) for _, each in groups) or None
+        pair.put("0", ATOM if group.of_values else frozenset({group}))
         pair.put("1", frozenset({group}))
         return frozenset({pair})
 

@@ -68,6 +68,7 @@ def check(staged: Staged, items: Any, namespace: Mapping[str, Any]) -> None:
         outer
         and reads_items(staged)
         and not row_walks.is_fixed(items)
+        and not (loop.snapshot and row_walks.are_values(items))
         and (is_view(items) or not (all_atoms(items) or gives_own(staged, items)))
     ):
         shallow = [thing for obj in outer if is_shallow(staged, obj) for thing in obj.live]

@@ -10,7 +10,7 @@ from typing import Any
 
 from concompare.cells.counting import SEQUENCE, TELLING
 from concompare.cells.distribution.staging import Staged
-from concompare.cells.effects.kinds import INDEXERS, copies_on_write, holds_values
+from concompare.cells.effects.kinds import INDEXERS, copies_on_write, holds_values, is_of_values
 from concompare.cells.ir import Loop, Why
 from concompare.cells.objects import ENOUGH, Obj, all_atoms, reachable
 from concompare.cells.syntax import names
@@ -190,6 +190,11 @@ def labels_of(items: Any) -> Any:
     return list(items) if holds and items.dtype == object else items
 
 
+def are_values(groups: list[Any]) -> bool:
+    """Tell whether groups of a frame hold nothing but values: what they share with it is copied before it changes."""
+    return all(type(group) is tuple and is_of_values(group[1]) for group in groups)
+
+
 def paired(items: Any) -> list[Any] | None:
     """Return what a `zip` or `enumerate` over columns of objects gives: nobody sees that it was asked. Else None."""
     if type(items) not in (zip, enumerate):
@@ -209,7 +214,7 @@ def array_of(iterator: Any) -> Any:
     if isinstance(iterator, types.GeneratorType):  # pandas' own arrays have no iterator of another kind
         array = iterator.gi_frame.f_locals.get("self") if iterator.gi_frame is not None else None
         return array if type(array).__module__.partition(".")[0] == "pandas" else None
-    array = iterator.__reduce__()[1][0] if type(iterator) in (SEQUENCE, map) else None
+    array: Any = iterator.__reduce__()[1][0] if type(iterator) in (SEQUENCE, map) else None
     array = getattr(array, "__self__", array)
     return array if type(array) is numpy.ndarray and array.ndim == 1 else None
 
