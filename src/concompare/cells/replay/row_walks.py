@@ -209,12 +209,13 @@ def paired(items: Any) -> list[Any] | None:
 def array_of(iterator: Any) -> Any:
     """Return the array that an iterator of numpy or pandas walks, else None."""
     numpy = sys.modules.get("numpy")
+    array: Any = None
     if numpy is None:
         return None
     if isinstance(iterator, types.GeneratorType):  # pandas' own arrays have no iterator of another kind
         array = iterator.gi_frame.f_locals.get("self") if iterator.gi_frame is not None else None
         return array if type(array).__module__.partition(".")[0] == "pandas" else None
-    array: Any = iterator.__reduce__()[1][0] if type(iterator) in (SEQUENCE, map) else None
+    array = iterator.__reduce__()[1][0] if type(iterator) in (SEQUENCE, map) else None
     array = getattr(array, "__self__", array)
     return array if type(array) is numpy.ndarray and array.ndim == 1 else None
 
