@@ -25,6 +25,7 @@ from concompare.cells.effects.kinds import (
     INERT,
     MADE_FOR_THREADS,
     PLAIN_CONTAINERS,
+    inert,
     is_container,
     type_named,
 )
@@ -383,6 +384,8 @@ OF_ELEMENTS = frozenset([
 """Methods of arrays that give new arrays and elements, never a view."""
 OF_FUNCTIONS = frozenset({"agg", "aggregate", "apply", "transform"})
 """Methods of pandas that call the functions which they are given."""
+OF_NUMBERS = frozenset({"arange", "linspace", "logspace", "geomspace", "zeros", "ones", "eye", "identity"})
+"""Functions of numpy that make arrays of numbers where they are given numbers."""
 ROWS = frozenset({"itertuples", "iterrows"})
 """Methods that give the rows of a frame."""
 
@@ -396,6 +399,9 @@ def new_result(an: Interpreter, call: Applied) -> Obj:
         kind = type_named("numpy.ndarray")
         made.types = (kind,) if kind is not None else None
         made.of_values = kind is not None
+    if gives_numbers(call, made):
+        kind = type_named("numpy.ndarray")
+        made.types, made.of_values = (kind,) if kind is not None else None, kind is not None
     if any(is_narrower(obj, made) for obj in call.called):
         made.types = None  # a class of the user's, given as the factory, makes it
     if call.lazy is not None:
@@ -423,6 +429,16 @@ def new_result(an: Interpreter, call: Applied) -> Obj:
     if entry.calls and (call.called or entry.lazy):
         an.put({made}, ELEMENT, call.called)
     return made
+
+
+def gives_numbers(call: Applied, made: Obj) -> bool:
+    """Tell whether a call surely gives numbers, or an array of them: one that makes such, or a method of one."""
+    kind = type_named("numpy.ndarray")
+    if call.entry.calls or kind is None or not all(map(inert, call.given.all)):
+        return False
+    if call.this:
+        return made.types is None and all(map(is_array_of_numbers, call.this))
+    return made.types == (kind,) and call.what.rpartition(".")[2] in OF_NUMBERS
 
 
 def place_for(word: str, entry: Declared, made: Obj, what: str) -> str:

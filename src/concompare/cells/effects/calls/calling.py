@@ -273,13 +273,14 @@ def method_of(an: Interpreter, node: ast.AST, obj: Obj, name: str, given: Argume
     return found
 
 
+BUILT_IN = frozenset({list, tuple, dict, set, frozenset, bytearray})
 ARRAYS = frozenset({"ndarray", "flatiter"})
-"""Types of numpy that have no attributes but those of their class."""
+"""Types that have no attributes but those of their class; of numpy, their names."""
 
 
 def lacks(an: Interpreter, obj: Obj, kind: type, name: str) -> bool:
     """Tell whether an object of a class has no method of a name, so that a call raises: an array, or a user's own."""
-    if kind.__module__ == "numpy" and kind.__name__ in ARRAYS:
+    if kind in BUILT_IN or (kind.__module__ == "numpy" and kind.__name__ in ARRAYS):
         return static(kind, name) is MISSING
     plain = not obj.outer and an.is_plain_class(kind) and not obj.has(ANY)
     return plain and static(kind, name) is MISSING and static(kind, "__getattr__") is MISSING
