@@ -54,8 +54,9 @@ def pack_result(
         base: Makes the pickler's class, from the usual one; None for that.
     """
     data, known = packed_apart(value, parts, buffers, sources, base)
-    others: dict[int, Reference] = dict(nans.known()) if sources is not None and nans.has_nan(data) else {}
-    if sources is not None and sources.names is not None and WITH_FUNCTION in data:
+    asked = data is None or nans.has_nan(data)
+    others: dict[int, Reference] = dict(nans.known()) if sources is not None and asked else {}
+    if sources is not None and sources.names is not None and (data is None or WITH_FUNCTION in data):
         others[sources.names] = ("function", HOME)
     for referred_to in (known | others, others):
         if sources is None or not referred_to:
@@ -68,7 +69,7 @@ def pack_result(
             if buffers is not None:
                 buffers[:] = beside or []
             return referred
-    return data
+    return pack(value, buffers, *(() if base is None else ([], base))) if data is None else data
 
 
 def dress_of(
@@ -84,8 +85,12 @@ def packed_apart(
     buffers: list[pickle.PickleBuffer] | None,
     sources: Sources | None,
     base: Callable[[Any], Any] | None,
-) -> tuple[bytes, dict[int, Reference]]:
-    """Return values packed without references, and what they may hold of what was sent; see `pack_result`."""
+) -> tuple[bytes | None, dict[int, Reference]]:
+    """Return values packed without references, and what they may hold of what was sent; see `pack_result`.
+
+    Not packed are those that hold objects of the notebook's classes, which would go by value: they surely refer to
+    the classes that were sent.
+    """
     atoms = only_atoms(parts)
     alone = sources is None or (atoms and holds_nothing(parts))
     if base is None and atoms and alone:
@@ -98,9 +103,19 @@ def packed_apart(
         return pickle.dumps(value, 5), {}
     if not known:
         return pack(value, buffers, *plainly), {}
+    if base is None and names_notebook(value):
+        return None, known
     picklers: list[Any] = []
     data = pack(value, buffers, picklers, *plainly[1:])
     return data, known if may_hold(picklers[-1].memo.copy(), known, arrays=b"numpy" in data) else {}
+
+
+def names_notebook(value: Any) -> bool:
+    """Tell whether a pickle of values would refer to something of the notebook by its name."""
+    try:
+        return b"__main__" in pickle.dumps(value, 5, buffer_callback=lambda buffer: None)
+    except Exception:
+        return False
 
 
 def pack_list(values: list[Any], buffers: list[pickle.PickleBuffer] | None, sources: Sources | None) -> bytes:

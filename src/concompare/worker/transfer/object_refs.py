@@ -354,15 +354,16 @@ class Sources:
         for place in {place for place, number, *_ in used if number != HOME} - {nans.WORD}:
             now, then = self.places[place].things, self.places[place].again()
             whole = (n for where, n, *_ in used if where == place and n != HOME)
-            numbers = sorted(n for n in whole if type(now[n]) is not FunctionType and not only_atoms((now[n],)))
-            before = pack([then[number] for number in numbers])
-            if pack([now[number] for number in numbers]) == before:
+            numbers = sorted(n for n in whole if not (is_code(now[n]) or only_atoms((now[n],))))
+            ours, theirs = [now[number] for number in numbers], [then[number] for number in numbers]
+            written = plainly(ours)
+            if not numbers or (written is not None and written == plainly(theirs)):
+                continue
+            before = pack(theirs, dress=texts_apart)
+            if pack(ours, dress=texts_apart) == before:
                 continue
             forget(now.values())
-            if pack([now[number] for number in numbers]) == before:
-                continue
-            apart = [pack([things[number] for number in numbers], dress=texts_apart) for things in (then, now)]
-            if apart[0] != apart[1]:
+            if pack(ours, dress=texts_apart) != before:
                 return False
         return True
 
@@ -380,20 +381,38 @@ def may_hold(memo: dict[int, Any], known: dict[int, Reference], *, arrays: bool)
     return arrays and any(id(strided.base_of(thing)) in known for _, thing in memo.values())
 
 
+def plainly(things: list[Any]) -> bytes | None:
+    """Return the pickle of objects; None where it names something of the notebook, or cannot be made plainly."""
+    try:
+        data = pickle.dumps(things, 5)
+    except Exception:
+        return None
+    return None if b"__main__" in data else data
+
+
+def is_code(thing: Any) -> bool:
+    """Tell whether an object is a function or a class, or the bases of one: instances refer to them, and no more."""
+    kinds = (FunctionType, type)
+    return isinstance(thing, kinds) or (type(thing) is tuple and all(isinstance(part, kinds) for part in thing))
+
+
 @functools.cache
 def texts_apart(pickler: Any) -> Any:
     """Return a pickler, from its class, that writes every text in full: which texts are one object tells nothing.
 
-    What it writes is to be compared, not to be read.
+    What it writes is to be compared, not to be read. Of functions and classes it writes the names.
     """
 
     class Apart(pickler):  # type: ignore[misc]
         def persistent_id(self, thing: Any) -> bytes | None:
-            return thing.encode("utf-8", "surrogatepass") if type(thing) is str else None
+            if type(thing) is str:
+                return thing.encode("utf-8", "surrogatepass")
+            return thing.__qualname__.encode() if isinstance(thing, (FunctionType, type)) else None
 
     return Apart
 
 
+@functools.cache
 def referring(pickler: Any) -> Any:
     """Return a pickler that writes references for known objects, by their identity, and collects those it used."""
 
