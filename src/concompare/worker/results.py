@@ -69,7 +69,7 @@ def pack_result(
             if buffers is not None:
                 buffers[:] = beside or []
             return referred
-    return pack(value, buffers, *(() if base is None else ([], base))) if data is None else data
+    return pack(value, buffers) if data is None else data
 
 
 def dress_of(
