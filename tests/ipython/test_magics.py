@@ -547,3 +547,21 @@ def test_an_exception_that_asks_for_less_is_named_and_its_items_are_tried_again(
     assert shell.names["out"] == [n * n for n in range(10)]
     error = shell.run(cell.replace("TooMany", "Missing"), check=False).error
     assert "--back-off Missing: that is no exception here. Import it first, or mind its name" in str(error)
+
+
+def test_a_loop_beside_others_that_takes_next_to_nothing_runs_as_it_is_the_next_time(shell: Shell) -> None:
+    """To hand its items to processes takes longer than they do; the heavy one is handed out each time."""
+    shell.run(
+        "from threading import get_ident\ndef heavy(n):\n    return sum(k % 7 for k in range(200_000 + n)), get_ident()"
+    )
+    shell.run("def light(n):\n    return n + 1, get_ident()")
+    cell = "a = [heavy(n) for n in range(4)]\nb = [light(n) for n in range(4)]"
+    shown = []
+    for _ in range(2):
+        shown.append(shell.run(f"%%parallel -b processes -w 2\n{cell}"))
+        assert [value for value, _ in shell.names["b"]] == [1, 2, 3, 4]
+    assert "two loops" in shown[0].shown or shown[0].shown.count("items in") == 2
+    assert shown[1].shown.count("items in") == 1
+    strict = shell.run(f"%%parallel -b processes -w 2 --strict\n{cell}")
+    assert strict.error is None
+    assert strict.shown.count("items in") == 2

@@ -468,6 +468,8 @@ class Hook(Shapes):
         """Return the loop as one that can run in parallel; `taken` gets what is left of items that were looked at."""
         wishes = self.cell.wishes
         loop.certain = wishes.measured
+        if (short := self.short(loop)) is not None:
+            raise short
         try:
             with self.cell.allowance.one() as budget:
                 found = binding.lift(
@@ -487,8 +489,7 @@ class Hook(Shapes):
             found.again = self.listing.again
             if not self.listing.keeps_still(found):
                 raise CellRefused("the loop touches files while it walks through folders.", loop.line)
-        alone = not (self.cell.beside or self.depth or (loop.kind == "call" and len(self.cell.tree.body) > 1))
-        if not alone and binding.is_light(found.staged):
+        if not self.is_alone(loop) and binding.is_light(found.staged):
             raise binding.nothing(loop)
         return found
 
@@ -584,17 +585,3 @@ class Hook(Shapes):
         module = placed(ast.Module([made], []))
         code: types.CodeType = compiled(module, self.cell.wishes.filename, "exec", self.namespace)
         return code
-
-    def expression(self, loop: Loop, load: ast.expr) -> ast.expr:
-        """Return an expression that walks items which are evaluated already."""
-        node = loop.plainly or loop.node
-        if isinstance(node, ast.Await):
-            return names.copied(node, lambda part: load if part is loop.items else None)
-        assert isinstance(node, ast.expr)
-        if loop.kind == "call":
-            return node
-        if loop.kind == "function":
-            return calls.each(loop, load)
-        hook = located(ast.Name(HOOK, ast.Load()), node)
-        mapper = located(ast.Attribute(hook, again.word_of(node), ast.Load()), node)
-        return again.plain_expression(loop, load, mapper, again.once_instead(loop))

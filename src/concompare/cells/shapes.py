@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from concompare.cells.counting import VIEWS, counted
 from concompare.cells.effects.live import World
-from concompare.cells.forms import flattening
-from concompare.cells.hooks import ITEMS
+from concompare.cells.forms import again, calls, flattening
+from concompare.cells.hooks import HOOK, ITEMS
 from concompare.cells.inlining import coalescing
 from concompare.cells.ir import Loop, TooLong
 from concompare.cells.replay import binding, checks, row_walks
@@ -40,6 +40,7 @@ class Shapes:
 
     cell: Cell
     namespace: dict[str, Any]
+    depth: int
 
     def lift(self, loop: Loop, walked: Any, taken: list[Any] | None) -> Lifted:
         """Return the loop as one that can run in parallel; see `Hook`."""
@@ -48,6 +49,32 @@ class Shapes:
     def run(self, loop: Loop, found: Lifted, task: Task, side: Replay | Collect) -> Any:
         """Let the runner run a task; see `Hook`."""
         raise NotImplementedError
+
+    def expression(self, loop: Loop, load: ast.expr) -> ast.expr:
+        """Return an expression that walks items which are evaluated already."""
+        node = loop.plainly or loop.node
+        if isinstance(node, ast.Await):
+            return names.copied(node, lambda part: load if part is loop.items else None)
+        assert isinstance(node, ast.expr)
+        if loop.kind == "call":
+            return node
+        if loop.kind == "function":
+            return calls.each(loop, load)
+        hook = located(ast.Name(HOOK, ast.Load()), node)
+        mapper = located(ast.Attribute(hook, again.word_of(node), ast.Load()), node)
+        return again.plain_expression(loop, load, mapper, again.once_instead(loop))
+
+    def is_alone(self, loop: Loop) -> bool:
+        """Tell whether a loop is the only place in the cell where work may be."""
+        return not (self.cell.beside or self.depth or (loop.kind == "call" and len(self.cell.tree.body) > 1))
+
+    def short(self, loop: Loop) -> CellRefused | None:
+        """Return why a loop beside others runs as it is, where its items took next to nothing the last time."""
+        wishes = self.cell.wishes
+        alone = self.is_alone(loop) and len(self.cell.loops) == 1
+        asked = self.depth or wishes.strict or wishes.measured or alone
+        seconds = None if asked else wishes.lasted(loop.line)
+        return None if seconds is None else binding.short(loop, seconds)
 
     def is_harmless(self, items: ast.expr) -> bool:
         """Tell whether walking some items to their end, before the loop does, shows nowhere."""

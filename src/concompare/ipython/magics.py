@@ -83,7 +83,7 @@ class ConcompareMagics(Magics):
 
         self.refuse_inner(local_ns)
         found = self.cell_of(args, source, measured=len(request.backends) > 1)
-        runner = Running(request, telling(args), args.assume_pure)
+        runner = Running(request, telling(args), args.assume_pure, source.text)
         with user_traceback(self.shell, source), resuming(request, runner.tell):
             value = found.run(self.shell.user_ns, runner)
         show_runs(runner, args)
@@ -157,6 +157,8 @@ class ConcompareMagics(Magics):
     def cell_of(self, args: Namespace, source: Source, *, measured: bool = False) -> Cell:
         """Return the code under a magic with its loops, which are to be measured or not; nothing has run."""
         from concompare.cells.program import Cell, Wishes
+        from concompare.cells.wishes import not_known
+        from concompare.run.short_loops import lasted_in
 
         with plain_syntax_error(self.shell):
             return Cell(
@@ -172,6 +174,7 @@ class ConcompareMagics(Magics):
                     seeded=args.seed is not None,
                     strict=getattr(args, "strict", False),
                     measured=measured,
+                    lasted=not_known if getattr(args, "resume", None) else lasted_in(source.text),
                 ),
             )
 

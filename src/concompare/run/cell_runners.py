@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from concompare import backends
 from concompare.backends.traits import is_plain
 from concompare.records import AS_WRITTEN, Pass, Trial
-from concompare.run import preflight
+from concompare.run import preflight, short_loops
 from concompare.run.auto_history import AUTO
 from concompare.run.once import latest
 
@@ -91,12 +91,14 @@ class Running:
     """Runs the loops of a cell in parallel.
 
     Attributes:
+        source: The cell.
         ran: What ran, in order.
     """
 
     request: Request
     tell: Telling
     assume_pure: bool = False
+    source: str = ""
     ran: list[Ran] = field(default_factory=list)
 
     def run(self, task: Task, lifted: Lifted) -> float:
@@ -109,6 +111,7 @@ class Running:
         self.ran.append(dispatch.run(task, replace(request, say=self.tell)))
         outcome = latest()
         self.tell(*(outcome.remade if outcome is not None else ()))
+        short_loops.note(self.source, lifted.line, self.ran[-1].work, self.ran[-1].seconds)
         return self.ran[-1].work
 
     def plainly(self, loop: Loop, refusal: CellRefused, play: Callable[[], Any]) -> Any:
@@ -116,7 +119,7 @@ class Running:
         self.tell.plainly(refusal, loop.kind)
         if self.request.resume is not None:
             self.tell(f"{self.request.resume.path} has nothing of a loop that runs as it is")
-        return play()
+        return short_loops.played(self.source, loop.line, play)
 
     def by_loop(self) -> list[tuple[Ran, int, float]]:
         """Return of each loop its longest run, how often it ran and the seconds of all of them; the longest first."""

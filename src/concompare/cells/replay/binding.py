@@ -9,6 +9,7 @@ from collections.abc import Callable, Sized
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from concompare import formats
 from concompare.cells.counting import counted
 from concompare.cells.distribution.advice import name_of
 from concompare.cells.distribution.code.early import EARLY
@@ -549,6 +550,12 @@ def nothing(loop: Loop) -> CellRefused:
     named = [node.func for part in loop.body for node in names.nodes_in(part) if isinstance(node, ast.Call)]
     calls = any(isinstance(func, ast.Name) and not hasattr(builtins, func.id) for func in named)
     text = f"nothing to run in parallel: the loop only moves data{' and calls what is cheap' if calls else ''}"
+    return refusal([Doubt(Why.NOTHING, loop.line, text)], idle=True)
+
+
+def short(loop: Loop, seconds: float) -> CellRefused:
+    """Return why a loop runs as it is whose items take less time than it takes to hand them out."""
+    text = f"its items took {formats.seconds(seconds)} in all the last time, less than to hand them out"
     return refusal([Doubt(Why.NOTHING, loop.line, text)], idle=True)
 
 
