@@ -53,18 +53,19 @@ def before_join(statements: list[ast.stmt]) -> list[ast.stmt]:
 
 
 def any_apart(statements: list[ast.stmt]) -> bool:
-    """Tell whether two calls in some statements may not need each other, as far as names show."""
+    """Tell whether another call may not need those of the first statement, as far as names show.
+
+    What needs them is looked at in its turn, when they are done.
+    """
     needs: list[set[int]] = []
-    with_calls: list[int] = []
     last: dict[str, int] = {}
     for place, statement in enumerate(statements):
         calls = calls_in(statement)
         needs.append(needed(statement, last, needs))
-        if any(set(with_calls) - needed(call, last, needs) for call in calls):
+        if any(0 not in needed(call, last, needs) for call in calls if place):
             return True
-        if not all(map(is_inside, calls[1:], calls)):
+        if not place and not all(map(is_inside, calls[1:], calls)):
             return True
-        with_calls += [place] if calls else []
         last.update(dict.fromkeys(given_by(statement), place))
     return False
 
