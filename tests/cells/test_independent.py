@@ -171,3 +171,13 @@ def test_without_workers_the_statements_run_as_they_are() -> None:
     namespace = plainly.fresh(SETUP)
     Cell("a = f(1)\nb = f(2)", Wishes("<cell>")).run(namespace, Refusing(namespace, "threads"))
     assert (namespace["a"], namespace["b"]) == (2, 5)
+
+
+def test_methods_of_small_tables_are_not_worth_a_worker() -> None:
+    pytest.importorskip("pandas")
+    setup = "import pandas as pd\ndf = pd.DataFrame({'a': [3, 1, 2], 'b': [1.0, 2.0, 3.0]})\n"
+    setup += "def f(x):\n    return sum(range(50))"
+    small = "a = df.sort_values('a').head(2)\nb = df['b'].idxmax()\nc = df.describe()\nprint(df.max())"
+    assert "calls" not in [lifted.kind for lifted in programs.alike(small, setup, "threads").cell.lifted]
+    ran = programs.alike("a, b = f(df), f(df['a'])\nc = df.describe()", setup, "threads")
+    assert "calls" in [lifted.kind for lifted in ran.cell.lifted]

@@ -69,7 +69,9 @@ def pack_result(
             if buffers is not None:
                 buffers[:] = beside or []
             return referred
-    return pack(value, buffers) if data is None else data
+    if data is not None:
+        return data
+    return pack(value, buffers) if base is None else pack(value, buffers, [], base)
 
 
 def dress_of(
@@ -103,7 +105,7 @@ def packed_apart(
         return pickle.dumps(value, 5), {}
     if not known:
         return pack(value, buffers, *plainly), {}
-    if base is None and names_notebook(value):
+    if names_notebook(value):
         return None, known
     picklers: list[Any] = []
     data = pack(value, buffers, picklers, *plainly[1:])

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import ast
 import contextlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from typing import TYPE_CHECKING, Any
 
 from concompare.cells.distribution.touches import Touches
 from concompare.cells.effects.interpreter import Interpreter
+from concompare.cells.effects.kinds import is_of_values
 from concompare.cells.effects.live import World
 from concompare.cells.forms import independent
 from concompare.cells.ir import OURS, Analysed, Budget, Effects, Loop, Order, Stage, TooLong
@@ -33,6 +34,51 @@ LONGEST = 60
 """Statements that are looked at together."""
 PLACE = (ast.Constant, ast.Name, ast.List, ast.Tuple, ast.Dict, ast.Set, ast.keyword, ast.expr_context)
 """What only puts values together."""
+
+
+SHOWING = frozenset({"print", "display", "len", "round", "float", "int", "str"})
+CONSTANT = (
+    ast.Constant,
+    ast.List,
+    ast.Tuple,
+    ast.Dict,
+    ast.UnaryOp,
+    ast.USub,
+    ast.keyword,
+    ast.Slice,
+    ast.expr_context,
+)
+SMALL = 50_000
+"""Cells of a table or an array up to which no method of it is worth a worker."""
+
+
+def is_small_table(thing: Any) -> bool:
+    """Tell whether an object is a table of pandas or an array of numpy with few cells, of values."""
+    known = type(thing).__module__.partition(".")[0] in ("pandas", "numpy") and hasattr(type(thing), "size")
+    return known and isinstance(thing.size, int) and thing.size <= SMALL and is_of_values(thing)
+
+
+def is_little(call: ast.Call, namespace: Mapping[str, Any], assigned: Set[str]) -> bool:
+    """Tell whether a call does little: methods, with constants, of a table that is there and not large; or shows such.
+
+    Args:
+        call: The call.
+        namespace: The notebook's names.
+        assigned: Those that the statements around it give other values.
+    """
+    inner = [node for node in names.nodes_in(call) if isinstance(node, ast.Call) and node is not call]
+    if isinstance(call.func, ast.Name):
+        shows = call.func.id in SHOWING and call.func.id not in namespace
+        return shows and all(is_little(node, namespace, assigned) for node in inner)
+    root: ast.expr = call
+    given: list[ast.AST] = []
+    while isinstance(root, (ast.Call, ast.Attribute, ast.Subscript)):
+        given += [*root.args, *root.keywords] if isinstance(root, ast.Call) else []
+        given += [root.slice] if isinstance(root, ast.Subscript) else []
+        root = root.func if isinstance(root, ast.Call) else root.value
+    if not all(isinstance(node, CONSTANT) for part in given for node in ast.walk(part)):
+        return False
+    return isinstance(root, ast.Name) and root.id not in assigned and is_small_table(namespace.get(root.id))
 
 
 def before_join(statements: list[ast.stmt]) -> list[ast.stmt]:
@@ -147,7 +193,10 @@ class Ahead:
         if self.left <= 0 or ast.Call not in names.kinds_in(found[0]):
             return
         found = before_join(found[:LONGEST])
-        if not any_apart(found):
+        assigned = names.writes(*found)
+        calls = (call for part in found for call in calls_in(part))
+        much = [call for call in calls if not is_little(call, self.hook.namespace, assigned)]
+        if len(much) < 2 or not any_apart(found):
             self.left -= 1
             return
         done = len(self.values) + len(self.done)
