@@ -105,19 +105,11 @@ def packed_apart(
         return pickle.dumps(value, 5), {}
     if not known:
         return pack(value, buffers, *plainly), {}
-    if names_notebook(value):
-        return None, known
     picklers: list[Any] = []
-    data = pack(value, buffers, picklers, *plainly[1:])
+    data = pack(value, buffers, picklers, *plainly[1:], plainly=True)
+    if not data:
+        return None, known
     return data, known if may_hold(picklers[-1].memo.copy(), known, arrays=b"numpy" in data) else {}
-
-
-def names_notebook(value: Any) -> bool:
-    """Tell whether a pickle of values would refer to something of the notebook by its name."""
-    try:
-        return b"__main__" in pickle.dumps(value, 5, buffer_callback=lambda buffer: None)
-    except Exception:
-        return False
 
 
 def pack_list(values: list[Any], buffers: list[pickle.PickleBuffer] | None, sources: Sources | None) -> bytes:

@@ -70,6 +70,7 @@ def pack(
     dress: Dress = undressed,
     *,
     apart: bool = False,
+    plainly: bool = False,
 ) -> bytes:
     """Pickle a value by protocol 5, by cloudpickle where plain pickle cannot or would refer to the notebook.
 
@@ -80,6 +81,7 @@ def pack(
         dress: Makes the pickler, from its class.
         apart: Whether the value is a list that becomes one pickle for each entry, in a row; large bytes in it go among
             the buffers.
+        plainly: Return nothing where it would be cloudpickle.
     """
     mine: list[pickle.PickleBuffer] = []
 
@@ -114,6 +116,8 @@ def pack(
     except Exception:
         data = b"__main__"
     if b"__main__" in data or is_of_started_script(data):
+        if plainly:
+            return b""
         import cloudpickle
 
         mine.clear()
