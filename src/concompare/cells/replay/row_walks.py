@@ -8,6 +8,7 @@ import types
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from concompare.cells.alias import is_drawn
 from concompare.cells.counting import SEQUENCE, TELLING
 from concompare.cells.distribution.staging import Staged
 from concompare.cells.effects.kinds import INDEXERS, copies_on_write, holds_values, is_of_values
@@ -187,7 +188,7 @@ def labels_of(items: Any) -> Any:
         return items.columns
     holds = pandas is not None and type(items) is pandas.Series
     holds = holds or (numpy is not None and type(items) is numpy.ndarray and items.ndim == 1)
-    return list(items) if holds and items.dtype == object else items
+    return list(items) if holds and items.dtype == object and not any(map(is_drawn, items)) else items
 
 
 def are_values(groups: list[Any]) -> bool:
@@ -201,7 +202,8 @@ def paired(items: Any) -> list[Any] | None:
         return None
     parts = [part for part in items.__reduce__()[1] if hasattr(part, "__next__")]
     held = [array_of(part) for part in parts]
-    objects = any(array is not None and array.dtype == object for array in held)
+    arrays = [array for array in held if array is not None and array.dtype == object]
+    objects = bool(arrays) and not any(is_drawn(thing) for array in arrays for thing in array)
     known = all(array is not None or type(part) in TELLING for part, array in zip(parts, held, strict=True))
     return list(items) if objects and known else None
 
@@ -214,7 +216,7 @@ def array_of(iterator: Any) -> Any:
         return None
     if isinstance(iterator, types.GeneratorType):  # pandas' own arrays have no iterator of another kind
         array = iterator.gi_frame.f_locals.get("self") if iterator.gi_frame is not None else None
-        return array if type(array).__module__.partition(".")[0] == "pandas" else None
+        return array if type(array).__module__.partition(".")[0] == "pandas" and hasattr(array, "dtype") else None
     array = iterator.__reduce__()[1][0] if type(iterator) in (SEQUENCE, map) else None
     array = getattr(array, "__self__", array)
     return array if type(array) is numpy.ndarray and array.ndim == 1 else None

@@ -85,13 +85,7 @@ def pack(
     """
     mine: list[pickle.PickleBuffer] = []
 
-    def beside(buffer: pickle.PickleBuffer) -> bool:
-        if buffer.raw().nbytes < LARGE_BUFFER:
-            return True
-        mine.append(buffer)
-        return False
-
-    callback = beside if buffers is not None else None
+    callback = None if buffers is None else functools.partial(beside, mine)
     arrays = strided.table()
 
     def dump(kind: type[Any]) -> bytes:
@@ -122,9 +116,16 @@ def pack(
 
         mine.clear()
         data = dump(by_value(cloudpickle.Pickler))
-    if buffers is not None:
-        buffers.extend(mine)
+    (mine if buffers is None else buffers).extend(mine)
     return data
+
+
+def beside(found: list[pickle.PickleBuffer], buffer: pickle.PickleBuffer) -> bool:
+    """Return whether a buffer stays in the pickle, as it is small; note it where it does not."""
+    if buffer.raw().nbytes < LARGE_BUFFER:
+        return True
+    found.append(buffer)
+    return False
 
 
 def is_large(part: Any) -> bool:
