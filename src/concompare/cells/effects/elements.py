@@ -345,6 +345,17 @@ def named_column(an: Interpreter, node: ast.Subscript, scope: Scope) -> tuple[as
     return holder, ""
 
 
+def named_columns(node: ast.Subscript) -> tuple[ast.expr, list[str]]:
+    """Return what may be a frame, and the columns of which a subscript makes a copy by a list of constants."""
+    holder, wanted = node.value, node.slice
+    if isinstance(holder, ast.Attribute) and holder.attr == "loc":
+        whole = isinstance(wanted, ast.Tuple) and len(wanted.elts) == 2
+        holder, wanted = holder.value, wanted.elts[1] if whole else holder  # type: ignore[attr-defined]
+    parts = wanted.elts if isinstance(wanted, ast.List) and isinstance(node.ctx, ast.Load) else []
+    known = all(isinstance(part, ast.Constant) and isinstance(part.value, str) for part in parts)
+    return holder, [f"{COLUMN}{part.value!r}" for part in parts if isinstance(part, ast.Constant)] if known else []
+
+
 def is_label(node: ast.expr, targets: Collection[str]) -> bool:
     """Tell whether a label is put together from names of the loop's target and constants."""
     parts = list(ast.walk(node))

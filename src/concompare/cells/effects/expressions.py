@@ -17,13 +17,15 @@ from concompare.cells.effects.elements import (
     item_of,
     key_of,
     looked_into,
+    named_columns,
     own_row,
+    peek,
     table_types,
     walk_over,
     walked,
 )
 from concompare.cells.effects.identity import compare_identity, found_by_identity
-from concompare.cells.effects.kinds import DEFAULTING
+from concompare.cells.effects.kinds import DEFAULTING, is_frame
 from concompare.cells.effects.live import MISSING
 from concompare.cells.effects.operators import OPERATORS, ask_truth, binary, formatted, looked_at, operated
 from concompare.cells.effects.scopes import CELL, Scope, live_object, look_up
@@ -62,6 +64,9 @@ def _on_Attribute(an: Interpreter, node: ast.Attribute, scope: Scope) -> Value:
 
 
 def _on_Subscript(an: Interpreter, node: ast.Subscript, scope: Scope) -> Value:
+    copied = columns_copied(an, node, scope)
+    if copied is not None:
+        return copied
     base, column = looked_into(an, node, scope)
     if column:
         an.parts(node.slice, scope)
@@ -86,6 +91,24 @@ def _on_Subscript(an: Interpreter, node: ast.Subscript, scope: Scope) -> Value:
         row = own_row(an, node, obj, key)
         found |= item_of(an, obj, node, index) if row is None else row
     return found
+
+
+def columns_copied(an: Interpreter, node: ast.Subscript, scope: Scope) -> Value | None:
+    """Return the copy of some columns, or of a row of them, that `df[["a", "b"]]` or `df.loc[i, ["a", "b"]]` makes.
+
+    None: it is no such subscript of frames.
+    """
+    holder, columns = named_columns(node)
+    found = peek(an, holder, scope) if columns and scope is an.top else ATOM
+    if not found or not all(obj.types and all(map(is_frame, obj.types)) for obj in found):
+        return None
+    an.parts(node.slice, scope)
+    made = frozenset({an.made(node, "some columns of a frame", table_types(), key="columns")})
+    for column in columns:
+        for obj in found:
+            an.read(obj, column)
+        an.put(made, ANY, in_tables(an, found, column))
+    return made
 
 
 def _on_BinOp(an: Interpreter, node: ast.BinOp, scope: Scope) -> Value:

@@ -173,7 +173,7 @@ def walked(staged: Staged, loop: Loop, items: Any) -> None:
             raise CellRefused(f"{text}, and later rows may show that. Walk a copy of it.", loop.line)
     if row_walks.changed_row(staged, changed):
         raise CellRefused("the loop changes the rows that it walks. Change a copy of each.", loop.line)
-    if row_walks.is_fixed(items):
+    if row_walks.is_fixed(items) or row_walks.are_labels(loop, items):
         return
     changed = {obj for obj in changed if not row_walks.columns_apart(staged, loop, obj) and not is_bar(obj)}
     for obj in reachable_walked(staged):

@@ -129,7 +129,7 @@ def walks_what_it_stores(loop: Loop, namespace: Mapping[str, Any]) -> bool:
     itself, where it stands, gets that right.
     """
     pandas = sys.modules.get("pandas")
-    if pandas is None or not isinstance(loop.node, ast.For) or loop.items is None:
+    if pandas is None or not isinstance(loop.node, ast.For) or loop.items is None or gives_labels(loop.items):
         return False
     for name in names.reads(loop.items):
         thing = namespace.get(name)
@@ -143,9 +143,25 @@ def walks_what_it_stores(loop: Loop, namespace: Mapping[str, Any]) -> bool:
     return False
 
 
+def gives_labels(node: ast.expr) -> bool:
+    """Tell whether an expression gives labels of rows, as `df.index[df["c"] > 0]` does: columns only tell which."""
+    if isinstance(node, ast.Call) and not node.args and isinstance(node.func, ast.Attribute):
+        return node.func.attr in ("tolist", "to_list") and gives_labels(node.func.value)
+    if isinstance(node, ast.Call) and len(node.args) == 1 and isinstance(node.func, ast.Name):
+        return node.func.id in ("list", "tuple") and gives_labels(node.args[0])
+    holder = node.value if isinstance(node, ast.Subscript) else node
+    return isinstance(holder, ast.Attribute) and holder.attr == "index"
+
+
+def are_labels(loop: Loop, items: Any) -> bool:
+    """Tell whether what is walked is a new list of labels of rows, as `df.index.tolist()` gives."""
+    listed = type(items) is list and isinstance(loop.items, ast.Call)
+    return listed and loop.items is not None and gives_labels(loop.items) and all_atoms(items)
+
+
 def may_walk_what_it_stores(loop: Loop) -> bool:
     """Tell the same of a loop of a function, whose objects are not there yet: it stores by `loc` and the like."""
-    if not isinstance(loop.node, ast.For) or loop.items is None:
+    if not isinstance(loop.node, ast.For) or loop.items is None or gives_labels(loop.items):
         return False
     for name in names.reads(loop.items):
         walked = columns_in(loop.items, name, ())
