@@ -179,5 +179,9 @@ def test_methods_of_small_tables_are_not_worth_a_worker() -> None:
     setup += "def f(x):\n    return sum(range(50))"
     small = "a = df.sort_values('a').head(2)\nb = df['b'].idxmax()\nc = df.describe()\nprint(df.max())"
     assert "calls" not in [lifted.kind for lifted in programs.alike(small, setup, "threads").cell.lifted]
+    held = "a = holder.words.split()\nb = holder.found.most_common(1)\nc = words.index('b')"
+    setup += "\nimport collections, types\nwords = ['a', 'b']\nholder = types.SimpleNamespace(words='a b')"
+    setup += "\nholder.found = collections.Counter(words)"
+    assert "calls" not in [lifted.kind for lifted in programs.alike(held, setup, "threads").cell.lifted]
     ran = programs.alike("a, b = f(df), f(df['a'])\nc = df.describe()", setup, "threads")
     assert "calls" in [lifted.kind for lifted in ran.cell.lifted]

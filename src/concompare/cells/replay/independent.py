@@ -76,9 +76,26 @@ def is_little(call: ast.Call, namespace: Mapping[str, Any], assigned: Set[str]) 
         given += [*root.args, *root.keywords] if isinstance(root, ast.Call) else []
         given += [root.slice] if isinstance(root, ast.Subscript) else []
         root = root.func if isinstance(root, ast.Call) else root.value
-    if not all(isinstance(node, CONSTANT) for part in given for node in ast.walk(part)):
+    constant = all(isinstance(node, CONSTANT) for part in given for node in ast.walk(part))
+    if not constant or not isinstance(root, ast.Name) or root.id in assigned:
         return False
-    return isinstance(root, ast.Name) and root.id not in assigned and is_small_table(namespace.get(root.id))
+    owner = call.func.value if isinstance(call.func, ast.Attribute) else root
+    return is_small_table(namespace.get(root.id)) or is_small_container(looked_up(owner, namespace))
+
+
+def looked_up(node: ast.expr, namespace: Mapping[str, Any]) -> Any:
+    """Return what names and attributes that are there stand for; else None."""
+    if isinstance(node, ast.Name):
+        return namespace.get(node.id)
+    if not isinstance(node, ast.Attribute):
+        return None
+    return getattr(looked_up(node.value, namespace), "__dict__", {}).get(node.attr)
+
+
+def is_small_container(thing: Any) -> bool:
+    """Tell whether an object is a container of the standard library with few elements, or a text."""
+    known = type(thing).__module__ in ("builtins", "collections") and not isinstance(thing, type)
+    return known and hasattr(type(thing), "__len__") and len(thing) <= SMALL
 
 
 def before_join(statements: list[ast.stmt]) -> list[ast.stmt]:
@@ -98,15 +115,15 @@ def before_join(statements: list[ast.stmt]) -> list[ast.stmt]:
     return statements
 
 
-def any_apart(statements: list[ast.stmt]) -> bool:
-    """Tell whether another call may not need those of the first statement, as far as names show.
+def any_apart(statements: list[ast.stmt], much: Set[ast.Call]) -> bool:
+    """Tell whether another call that does `much` may not need those of the first statement, as far as names show.
 
     What needs them is looked at in its turn, when they are done.
     """
     needs: list[set[int]] = []
     last: dict[str, int] = {}
     for place, statement in enumerate(statements):
-        calls = calls_in(statement)
+        calls = [call for call in calls_in(statement) if call in much]
         needs.append(needed(statement, last, needs))
         if any(0 not in needed(call, last, needs) for call in calls if place):
             return True
@@ -117,8 +134,9 @@ def any_apart(statements: list[ast.stmt]) -> bool:
 
 
 def calls_in(statement: ast.stmt) -> list[ast.Call]:
-    """Return the calls in a statement, outer ones first."""
-    return [node for node in names.nodes_in(statement) if isinstance(node, ast.Call)]
+    """Return the calls in a statement, outer ones first; those in a lambda are made when that is called."""
+    later = {part for node in names.nodes_in(statement) if isinstance(node, ast.Lambda) for part in ast.walk(node.body)}
+    return [node for node in names.nodes_in(statement) if isinstance(node, ast.Call) and node not in later]
 
 
 def needed(node: ast.AST, last: Mapping[str, int], needs: list[set[int]]) -> set[int]:
@@ -195,8 +213,8 @@ class Ahead:
         found = before_join(found[:LONGEST])
         assigned = names.writes(*found)
         calls = (call for part in found for call in calls_in(part))
-        much = [call for call in calls if not is_little(call, self.hook.namespace, assigned)]
-        if len(much) < 2 or not any_apart(found):
+        much = {call for call in calls if not is_little(call, self.hook.namespace, assigned)}
+        if len(much) < 2 or not any_apart(found, much):
             self.left -= 1
             return
         done = len(self.values) + len(self.done)
