@@ -49,6 +49,7 @@ class CellRefused(ConcompareError):
         reason: The message without its line; `remedy`: what to write instead, where the message ends with that.
         lasting: Each item needs the result of the one before; `sure`: it does not hang on an object that is not known.
         spent: Items were taken that nobody can give once more, so that the plain loop cannot run in its stead.
+        shared: The items that it changes share what it changes.
         waits: How the loop takes its items out of a container in the notebook, where calls for those there can be made.
     """
 
@@ -56,7 +57,7 @@ class CellRefused(ConcompareError):
         super().__init__(f"line {line}: {message}" if line is not None else message)
         self.line = line
         self.code = code
-        self.idle = self.spent = False
+        self.idle = self.spent = self.shared = False
         self.waits: Any = None
         self.lasting, self.sure = False, True
         self.reasons: tuple[str, ...] = (str(self),)

@@ -316,6 +316,7 @@ class Loop:
         certain: Workers make no call that the notebook may turn out not to need, as where they are measured.
         expanded: The first function whose body stands in the place of a call of it; empty where none does.
         outward: The names of the notebook that such bodies give values.
+        shared: Items are objects that several of them hold: what changes them keeps its order, as of any other object.
         snapshot: The items are copies of parts of what is walked, made before the first: the loop may change that.
     """
 
@@ -350,6 +351,7 @@ class Loop:
     certain: bool = False
     expanded: str = ""
     outward: frozenset[str] = frozenset()
+    shared: bool = False
     snapshot: bool = False
 
     @property

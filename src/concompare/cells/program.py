@@ -430,6 +430,9 @@ class Hook(Shapes):
             return self.attempt(loop, items, taken)
         except CellRefused as error:
             refusal = error  # the plain loop runs outside of the handler: its errors have no other before them
+        if refusal.shared:
+            with contextlib.suppress(CellRefused):
+                return self.attempt(replace(loop, shared=True), taken[0] if taken else items, taken)
         if (groups := self.groups(items)) is not None:
             with contextlib.suppress(CellRefused):
                 return self.attempt(replace(loop, snapshot=True), groups)

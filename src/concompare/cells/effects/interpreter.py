@@ -15,6 +15,7 @@ from __future__ import annotations
 import ast
 import types
 from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import replace
 from typing import Any
 
 from concompare.cells.effects import expressions, operators, statements, views
@@ -233,6 +234,8 @@ class Interpreter:
             self.walked_objects = frozenset({holder}) if loop.snapshot else found | {holder}
             if loop.snapshot and items:
                 return self.copied_group(items)
+            if loop.shared:
+                return self.tuples_of(items, replace(holder, origin=Origin.OUTER))
             return self.tuples_of(items, holder)
         self.walked_objects = found
         if are_labels(items):
@@ -307,7 +310,7 @@ class Interpreter:
         if are_rows(parts):
             return self.row_of(parts, holder, 3)
         found = self.world.element(holder)
-        for obj in found:
+        for obj in found if holder.origin is Origin.ITEM else ():
             obj.origin = Origin.ITEM if obj.origin is Origin.OUTER and not is_drawn(obj) else obj.origin
         return found
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import ast
 import inspect
 import types
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Any
 
 from concompare.cells import alias, memory
 from concompare.cells.distribution.staging import Staged
-from concompare.cells.effects.kinds import is_bar, is_drawn, is_of_values
+from concompare.cells.effects.kinds import inert, is_bar, is_drawn, is_of_values
 from concompare.cells.effects.live import is_iterator
 from concompare.cells.ir import Budget, Loop, Stage
 from concompare.cells.objects import ELEMENT, Obj, Origin, all_atoms, is_atom, reachable
@@ -64,6 +64,9 @@ def check(staged: Staged, items: Any, namespace: Mapping[str, Any]) -> None:
     outer = [obj for obj in changed if obj.origin is Origin.OUTER and obj.live and not walks_at(staged, loop, obj)]
     outer = [obj for obj in outer if not (row_walks.columns_apart(staged, loop, obj) or is_bar(obj))]
     outer = [obj for obj in outer if not (is_drawn(obj) and is_left_alone(staged, obj))]
+    if loop.shared:
+        own = [obj for obj in outer if is_shallow(staged, obj) and all(map(is_own, obj.live))]
+        outer = outer if not reads_none_of(staged, own) else [obj for obj in outer if obj not in own]
     if (
         outer
         and reads_items(staged)
@@ -74,7 +77,29 @@ def check(staged: Staged, items: Any, namespace: Mapping[str, Any]) -> None:
         shallow = [thing for obj in outer if is_shallow(staged, obj) for thing in obj.live]
         deep = [thing for obj in outer if not is_shallow(staged, obj) for thing in obj.live]
         if alias.overlap(shallow, deep, [items], namespace, bounded(namespace)):
-            raise CellRefused("the loop changes something that its items hold. Copy it before the loop.", loop.line)
+            raise of_shared("the loop changes something that its items hold. Copy it before the loop.", loop)
+
+
+def of_shared(text: str, loop: Loop) -> CellRefused:
+    """Return why a loop runs as it is that changes what several items may hold: it may do with these as with others."""
+    refusal = CellRefused(text, loop.line)
+    refusal.shared = not loop.shared
+    return refusal
+
+
+def reads_none_of(staged: Staged, changed: Sequence[Obj]) -> bool:
+    """Tell whether workers read no attribute that the notebook changes of some objects, of whatever object."""
+    effects = staged.analysed.effects
+    fields = {place.field for found in effects.values() for place in found.writes if place.obj in changed}
+    if not all(map(str.isidentifier, fields)):
+        return False
+    for node, found in effects.items():
+        if staged.of(node) is not Stage.HEAD:
+            continue
+        read = any(place.field in fields for place in found.reads if place.obj is not None and place.obj.outer)
+        if read or any(obj.outer and not inert(obj) for obj in found.deep):
+            return False
+    return True
 
 
 def is_left_alone(staged: Staged, obj: Obj) -> bool:
@@ -360,7 +385,7 @@ def apart(staged: Staged, loop: Loop, items: Any, namespace: Mapping[str, Any]) 
         return
     shared = only_read(staged, items, others, namespace)
     if shared is None:
-        raise CellRefused(f"{text}. Compute into a new list instead.", loop.line)
+        raise of_shared(f"{text}. Compute into a new list instead.", loop)
     staged.shared = frozenset(map(id, shared))
 
 
