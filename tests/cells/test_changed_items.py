@@ -398,10 +398,6 @@ common
 for j in jobs:
     j.push() if j.next else j.run()
 [j.n for j in jobs]
-### what holds them
-for j in lone:
-    j.up()
-parent.name
 ### arrays that overlap
 for w in windows:
     w.smooth()
@@ -454,3 +450,10 @@ def test_an_item_that_is_collected_as_it_was_stays_so() -> None:
     left, program = compiled.run_compiled(cell, SETUP, "processes")
     assert program.lifted
     assert left.value == ([0, 1, 2, 3, 4], True)
+
+
+@pytest.mark.parametrize("how", ["threads", "processes"])
+def test_what_holds_all_items_is_changed_in_their_order(how: str) -> None:
+    different, ran = programs.compared("for j in lone:\n    j.up()\nparent.name", SHARING, how)
+    assert different is None
+    assert ran.cell.lifted

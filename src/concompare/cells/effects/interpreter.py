@@ -235,7 +235,7 @@ class Interpreter:
             if loop.snapshot and items:
                 return self.copied_group(items)
             if loop.shared:
-                return self.tuples_of(items, replace(holder, origin=Origin.OUTER))
+                return self.tuples_of(items, replace(holder, origin=Origin.OUTER), shared=True)
             return self.tuples_of(items, holder)
         self.walked_objects = found
         if are_labels(items):
@@ -304,13 +304,16 @@ class Interpreter:
             )
         return frozenset({made})
 
-    def tuples_of(self, items: Any, holder: Obj) -> Value:
-        """Return the elements of live items; tuples of one length keep what stands at each place."""
+    def tuples_of(self, items: Any, holder: Obj, *, shared: bool = False) -> Value:
+        """Return the elements of live items, each item's own but for those that are `shared`.
+
+        Tuples of one length keep what stands at each place.
+        """
         parts = list(items)[:1_000_000] if not isinstance(items, range) else []
         if are_rows(parts):
             return self.row_of(parts, holder, 3)
         found = self.world.element(holder)
-        for obj in found if holder.origin is Origin.ITEM else ():
+        for obj in found if not shared else ():
             obj.origin = Origin.ITEM if obj.origin is Origin.OUTER and not is_drawn(obj) else obj.origin
         return found
 
