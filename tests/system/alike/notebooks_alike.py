@@ -39,6 +39,7 @@ LOOPS = (ast.For, ast.AsyncFor, ast.While, ast.ListComp, ast.SetComp, ast.DictCo
 FIELDS = ("error", "stdout", "stderr", "shown", "files")
 SHOWN = 12
 """Differences and reasons that are printed; all are saved."""
+TIMES = re.compile(r"^(CPU times|Wall time): .*$", re.MULTILINE)
 
 
 def cells_of(path: Path) -> list[str]:
@@ -172,13 +173,18 @@ class Difference:
     first: bool = True
 
 
+def without_times(left: Any) -> Any:
+    """Return what a cell printed without the figures of `%time`, which two runs may have alike by chance."""
+    return TIMES.sub("", left) if isinstance(left, str) else left
+
+
 def facts_of(run: Run) -> list[dict[str, str]]:
     """Return what each cell left, and the names as they were after it, as texts by what they are."""
     held: dict[str, str] = {}
     found = []
     for left in run.left:
         held = {name: text for name, text in held.items() if name not in left["gone"]} | left["names"]
-        facts = {name: json.dumps(left[name]) for name in FIELDS if left[name]}
+        facts = {name: json.dumps(without_times(left[name])) for name in FIELDS if left[name]}
         states = {f"state of {name}": text for name, text in left["states"].items()}
         found.append(facts | states | {f"name {name}": text for name, text in held.items()})
     return found
