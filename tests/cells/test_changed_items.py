@@ -304,6 +304,29 @@ while left:
 ### flattened
 out = [a for p in ps for a in [p.kid(), p.kid()]]
 [a is b for a, b in zip(out, [k for p in ps for k in p.kids])]
+### the last of a loop inside
+for p in ps:
+    for l in lists[:3]:
+        p.n += work(l[0])
+l is lists[2], p is ps[-1]
+### which each keeps
+for p in ps:
+    for l in lists[p.n % 3 :]:
+        p.kids.append(l)
+        p.n += work(l[0])
+[[any(k is l for l in lists) for k in p.kids] for p in ps], [len(p.kids) for p in ps]
+### beside each in a list
+for p in ps:
+    p.n += work(p.n)
+    out.append([p, rows, rows[1]["l"]])
+[(a is b, c is rows, d is rows[1]["l"]) for (a, c, d), b in zip(out, ps)]
+### a set in an order of its own
+held = set(range(100))
+held -= {*held} - {9, 16}
+for p in ps:
+    p.n += work(len(held))
+    last = [p, held]
+last[0] is ps[-1], last[1] is held, list(held)
 """)
 
 

@@ -206,4 +206,5 @@ def test_groups_of_a_frame_that_is_stored_into_are_what_they_were_before(name: s
 @pytest.mark.parametrize("how", programs.WAYS)
 def test_what_is_read_of_the_frame_that_is_stored_into_is_read_in_its_turn(how: str) -> None:
     cell = 'for g, part in df.groupby("g"):\n    df.loc[part.index, "v"] = f(part["v"]) + df["v"].sum()'
-    programs.alike(cell, SETUP, how)
+    ran = programs.alike(cell, SETUP, how)
+    assert [lifted.staying for lifted in ran.cell.lifted] == ["`df['v'].sum` at line 2"], ran.reasons

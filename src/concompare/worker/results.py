@@ -21,6 +21,7 @@ from concompare.worker.transfer.object_refs import (
     holds_nothing,
     may_hold,
     only_atoms,
+    place_of,
     referring,
 )
 from concompare.worker.transfer.pickling import LARGE_BUFFER, Parcel, Raw, pack, put, text_of, way_to_unpicklable
@@ -46,6 +47,8 @@ def pack_result(
 ) -> bytes:
     """Pack values, with references in the places of objects that were sent to this worker and are unchanged.
 
+    Where items have been changed, all items go by value; what the function captures may be referred to all the same.
+
     Args:
         value: A list or dictionary of values.
         parts: The values.
@@ -58,17 +61,17 @@ def pack_result(
     others: dict[int, Reference] = dict(nans.known()) if sources is not None and asked else {}
     if sources is not None and sources.names is not None and (data is None or WITH_FUNCTION in data):
         others[sources.names] = ("function", HOME)
-    for referred_to in (known | others, others):
-        if sources is None or not referred_to:
-            break
+    while sources is not None and (referred_to := known | others):
         used: set[Reference] = set()
         beside: list[pickle.PickleBuffer] | None = None if buffers is None else []
         referred = pack(value, beside, [], dress_of(base, referred_to, used))
-        if sources.unchanged(used, pack, forget_caches):
+        stale = sources.stale(used, pack, forget_caches)
+        if not stale:
             sources.used |= used
             if buffers is not None:
                 buffers[:] = beside or []
             return referred
+        known = {name: found for name, found in known.items() if place_of(found) not in stale}
     if data is not None:
         return data
     return pack(value, buffers) if base is None else pack(value, buffers, [], base)

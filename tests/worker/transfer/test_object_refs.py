@@ -391,11 +391,42 @@ def test_parts_are_found_through_all_that_holds_them() -> None:
     assert not [part for part in parts if type(part).__name__ in ("cell", "function", "type", "code", "module")]
 
 
-@pytest.mark.parametrize(("text", "same"), [("ab", True), ("ac", False)])
-def test_which_texts_are_one_object_tells_no_change(text: str, same: bool) -> None:
+def stale(now: list[Any], then: list[Any]) -> set[str]:
+    """Return from which places a list is not as it arrived, where that was `then`."""
+    sources = Sources()
+    sources.add("function", Source(lambda: {0: now}, lambda: {0: then}))
+    return sources.stale({("function", 0)}, pack, lambda things: None)
+
+
+@pytest.mark.parametrize(("text", "found"), [("ab", set()), ("ac", {"function"})])
+def test_which_texts_are_one_object_tells_no_change(text: str, found: set[str]) -> None:
     """Code that a worker reads may bring a text of its own where the pickle had one object."""
     one = "".join(["a", "b"])
-    now, then = {0: [one, one]}, {0: [one, "".join(text)]}
-    sources = Sources()
-    sources.add("function", Source(lambda: now, lambda: then))
-    assert sources.unchanged({("function", 0)}, pack, lambda things: None) is same
+    assert stale([one, one], [one, "".join(text)]) == found
+
+
+def test_a_function_in_the_place_of_another_is_a_change() -> None:
+    one, other = (lambda: 1), (lambda: 2)
+    for function in (one, other):
+        function.__module__, function.__qualname__ = "__main__", "written"
+    assert stale([one], [one]) == set()
+    assert stale([one], [other]) == {"function"}
+    assert stale([one], ["written"]) == {"function"}
+    kept = type("Kept", (), {"__module__": "__main__"})
+    assert stale([kept], [kept]) == set()
+    assert stale([kept], ["Kept"]) == {"function"}
+
+
+@pytest.mark.parametrize("name", ["processes", "fork", "loky"])
+def test_what_a_function_captures_stays_the_notebook_s_own_beside_an_item_that_it_changes(
+    name: str, people: list[Person]
+) -> None:
+    settings = {"names": ["a"]}
+
+    def change(person: Person) -> Any:
+        person.tags.append(7)
+        return person, settings, settings["names"]
+
+    values = run(change, people, name)
+    assert [person.tags for person, _, _ in values] == [[number, 7] for number in range(6)]
+    assert all(kept is settings and names is settings["names"] for _, kept, names in values)

@@ -70,6 +70,13 @@ class Partial:
     given: Arguments
 
 
+@dataclass(frozen=True)
+class Method:
+    """A method of an installed class, bound to an object: that is the owner of what it is the code of."""
+
+    name: str
+
+
 def made_with(given: Arguments) -> dict[str, object]:
     """Return the arguments by name that an object is made with: their values where they are written out."""
     return {name: given.flags.get(name, declared.UNSEEN) for name in given.named}

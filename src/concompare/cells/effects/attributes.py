@@ -9,7 +9,7 @@ import types
 from typing import TYPE_CHECKING, Any
 
 from concompare.cells.effects import declared
-from concompare.cells.effects.arguments import Arguments
+from concompare.cells.effects.arguments import Arguments, Method
 from concompare.cells.effects.following import follow
 from concompare.cells.effects.kinds import may_hold_objects
 from concompare.cells.effects.live import MISSING, objects_in, static
@@ -18,6 +18,14 @@ from concompare.cells.objects import ANY, ATOM, ELEMENT, Obj, Origin, Value
 
 if TYPE_CHECKING:
     from concompare.cells.effects.interpreter import Interpreter
+
+
+MADE_BY_CLASSES = (types.FunctionType, classmethod, staticmethod, type)
+
+
+def is_compiled_method(thing: Any) -> bool:
+    """Tell whether what a class has under a name is a method that is not written in Python."""
+    return callable(thing) and hasattr(type(thing), "__get__") and not isinstance(thing, MADE_BY_CLASSES)
 
 
 def attribute(an: Interpreter, base: Value, name: str, node: ast.AST) -> Value:
@@ -95,7 +103,7 @@ def class_attribute(an: Interpreter, obj: Obj, name: str) -> Value:
         return bound_method(an, name, thing.__func__, obj)
     if isinstance(thing, staticmethod):
         thing = thing.__func__
-    if hasattr(thing, "__get__") and not isinstance(thing, (types.FunctionType, type)):
+    if hasattr(thing, "__get__") and not isinstance(thing, (types.FunctionType, type)) and not callable(thing):
         return frozenset({obj})
     read_from_class(an, obj.live[0], name)
     return an.world.outer(thing, f"{obj.label}.{name}")
@@ -113,6 +121,8 @@ def bound_to(an: Interpreter, obj: Obj, kind: type, thing: Any, name: str, node:
     this = frozenset({obj})
     if name == "__dict__":
         return this
+    if is_compiled_method(thing) and not an.world.is_user(thing):
+        return bound_method(an, name, Method(name), obj, kind)
     if not isinstance(thing, types.FunctionType) and is_atom_of(an, kind, name):
         return ATOM
     if isinstance(thing, property):

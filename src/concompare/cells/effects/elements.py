@@ -16,6 +16,7 @@ from concompare.cells.effects.arguments import Arguments
 from concompare.cells.effects.attributes import any_part, cells_of, user_method
 from concompare.cells.effects.following import follow
 from concompare.cells.effects.kinds import (
+    DEFAULTING,
     DICT_VIEWS,
     DICTS,
     FILES,
@@ -257,6 +258,18 @@ def is_table_of_values(an: Interpreter, obj: Obj) -> bool:
     if obj.live:
         return holds_values(obj)
     return obj.of_values is True if obj.outer else is_part_of_table(obj) and not elements_of(an, obj)
+
+
+def looked_up(an: Interpreter, value: Value, key: str = ELEMENT) -> Value:
+    """Follow looking something up in objects by key; returns what a `defaultdict` among them may put into itself."""
+    found = ATOM
+    for obj in value:
+        if any(issubclass(kind, DEFAULTING) for kind in obj.types or ()):
+            an.write({obj}, key)
+            found |= default_of(an, obj)
+        if any(issubclass(kind, collections.ChainMap) for kind in obj.types or ()):
+            found |= looked_up(an, elements_of(an, obj))
+    return found
 
 
 def default_of(an: Interpreter, obj: Obj) -> Value:

@@ -12,6 +12,9 @@ A table stands for a type (`["pathlib.Path"]`, builtins without their module) or
   everybody), `"0"` (that argument or a view of it), `"0.part"`; several where it depends.
 - `holding`: what a new result may hold, in the same words.
 - `walks`: arguments whose elements are taken one after the other: an iterator among them is used up.
+- `folds`: of a call that hands a function what it gave for the elements before: the argument whose elements these
+  are, and the one that it begins with.
+- `looks_up`: arguments in which something is looked up by key: a `defaultdict` takes in what it lacks.
 - `type`, `calls`, `order`, `reads`, `lazy`, `cheap`, `draws`, `forbidden`, `instead`, `within`: see `Declared`.
 - `when`: what is added under a condition on an argument, see `Condition`.
 - `static`: a class method or static method, so that a call by the type's name gives no receiver.
@@ -46,6 +49,8 @@ class Declared:
         type: The dotted name of a new result's type, where it is sure; several where it is one of them.
         calls: The arguments that are called, with parts of the others.
         walks: The arguments that are walked, so that an iterator is used up.
+        folds: The argument whose elements are handed to a function with what it gave before, and what that begins with.
+        looks_up: The arguments in which something is looked up by key, so that a `defaultdict` may grow.
         order: What it needs in the plain loop's order: output, input, random, files, programs, network, process,
             log.
         reads: What it sees without being given it: files, environment, time, process (ids, hashes, settings),
@@ -67,6 +72,8 @@ class Declared:
     type: str | None = None
     calls: tuple[str, ...] = ()
     walks: tuple[str, ...] = ()
+    folds: tuple[str, ...] = ()
+    looks_up: tuple[str, ...] = ()
     order: frozenset[str] = frozenset()
     reads: frozenset[str] = frozenset()
     lazy: bool = False
@@ -151,7 +158,7 @@ def condition(text: str) -> Condition:
     return Condition(tuple(name.split("|")), int(position) if position else None, test, value)
 
 
-WORDS = frozenset({"changes", "holds", "returns", "holding", "calls", "walks"})
+WORDS = frozenset({"changes", "holds", "returns", "holding", "calls", "walks", "folds", "looks_up"})
 SETS = frozenset({"order", "reads"})
 FLAGS = frozenset({"lazy", "cheap", "draws", "static"})
 TEXTS = frozenset({"type", "forbidden", "instead", "within"})

@@ -12,11 +12,11 @@ from concompare.cells.effects.attributes import attribute
 from concompare.cells.effects.calls.above import Above, attribute_above
 from concompare.cells.effects.calls.calling import call
 from concompare.cells.effects.elements import (
-    default_of,
     in_tables,
     item_of,
     key_of,
     looked_into,
+    looked_up,
     named_columns,
     own_row,
     peek,
@@ -25,7 +25,7 @@ from concompare.cells.effects.elements import (
     walked,
 )
 from concompare.cells.effects.identity import compare_identity, found_by_identity
-from concompare.cells.effects.kinds import DEFAULTING, is_frame
+from concompare.cells.effects.kinds import is_frame
 from concompare.cells.effects.live import MISSING
 from concompare.cells.effects.operators import OPERATORS, ask_truth, binary, formatted, looked_at, operated
 from concompare.cells.effects.scopes import CELL, Scope, live_object, look_up
@@ -85,9 +85,7 @@ def _on_Subscript(an: Interpreter, node: ast.Subscript, scope: Scope) -> Value:
     found = operated(an, "getitem", base, node, index)
     for obj in base:
         an.read(obj, key)
-        if any(issubclass(kind, DEFAULTING) for kind in obj.types or ()):
-            an.write({obj}, key)
-            found |= default_of(an, obj)
+        found |= looked_up(an, frozenset({obj}), key)
         row = own_row(an, node, obj, key)
         found |= item_of(an, obj, node, index) if row is None else row
     return found

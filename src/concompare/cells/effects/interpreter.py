@@ -312,7 +312,7 @@ class Interpreter:
         parts = list(items)[:1_000_000] if not isinstance(items, range) else []
         if are_rows(parts):
             return self.row_of(parts, holder, 3)
-        found = self.world.element(holder)
+        found = self.world.element_apart(holder)
         for obj in found if not shared else ():
             obj.origin = Origin.ITEM if obj.origin is Origin.OUTER and not is_drawn(obj) else obj.origin
         return found

@@ -115,6 +115,10 @@ class World:
             self.elements[id(obj)] = self.found_element(obj)
         return self.elements[id(obj)] | frozenset(obj.held(ELEMENT))
 
+    def element_apart(self, obj: Obj) -> Value:
+        """Return the same as other objects than what is found in an outer object by its name: the item, and all."""
+        return self.found_element(obj) | frozenset(obj.held(ELEMENT))
+
     def found_element(self, obj: Obj) -> Value:
         """Look the elements of an outer object up."""
         label = f"{obj.label}[…]"

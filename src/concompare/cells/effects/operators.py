@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from concompare.cells.effects.arguments import Arguments
-from concompare.cells.effects.elements import elements_of, is_array_of_values, walk_over
+from concompare.cells.effects.elements import elements_of, is_array_of_values, looked_up, walk_over
 from concompare.cells.effects.following import follow
 from concompare.cells.effects.kinds import DICTS, inert, is_changed_in_place, is_container
 from concompare.cells.effects.live import MISSING, definition_of, is_fixed, static
@@ -80,6 +80,7 @@ def binary(an: Interpreter, name: str, left: Value, right: Value, node: ast.AST,
     found = ATOM
     installed = ATOM
     asked: set[Obj] = set()
+    looked_up(an, right if name == "mod" else ATOM)  # text looks up by name what it is given
     if not (left and right):
         looked_at(an, left | right)  # text and numbers ask the other operand
     for obj in left | right:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from concompare.cells.effects.arguments import Unloaded
 from concompare.cells.effects.attributes import any_part, attribute, user_method
-from concompare.cells.effects.elements import item_of, key_of, own_row, walk_over
+from concompare.cells.effects.elements import item_of, key_of, looked_up, own_row, walk_over
 from concompare.cells.effects.expressions import defined_function
 from concompare.cells.effects.following import keeps_meaning
-from concompare.cells.effects.kinds import DEFAULTING, inert
+from concompare.cells.effects.kinds import inert
 from concompare.cells.effects.live import MISSING
 from concompare.cells.effects.matching import match
 from concompare.cells.effects.operators import OPERATORS, ask_truth, in_place, operated
@@ -59,8 +59,7 @@ def _on_AugAssign(an: Interpreter, node: ast.AugAssign, scope: Scope) -> Value:
             held = frozenset[Obj]()
             for obj in base:
                 an.read(obj, key)
-                if any(issubclass(kind, DEFAULTING) for kind in obj.types or ()):
-                    an.write({obj}, key)
+                held |= looked_up(an, frozenset({obj}), key)
                 row = own_row(an, target, obj, key)
                 held |= item_of(an, obj, target, index) if row is None else row
         else:

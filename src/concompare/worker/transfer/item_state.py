@@ -154,7 +154,7 @@ def restore(own: Any, changed: Any, parts: list[Any], shared: frozenset[int] = f
         else:
             give(ours, theirs, meant)
     for part in new:
-        if not is_frame(part):
+        if not is_frame(part) and any(changes(held, meant) for held in held_by(part)):
             give(part, part, meant)
     meant.update((id(part), part) for part in new)
     if isinstance(changed, tuple):
@@ -174,12 +174,17 @@ def put_in(values: list[Any], meant: Places) -> list[Any]:
         seen.add(id(thing))
         within = parts_of_callable(thing)
         if within is None:
-            within = list(thing) if isinstance(thing, (set, frozenset)) else inside(thing) or []
+            within = held_by(thing)
             holds = any(changes(part, meant) for part in within)
             if holds and not isinstance(thing, (tuple, frozenset)) and not is_frame(thing):
                 give(thing, thing, meant)
         stack.extend(within)
     return [own_of(value, meant) for value in values]
+
+
+def held_by(thing: Any) -> list[Any]:
+    """Return what an object holds, with the elements of sets, which `inside` leaves out as they cannot be changed."""
+    return [*thing, *attributes(thing)] if isinstance(thing, (set, frozenset)) else inside(thing) or []
 
 
 def parts_of_callable(thing: Any) -> list[Any] | None:

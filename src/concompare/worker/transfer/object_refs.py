@@ -223,6 +223,12 @@ class Whole(NamedTuple):
     array: Any
 
 
+def place_of(found: Reference | Whole) -> str:
+    """Return where an object was sent, by what stands for it."""
+    place: str = found.reference[0] if isinstance(found, Whole) else found[0]
+    return place
+
+
 class Source:
     """Objects that a worker was sent in one pickle.
 
@@ -347,10 +353,11 @@ class Sources:
                     found.setdefault(id(base), Whole((place, number), thing))
         return found
 
-    def unchanged(
+    def stale(
         self, used: set[Reference], pack: Callable[..., bytes], forget: Callable[[Iterable[Any]], None]
-    ) -> bool:
-        """Return whether these objects are still as they arrived, but for what `forget` lets objects forget."""
+    ) -> set[str]:
+        """Return from which places objects are not as they arrived any more, but for what `forget` lets them forget."""
+        found = set()
         for place in {place for place, number, *_ in used if number != HOME} - {nans.WORD}:
             now, then = self.places[place].things, self.places[place].again()
             whole = (n for where, n, *_ in used if where == place and n != HOME)
@@ -364,8 +371,8 @@ class Sources:
                 continue
             forget(now.values())
             if pack(ours, dress=texts_apart) != before:
-                return False
-        return True
+                found.add(place)
+        return found
 
 
 def may_hold(memo: dict[int, Any], known: dict[int, Reference], *, arrays: bool) -> bool:
@@ -400,14 +407,16 @@ def is_code(thing: Any) -> bool:
 def texts_apart(pickler: Any) -> Any:
     """Return a pickler, from its class, that writes every text in full: which texts are one object tells nothing.
 
-    What it writes is to be compared, not to be read. Of functions and classes it writes the names.
+    What it writes is to be compared, not to be read. Of functions it writes the name and the code, of classes the name.
     """
 
     class Apart(pickler):  # type: ignore[misc]
-        def persistent_id(self, thing: Any) -> bytes | None:
+        def persistent_id(self, thing: Any) -> bytes | tuple[str | bytes, ...] | None:
             if type(thing) is str:
                 return thing.encode("utf-8", "surrogatepass")
-            return thing.__qualname__.encode() if isinstance(thing, (FunctionType, type)) else None
+            if isinstance(thing, FunctionType):
+                return thing.__module__ or "", thing.__qualname__, thing.__code__.co_code, thing.__code__.co_linetable
+            return (thing.__module__, thing.__qualname__) if isinstance(thing, type) else None
 
     return Apart
 

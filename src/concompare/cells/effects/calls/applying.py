@@ -14,10 +14,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from concompare.cells.effects import declared
-from concompare.cells.effects.arguments import Arguments, made_with
+from concompare.cells.effects.arguments import Arguments, Method, made_with
 from concompare.cells.effects.attributes import any_part
 from concompare.cells.effects.calls import one_file
-from concompare.cells.effects.elements import elements_of, is_array_of_numbers, is_table_of_values, walk_over, walked
+from concompare.cells.effects.elements import (
+    elements_of,
+    is_array_of_numbers,
+    is_table_of_values,
+    looked_up,
+    walk_over,
+    walked,
+)
 from concompare.cells.effects.kinds import (
     DICT_VIEWS,
     DICTS,
@@ -41,6 +48,8 @@ if TYPE_CHECKING:
 OWN_CONTEXTS = frozenset({"localcontext", "errstate", "printoptions", "copy_context"})
 """What changes context variables: every thread has its own."""
 HAZARDS = {"files": "writes or deletes files", "programs": "starts programs", "network": "reaches other machines"}
+MOST_PLACES = 3
+"""Arguments that methods of installed classes take by their places, of which nothing tells how many."""
 MAPS = ("map", "starmap")
 LOGGING = frozenset(["debug", "info", "warning", "error", "critical", "exception", "log", "warn", "fatal"])
 """Methods that hand a record to handlers."""
@@ -169,6 +178,8 @@ def apply_walks(an: Interpreter, entry: Declared, given: Arguments) -> None:
 
 def apply_reads(an: Interpreter, entry: Declared, this: Value, given: Arguments) -> None:
     """Note that a call reads its arguments, but for those that are only held, not looked into for their parts."""
+    for word in entry.looks_up:
+        looked_up(an, given.of(word))
     words = set(entry.holds)
     held = {word.partition(".")[0] for word in words} - {word for word in words if f"{word}.part" in words}
     for place, value in [*enumerate(given.positional), *given.named.items()]:
@@ -298,6 +309,9 @@ def apply_calls(an: Interpreter, node: ast.AST, entry: Declared, this: Value, gi
     found = ATOM
     for word in entry.calls:
         functions = given.of(word)
+        if entry.folds:
+            found |= folded(an, node, entry, functions, given)
+            continue
         others = [value for place, value in enumerate(given.positional) if str(place) != word]
         parts = [walk_over(an, value, node) for value in others]
         if not parts:
@@ -310,10 +324,23 @@ def apply_calls(an: Interpreter, node: ast.AST, entry: Declared, this: Value, gi
     return found
 
 
+def folded(an: Interpreter, node: ast.AST, entry: Declared, functions: Value, given: Arguments) -> Value:
+    """Follow calls with what the call before gave and the next element; returns what they give."""
+    walked_over, first = entry.folds[:2]
+    element = walk_over(an, given.of(walked_over), node)
+    before = element | given.of(first)
+    for _ in range(2):  # what the first call gives is handed to the second
+        for obj in functions:
+            before |= an.call_obj(node, obj, Arguments([before, element]), obj.label)
+    return before
+
+
 def parameter_count(obj: Obj) -> int:
     """Return how many positional arguments a function takes at the most."""
     if isinstance(obj.code, tuple):
         return len(obj.code[0].args.args)
+    if isinstance(obj.code, Method):
+        return MOST_PLACES
     thing = obj.live[0] if obj.live else obj.code
     thing = getattr(thing, "__wrapped__", getattr(thing, "__func__", thing))
     code = getattr(thing, "__code__", None)

@@ -10,7 +10,7 @@ import types
 from typing import TYPE_CHECKING, Any
 
 from concompare.cells.effects import declared
-from concompare.cells.effects.arguments import Arguments, Partial, Unloaded
+from concompare.cells.effects.arguments import Arguments, Method, Partial, Unloaded
 from concompare.cells.effects.calls.applying import apply
 from concompare.cells.effects.calls.classes import call_class
 from concompare.cells.effects.calls.getters import KINDS, Getter, call_getter, call_itemgetter, live_getter
@@ -92,6 +92,11 @@ def call_function(an: Interpreter, node: ast.AST, obj: Obj, given: Arguments) ->
         return call_value(an, node, code.function, Arguments(positional, named, spread or None), obj.label)
     if isinstance(code, Getter):
         return call_getter(an, node, code, given, obj.label)
+    if isinstance(code, Method):
+        from concompare.cells.effects.calls.calling import call_method
+
+        assert an.top is not None, "the interpreter walks a loop"
+        return call_method(an, node, obj.owner, code.name, given, an.top)
     if isinstance(code, tuple):
         definition, scope = code
         return run_body(an, definition, node, given, scope, key=(definition, id(scope)))
@@ -137,7 +142,7 @@ def call_live(an: Interpreter, node: ast.AST, thing: Any, obj: Obj, given: Argum
         return call_live_function(an, node, thing, given, what)
     if isinstance(thing, type):
         return call_class(an, node, thing, given, what)
-    if isinstance(thing, types.BuiltinFunctionType):
+    if isinstance(thing, (types.BuiltinFunctionType, types.MethodWrapperType)):
         return call_builtin(an, node, thing, given, what)
     method = static(type(thing), "__call__")
     if isinstance(method, types.FunctionType) and an.world.is_user(method):

@@ -20,7 +20,7 @@ from concompare.cells.effects.calls.classes import call_class
 from concompare.cells.effects.calls.installed import call_back, installed, installed_method, undeclared_method
 from concompare.cells.effects.calls.naming import asked_by_name
 from concompare.cells.effects.calls.one_file import is_same, may_meet
-from concompare.cells.effects.elements import walk_over
+from concompare.cells.effects.elements import looked_up, walk_over
 from concompare.cells.effects.entries import Beginning
 from concompare.cells.effects.following import follow
 from concompare.cells.effects.kinds import CACHE, MATCHES
@@ -36,6 +36,8 @@ LONGEST = 40
 """Characters of what is called that messages show."""
 OF_TEXT = frozenset({"format_map", *dir(str), *dir(bytes)})
 OF_NUMBERS = frozenset({*dir(int), *dir(float)})
+LOOKING_UP = frozenset({"format", "format_map", "translate"})
+"""Methods of text that look something up in their arguments by key."""
 LISTING = frozenset({"split", "rsplit", "splitlines", "findall"})
 """Methods of text and patterns that give a list."""
 OF_PATTERN: dict[str, tuple[type, ...]] = {
@@ -209,6 +211,8 @@ def atom_method(an: Interpreter, node: ast.AST, name: str, given: Arguments) -> 
     call_back(an, node, given, given.all)
     an.deep(given.all)
     an.now.called += (name,)
+    if name in LOOKING_UP:
+        looked_up(an, given.all)
     if name == "join":
         return ATOM
     found = ATOM

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from concompare.cells.effects.arguments import Arguments
 from concompare.cells.effects.attributes import attribute, user_method
+from concompare.cells.effects.elements import looked_up
 from concompare.cells.effects.following import follow
 from concompare.cells.ir import Why
 from concompare.cells.objects import ANY, ATOM, ELEMENT, Origin, Value
@@ -89,8 +90,8 @@ def call_getter(an: Interpreter, node: ast.AST, code: Getter, given: Arguments, 
 
 
 def call_itemgetter(an: Interpreter, node: ast.AST, given: Arguments) -> Value:
-    """Follow what the user's own `__getitem__` does where an `itemgetter` calls it."""
-    found = ATOM
+    """Follow what an `itemgetter` does to what it looks something up in, by the user's own `__getitem__` too."""
+    found = looked_up(an, given.of("0"))
     for obj in given.of("0"):
         function = user_method(an, obj, "__getitem__")
         if function is not None:

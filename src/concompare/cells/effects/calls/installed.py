@@ -17,9 +17,9 @@ from concompare.cells.effects.elements import elements_of
 from concompare.cells.effects.identity import OF_MEMORY, SEARCHES, found_by_identity, noted
 from concompare.cells.effects.kinds import CACHE, CALM_METHODS, DICTS, PURE, is_container
 from concompare.cells.effects.live import static
-from concompare.cells.effects.operators import SHOWING, looked_at, operated
-from concompare.cells.ir import Why
-from concompare.cells.objects import ANY, ATOM, Obj, Origin, Value
+from concompare.cells.effects.operators import CONTAINERS, SHOWING, looked_at, operated
+from concompare.cells.ir import Place, Why
+from concompare.cells.objects import ANY, ATOM, ELEMENT, Obj, Origin, Value
 
 if TYPE_CHECKING:
     from concompare.cells.effects.interpreter import Interpreter
@@ -60,6 +60,9 @@ def installed(
 ) -> Value:
     """Follow a call of an installed function."""
     an.now.called += (getattr(thing, "__name__", what),)
+    if thing is len and all(counts_items(an, obj) for obj in given.of("0")):
+        an.now.reads |= {Place(obj, ELEMENT) for obj in given.all}
+        return ATOM
     asked(an, node, thing, given)
     if an.now.called[-1] in OF_MEMORY:
         noted(an, node, given.all)
@@ -76,6 +79,11 @@ def installed(
         for obj in found:
             obj.types = (made_type,)
     return found
+
+
+def counts_items(an: Interpreter, obj: Obj) -> bool:
+    """Tell whether the length of an object is how many items there are, whatever these hold."""
+    return obj in an.walked_objects and CONTAINERS.issuperset(obj.types or (object,))
 
 
 def of_function(an: Interpreter, node: ast.AST, what: str) -> None:
@@ -147,6 +155,8 @@ def undeclared_method(an: Interpreter, node: ast.AST, kind: type, name: str, thi
 def installed_method(an: Interpreter, node: ast.AST, kind: type, name: str, this: Value, given: Arguments) -> Value:
     """Follow a method of an installed class."""
     an.now.called += (name,)
+    if name == "__next__" and declared.method(kind, name) is None:
+        return installed(an, node, next, given.after(this), name)
     if kind in HASHING:
         looked_at(an, given.all)
     if name in SEARCHES or name == "sort":
