@@ -117,6 +117,25 @@ def test_the_first_item_is_computed_at_once_the_next_time(monkeypatch: pytest.Mo
     assert waiting == [False, True]
 
 
+@pytest.mark.parametrize("longest", [0.0, 60.0])
+def test_no_interrupt_waits_for_a_long_item_in_the_notebook_beside_threads(
+    longest: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The main thread hears it after a call into C only; the threads go on meanwhile, and take its CPUs."""
+    monkeypatch.setattr(witness, "LONG_BESIDE_THREADS", longest)
+    here: list[int] = []
+
+    def head(x: int) -> int:
+        if threading.current_thread() is threading.main_thread():
+            here.append(x)
+        return x * x
+
+    request = request_of(["threads"], 2, witnessed=True)
+    _, value, said = run_once(task_of(head, [7, 8]), backends.find("threads"), 2, request)
+    assert (value, said) == ([49, 64], "")
+    assert here == [7] * (longest > 0)
+
+
 @pytest.mark.parametrize("name", ["threads", "processes"])
 def test_what_reaches_out_the_next_time_does_so_once(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

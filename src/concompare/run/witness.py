@@ -48,6 +48,10 @@ if TYPE_CHECKING:
 LONG = 1.0
 """Seconds of an item from which on it is not computed twice."""
 
+LONG_BESIDE_THREADS = 0.3
+"""The same on threads. They go on meanwhile, with this process's own arithmetic and lock, so that an item takes three
+times as long as in them; and where it is one call into C, no interrupt gets through before it ends."""
+
 LITTLE, MOST = 0.02, 8
 """Seconds after which, and items after the most of which, it has been seen that workers agree."""
 
@@ -184,6 +188,7 @@ class Witness:
         self.looking, self.reached = True, False
         self.spent, self.seen = 0.0, 0
         self.shares = pool.shares_objects
+        self.longest = LONG_BESIDE_THREADS if self.shares else LONG
         self.states = States() if self.shares and request.seed is None else None
         self.before = state_watch.random_states({}) if self.states is not None else {}
         self.around, self.plain = ExitStack(), ExitStack()
@@ -265,7 +270,7 @@ class Witness:
         if self.before and (drawn := state_watch.drawn(self.before, state_watch.random_states({}))):
             raise Differs(words_of_drawing(position, [name for name, _ in drawn]), position, states=self.states)
         items = self.items_at(position)
-        if not self.ahead and (self.reached or settled.seconds >= LONG or not items):
+        if not self.ahead and (self.reached or settled.seconds >= self.longest or not items):
             self.looking, self.seconds = False, 0.0
             return
         # Computed on the notebook's own item, which the function may change: only once, so a copy is for asking again.
@@ -274,7 +279,7 @@ class Witness:
         if own.drawn and self.drawn_by_others(position, own):
             own.drawn = ()
         if not self.seen:
-            self.seconds = own.seconds if LITTLE <= own.seconds < LONG else 0.0
+            self.seconds = own.seconds if LITTLE <= own.seconds < self.longest else 0.0
         self.seen, self.spent = self.seen + 1, self.spent + own.seconds
         self.looking = self.spent < LITTLE and self.seen < MOST and not self.shares
         words = difference(position, own, offset, settled, shares=self.shares)
