@@ -33,6 +33,8 @@ MOVED = "moved"
 """Stands for whether elements may have changed their places."""
 THERE = "?"
 """Stands, before the name of a field, for whether anything was put into it, be it nothing that can be changed."""
+RETURNED = "returned"
+"""Stands for what a generator gives at its end."""
 LAZY = "lazy"
 """Stands for what an object does once it is walked."""
 ENOUGH = 1000

@@ -32,6 +32,7 @@ from concompare.worker.outside_effects import noticed
 from concompare.worker.results import pack_names, pack_referring, pack_values, sendable
 from concompare.worker.state_watch import Seeded, Watch, drawn
 from concompare.worker.surroundings import STARTED, Surroundings
+from concompare.worker.transfer import nans
 from concompare.worker.transfer.class_objects import Arriving
 from concompare.worker.transfer.items import Apart, read_items, take_back
 from concompare.worker.transfer.made_again import Made, close_all, making
@@ -149,7 +150,7 @@ class Known(threading.local):
         if self.turn != turn:
             self.let_go()
             parts, made, self.function = self.read()
-            self.source = Source(lambda: parts, lambda: self.read()[0], made)
+            self.source = Source(lambda: parts, lambda: self.read(nans.Reading)[0], made)
             self.watch = Watch(self.function, [made.thing for made in self.things.values()])
             self.source.count()
             self.parts = frozenset(map(id, parts.values()))
@@ -163,10 +164,14 @@ class Known(threading.local):
         if carried:
             sources.add("function", self.source)
 
-    def read(self) -> tuple[dict[int, Any], tuple[int, ...], Any]:
-        """Return the function's objects by number, the numbers of those that are not the notebook's, and itself."""
+    def read(self, reading: type[nans.Reading] = Arriving) -> tuple[dict[int, Any], tuple[int, ...], Any]:
+        """Return the function's objects by number, the numbers of those that are not the notebook's, and itself.
+
+        Args:
+            reading: What reads them. But for the first time it leaves the notebook's classes as they are here.
+        """
         with io.BytesIO(self.blob) if isinstance(self.blob, bytes) else open(self.blob, "rb") as file:
-            reader = Arriving(file)
+            reader = reading(file)
             with making(self.things):
                 function = reader.load()
             behind = file.read()

@@ -430,3 +430,25 @@ def test_what_a_function_captures_stays_the_notebook_s_own_beside_an_item_that_i
     values = run(change, people, name)
     assert [person.tags for person, _, _ in values] == [[number, 7] for number in range(6)]
     assert all(kept is settings and names is settings["names"] for _, kept, names in values)
+
+
+METHODS = """
+class Kept:
+    @property
+    def first(self): return rows[0]
+    def last(self): return rows[-1]
+rows, kept = [[1], [2]], Kept()
+def of(number): return kept.first, kept.last(), kept
+"""
+
+
+@pytest.mark.parametrize("name", ["processes", "fork", "loky"])
+def test_what_methods_see_stays_the_notebook_s_own_in_every_item(name: str) -> None:
+    """To see whether objects have changed they are read once more: what is there goes by its classes still."""
+    names: dict[str, Any] = {"__name__": "__main__"}
+    exec(METHODS, names)
+    values = run(names["of"], list(range(7)), name)
+    rows = names["rows"]
+    assert [(first is rows[0], last is rows[1], kept is names["kept"]) for first, last, kept in values] == [
+        (True, True, True)
+    ] * 7

@@ -43,7 +43,7 @@ def attribute_of(an: Interpreter, obj: Obj, name: str, node: ast.AST) -> Value:
     an.read(obj, name)
     if (every := user_method(an, obj, "__getattribute__")) is not None:
         follow(an, every, node, Arguments([frozenset({obj}), ATOM]))
-    stored = frozenset(obj.held(name))
+    stored = frozenset({*obj.held(name), *obj.held(ANY)})
     live = an.world.attribute(obj, name)
     if live is not None and not (obj.live and isinstance(obj.live[0], type)):
         return live | stored

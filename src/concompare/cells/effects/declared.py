@@ -174,8 +174,8 @@ def is_overridden(kind: type, name: str, owner: type) -> bool:
     """Tell whether a class of a package without tables has a method of its own in place of the owner's."""
     for base in kind.__mro__:
         if name in vars(base):
-            patched = isinstance(vars(base)[name], types.FunctionType) and not is_covered(vars(base)[name].__module__)
-            if patched or not is_covered(base.__module__):
+            written = isinstance(vars(base)[name], types.FunctionType)  # `namedtuple` gives a class methods of its own
+            if not is_covered(vars(base)[name].__module__ if written else base.__module__):
                 return True
         if base is owner:
             return False

@@ -31,7 +31,7 @@ from concompare.cells.effects.operators import OPERATORS, ask_truth, binary, for
 from concompare.cells.effects.scopes import CELL, Scope, live_object, look_up
 from concompare.cells.effects.storing import assign
 from concompare.cells.ir import Effects, Place
-from concompare.cells.objects import ANY, ATOM, ELEMENT, ELSEWHERE, NAMED, Obj, Origin, Value
+from concompare.cells.objects import ANY, ATOM, ELEMENT, ELSEWHERE, NAMED, RETURNED, Obj, Origin, Value
 from concompare.cells.syntax import names
 
 if TYPE_CHECKING:
@@ -306,9 +306,10 @@ def _on_Yield(an: Interpreter, node: ast.Yield, scope: Scope) -> Value:
 
 
 def _on_YieldFrom(an: Interpreter, node: ast.YieldFrom, scope: Scope) -> Value:
-    scope.yielded |= walk_over(an, an.value(node.value, scope), node)
+    value = an.value(node.value, scope)
+    scope.yielded |= walk_over(an, value, node)
     scope.is_lazy = True
-    return ATOM
+    return ATOM.union(*[obj.held(RETURNED) for obj in value])
 
 
 HANDLERS: dict[str, Callable[[Interpreter, Any, Scope], Value]] = {

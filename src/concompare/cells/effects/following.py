@@ -13,7 +13,7 @@ from concompare.cells.effects.kinds import PURE
 from concompare.cells.effects.live import definition_of
 from concompare.cells.effects.scopes import Scope
 from concompare.cells.ir import Effects, Why
-from concompare.cells.objects import ATOM, ELEMENT, Value
+from concompare.cells.objects import ATOM, ELEMENT, RETURNED, Value
 from concompare.cells.syntax import names
 from concompare.cells.syntax.own_code import is_installed_file
 
@@ -203,6 +203,9 @@ def as_called(
         made = an.made(node, "a generator", (types.GeneratorType,), key=definition)
         an.defer(made, effects)
         an.put({made}, ELEMENT, scope.yielded if scope.is_lazy else value)
+        if scope.is_lazy:
+            an.put({made}, RETURNED, value)
+            an.throw(value)  # by StopIteration
         effects, value = Effects(), frozenset({made})
     tell_at_call(an, definition, effects)
     return effects, value

@@ -87,7 +87,7 @@ class Interpreter:
         self.running: dict[Any, Running] = {}
         self.returned: dict[Any, Value] = {}
         self.contexts: dict[Any, Contexts] = {}
-        self.element: Value = ATOM
+        self.element = self.raised = self.walked_objects = ATOM
         self.renewed: set[ast.AST] = set()
         self.calling_only: set[ast.AST] = set()
         self.managers: dict[ast.expr, tuple[set[str], set[ast.AST]]] = {}
@@ -103,7 +103,6 @@ class Interpreter:
         self.assigned: frozenset[str] = frozenset()
         self.visible: frozenset[str] = frozenset()
         self.given: dict[str, Value] = {}
-        self.walked_objects: Value = ATOM
         self.walking = Effects()
         self.unknowns: dict[str, Obj] = {}
         self.own_index: frozenset[str] = frozenset()
@@ -198,6 +197,12 @@ class Interpreter:
     def note(self, node: ast.AST) -> None:
         """Note that a node is evaluated now; parts of inner loops are again, where their turns are walked again."""
         self.evaluated = self.order[node] = self.evaluated + 1
+
+    def throw(self, value: Value) -> None:
+        """Note that objects may reach whoever catches an exception: they are it, or it has them."""
+        if not value <= self.raised:
+            self.raised |= value
+            self.changed = self.missed = self.intertwined = True
 
     def size(self) -> int:
         """Return a number that grows with what is known."""

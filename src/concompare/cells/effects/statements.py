@@ -169,8 +169,9 @@ def _on_Try(an: Interpreter, node: ast.Try, scope: Scope) -> Value:
         scope.names = dict(after)
         an.value(handler.type, scope)
         if handler.name:
-            error = an.made(handler, handler.name, None)
-            bind_name(an, handler.name, frozenset({error}), scope)
+            error = frozenset({an.made(handler, handler.name, None)})
+            an.put(error, ANY, an.raised)
+            bind_name(an, handler.name, error | an.raised, scope)
         an.block(handler.body, scope)
         ends.append(scope.names)
     scope.names = merged([*ends, after] if node.finalbody else ends) if ends else after
@@ -246,7 +247,8 @@ def _on_Return(an: Interpreter, node: ast.Return, scope: Scope) -> Value:
 
 
 def _on_Raise(an: Interpreter, node: ast.Raise, scope: Scope) -> Value:
-    an.parts(node, scope)
+    raised = an.value(node.exc, scope) | an.value(node.cause, scope)
+    an.throw(frozenset(obj for obj in raised if not any(isinstance(thing, type) for thing in obj.live)))
     scope.names = {}
     return ATOM
 

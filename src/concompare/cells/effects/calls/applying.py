@@ -559,6 +559,8 @@ def named(an: Interpreter, word: str, this: Value, given: Arguments) -> Value:
     for obj in value:
         walked(an, obj)
         elements = elements_of(an, obj)
+        if part == "part" and not obj.live:
+            elements = elements.union(*obj.all_held().values())
         found |= in_pairs(an, obj, elements) if part == "pairs" else elements
     return found
 

@@ -7,6 +7,7 @@ import functools
 import inspect
 import operator
 import types
+import weakref
 from typing import TYPE_CHECKING, Any
 
 from concompare.cells.effects import declared
@@ -127,6 +128,8 @@ def call_live(an: Interpreter, node: ast.AST, thing: Any, obj: Obj, given: Argum
         return given.all
     if isinstance(thing, CACHE):
         return call_cached(an, node, thing, given)
+    if isinstance(thing, weakref.ref):
+        return an.world.outer(thing(), what)
     if isinstance(thing, functools.partial):
         bound = [an.world.outer(part, f"the arguments of `{what}`") for part in thing.args]
         words = {name: an.world.outer(part, f"the arguments of `{what}`") for name, part in thing.keywords.items()}

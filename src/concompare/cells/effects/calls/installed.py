@@ -19,7 +19,7 @@ from concompare.cells.effects.kinds import CACHE, CALM_METHODS, DICTS, PURE, is_
 from concompare.cells.effects.live import static
 from concompare.cells.effects.operators import CONTAINERS, SHOWING, looked_at, operated
 from concompare.cells.ir import Place, Why
-from concompare.cells.objects import ANY, ATOM, ELEMENT, Obj, Origin, Value
+from concompare.cells.objects import ANY, ATOM, ELEMENT, Obj, Origin, Value, reachable
 
 if TYPE_CHECKING:
     from concompare.cells.effects.interpreter import Interpreter
@@ -48,6 +48,8 @@ ASKED: dict[Any, str] = {
     **{any: "bool len", all: "bool len", filter: "bool len"},
 }
 """The special methods that builtins run on their arguments or the elements of these."""
+SENDING = ("send", "throw")
+"""Methods of generators that hand something to what they run."""
 HASHING = frozenset({set, frozenset, *DICTS})
 
 
@@ -102,6 +104,8 @@ def asked(an: Interpreter, node: ast.AST, thing: Any, given: Arguments) -> None:
         an.doubt(Why.ALIAS, "asks for an object's place in memory, which differs from process to process")
     if words is None or not given.all:
         return
+    if thing is setattr:
+        an.put(given.of("0"), ANY, given.of("2"))
     if thing in (setattr, delattr) and any(map(is_shared_by_all, given.of("0"))):
         an.doubt(
             Why.FORBIDDEN, f"`{ast.unparse(node)}` changes what everything else may read", "Take it out of the loop"
@@ -159,6 +163,8 @@ def installed_method(an: Interpreter, node: ast.AST, kind: type, name: str, this
         return installed(an, node, next, given.after(this), name)
     if kind in HASHING:
         looked_at(an, given.all)
+    if kind is types.GeneratorType and name in SENDING and any(obj.outer for obj in reachable(given.all)):
+        an.doubt(Why.OPAQUE, f"`.{name}` hands an object to a generator that is running, where it cannot be followed")
     if name in SEARCHES or name == "sort":
         looked_at(an, this)
     if name in SEARCHES and kind.__module__ in ("builtins", "collections"):
