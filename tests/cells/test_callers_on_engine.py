@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from concompare import backends, engine
+from concompare import engine
 from tests.cells import compiled, plainly, test_callers, test_streams
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
@@ -18,12 +16,6 @@ TABLES = {
     "callers": (test_callers.SETUP, test_callers.LIFTED),
     "streams": (test_streams.SETUP, test_streams.LIFTED),
 }
-
-
-@pytest.fixture(scope="module", params=["threads", "processes"])
-def pool(request: pytest.FixtureRequest) -> Iterator[engine.Pool]:
-    with engine.lease(backends.find(request.param, {}), 2, fresh=True) as opened:
-        yield opened
 
 
 @pytest.mark.parametrize(("table", "name"), CELLS)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from concompare import backends, engine
+from concompare import engine
 from concompare.cells import memory
 from tests.cells import compiled, plainly, programs
 from tests.cells.pool_cells import cells_of
@@ -124,12 +123,6 @@ def test_changed_frames_are_the_notebooks_own(name: str, how: str) -> None:
     different, ran = programs.compared(LIFTED[name], SETUP, how)
     assert different is None
     assert ran.cell.lifted, ran.reasons
-
-
-@pytest.fixture(scope="module", params=["threads", "processes"])
-def pool(request: pytest.FixtureRequest) -> Iterator[engine.Pool]:
-    with engine.lease(backends.find(request.param, {}), 2, fresh=True) as opened:
-        yield opened
 
 
 @pytest.mark.parametrize("name", LIFTED)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
 import pytest
 
-from concompare import backends, engine
+from concompare import engine
 from concompare.cells.explaining import explanation
 from concompare.cells.program import Cell, Wishes
 from concompare.cells.replay.frames import asking, likeness, owners
@@ -337,12 +336,6 @@ ON_ENGINE = [
     "r = times.rolling(2).apply(total, raw=True)",
     "r = df['a'].map(scale.of)",
 ]
-
-
-@pytest.fixture(scope="module", params=["threads", "processes"])
-def pool(request: pytest.FixtureRequest) -> Iterator[engine.Pool]:
-    with engine.lease(backends.find(request.param, {}), 2, fresh=True) as opened:
-        yield opened
 
 
 def test_a_method_of_an_object_names_the_work() -> None:

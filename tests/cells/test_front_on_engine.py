@@ -1,20 +1,12 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from concompare import backends, engine
+from concompare import engine
 from tests.cells import compiled, fronts, plainly
 from tests.cells.test_front import AHEAD
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
-
-
-@pytest.fixture(scope="module", params=["threads", "processes"])
-def pool(request: pytest.FixtureRequest) -> Iterator[engine.Pool]:
-    with engine.lease(backends.find(request.param, {}), 2, fresh=True) as opened:
-        yield opened
 
 
 @pytest.mark.parametrize("name", AHEAD)

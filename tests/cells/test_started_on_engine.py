@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 
 import pytest
 
-from concompare import backends, engine
+from concompare import engine
 from tests.cells import compiled, plainly, programs, test_started
 from tests.cells.thread_cells import LIFTED
 
@@ -58,12 +57,6 @@ def do_work(n_workers, size, kind, work):
     took = time.perf_counter() - began
     return took > 0, [worker.total for worker in workers], [worker.is_alive() for worker in workers]
 """
-
-
-@pytest.fixture(scope="module", params=["threads", "processes"])
-def pool(request: pytest.FixtureRequest) -> Iterator[engine.Pool]:
-    with engine.lease(backends.find(request.param, {}), 2, fresh=True) as opened:
-        yield opened
 
 
 @pytest.fixture(autouse=True)
