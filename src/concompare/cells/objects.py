@@ -37,6 +37,8 @@ RETURNED = "returned"
 """Stands for what a generator gives at its end."""
 LAZY = "lazy"
 """Stands for what an object does once it is walked."""
+ATTRIBUTES = "__dict__"
+"""Stands, as the way by which it was made, for the dictionary of an object's attributes."""
 ENOUGH = 1000
 """Elements of a container that are looked at one by one."""
 MANY = 1_000_000

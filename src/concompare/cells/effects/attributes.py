@@ -14,9 +14,11 @@ from concompare.cells.effects.following import follow
 from concompare.cells.effects.kinds import may_hold_objects
 from concompare.cells.effects.live import MISSING, objects_in, static
 from concompare.cells.effects.scopes import CELL
-from concompare.cells.objects import ANY, ATOM, ELEMENT, Obj, Origin, Value
+from concompare.cells.objects import ANY, ATOM, ATTRIBUTES, ELEMENT, Obj, Origin, Value
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from concompare.cells.effects.interpreter import Interpreter
 
 
@@ -38,8 +40,8 @@ def attribute(an: Interpreter, base: Value, name: str, node: ast.AST) -> Value:
 
 def attribute_of(an: Interpreter, obj: Obj, name: str, node: ast.AST) -> Value:
     """Return what an attribute of one object may be."""
-    if name == "__class__":
-        return class_of(an, obj)
+    if name in OF_ALL and (name == "__class__" or not is_shared_by_all(obj)):
+        return OF_ALL[name](an, obj)
     an.read(obj, name)
     if (every := user_method(an, obj, "__getattribute__")) is not None:
         follow(an, every, node, Arguments([frozenset({obj}), ATOM]))
@@ -72,6 +74,37 @@ def attribute_of(an: Interpreter, obj: Obj, name: str, node: ast.AST) -> Value:
     return found | any_part(an, obj)
 
 
+def attributes_of(an: Interpreter, obj: Obj) -> Value:
+    """Return the dictionary of an object's attributes, always the same one."""
+    found = an.sites.get(("attributes", obj))
+    if found is None:
+        own = getattr(obj.live[0], "__dict__", None) if len(obj.live) == 1 and obj.whole else None
+        label = f"{obj.label}.__dict__"
+        (found,) = an.world.outer(own, label, obj.origin) if type(own) is dict else (Obj(obj.origin, label, (dict,)),)
+        found.method, found.owner = ATTRIBUTES, found.owner | {obj}
+        an.sites["attributes", obj] = found
+    an.read(obj, ANY)
+    return frozenset({found})
+
+
+def is_shared_by_all(obj: Obj) -> bool:
+    """Tell whether an object is a module or a class of the notebook's process."""
+    return any(isinstance(thing, (types.ModuleType, type)) for thing in obj.live)
+
+
+def values_of_attributes(an: Interpreter, obj: Obj) -> Value:
+    """Return what the dictionary of an object's attributes may hold."""
+    found: Value = ATOM
+    for holder in obj.owner:
+        found = found.union(*holder.all_held().values())
+        for name in dict.fromkeys(name for thing in holder.live for name in getattr(thing, "__dict__", ())):
+            value = an.world.attribute(holder, name)
+            found |= any_part(an, holder) if value is None else value
+        if holder.outer and not (holder.live and holder.whole):
+            found |= any_part(an, holder)
+    return found
+
+
 def of_unknown(an: Interpreter, obj: Obj, name: str, found: Value, node: ast.AST) -> Value:
     """Return what an attribute of an object may be whose type is not known."""
     for kind, thing in an.world.methods(name):
@@ -91,6 +124,10 @@ def class_of(an: Interpreter, obj: Obj) -> Value:
     for kind in an.world.classes() if obj.types is None else obj.types:
         found |= an.world.outer(kind, kind.__name__)
     return found
+
+
+OF_ALL: dict[str, Callable[[Interpreter, Obj], Value]] = {"__class__": class_of, "__dict__": attributes_of}
+"""Attributes that objects of all classes have."""
 
 
 def class_attribute(an: Interpreter, obj: Obj, name: str) -> Value:
@@ -119,8 +156,6 @@ def read_from_class(an: Interpreter, kind: type, name: str) -> None:
 def bound_to(an: Interpreter, obj: Obj, kind: type, thing: Any, name: str, node: ast.AST) -> Value:
     """Return what a class gives an object under a name: a method, the value of a property, an attribute."""
     this = frozenset({obj})
-    if name == "__dict__":
-        return this
     if is_compiled_method(thing) and not an.world.is_user(thing):
         return bound_method(an, name, Method(name), obj, kind)
     if not isinstance(thing, types.FunctionType) and is_atom_of(an, kind, name):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from concompare.cells.effects import views
 from concompare.cells.effects.arguments import Arguments
-from concompare.cells.effects.attributes import any_part, cells_of, user_method
+from concompare.cells.effects.attributes import any_part, cells_of, user_method, values_of_attributes
 from concompare.cells.effects.following import follow
 from concompare.cells.effects.kinds import (
     DEFAULTING,
@@ -36,6 +36,7 @@ from concompare.cells.ir import COLUMN, COMPUTED, POSITION, Place
 from concompare.cells.objects import (
     ANY,
     ATOM,
+    ATTRIBUTES,
     ELEMENT,
     LAZY,
     NAMED,
@@ -105,6 +106,8 @@ def elements_of(an: Interpreter, obj: Obj) -> Value:
     obj.asked |= GIVEN
     if is_part_of_table(obj):
         return in_tables(an, frozenset({obj}), ELEMENT)  # never the frame of which it is a part
+    if obj.method == ATTRIBUTES:
+        return values_of_attributes(an, obj).union(*obj.all_held().values())
     held_inside = [held for name, held in obj.fields.items() if held and (name in HELD or name.isdigit())]
     found = ATOM.union(*held_inside) if held_inside else ATOM
     if obj.live or (obj.outer and obj.origin is not Origin.FUNCTION):

@@ -15,7 +15,8 @@ A table stands for a type (`["pathlib.Path"]`, builtins without their module) or
 - `folds`: of a call that hands a function what it gave for the elements before: the argument whose elements these
   are, and the one that it begins with.
 - `looks_up`: arguments in which something is looked up by key: a `defaultdict` takes in what it lacks.
-- `type`, `calls`, `order`, `reads`, `lazy`, `cheap`, `draws`, `forbidden`, `instead`, `within`: see `Declared`.
+- `type`, `calls`, `order`, `reads`, `lazy`, `cheap`, `copies`, `draws`, `forbidden`, `instead`, `within`: see
+  `Declared`.
 - `when`: what is added under a condition on an argument, see `Condition`.
 - `static`: a class method or static method, so that a call by the type's name gives no receiver.
 - `since`, `until`: the first version that has the name, and the first that has it no more.
@@ -58,6 +59,7 @@ class Declared:
             leads to), and database-changes where it may change that.
         lazy: The result is an iterator that does its work when walked.
         cheap: It is no work worth a worker.
+        copies: What is new is a copy of the first argument, with copies of what that holds.
         draws: It draws random numbers from the receiver.
         forbidden: Why it never runs in workers, as words of a message; `instead`: what its user can do about it;
             `within`: the type of a context whose end puts back what it changes, so that it may run under it.
@@ -78,6 +80,7 @@ class Declared:
     reads: frozenset[str] = frozenset()
     lazy: bool = False
     cheap: bool = False
+    copies: bool = False
     draws: bool = False
     forbidden: str = ""
     instead: str = ""
@@ -90,12 +93,12 @@ class Declared:
 class Condition:
     """A condition on one argument, under which an entry of `when` is added.
 
-    Written as `inplace` (given, and not as False or None), `no random_state` (not given, or as None), `copy=False`
-    (given as that), `database!=:memory:` (given as anything else), `mode~wax+` (given as a text with any of these
-    characters), `sql!query` (given as anything but a query of a database, which only looks something up) or
-    `con!:sqlite3.Connection` (given as what may be of another type than these). `mode@1` says its position as well,
-    `rng|seed` gives several names for it. `self.random_state` stands for an attribute of the receiver and
-    `estimator.random_state` for one of an argument: given where there is one.
+    Written as `inplace` (given, and not as False or None), `no random_state` (not given, or as None), `without object`
+    (not given at all), `copy=False` (given as that), `database!=:memory:` (given as anything else), `mode~wax+` (given
+    as a text with any of these characters), `sql!query` (given as anything but a query of a database, which only looks
+    something up) or `con!:sqlite3.Connection` (given as what may be of another type than these). `mode@1` says its
+    position as well, `rng|seed` gives several names for it. `self.random_state` stands for an attribute of the receiver
+    and `estimator.random_state` for one of an argument: given where there is one.
     """
 
     names: tuple[str, ...]
@@ -107,6 +110,8 @@ class Condition:
         """Tell whether the condition holds, or may hold where the value of the argument cannot be seen."""
         if self.test == "absent":
             return not given or value is None or value is UNSEEN
+        if self.test == "missing":
+            return not given
         if self.test == "executes":
             return given and not is_query(value)
         if not given or value is UNSEEN or isinstance(value, Beginning):
@@ -144,6 +149,8 @@ def condition(text: str) -> Condition:
     test, value, name = "given", "", text
     if text.startswith("no "):
         test, name = "absent", text[3:]
+    elif text.startswith("without "):
+        test, name = "missing", text[8:]
     elif "!:" in text:
         test, (name, _, value) = "type", text.partition("!:")
     elif text.endswith("!query"):
@@ -160,7 +167,7 @@ def condition(text: str) -> Condition:
 
 WORDS = frozenset({"changes", "holds", "returns", "holding", "calls", "walks", "folds", "looks_up"})
 SETS = frozenset({"order", "reads"})
-FLAGS = frozenset({"lazy", "cheap", "draws", "static"})
+FLAGS = frozenset({"lazy", "cheap", "copies", "draws", "static"})
 TEXTS = frozenset({"type", "forbidden", "instead", "within"})
 VERSIONS = frozenset({"since", "until"})
 

@@ -103,6 +103,8 @@ def store_attribute(an: Interpreter, target: ast.Attribute, value: Value, scope:
                     TAKE_OUT,
                 )
             operated(an, "setattr", obj, target, value)
+            if target.attr == "__dict__":
+                an.doubt(Why.OPAQUE, f"`{ast.unparse(target)}` is set, which others may have too", TAKE_OUT)
             if target.attr in MEANING:
                 an.doubt(Why.OPAQUE, f"`{ast.unparse(target)}` is set, which changes what code does", TAKE_OUT)
             for kind in obj.types or ():

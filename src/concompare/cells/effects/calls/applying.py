@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import collections
-import copy
 import io
 import logging
 import pathlib
@@ -17,6 +16,7 @@ from concompare.cells.effects import declared
 from concompare.cells.effects.arguments import Arguments, Method, made_with
 from concompare.cells.effects.attributes import any_part
 from concompare.cells.effects.calls import one_file
+from concompare.cells.effects.calls.copying import deep_copies, hooked, is_copied_by_class
 from concompare.cells.effects.elements import (
     elements_of,
     is_array_of_numbers,
@@ -29,14 +29,13 @@ from concompare.cells.effects.kinds import (
     DICT_VIEWS,
     DICTS,
     FILES,
-    INERT,
     MADE_FOR_THREADS,
     PLAIN_CONTAINERS,
     inert,
     is_container,
     type_named,
 )
-from concompare.cells.effects.live import MISSING, held, objects_in, static
+from concompare.cells.effects.live import MISSING, held, objects_in
 from concompare.cells.effects.operators import looked_at
 from concompare.cells.ir import Effects, Order, Why
 from concompare.cells.objects import ANY, ATOM, ELEMENT, Obj, Origin, Value, is_atom_type, reachable
@@ -57,8 +56,6 @@ REGISTERED = (logging.Logger, "getChild")
 """What registers the logger that it gives with the process, as `logging.getLogger` does."""
 FILLED = (dict, collections.OrderedDict, collections.Counter)
 """Types whose first argument is walked, not held."""
-SAME_COPIED = (tuple, frozenset)
-"""Types whose copies are the same where they hold nothing that is another one."""
 SOURCE = "source"
 """The field of what a lazy object walks."""
 
@@ -223,7 +220,7 @@ def holds(said: declared.Condition, this: Value, given: Arguments) -> bool:
     if place is not None and place < len(given.positional):
         found.append((True, given.flags.get(place, declared.UNSEEN)))
     if given.spread:
-        found.append((True, declared.UNSEEN))
+        found.append((said.test != "missing", declared.UNSEEN))
     if said.test == "absent":
         return all(said.may_hold(*one) for one in found) if found else said.may_hold(False)
     return any(said.may_hold(*one) for one in found) if found else said.may_hold(False)
@@ -364,24 +361,21 @@ def result(an: Interpreter, call: Applied, returned: list[str]) -> Value:
         elif word == "atom":
             found |= path_made(an, call.node, call.made_type, call.what)
         elif word == "new":
-            found |= {new_result(an, call)}
+            copied = deep_copies(an, call.node, given.of("0")) if call.entry.copies and is_alone(given) else None
+            others = hooked(an, call.node, given.of("0")) if call.entry.copies and not copied else ATOM
+            found |= copied or others | {new_result(an, call)}
         else:
             value = named(an, word, this, given)
             if word == "part" and call.what.rpartition(".")[2] in OF_ELEMENTS:
                 value -= {obj for obj in this if is_array_of_numbers(obj)}
-            copied = word == "0" and call.entry is declared.function(copy.deepcopy)
-            found |= frozenset(obj for obj in value if not is_copied(an, obj)) if copied else value
+            same = frozenset(obj for obj in value if not is_copied_by_class(an, obj))
+            found |= same if word == "0" and call.entry.copies else value
     return found
 
 
-def is_copied(an: Interpreter, obj: Obj) -> bool:
-    """Tell whether a deep copy of an object is surely another one."""
-    if obj.types is None or any(issubclass(kind, (*SAME_COPIED, *INERT)) for kind in obj.types):
-        return False
-    own = [
-        static(kind, name) for kind in obj.types if an.world.is_user(kind) for name in ("__deepcopy__", "__reduce__")
-    ]
-    return not any(isinstance(thing, types.FunctionType) for thing in own)
+def is_alone(given: Arguments) -> bool:
+    """Tell whether there is one argument, at its place."""
+    return len(given.positional) == 1 and given.spread is None and not given.named
 
 
 def there_already(an: Interpreter, call: Applied) -> Obj:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from concompare.cells.effects import declared
 from concompare.cells.effects.arguments import Arguments, carried
-from concompare.cells.effects.attributes import any_part
+from concompare.cells.effects.attributes import any_part, attribute_of, is_shared_by_all
 from concompare.cells.effects.calls.applying import apply, parameter_count
 from concompare.cells.effects.calls.drawing import as_drawing
 from concompare.cells.effects.elements import elements_of
@@ -65,6 +65,8 @@ def installed(
     if thing is len and all(counts_items(an, obj) for obj in given.of("0")):
         an.now.reads |= {Place(obj, ELEMENT) for obj in given.all}
         return ATOM
+    if thing is vars and given.of("0") and not any(map(is_shared_by_all, given.of("0"))):
+        return ATOM.union(*[attribute_of(an, obj, "__dict__", node) for obj in given.of("0")])
     asked(an, node, thing, given)
     if an.now.called[-1] in OF_MEMORY:
         noted(an, node, given.all)
@@ -117,11 +119,6 @@ def asked(an: Interpreter, node: ast.AST, thing: Any, given: Arguments) -> None:
         values, words = ATOM.union(*held), "repr"  # which is what containers show
     for word in words.split():
         operated(an, word, values, node, given.all)
-
-
-def is_shared_by_all(obj: Obj) -> bool:
-    """Tell whether an object is a module or a class of the notebook's process."""
-    return any(isinstance(thing, (types.ModuleType, type)) for thing in obj.live)
 
 
 def undeclared(an: Interpreter, node: ast.AST, what: str, given: Arguments, this: Value) -> Value:
