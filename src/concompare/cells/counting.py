@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import sys
 from collections import deque
 from collections.abc import Iterable, Sized
 from typing import Any
@@ -108,3 +109,24 @@ def rows_of(items: Any) -> int | None:
     """Return the length of a numpy array, or None for anything else."""
     kind = type(items)
     return len(items) if kind.__module__ == "numpy" and kind.__name__ == "ndarray" and items.ndim else None
+
+
+def is_shared_by_others(items: Any) -> bool:
+    """Tell whether an iterator that pairs or numbers walks another one which somebody else has as well.
+
+    To take its items before their turn would show there. What such an iterator made for itself only it refers to.
+    """
+    if type(items) not in (zip, enumerate):
+        return False
+    (alone, *_), counts = held_by_itself(zip(()) if type(items) is zip else enumerate(())), held_by_itself(items)
+    return any(
+        count > alone or is_shared_by_others(part)
+        for part, count in zip(items.__reduce__()[1], counts, strict=True)
+        if hasattr(type(part), "__next__")
+    )
+
+
+def held_by_itself(items: Any) -> list[int]:
+    """Return how often each of the iterators that an iterator walks is referred to."""
+    parts = items.__reduce__()[1]
+    return [sys.getrefcount(parts[place]) for place in range(len(parts))]

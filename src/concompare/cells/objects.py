@@ -205,6 +205,15 @@ def is_atom_type(kind: type) -> bool:
     return issubclass(kind, ATOMS_AND_PATHS) and (kind.__module__ != "__main__" or issubclass(kind, Enum))
 
 
+def gives_its_own_way(kind: type) -> bool:
+    """Tell whether a container's class, derived from a builtin one, may give other elements: it is not to be asked."""
+    return any(isinstance(getattr(kind, name, None), types.FunctionType) for name in GIVING)
+
+
+GIVING = ("__iter__", "__len__", "__getitem__", "keys", "values", "items")
+"""Methods by which a container gives what it holds."""
+
+
 def all_atoms(thing: Any) -> bool:
     """Tell whether every element of a builtin container is something that nobody can change."""
     kind = type(thing)
@@ -212,6 +221,8 @@ def all_atoms(thing: Any) -> bool:
         return True
     if kind.__module__ == "numpy" and hasattr(thing, "dtype"):
         return bool(thing.dtype != object and thing.ndim == 1)
+    if gives_its_own_way(kind):
+        return False
     if isinstance(thing, dict):
         return len(thing) <= MANY and all_atoms(list(thing.values()))
     if not isinstance(thing, (list, tuple, set, frozenset)) or len(thing) > MANY:

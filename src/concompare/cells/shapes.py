@@ -11,7 +11,7 @@ import itertools
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from concompare.cells.counting import VIEWS, counted
+from concompare.cells.counting import VIEWS, counted, is_shared_by_others
 from concompare.cells.effects.live import World
 from concompare.cells.forms import again, calls, flattening
 from concompare.cells.hooks import HOOK, ITEMS
@@ -138,7 +138,9 @@ class Shapes:
         if type(items) not in (enumerate, zip, *VIEWS):
             return self.groups(items)
         number = counted(items)
-        return list(items) if number is not None and number <= self.cell.wishes.few else None
+        if number is None or number > self.cell.wishes.few or is_shared_by_others(items):
+            return None
+        return list(items)
 
     def groups(self, items: Any) -> list[Any] | None:
         """Return few groups of a frame as a list: pandas cuts them from a copy that it makes before the first."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from concompare import backends, engine, machine, records
+from concompare.cells.syntax.own_code import is_user_module
 from concompare.errors import BadOption, CannotShip
 from concompare.machine import gil_state
 from concompare.records import PROCESSES, THREADS
@@ -103,10 +104,18 @@ def size_of(item: object) -> float:
     try:
         if isinstance(item, (int, float)):
             return abs(item)
-        size = getattr(item, "nbytes", None) if hasattr(type(item), "nbytes") else None
-        return float(size if isinstance(size, int) else len(item))  # type: ignore[arg-type]
+        size = getattr(item, "nbytes", None) if is_telling(type(item), "nbytes") else None
+        if isinstance(size, int):
+            return float(size)
+        return float(len(item)) if is_telling(type(item), "__len__") else 1.0  # type: ignore[arg-type]
     except Exception:
         return 1.0
+
+
+def is_telling(kind: type, name: str) -> bool:
+    """Tell whether objects can be asked for something that runs no code of the user's, which may do anything."""
+    maker = next((base for base in kind.__mro__ if name in vars(base)), None)
+    return maker is not None and not is_user_module(maker.__module__)
 
 
 @dataclass(frozen=True, slots=True)

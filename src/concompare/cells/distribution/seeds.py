@@ -303,8 +303,8 @@ class Seeds(Rules):
             remedy = "Make a figure for each item, save it, and close it"
             return Doubt(Why.ORDER, self.body.line(node), text, remedy)
         if order is Order.CACHED:
-            text = f"{what}prints or writes only where its cache has no value, which depends on the items before"
-            return Doubt(Why.ORDER, self.body.line(node), text, "Print or write in the loop")
+            text = f"{what}does something, or gives one object to several, by what its cache has of the items before"
+            return Doubt(Why.ORDER, self.body.line(node), text, "Leave the cache out, or call it before the loop")
         words = {Order.INPUT: "asks for input", Order.PROCESS: "changes the whole process", Order.LOG: "logs"}
         return Doubt(Why.ORDER, self.body.line(node), f"{what}{words.get(order, 'needs the order of the plain loop')}")
 

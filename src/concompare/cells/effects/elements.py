@@ -9,7 +9,7 @@ import re
 import sys
 import types
 from collections.abc import Collection
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from concompare.cells.effects import views
 from concompare.cells.effects.arguments import Arguments
@@ -32,7 +32,7 @@ from concompare.cells.effects.kinds import (
 )
 from concompare.cells.effects.live import MISSING, is_iterator, static
 from concompare.cells.effects.scopes import Scope
-from concompare.cells.ir import COLUMN, COMPUTED, POSITION, Place
+from concompare.cells.ir import COLUMN, COMPUTED, POSITION, Effects, Place
 from concompare.cells.objects import (
     ANY,
     ATOM,
@@ -46,6 +46,7 @@ from concompare.cells.objects import (
     Value,
     all_atoms,
     is_atom_type,
+    reachable,
 )
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def walk_over(an: Interpreter, value: Value, node: ast.AST, *, values: bool = Fa
                 found |= walk_over(an, iterator - {obj}, node)
             following = user_method(an, obj, "__next__")
             if following is not None:
-                found |= follow(an, following, node, Arguments([frozenset({obj})]))
+                found |= given_next(an, obj, following, node)
             continue
         indexed = user_method(an, obj, "__getitem__")
         if indexed is not None:
@@ -81,6 +82,18 @@ def walk_over(an: Interpreter, value: Value, node: ast.AST, *, values: bool = Fa
             found |= frozenset(obj.held(ELEMENT))
             continue
         found |= elements_of(an, obj)
+    return found
+
+
+def given_next(an: Interpreter, obj: Obj, following: Any, node: ast.AST) -> Value:
+    """Return what an iterator of the user's gives; what it holds, and changes for the next, it may give again."""
+    with an.recording(Effects()) as done:
+        found = follow(an, following, node, Arguments([frozenset({obj})]))
+    an.now.add(done)
+    changed = {place.obj for place in done.writes}
+    for part in changed.intersection(found).intersection(reachable([obj])) - {obj}:
+        assert part is not None
+        part.again = True
     return found
 
 

@@ -68,6 +68,7 @@ class Interpreter:
     labels: Mapping[str, list[Any]] = types.MappingProxyType({})
     filled_names: frozenset[str] = frozenset()
     rows = True
+    items: Any = MISSING
 
     def __init__(self, world: World, budget: Budget | None = None) -> None:
         self.world = world
@@ -117,6 +118,7 @@ class Interpreter:
             loop: The loop.
             items: What it walks, evaluated; MISSING where that is not known yet.
         """
+        self.items = items
         body = loop.body
         targets = names.stored(loop.target) if loop.target is not None else set()
         self.assigned = frozenset(names.writes(*body) | targets | (names.writes(loop.test) if loop.test else set()))

@@ -14,7 +14,7 @@ from concompare.cells.distribution.staging import Staged
 from concompare.cells.effects.kinds import inert, is_bar, is_drawn, is_of_values
 from concompare.cells.effects.live import is_iterator
 from concompare.cells.ir import Budget, Loop, Stage
-from concompare.cells.objects import ELEMENT, Obj, Origin, all_atoms, is_atom, reachable
+from concompare.cells.objects import ELEMENT, Obj, Origin, all_atoms, gives_its_own_way, is_atom, reachable
 from concompare.cells.replay import row_walks
 from concompare.cells.syntax import names
 from concompare.cells.syntax.own_code import is_user_module
@@ -29,6 +29,8 @@ SEVERAL_TIMES = (list, tuple, range)
 VIEWS = ("dict_items", "dict_keys", "dict_values")
 ENOUGH = 1000
 MOST = 100_000
+NO_MORE = object()
+"""What an iterator is taken to give at its end; it may give itself."""
 LOOKING = 0.3
 """Seconds of computing that the live objects may be looked at for one question."""
 
@@ -39,7 +41,8 @@ def unwrapped(items: Any) -> tuple[Any, Any]:
     if type(items).__module__.partition(".")[0] == "tqdm" and hasattr(items, "iterable"):
         bar, items = items, items.iterable
     items = row_walks.labels_of(items)
-    if isinstance(items, (dict, set, frozenset)) or type(items).__name__ in VIEWS:
+    plain = isinstance(items, (dict, set, frozenset)) and not gives_its_own_way(type(items))
+    if plain or type(items).__name__ in VIEWS:
         items = list(items)
     return items, bar
 
@@ -76,7 +79,7 @@ def check(staged: Staged, items: Any, namespace: Mapping[str, Any]) -> None:
     ):
         shallow = [thing for obj in outer if is_shallow(staged, obj) for thing in obj.live]
         deep = [thing for obj in outer if not is_shallow(staged, obj) for thing in obj.live]
-        if alias.overlap(shallow, deep, [items], namespace, bounded(namespace)):
+        if alias.overlap(shallow, deep, given_things(staged, items), namespace, bounded(namespace)):
             raise of_shared("the loop changes something that its items hold. Copy it before the loop.", loop)
 
 
@@ -118,6 +121,15 @@ def gives_own(staged: Staged, items: Any) -> bool:
     return is_iterator(items) and bool(given) and not any(obj.outer for obj in reachable(given))
 
 
+def given_things(staged: Staged, items: Any) -> list[Any]:
+    """Return the objects in which all items are: of a generator what it gives, not what it has at hand to make that."""
+    parts = [obj for obj in reachable(staged.analysed.element) if obj.outer and not inert(obj)]
+    known = isinstance(items, types.GeneratorType) and bool(staged.analysed.element)
+    if not known or not all(obj.live and obj.whole for obj in parts):
+        return [items]
+    return [thing for obj in parts for thing in obj.live]
+
+
 def is_view(items: Any) -> bool:
     """Tell whether the elements of items may lie in memory that something else shares."""
     return type(items).__module__.partition(".")[0] in ("numpy", "pandas")
@@ -139,8 +151,8 @@ def looked_at(staged: Staged, items: Any, taken: list[Any]) -> Any:
     rest, ended = iter(items), False
     try:
         while not ended and len(found) < (MOST if every else 1) and not (found and is_walked(found[-1])):
-            item = next(rest, rest)
-            ended = item is rest
+            item = next(rest, NO_MORE)
+            ended = item is NO_MORE
             if not ended:
                 found.append(item)
     except Exception as error:

@@ -88,10 +88,7 @@ class Collect:
             if self.insert is not None:
                 for part in self.result[before:]:
                     self.insert(self.gathered, part)
-            stopped = self.stops(before)
-            if stopped:
-                self.put_back(self.position)
-            return stopped
+            return self.stops(before)
         except BaseException:
             self.broken = True
             raise

@@ -92,10 +92,16 @@ class Slicer:
                 makers = {part for part in holders if not self.only_names(obj, part, holders)}
                 if obj in self.finder.writers or not all(map(self.is_plain_binding, makers)) or len(makers) > 1:
                     continue
+                if not all(map(self.is_needed, makers)):
+                    continue  # the front does not run them
                 settled.add(obj)
                 for statement in makers:
                     self.bound.setdefault(statement, len(self.cuts) + len(self.bound))
         return settled - set(self.finder.writers)
+
+    def is_needed(self, node: ast.AST) -> bool:
+        """Tell whether the front runs a statement: the cuts depend on it, or on a part of it."""
+        return any(part in self.needed for part in names.nodes_in(node))
 
     def holders(self, obj: Obj, node: ast.expr) -> set[ast.stmt]:
         """Return the statements of the front in which an object turns up, but for where it is handed over."""
@@ -171,7 +177,7 @@ class Slicer:
                 found += self.jump(node)
                 continue
             if node in self.finder.able:
-                if node in self.needed or any(part in self.needed for part in names.nodes_in(node)):
+                if self.is_needed(node):
                     found.append(node)
                 if node in self.bound:
                     target = node.targets[0]  # type: ignore[attr-defined]

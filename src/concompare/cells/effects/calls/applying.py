@@ -305,7 +305,7 @@ def apply_calls(an: Interpreter, node: ast.AST, entry: Declared, this: Value, gi
     """Follow what an entry says is called, with parts of the other arguments; returns what the calls give."""
     found = ATOM
     for word in entry.calls:
-        functions = given.of(word)
+        functions = named(an, word, this, given) if word.endswith(".part") else given.of(word)
         if entry.folds:
             found |= folded(an, node, entry, functions, given)
             continue

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from concompare.cells.effects import declared
 from concompare.cells.effects.arguments import Arguments, Method, Partial, Unloaded
+from concompare.cells.effects.calls import held_functions
 from concompare.cells.effects.calls.applying import apply
 from concompare.cells.effects.calls.classes import call_class
 from concompare.cells.effects.calls.getters import KINDS, Getter, call_getter, call_itemgetter, live_getter
@@ -20,7 +21,7 @@ from concompare.cells.effects.following import follow, run_body
 from concompare.cells.effects.kinds import CACHE, PURE
 from concompare.cells.effects.live import MISSING, static
 from concompare.cells.ir import Effects, Order, Why
-from concompare.cells.objects import ATOM, ELEMENT, Obj, Origin, Value
+from concompare.cells.objects import ATOM, ELEMENT, Obj, Origin, Value, all_atoms
 from concompare.cells.syntax.own_code import is_installed_file
 
 if TYPE_CHECKING:
@@ -73,7 +74,9 @@ def call_obj(an: Interpreter, node: ast.AST, obj: Obj, given: Arguments, what: s
         return follow(an, thing, node, given.after(frozenset({obj})))
     if obj.types == (operator.itemgetter,):
         call_itemgetter(an, node, given)
-    if obj.types is not None and not obj.outer:  # an installed callable that the iteration made itself
+    if not obj.outer:  # an installed callable that the iteration made itself, and that may call what it was made of
+        held_functions.call_held(an, node, frozenset({obj}), given)
+    if obj.types is not None and not obj.outer:
         return undeclared(an, node, what, given, frozenset({obj}))
     if obj.outer:
         unknown(an, node, what, given)
@@ -150,6 +153,8 @@ def call_live(an: Interpreter, node: ast.AST, thing: Any, obj: Obj, given: Argum
     method = static(type(thing), "__call__")
     if isinstance(method, types.FunctionType) and an.world.is_user(method):
         return follow(an, method, node, given.after(frozenset({obj})))
+    held_functions.call_held(an, node, frozenset({obj}), given)
+    held_functions.refuse_hidden(an, thing, what)
     return installed(an, node, thing, given, what)
 
 
@@ -209,9 +214,26 @@ def call_cached(an: Interpreter, node: ast.AST, thing: Any, given: Arguments) ->
     an.now.hazards += (f"the cache of `{wrapped.__name__}` does not come back from workers",)
     if not value:
         return ATOM
+    if not is_asked_once(an, node, thing):
+        an.now.order |= {Order.CACHED}  # for what was asked before, everybody is given the same object
     cache = an.world.outer(thing, f"the cache of `{wrapped.__name__}`")
     an.put(cache, ELEMENT, value)
     return cache
+
+
+def is_asked_once(an: Interpreter, node: ast.AST, thing: Any) -> bool:
+    """Tell whether a function with a cache, which is empty, is surely called once for each item, all different."""
+    items, info = an.items, thing.cache_info()
+    asked = an.sites.setdefault(("asked", thing), Obj(Origin.MADE, "a call", code=node))
+    if asked.code is not node and not asked.again:
+        asked.again = an.changed = an.missed = an.intertwined = True  # the first call was taken for the only one
+    if asked.again or not isinstance(node, ast.Call) or node not in an.nodes or an.inner or node.keywords:
+        return False
+    if [part.id for part in node.args if isinstance(part, ast.Name)] != sorted(an.own_index) or len(node.args) != 1:
+        return False
+    if type(items) not in (list, tuple, range, dict) or not all_atoms(items) or info.currsize:
+        return False
+    return len(set(items)) == len(items) <= (info.maxsize if info.maxsize is not None else len(items))
 
 
 def call_unloaded(an: Interpreter, node: ast.AST, dotted: str, given: Arguments) -> Value:

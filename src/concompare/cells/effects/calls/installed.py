@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import copy
-import functools
 import types
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +12,14 @@ from concompare.cells.effects.arguments import Arguments, carried
 from concompare.cells.effects.attributes import any_part, attribute_of, is_shared_by_all
 from concompare.cells.effects.calls.applying import apply, parameter_count
 from concompare.cells.effects.calls.drawing import as_drawing
+from concompare.cells.effects.calls.held_functions import ELSEWHERE, call_held, may_be_called, refuse_hidden
 from concompare.cells.effects.elements import elements_of
 from concompare.cells.effects.identity import OF_MEMORY, SEARCHES, found_by_identity, noted
-from concompare.cells.effects.kinds import CACHE, CALM_METHODS, DICTS, PURE, is_container
+from concompare.cells.effects.kinds import CALM_METHODS, DICTS, PURE, is_container
 from concompare.cells.effects.live import static
 from concompare.cells.effects.operators import CONTAINERS, SHOWING, looked_at, operated
 from concompare.cells.ir import Place, Why
-from concompare.cells.objects import ANY, ATOM, ELEMENT, Obj, Origin, Value, reachable
+from concompare.cells.objects import ANY, ATOM, ELEMENT, Obj, Value, reachable
 
 if TYPE_CHECKING:
     from concompare.cells.effects.interpreter import Interpreter
@@ -166,6 +166,12 @@ def installed_method(an: Interpreter, node: ast.AST, kind: type, name: str, this
         looked_at(an, this)
     if name in SEARCHES and kind.__module__ in ("builtins", "collections"):
         found_by_identity(an, node, given.positional[0] if given.positional else ATOM, this)
+    if kind.__module__.partition(".")[0] not in ELSEWHERE:
+        call_held(an, node, this, given)
+    elif kind.__name__ == "ufunc":
+        call_held(an, node, this, given)
+        for thing in (thing for obj in this for thing in obj.live):
+            refuse_hidden(an, thing, name)
     entry = declared.method(kind, name) or as_drawing(static(kind, name))
     if entry is not None:
         found = apply(an, node, entry, this, given, name)
@@ -185,17 +191,3 @@ def call_back(an: Interpreter, node: ast.AST, given: Arguments, values: Value) -
             parts |= any_part(an, other) | (elements_of(an, other) if other.outer or other.all_held() else ATOM)
         count = parameter_count(obj)
         an.call_obj(node, obj, Arguments([parts - {obj}] * count), obj.label)
-
-
-def may_be_called(an: Interpreter, obj: Obj) -> bool:
-    """Tell whether an object is a function of the user's."""
-    if obj.origin is Origin.FUNCTION:
-        return True
-    return any(
-        (
-            isinstance(thing, (types.FunctionType, types.MethodType))
-            and an.world.is_user(getattr(thing, "__func__", thing))
-        )
-        or isinstance(thing, (functools.partial, CACHE))
-        for thing in obj.live
-    )

@@ -1,0 +1,89 @@
+"""The user's functions that an installed object holds, and may call when it is called, or a method of it is."""
+
+from __future__ import annotations
+
+import functools
+import types
+from typing import TYPE_CHECKING, Any
+
+from concompare.cells.effects.arguments import Arguments
+from concompare.cells.effects.attributes import any_part
+from concompare.cells.effects.calls.applying import parameter_count
+from concompare.cells.effects.elements import elements_of
+from concompare.cells.effects.kinds import CACHE
+from concompare.cells.ir import Why
+from concompare.cells.objects import ATOM, Obj, Origin, Value, reachable
+
+if TYPE_CHECKING:
+    import ast
+
+    from concompare.cells.effects.interpreter import Interpreter
+
+ELSEWHERE = frozenset({"builtins", "collections", "itertools", "functools", "operator", "numpy", "pandas", "types"})
+"""Packages whose objects call nothing in their methods that the tables do not say."""
+CONTAINERS = (list, tuple, set, frozenset)
+MOST = 300
+"""Objects that are looked at in one that is there already."""
+
+
+def call_held(an: Interpreter, node: ast.AST, this: Value, given: Arguments) -> None:
+    """Follow the functions that objects hold, as called with anything that was given."""
+    functions = ATOM.union(*[held_functions(an, obj) for obj in this])
+    if not functions:
+        return
+    parts = given.all.union(*[any_part(an, obj) | elements_of(an, obj) for obj in given.all])
+    for function in functions:
+        an.call_obj(node, function, Arguments([parts] * parameter_count(function)), function.label)
+
+
+def held_functions(an: Interpreter, obj: Obj) -> Value:
+    """Return the functions of the user's that an object holds."""
+    made = frozenset(part for part in reachable(frozenset({obj})) if part is not obj and may_be_called(an, part))
+    key = ("held functions", obj)
+    if obj.live and key not in an.sites:
+        found = [part for thing in obj.live for part in functions_in(an, thing)]
+        an.sites[key] = Obj(obj.origin, f"the functions of {obj.label}", (), tuple(found))
+    if not obj.live:
+        return made
+    return made.union(*[an.world.outer(thing, f"a function of {obj.label}") for thing in an.sites[key].live])
+
+
+def functions_in(an: Interpreter, thing: Any) -> list[Any]:
+    """Return the functions of the user's in the attributes of an object, and in what these hold."""
+    found: list[Any] = []
+    met: set[int] = set()
+    waiting = [thing]
+    while waiting and len(met) < MOST:
+        one = waiting.pop()
+        if id(one) in met:
+            continue
+        met.add(id(one))
+        if one is not thing and any(may_be_called(an, obj) for obj in an.world.outer(one, "a function")):
+            found.append(one)
+        elif isinstance(one, CONTAINERS):
+            waiting += one
+        else:
+            waiting += (one if isinstance(one, dict) else getattr(one, "__dict__", {})).values()
+    return found
+
+
+def refuse_hidden(an: Interpreter, thing: Any, what: str) -> None:
+    """Doubt what does not tell of which function it was made, as `numpy.frompyfunc` and `functools.cmp_to_key` do."""
+    kind = type(thing).__name__
+    hidden = kind == "ufunc" and str(getattr(thing, "__name__", "")).endswith("(vectorized)")
+    if (hidden or kind == "KeyWrapper") and not an.world.assume_pure:
+        an.doubt(Why.OPAQUE, f"it cannot be seen which function `{what}` calls. Make it inside the cell")
+
+
+def may_be_called(an: Interpreter, obj: Obj) -> bool:
+    """Tell whether an object is a function of the user's."""
+    if obj.origin is Origin.FUNCTION:
+        return True
+    return any(
+        (
+            isinstance(thing, (types.FunctionType, types.MethodType))
+            and an.world.is_user(getattr(thing, "__func__", thing))
+        )
+        or isinstance(thing, (functools.partial, CACHE))
+        for thing in obj.live
+    )

@@ -1,0 +1,113 @@
+"""Iterators that somebody else walks too, that give themselves or one object again, and loops inside that take none."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cells import programs
+from tests.cells.pool_cells import cells_of
+
+SETUP = (
+    programs.SLOW
+    + """
+i, k, prev, out = 0, 1, 0, []
+it = iter([9, 8, 7, 6, 5, 4, 3, 2, 1, 0, 1, 2, 3])
+xs = [1, 2, 3, 4, 5, 6]
+class Itself:
+    def __init__(self): self.i = 0
+    def __iter__(self): return self
+    def __next__(self):
+        self.i += 1
+        if self.i > 5: raise StopIteration
+        return self
+class Row: v = 0
+class Reuse:
+    def __init__(self): self.i = 0; self.row = Row()
+    def __iter__(self): return self
+    def __next__(self):
+        self.i += 1
+        if self.i > 5: raise StopIteration
+        self.row.v = self.i
+        return self.row
+class Fresh(Reuse):
+    def __next__(self):
+        self.i += 1
+        if self.i > 5: raise StopIteration
+        row = Row()
+        row.v = self.i
+        return row
+class Lists(Reuse):
+    def __init__(self): self.i, self.row = 0, []
+    def __next__(self):
+        self.i += 1
+        if self.i > 5: raise StopIteration
+        self.row.append(self.i)
+        return self.row
+reuse = Reuse()
+"""
+)
+WALKED = cells_of("""
+### pairs of a shared iterator
+for x, y in zip(it, xs):
+    for j in it:
+        out.append((j, slow(x)))
+### one of a shared iterator
+for x in zip(it):
+    for j in it:
+        out.append((j, slow(j)))
+### numbered
+for n, x in enumerate(it):
+    for j in it:
+        out.append((j, slow(n)))
+### none inside
+for x in range(5):
+    for k in range(i):
+        slow(x)
+        i += 1
+    prev = k
+### none inside, in a list
+for x in range(5):
+    for k in range(i):
+        slow(x)
+        i += 1
+    prev = [k]
+### itself
+r = [slow(n.i) for n in Itself()]
+### itself in a loop
+for n in Itself(): out.append(slow(n.i))
+n = None
+### one object
+for row in Reuse(): out.append(slow(row.v))
+### one object there already
+for row in reuse: out.append(slow(row.v))
+### one object in a list
+r = [slow(row.v) for row in Reuse()]
+### one list
+for row in Lists(): out.append(slow(len(row)))
+### one object in a map
+r = list(map(lambda row: slow(row.v), Reuse()))
+""")
+FRESH = cells_of("""
+### loop
+for row in Fresh(): out.append(slow(row.v))
+### comprehension
+r = [slow(row.v) for row in Fresh()]
+### pairs of lists
+for a, b in zip(xs, xs[1:]):
+    for j in xs[:2]:
+        out.append((j, slow(a + b)))
+""")
+
+
+@pytest.mark.parametrize("how", programs.WAYS)
+@pytest.mark.parametrize("name", WALKED)
+def test_what_is_walked_by_others_too_ends_as_plainly(name: str, how: str) -> None:
+    different, ran = programs.compared(WALKED[name], SETUP, how)
+    assert (different, ran.left.error) == (None, None)
+
+
+@pytest.mark.parametrize("how", programs.WAYS)
+@pytest.mark.parametrize("name", FRESH)
+def test_an_iterator_that_gives_another_object_each_time_is_walked_by_workers(name: str, how: str) -> None:
+    ran = programs.alike(FRESH[name], SETUP, how)
+    assert [lifted.staying for lifted in ran.cell.lifted] == [""], ran.reasons
