@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from concompare.cells.distribution import figures
+from concompare.cells.distribution.nodes import jumps_in
 from concompare.cells.distribution.staging import Body, Rules
 from concompare.cells.distribution.touches import Touch, Touches
 from concompare.cells.distribution.uses import START
@@ -22,6 +23,8 @@ IN_ONE = frozenset({Order.ONE_FILE, Order.APPENDS})
 MODE = re.compile(r"'[rwxabt+]{0,3}'")
 """How a file is opened, among what may be its path."""
 FILES = frozenset({Order.FILES})
+LASTING = frozenset({Order.FILES, Order.PROGRAMS})
+"""What a worker has done for an item that the plain loop does not come to, and nobody takes back."""
 DELETING = frozenset({*("unlink", "remove", "rmdir", "removedirs", "rename", "renames", "replace", "rmtree", "move")})
 """Names of what deletes files or gives them other names."""
 ORDERED = (Order.RANDOM, Order.INPUT, Order.ONE_FILE, Order.APPENDS, Order.CACHED, Order.FIGURE)
@@ -189,6 +192,11 @@ class Seeds(Rules):
     def seed_files(self) -> None:
         """Put into the tail what touches files, where items may see what others do with theirs."""
         effects = self.analysed.effects
+        ends = any(isinstance(jump, ast.Break) for jump in {*jumps_in(self.loop.body)} - self.analysed.decided)
+        if self.loop.stops is not None or ends:
+            for node in [node for node, found in effects.items() if found.order & LASTING]:
+                text = "writes files or starts programs, which items behind the last one must not"
+                self.body.to_tail(node, Doubt(Why.ORDER, self.body.line(node), text))
         paths = {path for found in effects.values() for path in found.paths}
         stepless = [path for _, path in paths]
         shared = "" in stepless or len(stepless) > len(set(stepless))

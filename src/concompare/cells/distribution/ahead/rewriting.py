@@ -26,7 +26,7 @@ from typing import Any
 from concompare.cells.distribution.ahead.finding import Cut, Finder, without_copies
 from concompare.cells.distribution.ahead.slicing import FRONT, Slicer
 from concompare.cells.distribution.code.generated import HELD
-from concompare.cells.distribution.nodes import is_slice, own_jumps
+from concompare.cells.distribution.nodes import is_slice, jumps_in, own_jumps
 from concompare.cells.distribution.stages import Solver
 from concompare.cells.distribution.staging import Staged, heavy_in_notebook, heavy_in_tail, speculate
 from concompare.cells.distribution.uses import uses_of
@@ -108,6 +108,7 @@ class Rewriter(Slicer):
         loop = replace(self.loop, body=body)
         loop.__dict__["namespace"] = self.finder.namespace
         analysed = replace(self.analysed, loop=loop, effects=self.effects, values=self.values, order=self.order)
+        analysed.decided = frozenset(jump for jump in jumps_in(self.loop.body) if is_decided(self.finder, jump))
         self.strip(analysed)
         return analysed
 
