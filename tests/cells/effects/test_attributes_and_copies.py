@@ -143,12 +143,6 @@ class K(Acc):
 one = K(2)
 for w in words: copy.deepcopy(one).hit(slow(w))
 one = None
-### deep hook inner 3
-class K(Acc):
-    def __deepcopy__(self, memo): return accs[1]
-h.k = [{"a": K(2)}]
-for w in words: copy.deepcopy(h).k[0]["a"].hit(slow(w))
-h.k = None
 ### deep later attr
 for w in words:
     one.more = accs[1]
@@ -173,6 +167,12 @@ def f(*a):
 for w in words: out.append(f())
 """)
 GIVEN_BACK = cells_of("""
+### deep hook inner 3
+class K(Acc):
+    def __deepcopy__(self, memo): return accs[1]
+h.k = [{"a": K(2)}]
+for w in words: copy.deepcopy(h).k[0]["a"].hit(slow(w))
+h.k = None
 ### pick shared
 for w in words: slow(w); vars(one)["log"].append(w)
 ### pick values

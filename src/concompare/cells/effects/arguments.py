@@ -56,6 +56,13 @@ class Arguments:
 
 
 @dataclass(frozen=True)
+class Found:
+    """What an object has under a name that is not known."""
+
+    holder: Value
+
+
+@dataclass(frozen=True)
 class Unloaded:
     """Something of a module that is not loaded yet: known by its dotted name alone."""
 

@@ -119,7 +119,8 @@ class Condition:
         if self.test == "given":
             return value is not None and value is not False
         if self.test in ("equals", "differs"):
-            return (str(value) == self.value) is (self.test == "equals")
+            told = str(bool(value)) if self.value in ("True", "False") and isinstance(value, int) else str(value)
+            return (told == self.value) is (self.test == "equals")
         return not isinstance(value, str) or any(letter in value for letter in self.value)
 
 

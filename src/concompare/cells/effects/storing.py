@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import decimal
 import types
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from concompare.cells.effects.operators import looked_at, operated
 from concompare.cells.effects.scopes import CELL, Scope
 from concompare.cells.frame import is_own
 from concompare.cells.ir import Place, Why
-from concompare.cells.objects import ANY, ATOM, ELEMENT, Value
+from concompare.cells.objects import ANY, ATOM, ELEMENT, Obj, Value
 
 if TYPE_CHECKING:
     from concompare.cells.effects.interpreter import Interpreter
@@ -97,23 +98,31 @@ def store_attribute(an: Interpreter, target: ast.Attribute, value: Value, scope:
         base = an.value(target.value, scope)
         for obj in base:
             if any(isinstance(thing, (types.ModuleType, type)) for thing in obj.live):
-                an.doubt(
-                    Why.FORBIDDEN,
-                    f"`{ast.unparse(target)}` is set, which everything else may read",
-                    TAKE_OUT,
-                )
-            operated(an, "setattr", obj, target, value)
-            if target.attr == "__dict__":
-                an.doubt(Why.OPAQUE, f"`{ast.unparse(target)}` is set, which others may have too", TAKE_OUT)
-            if target.attr in MEANING:
-                an.doubt(Why.OPAQUE, f"`{ast.unparse(target)}` is set, which changes what code does", TAKE_OUT)
-            for kind in obj.types or ():
-                thing = static(kind, target.attr)
-                setter = thing.fset if isinstance(thing, property) else None
-                if isinstance(setter, types.FunctionType) and an.world.is_user(setter):
-                    follow(an, setter, target, Arguments([frozenset({obj}), value]))
+                text = f"`{ast.unparse(target)}` is set, which everything else may read"
+                an.doubt(Why.FORBIDDEN, text, TAKE_OUT)
+            set_attribute(an, obj, target, value)
         write_attribute(an, base, target.attr)
         an.put(base, target.attr, value)
+
+
+def set_attribute(an: Interpreter, obj: Obj, target: ast.Attribute, value: Value) -> None:
+    """Follow what runs where an attribute of one object is set, and doubt what others may see of it."""
+    if any(isinstance(thing, decimal.Context) for thing in obj.live):
+        an.doubt(Why.FORBIDDEN, f"`{ast.unparse(target)}` is set, which everything else may read", TAKE_OUT)
+    operated(an, "setattr", obj, target, value)
+    if target.attr == "__dict__":
+        an.doubt(Why.OPAQUE, f"`{ast.unparse(target)}` is set, which others may have too", TAKE_OUT)
+    if target.attr in MEANING:
+        an.doubt(Why.OPAQUE, f"`{ast.unparse(target)}` is set, which changes what code does", TAKE_OUT)
+    for kind in obj.types or ():
+        thing = static(kind, target.attr)
+        setter = thing.fset if isinstance(thing, property) and an.world.is_user(kind) else None
+        if isinstance(setter, types.FunctionType) and an.world.is_user(setter):
+            follow(an, setter, target, Arguments([frozenset({obj}), value]))
+        setter = static(type(thing), "__set__")
+        if isinstance(setter, types.FunctionType) and an.world.is_user(setter):
+            descriptor = an.world.outer(thing, f"`{target.attr}`")
+            follow(an, setter, target, Arguments([descriptor, frozenset({obj}), value]))
 
 
 def write_attribute(an: Interpreter, base: Value, name: str) -> None:

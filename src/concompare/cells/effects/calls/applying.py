@@ -219,7 +219,7 @@ def holds(said: declared.Condition, this: Value, given: Arguments) -> bool:
     place = said.position
     if place is not None and place < len(given.positional):
         found.append((True, given.flags.get(place, declared.UNSEEN)))
-    if given.spread:
+    if given.spread is not None:
         found.append((said.test != "missing", declared.UNSEEN))
     if said.test == "absent":
         return all(said.may_hold(*one) for one in found) if found else said.may_hold(False)

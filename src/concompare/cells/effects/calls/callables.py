@@ -11,7 +11,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from concompare.cells.effects import declared
-from concompare.cells.effects.arguments import Arguments, Method, Partial, Unloaded
+from concompare.cells.effects.arguments import Arguments, Found, Method, Partial, Unloaded
 from concompare.cells.effects.calls import held_functions
 from concompare.cells.effects.calls.applying import apply
 from concompare.cells.effects.calls.classes import call_class
@@ -21,7 +21,7 @@ from concompare.cells.effects.following import follow, run_body
 from concompare.cells.effects.kinds import CACHE, PURE
 from concompare.cells.effects.live import MISSING, static
 from concompare.cells.ir import Effects, Order, Why
-from concompare.cells.objects import ATOM, ELEMENT, Obj, Origin, Value, all_atoms
+from concompare.cells.objects import ATOM, ELEMENT, Obj, Origin, Value, all_atoms, reachable
 from concompare.cells.syntax.own_code import is_installed_file
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ def call_obj(an: Interpreter, node: ast.AST, obj: Obj, given: Arguments, what: s
     """Follow a call of what one abstract object stands for."""
     if isinstance(obj.code, Unloaded):
         return call_unloaded(an, node, obj.code.dotted, given)
+    refuse_unnamed(an, obj, given, what)
     if obj.origin is Origin.FUNCTION:
         return call_function(an, node, obj, given)
     if obj.live:
@@ -82,6 +83,15 @@ def call_obj(an: Interpreter, node: ast.AST, obj: Obj, given: Arguments, what: s
         unknown(an, node, what, given)
         return given.all | {obj}
     return undeclared(an, node, what, given, frozenset({obj}))
+
+
+def refuse_unnamed(an: Interpreter, obj: Obj, given: Arguments, what: str) -> None:
+    """Doubt a method that `getattr` found by a name which is not known, or a function that is given what may change."""
+    if not isinstance(obj.code, Found) or an.world.assume_pure:
+        return
+    modules = all(isinstance(thing, types.ModuleType) for holder in obj.code.holder for thing in holder.live or (None,))
+    if not modules or any(part.outer for part in reachable(given.all)):
+        an.doubt(Why.OPAQUE, f"it cannot be seen what `{what}` is, and whether it changes something", PURE)
 
 
 def call_function(an: Interpreter, node: ast.AST, obj: Obj, given: Arguments) -> Value:
@@ -160,7 +170,7 @@ def call_live(an: Interpreter, node: ast.AST, thing: Any, obj: Obj, given: Argum
 
 def call_live_method(an: Interpreter, node: ast.AST, thing: types.MethodType, given: Arguments, what: str) -> Value:
     """Follow a call of a method of a live object."""
-    if declared.function(thing) is not None:  # as `random.random`, a method of an object that nobody names
+    if is_named_function(thing):  # as `random.random`, a method of an object that nobody names
         return installed(an, node, thing, given, what)
     receiver: Any = thing.__self__
     function: Any = thing.__func__

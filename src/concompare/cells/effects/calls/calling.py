@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from concompare.cells.effects import declared
 from concompare.cells.effects.arguments import Arguments, Unloaded
-from concompare.cells.effects.attributes import any_part, bound_to, cells_of, property_value, user_method
+from concompare.cells.effects.attributes import any_part, attribute_of, bound_to, cells_of, user_method
 from concompare.cells.effects.calls.above import Above, call_above, is_super, made_super
 from concompare.cells.effects.calls.applying import apply
 from concompare.cells.effects.calls.callables import call_cached, call_plain, call_unloaded, call_value
@@ -263,8 +263,8 @@ def method_of(an: Interpreter, node: ast.AST, obj: Obj, name: str, given: Argume
         function = thing.__func__ if isinstance(thing, (staticmethod, classmethod)) else thing
         if isinstance(function, types.FunctionType) and an.world.is_user(function):
             found |= call_user_method(an, node, this, kind, thing, given)
-        elif isinstance(thing, property):
-            found |= call_value(an, node, property_value(an, thing.fget, obj, node), given, what)
+        elif isinstance(thing, property) or is_descriptor(an, thing):
+            found |= call_value(an, node, attribute_of(an, obj, name, node), given, what)
         elif isinstance(thing, CACHE):
             found |= call_cached(an, node, thing, given.after(this))
         elif thing is MISSING and user_method(an, obj, "__getattr__") is not None:
@@ -275,6 +275,12 @@ def method_of(an: Interpreter, node: ast.AST, obj: Obj, name: str, given: Argume
         else:
             found |= other_method(an, node, obj, kind, name, given, scope)
     return found
+
+
+def is_descriptor(an: Interpreter, thing: Any) -> bool:
+    """Tell whether an attribute of a class is given by a method of the user's."""
+    getter = static(type(thing), "__get__")
+    return isinstance(getter, types.FunctionType) and an.world.is_user(getter)
 
 
 BUILT_IN = frozenset({list, tuple, dict, set, frozenset, bytearray})

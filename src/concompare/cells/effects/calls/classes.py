@@ -15,6 +15,7 @@ from concompare.cells.effects.attributes import class_of
 from concompare.cells.effects.calls.applying import apply
 from concompare.cells.effects.calls.getters import KINDS, made_getter
 from concompare.cells.effects.calls.installed import asked, call_back
+from concompare.cells.effects.calls.overridden import call_overridden
 from concompare.cells.effects.following import follow
 from concompare.cells.effects.live import definition_of, static
 from concompare.cells.ir import Why
@@ -106,6 +107,7 @@ def run_makers(an: Interpreter, node: ast.AST, made: Obj, kind: type, given: Arg
             instead = instead or found
             followed = True
         else:
+            call_overridden(an, node, kind, name, frozenset({made}), given)
             an.put({made}, ANY, given.all)
             followed = True
     return followed, instead

@@ -6,11 +6,12 @@ import types
 from typing import TYPE_CHECKING, Any
 
 from concompare.cells.effects.arguments import Arguments
+from concompare.cells.effects.elements import elements_of
 from concompare.cells.effects.following import follow
 from concompare.cells.effects.kinds import INERT, is_container
 from concompare.cells.effects.live import static
 from concompare.cells.ir import Why
-from concompare.cells.objects import ANY, ATOM, ELEMENT, Obj, Value
+from concompare.cells.objects import ANY, ATOM, ELEMENT, Obj, Origin, Value
 
 if TYPE_CHECKING:
     import ast
@@ -53,7 +54,7 @@ def copies(an: Interpreter, node: ast.AST, originals: Iterable[Obj], depth: int)
     """Return the deep copies of some objects, one for each class, and what these hold."""
     found: Value = ATOM
     for obj in originals:
-        if any(isinstance(thing, INERT) for thing in obj.live) and obj.whole:
+        if obj.origin is Origin.FUNCTION or (any(isinstance(thing, INERT) for thing in obj.live) and obj.whole):
             found |= {obj}
         elif depth > DEPTH or not is_copied_by_class(an, obj):
             found |= unknown(an, node)
@@ -70,9 +71,10 @@ def fill(an: Interpreter, node: ast.AST, made: Obj, obj: Obj, depth: int) -> Non
     kinds = obj.types or ()
     names = names_of(obj) if all(map(an.is_plain_class, kinds)) else None
     if names is None:
-        if not obj.of_values:
-            inside = unknown(an, node)
-            an.put({made}, ELEMENT if all(map(is_container, kinds)) else ANY, inside)
+        if all(map(is_container, kinds)):
+            an.put({made}, ELEMENT, copies(an, node, elements_of(an, obj) - {obj}, depth + 1))
+        elif not obj.of_values:
+            an.put({made}, ANY, unknown(an, node))
         return
     for name in names:
         live = an.world.attribute(obj, name) if obj.live else ATOM

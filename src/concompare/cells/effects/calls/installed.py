@@ -8,11 +8,12 @@ import types
 from typing import TYPE_CHECKING, Any
 
 from concompare.cells.effects import declared
-from concompare.cells.effects.arguments import Arguments, carried
+from concompare.cells.effects.arguments import Arguments, Found, carried
 from concompare.cells.effects.attributes import any_part, attribute_of, is_shared_by_all
 from concompare.cells.effects.calls.applying import apply, parameter_count
 from concompare.cells.effects.calls.drawing import as_drawing
 from concompare.cells.effects.calls.held_functions import ELSEWHERE, call_held, may_be_called, refuse_hidden
+from concompare.cells.effects.calls.overridden import call_overridden
 from concompare.cells.effects.elements import elements_of
 from concompare.cells.effects.identity import OF_MEMORY, SEARCHES, found_by_identity, noted
 from concompare.cells.effects.kinds import CALM_METHODS, DICTS, PURE, is_container
@@ -72,7 +73,8 @@ def installed(
         noted(an, node, given.all)
     entry = declared.function(thing) or as_drawing(thing)
     if entry is not None:
-        return apply(an, node, entry, ATOM, given, what, made_type=made_type)
+        result = apply(an, node, entry, ATOM, given, what, made_type=made_type)
+        return result | found_by_name(an, node, given.of("0")) if thing is getattr else result
     of_function(an, node, what)
     found = undeclared(an, node, what, given, ATOM)
     module = getattr(thing, "__module__", None) or type(thing).__module__
@@ -83,6 +85,14 @@ def installed(
         for obj in found:
             obj.types = (made_type,)
     return found
+
+
+def found_by_name(an: Interpreter, node: ast.AST, holder: Value) -> Value:
+    """Return what `getattr` may find of an object that is not the iteration's own: a method of it as well."""
+    holder = frozenset(obj for obj in holder if obj.outer)
+    made = an.made(node, "what `getattr` finds", None, key="found by name")
+    made.code = Found(holder)
+    return frozenset({made}) if holder else ATOM
 
 
 def counts_items(an: Interpreter, obj: Obj) -> bool:
@@ -172,6 +182,7 @@ def installed_method(an: Interpreter, node: ast.AST, kind: type, name: str, this
         call_held(an, node, this, given)
         for thing in (thing for obj in this for thing in obj.live):
             refuse_hidden(an, thing, name)
+    call_overridden(an, node, kind, name, this, given)
     entry = declared.method(kind, name) or as_drawing(static(kind, name))
     if entry is not None:
         found = apply(an, node, entry, this, given, name)
