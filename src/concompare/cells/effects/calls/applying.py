@@ -17,6 +17,7 @@ from concompare.cells.effects.arguments import Arguments, Method, made_with
 from concompare.cells.effects.attributes import any_part
 from concompare.cells.effects.calls import one_file
 from concompare.cells.effects.calls.copying import deep_copies, hooked, is_copied_by_class
+from concompare.cells.effects.calls.written_to import write_through
 from concompare.cells.effects.elements import (
     elements_of,
     is_array_of_numbers,
@@ -76,7 +77,7 @@ def apply(
     returned: list[str] = []
     for more in [entry, *holding(entry, this, given)]:
         if more.changes or more.holds:
-            apply_changes(an, more, this, given, what)
+            apply_changes(an, node, more, this, given, what)
         returned += more.returns
         if more.reads or more.order:
             apply_sight(an, node, more, this | given.all)
@@ -242,7 +243,7 @@ def given_at_first(obj: Obj, attribute: str) -> tuple[bool, object]:
     return False, None
 
 
-def apply_changes(an: Interpreter, entry: Declared, this: Value, given: Arguments, what: str) -> None:
+def apply_changes(an: Interpreter, node: ast.AST, entry: Declared, this: Value, given: Arguments, what: str) -> None:
     """Do what an entry says of changes."""
     for word in entry.changes:
         found = named(an, word, this, given) if word == "self" or word.endswith("part") else given.of(word)
@@ -251,6 +252,8 @@ def apply_changes(an: Interpreter, entry: Declared, this: Value, given: Argument
                 continue
             plain = obj.types is not None and all(kind.__module__ in ("builtins", "collections") for kind in obj.types)
             an.write({obj}, ELEMENT if plain else ANY, what)
+            if word == "self":
+                write_through(an, node, frozenset({obj}), what)
     for word in entry.holds:
         value = given.of(word.partition(".")[0])
         if word.endswith(".part"):

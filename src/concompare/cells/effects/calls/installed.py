@@ -14,6 +14,7 @@ from concompare.cells.effects.calls.applying import apply, parameter_count
 from concompare.cells.effects.calls.drawing import as_drawing
 from concompare.cells.effects.calls.held_functions import ELSEWHERE, call_held, may_be_called, refuse_hidden
 from concompare.cells.effects.calls.overridden import call_overridden
+from concompare.cells.effects.calls.written_to import write_through, write_to
 from concompare.cells.effects.elements import elements_of
 from concompare.cells.effects.identity import OF_MEMORY, SEARCHES, found_by_identity, noted
 from concompare.cells.effects.kinds import CALM_METHODS, DICTS, PURE, is_container
@@ -136,6 +137,7 @@ def undeclared(an: Interpreter, node: ast.AST, what: str, given: Arguments, this
     an.now.heavy = True
     an.deep(given.all | this)
     call_back(an, node, given, given.all)
+    write_to(an, node, given.all, what)
     made = an.made(node, f"the result of `{what}`", None)
     an.put({made}, ANY, carried(given.all))
     return frozenset({made})
@@ -146,6 +148,8 @@ def undeclared_method(an: Interpreter, node: ast.AST, kind: type, name: str, thi
     an.now.heavy = True
     an.deep(given.all | this)
     call_back(an, node, given, given.all)
+    write_to(an, node, given.all, name)
+    write_through(an, node, this, name)
     shows = kind.__module__.partition(".")[0] == "tqdm"  # a bar counts, and shows it
     own = frozenset(obj for obj in this if shows or not obj.outer)
     an.write(own, ANY)

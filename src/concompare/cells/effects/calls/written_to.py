@@ -1,0 +1,43 @@
+"""Files and buffers that a call may write to though no table says so: what has `write` and is handed over."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from concompare.cells.effects.arguments import Arguments
+from concompare.cells.effects.attributes import user_method
+from concompare.cells.effects.following import follow
+from concompare.cells.effects.live import MISSING, static
+from concompare.cells.objects import ANY, ATOM, Obj, Value, reachable
+
+if TYPE_CHECKING:
+    import ast
+
+    from concompare.cells.effects.interpreter import Interpreter
+
+
+def write_through(an: Interpreter, node: ast.AST, this: Value, what: str) -> None:
+    """Follow writing to the files that objects of installed classes were given, as a `csv.writer` does."""
+    for obj in this:
+        if obj.types is not None and any(kind.__module__ in ("builtins", "collections") for kind in obj.types):
+            continue
+        names = [name for thing in obj.live for name in getattr(thing, "__dict__", ())]
+        held = ATOM.union(*[an.world.attribute(obj, name) or ATOM for name in dict.fromkeys(names)])
+        write_to(an, node, held if obj.outer else frozenset(reachable([obj])) - {obj}, what)
+
+
+def write_to(an: Interpreter, node: ast.AST, value: Value, what: str) -> None:
+    """Follow writing to those of some objects that can be written to."""
+    for obj in value:
+        if not obj.outer or not is_file(obj):
+            continue
+        method = user_method(an, obj, "write")
+        if method is not None:
+            follow(an, method, node, Arguments([frozenset({obj}), ATOM]))
+        else:
+            an.write({obj}, ANY, what)
+
+
+def is_file(obj: Obj) -> bool:
+    """Tell whether an object is of a class with `write`."""
+    return any(static(kind, "write") is not MISSING for kind in obj.types or ())
