@@ -16,7 +16,14 @@ from concompare.cells.effects.live import MISSING
 from concompare.cells.effects.matching import match
 from concompare.cells.effects.operators import OPERATORS, ask_truth, in_place, operated
 from concompare.cells.effects.scopes import Scope, look_up, merged
-from concompare.cells.effects.storing import assign, bind_name, passed_on, set_attribute, write_attribute
+from concompare.cells.effects.storing import (
+    assign,
+    bind_name,
+    passed_on,
+    refuse_nothing,
+    set_attribute,
+    write_attribute,
+)
 from concompare.cells.frame import is_own
 from concompare.cells.ir import Place, Why
 from concompare.cells.objects import ANY, ATOM, ELEMENT, LAZY, Obj, Value
@@ -71,6 +78,7 @@ def _on_AugAssign(an: Interpreter, node: ast.AugAssign, scope: Scope) -> Value:
         if isinstance(target, ast.Subscript):
             an.write(base, key)
         else:
+            refuse_nothing(an, base, target)
             write_attribute(an, base, key)
         an.put(base, ELEMENT if isinstance(target, ast.Subscript) else key, found)
         for obj in base:

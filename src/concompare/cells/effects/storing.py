@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import decimal
+import enum
 import types
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from concompare.cells.effects.operators import looked_at, operated
 from concompare.cells.effects.scopes import CELL, Scope
 from concompare.cells.frame import is_own
 from concompare.cells.ir import Place, Why
-from concompare.cells.objects import ANY, ATOM, ELEMENT, Obj, Value
+from concompare.cells.objects import ANY, ATOM, ELEMENT, Obj, Origin, Value
 
 if TYPE_CHECKING:
     from concompare.cells.effects.interpreter import Interpreter
@@ -27,6 +28,8 @@ PLACES = frozenset(map(str, range(10)))
 TAKE_OUT = "Take it out of the loop"
 MEANING = frozenset({"__class__", "__defaults__", "__kwdefaults__", "__code__", "__bases__"})
 """Attributes on which depends what an object does."""
+SHARED = (types.ModuleType, type, types.FunctionType, enum.Enum)
+"""Types of what is the same for everybody, and is not copied back from workers."""
 
 
 def assign(an: Interpreter, target: ast.AST, value: Value, scope: Scope, *, strong: bool = True) -> None:
@@ -96,17 +99,31 @@ def store_attribute(an: Interpreter, target: ast.Attribute, value: Value, scope:
     """Follow setting an attribute."""
     with an.at(target, scope):
         base = an.value(target.value, scope)
+        refuse_nothing(an, base, target)
         for obj in base:
-            if any(isinstance(thing, (types.ModuleType, type)) for thing in obj.live):
-                text = f"`{ast.unparse(target)}` is set, which everything else may read"
-                an.doubt(Why.FORBIDDEN, text, TAKE_OUT)
+            refuse_shared(an, obj, target)
             set_attribute(an, obj, target, value)
         write_attribute(an, base, target.attr)
         an.put(base, target.attr, value)
 
 
+def refuse_nothing(an: Interpreter, base: Value, target: ast.Attribute) -> None:
+    """Doubt an attribute of nothing that can be changed: of a class, a function or a member of an enumeration, then."""
+    if not base:
+        an.doubt(Why.OPAQUE, f"it cannot be seen of what `{ast.unparse(target)}` is set", TAKE_OUT)
+
+
+def refuse_shared(an: Interpreter, obj: Obj, target: ast.Attribute) -> None:
+    """Doubt an attribute of what is the same for everybody."""
+    shared = any(isinstance(thing, SHARED) for thing in obj.live)
+    if shared or any(issubclass(kind, SHARED) for kind in obj.types or ()):
+        an.doubt(Why.FORBIDDEN, f"`{ast.unparse(target)}` is set, which everything else may read", TAKE_OUT)
+
+
 def set_attribute(an: Interpreter, obj: Obj, target: ast.Attribute, value: Value) -> None:
     """Follow what runs where an attribute of one object is set, and doubt what others may see of it."""
+    if obj.origin is Origin.ITEM:
+        refuse_shared(an, obj, target)
     if any(isinstance(thing, decimal.Context) for thing in obj.live):
         an.doubt(Why.FORBIDDEN, f"`{ast.unparse(target)}` is set, which everything else may read", TAKE_OUT)
     operated(an, "setattr", obj, target, value)
