@@ -108,8 +108,12 @@ def store_attribute(an: Interpreter, target: ast.Attribute, value: Value, scope:
 
 
 def refuse_nothing(an: Interpreter, base: Value, target: ast.Attribute) -> None:
-    """Doubt an attribute of nothing that can be changed: of a class, a function or a member of an enumeration, then."""
-    if not base:
+    """Doubt an attribute of nothing that can be changed: of a class, a function or a member of an enumeration, then.
+
+    A name may stand for nothing yet, as that of the best model before the first.
+    """
+    items = list(an.items) if type(an.items) in (list, tuple, enum.EnumMeta) else []
+    if not base and (not isinstance(target.value, ast.Name) or any(isinstance(item, SHARED) for item in items)):
         an.doubt(Why.OPAQUE, f"it cannot be seen of what `{ast.unparse(target)}` is set", TAKE_OUT)
 
 
