@@ -61,6 +61,14 @@ def test_a_closed_file_that_was_opened_by_its_number_has_that_name(mode: str) ->
         assert (type(again), again.name, again.mode, again.closed) == (type(thing), number, thing.mode, True)
 
 
+def name_told(file: Any) -> Any:
+    """Return the name that a file tells, or the error of one that tells none any more: closed ones of Python 3.13."""
+    try:
+        return getattr(file, "name", None)
+    except ValueError as error:
+        return str(error)
+
+
 @pytest.mark.parametrize("mode", ["wb", "rb", "wt", "rt"])
 @pytest.mark.parametrize("module", [gzip, bz2, lzma])
 def test_a_closed_file_that_is_compressed_is_closed(tmp_path: Path, module: Any, mode: str) -> None:
@@ -73,7 +81,7 @@ def test_a_closed_file_that_is_compressed_is_closed(tmp_path: Path, module: Any,
     plain, other = (getattr(thing, "buffer", thing) for thing in (file, again))
     assert (type(again), type(other), again.closed) == (type(file), type(plain), True)
     assert vars(other).keys() == vars(plain).keys()
-    assert getattr(other, "name", None) == getattr(plain, "name", None)
+    assert name_told(other) == name_told(plain)
     with pytest.raises(ValueError, match="closed"):
         again.read()
     with module.open(path, "rt") as kept:
