@@ -415,7 +415,9 @@ def texts_apart(pickler: Any) -> Any:
             if type(thing) is str:
                 return thing.encode("utf-8", "surrogatepass")
             if isinstance(thing, FunctionType):
-                return thing.__module__ or "", thing.__qualname__, thing.__code__.co_code, thing.__code__.co_linetable
+                code = thing.__code__
+                plain = repr([part for part in code.co_consts if type(part) in (int, float, str, bytes, bool)])
+                return thing.__module__ or "", thing.__qualname__, code.co_code, code.co_linetable, plain
             return (thing.__module__, thing.__qualname__) if isinstance(thing, type) else None
 
     return Apart
