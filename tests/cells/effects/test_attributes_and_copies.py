@@ -165,6 +165,45 @@ for w in words: out.append(f(w))
 def f(*a):
     return sorted(vars(*a)), slow(1)
 for w in words: out.append(f())
+### dict outside, object inside
+d = vars(one)
+for w in words:
+    d["n"] = w
+    out.append(slow(one.n))
+d = None
+### object outside, dict inside
+d = vars(one)
+for w in words:
+    one.n = w
+    out.append(slow(d["n"]))
+d = None
+### both
+d = vars(one)
+for w in words:
+    d["n"] += w
+    out.append(slow(vars(one)["n"]))
+d = None
+### in functions
+d = vars(one)
+def put(w): d["n"] = w
+def get(w): return slow(one.n)
+for w in words:
+    put(w)
+    out.append(get(w))
+d = None
+### or
+for w in words:
+    one.__dict__ |= {"n": w}
+    out.append(slow(one.n))
+### del
+for w in words:
+    one.m = w
+    out.append(slow(one.m))
+    del one.__dict__["m"]
+### pop
+for w in words:
+    vars(one)["m"] = w
+    out.append(slow(vars(one).pop("m")))
 """)
 GIVEN_BACK = cells_of("""
 ### deep hook inner 3

@@ -412,6 +412,11 @@ def test_a_function_in_the_place_of_another_is_a_change() -> None:
     assert stale([one], [one]) == set()
     assert stale([one], [other]) == {"function"}
     assert stale([one], ["written"]) == {"function"}
+    deep, deeper = (lambda: lambda: (1, 2)), (lambda: lambda: (1, 3))
+    for nested in (deep, deeper):
+        nested.__module__, nested.__qualname__ = "__main__", "written"
+    assert stale([deep], [deep]) == set()
+    assert stale([deep], [deeper]) == {"function"}
     kept = type("Kept", (), {"__module__": "__main__"})
     assert stale([kept], [kept]) == set()
     assert stale([kept], ["Kept"]) == {"function"}

@@ -83,6 +83,7 @@ def attributes_of(an: Interpreter, obj: Obj) -> Value:
         (found,) = an.world.outer(own, label, obj.origin) if type(own) is dict else (Obj(obj.origin, label, (dict,)),)
         found.method, found.owner = ATTRIBUTES, found.owner | {obj}
         an.sites["attributes", obj] = found
+        an.changed = an.missed = an.intertwined = True  # it may have been met as any other before
     an.read(obj, ANY)
     return frozenset({found})
 

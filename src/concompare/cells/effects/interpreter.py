@@ -109,6 +109,7 @@ class Interpreter:
         self.own_index: frozenset[str] = frozenset()
         self.item_texts: dict[str, frozenset[str]] = {}
         self.parts_of: dict[Obj, views.Shared] = {}
+        self.asked: dict[Any, set[ast.AST]] = {}
         self.result = Obj(Origin.OUTER, "the result", (list,), whole=False)
 
     def analyse(self, loop: Loop, items: Any = MISSING) -> Analysed:

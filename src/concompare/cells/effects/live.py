@@ -14,11 +14,13 @@ from typing import Any
 from concompare.cells.objects import (
     ATOM,
     ATTRIBUTE,
+    ATTRIBUTES,
     ELEMENT,
     ELSEWHERE,
     ENOUGH,
     MANY,
     MISSING,
+    NAMED,
     NUMBERS,
     Obj,
     Origin,
@@ -86,6 +88,8 @@ class World:
         self.same: dict[tuple[Origin, frozenset[int]], Value] = {}
         self.kept: list[Any] = []
         self.by_name: dict[str, list[tuple[type, Any]]] = {}
+        self.called_by: dict[tuple[type, str], list[types.FunctionType]] = {}
+        self.held_by: dict[int, list[Any]] = {}
 
     def is_user(self, thing: Any) -> bool:
         """Tell whether a function or class is the user's own, so that it must be followed."""
@@ -105,9 +109,17 @@ class World:
                 return ATOM
             found = self.known[id(thing)] = Obj(origin, label, (type(thing),), (thing,))
             self.kept.append(thing)
+            if type(thing) is dict:
+                self.link(found, thing)
         if found.route < route:
             found.route = route
         return frozenset({found})
+
+    def link(self, obj: Obj, attributes: dict[Any, Any]) -> None:
+        """Know a dictionary as that of the attributes of an object with a name, where it is that: `d = vars(thing)`."""
+        for name, thing in list(self.namespace.items()):
+            if self.is_user(type(thing)) and getattr(thing, "__dict__", None) is attributes:
+                obj.method, obj.owner = ATTRIBUTES, obj.owner | self.outer(thing, name, route=NAMED)
 
     def element(self, obj: Obj) -> Value:
         """Return what the elements of an outer object are."""

@@ -112,8 +112,10 @@ def refuse_nothing(an: Interpreter, base: Value, target: ast.Attribute) -> None:
 
     A name may stand for nothing yet, as that of the best model before the first.
     """
-    items = list(an.items) if type(an.items) in (list, tuple, enum.EnumMeta) else []
-    if not base and (not isinstance(target.value, ast.Name) or any(isinstance(item, SHARED) for item in items)):
+    if base:
+        return
+    items = an.items if type(an.items) in (list, tuple, enum.EnumMeta) else ()
+    if not isinstance(target.value, ast.Name) or any(isinstance(item, SHARED) for item in items):
         an.doubt(Why.OPAQUE, f"it cannot be seen of what `{ast.unparse(target)}` is set", TAKE_OUT)
 
 

@@ -415,12 +415,17 @@ def texts_apart(pickler: Any) -> Any:
             if type(thing) is str:
                 return thing.encode("utf-8", "surrogatepass")
             if isinstance(thing, FunctionType):
-                code = thing.__code__
-                plain = repr([part for part in code.co_consts if type(part) in (int, float, str, bytes, bool)])
-                return thing.__module__ or "", thing.__qualname__, code.co_code, code.co_linetable, plain
+                return thing.__module__ or "", thing.__qualname__, *parts_of_code(thing.__code__)
             return (thing.__module__, thing.__qualname__) if isinstance(thing, type) else None
 
     return Apart
+
+
+def parts_of_code(code: CodeType) -> tuple[Any, ...]:
+    """Return what tells code from other code: its steps, their places, and its constants, with code inside it."""
+    constants = [parts_of_code(part) if isinstance(part, CodeType) else part for part in code.co_consts]
+    plain = repr([part for part in constants if not isinstance(part, frozenset)])  # whose order says nothing
+    return code.co_code, code.co_linetable, plain
 
 
 @functools.cache

@@ -31,7 +31,7 @@ from concompare.cells.distribution.stages import Solver
 from concompare.cells.distribution.staging import Staged, heavy_in_notebook, heavy_in_tail, speculate
 from concompare.cells.distribution.uses import uses_of
 from concompare.cells.ir import INLINED, OURS, TAPE, Analysed, Loop, Stage
-from concompare.cells.objects import Obj, Origin, reachable
+from concompare.cells.objects import ATTRIBUTES, Obj, Origin, reachable
 from concompare.cells.syntax import names
 from concompare.cells.syntax.nodes import located, statements_at
 
@@ -474,7 +474,7 @@ def ahead_of(analysed: Analysed, staged: Staged | None, *, seeded: bool, test: a
         test: The statement that tests the condition of a `while`.
     """
     loop = analysed.loop
-    if loop.stops is not None or (staged is not None and not heavy_in_tail(staged)):
+    if loop.stops is not None or (staged is not None and not heavy_in_tail(staged)) or has_attributes(analysed):
         return None
     solver = Solver(analysed, seeded=seeded)
     finder = Finder(solver, seeded=seeded)
@@ -504,6 +504,12 @@ def ahead_of(analysed: Analysed, staged: Staged | None, *, seeded: bool, test: a
     front = writer.front(begins, test)
     number = next((writer.number[cut.node] for cut in cuts if cut.effectful and cut.place is test), None)
     return Ahead(made.loop, found, front, begins, writer.changed(), ends, writer, number)
+
+
+def has_attributes(analysed: Analysed) -> bool:
+    """Tell whether the loop has a dictionary of attributes: a copy of it is not that of the object's copy."""
+    places = (place for found in analysed.effects.values() for place in found.reads | found.writes)
+    return any(place.obj is not None and place.obj.method == ATTRIBUTES for place in places)
 
 
 def written(

@@ -371,8 +371,9 @@ def result(an: Interpreter, call: Applied, returned: list[str]) -> Value:
             value = named(an, word, this, given)
             if word == "part" and call.what.rpartition(".")[2] in OF_ELEMENTS:
                 value -= {obj for obj in this if is_array_of_numbers(obj)}
-            same = frozenset(obj for obj in value if not is_copied_by_class(an, obj))
-            found |= same if word == "0" and call.entry.copies else value
+            if word == "0" and call.entry.copies:
+                value = frozenset(obj for obj in value if not is_copied_by_class(an, obj))
+            found |= value
     return found
 
 

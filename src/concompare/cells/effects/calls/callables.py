@@ -234,10 +234,11 @@ def call_cached(an: Interpreter, node: ast.AST, thing: Any, given: Arguments) ->
 def is_asked_once(an: Interpreter, node: ast.AST, thing: Any) -> bool:
     """Tell whether a function with a cache, which is empty, is surely called once for each item, all different."""
     items, info = an.items, thing.cache_info()
-    asked = an.sites.setdefault(("asked", thing), Obj(Origin.MADE, "a call", code=node))
-    if asked.code is not node and not asked.again:
-        asked.again = an.changed = an.missed = an.intertwined = True  # the first call was taken for the only one
-    if asked.again or not isinstance(node, ast.Call) or node not in an.nodes or an.inner or node.keywords:
+    calls = an.asked.setdefault(thing, set())
+    if calls and node not in calls:
+        an.changed = an.missed = an.intertwined = True  # the first call was taken for the only one
+    calls.add(node)
+    if len(calls) > 1 or not isinstance(node, ast.Call) or node not in an.nodes or an.inner or node.keywords:
         return False
     if [part.id for part in node.args if isinstance(part, ast.Name)] != sorted(an.own_index) or len(node.args) != 1:
         return False

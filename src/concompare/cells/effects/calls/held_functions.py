@@ -38,14 +38,14 @@ def call_held(an: Interpreter, node: ast.AST, this: Value, given: Arguments) -> 
 
 def held_functions(an: Interpreter, obj: Obj) -> Value:
     """Return the functions of the user's that an object holds."""
-    made = frozenset(part for part in reachable(frozenset({obj})) if part is not obj and may_be_called(an, part))
-    key = ("held functions", obj)
-    if obj.live and key not in an.sites:
-        found = [part for thing in obj.live for part in functions_in(an, thing)]
-        an.sites[key] = Obj(obj.origin, f"the functions of {obj.label}", (), tuple(found))
-    if not obj.live:
-        return made
-    return made.union(*[an.world.outer(thing, f"a function of {obj.label}") for thing in an.sites[key].live])
+    found = frozenset(part for part in reachable([obj]) if part is not obj and may_be_called(an, part))
+    for thing in obj.live:
+        inside = an.world.held_by.get(id(thing))
+        if inside is None:
+            inside = an.world.held_by[id(thing)] = functions_in(an, thing)
+            an.world.kept.append(thing)  # as long as it is known by its place in memory
+        found = found.union(*[an.world.outer(one, f"a function of {obj.label}") for one in inside])
+    return found
 
 
 def functions_in(an: Interpreter, thing: Any) -> list[Any]:
@@ -58,7 +58,7 @@ def functions_in(an: Interpreter, thing: Any) -> list[Any]:
         if id(one) in met:
             continue
         met.add(id(one))
-        if one is not thing and any(may_be_called(an, obj) for obj in an.world.outer(one, "a function")):
+        if one is not thing and is_own_function(an, one):
             found.append(one)
         elif isinstance(one, CONTAINERS):
             waiting += one
@@ -77,13 +77,11 @@ def refuse_hidden(an: Interpreter, thing: Any, what: str) -> None:
 
 def may_be_called(an: Interpreter, obj: Obj) -> bool:
     """Tell whether an object is a function of the user's."""
-    if obj.origin is Origin.FUNCTION:
-        return True
-    return any(
-        (
-            isinstance(thing, (types.FunctionType, types.MethodType))
-            and an.world.is_user(getattr(thing, "__func__", thing))
-        )
-        or isinstance(thing, (functools.partial, CACHE))
-        for thing in obj.live
-    )
+    return obj.origin is Origin.FUNCTION or any(is_own_function(an, thing) for thing in obj.live)
+
+
+def is_own_function(an: Interpreter, thing: Any) -> bool:
+    """Tell whether a live object is a function of the user's, or what may stand before one."""
+    if isinstance(thing, (types.FunctionType, types.MethodType)):
+        return an.world.is_user(getattr(thing, "__func__", thing))
+    return isinstance(thing, (functools.partial, CACHE))

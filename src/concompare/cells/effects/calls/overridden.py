@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from concompare.cells.effects.arguments import Arguments
 from concompare.cells.effects.attributes import any_part
-from concompare.cells.effects.calls.applying import parameter_count
 from concompare.cells.effects.elements import elements_of
 from concompare.cells.effects.following import follow
 from concompare.cells.effects.live import MISSING, static
@@ -29,16 +28,13 @@ def call_overridden(an: Interpreter, node: ast.AST, kind: type, name: str, this:
     """Follow the user's methods that an inherited installed method may call, with anything that was given."""
     if not an.world.is_user(kind):
         return
-    key = ("overridden", kind, name)
-    if key not in an.sites:
-        an.sites[key] = an.made(node, "the methods that are called", None, key=key)
-        an.sites[key].code = reached(an, kind, name)
-    functions = an.sites[key].code
+    key = kind, name
+    if key not in an.world.called_by:
+        an.world.called_by[key] = reached(an, kind, name)
+    functions = an.world.called_by[key]
     parts = given.all.union(*[any_part(an, obj) | elements_of(an, obj) for obj in given.all]) if functions else ATOM
     for function in functions:
-        (obj,) = an.world.outer(function, function.__name__) or (None,)
-        count = max(parameter_count(obj) - 1, 0) if obj is not None else 0
-        follow(an, function, node, Arguments([this, *[parts] * count]))
+        follow(an, function, node, Arguments([this, *[parts] * (function.__code__.co_argcount - 1)]))
 
 
 def reached(an: Interpreter, kind: type, name: str) -> list[types.FunctionType]:
