@@ -39,6 +39,8 @@ LAZY = "lazy"
 """Stands for what an object does once it is walked."""
 ATTRIBUTES = "__dict__"
 """Stands, as the way by which it was made, for the dictionary of an object's attributes."""
+STREAM = "sys"
+"""Stands, in the same way, for what `sys` has for output when it is asked: in workers that is another one."""
 ENOUGH = 1000
 """Elements of a container that are looked at one by one."""
 MANY = 1_000_000

@@ -14,6 +14,7 @@ from concompare.cells.effects.following import follow
 from concompare.cells.effects.kinds import may_hold_objects
 from concompare.cells.effects.live import MISSING, objects_in, static
 from concompare.cells.effects.scopes import CELL
+from concompare.cells.ir import Why
 from concompare.cells.objects import ANY, ATOM, ATTRIBUTES, ELEMENT, Obj, Origin, Value
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 
 MADE_BY_CLASSES = (types.FunctionType, classmethod, staticmethod, type)
+OF_NAMES = {"__dict__": types.ModuleType, "__globals__": types.FunctionType}
+"""Attributes that hold all names of a module, and what has them."""
 
 
 def is_compiled_method(thing: Any) -> bool:
@@ -42,6 +45,7 @@ def attribute_of(an: Interpreter, obj: Obj, name: str, node: ast.AST) -> Value:
     """Return what an attribute of one object may be."""
     if name in OF_ALL and (name == "__class__" or not is_shared_by_all(obj)):
         return OF_ALL[name](an, obj)
+    refuse_names(an, frozenset({obj}), OF_NAMES.get(name))
     an.read(obj, name)
     if (every := user_method(an, obj, "__getattribute__")) is not None:
         follow(an, every, node, Arguments([frozenset({obj}), ATOM]))
@@ -86,6 +90,14 @@ def attributes_of(an: Interpreter, obj: Obj) -> Value:
         an.changed = an.missed = an.intertwined = True  # it may have been met as any other before
     an.read(obj, ANY)
     return frozenset({found})
+
+
+def refuse_names(an: Interpreter, base: Value, kind: type | None) -> None:
+    """Doubt the dictionary of all names of the notebook, which its module and the functions in it have."""
+    things = [thing for obj in base for thing in obj.live if kind is not None and isinstance(thing, kind)]
+    names = [getattr(thing, "__name__" if kind is types.ModuleType else "__module__") for thing in things]
+    if an.world.module in names and not an.world.assume_pure:
+        an.doubt(Why.FORBIDDEN, "reaches every name of the notebook", "Keep the values in a dict of your own")
 
 
 def is_shared_by_all(obj: Obj) -> bool:

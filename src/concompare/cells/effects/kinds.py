@@ -30,6 +30,7 @@ MADE_FOR_THREADS = frozenset({"threading", "_thread"})
 INDEXERS = frozenset({"loc", "at", "iloc", "iat"})
 DICTS = {dict, collections.defaultdict, collections.OrderedDict, collections.Counter}
 PLAIN_CONTAINERS = {list, tuple, dict, set, frozenset, collections.deque, *DICTS}
+HOLDING = (dict, list, set, collections.deque)
 PURE = "Run with --assume-pure if it changes nothing; results are then checked against the plain loop"
 
 
@@ -110,6 +111,16 @@ def type_named(dotted: str) -> type | None:
 def is_bar(obj: Obj) -> bool:
     """Tell whether an object is a progress bar, which changes nothing of what it is around: that is walked instead."""
     return bool(obj.types) and all(kind.__module__.partition(".")[0] == "tqdm" for kind in obj.types or ())
+
+
+def is_composed(obj: Obj) -> bool:
+    """Tell whether an object of the notebook keeps what it has in attributes, as a `queue.Queue` does in a deque.
+
+    These others may change; loggers, which hold each other, are told apart by their order.
+    """
+    things = [thing for thing in obj.live if hasattr(thing, "__dict__") and not isinstance(thing, HOLDING)]
+    roots = [type(thing).__module__.partition(".")[0] for thing in things]
+    return any(root in sys.stdlib_module_names and root not in ("builtins", "logging") for root in roots)
 
 
 def is_drawn(obj: Obj) -> bool:

@@ -6,6 +6,7 @@ import collections
 import functools
 import inspect
 import itertools
+import sys
 import types
 import warnings
 from collections.abc import Iterable, Mapping
@@ -22,6 +23,7 @@ from concompare.cells.objects import (
     MISSING,
     NAMED,
     NUMBERS,
+    STREAM,
     Obj,
     Origin,
     Value,
@@ -41,6 +43,10 @@ ITERATORS = (*(type(iter(kind())) for kind in (list, tuple, dict)), type(iter(ra
 FIXED = 1 << 8
 """Of the flags of a type: nobody can set its attributes (Py_TPFLAGS_IMMUTABLETYPE)."""
 CODE = (types.FunctionType, types.BuiltinFunctionType, types.ModuleType, type)
+STREAMS = ("stdout", "stderr")
+FUNCTIONS = (types.FunctionType, types.MethodType)
+OF_FUNCTIONS = frozenset({"__defaults__", "__kwdefaults__", "__closure__", "__self__", "__func__"})
+"""What functions and methods hold beside their attributes."""
 
 
 def holds_functions(thing: Any) -> bool:
@@ -90,6 +96,7 @@ class World:
         self.by_name: dict[str, list[tuple[type, Any]]] = {}
         self.called_by: dict[tuple[type, str], list[types.FunctionType]] = {}
         self.held_by: dict[int, list[Any]] = {}
+        self.streams: dict[str, Obj] = {}
 
     def is_user(self, thing: Any) -> bool:
         """Tell whether a function or class is the user's own, so that it must be followed."""
@@ -218,6 +225,8 @@ class World:
 
     def held(self, obj: Obj, name: str, thing: Any) -> Value:
         """Return the abstract object of an attribute, which knows by which objects it was reached."""
+        if obj.live[0] is sys and name in STREAMS:
+            return frozenset({self.streams.setdefault(name, stream(name, thing))})
         own = getattr(obj.live[0], "__dict__", None)
         is_plain = isinstance(own, dict) and name in own
         value = self.outer(thing, f"{obj.label}.{name}", obj.origin, ATTRIBUTE if is_plain else ELSEWHERE)
@@ -247,6 +256,11 @@ class World:
         return self.found
 
 
+def stream(name: str, thing: Any) -> Obj:
+    """Return what `sys` has for output, as another object than the same one under a name: see STREAM."""
+    return Obj(Origin.OUTER, f"sys.{name}", (type(thing),), (thing,), method=STREAM)
+
+
 def part_of(module: types.ModuleType, name: str) -> Any:
     """Return what a module holds under a name, or MISSING; an installed one may load it now, as numpy does `random`."""
     found = vars(module).get(name, MISSING)
@@ -266,6 +280,8 @@ def held(thing: Any, name: str) -> Any:
         return part_of(thing, name)
     if isinstance(thing, type):
         return static(thing, name)
+    if name in OF_FUNCTIONS and isinstance(thing, FUNCTIONS):
+        return getattr(thing, name, MISSING)
     inside = getattr(thing, "__dict__", None)
     if isinstance(inside, dict) and name in inside:
         return inside[name]

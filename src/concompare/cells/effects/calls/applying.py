@@ -33,13 +33,14 @@ from concompare.cells.effects.kinds import (
     MADE_FOR_THREADS,
     PLAIN_CONTAINERS,
     inert,
+    is_composed,
     is_container,
     type_named,
 )
 from concompare.cells.effects.live import MISSING, held, objects_in
 from concompare.cells.effects.operators import looked_at
 from concompare.cells.ir import Effects, Order, Why
-from concompare.cells.objects import ANY, ATOM, ELEMENT, Obj, Origin, Value, is_atom_type, reachable
+from concompare.cells.objects import ANY, ATOM, ELEMENT, STREAM, Obj, Origin, Value, is_atom_type, reachable
 
 if TYPE_CHECKING:
     from concompare.cells.effects.declared import Declared
@@ -191,7 +192,7 @@ def apply_reads(an: Interpreter, entry: Declared, this: Value, given: Arguments)
     if not entry.holds:
         for obj in this:
             an.read(obj, ANY)
-            if not entry.cheap:
+            if not entry.cheap or is_composed(obj):
                 an.deep(frozenset({obj}))
 
 
@@ -272,7 +273,7 @@ def apply_changes(an: Interpreter, node: ast.AST, entry: Declared, this: Value, 
 def is_brought_back(obj: Obj, entry: Declared, word: str, what: str) -> bool:
     """Tell whether what a call changes of an object is no change that anybody could miss, or none at all."""
     method = what.rpartition(".")[2]
-    if any(thing in (sys.stdout, sys.stderr) for thing in obj.live if hasattr(type(thing), "write")):
+    if obj.method == STREAM:
         return True  # what is printed is brought back in order
     if word == "self" and {"log", "output"} <= entry.order and method in LOGGING:
         return True  # records are brought back in order as well
@@ -431,7 +432,7 @@ def new_result(an: Interpreter, call: Applied) -> Obj:
         made.types = None  # a class of the user's, given as the factory, makes it
     if call.lazy is not None:
         an.defer(made, call.lazy)
-    if call.made_type is not None:
+    if call.made_type is not None or "check_same_thread" in given.named:  # by `sqlite3.connect`
         made.made_with = made_with(given)
     if entry.lazy and any(issubclass(kind, pathlib.PurePath) for obj in this for kind in obj.types or ()):
         an.put({made}, ELEMENT, path_made(an, node, pathlib.Path, f"an element of {what}"))

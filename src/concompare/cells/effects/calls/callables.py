@@ -6,6 +6,7 @@ import ast
 import functools
 import inspect
 import operator
+import sys
 import types
 import weakref
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from concompare.cells.effects.calls.applying import apply
 from concompare.cells.effects.calls.classes import call_class
 from concompare.cells.effects.calls.getters import KINDS, Getter, call_getter, call_itemgetter, live_getter
 from concompare.cells.effects.calls.installed import installed, installed_method, undeclared
+from concompare.cells.effects.calls.written_to import write_behind
 from concompare.cells.effects.following import follow, run_body
 from concompare.cells.effects.kinds import CACHE, PURE
 from concompare.cells.effects.live import MISSING, static
@@ -74,7 +76,7 @@ def call_obj(an: Interpreter, node: ast.AST, obj: Obj, given: Arguments, what: s
     for thing in users:
         return follow(an, thing, node, given.after(frozenset({obj})))
     if obj.types == (operator.itemgetter,):
-        call_itemgetter(an, node, given)
+        return call_itemgetter(an, node, given)
     if not obj.outer:  # an installed callable that the iteration made itself, and that may call what it was made of
         held_functions.call_held(an, node, frozenset({obj}), given)
     if obj.types is not None and not obj.outer:
@@ -144,14 +146,11 @@ def call_live(an: Interpreter, node: ast.AST, thing: Any, obj: Obj, given: Argum
     if isinstance(thing, weakref.ref):
         return an.world.outer(thing(), what)
     if isinstance(thing, functools.partial):
-        bound = [an.world.outer(part, f"the arguments of `{what}`") for part in thing.args]
-        words = {name: an.world.outer(part, f"the arguments of `{what}`") for name, part in thing.keywords.items()}
-        whole = Arguments([*bound, *given.positional], {**words, **given.named}, given.spread, given.flags)
-        return call_value(an, node, an.world.outer(thing.func, what), whole, what)
+        return call_partial(an, node, thing, given, what)
     if isinstance(thing, KINDS):
         return call_getter(an, node, live_getter(an, thing, what), given, what)
     if isinstance(thing, operator.itemgetter):
-        call_itemgetter(an, node, given)
+        return call_itemgetter(an, node, given)
     if isinstance(thing, types.MethodType):
         return call_live_method(an, node, thing, given, what)
     if isinstance(thing, types.FunctionType):
@@ -166,6 +165,17 @@ def call_live(an: Interpreter, node: ast.AST, thing: Any, obj: Obj, given: Argum
     held_functions.call_held(an, node, frozenset({obj}), given)
     held_functions.refuse_hidden(an, thing, what)
     return installed(an, node, thing, given, what)
+
+
+def call_partial(an: Interpreter, node: ast.AST, thing: Any, given: Arguments, what: str) -> Value:
+    """Follow a call of a function with some of its arguments, which others may change."""
+    for holder in an.world.outer(thing.keywords, f"{what}.keywords"):
+        an.read(holder, ELEMENT)
+    label = f"the arguments of `{what}`"
+    bound = [an.world.outer(part, label) for part in thing.args]
+    words = {name: an.world.outer(part, label) for name, part in thing.keywords.items()}
+    whole = Arguments([*bound, *given.positional], {**words, **given.named}, given.spread, given.flags)
+    return call_value(an, node, an.world.outer(thing.func, what), whole, what)
 
 
 def call_live_method(an: Interpreter, node: ast.AST, thing: types.MethodType, given: Arguments, what: str) -> Value:
@@ -190,6 +200,7 @@ def call_live_function(an: Interpreter, node: ast.AST, thing: types.FunctionType
         return follow(an, thing, node, given)
     if wrapped is not thing and an.world.is_user(wrapped):  # contextmanager: the wrapper is installed
         return follow(an, wrapped, node, given)
+    write_behind(an, thing)
     return installed(an, node, thing, given, what)
 
 
@@ -205,7 +216,10 @@ def call_builtin(an: Interpreter, node: ast.AST, thing: Any, given: Arguments, w
 def is_named_function(thing: Any) -> bool:
     """Tell whether a builtin method is known as a function of its module, as `numpy.random.rand` is."""
     entry = declared.function(thing)
-    return entry is not None and bool(entry.order)
+    if entry is None or not entry.order:
+        return False
+    known = vars(sys.modules.get(declared.module_of(thing), sys)).get(thing.__name__)
+    return type(known) is type(thing) and bool(known == thing)  # and not the same method of another object
 
 
 def call_cached(an: Interpreter, node: ast.AST, thing: Any, given: Arguments) -> Value:

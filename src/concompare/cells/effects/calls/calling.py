@@ -26,7 +26,7 @@ from concompare.cells.effects.following import follow
 from concompare.cells.effects.kinds import CACHE, MATCHES
 from concompare.cells.effects.live import MISSING, part_of, static
 from concompare.cells.effects.scopes import Scope
-from concompare.cells.objects import ANY, ATOM, ELEMENT, Obj, Origin, Value
+from concompare.cells.objects import ANY, ATOM, ELEMENT, STREAM, Obj, Origin, Value
 from concompare.cells.syntax import names
 
 if TYPE_CHECKING:
@@ -251,7 +251,7 @@ def method_of(an: Interpreter, node: ast.AST, obj: Obj, name: str, given: Argume
     if isinstance(obj.code, Above):
         return call_above(an, node, obj.code, name, given)
     stored = frozenset(obj.held(name))
-    held = an.world.attribute(obj, name)
+    held = an.world.attribute(obj, name) if obj.method != STREAM else None  # where IPython puts its own `write`
     if held is not None or stored:
         an.read(obj, name)
         return call_value(an, node, (held or ATOM) | stored, given, what)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from concompare.cells.effects.arguments import Arguments
 from concompare.cells.effects.attributes import attribute, user_method
+from concompare.cells.effects.calls.applying import inner
 from concompare.cells.effects.elements import looked_up
 from concompare.cells.effects.following import follow
 from concompare.cells.ir import Why
@@ -90,10 +91,14 @@ def call_getter(an: Interpreter, node: ast.AST, code: Getter, given: Arguments, 
 
 
 def call_itemgetter(an: Interpreter, node: ast.AST, given: Arguments) -> Value:
-    """Follow what an `itemgetter` does to what it looks something up in, by the user's own `__getitem__` too."""
+    """Return what an `itemgetter` looks up, by the user's own `__getitem__` too: that, or a tuple of several."""
     found = looked_up(an, given.of("0"))
+    an.deep(given.of("0"))
     for obj in given.of("0"):
+        found |= inner(an, obj)
         function = user_method(an, obj, "__getitem__")
         if function is not None:
             found |= follow(an, function, node, Arguments([frozenset({obj}), ATOM]))
-    return found
+    row = an.made(node, "what `itemgetter` gives", (tuple,), key="itemgetter")
+    an.put({row}, ELEMENT, found)
+    return found | {row}

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from concompare.cells.effects import declared
 from concompare.cells.effects.arguments import Arguments, Found, carried
-from concompare.cells.effects.attributes import any_part, attribute_of, is_shared_by_all
+from concompare.cells.effects.attributes import any_part, attribute_of, is_shared_by_all, refuse_names
 from concompare.cells.effects.calls.applying import apply, parameter_count
 from concompare.cells.effects.calls.drawing import as_drawing
 from concompare.cells.effects.calls.held_functions import ELSEWHERE, call_held, may_be_called, refuse_hidden
 from concompare.cells.effects.calls.overridden import call_overridden
-from concompare.cells.effects.calls.written_to import write_through, write_to
+from concompare.cells.effects.calls.written_to import write_on, write_through, write_to
 from concompare.cells.effects.elements import elements_of
 from concompare.cells.effects.identity import OF_MEMORY, SEARCHES, found_by_identity, noted
 from concompare.cells.effects.kinds import CALM_METHODS, DICTS, PURE, is_container
@@ -67,6 +67,8 @@ def installed(
     if thing is len and all(counts_items(an, obj) for obj in given.of("0")):
         an.now.reads |= {Place(obj, ELEMENT) for obj in given.all}
         return ATOM
+    if thing is vars:
+        refuse_names(an, given.of("0"), types.ModuleType)
     if thing is vars and given.of("0") and not any(map(is_shared_by_all, given.of("0"))):
         return ATOM.union(*[attribute_of(an, obj, "__dict__", node) for obj in given.of("0")])
     asked(an, node, thing, given)
@@ -150,6 +152,7 @@ def undeclared_method(an: Interpreter, node: ast.AST, kind: type, name: str, thi
     call_back(an, node, given, given.all)
     write_to(an, node, given.all, name)
     write_through(an, node, this, name)
+    write_on(an, this, name)
     shows = kind.__module__.partition(".")[0] == "tqdm"  # a bar counts, and shows it
     own = frozenset(obj for obj in this if shows or not obj.outer)
     an.write(own, ANY)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import types
+from typing import TYPE_CHECKING, Any
 
 from concompare.cells.effects.arguments import Arguments
 from concompare.cells.effects.attributes import user_method
 from concompare.cells.effects.following import follow
 from concompare.cells.effects.live import MISSING, static
-from concompare.cells.objects import ANY, ATOM, Obj, Value, reachable
+from concompare.cells.objects import ANY, ATOM, STREAM, Obj, Value, reachable
 
 if TYPE_CHECKING:
     import ast
 
     from concompare.cells.effects.interpreter import Interpreter
+
+WRITING = ("write", "writelines")
 
 
 def write_through(an: Interpreter, node: ast.AST, this: Value, what: str) -> None:
@@ -41,3 +44,24 @@ def write_to(an: Interpreter, node: ast.AST, value: Value, what: str) -> None:
 def is_file(obj: Obj) -> bool:
     """Tell whether an object is of a class with `write`."""
     return any(static(kind, "write") is not MISSING for kind in obj.types or ())
+
+
+def write_on(an: Interpreter, this: Value, name: str) -> None:
+    """Note writing to files of the notebook whose class no table knows, such as its output under another name."""
+    if name in WRITING:
+        an.write([obj for obj in this if obj.outer and obj.method != STREAM and is_file(obj)], ANY, name)
+
+
+def write_behind(an: Interpreter, function: Any) -> None:
+    """Note writing to files that an installed `write` stands before, as the one that IPython gives its output."""
+    if function.__name__ not in WRITING:
+        return
+    waiting, seen = [function], set[int]()
+    while waiting:
+        thing = waiting.pop()
+        thing = getattr(thing, "__self__", thing)
+        if static(type(thing), "write") is not MISSING:
+            an.write(an.world.outer(thing, f"what `{function.__name__}` writes to"), ANY)
+        cells = thing.__closure__ or () if isinstance(thing, types.FunctionType) and id(thing) not in seen else ()
+        waiting += [cell.cell_contents for cell in cells if cell != types.CellType()]
+        seen.add(id(thing))
