@@ -429,7 +429,7 @@ class Hook(Shapes):
         try:
             return self.attempt(loop, items, taken)
         except CellRefused as error:
-            refusal = error  # the plain loop runs outside of the handler: its errors have no other before them
+            refusal = error.with_traceback(None)  # of which the frames would keep the objects that a loop drops
         if refusal.shared:
             with contextlib.suppress(CellRefused):
                 return self.attempt(replace(loop, shared=True), taken[0] if taken else items, taken)

@@ -24,7 +24,7 @@ from concompare.cells.effects.live import World
 from concompare.cells.forms import again, known_pools
 from concompare.cells.ir import OURS, Allowance, Analysed, Budget, Doubt, Loop, Order, Stage, TooLong, Why, as_named
 from concompare.cells.objects import Obj, Origin
-from concompare.cells.replay import checks, compiling, module_state, purity
+from concompare.cells.replay import checks, compiling, module_state, one_dictionary, purity
 from concompare.cells.replay.collect import Collect
 from concompare.cells.replay.items import Items
 from concompare.cells.replay.statement import Replay
@@ -303,6 +303,7 @@ class Meeting:
             items = checks.looked_at(staged, items, self.taken)
         if self.seen:
             checks.check(staged, items, self.namespace)
+            one_dictionary.refuse(staged)
             purity.alone(staged, items, world, seeded=seeded)
 
 

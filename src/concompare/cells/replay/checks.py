@@ -12,7 +12,7 @@ from typing import Any
 from concompare.cells import alias, memory
 from concompare.cells.distribution.staging import Staged
 from concompare.cells.effects.kinds import inert, is_bar, is_drawn, is_of_values
-from concompare.cells.effects.live import is_iterator
+from concompare.cells.effects.live import is_iterator, static
 from concompare.cells.ir import Budget, Loop, Stage
 from concompare.cells.objects import ELEMENT, Obj, Origin, all_atoms, gives_its_own_way, is_atom, reachable
 from concompare.cells.replay import row_walks
@@ -54,6 +54,7 @@ def check(staged: Staged, items: Any, namespace: Mapping[str, Any]) -> None:
         CellRefused: They are not, or it cannot be seen that they are.
     """
     loop = staged.analysed.loop
+    kept_alive(staged)
     walked(staged, loop, items)
     changed = [obj for obj in touched(staged) if obj.outer]
     indices(staged, loop, items)
@@ -81,6 +82,23 @@ def check(staged: Staged, items: Any, namespace: Mapping[str, Any]) -> None:
         deep = [thing for obj in outer if not is_shallow(staged, obj) for thing in obj.live]
         if alias.overlap(shallow, deep, given_things(staged, items), namespace, bounded(namespace)):
             raise of_shared("the loop changes something that its items hold. Copy it before the loop.", loop)
+
+
+def kept_alive(staged: Staged) -> None:
+    """Refuse items that do something when they are dropped: copies are too, and the notebook's own live longer here.
+
+    Raises:
+        CellRefused: They do.
+    """
+    loop = staged.analysed.loop
+    for effects in staged.analysed.effects.values():
+        for obj in effects.deep | {place.obj for place in effects.reads | effects.writes if place.obj is not None}:
+            if not (obj.outer and (obj.origin is Origin.ITEM or obj.owner or not obj.by_name)):
+                continue
+            for kind in obj.types or ():
+                if isinstance(static(kind, "__del__"), types.FunctionType) and is_user_module(kind.__module__):
+                    text = f"`{kind.__name__}` does something when it is dropped, which happens to copies too"
+                    raise CellRefused(f"{text}.", loop.line)
 
 
 def of_shared(text: str, loop: Loop) -> CellRefused:
@@ -409,7 +427,10 @@ def only_read(staged: Staged, items: Any, others: list[Any], namespace: Mapping[
     try:
         shared = alias.shared_by(items, others, bounded(namespace))
         deep = [thing for obj in changed if changes_within(staged, obj) for thing in obj.live]
-        written = {id(thing) for obj in changed for thing in obj.live} | bounded(namespace)(deep)
+        things = [thing for obj in changed for thing in obj.live]
+        written = {*map(id, things)} | bounded(namespace)(deep)
+        if any(type(thing) is dict for thing in shared):  # it may be what several have their attributes in
+            written |= {id(vars(thing)) for thing in things if is_own(thing)}
     except alias.TooMany:
         return None
     return None if any(id(thing) in written for thing in shared) else shared
