@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import types
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from concompare.cells.effects.scopes import Scope
@@ -23,6 +24,17 @@ APPENDERS = WRITERS & {"open", "FileIO", "ZipFile", "TarFile", "GzipFile", "to_c
 """Those of them that may be told to append."""
 OF_PATHS = frozenset({"open", "write_text", "write_bytes"})
 """Methods of a path."""
+CLAIMERS = frozenset([
+    *("mkdir", "makedirs", "rmdir", "removedirs", "unlink", "remove", "rmtree", "touch", "rename", "renames"),
+    *("replace", "move", "symlink", "symlink_to", "link", "hardlink_to", "mkfifo"),
+])  # fmt: skip
+"""What goes by whether a file or folder is there, or changes that: of one path, the first item does something else."""
+MOVERS, LINKERS = frozenset({"rename", "renames", "replace", "move"}), frozenset({"symlink", "link"})
+"""Those of them that are given two paths: both matter, or the second."""
+MOST, LABELS = 10_000, {str, int}
+"""Items that are looked at, and their types."""
+STEPS = frozenset({"range", "count", "iter", "next", "enumerate"})
+"""Calls that give the same numbers in every item."""
 LISTERS = frozenset({"listdir", "iterdir", "scandir", "glob", "rglob", "iglob", "walk"})
 """What lists the files of a folder."""
 SHARED = frozenset({("", "")})
@@ -133,10 +145,88 @@ def touched(an: Interpreter, node: ast.AST) -> frozenset[tuple[str, str]]:
         paths = [node.func.value, *node.args[:1]]
     if name in LISTERS and all(is_same(an, part, scope) for part in paths):
         return SHARED
+    if is_claimed(an, node, name, paths, scope):
+        return SHARED
     found = [names.copied(part, lambda inner: value_of(inner, scope)) for part in paths]
     if any(is_of_several(part) for path in found for part in names.nodes_in(path)):
         return SHARED
     return frozenset((ast.unparse(path), ast.unparse(names.copied(path, without_step))) for path in found)
+
+
+def is_claimed(an: Interpreter, node: ast.Call, name: str, paths: Sequence[ast.expr], scope: Scope) -> bool:
+    """Tell whether a call makes, takes away or writes a file whose path does not depend on the item.
+
+    A path that is the same in any case is that of one file that all write to, for which there is `writes_one_file`.
+    """
+    if any(part.arg == "exist_ok" and getattr(part.value, "value", None) is True for part in node.keywords):
+        return False
+    if name in CLAIMERS:
+        claimed = paths[:2] if name in MOVERS else paths[name in LINKERS :][:1]
+        return any(is_of_all(an, path, scope) or is_repeated(an, path, scope) for path in claimed)
+    if name not in WRITERS or not opens_to_write(node):
+        return False
+    path = next(iter(paths), None)
+    if path is None or is_same(an, path, scope):
+        return False
+    return is_of_all(an, path, scope) or is_repeated(an, path, scope)
+
+
+def is_repeated(an: Interpreter, node: ast.expr, scope: Scope) -> bool:
+    """Tell whether what an expression has of the item comes again in another one: the same label, or the item."""
+    if scope is not an.top:
+        items = an.items if type(an.items) in (list, tuple) and len(an.items) <= MOST else ()
+        return set(map(type, items)) <= LABELS and len(set(items)) < len(items) and not is_same(an, node, scope)
+    whole = names.copied(node, lambda inner: value_of(inner, scope))
+    read = sorted(names.reads(whole) & an.own_index)
+    if not read or not all(name in an.labels for name in read):
+        return False
+    rows = [*zip(*[an.labels[name] for name in read], strict=True)]
+    return len(set(rows)) < len(rows)
+
+
+def opens_to_write(node: ast.Call) -> bool:
+    """Tell whether a call writes: an `open` does where its mode says so."""
+    name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+    modes = [*node.args, *(part.value for part in node.keywords if part.arg == "mode")]
+    texts = [part.value for part in modes if isinstance(part, ast.Constant) and isinstance(part.value, str)]
+    return name != "open" or any(text and set(text) <= set("wxabt+") for text in texts)
+
+
+def is_of_all(an: Interpreter, node: ast.expr, scope: Scope, met: frozenset[str] = frozenset()) -> bool:
+    """Tell whether an expression depends on nothing of the item: the same for all, or numbers that each counts."""
+    if is_same(an, node, scope):
+        return True
+    if isinstance(node, ast.Name):
+        if node.id in met:
+            return True
+        values = values_in(node.id, scope.body)
+        begun = any(begins for _, begins in values)
+        return begun and all(is_of_all(an, value, scope, met | {node.id}) for value, _ in values)
+    if isinstance(node, ast.Call):
+        name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+        holder = [node.func.value] if isinstance(node.func, ast.Attribute) else []
+        parts = [part for part in [*holder, *node.args] if not is_module(an, part, scope)]
+        return name in PLAIN | STEPS and all(is_of_all(an, part, scope, met) for part in parts)
+    known = (ast.Attribute, ast.JoinedStr, ast.FormattedValue, ast.BinOp, ast.Tuple)
+    parts = [part for part in names.children_of(node) if isinstance(part, ast.expr)]
+    return isinstance(node, known) and all(is_of_all(an, part, scope, met) for part in parts)
+
+
+def values_in(name: str, body: Sequence[ast.stmt]) -> list[tuple[ast.expr, bool]]:
+    """Return what a name of a piece of code has its values from, and whether that is without the value before it.
+
+    Nothing where it has others as well.
+    """
+    nodes = [part for statement in body for part in names.nodes_in(statement)]
+    found: list[tuple[ast.expr, bool]] = []
+    for node in nodes:
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        if any(isinstance(target, ast.Name) and target.id == name for target in targets):
+            value = node.iter if isinstance(node, ast.For) else getattr(node, "value", None)
+            begins = value is not None and not isinstance(node, ast.AugAssign) and name not in names.reads(value)
+            found += [(value, begins)] if value is not None else []
+    stores = sum(isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Store) for node in nodes)
+    return found if stores == len(found) else []
 
 
 def is_of_several(node: ast.AST) -> bool:
