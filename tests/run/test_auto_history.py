@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import sqlite3
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +15,7 @@ from concompare.cells.task import Task, task_of
 from concompare.measure import machine_probes
 from concompare.records import Message, Pass
 from concompare.run import auto_history, dispatch
+from concompare.run.auto_history import kept_from_threads
 from concompare.run.request import request_of
 from tests.records import comparison, serial, trial
 
@@ -146,3 +149,22 @@ def test_a_disturbed_run_in_the_plain_loop_is_not_taken_for_a_long_one(
     choice = auto_history.learned(done, sizes)
     assert choice is not None
     assert choice.backend == then
+
+
+class Store:
+    """An object that holds a connection."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+
+
+def test_connections_are_not_for_other_threads_where_items_hold_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Store, "__module__", "__main__")
+    with contextlib.closing(sqlite3.connect(":memory:")) as con, contextlib.closing(free()) as other:
+        assert "`an item` can only be used in the thread" in kept_from_threads(task_of(len, [con]))
+        assert "`an item.connection` can only be used" in kept_from_threads(task_of(len, [Store(con)]))
+        assert kept_from_threads(task_of(len, [other, Store(other), 3])) == ""
+
+
+def free() -> sqlite3.Connection:
+    return sqlite3.connect(":memory:", check_same_thread=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -326,8 +326,18 @@ def kept_from_threads(task: Task) -> str:
         return ""
     from concompare.cells.recipes import states
 
-    words = ((name, states.kept_from_threads(thing)) for name, thing in captured(task.function))
+    words = ((name, states.kept_from_threads(thing)) for name, thing in reached_by(task))
     return next((f"`{name}` {why}" for name, why in words if why), "")
+
+
+def reached_by(task: Task) -> Iterator[tuple[str, Any]]:
+    """Yield what a task captures and an item of each type, by their names, with what objects of the user's hold."""
+    items = task.items if isinstance(task.items, (list, tuple)) else ()
+    ends = [("an item", item) for item in {type(item): item for item in items}.values()]
+    for name, thing in (*captured(task.function), *ends):
+        yield name, thing
+        if is_user_module(type(thing).__module__):
+            yield from ((f"{name}.{word}", part) for word, part in getattr(thing, "__dict__", {}).items())
 
 
 def size_as_shipped(task: Task) -> int | None:

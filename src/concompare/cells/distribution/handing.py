@@ -22,6 +22,7 @@ UNSENDABLE = frozenset([
 FILES = frozenset({io.TextIOWrapper, io.BufferedReader, io.BufferedWriter, io.BufferedRandom, io.FileIO})
 FILE_NAMES = frozenset({"tempfile._TemporaryFileWrapper", "gzip.GzipFile", "bz2.BZ2File", "lzma.LZMAFile"})
 """The types of other files, by their names."""
+BOUND_TO_THREADS = frozenset({"sqlite3.Connection", "sqlite3.Cursor", "sqlite3.Blob", "_thread._local"})
 UNCROSSABLE = FILES | frozenset({
     types.GeneratorType, map, filter, zip, enumerate, reversed,
 })  # fmt: skip
@@ -45,3 +46,10 @@ def is_file(kind: type) -> bool:
 def name_of(kind: type) -> str:
     """Return the dotted name of a type."""
     return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def is_bound_to_thread(obj: Obj) -> bool:
+    """Tell whether only the thread that made an object can use it, or find in it what it has put there."""
+    if obj.outer or obj.origin is Origin.FUNCTION or obj.made_with.get("check_same_thread", True) is False:
+        return False
+    return any(name_of(kind) in BOUND_TO_THREADS for kind in obj.types or ())

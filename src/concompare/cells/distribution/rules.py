@@ -9,11 +9,12 @@ from collections.abc import Iterator, Mapping
 
 from concompare.cells.distribution.advice import UNDER_WITH
 from concompare.cells.distribution.control import Control
-from concompare.cells.distribution.handing import is_file, is_uncrossable, name_of
+from concompare.cells.distribution.handing import is_bound_to_thread, is_file, is_uncrossable, name_of
 from concompare.cells.distribution.nodes import is_ambient, is_calm_context, operands
 from concompare.cells.distribution.raising import meets
 from concompare.cells.distribution.staging import Body, Rules
-from concompare.cells.distribution.uses import is_let_through
+from concompare.cells.distribution.uses import START, is_let_through
+from concompare.cells.effects.kinds import PLAIN_CONTAINERS
 from concompare.cells.ir import Doubt, Effects, Order, Stage, Why
 from concompare.cells.objects import ATOM, Obj, Origin, Value, reachable
 from concompare.cells.syntax import names
@@ -30,6 +31,7 @@ class NamedRules(Rules):
     """Keep prints, errors and contexts as the plain loop has them.
 
     `uncrossable` are the names that may stand for what cannot be handed over, and whether that may be a file.
+    `bound` tells of values whether they keep what only the thread can use that made it.
     """
 
     def __init__(self, body: Body, control: Control) -> None:
@@ -37,6 +39,7 @@ class NamedRules(Rules):
         self.control = control
         self.raising = body.staged.raising
         self.stored: set[Obj] | None = None
+        self.bound: dict[Value, bool] = {}
         self.uncrossable: dict[str, bool] = {}
         for name in self.uses.defs:
             inner = list(reachable(self.analysed.bound.get(name, ())))
@@ -57,6 +60,7 @@ class NamedRules(Rules):
         """Apply what is no dependence, but forbids the head all the same."""
         self.output()
         self.uncrossable_names()
+        self.bound_to_threads()
         for node in self.body.nodes_of(ast.NamedExpr):
             self.walrus(node)
         for node in self.body.nodes_of(ast.FunctionDef, ast.AsyncFunctionDef):
@@ -80,6 +84,43 @@ class NamedRules(Rules):
                 value = self.body.value_node(node)
                 if value is not None and any(map(is_uncrossable, self.analysed.values.get(value, ()))):
                     self.body.to_tail(value)
+
+    def bound_to_threads(self) -> None:
+        """What only the thread can use that made it is made where it is used: in the notebook, if that has it later."""
+        for node in list(self.analysed.effects):
+            for part in operands(node) if self.staged.of(node) is Stage.TAIL else ():
+                if self.staged.of(part) is Stage.HEAD and self.keeps_bound(self.analysed.values.get(part, ATOM)):
+                    for value in self.values_of(part):
+                        self.body.to_tail(value)
+
+    def keeps_bound(self, value: Value) -> bool:
+        """Tell whether objects are such, or surely keep some: containers and objects of the user's classes."""
+        if value not in self.bound:
+            seen: set[Obj] = set()
+            waiting = list(value)
+            while waiting and not is_bound_to_thread(waiting[-1]):
+                obj = waiting.pop()
+                plain = bool(obj.types) and all(map(is_plainly_made, obj.types or ()))
+                for name, held in obj.fields.items() if obj not in seen else ():
+                    waiting += held if plain or name.isidentifier() else ()
+                seen.add(obj)
+            self.bound[value] = bool(waiting)
+        return self.bound[value]
+
+    def values_of(self, node: ast.AST) -> list[ast.AST]:
+        """Return the expressions that an expression has its value from: those of a name, or itself."""
+        found: list[ast.AST] = []
+        met: set[ast.AST] = set()
+        waiting = [node]
+        while waiting:
+            part = waiting.pop()
+            definitions = self.uses.reads.get(part, frozenset()) if isinstance(part, ast.Name) else ()
+            values = [self.body.value_node(each) for each in definitions if each is not START]
+            given = [value for value in values if value is not None and value not in met]
+            met.add(part)
+            waiting += given
+            found += [] if given else [part]
+        return found
 
     def defaults(self, node: ast.AST) -> None:
         """A function that holds what was made for its defaults is made once: the notebook keeps it."""
@@ -295,3 +336,8 @@ class NamedRules(Rules):
                     and (looked_up or isinstance(operand, ast.Name))
                 ):
                     yield from names.nodes_in(operand)
+
+
+def is_plainly_made(kind: type) -> bool:
+    """Tell whether objects of a type hold what was put into them, and no more."""
+    return kind in PLAIN_CONTAINERS or is_user_module(kind.__module__)
