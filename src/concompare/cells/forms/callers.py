@@ -17,6 +17,8 @@ from concompare.cells.syntax import names
 from concompare.cells.syntax.nodes import located
 
 ITEM = OURS + "item0"
+COMPARING = frozenset({"min", "max", "nlargest", "nsmallest"})
+"""Calls that compare a value before they ask for the next."""
 FUNCTION = OURS + "function"
 """How the names begin that stand for functions which the cell makes in the call."""
 VECTORIZED = "concompare_vectorized"
@@ -106,6 +108,8 @@ def loop_of(node: ast.Call, function: ast.expr | None, items: ast.expr) -> Loop 
         name_of(node.func) or "vectorize", node, located(ast.Name(ITEM, ast.Store()), node), items, call, [], []
     )
     loop.lazy, loop.caller = True, node.func
+    if name_of(node.func) in COMPARING:
+        loop.brittle = name_of(node.func)
     loop.plainly = generator(loop, call)
     if isinstance(node.func, ast.Attribute) and node.func.attr == "sort":
         loop.filled = node.func.value

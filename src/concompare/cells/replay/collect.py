@@ -170,7 +170,7 @@ class Collect:
 
     def finish(self, found: Mapping[str, Any]) -> Any:
         """Bind the names that `:=` gave values; return what stands in the expression's place."""
-        if self.keeper is not None and self.made.loop.stops is not None:
+        if self.keeper is not None and (self.halted or self.made.loop.stops is not None):
             self.put_back(self.position)
         found = {**found, **self.left}
         self.namespace.update({name: found[name] for name in self.made.kept if name in found})

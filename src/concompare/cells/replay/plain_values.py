@@ -9,7 +9,7 @@ HASHED = {*NUMBERS, str, bytes, type(None)}
 PLAIN = {
     **dict.fromkeys(("sum", "fsum", "prod", "mean", "fmean"), "numbers"),
     **dict.fromkeys(("set", "frozenset", "dict", "Counter"), "hashed"),
-    **dict.fromkeys(("max", "min"), "compared"),
+    **dict.fromkeys(("max", "min", "nlargest", "nsmallest"), "compared"),
 }
 """What kind of values each consumer never fails at."""
 
