@@ -10,7 +10,8 @@ from typing import Any
 
 from concompare.cells.effects.live import definition_of, static
 from concompare.cells.frame import WHOLE, frame_of
-from concompare.cells.ir import Analysed
+from concompare.cells.inlining import log_places
+from concompare.cells.ir import Analysed, Order
 from concompare.cells.objects import Value
 from concompare.cells.syntax import names
 from concompare.cells.syntax.nodes import located
@@ -91,6 +92,8 @@ def callee_of(call: ast.Call, analysed: Analysed, namespace: Mapping[str, Any], 
     ):
         receiver = func.value
     else:
+        raise CannotStand
+    if Order.LOG in analysed.of(call).order and log_places.are_shown(function):
         raise CannotStand
     check_state(function, kind, analysed)
     return Callee(function, plain_definition(function, namespace, analysed), receiver, kind)
