@@ -9,15 +9,17 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from concompare.cells.syntax.own_code import is_user_module
+from concompare.worker.state_watch import captured
 from concompare.worker.transfer.item_state import parts_of
 
 if TYPE_CHECKING:
     from concompare.cells.task import Task
 
-COPYING = (
-    *("__getstate__", "__setstate__", "__reduce__", "__reduce_ex__", "__copy__", "__deepcopy__", "__getnewargs__"),
-    *("__getnewargs_ex__", "__new__", "__setattr__", "__del__", "__init_subclass__"),
+PICKLING = (
+    *("__getstate__", "__setstate__", "__reduce__", "__reduce_ex__", "__getnewargs__", "__getnewargs_ex__", "__del__"),
 )
+"""Methods by which a class says what of its objects is sent to a process, and what becomes of them there."""
+COPYING = (*PICKLING, "__copy__", "__deepcopy__", "__new__", "__setattr__", "__init_subclass__")
 """Methods by which a class says how its objects are copied."""
 REGISTERED = {("matplotlib.figure", "Figure"), ("ipywidgets.widgets.widget", "Widget")}
 """Classes of libraries that keep a list of their objects: every copy is entered there, and shown as one more."""
@@ -83,7 +85,30 @@ def is_copied_its_way(thing: Any) -> bool:
     """Return whether the class of a thing says how it is copied, which may leave something out, count or register."""
     if any((kind.__module__, kind.__name__) in REGISTERED for kind in type(thing).__mro__):
         return True
-    kinds = [kind for kind in type(thing).__mro__ if is_user_module(kind.__module__)]
-    if kinds and type(thing) in copyreg.dispatch_table:
+    if is_registered(type(thing)):
         return True
-    return any(isinstance(vars(kind).get(name), METHODS) for kind in kinds for name in COPYING)
+    return has_own(type(thing), COPYING)
+
+
+def is_registered(kind: type) -> bool:
+    """Return whether the user has told `copyreg` how objects of a class of the user's are pickled."""
+    return kind in copyreg.dispatch_table and any(is_user_module(base.__module__) for base in kind.__mro__)
+
+
+def has_own(kind: type, words: Sequence[str]) -> bool:
+    """Return whether a class has methods of the user's with one of these names; `dataclass` writes some that do all."""
+    kinds = [base for base in kind.__mro__ if is_user_module(base.__module__)]
+    found = [vars(base).get(word) for base in kinds for word in words]
+    return any(isinstance(method, METHODS) and method.__module__ != "dataclasses" for method in found)
+
+
+def kept_from_processes(task: Task) -> str:
+    """Return why the items must not go to processes: what is sent of them, or back, or dropped, is not all of them."""
+    items = task.items if isinstance(task.items, Sequence) and not isinstance(task.items, range) else ()
+    if task.changing:
+        parts = {type(part) for item in items for part in parts_of(item) if id(part) not in task.shared}
+        odd = [kind for kind in parts if has_own(kind, PICKLING) or is_registered(kind)]
+        return f"the items change, and `{odd[0].__name__}` says itself what of them is sent" if odd else ""
+    kinds = {*map(type, items), *[type(part) for _, part in captured(task.function)]}
+    odd = [kind for kind in kinds if has_own(kind, ("__del__",))]
+    return f"`{odd[0].__name__}` does something when it is dropped, and copies would be" if odd else ""
