@@ -197,8 +197,8 @@ def test_the_import_machinery_can_be_told_by_its_file_name() -> None:
 
 
 def test_line_tables_are_written_as_they_are_read() -> None:
-    """`item_errors.table_of`: tracebacks of workers' errors would show other lines than the user's."""
-    from concompare.engine.item_errors import traceback_through
+    """`error_traces.table_of`: tracebacks of workers' errors would show other lines than the user's."""
+    from concompare.worker.transfer.error_traces import traceback_through
 
     entry = traceback_through([("<a>", 7, "f", "A.f", 5), ("<a>", 5, "g", "g", 5), ("<a>", 9000, "h", "h", 1)])
     seen = []

@@ -6,12 +6,13 @@ import contextlib
 import pickle
 import reprlib
 import signal
-from types import CodeType, TracebackType
+from types import TracebackType
 from typing import Any
 
 from concompare.errors import RAISED_BY, RemoteError, WorkerDied
 from concompare.formats import one_line, size
 from concompare.worker.bootstrap import SPENT
+from concompare.worker.transfer.error_traces import traceback_through
 from concompare.worker.transfer.object_refs import Objects, Restorer
 from concompare.worker.transfer.pickling import ARGUMENTS
 
@@ -74,57 +75,6 @@ def read_of(packed: dict[str, Any], name: str, sent: Sent | None) -> Any:
     if sent is None:
         return pickle.loads(packed[name])
     return Restorer(packed[name], (), sent).load()
-
-
-def traceback_through(frames: list[tuple[str, int | None, str, str, int]]) -> TracebackType | None:
-    """Return a traceback through places in source files, outermost first, made of frames that ran nothing."""
-    entry: TracebackType | None = None
-    for file, line, name, full_name, first in reversed(frames):
-        place = place_in(file, line or first, name, full_name, first)
-        if place is not None:
-            entry = TracebackType(entry, place.tb_frame, place.tb_lasti, line or first)
-    return entry
-
-
-TEMPLATE: CodeType = compile("raise error", "", "exec")
-
-
-def place_in(file: str, line: int, name: str, full_name: str, first: int) -> TracebackType | None:
-    """Return a traceback entry whose frame claims to be at that line of that file, in code that begins at `first`.
-
-    IPython finds a function's source by its first line, and counts from there.
-    """
-    code = TEMPLATE.replace(
-        co_filename=file,
-        co_name=name,
-        co_qualname=full_name,
-        co_firstlineno=first,
-        co_linetable=table_of(line - first),
-    )
-    try:
-        exec(code, {"error": Exception(), "__name__": name})
-    except Exception as error:
-        return error.__traceback__.tb_next if error.__traceback__ is not None else None
-    return None
-
-
-def table_of(distance: int) -> bytes:
-    """Return a line table in which every instruction lies that many lines below the first, with no columns.
-
-    Form 13 of https://github.com/python/cpython/blob/main/InternalDocs/code_objects.md: a signed number of lines.
-    """
-    number = -distance << 1 | 1 if distance < 0 else distance << 1
-    steps = bytearray()
-    while number >= 64:
-        steps.append(0x40 | number & 63)
-        number >>= 6
-    steps.append(number)
-    units = len(TEMPLATE.co_code) // 2
-    table = bytearray()
-    for at in range(0, units, 8):
-        table.append(0xE8 | (min(8, units - at) - 1))
-        table += b"\0" if at else bytes(steps)
-    return bytes(table)
 
 
 def user_part(entry: TracebackType | None) -> TracebackType | None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from concompare.worker.bootstrap import PLACE, StopItem
 from concompare.worker.coroutines import called, is_coroutine_function
-from concompare.worker.transfer.pickling import frames_of_user
+from concompare.worker.transfer.error_traces import frames_of_user
 
 TINY = 10e-6
 """Seconds; items below this are timed by the chunk, not one by one."""

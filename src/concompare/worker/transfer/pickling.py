@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from types import CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
 from typing import Any, NamedTuple
 
-from concompare.worker.transfer import nans, precision, set_order, strided
+from concompare.worker.transfer import error_traces, nans, precision, set_order, strided
 from concompare.worker.transfer.class_objects import Arriving, by_token
 from concompare.worker.transfer.code_objects import at_home, reduce_code, reduce_function
 from concompare.worker.transfer.process_memory import Loan, fetch, is_memory
@@ -31,14 +31,6 @@ LARGE_PICKLE = 131_072
 
 SEGMENTS: dict[str, mmap.mmap] = {}
 """Shared files that this process has mapped, by path."""
-
-BETWEEN = frozenset({"asyncio.base_events", "asyncio.futures", "asyncio.tasks"})
-"""Modules, beside ours, whose frames stand between what runs an item and the user's function."""
-
-
-def is_between(module: str) -> bool:
-    """Tell whether frames of a module stand between what runs an item and the user's function."""
-    return module in BETWEEN or module.startswith("concompare.")
 
 
 class Parcel(NamedTuple):
@@ -91,7 +83,7 @@ def pack(
     def dump(kind: type[Any]) -> bytes:
         with io.BytesIO() as file:
             pickler = dress(kind)(file, 5, buffer_callback=callback)
-            if kind is pickle.Pickler and arrays is not None:
+            if kind in PLAIN and arrays is not None:
                 pickler.dispatch_table = arrays
             for part in value if apart else (value,):
                 write(pickler, file, Raw(part) if apart and is_large(part) else part, mine)
@@ -107,6 +99,9 @@ def pack(
         if not simple or set_order.MARK in data:
             mine.clear()
             data = dump(pickle.Pickler)
+        if error_traces.may_be_in(data):
+            mine.clear()
+            data = dump(PLAIN[1])
     except Exception:
         data = b"__main__"
     if b"__main__" in data or is_of_started_script(data):
@@ -163,6 +158,8 @@ def pack_sent(
     return pack(value, buffers, picklers, lambda kind: dress(keeping(kind)), apart=apart)
 
 
+PLAIN = (pickle.Pickler, error_traces.keeping(pickle.Pickler, lambda value: can_pack(value)))
+"""Picklers that are not those of cloudpickle."""
 STARTED = "__mp_main__"
 """What multiprocessing calls the script of the process that has started this one."""
 
@@ -211,7 +208,10 @@ def by_value(pickler: type[Any]) -> type[Any]:
         def reducer_override(self, thing: Any) -> Any:
             if type(thing) is CodeType:
                 return reduce_code(thing)
-            if (found := precision.reduced(thing)) is not None:
+            found = (
+                error_traces.reduced(thing, can_pack) if isinstance(thing, BaseException) else precision.reduced(thing)
+            )
+            if found is not None:
                 return found
             if isinstance(thing, ModuleType) and is_named_otherwise(thing):
                 return importlib.import_module, (thing.__name__,)
@@ -372,11 +372,7 @@ def pack_error(error: BaseException, depth: int = 0, referring: Callable[[Any], 
         "type": type(error).__qualname__,
         "text": text_of(error),
         "notes": [text_of(note) for note in notes] if isinstance(notes, list) else [],
-        "frames": [
-            (code.co_filename, entry.tb_lineno, code.co_name, code.co_qualname, code.co_firstlineno)
-            for entry in frames_of_user(error)
-            for code in [entry.tb_frame.f_code]
-        ][-50:],
+        "frames": error_traces.frames_of(error),
         "suppress": error.__suppress_context__,
     }
     with contextlib.suppress(BaseException):  # its own `__reduce__` may raise anything
@@ -460,16 +456,6 @@ def write_buffers(raws: list[memoryview], path: str, offset: int) -> tuple[tuple
         places.append((path, offset, raw.nbytes))
         offset += aligned(raw.nbytes)
     return tuple(places)
-
-
-def frames_of_user(error: BaseException) -> Iterator[Any]:
-    """Yield the traceback entries of an exception from the user's first frame on."""
-    entry = error.__traceback__
-    while entry is not None and is_between(str(entry.tb_frame.f_globals.get("__name__"))):
-        entry = entry.tb_next
-    while entry is not None:
-        yield entry
-        entry = entry.tb_next
 
 
 def way_to_unpicklable(value: Any, name: str, depth: int = 0, dress: Dress = undressed) -> str:
