@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from concompare.cells import hooks, waiting
+from concompare.cells import hooks, telling_classes, waiting
 from concompare.cells.forms import again, calls, finding, independent, joined, pools
 from concompare.cells.hooks import HOOK, ITEMS, Walked, annotate, hook_call, hook_if_meant, hook_of, iterable, place_in
 from concompare.cells.ir import OURS, Allowance, Loop, TooLong
@@ -394,6 +394,8 @@ class Hook(Shapes):
 
             return methods.instead(self, loop, items)
         annotate(loop.node, self.namespace)
+        if (why := telling_classes.why_unseen(self.namespace)) is not None:
+            return self.refuse(loop, items, CellRefused(f"{why}.", loop.line))
         if id(loop) in self.cell.alone:
             return self.refuse(loop, items, row_walks.refusal(loop))
         if not self.cell.is_meant(loop) or id(loop) in self.small or pools.concerns(loop.node, items, self.namespace):

@@ -21,6 +21,7 @@ from concompare.run import auto_history
 from concompare.run.copied_items import kept_from_processes
 from concompare.run.fallback import go_on, remember, witness_of
 from concompare.run.request import Request
+from concompare.run.sent_items import why_not_sent
 from concompare.run.witness import Again, Differs
 from concompare.worker.results import CannotReturn
 from concompare.worker.transfer.pickling import text_of
@@ -251,7 +252,9 @@ def kept_from(backend: Backend, request: Request, task: Task, workers: int) -> s
         return f"{words}. Use -b threads"
     if request.draws and shares_objects(backend):
         return "the items draw by pyplot, whose current figure all threads share; use -b processes"
-    return auto_history.kept_from_threads(task) if backend.isolation == "thread" else ""
+    if backend.isolation == "thread":
+        return auto_history.kept_from_threads(task)
+    return "" if shares_objects(backend) else why_not_sent(task)
 
 
 @contextmanager

@@ -37,7 +37,7 @@ SHARING = frozenset({"threading", "_thread", "queue", "_queue", "multiprocessing
 def kind_of(thing: Any) -> str | None:
     """Return which kind of maker an object is, or None."""
     context = sys.modules.get("multiprocessing.context")
-    if isinstance(thing, types.MethodType):
+    if type(thing) is types.MethodType:
         base = getattr(context, "BaseContext", None)
         return "context" if base is not None and thing.__func__ is base.__dict__["Pool"] else None
     for kind, places in MAKERS.items():
@@ -56,4 +56,10 @@ def is_started(kind: type) -> bool:
 
 def ties(thing: Any) -> bool:
     """Tell whether an object ties calls to each other: a lock, a queue, an event."""
-    return any(base.__module__.partition(".")[0] in SHARING for base in type(thing).__mro__)
+    return any(package_of(base) in SHARING for base in type(thing).__mro__)
+
+
+def package_of(kind: type) -> str:
+    """Return the package of a class, empty where the class gives its objects another `__module__`."""
+    module = kind.__module__
+    return module.partition(".")[0] if type(module) is str else ""

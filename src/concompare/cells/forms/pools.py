@@ -145,10 +145,10 @@ def concerns(node: ast.AST, items: Any, namespace: Mapping[str, Any]) -> bool:
 def is_handle(thing: Any, depth: int = 3) -> bool:
     """Tell whether an object is a future, a thread or a pool, or a container that begins with one."""
     kind = type(thing)
-    own = [base for base in kind.__mro__ if base.__module__.partition(".")[0] in known_pools.PACKAGES]
+    own = [base for base in kind.__mro__ if known_pools.package_of(base) in known_pools.PACKAGES]
     if any(base.__name__ in known_pools.HANDLES for base in own):
         return True
-    if isinstance(thing, types.MethodType):
+    if kind is types.MethodType:
         return is_handle(thing.__self__, 0)
     if not depth or kind not in (list, tuple, dict, set):
         return False

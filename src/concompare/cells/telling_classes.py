@@ -1,0 +1,90 @@
+"""Classes of the notebook whose methods run where an object is only looked at or pickled, and change something then."""
+
+from __future__ import annotations
+
+import ast
+import types
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from concompare.cells.syntax import names
+from concompare.cells.syntax.definitions import definition_of
+from concompare.cells.syntax.own_code import is_user_module
+
+PICKLING = ("__getstate__", "__reduce__", "__reduce_ex__", "__getnewargs__", "__getnewargs_ex__")
+"""Methods that run where an object is pickled."""
+PASSING = frozenset({"__getattribute__", "super", "getattr", "isinstance", "len", "str", "repr", "type"})
+"""What a method may call to answer without changing anything."""
+
+
+def class_of(thing: Any) -> type[Any]:
+    """Return the class of an object, or the object where it is one, without asking the object itself."""
+    kind = type(thing)
+    return thing if issubclass(kind, type) else kind
+
+
+def why_unseen(namespace: Mapping[str, Any]) -> str | None:
+    """Return why the notebook's objects cannot be looked at without anybody noticing; None: they can."""
+    kinds = {id(kind): kind for kind in map(class_of, list(namespace.values()))}
+    for kind in kinds.values():
+        for base in type.__dict__["__mro__"].__get__(kind):
+            if base is not object and (method := noticing(base)):
+                return f"`{base.__qualname__}` has a `{method}` of its own, which runs wherever an object is looked at"
+    return None
+
+
+def noticing(kind: type) -> str | None:
+    """Return what of a class runs wherever one of its objects is looked at; None: nothing that could show."""
+    held = vars(kind)
+    for name in ("__class__", "__module__"):
+        if type(held.get(name)) is property:
+            return name
+    method = held.get("__getattribute__")
+    return "__getattribute__" if type(method) is types.FunctionType and changes_others(method) else None
+
+
+def pickled_its_way(kind: type) -> str | None:
+    """Return the method by which a class of the user's says how its objects are pickled; None: as any others are."""
+    for base in kind.__mro__:
+        for name in PICKLING:
+            method = vars(base).get(name)
+            if type(method) is types.FunctionType and is_user_module(method.__module__ or "__main__"):
+                return name
+    return None
+
+
+def telling_when_pickled(kinds: Iterable[type]) -> tuple[type, str] | None:
+    """Return a class whose method changes something where its objects are pickled, with that method."""
+    for kind in kinds:
+        name = pickled_its_way(kind)
+        method = getattr(kind, name) if name is not None else None
+        if name is not None and isinstance(method, types.FunctionType) and changes_others(method):
+            return kind, name
+    return None
+
+
+def changes_others(function: types.FunctionType) -> bool:
+    """Tell whether a function may change more than what it makes itself, as far as its syntax shows."""
+    node = definition_of(function.__code__, function.__name__)
+    if node is None or isinstance(node, ast.Lambda):
+        return False
+    own = {*names.writes(*node.body), *PASSING}
+    return any(changed_by(part) not in own for part in names.nodes_in(node))
+
+
+def changed_by(node: ast.AST) -> str:
+    """Return the name that a part of a function begins with which may change what it stands for, or one of PASSING."""
+    if isinstance(node, (ast.Global, ast.Nonlocal)):
+        return ""
+    if isinstance(node, (ast.Attribute, ast.Subscript)) and not isinstance(node.ctx, ast.Load):
+        return root_of(node)
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+        return root_of(node.value.func)
+    return "super"
+
+
+def root_of(node: ast.expr) -> str:
+    """Return the name that an expression begins with, empty where it is something else."""
+    while isinstance(node, (ast.Attribute, ast.Subscript, ast.Call)):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return node.id if isinstance(node, ast.Name) else ""
