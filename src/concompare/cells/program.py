@@ -79,6 +79,7 @@ class Cell:
     makers: list[ast.expr] = field(default_factory=list)
     windows: joined.Windows = field(default_factory=joined.Windows)
     whole: CellRefused | None = None
+    unseen: str | None = None
     alone: set[int] = field(default_factory=set)
     """Loops that walk what nobody else may hold meanwhile; `whole`: why the cell runs as it is."""
 
@@ -132,6 +133,10 @@ class Cell:
         if arrays.mark(self.tree, namespace):
             self.find()
 
+    def why_unseen(self, namespace: Mapping[str, Any]) -> str | None:
+        """Return why the objects must not be looked at, asked again where the cell makes such a class itself."""
+        return telling_classes.why_unseen(namespace) if telling_classes.may_make(self.source) else self.unseen
+
     def is_meant(self, loop: Loop) -> bool:
         """Tell whether a loop is the one that the user named, if one was named."""
         return self.wishes.line in (None, loop.line)
@@ -165,6 +170,7 @@ class Cell:
         """Run the cell; returns its value."""
         if self.whole is not None:
             return waiting.run(self.tree, self.refused, self.whole, self.wishes.filename, namespace, runner)
+        self.unseen = telling_classes.why_unseen(namespace)
         if self.wishes.inside is None:
             self.look(namespace)
             self.settle(namespace)
@@ -394,7 +400,7 @@ class Hook(Shapes):
 
             return methods.instead(self, loop, items)
         annotate(loop.node, self.namespace)
-        if (why := telling_classes.why_unseen(self.namespace)) is not None:
+        if (why := self.cell.why_unseen(self.namespace)) is not None:
             return self.refuse(loop, items, CellRefused(f"{why}.", loop.line))
         if id(loop) in self.cell.alone:
             return self.refuse(loop, items, row_walks.refusal(loop))

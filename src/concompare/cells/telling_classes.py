@@ -13,6 +13,8 @@ from concompare.cells.syntax.own_code import is_user_module
 
 PICKLING = ("__getstate__", "__reduce__", "__reduce_ex__", "__getnewargs__", "__getnewargs_ex__")
 """Methods that run where an object is pickled."""
+NOTICING = ("__getattribute__", "__class__", "__module__")
+"""What a class may have that runs wherever one of its objects is looked at."""
 PASSING = frozenset({"__getattribute__", "super", "getattr", "isinstance", "len", "str", "repr", "type"})
 """What a method may call to answer without changing anything."""
 
@@ -33,10 +35,15 @@ def why_unseen(namespace: Mapping[str, Any]) -> str | None:
     return None
 
 
+def may_make(source: str) -> bool:
+    """Tell whether a cell may make a class that notices being looked at."""
+    return any(f"def {name}" in source for name in NOTICING)
+
+
 def noticing(kind: type) -> str | None:
     """Return what of a class runs wherever one of its objects is looked at; None: nothing that could show."""
     held = vars(kind)
-    for name in ("__class__", "__module__"):
+    for name in NOTICING[1:]:
         if type(held.get(name)) is property:
             return name
     method = held.get("__getattribute__")

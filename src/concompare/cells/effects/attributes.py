@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import enum
+import functools
 import re
 import types
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from concompare.cells.effects.interpreter import Interpreter
 
 
+OF_PROPERTY = {"fget": "fget", "fset": "fset", "fdel": "fdel", "__set__": "fset", "__delete__": "fdel"}
+"""Attributes of a property, and the function of it that each of them calls or is."""
+BEHIND = (functools.partialmethod, functools.singledispatchmethod)
+"""What stands for methods of a class."""
 MADE_BY_CLASSES = (types.FunctionType, classmethod, staticmethod, type)
 OF_NAMES = {"__dict__": types.ModuleType, "__globals__": types.FunctionType}
 """Attributes that hold all names of a module, and what has them."""
@@ -38,6 +43,15 @@ def attribute(an: Interpreter, base: Value, name: str, node: ast.AST) -> Value:
     found = ATOM
     for obj in base:
         found |= attribute_of(an, obj, name, node)
+    return found if base else of_member(an, name, node)
+
+
+def of_member(an: Interpreter, name: str, node: ast.AST) -> Value:
+    """Return what a property of a member of one of the user's enumerations gives, which nobody can change itself."""
+    found = ATOM
+    for thing in an.world.of_members(name):
+        if isinstance(thing, property) and isinstance(thing.fget, types.FunctionType):
+            found |= follow(an, thing.fget, node, Arguments([ATOM]))
     return found
 
 
@@ -50,17 +64,17 @@ def attribute_of(an: Interpreter, obj: Obj, name: str, node: ast.AST) -> Value:
     if (every := user_method(an, obj, "__getattribute__")) is not None:
         follow(an, every, node, Arguments([frozenset({obj}), ATOM]))
     stored = frozenset({*obj.held(name), *obj.held(ANY)})
-    live = an.world.attribute(obj, name)
+    live = an.world.attribute(obj, name) if not is_computed(an, obj, name) else None
     if live is not None and not (obj.live and isinstance(obj.live[0], type)):
         return live | stored
     if obj.live and isinstance(obj.live[0], type):
-        return stored | class_attribute(an, obj, name)
+        return stored | class_attribute(an, obj, name, node)
     if name == CELL and obj.types == (types.CellType,):
         return in_cell(an, obj)
+    function = function_in(obj, name)
     if obj.types is None:
-        return of_unknown(an, obj, name, stored, node)
-    known = False
-    found = stored
+        return of_unknown(an, obj, name, stored, node) if function is None else an.world.outer(function, name)
+    found, known = stored | (an.world.outer(function, name) if function is not None else ATOM), False
     for kind in obj.types:
         thing = static(kind, name)
         if thing is MISSING:
@@ -76,6 +90,13 @@ def attribute_of(an: Interpreter, obj: Obj, name: str, node: ast.AST) -> Value:
     if not obj.outer and all(an.is_plain_class(kind) for kind in obj.types):
         return found | frozenset(obj.held(ANY))
     return found | any_part(an, obj)
+
+
+def function_in(obj: Obj, name: str) -> Any:
+    """Return the function that a property or a method of the user's has under a name, or None."""
+    if obj.live and isinstance(obj.live[0], property) and name in OF_PROPERTY:
+        return getattr(obj.live[0], OF_PROPERTY[name])
+    return obj.code if name == "__func__" and isinstance(obj.code, types.FunctionType) else None
 
 
 def attributes_of(an: Interpreter, obj: Obj) -> Value:
@@ -143,7 +164,7 @@ OF_ALL: dict[str, Callable[[Interpreter, Obj], Value]] = {"__class__": class_of,
 """Attributes that objects of all classes have."""
 
 
-def class_attribute(an: Interpreter, obj: Obj, name: str) -> Value:
+def class_attribute(an: Interpreter, obj: Obj, name: str, node: ast.AST) -> Value:
     """Return what a class holds under a name."""
     thing = static(obj.live[0], name)
     members = getattr(obj.live[0], "__members__", None)
@@ -153,7 +174,12 @@ def class_attribute(an: Interpreter, obj: Obj, name: str) -> Value:
         return bound_method(an, name, thing.__func__, obj)
     if isinstance(thing, staticmethod):
         thing = thing.__func__
-    if hasattr(thing, "__get__") and not isinstance(thing, (types.FunctionType, type)) and not callable(thing):
+    getter = getter_of(an, thing)
+    if getter is not None:
+        owner = an.world.outer(thing, f"{obj.label}.{name}")
+        return follow(an, getter, node, Arguments([owner, ATOM, frozenset({obj})]))
+    given = hasattr(thing, "__get__") and not isinstance(thing, (types.FunctionType, type, property))
+    if given and not callable(thing):
         return frozenset({obj})
     read_from_class(an, obj.live[0], name)
     return an.world.outer(thing, f"{obj.label}.{name}")
@@ -173,6 +199,11 @@ def bound_to(an: Interpreter, obj: Obj, kind: type, thing: Any, name: str, node:
         return bound_method(an, name, Method(name), obj, kind)
     if not isinstance(thing, types.FunctionType) and is_atom_of(an, kind, name):
         return ATOM
+    getter = getter_of(an, thing)
+    if getter is not None:
+        owner = an.world.outer(thing, f"{kind.__name__}.{name}")
+        found = follow(an, getter, node, Arguments([owner, this, ATOM]))
+        return found | property_value(an, thing.fget, obj, node) if isinstance(thing, property) else found
     if isinstance(thing, property):
         return property_value(an, thing.fget, obj, node)
     if type(thing).__name__ == "cached_property":
@@ -180,23 +211,42 @@ def bound_to(an: Interpreter, obj: Obj, kind: type, thing: Any, name: str, node:
         value = property_value(an, thing.func, obj, node)
         an.put(this, name, value)
         return value
-    if isinstance(thing, (types.FunctionType, classmethod, staticmethod)):
+    if isinstance(thing, (types.FunctionType, classmethod, staticmethod, *BEHIND)):
         return bound_method(an, name, thing, obj, kind)
     if an.world.is_user(kind):
         if isinstance(thing, (types.MemberDescriptorType, types.GetSetDescriptorType)):
             return frozenset(obj.held(name))
-        getter = static(type(thing), "__get__")
         if type(thing).__name__ == "_tuplegetter":  # a field of a named tuple
             held = frozenset({*obj.held(name), *obj.held(ELEMENT)})
             return held | (an.world.element(obj) if obj.live or obj.outer else ATOM)
-        if isinstance(getter, types.FunctionType):
-            if not an.world.is_user(getter):
-                return any_part(an, obj)
-            owner = an.world.outer(thing, f"{kind.__name__}.{name}")
-            return follow(an, getter, node, Arguments([owner, this, ATOM]))
+        if isinstance(static(type(thing), "__get__"), types.FunctionType):
+            return any_part(an, obj)
         read_from_class(an, kind, name)
         return an.world.outer(thing, f"{kind.__name__}.{name}")
     return any_part(an, obj)
+
+
+def is_computed(an: Interpreter, obj: Obj, name: str) -> bool:
+    """Tell whether a class of the user's computes an attribute whatever the object itself has under that name."""
+    things = [static(kind, name) for kind in obj.types or ()]
+    return any(getter_of(an, thing) is not None and hasattr(type(thing), "__set__") for thing in things)
+
+
+def getter_of(an: Interpreter, thing: Any) -> types.FunctionType | None:
+    """Return the method of the user's that gives an attribute of a class, where that is a descriptor of theirs."""
+    getter = static(type(thing), "__get__")
+    return getter if isinstance(getter, types.FunctionType) and an.world.is_user(getter) else None
+
+
+def computed_attributes(an: Interpreter, value: Value, node: ast.AST) -> None:
+    """Follow reading every attribute that the user's classes compute: properties, and what other descriptors give."""
+    for obj in value:
+        kinds = an.world.classes() if obj.types is None else obj.types
+        own = [part for kind in kinds for part in kind.__mro__ if an.world.is_user(part)]
+        for name in dict.fromkeys(name for part in own for name in vars(part)):
+            things = [static(kind, name) for kind in kinds]
+            if any(isinstance(thing, property) or getter_of(an, thing) is not None for thing in things):
+                attribute_of(an, obj, name, node)
 
 
 def is_atom_of(an: Interpreter, kind: type, name: str) -> bool:

@@ -284,7 +284,8 @@ def looked_up(an: Interpreter, value: Value, key: str = ELEMENT) -> Value:
             an.write({obj}, key)
             found |= default_of(an, obj)
         if any(issubclass(kind, collections.ChainMap) for kind in obj.types or ()):
-            found |= looked_up(an, elements_of(an, obj))
+            maps = [part for thing in obj.live if type(thing) is collections.ChainMap for part in thing.maps]
+            found |= looked_up(an, elements_of(an, obj).union(*[an.world.outer(part, obj.label) for part in maps]))
     return found
 
 

@@ -48,7 +48,7 @@ class Declared:
         returns: What may be returned.
         holding: What a new result may hold.
         type: The dotted name of a new result's type, where it is sure; several where it is one of them.
-        calls: The arguments that are called, with parts of the others.
+        calls: The arguments that are called, with parts of the others; of a class, the methods of its object as well.
         walks: The arguments that are walked, so that an iterator is used up.
         folds: The argument whose elements are handed to a function with what it gave before, and what that begins with.
         looks_up: The arguments in which something is looked up by key, so that a `defaultdict` may grow.

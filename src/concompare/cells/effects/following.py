@@ -101,7 +101,8 @@ def follow(an: Interpreter, function: types.FunctionType, node: ast.AST, given: 
     found = an.functions[function]
     if found is None:
         an.deep(given.all)
-        if is_of_dataclass(function):  # reads or compares the fields
+        if is_of_dataclass(function):
+            ask_fields(an, function, node, given)
             return ATOM
         if not an.world.assume_pure:
             text = f"the source of `{function.__qualname__}` cannot be found, so it cannot be seen what it changes"
@@ -109,6 +110,21 @@ def follow(an: Interpreter, function: types.FunctionType, node: ast.AST, given: 
         return given.all
     definition, scope, defaults = found
     return run_body(an, definition, node, given, scope, key=function, defaults=defaults, is_root=True)
+
+
+def ask_fields(an: Interpreter, function: types.FunctionType, node: ast.AST, given: Arguments) -> None:
+    """Follow a method that `dataclass` has made: it asks what the fields hold for the same."""
+    from concompare.cells.effects.operators import DEEPEST as FIELDS
+    from concompare.cells.effects.operators import operated, seen_in
+
+    site = function, given.all
+    if function.__name__ not in COMPARING or site in an.running:
+        return
+    an.running[site] = Running(an.now, ATOM, an.depth)
+    fields, word = seen_in(an, given.all, FIELDS), function.__name__.strip("_")
+    for name in dict.fromkeys((word,) if word in ("hash", "repr") else ("eq", word)):
+        operated(an, name, fields, node, fields)
+    del an.running[site]
 
 
 def guarded(function: types.FunctionType) -> types.FunctionType:

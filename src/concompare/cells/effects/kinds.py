@@ -31,6 +31,8 @@ INDEXERS = frozenset({"loc", "at", "iloc", "iat"})
 DICTS = {dict, collections.defaultdict, collections.OrderedDict, collections.Counter}
 PLAIN_CONTAINERS = {list, tuple, dict, set, frozenset, collections.deque, *DICTS}
 HOLDING = (dict, list, set, collections.deque)
+MOCKS = "unittest.mock"
+"""The module of objects that keep how they were called."""
 PURE = "Run with --assume-pure if it changes nothing; results are then checked against the plain loop"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import enum
 import functools
 import inspect
 import itertools
@@ -239,6 +240,10 @@ class World:
         if name not in self.by_name:
             self.by_name[name] = [(kind, vars(kind)[name]) for kind in self.classes() if name in vars(kind)]
         return self.by_name[name]
+
+    def of_members(self, name: str) -> list[Any]:
+        """Return what the user's enumerations have under a name."""
+        return [thing for kind, thing in self.methods(name) if issubclass(kind, enum.Enum)]
 
     def classes(self) -> list[type]:
         """Return the user's classes: of the notebook and of its objects."""

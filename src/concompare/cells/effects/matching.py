@@ -5,8 +5,10 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from concompare.cells.effects.attributes import attribute
+from concompare.cells.effects.arguments import Arguments
+from concompare.cells.effects.attributes import attribute, user_method
 from concompare.cells.effects.elements import walk_over
+from concompare.cells.effects.following import follow
 from concompare.cells.effects.scopes import Scope, live_object
 from concompare.cells.effects.storing import bind_name
 from concompare.cells.objects import ATOM, ELEMENT, Value
@@ -40,6 +42,12 @@ def match_parts(an: Interpreter, pattern: ast.MatchSequence | ast.MatchMapping, 
     """Match the elements of a sequence, or the values of a mapping."""
     elements = walk_over(an, value, pattern, values=True)
     rest: str | None = None
+    for word in ("get", "keys") if isinstance(pattern, ast.MatchMapping) else ("__len__", "__getitem__"):
+        for obj in value:
+            method = user_method(an, obj, word)
+            if method is not None:
+                arguments = [frozenset({obj}), *[ATOM] * (method.__code__.co_argcount - 1)]
+                elements |= follow(an, method, pattern, Arguments(arguments))
     if isinstance(pattern, ast.MatchMapping):
         for key in pattern.keys:
             an.value(key, scope)

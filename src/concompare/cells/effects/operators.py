@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import ast
+import collections
+import datetime
 import types
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from concompare.cells.effects.arguments import Arguments
+from concompare.cells.effects.attributes import user_method
 from concompare.cells.effects.elements import elements_of, is_array_of_values, looked_up, walk_over
 from concompare.cells.effects.following import follow
+from concompare.cells.effects.inherited import reached
 from concompare.cells.effects.kinds import DICTS, inert, is_changed_in_place, is_container
 from concompare.cells.effects.live import MISSING, definition_of, is_fixed, static
-from concompare.cells.ir import Effects
+from concompare.cells.ir import Effects, Why
 from concompare.cells.objects import ANY, ATOM, ELEMENT, Obj, Value, is_atom_type
 from concompare.cells.syntax import names
 from concompare.cells.syntax.own_code import is_installed_file
@@ -32,6 +36,7 @@ WORDS = {
     "ne": ("__ne__", "__eq__"),
     "getitem": ("__getitem__", "__missing__"),
     "copy": ("__copy__", "__getstate__", "__reduce__", "__reduce_ex__", "__setstate__"),
+    "pickled": ("__getstate__", "__reduce__", "__reduce_ex__", "__getnewargs__", "__getnewargs_ex__"),
     "deepcopy": ("__deepcopy__", "__getstate__", "__reduce__", "__reduce_ex__", "__setstate__"),
 }
 SHOWING = {"shown": ("__str__", "__repr__"), "formatted": ("__format__", "__str__", "__repr__")}
@@ -61,6 +66,12 @@ IMPLICIT = (
     *("index", "int", "float", "complex", "bool", "bytes", "fspath", "instancecheck", "subclasscheck", "length_hint"),
 )
 """The special methods that code may run of an object that it is given."""
+DERIVING = frozenset({"functools", "collections.abc", "collections", "numbers"})
+"""Modules that write operators for a class out of other methods of that class."""
+ZONES = ("utcoffset", "dst", "tzname", "fromutc")
+"""The methods that dates and times ask a time zone for."""
+DEEPEST = 3
+"""Containers and records inside one another up to which it is looked at what installed code sees."""
 CONTAINERS = frozenset({list, tuple, set, frozenset, dict, *DICTS})
 LOOKING = frozenset({
     *("len", "hash", "repr", "str", "int", "float", "bool", "abs", "min", "max", "sum", "tuple", "list", "set"),
@@ -76,7 +87,7 @@ INSTALLED = ast.Pass()
 def binary(an: Interpreter, name: str, left: Value, right: Value, node: ast.AST, *, result: bool = True) -> Value:
     """Follow a binary operator; `result`: its value may hold what the operands hold."""
     if not left and not right:
-        return ATOM
+        return of_members(an, name, node)
     found = ATOM
     installed = ATOM
     asked: set[Obj] = set()
@@ -108,6 +119,16 @@ def binary(an: Interpreter, name: str, left: Value, right: Value, node: ast.AST,
         elif obj.types is None:
             an.put({made}, ANY, frozenset(obj.held(ANY)))
     return found | {made}
+
+
+def of_members(an: Interpreter, name: str, node: ast.AST) -> Value:
+    """Follow an operator that members of the user's enumerations may have: nobody can change these."""
+    found = ATOM
+    for word in SHOWING.get(name, ()) or WORDS.get(name, ()) or (f"__{name}__",):
+        for thing in an.world.of_members(word):
+            if isinstance(thing, types.FunctionType) and an.world.is_user(thing):
+                found |= follow(an, thing, node, Arguments([ATOM] * thing.__code__.co_argcount))
+    return found
 
 
 def note_values(an: Interpreter, made: Obj, operands: Value) -> None:
@@ -149,8 +170,16 @@ def special_methods(an: Interpreter, obj: Obj, name: str) -> list[types.Function
             if obj.types is None:
                 things = [thing for _, thing in an.world.methods(word)]
             found += [thing for thing in things if isinstance(thing, types.FunctionType) and an.world.is_user(thing)]
+            found += [method for kind in obj.types or () for method in called_by_inherited(an, kind, word)]
         an.special[obj.types, name] = found
     return found
+
+
+def called_by_inherited(an: Interpreter, kind: type, word: str) -> list[types.FunctionType]:
+    """Return the user's methods that an operator calls which a class has from `total_ordering` or an abstract base."""
+    thing = static(kind, word)
+    written = isinstance(thing, types.FunctionType) and thing.__globals__.get("__name__") in DERIVING
+    return reached(an, kind, word) if written and an.world.is_user(kind) else []
 
 
 def first_of(kind: type, name: str) -> str:
@@ -162,19 +191,51 @@ def looked_at(an: Interpreter, value: Value) -> None:
     """Follow what installed code may run of the user's objects that it sees, as far as that changes anything."""
     if not value or an.looking:
         return
-    held = [elements_of(an, obj) for obj in value if set(obj.types or ()) & CONTAINERS]
     an.looking = True
-    for part in value.union(*held):
+    for part in value | seen_in(an, value, DEEPEST):
         if part.types is None or all(map(is_fixed, part.types)):
             continue
         for thing in implicit_methods(an, part):
-            with an.recording(Effects()) as done:
-                count = thing.__code__.co_argcount
-                follow(an, thing, INSTALLED, Arguments([frozenset({part}), *[value] * (count - 1)]))
-            if done.writes or done.order:
-                done.heavy, done.doubts = False, ()
-                an.now.add(done)
+            given = Arguments([frozenset({part}), *[value] * (thing.__code__.co_argcount - 1)])
+            if called_unseen(an, thing, given) and thing.__name__ in ZONES:
+                an.doubt(Why.OPAQUE, f"{part.shown} changes something whenever a time is asked for its zone")
     an.looking = False
+
+
+def seen_in(an: Interpreter, value: Value, depth: int) -> Value:
+    """Return what containers hold and what the fields of records hold, whose methods ask for those of the fields."""
+    found = [elements_of(an, obj) for obj in value if set(obj.types or ()) & {*CONTAINERS, collections.deque}]
+    found += [fields_of(an, obj) for obj in value]
+    held = ATOM.union(*found) - value
+    return held | seen_in(an, held, depth - 1) if held and depth > 1 else held
+
+
+def fields_of(an: Interpreter, obj: Obj) -> Value:
+    """Return what the fields of a data class's object hold, or those of a namespace, which asks all of them."""
+    found = ATOM
+    kinds = [kind for kind in obj.types or () if not is_fixed(kind)]
+    names = [name for kind in kinds for name in getattr(kind, "__dataclass_fields__", ())]
+    if obj.types == (types.SimpleNamespace,):
+        names += [*obj.all_held(), *(name for thing in obj.live for name in vars(thing))]
+    for name in dict.fromkeys(names):
+        found |= frozenset(obj.held(name)) | (an.world.attribute(obj, name) or ATOM)
+    return found
+
+
+def called_unseen(an: Interpreter, function: types.FunctionType, given: Arguments) -> bool:
+    """Follow a method that installed code may call, as far as that changes anything; tells whether it does."""
+    with an.recording(Effects()) as done:
+        for made in follow(an, function, INSTALLED, given):
+            if made.lazy is not None:  # a generator, which is walked
+                an.now.add(made.lazy)
+            following = user_method(an, made, "__next__") if function.__name__ == "__iter__" else None
+            if following is not None:
+                follow(an, following, INSTALLED, Arguments([frozenset({made})]))
+    changes = bool(done.writes or done.order)
+    if changes:
+        done.heavy, done.doubts = False, ()
+        an.now.add(done)
+    return changes
 
 
 def implicit_methods(an: Interpreter, obj: Obj) -> list[types.FunctionType]:
@@ -182,6 +243,9 @@ def implicit_methods(an: Interpreter, obj: Obj) -> list[types.FunctionType]:
     found = an.special.get((obj.types, "implicit"))
     if found is None:
         every = [thing for word in IMPLICIT for thing in special_methods(an, obj, word)]
+        zones = [kind for kind in obj.types or () if issubclass(kind, datetime.tzinfo) and an.world.is_user(kind)]
+        things = [static(kind, word) for kind in zones for word in ZONES]
+        every += [thing for thing in things if isinstance(thing, types.FunctionType) and an.world.is_user(thing)]
         found = an.special[obj.types, "implicit"] = [thing for thing in every if not only_looks(thing)]
     return found
 
@@ -244,6 +308,8 @@ def formatted(an: Interpreter, value: Value, node: ast.FormattedValue) -> None:
     an.deep(value)
     name = CONVERSIONS.get(node.conversion, "formatted")
     operated(an, name, value, node, ATOM)
+    if not value:
+        of_members(an, name, node)
     for obj in value:
         if not obj.live or is_container(type(obj.live[0])):
             operated(an, "repr", elements_of(an, obj), node, ATOM)

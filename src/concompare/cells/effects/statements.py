@@ -19,6 +19,7 @@ from concompare.cells.effects.scopes import Scope, look_up, merged
 from concompare.cells.effects.storing import (
     assign,
     bind_name,
+    delete_attribute,
     passed_on,
     refuse_nothing,
     set_attribute,
@@ -105,6 +106,8 @@ def _on_Delete(an: Interpreter, node: ast.Delete, scope: Scope) -> Value:
                 an.write(passed_on(an, base, "__delitem__"), ANY)
                 an.write(base, ELEMENT)
             else:
+                for obj in base:
+                    delete_attribute(an, obj, target)
                 write_attribute(an, base, target.attr)
     return ATOM
 

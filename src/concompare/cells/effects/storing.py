@@ -137,15 +137,35 @@ def set_attribute(an: Interpreter, obj: Obj, target: ast.Attribute, value: Value
         an.doubt(Why.OPAQUE, f"`{ast.unparse(target)}` is set, which others may have too", TAKE_OUT)
     if target.attr in MEANING:
         an.doubt(Why.OPAQUE, f"`{ast.unparse(target)}` is set, which changes what code does", TAKE_OUT)
-    for kind in obj.types or ():
-        thing = static(kind, target.attr)
-        setter = thing.fset if isinstance(thing, property) and an.world.is_user(kind) else None
-        if isinstance(setter, types.FunctionType) and an.world.is_user(setter):
-            follow(an, setter, target, Arguments([frozenset({obj}), value]))
-        setter = static(type(thing), "__set__")
-        if isinstance(setter, types.FunctionType) and an.world.is_user(setter):
-            descriptor = an.world.outer(thing, f"`{target.attr}`")
-            follow(an, setter, target, Arguments([descriptor, frozenset({obj}), value]))
+    run_descriptors(an, obj, target.attr, target, "set", value)
+
+
+def delete_attribute(an: Interpreter, obj: Obj, target: ast.Attribute) -> None:
+    """Follow what runs where an attribute of one object is deleted."""
+    operated(an, "delattr", obj, target, ATOM)
+    run_descriptors(an, obj, target.attr, target, "delete")
+
+
+def run_descriptors(an: Interpreter, obj: Obj, name: str, node: ast.AST, what: str, *value: Value) -> None:
+    """Follow the property or descriptor of the user's that sets or deletes an attribute; of unknown types, of any."""
+    this = frozenset({obj})
+    found = [(kind, static(kind, name)) for kind in obj.types or ()]
+    for kind, thing in found if obj.types is not None else an.world.methods(name):
+        own = isinstance(thing, property) and an.world.is_user(kind)
+        function = getattr(thing, f"f{what[:3]}") if own else None
+        if isinstance(function, types.FunctionType) and an.world.is_user(function):
+            follow(an, function, node, Arguments([this, *value]))
+        function = static(type(thing), f"__{what}__")
+        if isinstance(function, types.FunctionType) and an.world.is_user(function):
+            follow(an, function, node, Arguments([an.world.outer(thing, f"`{name}`"), this, *value]))
+
+
+def changed_by_name(an: Interpreter, obj: Obj, name: str | None, node: ast.AST, what: str, *value: Value) -> None:
+    """Follow what runs where `setattr` or `delattr` changes an attribute; None: its name is not known."""
+    kinds = an.world.classes() if obj.types is None else obj.types
+    own = [part for kind in kinds for part in kind.__mro__ if an.world.is_user(part)]
+    for word in dict.fromkeys(word for part in own for word in vars(part)) if name is None else (name,):
+        run_descriptors(an, obj, word, node, what, *value)
 
 
 def write_attribute(an: Interpreter, base: Value, name: str) -> None:

@@ -146,6 +146,10 @@ class Inner:
         """Return its loops."""
         return self.variant.loops
 
+    def why_unseen(self, namespace: Mapping[str, Any]) -> str | None:
+        """Return why the notebook's objects must not be looked at, as was seen when the cell began."""
+        return self.cell.unseen
+
     @functools.cached_property
     def shadowed(self) -> frozenset[str]:
         """Return the names of builtins that mean something else in it."""
@@ -306,6 +310,7 @@ class Script:
     lifted: list[Lifted] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
     allowance: Allowance = field(default_factory=Allowance)
+    unseen: str | None = None
 
 
 @dataclass

@@ -17,6 +17,7 @@ from concompare.cells.effects.arguments import Arguments, Method, made_with
 from concompare.cells.effects.attributes import any_part
 from concompare.cells.effects.calls import one_file
 from concompare.cells.effects.calls.copying import deep_copies, hooked, is_copied_by_class
+from concompare.cells.effects.calls.own_objects import call_given
 from concompare.cells.effects.calls.written_to import write_through
 from concompare.cells.effects.elements import (
     elements_of,
@@ -321,7 +322,7 @@ def apply_calls(an: Interpreter, node: ast.AST, entry: Declared, this: Value, gi
             if obj.origin is Origin.FUNCTION or obj.live or obj.types:
                 count = parameter_count(obj)
                 arguments = parts[:count] if len(parts) >= count else [ATOM.union(*parts)] * count
-                found |= an.call_obj(node, obj, Arguments(arguments), obj.label)
+                found |= call_given(an, node, obj, Arguments(arguments))
     return found
 
 

@@ -13,25 +13,24 @@ from typing import TYPE_CHECKING, Any
 
 from concompare.cells.effects import declared
 from concompare.cells.effects.arguments import Arguments, Found, Method, Partial, Unloaded
+from concompare.cells.effects.attributes import BEHIND
 from concompare.cells.effects.calls import held_functions
 from concompare.cells.effects.calls.applying import apply
 from concompare.cells.effects.calls.classes import call_class
 from concompare.cells.effects.calls.getters import KINDS, Getter, call_getter, call_itemgetter, live_getter
 from concompare.cells.effects.calls.installed import installed, installed_method, undeclared
 from concompare.cells.effects.calls.written_to import write_behind
+from concompare.cells.effects.elements import walked
 from concompare.cells.effects.following import follow, run_body
-from concompare.cells.effects.kinds import CACHE, PURE
+from concompare.cells.effects.kinds import CACHE, MOCKS, PURE
 from concompare.cells.effects.live import MISSING, static
+from concompare.cells.effects.operators import operated
 from concompare.cells.ir import Effects, Order, Why
 from concompare.cells.objects import ATOM, ELEMENT, Obj, Origin, Value, all_atoms, reachable
 from concompare.cells.syntax.own_code import is_installed_file
 
 if TYPE_CHECKING:
     from concompare.cells.effects.interpreter import Interpreter
-
-
-MOCKS = "unittest.mock"
-"""The module of objects that keep how they were called."""
 
 
 def call_value(an: Interpreter, node: ast.AST, value: Value, given: Arguments, what: str) -> Value:
@@ -117,6 +116,8 @@ def call_function(an: Interpreter, node: ast.AST, obj: Obj, given: Arguments) ->
         definition, scope = code
         return run_body(an, definition, node, given, scope, key=(definition, id(scope)))
     owner = obj.owner
+    if isinstance(code, BEHIND):
+        return call_behind(an, node, owner, code, given, obj.label)
     if isinstance(code, staticmethod):
         return call_plain(an, node, code.__func__, given)
     if isinstance(code, classmethod):
@@ -195,13 +196,51 @@ def call_live_method(an: Interpreter, node: ast.AST, thing: types.MethodType, gi
 def call_live_function(an: Interpreter, node: ast.AST, thing: types.FunctionType, given: Arguments, what: str) -> Value:
     """Follow a call of a live function, the user's own behind an installed decorator too."""
     wrapped = inspect.unwrap(thing) if hasattr(thing, "__wrapped__") else thing
+    registered = getattr(thing, "registry", None)
+    if isinstance(registered, types.MappingProxyType):  # of `singledispatch`
+        every = {id(one): an.world.outer(one, what) for one in registered.values()}
+        return call_value(an, node, ATOM.union(*every.values()), given, what)
     ours = an.world.is_user(thing)  # `wraps` gives a wrapper of an installed module the user's module as its own
     if ours and (wrapped is thing or not is_installed_file(thing.__code__.co_filename)):
         return follow(an, thing, node, given)
     if wrapped is not thing and an.world.is_user(wrapped):  # contextmanager: the wrapper is installed
+        run_around(an, node, thing, wrapped)
         return follow(an, wrapped, node, given)
     write_behind(an, thing)
     return installed(an, node, thing, given, what)
+
+
+def run_around(an: Interpreter, node: ast.AST, wrapper: types.FunctionType, wrapped: Any) -> None:
+    """Follow what an installed wrapper runs beside the user's function, as that of a context manager as decorator."""
+    for cell in wrapper.__closure__ or ():
+        thing = held_functions.content_of(cell)
+        if thing is wrapped or isinstance(thing, types.FunctionType):
+            continue
+        value = an.world.outer(thing, f"what `{wrapper.__name__}` is decorated with")
+        for word in ("enter", "exit"):
+            operated(an, word, value, node, ATOM)
+        for function in held_functions.functions_in(an, thing):
+            for obj in call_value(an, node, an.world.outer(function, wrapper.__name__), Arguments(), wrapper.__name__):
+                walked(an, obj)
+
+
+def call_behind(an: Interpreter, node: ast.AST, this: Value, thing: Any, given: Arguments, what: str) -> Value:
+    """Follow a call of one of BEHIND: of the method or methods that it stands for."""
+    if isinstance(thing, functools.partialmethod):
+        before = [an.world.outer(part, what) for part in thing.args]
+        named = {name: an.world.outer(part, what) for name, part in thing.keywords.items()}
+        given = Arguments([*before, *given.positional], {**named, **given.named}, given.spread)
+        methods = [thing.func]
+    else:
+        methods = list(thing.dispatcher.registry.values())
+    kinds = [kind for obj in this for kind in obj.types or ()]
+    classes = ATOM.union(*[an.world.outer(kind, kind.__name__) for kind in kinds])
+    found = ATOM
+    for method in methods:
+        receiver = classes if isinstance(method, classmethod) else this
+        whole = given if isinstance(method, staticmethod) else given.after(receiver)
+        found |= call_plain(an, node, getattr(method, "__func__", method), whole)
+    return found
 
 
 def call_builtin(an: Interpreter, node: ast.AST, thing: Any, given: Arguments, what: str) -> Value:

@@ -12,15 +12,33 @@ from typing import TYPE_CHECKING, Any
 
 from concompare.cells.effects import declared
 from concompare.cells.effects.arguments import Arguments, Unloaded
-from concompare.cells.effects.attributes import any_part, attribute_of, bound_to, cells_of, user_method
+from concompare.cells.effects.attributes import (
+    BEHIND,
+    OF_PROPERTY,
+    any_part,
+    attribute,
+    attribute_of,
+    bound_to,
+    cells_of,
+    computed_attributes,
+    getter_of,
+    user_method,
+)
 from concompare.cells.effects.calls.above import Above, call_above, is_super, made_super
 from concompare.cells.effects.calls.applying import apply
-from concompare.cells.effects.calls.callables import call_cached, call_plain, call_unloaded, call_value
-from concompare.cells.effects.calls.classes import call_class
+from concompare.cells.effects.calls.callables import (
+    call_behind,
+    call_cached,
+    call_obj,
+    call_plain,
+    call_unloaded,
+    call_value,
+)
+from concompare.cells.effects.calls.held_functions import call_held
 from concompare.cells.effects.calls.installed import call_back, installed, installed_method, undeclared_method
 from concompare.cells.effects.calls.naming import asked_by_name
 from concompare.cells.effects.calls.one_file import is_same, may_meet
-from concompare.cells.effects.elements import looked_up, walk_over
+from concompare.cells.effects.elements import elements_of, looked_up, walk_over
 from concompare.cells.effects.entries import Beginning
 from concompare.cells.effects.following import follow
 from concompare.cells.effects.kinds import CACHE, MATCHES
@@ -38,6 +56,8 @@ OF_TEXT = frozenset({"format_map", *dir(str), *dir(bytes)})
 OF_NUMBERS = frozenset({*dir(int), *dir(float)})
 LOOKING_UP = frozenset({"format", "format_map", "translate"})
 """Methods of text that look something up in their arguments by key."""
+FIELD = re.compile(r"\.(\w+)")
+"""An attribute that a text to be filled in asks for."""
 LISTING = frozenset({"split", "rsplit", "splitlines", "findall"})
 """Methods of text and patterns that give a list."""
 OF_PATTERN: dict[str, tuple[type, ...]] = {
@@ -213,6 +233,7 @@ def atom_method(an: Interpreter, node: ast.AST, name: str, given: Arguments) -> 
     an.now.called += (name,)
     if name in LOOKING_UP:
         looked_up(an, given.all)
+        fields_of_text(an, node, given)
     if name == "join":
         return ATOM
     found = ATOM
@@ -224,6 +245,17 @@ def atom_method(an: Interpreter, node: ast.AST, name: str, given: Arguments) -> 
         return found
     an.now.heavy = an.now.heavy or name not in OF_NUMBERS
     return found if name not in OF_PATTERN else found | {of_pattern(an, node, name)}
+
+
+def fields_of_text(an: Interpreter, node: ast.AST, given: Arguments) -> None:
+    """Follow reading the attributes that a text asks for, as `"{0.name}".format(x)`; any where the text is not seen."""
+    owner = node.func.value if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) else None
+    value = given.all.union(*[elements_of(an, obj) for obj in given.all])
+    if not isinstance(owner, ast.Constant):
+        computed_attributes(an, value, node)
+        return
+    for name in FIELD.findall(str(owner.value)):
+        attribute(an, value, name, node)
 
 
 def of_pattern(an: Interpreter, node: ast.AST, name: str) -> Obj:
@@ -250,6 +282,9 @@ def method_of(an: Interpreter, node: ast.AST, obj: Obj, name: str, given: Argume
         return call_unloaded(an, node, f"{obj.code.dotted}.{name}", given)
     if isinstance(obj.code, Above):
         return call_above(an, node, obj.code, name, given)
+    if obj.origin is Origin.FUNCTION and name in ("__call__", "__func__"):
+        plain = isinstance(obj.code, types.FunctionType) and name == "__func__"
+        return call_plain(an, node, obj.code, given) if plain else call_obj(an, node, obj, given, what)
     stored = frozenset(obj.held(name))
     held = an.world.attribute(obj, name) if obj.method != STREAM else None  # where IPython puts its own `write`
     if held is not None or stored:
@@ -257,30 +292,38 @@ def method_of(an: Interpreter, node: ast.AST, obj: Obj, name: str, given: Argume
         return call_value(an, node, (held or ATOM) | stored, given, what)
     if obj.types is None:
         return call_by_name(an, node, this, name, given)
-    found = ATOM
-    for kind in [kind for kind in obj.types if not lacks(an, obj, kind, name)]:
-        thing = static(kind, name)
-        function = thing.__func__ if isinstance(thing, (staticmethod, classmethod)) else thing
-        if isinstance(function, types.FunctionType) and an.world.is_user(function):
-            found |= call_user_method(an, node, this, kind, thing, given)
-        elif isinstance(thing, property) or is_descriptor(an, thing):
-            found |= call_value(an, node, attribute_of(an, obj, name, node), given, what)
-        elif isinstance(thing, CACHE):
-            found |= call_cached(an, node, thing, given.after(this))
-        elif thing is MISSING and user_method(an, obj, "__getattr__") is not None:
-            value = follow(an, user_method(an, obj, "__getattr__"), node, Arguments([this, ATOM]))
-            found |= call_value(an, node, value, given, what)
-        elif an.world.is_user(kind) and thing is not MISSING and isinstance(thing, type):
-            found |= call_class(an, node, thing, given, what)
-        else:
-            found |= other_method(an, node, obj, kind, name, given, scope)
-    return found
+    kinds = [kind for kind in obj.types if not lacks(an, obj, kind, name)]
+    return ATOM.union(*[method_of_class(an, node, obj, kind, name, given, scope) for kind in kinds])
 
 
-def is_descriptor(an: Interpreter, thing: Any) -> bool:
-    """Tell whether an attribute of a class is given by a method of the user's."""
-    getter = static(type(thing), "__get__")
-    return isinstance(getter, types.FunctionType) and an.world.is_user(getter)
+def method_of_class(
+    an: Interpreter, node: ast.AST, obj: Obj, kind: type, name: str, given: Arguments, scope: Scope
+) -> Value:
+    """Follow a method that an object has from a class, or what else the class gives under its name."""
+    this, what = frozenset({obj}), f"{obj.label}.{name}"
+    thing = static(kind, name)
+    function = thing.__func__ if isinstance(thing, (staticmethod, classmethod)) else thing
+    if isinstance(function, types.FunctionType) and an.world.is_user(function):
+        return call_user_method(an, node, this, kind, thing, given)
+    of_property = name in OF_PROPERTY and any(isinstance(live, property) for live in obj.live)
+    if of_property or isinstance(thing, property) or getter_of(an, thing) is not None:
+        return call_value(an, node, attribute_of(an, obj, name, node), given, what)
+    if isinstance(thing, CACHE):
+        return call_cached(an, node, thing, given.after(this))
+    if isinstance(thing, BEHIND):
+        return call_behind(an, node, this, thing, given, what)
+    if thing is MISSING and user_method(an, obj, "__getattr__") is not None:
+        value = follow(an, user_method(an, obj, "__getattr__"), node, Arguments([this, ATOM]))
+        return call_value(an, node, value, given, what)
+    if is_kept(an, kind, name, thing):
+        return call_value(an, node, an.world.outer(thing, what), given, what)
+    return other_method(an, node, obj, kind, name, given, scope)
+
+
+def is_kept(an: Interpreter, kind: type, name: str, thing: Any) -> bool:
+    """Tell whether what is called is an object that a class of the user's just has: a class, or one that counts."""
+    holder = next((base for base in kind.__mro__ if name in vars(base)), kind)
+    return thing is not MISSING and an.world.is_user(holder) and static(type(thing), "__get__") is MISSING
 
 
 BUILT_IN = frozenset({list, tuple, dict, set, frozenset, bytearray})
@@ -384,5 +427,6 @@ def call_by_name(an: Interpreter, node: ast.AST, this: Value, name: str, given: 
     for entry in entries:
         found |= apply(an, node, entry, this, given, name)
     if not users and not entries:
+        call_held(an, node, frozenset(obj for obj in this if not obj.outer), given)
         found |= undeclared_method(an, node, object, name, this, given)
     return found.union(*[any_part(an, obj) for obj in this])

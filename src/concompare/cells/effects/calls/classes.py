@@ -15,11 +15,15 @@ from concompare.cells.effects.attributes import class_of
 from concompare.cells.effects.calls.applying import apply
 from concompare.cells.effects.calls.getters import KINDS, made_getter
 from concompare.cells.effects.calls.installed import asked, call_back
-from concompare.cells.effects.calls.overridden import call_overridden
+from concompare.cells.effects.calls.own_objects import call_own
 from concompare.cells.effects.following import follow
+from concompare.cells.effects.inherited import call_overridden
 from concompare.cells.effects.live import definition_of, static
+from concompare.cells.effects.operators import operated
+from concompare.cells.effects.storing import run_descriptors
 from concompare.cells.ir import Why
 from concompare.cells.objects import ANY, ATOM, ELEMENT, Obj, Origin, Value, is_atom_type
+from concompare.cells.telling_classes import telling_when_pickled
 
 if TYPE_CHECKING:
     from concompare.cells.effects.interpreter import Interpreter
@@ -28,7 +32,7 @@ if TYPE_CHECKING:
 def call_class(an: Interpreter, node: ast.AST, kind: type, given: Arguments, what: str) -> Value:
     """Follow making an object."""
     an.now.called += (kind.__name__,)
-    if kind is functools.partial and given.positional:
+    if kind in (functools.partial, types.MethodType) and given.positional:
         made = an.made(node, "a partial function", (kind,), key=kind)
         rest = Arguments(given.positional[1:], given.named, given.spread, given.flags)
         code = Partial(given.positional[0], rest)
@@ -52,6 +56,7 @@ def call_installed_class(an: Interpreter, node: ast.AST, kind: type, given: Argu
     asked(an, node, kind, given)
     entry = declared.function(kind)
     if entry is not None:
+        call_own(an, node, kind, f"{kind.__module__}.{kind.__qualname__}", given.all, declared=True)
         return apply(an, node, entry, ATOM, given, kind.__name__, made_type=kind)
     if is_atom_type(kind):
         an.deep(given.all)
@@ -78,6 +83,8 @@ def call_user_class(an: Interpreter, node: ast.AST, kind: type, given: Arguments
     if isinstance(dropped, types.FunctionType):
         follow(an, dropped, node, Arguments([this]))
         an.doubt(Why.ALIAS, f"`{kind.__name__}` does something when it is dropped, which happens to copies too")
+    if telling_when_pickled([kind]) is not None:
+        an.doubt(Why.ALIAS, f"`{kind.__name__}` does something when it is pickled, which happens to what is sent")
     followed, given_back = run_makers(an, node, made, kind, given)
     after = static(kind, "__post_init__")
     if isinstance(after, types.FunctionType) and an.world.is_user(after):
@@ -140,6 +147,10 @@ def fill_generated(an: Interpreter, node: ast.AST, made: Obj, kind: type, given:
             an.put({made}, name, frozenset({an.made(node, f"`.{name}`", (factory,), key=(kind, name))}))
         elif callable(factory):
             an.put({made}, name, an.call_value(node, an.world.outer(factory, name), Arguments(), name))
+    frozen = getattr(getattr(kind, "__dataclass_params__", None), "frozen", True)
+    for name in fields if not frozen else ():
+        operated(an, "setattr", made, node, frozenset(made.held(name)))
+        run_descriptors(an, made, name, node, "set", frozenset(made.held(name)))
     return True
 
 
@@ -151,5 +162,6 @@ def construct(an: Interpreter, node: ast.AST, kind: type, given: Arguments) -> V
     made.made_with = made_with(given)
     an.put({made}, ANY, carried(given.all))
     call_back(an, node, given, given.all)
+    call_own(an, node, kind, f"{kind.__module__}.{kind.__qualname__}", given.all, declared=False)
     an.now.trusted |= {f"{kind.__module__}.{kind.__qualname__}"}
     return frozenset({made})

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import functools
+import logging
 import types
 from typing import TYPE_CHECKING, Any
 
 from concompare.cells.effects.arguments import Arguments
 from concompare.cells.effects.attributes import any_part
 from concompare.cells.effects.calls.applying import parameter_count
+from concompare.cells.effects.calls.own_objects import is_derived, is_of_standard_library
 from concompare.cells.effects.elements import elements_of
+from concompare.cells.effects.inherited import called_methods
 from concompare.cells.effects.kinds import CACHE
 from concompare.cells.ir import Why
 from concompare.cells.objects import ATOM, Obj, Origin, Value, reachable
@@ -19,8 +22,6 @@ if TYPE_CHECKING:
 
     from concompare.cells.effects.interpreter import Interpreter
 
-ELSEWHERE = frozenset({"builtins", "collections", "itertools", "functools", "operator", "numpy", "pandas", "types"})
-"""Packages whose objects call nothing in their methods that the tables do not say."""
 CONTAINERS = (list, tuple, set, frozenset)
 MOST = 300
 """Objects that are looked at in one that is there already."""
@@ -60,6 +61,8 @@ def functions_in(an: Interpreter, thing: Any) -> list[Any]:
         met.add(id(one))
         if one is not thing and is_own_function(an, one):
             found.append(one)
+        elif one is not thing and an.world.is_user(type(one)) and is_handed_on(an, thing, type(one)):
+            found += [types.MethodType(function, one) for function in called_methods(an, type(one)).values()]
         elif isinstance(one, CONTAINERS):
             waiting += one
         else:
@@ -67,12 +70,37 @@ def functions_in(an: Interpreter, thing: Any) -> list[Any]:
     return found
 
 
+def is_handed_on(an: Interpreter, thing: Any, kind: type) -> bool:
+    """Tell whether an installed object calls the methods of what it holds of a class of the user's.
+
+    What is logged is handed to the notebook's handlers there.
+    """
+    package = type(thing).__module__.partition(".")[0].lstrip("_")
+    known = is_of_standard_library(package) and is_derived(an, kind, package)
+    return known and not isinstance(thing, (logging.Logger, logging.LoggerAdapter))
+
+
+def content_of(cell: types.CellType) -> Any:
+    """Return what a variable of a function holds that another one sees, None where it holds nothing yet."""
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return None
+
+
 def refuse_hidden(an: Interpreter, thing: Any, what: str) -> None:
     """Doubt what does not tell of which function it was made, as `numpy.frompyfunc` and `functools.cmp_to_key` do."""
     kind = type(thing).__name__
     hidden = kind == "ufunc" and str(getattr(thing, "__name__", "")).endswith("(vectorized)")
-    if (hidden or kind == "KeyWrapper") and not an.world.assume_pure:
+    if (hidden or kind == "KeyWrapper" or is_callback(thing)) and not an.world.assume_pure:
         an.doubt(Why.OPAQUE, f"it cannot be seen which function `{what}` calls. Make it inside the cell")
+
+
+def is_callback(thing: Any) -> bool:
+    """Tell whether an object is a function of `ctypes` that calls one written in Python."""
+    own = any(base.__module__ == "_ctypes" and base.__name__ == "CFuncPtr" for base in type(thing).__mro__)
+    held = getattr(thing, "_objects", None) if own else None
+    return any(type(part).__name__ == "CThunkObject" for part in (held or {}).values())
 
 
 def may_be_called(an: Interpreter, obj: Obj) -> bool:

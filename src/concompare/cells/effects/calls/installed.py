@@ -4,22 +4,34 @@ from __future__ import annotations
 
 import ast
 import copy
+import dataclasses
+import inspect
+import logging
+import pickle
 import types
 from typing import TYPE_CHECKING, Any
 
 from concompare.cells.effects import declared
 from concompare.cells.effects.arguments import Arguments, Found, carried
-from concompare.cells.effects.attributes import any_part, attribute_of, is_shared_by_all, refuse_names
+from concompare.cells.effects.attributes import (
+    any_part,
+    attribute_of,
+    computed_attributes,
+    is_shared_by_all,
+    refuse_names,
+)
 from concompare.cells.effects.calls.applying import apply, parameter_count
 from concompare.cells.effects.calls.drawing import as_drawing
-from concompare.cells.effects.calls.held_functions import ELSEWHERE, call_held, may_be_called, refuse_hidden
-from concompare.cells.effects.calls.overridden import call_overridden
+from concompare.cells.effects.calls.held_functions import call_held, may_be_called, refuse_hidden
+from concompare.cells.effects.calls.own_objects import ELSEWHERE, call_own
 from concompare.cells.effects.calls.written_to import write_on, write_through, write_to
 from concompare.cells.effects.elements import elements_of
 from concompare.cells.effects.identity import OF_MEMORY, SEARCHES, found_by_identity, noted
-from concompare.cells.effects.kinds import CALM_METHODS, DICTS, PURE, is_container
+from concompare.cells.effects.inherited import call_overridden
+from concompare.cells.effects.kinds import CALM_METHODS, DICTS, MOCKS, PURE, is_container
 from concompare.cells.effects.live import static
-from concompare.cells.effects.operators import CONTAINERS, SHOWING, looked_at, operated
+from concompare.cells.effects.operators import CONTAINERS, SHOWING, looked_at, of_members, operated
+from concompare.cells.effects.storing import changed_by_name
 from concompare.cells.ir import Place, Why
 from concompare.cells.objects import ANY, ATOM, ELEMENT, Obj, Value, reachable
 
@@ -47,7 +59,7 @@ ASKED: dict[Any, str] = {
     },
     **{getattr: "getattr getattribute", hasattr: "getattr getattribute", setattr: "setattr", delattr: "delattr"},
     **{tuple: "len", range: "index", bin: "index", hex: "index", oct: "index", complex: "complex float", chr: "index"},
-    **{any: "bool len", all: "bool len", filter: "bool len"},
+    **{pickle.dumps: "pickled", pickle.dump: "pickled", any: "bool len", all: "bool len", filter: "bool len"},
 }
 """The special methods that builtins run on their arguments or the elements of these."""
 SENDING = ("send", "throw")
@@ -75,9 +87,12 @@ def installed(
     if an.now.called[-1] in OF_MEMORY:
         noted(an, node, given.all)
     entry = declared.function(thing) or as_drawing(thing)
+    home = f"{declared.module_of(thing)}.{getattr(thing, '__qualname__', '')}"
+    call_own(an, node, thing, home, given.all, declared=entry is not None)
     if entry is not None:
+        found = run_by_name(an, node, thing, given)
         result = apply(an, node, entry, ATOM, given, what, made_type=made_type)
-        return result | found_by_name(an, node, given.of("0")) if thing is getattr else result
+        return result | found_by_name(an, node, given.of("0")) | found if thing is getattr else found or result
     of_function(an, node, what)
     found = undeclared(an, node, what, given, ATOM)
     module = getattr(thing, "__module__", None) or type(thing).__module__
@@ -87,6 +102,46 @@ def installed(
     else:
         for obj in found:
             obj.types = (made_type,)
+    return found
+
+
+def run_by_name(an: Interpreter, node: ast.AST, thing: Any, given: Arguments) -> Value:
+    """Follow what runs where attributes are asked for, set or deleted by their names; returns what that gives."""
+    seen = given.flags.get(1)
+    name = seen if type(seen) is str else None
+    found = ATOM
+    for obj in given.of("0"):
+        if thing is setattr or thing is delattr:
+            changed_by_name(an, obj, name, node, "set" if thing is setattr else "delete", given.of("2"))
+        elif (thing is getattr or thing is hasattr) and name is not None:
+            found |= attribute_of(an, obj, name, node)
+        elif thing is getattr or thing is hasattr or thing is inspect.getmembers:
+            computed_attributes(an, frozenset({obj}), node)
+        elif thing is isinstance:
+            for word in words_of_protocols(given.of("1")):
+                attribute_of(an, obj, word, node)
+        elif thing is dataclasses.replace:
+            found |= replaced(an, node, obj, given)
+    return found if thing is getattr or thing is dataclasses.replace else ATOM
+
+
+def words_of_protocols(classes: Value) -> set[str]:
+    """Return the attributes for which an object is asked whether it is of some classes that are protocols."""
+    kinds = [kind for obj in classes for kind in obj.live if isinstance(kind, type) and vars(kind).get("_is_protocol")]
+    bases = [base for kind in kinds for base in kind.__mro__ if vars(base).get("_is_protocol")]
+    found = {word for base in bases for word in (*vars(base), *vars(base).get("__annotations__", ()))}
+    return {word for word in found if not word.startswith(("_abc_", "__"))}
+
+
+def replaced(an: Interpreter, node: ast.AST, obj: Obj, given: Arguments) -> Value:
+    """Return the object that `dataclasses.replace` makes of another one of its class."""
+    found = ATOM
+    for kind in obj.types or ():
+        fields = getattr(kind, "__dataclass_fields__", {}) if an.world.is_user(kind) else {}
+        same = {name: attribute_of(an, obj, name, node) for name, part in fields.items() if part.init}
+        if fields:
+            whole = Arguments([], {**same, **given.named}, given.spread)
+            found |= an.call_value(node, an.world.outer(kind, kind.__name__), whole, kind.__name__)
     return found
 
 
@@ -117,6 +172,8 @@ def asked(an: Interpreter, node: ast.AST, thing: Any, given: Arguments) -> None:
     words = ASKED.get(thing) if isinstance(thing, (type, types.BuiltinFunctionType)) else COPYING.get(id(thing))
     if thing is id and given.all and not an.world.assume_pure:
         an.doubt(Why.ALIAS, "asks for an object's place in memory, which differs from process to process")
+    for word in (words or "").split() if not given.all else ():
+        of_members(an, word, node)
     if words is None or not given.all:
         return
     if thing is setattr:
@@ -148,6 +205,8 @@ def undeclared(an: Interpreter, node: ast.AST, what: str, given: Arguments, this
 def undeclared_method(an: Interpreter, node: ast.AST, kind: type, name: str, this: Value, given: Arguments) -> Value:
     """Follow a method of which nothing is declared: it changes its object; that of the notebook is tried first."""
     an.now.heavy = True
+    if kind.__module__ == MOCKS and not an.world.assume_pure:
+        an.doubt(Why.OPAQUE, f"`.{name}` of a mock keeps its calls, in their order", PURE)
     an.deep(given.all | this)
     call_back(an, node, given, given.all)
     write_to(an, node, given.all, name)
@@ -191,6 +250,9 @@ def installed_method(an: Interpreter, node: ast.AST, kind: type, name: str, this
             refuse_hidden(an, thing, name)
     call_overridden(an, node, kind, name, this, given)
     entry = declared.method(kind, name) or as_drawing(static(kind, name))
+    if not an.world.is_user(kind) and not issubclass(kind, logging.Logger):
+        home = f"{kind.__module__}.{kind.__qualname__}"
+        call_own(an, node, static(kind, name), home, this | given.all, declared=entry is not None)
     if entry is not None:
         found = apply(an, node, entry, this, given, name)
         calm = CALM_METHODS.get(kind, set())
