@@ -90,6 +90,23 @@ def test_other_loops_are_shared_out_by_their_own_items(cell: str, how: str) -> N
     assert not any(part.loop.early for part in found.cell.lifted)
 
 
+@pytest.mark.parametrize("how", programs.WAYS)
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "for x in few:\n    missing\n    for y in many:\n        out.append(f(x, y))",
+        "y = 'old'\nfor x in few:\n    missing\n    for y in many:\n        out.append(f(x, y))",
+        "for x in few:\n    few[x + 1]\n    for y in many:\n        out.append(f(x, y))",
+        "for x in few:\n    seen.append(few[x + 1])\n    for i, y in enumerate(many):\n        out.append(f(x, y))",
+        "for x in few:\n    for y in many:\n        out.append(f(x, y))\n    few[x + 1]",
+        "for x in few:\n    for y in many:\n        out.append(f(few[x], y))",
+    ],
+)
+def test_an_error_before_the_inner_loop_leaves_its_names_as_they_were(cell: str, how: str) -> None:
+    found = ran(cell, how)
+    assert [part.loop.early for part in found.cell.lifted] == [True]
+
+
 def test_one_turn_of_each_is_no_gain() -> None:
     found = ran(
         "for x in few:\n    row = []\n    for y in [x]:\n        row.append(f(x, y))\n    table[x] = row", "threads"

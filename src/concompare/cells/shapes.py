@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import itertools
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -204,11 +205,26 @@ class Shapes:
 
     def run_turns(self, found: coalescing.Coalesced, lifted: Lifted, rows: list[Any]) -> Any:
         """Run a loop and the one inside it as one."""
+        task, side = lifted.bind(self.namespace, rows)
+        before = {name: self.namespace[name] for name in found.inner_names & self.namespace.keys()}
         try:
-            return self.run(found.loop, lifted, *lifted.bind(self.namespace, rows))
+            return self.run(found.loop, lifted, task, side)
+        except Exception as error:
+            if not found.loop.collects and found.is_before_turns(error, self.cell.wishes.filename):
+                self.unbind_turn(found, rows[: side.position + (not side.broken)], before)
+            raise
         finally:
             for word in (coalescing.FIRST, coalescing.LAST, coalescing.PARTS):
                 self.namespace.pop(word, None)
+
+    def unbind_turn(self, found: coalescing.Coalesced, rows: list[Any], before: Mapping[str, Any]) -> None:
+        """Give the inner loop's names the values that they had before the last of some turns."""
+        if len(rows) > 1:
+            self.bind(found.inner, rows[-2][-1])
+            return
+        for name in found.inner_names:
+            self.namespace.pop(name, None)
+        self.namespace.update(before)
 
     def bind(self, target: ast.expr, value: Any) -> None:
         """Bind a loop's target as the plain loop does."""

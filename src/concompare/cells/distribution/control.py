@@ -10,6 +10,9 @@ from concompare.cells.distribution.staging import Rules
 from concompare.cells.ir import Doubt, Stage, Why
 from concompare.cells.syntax import names
 
+PLACES = (ast.Attribute, ast.Subscript)
+"""Targets that store into an object."""
+
 
 class Control(Rules):
     """Follows the tree of the body."""
@@ -75,7 +78,7 @@ class Control(Rules):
         elif isinstance(node, ast.Match):
             heads = [node.subject]
         decided = any(self.staged.of(part) is Stage.TAIL for part in heads) or self.asks_in_tail(node)
-        if decided or self.staged.stage.get(node) is Stage.TAIL:
+        if decided or self.stores_in_tail(node) or self.staged.stage.get(node) is Stage.TAIL:
             self.whole(node, heads)
 
     def asks_in_tail(self, node: ast.AST) -> bool:
@@ -83,6 +86,16 @@ class Control(Rules):
         cases = node.cases if isinstance(node, ast.Match) else []
         asked = [part for case in cases for part in (case.pattern, case.guard) if part is not None]
         return any(part in self.body.holding_tail for part in asked)
+
+    def stores_in_tail(self, node: ast.AST) -> bool:
+        """Tell whether `for box.value in …` or `with … as row[0]` stores what the notebook has to store."""
+        found: list[ast.expr | None] = []
+        if isinstance(node, (ast.For, ast.AsyncFor)):
+            found = [node.target]
+        elif isinstance(node, (ast.With, ast.AsyncWith)):
+            found = [item.optional_vars for item in node.items]
+        parts = [part for target in found if target is not None for part in names.nodes_in(target)]
+        return any(isinstance(part, PLACES) and part in self.body.holding_tail for part in parts)
 
     def whole(self, node: ast.AST, heads: Iterable[ast.AST] = (), why: Doubt | None = None) -> None:
         """Put a block into the tail with all that is in it, except parts of its head that may be computed ahead."""

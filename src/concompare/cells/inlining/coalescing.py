@@ -59,14 +59,27 @@ class Coalesced:
     Attributes:
         loop: The loop over tuples of an outer item, whether its first or last turn is meant, and an inner item.
         walk: What gives each outer item with the list of its inner ones, from those under the name `ITEMS`.
-        outer: The target of the outer loop.
+        outer, inner: The targets of both loops.
         gathers: The name `PARTS` is to be given back.
     """
 
     loop: Loop
     walk: ast.GeneratorExp
     outer: ast.expr
+    inner: ast.expr
     gathers: bool
+
+    @property
+    def inner_names(self) -> frozenset[str]:
+        """The names that the inner loop binds."""
+        return frozenset(names.stored(self.inner))
+
+    def is_before_turns(self, error: BaseException, filename: str) -> bool:
+        """Tell whether an error of the first turn of an outer item is of what stands before the inner loop."""
+        trace = error.__traceback__
+        while trace is not None and trace.tb_frame.f_code.co_filename != filename:
+            trace = trace.tb_next
+        return trace is not None and trace.tb_lineno < self.inner.lineno
 
     def rows(self, pairs: Iterable[tuple[Any, list[Any]]]) -> list[tuple[Any, bool, bool, Any]] | None:
         """Return the items of the one loop; None where an outer item has no inner one."""
@@ -235,7 +248,7 @@ def one_of(loop: Loop, nest: Nest) -> Coalesced:
     tuples.generators.append(ast.comprehension(located(ast.Name(PART + "1", ast.Store()), place), inner, [], 0))
     outward = loop.outward | ({PARTS} if nest.gathers and loop.collects else frozenset[str]())
     whole = replace(loop, target=target, items=tuples, body=body, early=True, written=tuples, outward=outward)
-    return Coalesced(whole, walk, loop.target, nest.gathers)
+    return Coalesced(whole, walk, loop.target, nest.target, nest.gathers)
 
 
 def walked(loop: Loop, value: ast.expr, place: ast.expr) -> ast.GeneratorExp:

@@ -116,7 +116,8 @@ class Holding:
             return is_cheap(node.value, self.staged.analysed)
         made = [obj for obj in found if obj.origin is Origin.FUNCTION and isinstance(obj.code, tuple)]
         done = self.staged.analysed.inside([node.value])
-        if done.heavy or done.order or not self.written.isdisjoint(reachable(made)):
+        changed = self.written.intersection(reachable(made))
+        if done.heavy or done.order or any(obj.origin is not Origin.ITEM for obj in changed):
             return False  # it would be done twice, and there would be two functions with a state each
         return bool(made)
 
