@@ -78,6 +78,32 @@ def test_a_name_is_not_given_after_the_notebook_has_failed(cell: str, how: str) 
 
 
 @pytest.mark.parametrize("how", programs.WAYS)
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "for x in map(f, xs):\n    if max() > best:\n        best = x",
+        "for x in map(f, xs):\n    if x > best:\n        best = xs[x]",
+        "for y in xs:\n    x = f(y)\n    best = max(best, xs[x])",
+        "for y in xs:\n    x = f(y)\n    out.append((x, d[y]))",
+    ],
+)
+def test_a_name_that_has_its_value_when_the_last_operand_fails_is_left(cell: str, how: str) -> None:
+    ran = ends_alike("best = 0\n" + cell, how)
+    assert ran.cell.lifted
+    assert ran.left.error is not None
+    assert "x" in ran.left.names
+
+
+@pytest.mark.parametrize("how", programs.WAYS)
+def test_a_function_that_a_name_keeps_holds_the_item_itself(how: str) -> None:
+    cell = "for x in boxes:\n    keep = lambda: x\n    x.append(f(len(x)))\n    out.append(len(keep()))\nkeep() is boxes[-1]"
+    setup = SETUP + "boxes = [[1], [2, 3]]\n"
+    different, ran = programs.compared(cell, setup, how)
+    assert different is None
+    assert ran.left.value is True
+
+
+@pytest.mark.parametrize("how", programs.WAYS)
 def test_a_walrus_inside_work_stays_with_the_work(how: str) -> None:
     ran = ends_alike("for x in xs:\n    out.append(f((u := f(x))))", how)
     assert "f(" not in programs.tail_of(ran.cell.lifted[0])

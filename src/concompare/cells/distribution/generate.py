@@ -66,9 +66,10 @@ class Generator:
         self.early = self.early or self.staged.items_change
         kept = self.holding.kept_names()
         direct = direct and self.is_direct(body)
-        if direct and len(body) <= 2:  # nothing can raise between an assignment and what the tail is given
-            kept = [name for name in kept if name not in self.entries.actions[0].names]
-        elif direct and set(kept) & set(self.entries.actions[0].names):
+        only = self.entries.actions[0] if direct else None
+        if only is not None and len(body) <= 2 and not self.may_raise(only.operands):
+            kept = [name for name in kept if name not in only.names]  # nothing can raise after the one assignment
+        elif only is not None and set(kept) & set(only.names):
             direct = False
         stops = any(isinstance(part, ast.Break) for action in self.entries.actions for part in jumps_in(action.code))
         head = self.function(body, kept, direct=direct, stops=stops)
@@ -86,6 +87,10 @@ class Generator:
             frozenset(kept).difference(self.holding.crossing(kept)),
             self.staged.runs_once(),
         )
+
+    def may_raise(self, operands: Iterable[ast.AST]) -> bool:
+        """Tell whether what the tail is given may not be there after all."""
+        return any(self.staged.raising.raises(part) for node in operands for part in names.nodes_in(node))
 
     def is_direct(self, body: list[ast.stmt]) -> bool:
         """Tell whether the one action comes last in every iteration."""

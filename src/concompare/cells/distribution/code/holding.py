@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import types
 
 from concompare.cells.distribution.code.generated import Generated
@@ -117,9 +118,16 @@ class Holding:
         made = [obj for obj in found if obj.origin is Origin.FUNCTION and isinstance(obj.code, tuple)]
         done = self.staged.analysed.inside([node.value])
         changed = self.written.intersection(reachable(made))
-        if done.heavy or done.order or any(obj.origin is not Origin.ITEM for obj in changed):
+        if done.heavy or done.order or any(obj not in self.items for obj in changed if obj.origin is not Origin.ITEM):
             return False  # it would be done twice, and there would be two functions with a state each
         return bool(made)
+
+    @functools.cached_property
+    def items(self) -> set[Obj]:
+        """The objects that the loop's own target stands for, which the notebook has too, and all in them."""
+        given = {part.id for part in self.targets if isinstance(part, ast.Name)}
+        own = {name for name in given if self.uses.defs.get(name, set()) <= self.targets}
+        return set(reachable(obj for name in own for obj in self.staged.analysed.bound.get(name, ())))
 
     def is_repeated(self, node: ast.stmt) -> bool:
         """Tell whether a block holds statements that the notebook has to do as well."""
