@@ -169,7 +169,7 @@ def faster_elsewhere() -> Comparison:
 def hopeless() -> Comparison:
     """Threads that were ended after 1 s of a pass for which processes need 0.278 s; processes × 8 after a timed one."""
     ended = Pass(40, 1.0, 1.0, stopped="capped at 1 s", block=0)
-    slow = replace(threads(0.9), passes=(ended,), problem="stopped after 1 s: the best needs 0.278 s for as many items")
+    slow = replace(threads(0.9), passes=(ended,), problem="stopped after 1 s: the best needs 0.278 s for these items")
     later = processes(3.5, 8)
     later = replace(later, passes=(*later.passes, replace(ended, block=5)))
     return comparison(serial(), slow, processes(3.6), later, probe=COMPUTING)
@@ -473,7 +473,7 @@ def test_what_was_stopped_is_told_with_its_number_and_what_explains_it(change: d
     (finding,) = [f for f in findings.find(known) if f.code == "stopped"]
     assert finding.summary == (
         "threads × 4 was stopped before the first pass had ended: threads × 4 had run for 1.00 s, 3.6× what the best"
-        " needs for as many items (stopped from 2×)."
+        " needs for these items (stopped from 2×)."
     )
     assert finding.advice == advice
     assert dict(finding.evidence)["times the best"] == pytest.approx(3.6, rel=0.01)

@@ -184,12 +184,36 @@ def test_a_hopeless_trial_is_stopped_at_its_cap_and_the_row_says_so() -> None:
     comparison, kept = run(world, range(400))
     trial = of(comparison, "processes", 2)
     assert trial.problem is not None
-    cap, best = re.fullmatch(r"stopped after (\S+) s: the best needs (\S+) s for as many items", trial.problem).groups()  # type: ignore[union-attr]
+    cap, best = re.fullmatch(r"stopped after (\S+) s: the best needs (\S+) s for these items", trial.problem).groups()  # type: ignore[union-attr]
     assert float(cap) >= 2 * float(best)
     assert trial.passes[-1].stopped is not None
     assert not trial.timed
     assert kept.values == [2 * x for x in range(400)]
     assert all(pool.closed for pool in world.pools)
+
+
+def few_long(x: int) -> Cost:
+    return Cost(1.0 if x % 100 == 30 else 0.003)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_pass_of_items_that_are_longer_than_the_mean_one_is_not_hopeless(seed: int) -> None:
+    world = World(few_long, contention_of={"processes": 1.6})  # its warm-up has one long item: 1.6 s for 1.1 on average
+    comparison, kept = run(world, range(400), seed=seed, budget=30.0, asked=False)
+    trial = of(comparison, "processes", 2)
+    assert trial.problem is None
+    assert trial.timed
+    assert kept.values == [2 * x for x in range(400)]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_sample_of_short_items_is_as_long_as_it_was_planned(seed: int) -> None:
+    comparison, _ = run(World(few_long), range(400), seed=seed, budget=30.0, asked=False)
+    assert comparison.plan is not None
+    first = of(comparison, "serial", 1).timed[0]
+    assert first.wall >= 0.05  # nine items stand for 0.11 s of the mean item's, and take 0.027 s where all are short
+    assert comparison.plan.sampled == first.items
+    assert f"a sample of {first.items} of 400 items" in comparison.plan.steps[0]
 
 
 def test_a_looped_pass_that_is_stopped_does_not_go_on_without_its_workers(monkeypatch: pytest.MonkeyPatch) -> None:

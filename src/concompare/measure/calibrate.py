@@ -21,6 +21,8 @@ STRETCHES = (8, 24)
 """Items of the stratified probes that follow the prefix, while they stay short."""
 UNASKED = 10.0
 """Seconds of a budget that nobody asked for, as far as the probes go by it."""
+MOST_MORE, MOST_STEP = 10_000, 64
+"""Items that are added to a sample of short ones at most, and those that run before they are looked at."""
 LONG = 3
 """Items of the first of these where they are long, as long as they take no more than a tenth of the budget."""
 
@@ -152,7 +154,7 @@ class Calibrating:
         if weak or shape.mode == "looped":
             self.plain.run(chosen)
             return shape, tuple(sorted(chosen)), calibration
-        ran, step = 0, 1
+        ran, step, planned = 0, 1, shape.size * calibration.mean
         while ran < min(len(chosen), shape.size):
             self.plain.run(chosen[ran : ran + step])
             ran = min(len(chosen), ran + step)
@@ -160,4 +162,28 @@ class Calibrating:
             costs = Costs(calibration, self.usable, shape.rounds)
             shape = plan.fitted(shape, costs, shape.estimate - self.spent())
             step = max(1, min(2 * step, shape.size - ran))
-        return shape, tuple(sorted(chosen[: shape.size])), replace(calibration, spent=self.spent())
+        found = chosen[: shape.size]
+        if shape.mode == "sampled" and not shape.places and shape.size == len(chosen):  # it was not cut for want of time
+            found += self.more(found, planned)
+            shape, calibration = replace(shape, size=len(found)), self.known(found)
+        return shape, tuple(sorted(found)), replace(calibration, spent=self.spent())
+
+    def more(self, chosen: Sequence[int], planned: float) -> list[int]:
+        """Return further items where those of a sample take much less than planned, as where few items are long.
+
+        A pass of a few short items says nothing. An item that is longer than the whole sample was to be is not one.
+        """
+        seconds, count, found = self.plain.seconds, len(self.plain.items), list[int]()
+        total, step = sum(seconds[position] for position in chosen), 1
+        if total > planned / 2:
+            return found
+        others = plan.shuffled([p for p in range(count) if p not in {*chosen}], self.wishes.seed)
+        others.sort(key=lambda position: position not in seconds)
+        while others and total < planned and len(found) < MOST_MORE:
+            some, others = others[:step], others[step:]
+            self.plain.run(some)
+            some = [position for position in some if seconds[position] <= planned]
+            found += some
+            total += sum(seconds[position] for position in some)
+            step = min(2 * step, MOST_STEP)
+        return found

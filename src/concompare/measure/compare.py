@@ -246,7 +246,9 @@ class Comparing:
         )  # fmt: skip
         if scouted:
             trials.scout()
-        trials.go_on(*calibrating.run_sample(shape, calibration))
+        found = calibrating.run_sample(shape, calibration)
+        self.say_sample(shape, found[0])
+        trials.go_on(*found)
         trials.first_block()
         self.measure_machine(calibration, arms)
         if self.wishes.asked:
@@ -297,6 +299,15 @@ class Comparing:
         self.make_benches(wanted, shape, pools)
         self.tell("plan")
         return shape, wanted, calibration
+
+    def say_sample(self, planned: Shape, found: Shape) -> None:
+        """Say in the plan how many items the sample has, where it turned out to be another than was planned."""
+        if self.plan is None or found.mode != "sampled" or found.size == planned.size:
+            return
+        wishes, confirming, replaying = self.wishes, self.plan.confirming, self.plan.replaying
+        weak = wishes.scaling == "weak"
+        self.plan = plan.plan_of(found, len(self.items), wishes.budget, wishes.seed, confirming, weak)
+        self.plan = plan.with_replaying(self.plan, replaying)
 
     def native_threads(self, calibration: Calibration) -> int:
         """Return the threads of the largest native pool where items use one that is not limited; else 1."""

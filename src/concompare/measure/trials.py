@@ -231,7 +231,15 @@ class Trials:
     def costs(self) -> Costs:
         """Return what passes were planned to cost."""
         weak = self.wishes.scaling == "weak"
-        return Costs(self.calibration, self.environment.usable, self.shape.rounds, weak, self.opening)
+        return Costs(self.of_sample, self.environment.usable, self.shape.rounds, weak, self.opening)
+
+    @property
+    def of_sample(self) -> Calibration:
+        """Return what is known of the sample's items: where few items are long, they are shorter than the mean one."""
+        seconds = [self.plain.seconds.get(position, self.calibration.mean) for position in self.sample]
+        if not seconds:
+            return self.calibration
+        return replace(self.calibration, mean=max(1e-9, sum(seconds) / len(seconds)), longest=max(seconds))
 
     def bench_of(self, arm: Arm) -> Bench:
         """Return the arm's bench."""
@@ -409,7 +417,7 @@ class Trials:
             timeout=self.wishes.timeout if bench is not self.serial else None,
             seed=self.wishes.streams,
             places=positions,
-            cap=self.cap_of(bench, len(positions), warm_up),
+            cap=self.cap_of(bench, positions, warm_up),
             memory=len(bench.passes) < WATCHED,
         )
         records: list[Pass] = []
@@ -485,9 +493,10 @@ class Trials:
         self.hidden_state = tuple(getattr(outcome, "hidden_state", ())) or self.hidden_state
         self.shared_random = getattr(outcome, "shared_random", None) or self.shared_random
         if passed.stopped is not None:
-            best = self.best()
+            best = self.needed(positions)
+            bench.passes[-1] = replace(passed, stands_for=best / self.best())
             if bench.wall is None:
-                needs = f"the best needs {best * len(positions):.3g} s for as many items"
+                needs = f"the best needs {best:.3g} s for these items"
                 bench.problem = f"stopped after {passed.wall:.3g} s: {needs}"
             bench.retire()
             return False
@@ -523,14 +532,19 @@ class Trials:
                 bench.same = None
                 bench.difference = "cannot be compared: the plain loop gives other results each time"
 
-    def cap_of(self, bench: Bench, items: int, warm_up: bool) -> float | None:
-        """Return the seconds after which this arm's pass of so many items is hopeless."""
-        best = self.best()
+    def cap_of(self, bench: Bench, positions: Sequence[int], warm_up: bool) -> float | None:
+        """Return the seconds after which this arm's pass over these items is hopeless."""
         planned = self.costs.one(bench.arm, len(self.sample))
-        limit = plan.cap(bench.arm, best * items, planned, self.shape.strict)
+        limit = plan.cap(bench.arm, self.needed(positions), planned, self.shape.strict)
         if limit is not None:
             limit += bench.once  # of all items too it takes that once
         return limit + COLD if limit is not None and warm_up else limit
+
+    def needed(self, positions: Sequence[int]) -> float:
+        """Return the seconds that the best would need for these items: no fewer than the longest of them takes."""
+        mean = self.calibration.mean
+        plain = [self.plain.seconds.get(position, mean) for position in positions]
+        return max(self.best() / mean * sum(plain), *plain)
 
     def best(self) -> float:
         """Return the least seconds per item so far; the plain loop's are known from the beginning."""

@@ -140,15 +140,15 @@ def stopped(comparison: Comparison) -> Finding | None:
     if not found or not rates:
         return None
     items = comparison.subject.items
-    known = [(p.wall / (min(rates) * (len(p.sample) or items or 1)), t, p) for t, p in found]
+    known = [(p.wall / (min(rates) * (p.stands_for or len(p.sample) or items or 1)), t, p) for t, p in found]
     ratio, trial, passed = max(known, key=lambda entry: entry[0])
     rows = ", ".join(pick.name_of(t) for t, _ in found)
     known_then = f" (stopped from {HOPELESS:.0f}×)" if ratio >= HOPELESS else ", which took less when that was decided"
     return Finding(
         "stopped",
         f"{rows} {'was' if len(found) == 1 else 'were'} stopped before the first pass had ended:"
-        f" {pick.name_of(trial)} had run for {formats.seconds(passed.wall)}, {ratio:.1f}× what the best needs for as"
-        f" many items{known_then}.",
+        f" {pick.name_of(trial)} had run for {formats.seconds(passed.wall)}, {ratio:.1f}× what the best needs for"
+        f" these items{known_then}.",
         next_of_stopped(trial, comparison),
         (("seconds", passed.wall), ("times the best", ratio), ("trials stopped", float(len(found)))),
         (trial.backend, trial.workers),
