@@ -107,6 +107,14 @@ def test_an_error_before_the_inner_loop_leaves_its_names_as_they_were(cell: str,
     assert [part.loop.early for part in found.cell.lifted] == [True]
 
 
+@pytest.mark.parametrize("how", programs.WAYS)
+def test_what_is_walked_is_not_asked_for_its_length(how: str) -> None:
+    setup = SETUP + "asked = []\nclass Own(list):\n    def __len__(self):\n        asked.append(1)\n        return 6\n"
+    setup += "own = Own(many)\n"
+    different, _ = programs.compared("made = [[f(x, y) for y in own] for x in few]", setup, how)
+    assert different is None
+
+
 def test_one_turn_of_each_is_no_gain() -> None:
     found = ran(
         "for x in few:\n    row = []\n    for y in [x]:\n        row.append(f(x, y))\n    table[x] = row", "threads"

@@ -262,8 +262,9 @@ def walked(loop: Loop, value: ast.expr, place: ast.expr) -> ast.GeneratorExp:
 
 
 def spread(node: ast.expr, place: ast.expr) -> ast.expr:
-    """Return what is walked as a list."""
-    return located(ast.List([located(ast.Starred(node, ast.Load()), place)], ast.Load()), place)
+    """Return what is walked as a list; its `__len__` is not asked, as the plain loop does not ask it."""
+    each = ast.comprehension(located(ast.Name(OURS + "each", ast.Store()), place), node, [], 0)
+    return located(ast.ListComp(located(ast.Name(OURS + "each", ast.Load()), place), [each]), place)
 
 
 def under(word: str, body: list[ast.stmt], place: ast.expr) -> list[ast.stmt]:
