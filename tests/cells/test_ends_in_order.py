@@ -95,6 +95,23 @@ def test_a_name_that_has_its_value_when_the_last_operand_fails_is_left(cell: str
 
 
 @pytest.mark.parametrize("how", programs.WAYS)
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "for x in xs:\n    y = f(gone((w := x)))\n    out.append(len(out) + w)",
+        "for x in xs:\n    y = [w := x, f(gone(x))]\n    out.append(len(out) + w)",
+        "for x in xs:\n    f(x)\n    if x == 3:\n        raise KeyError((w := x))\n    w = len(out)\n    out.append(len(out) + w)",
+        "for x in xs:\n    f(x)\n    if x == 3:\n        raise KeyError((w := x), [][w])\n    w = len(out)\n    out.append(len(out) + w)",
+        "for x in xs:\n    f(x)\n    assert x < 3, (w := x)\n    out.append(len(out))\n    w = len(out)\n    out.append(w)",
+    ],
+)
+def test_a_walrus_before_what_fails_in_its_statement_is_left(cell: str, how: str) -> None:
+    ran = ends_alike(cell, how)
+    assert ran.cell.lifted
+    assert ran.left.names["w"] == 3
+
+
+@pytest.mark.parametrize("how", programs.WAYS)
 def test_a_function_that_a_name_keeps_holds_the_item_itself(how: str) -> None:
     cell = "for x in boxes:\n    keep = lambda: x\n    x.append(f(len(x)))\n    out.append(len(keep()))\nkeep() is boxes[-1]"
     setup = SETUP + "boxes = [[1], [2, 3]]\n"

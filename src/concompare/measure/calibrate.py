@@ -163,7 +163,9 @@ class Calibrating:
             shape = plan.fitted(shape, costs, shape.estimate - self.spent())
             step = max(1, min(2 * step, shape.size - ran))
         found = chosen[: shape.size]
-        if shape.mode == "sampled" and not shape.places and shape.size == len(chosen):  # it was not cut for want of time
+        if (
+            shape.mode == "sampled" and not shape.places and shape.size == len(chosen)
+        ):  # it was not cut for want of time
             found += self.more(found, planned)
             shape, calibration = replace(shape, size=len(found)), self.known(found)
         return shape, tuple(sorted(found)), replace(calibration, spent=self.spent())

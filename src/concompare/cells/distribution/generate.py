@@ -67,7 +67,7 @@ class Generator:
         kept = self.holding.kept_names()
         direct = direct and self.is_direct(body)
         only = self.entries.actions[0] if direct else None
-        if only is not None and len(body) <= 2 and not self.may_raise(only.operands):
+        if only is not None and is_one_step(body[:-1]) and not self.may_raise(only.operands):
             kept = [name for name in kept if name not in only.names]  # nothing can raise after the one assignment
         elif only is not None and set(kept) & set(only.names):
             direct = False
@@ -145,8 +145,18 @@ class Generator:
         if both:
             given = [part for part in self.holding.names_given(node) if part in both]  # maybe under a condition
             sure = [part for part in both if part not in given]
-            return [node, *self.entries.bound_again(node, sure), *self.entries.bound_if_there(given, node)]
+            rest = [*self.entries.bound_again(node, sure), *self.entries.bound_if_there(given, node)]
+            return [self.told_on_failing(node, given) if given else node, *rest]
         return [node]
+
+    def told_on_failing(self, node: ast.stmt, given: list[ast.AST]) -> ast.stmt:
+        """Write a statement after whose `:=` something else in it may raise: the notebook needs the name all the same.
+
+        There is nothing to tell where the name gets its value last.
+        """
+        told = self.entries.bound_if_there(given, node)
+        handler = located(ast.ExceptHandler(None, None, [*told, located(ast.Raise(None, None), node)]), node)
+        return located(ast.Try([node], [handler], [], []), node)
 
     def annotated(self, node: ast.AnnAssign) -> list[ast.stmt]:
         """Write an annotated assignment: the notebook keeps the annotation."""
@@ -290,6 +300,13 @@ class Generator:
         argument = next(word for word in ("item", "items_", "item_", ITEM) if word not in taken)
         load = located(ast.Name(argument, ast.Load()), target)
         return argument, [located(ast.Assign([target], load), target)]
+
+
+def is_one_step(body: Sequence[ast.stmt]) -> bool:
+    """Tell whether nothing can raise in statements once a name has its value."""
+    targets = [part for node in body if isinstance(node, ast.Assign) for part in node.targets]
+    stores = any(isinstance(part, (ast.Attribute, ast.Subscript)) for node in targets for part in names.nodes_in(node))
+    return len(body) < 2 and not stores and not any(ast.NamedExpr in names.kinds_in(node) for node in body)
 
 
 def is_test(node: ast.stmt) -> bool:
