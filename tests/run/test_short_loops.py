@@ -22,24 +22,24 @@ def test_a_loop_is_short_where_its_items_take_less_than_to_hand_them_out(
     seconds: float, wall: float, short: bool
 ) -> None:
     lasted = short_loops.lasted_in("cell")
-    short_loops.note("cell", 3, seconds, wall)
-    assert lasted(3) == (seconds if short else None)
-    assert lasted(4) is short_loops.lasted_in("another cell")(3) is None
+    short_loops.note("cell", (3, 0), seconds, wall)
+    assert lasted((3, 0)) == (seconds if short else None)
+    assert lasted((3, 9)) is lasted((4, 0)) is short_loops.lasted_in("another cell")((3, 0)) is None
 
 
 def test_a_short_loop_that_takes_longer_is_handed_out_again(monkeypatch: pytest.MonkeyPatch) -> None:
     times = iter([1.0, 1.001, 5.0, 5.5])
     monkeypatch.setattr(time, "perf_counter", lambda: next(times))
     lasted = short_loops.lasted_in("cell")
-    short_loops.note("cell", 3, 0.001, 0.02)
-    assert short_loops.played("cell", 3, lambda: 7) == 7
-    assert lasted(3) == pytest.approx(0.001)
-    assert short_loops.played("cell", 3, lambda: 8) == 8
-    assert lasted(3) is None
+    short_loops.note("cell", (3, 0), 0.001, 0.02)
+    assert short_loops.played("cell", (3, 0), lambda: 7) == 7
+    assert lasted((3, 0)) == pytest.approx(0.001)
+    assert short_loops.played("cell", (3, 0), lambda: 8) == 8
+    assert lasted((3, 0)) is None
 
 
 def test_the_oldest_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(short_loops, "MOST", 2)
     for line in (1, 2, 3):
-        short_loops.note("cell", line, 0.001, 0.02)
-    assert [short_loops.seconds_of("cell", line) for line in (1, 2, 3)] == [None, 0.001, 0.001]
+        short_loops.note("cell", (line, 0), 0.001, 0.02)
+    assert [short_loops.seconds_of("cell", (line, 0)) for line in (1, 2, 3)] == [None, 0.001, 0.001]

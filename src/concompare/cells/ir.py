@@ -355,6 +355,11 @@ class Loop:
     snapshot: bool = False
 
     @property
+    def begins(self) -> tuple[int, int]:
+        """Return its line and column, which tell it from the other loops of its cell: several may be in one line."""
+        return self.line, getattr(self.node, "col_offset", 0)
+
+    @property
     def caption(self) -> str:
         """Return what to call it: "the loop at line 3", "the `map` at line 3"."""
         return f"{self.noun} at line {self.line}"

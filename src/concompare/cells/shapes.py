@@ -74,7 +74,7 @@ class Shapes:
         wishes = self.cell.wishes
         alone = self.is_alone(loop) and len(self.cell.loops) == 1
         asked = self.depth or wishes.strict or wishes.measured or alone
-        seconds = None if asked else wishes.lasted(loop.line)
+        seconds = None if asked else wishes.lasted(loop.begins)
         return None if seconds is None else binding.short(loop, seconds)
 
     def is_harmless(self, items: ast.expr) -> bool:

@@ -27,7 +27,7 @@ class Runner(Protocol):
         """Run a loop as the plain loop, by calling `play`; returns what it returns."""
 
 
-def not_known(line: int) -> float | None:
+def not_known(begins: tuple[int, int]) -> float | None:
     """Return that nothing is known of how long a loop took."""
     return None
 
@@ -46,7 +46,8 @@ class Wishes:
         strict: A loop that cannot run in parallel is an error.
         measured: Loops are measured, so workers do nothing that the plain loop may not do.
         few: Up to so many items of a loop, the loops directly in it are shared out together with it.
-        lasted: Returns the seconds that the items of the loop at a line took the last time, where that was very little.
+        lasted: Returns the seconds that the items of the loop at a line and column took the last time, where that was
+            very little.
     """
 
     filename: str
@@ -60,7 +61,7 @@ class Wishes:
     strict: bool = False
     measured: bool = False
     few: int = 64
-    lasted: Callable[[int], float | None] = not_known
+    lasted: Callable[[tuple[int, int]], float | None] = not_known
 
 
 @dataclass

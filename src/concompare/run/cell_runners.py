@@ -111,7 +111,7 @@ class Running:
         self.ran.append(dispatch.run(task, replace(request, say=self.tell)))
         outcome = latest()
         self.tell(*(outcome.remade if outcome is not None else ()))
-        short_loops.note(self.source, lifted.line, self.ran[-1].work, self.ran[-1].seconds)
+        short_loops.note(self.source, lifted.loop.begins, self.ran[-1].work, self.ran[-1].seconds)
         return self.ran[-1].work
 
     def plainly(self, loop: Loop, refusal: CellRefused, play: Callable[[], Any]) -> Any:
@@ -119,7 +119,7 @@ class Running:
         self.tell.plainly(refusal, loop.kind)
         if self.request.resume is not None:
             self.tell(f"{self.request.resume.path} has nothing of a loop that runs as it is")
-        return short_loops.played(self.source, loop.line, play)
+        return short_loops.played(self.source, loop.begins, play)
 
     def by_loop(self) -> list[tuple[Ran, int, float]]:
         """Return of each loop its longest run, how often it ran and the seconds of all of them; the longest first."""

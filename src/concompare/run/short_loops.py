@@ -15,42 +15,44 @@ LITTLE = 0.01
 """Seconds of all items of a loop below which it is not worth handing them out, unless that took less still."""
 MOST = 1000
 """Loops that are remembered."""
-LASTED: OrderedDict[tuple[str, int], float] = OrderedDict()
-"""The seconds of such loops, by the source of the cell and the line."""
+Begins = tuple[int, int]
+"""The line and the column where a loop begins: a line may have several, as `for x in sorted(xs, key=f):`."""
+LASTED: OrderedDict[tuple[str, Begins], float] = OrderedDict()
+"""The seconds of such loops, by the source of the cell and where they begin."""
 
 
-def note(source: str, line: int, seconds: float, wall: float | None = None) -> None:
+def note(source: str, begins: Begins, seconds: float, wall: float | None = None) -> None:
     """Take note of what the items of a loop took.
 
     Args:
         source: The cell.
-        line: The loop's.
+        begins: Where the loop does.
         seconds: What its items took themselves.
         wall: What they took in workers, with handing them out; None where they ran as they are.
     """
-    LASTED.pop((source, line), None)
+    LASTED.pop((source, begins), None)
     if seconds < (LITTLE if wall is None else min(LITTLE, wall)):
-        LASTED[source, line] = seconds
+        LASTED[source, begins] = seconds
         if len(LASTED) > MOST:
             LASTED.popitem(last=False)
 
 
-def seconds_of(source: str, line: int) -> float | None:
+def seconds_of(source: str, begins: Begins) -> float | None:
     """Return the seconds that the items of a loop took the last time, where that was very little."""
-    return LASTED.get((source, line))
+    return LASTED.get((source, begins))
 
 
-def lasted_in(source: str) -> Callable[[int], float | None]:
-    """Return what tells that of the loops of a cell by their lines."""
+def lasted_in(source: str) -> Callable[[Begins], float | None]:
+    """Return what tells that of the loops of a cell by where they begin."""
     return functools.partial(seconds_of, source)
 
 
-def played(source: str, line: int, play: Callable[[], Any]) -> Any:
+def played(source: str, begins: Begins, play: Callable[[], Any]) -> Any:
     """Run a loop as it is; where it took next to nothing before, note whether it still does."""
-    if (source, line) not in LASTED:
+    if (source, begins) not in LASTED:
         return play()
     began = time.perf_counter()
     try:
         return play()
     finally:
-        note(source, line, time.perf_counter() - began)
+        note(source, begins, time.perf_counter() - began)
