@@ -112,6 +112,28 @@ def test_a_walrus_before_what_fails_in_its_statement_is_left(cell: str, how: str
 
 
 @pytest.mark.parametrize("how", programs.WAYS)
+def test_a_case_with_a_global_alone_has_a_body(how: str) -> None:
+    cell = "for x in xs:\n    match x:\n        case 1:\n            out.append(f(x))\n        case _:\n            global total"
+    ran = ends_alike(cell, how)
+    assert ran.cell.lifted
+    assert ran.left.names["out"] == [2]
+
+
+@pytest.mark.parametrize("how", programs.WAYS)
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "for i, x in enumerate(xs):\n    if x < 2:\n        c = f(i)\n    elif x > 2:\n        out.append(f(x))\n        if len(out) > 1:\n            break",
+        "for i, x in enumerate(xs):\n    if x < 2:\n        c = f(i)\n    out.append(f(x))\n    [1, 2, 3][len(out)]",
+    ],
+)
+def test_a_name_that_an_earlier_item_of_an_iterator_gave_is_left(cell: str, how: str) -> None:
+    ran = ends_alike(cell, how)
+    assert ran.cell.lifted
+    assert ran.left.names["c"] == 1
+
+
+@pytest.mark.parametrize("how", programs.WAYS)
 def test_a_function_that_a_name_keeps_holds_the_item_itself(how: str) -> None:
     cell = "for x in boxes:\n    keep = lambda: x\n    x.append(f(len(x)))\n    out.append(len(keep()))\nkeep() is boxes[-1]"
     setup = SETUP + "boxes = [[1], [2, 3]]\n"

@@ -225,9 +225,8 @@ class Generator:
 
     def case(self, node: ast.match_case, both: list[ast.AST]) -> ast.match_case:
         """Write the head of a `case`."""
-        return ast.match_case(
-            node.pattern, node.guard, [*self.entries.bound_if_there(both, node.body[0]), *self.block(node.body)]
-        )
+        body = [*self.entries.bound_if_there(both, node.body[0]), *self.block(node.body)]
+        return ast.match_case(node.pattern, node.guard, body or [located(ast.Pass(), node.body[0])])
 
     def function(
         self, body: list[ast.stmt], kept: list[str], *, direct: bool, stops: bool
