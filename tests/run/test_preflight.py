@@ -195,9 +195,9 @@ def test_files_are_not_changed_once_more_in_every_pass(cell: str, monkeypatch: p
         "import zipfile\nimport numpy as np\nfrom os import rename as posix_rename\nfrom pathlib import Path\n"
         "paths = [Path('/nowhere/a'), Path('/nowhere/b')]\ntarget = Path('/nowhere/c')\nnames = ['/nowhere/a']\n"
     )
-    found = programs.bound(cell, namespace)
-    with pytest.raises(CellRefused, match="and a comparison runs every item several times"):
-        preflight.check(*found, repeated=True)
+    one_after_another = "touches files that other items may change"  # all are renamed to one file
+    with pytest.raises(CellRefused, match=f"and a comparison runs every item several times|{one_after_another}"):
+        preflight.check(*programs.bound(cell, namespace), repeated=True)
 
 
 @pytest.mark.parametrize(
