@@ -171,7 +171,9 @@ class Lifted:
             side = Collect(self.made, namespace, handed, self.filename)
         else:
             side = Replay(self.made, namespace, handed, function, self.filename)
-            handed.keep = not set(self.made.kept) <= self.made.sure  # any of them may have been the last to give a value
+            handed.keep = (
+                not set(self.made.kept) <= self.made.sure
+            )  # any of them may have been the last to give a value
         side.bar, side.front, side.keeper = bar, front, keeper
         if front is not None:
             front.done = lambda: side.position
