@@ -28,6 +28,7 @@ MODULES = (
     "transfer.set_order",
     "transfer.precision",
     "transfer.nans",
+    "transfer.error_traces",
     "transfer.class_objects",
     "transfer.pickling",
     "owners",
