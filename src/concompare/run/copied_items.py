@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from concompare.cells.syntax.own_code import is_user_module
 from concompare.worker.state_watch import captured
+from concompare.worker.transfer import strided
 from concompare.worker.transfer.item_state import parts_of
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def is_copied_its_way(thing: Any) -> bool:
     """Return whether the class of a thing says how it is copied, which may leave something out, count or register."""
     if any((kind.__module__, kind.__name__) in REGISTERED for kind in type(thing).__mro__):
         return True
-    if is_registered(type(thing)):
+    if strided.has_attributes(thing) or is_registered(type(thing)):
         return True
     return has_own(type(thing), COPYING)
 

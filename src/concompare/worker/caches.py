@@ -19,7 +19,15 @@ def forget_caches(things: Iterable[Any]) -> None:
         state, kind = getattr(thing, "__dict__", None), cast(Any, type(thing))
         if type(state) is dict and is_installed(kind) and "_engine" not in (state.get("_cache") or ()):
             for name in [name for name in state if is_cache(kind, name)]:
-                del state[name]
+                if has_to_have(kind, name):
+                    state[name] = {}
+                else:
+                    del state[name]
+
+
+def has_to_have(kind: Any, name: str) -> bool:
+    """Tell whether objects of a class look for a cache without asking whether there is one: an index of pandas."""
+    return name == "_cache" and hasattr(kind, "_engine")
 
 
 def without_caches(thing: Any, reduced: Any) -> Any:

@@ -214,13 +214,30 @@ def test_atoms_classes_and_modules_are_no_parts() -> None:
     assert parts_of(item) == [item]
 
 
-def test_an_array_of_another_shape_is_no_state_to_take() -> None:
-    def reshape(copy: list[Any]) -> None:
-        with warnings.catch_warnings(action="ignore"):  # numpy means to take this away
-            copy[0].shape = (3, 1)
+def reshape(copy: list[Any]) -> None:
+    with warnings.catch_warnings(action="ignore"):  # numpy means to take this away
+        copy[0].shape = (3, 1)
 
-    with pytest.raises(TypeError, match=r"shape \(3,\) cannot take the state of one of shape \(3, 1\)"):
-        changed_by_worker([numpy.arange(3)], reshape)
+
+def retype(copy: list[Any]) -> None:
+    with warnings.catch_warnings(action="ignore"):
+        copy[0].dtype = numpy.uint64
+
+
+@pytest.mark.parametrize("change", [reshape, retype, lambda copy: copy[0].resize(5, refcheck=False)])
+def test_an_array_takes_shape_type_and_size_of_another(change: Any) -> None:
+    item, other = [numpy.arange(3)], [numpy.arange(3)]
+    own = item[0]
+    changed_by_worker(item, change)
+    change(other)
+    assert item[0] is own
+    assert (own.shape, own.dtype) == (other[0].shape, other[0].dtype)
+    assert own.tobytes() == other[0].tobytes()
+
+
+def test_an_array_without_memory_of_its_own_takes_no_other_size() -> None:
+    with pytest.raises(TypeError, match=r"shape \(3,\) cannot take the state of one of shape \(5,\)"):
+        changed_by_worker([numpy.arange(6)[:3]], lambda copy: copy[0].resize(5, refcheck=False))
 
 
 def test_an_array_that_cannot_be_written_is_left_alone() -> None:

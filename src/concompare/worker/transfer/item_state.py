@@ -14,7 +14,10 @@ import functools
 import io
 import sys
 import types
+import warnings
 from typing import Any
+
+from concompare.worker.transfer import strided
 
 ATOMS = (str, bytes, int, float, complex, bool, type(None), range, type, types.ModuleType, enum.Enum)
 
@@ -104,7 +107,7 @@ def state_of(thing: Any) -> Any:
     if numbers is None:
         return None
     if isinstance(thing, numbers.Generator):
-        return thing.bit_generator.state
+        return thing.bit_generator.state, children_of(thing)
     return thing.get_state(legacy=False) if isinstance(thing, numbers.RandomState) else None
 
 
@@ -115,9 +118,16 @@ def give_state(thing: Any, state: Any) -> None:
     elif is_buffer(thing):
         thing.__setstate__((*state, None))
     elif hasattr(thing, "bit_generator"):
-        thing.bit_generator.state = state
+        thing.bit_generator.state, children = state
+        if children > children_of(thing):
+            thing.bit_generator.seed_seq.spawn(children - children_of(thing))
     else:
         thing.set_state(state)
+
+
+def children_of(generator: Any) -> int:
+    """Return how many generators one of numpy has spawned: the next one depends on that."""
+    return int(getattr(getattr(generator.bit_generator, "seed_seq", None), "n_children_spawned", 0))
 
 
 Places = dict[int, Any]
@@ -202,10 +212,10 @@ def give(ours: Any, theirs: Any, meant: dict[int, Any]) -> None:
     def own(thing: Any) -> Any:
         return own_of(thing, meant)
 
-    if is_array(ours) and not ours.flags.writeable:
+    if is_array(ours) and not ours.flags.writeable and not unlocked(ours, theirs):
         return
     if is_array(ours) and (ours.shape != theirs.shape or ours.dtype != theirs.dtype):
-        raise TypeError(f"an array of shape {ours.shape} cannot take the state of one of shape {theirs.shape}")
+        lay_out(ours, theirs)
     if isinstance(ours, dict):
         refill(ours, [(own(key), own(value)) for key, value in theirs.items()])
     elif isinstance(ours, (set, collections.deque, list)):
@@ -221,6 +231,34 @@ def give(ours: Any, theirs: Any, meant: dict[int, Any]) -> None:
             object.__setattr__(ours, name, own(getattr(theirs, name)))
         elif hasattr(ours, name):
             object.__delattr__(ours, name)
+    if is_array(ours) and strided.is_read_only(theirs):
+        ours.flags.writeable = False
+
+
+def unlocked(ours: Any, theirs: Any) -> bool:
+    """Let an array be written to if one that came back can be; tells whether it can."""
+    if not theirs.flags.writeable or not strided.is_read_only(ours):  # large ones come back so in any case
+        return False
+    try:
+        ours.flags.writeable = True
+    except ValueError:  # the worker's copy has memory of its own
+        return False
+    return True
+
+
+def lay_out(ours: Any, theirs: Any) -> None:
+    """Give an array the type and shape of another, as setting them, or `resize`, does in place."""
+    try:
+        with warnings.catch_warnings(action="ignore"):  # numpy means to take this away, which the code itself was told
+            if ours.nbytes != theirs.nbytes:
+                ours.resize(theirs.shape, refcheck=False)
+            if ours.dtype != theirs.dtype:
+                ours.dtype = theirs.dtype
+            if ours.shape != theirs.shape:
+                ours.shape = theirs.shape
+    except (AttributeError, TypeError, ValueError):
+        text = f"an array of shape {ours.shape} cannot take the state of one of shape {theirs.shape}"
+        raise TypeError(text) from None
 
 
 def own_of(thing: Any, meant: dict[int, Any]) -> Any:

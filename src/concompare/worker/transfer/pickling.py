@@ -219,8 +219,8 @@ def by_value(pickler: type[Any]) -> type[Any]:
                 return cached, (thing.__wrapped__, thing.cache_parameters())
             if type(thing) is memoryview:
                 return parts_of_view(thing)
-            if strided.is_strided(thing):
-                return strided.reduced(thing)
+            if (array := strided.special(thing)) is not None:
+                return array
             if type(thing) is functools.cached_property:  # with a lock of its own up to Python 3.11
                 state = {name: part for name, part in vars(thing).items() if name != "lock"}
                 return functools.cached_property, (thing.func,), state

@@ -65,6 +65,34 @@ def reduced(thing: Any) -> Any:
     return laid_out, (thing.copy(order="C"), thing.strides, *reach(thing), bool(thing.flags.writeable))
 
 
+def has_attributes(thing: Any) -> bool:
+    """Tell whether something is an array of a derived class with attributes, which neither pickles nor copies keep."""
+    numpy = sys.modules.get("numpy")
+    kind = getattr(numpy, "ndarray", None)
+    if kind is None or not isinstance(thing, kind) or not getattr(thing, "__dict__", None):
+        return False
+    return type(thing).__reduce__ is kind.__reduce__ and type(thing).__setstate__ is kind.__setstate__
+
+
+def special(thing: Any) -> Any:
+    """Return what makes an array again that needs more than numpy's own pickle; None for all else."""
+    if is_strided(thing):
+        return reduced(thing)
+    return with_attributes(thing) if has_attributes(thing) else None
+
+
+def with_attributes(thing: Any) -> Any:
+    """Return what makes an array of a derived class again, with its attributes."""
+    make, arguments, state = thing.__reduce__()
+    return make, arguments, (state, vars(thing)), None, None, give_attributes
+
+
+def give_attributes(made: Any, state: tuple[Any, dict[str, Any]]) -> None:
+    """Give an array that was made again its elements and attributes."""
+    made.__setstate__(state[0])
+    vars(made).update(state[1])
+
+
 def base_of(thing: Any) -> Any:
     """Return the array that an array is a part of, or None."""
     numpy = sys.modules.get("numpy")
