@@ -60,7 +60,7 @@ def all_atoms(values: Any, most: int = 200_000) -> bool:
     if kind in (range, str, bytes):
         return True
     if kind.__module__ == "numpy" and hasattr(values, "dtype"):
-        return bool(values.ndim == 1 and values.dtype != object)
+        return bool(values.ndim == 1 and values.dtype.kind not in "OV")  # a record is a view
     if kind not in (list, tuple, set, frozenset, dict) or len(values) > most:
         return False
     kinds = set(map(type, values))

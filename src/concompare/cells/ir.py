@@ -162,6 +162,8 @@ class Why(StrEnum):
 
 COLUMN = "column "
 """How the field of a column of a frame begins; its label follows, or one of these and what it is computed from."""
+LABELS = "labels"
+"""The field of a frame for the names of the labels of its rows or columns, which others may have as well."""
 COMPUTED, POSITION = "<", "#"
 """How a label is marked that is computed from the item, and a place that stands for one."""
 

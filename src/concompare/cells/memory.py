@@ -35,6 +35,14 @@ def parts_of(frame: Any) -> Iterator[Any]:
     yield frame.attrs
 
 
+def labels_of(thing: Any) -> set[int]:
+    """Return the identities of the objects that label the rows and columns of a frame or column, or of labels."""
+    pandas = sys.modules.get("pandas")
+    if pandas is not None and isinstance(thing, pandas.Index):
+        return {id(thing)}
+    return set(map(id, thing.axes)) if is_frame(thing) else set()
+
+
 def is_shared(frame: Any) -> bool:
     """Tell whether something beside a frame may hold a part of its memory, as an array that is a view does."""
     forget_columns(frame)

@@ -41,6 +41,10 @@ ATTRIBUTES = "__dict__"
 """Stands, as the way by which it was made, for the dictionary of an object's attributes."""
 STREAM = "sys"
 """Stands, in the same way, for what `sys` has for output when it is asked: in workers that is another one."""
+ATTRS = "attrs"
+"""Stands, as the way by which it was made, for the dictionary of notes that a frame or a column of pandas has."""
+OF_OWNER = (ATTRIBUTES, ATTRS)
+"""The ways by which a part was made that is read and changed with its owner."""
 ENOUGH = 1000
 """Elements of a container that are looked at one by one."""
 MANY = 1_000_000
@@ -222,7 +226,7 @@ def all_atoms(thing: Any) -> bool:
     if kind in (range, str, bytes):
         return True
     if kind.__module__ == "numpy" and hasattr(thing, "dtype"):
-        return bool(thing.dtype != object and thing.ndim == 1)
+        return bool(thing.dtype.kind not in "OV" and thing.ndim == 1)  # a record is a view
     if gives_its_own_way(kind):
         return False
     if isinstance(thing, dict):

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 from concompare.cells.effects import declared
 from concompare.cells.effects.arguments import Arguments, Method
 from concompare.cells.effects.following import follow
-from concompare.cells.effects.kinds import may_hold_objects
+from concompare.cells.effects.kinds import is_table, may_hold_objects
 from concompare.cells.effects.live import MISSING, objects_in, static
 from concompare.cells.effects.scopes import CELL
 from concompare.cells.ir import Why
-from concompare.cells.objects import ANY, ATOM, ATTRIBUTES, ELEMENT, Obj, Origin, Value
+from concompare.cells.objects import ANY, ATOM, ATTRIBUTES, ATTRS, ELEMENT, Obj, Origin, Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,7 +42,7 @@ def attribute(an: Interpreter, base: Value, name: str, node: ast.AST) -> Value:
     """Return what an attribute of some objects may be."""
     found = ATOM
     for obj in base:
-        found |= attribute_of(an, obj, name, node)
+        found |= notes_of(an, obj) if name == ATTRS and has_notes(obj) else attribute_of(an, obj, name, node)
     return found if base else of_member(an, name, node)
 
 
@@ -53,6 +53,11 @@ def of_member(an: Interpreter, name: str, node: ast.AST) -> Value:
         if isinstance(thing, property) and isinstance(thing.fget, types.FunctionType):
             found |= follow(an, thing.fget, node, Arguments([ATOM]))
     return found
+
+
+def has_notes(obj: Obj) -> bool:
+    """Tell whether an object may be a frame or a column of pandas, or of a class that is derived from these."""
+    return any(is_table(base) for kind in obj.types or () for base in kind.__mro__)
 
 
 def attribute_of(an: Interpreter, obj: Obj, name: str, node: ast.AST) -> Value:
@@ -119,6 +124,22 @@ def refuse_names(an: Interpreter, base: Value, kind: type | None) -> None:
     names = [getattr(thing, "__name__" if kind is types.ModuleType else "__module__") for thing in things]
     if an.world.module in names and not an.world.assume_pure:
         an.doubt(Why.FORBIDDEN, "reaches every name of the notebook", "Keep the values in a dict of your own")
+
+
+def notes_of(an: Interpreter, obj: Obj) -> Value:
+    """Return the dictionary of notes that a frame or a column has, always the same one."""
+    an.read(obj, ATTRS)
+    found = an.sites.get((ATTRS, obj))
+    if found is None:
+        own = getattr(obj.live[0], "__dict__", {}).get("_attrs") if len(obj.live) == 1 and obj.whole else None
+        label = f"{obj.label}.{ATTRS}"
+        (found,) = an.world.outer(own, label, obj.origin) if type(own) is dict else (Obj(obj.origin, label, (dict,)),)
+        found.method, found.owner = ATTRS, found.owner | {obj}
+        an.sites[ATTRS, obj] = found
+        an.changed = an.missed = an.intertwined = True  # it may have been met as any other before
+        if found.live:
+            an.put({obj}, ANY, an.world.element(found))
+    return frozenset({found})
 
 
 def is_shared_by_all(obj: Obj) -> bool:

@@ -55,8 +55,9 @@ class Declared:
         order: What it needs in the plain loop's order: output, input, random, files, programs, network, process,
             log.
         reads: What it sees without being given it: files, environment, time, process (ids, hashes, settings),
-            random (the machine's own random numbers), frames (names where it is called), database (what its connection
-            leads to), and database-changes where it may change that.
+            random (the machine's own random numbers), frames (names where it is called, and of the notebook in its
+            text), children (how many generators a seed has spawned, which cannot be set back), database (what its
+            connection leads to), and database-changes where it may change that.
         lazy: The result is an iterator that does its work when walked.
         cheap: It is no work worth a worker.
         copies: What is new is a copy of the first argument, with copies of what that holds.

@@ -26,7 +26,9 @@ from concompare.cells.effects.elements import (
 )
 from concompare.cells.effects.identity import compare_identity, found_by_identity
 from concompare.cells.effects.kinds import is_frame
+from concompare.cells.effects.labels import call_as_labels
 from concompare.cells.effects.live import MISSING
+from concompare.cells.effects.numeric import made_anew, operated_on
 from concompare.cells.effects.operators import OPERATORS, ask_truth, binary, formatted, looked_at, operated
 from concompare.cells.effects.scopes import CELL, Scope, live_object, look_up
 from concompare.cells.effects.storing import assign
@@ -57,6 +59,7 @@ def _on_Name(an: Interpreter, node: ast.Name, scope: Scope) -> Value:
 def _on_Attribute(an: Interpreter, node: ast.Attribute, scope: Scope) -> Value:
     base = an.value(node.value, scope)
     above = frozenset(obj for obj in base if isinstance(obj.code, Above))
+    made_anew(an, node, base)
     found = attribute(an, base - above, node.attr, node)
     for obj in above:
         found |= attribute_above(an, obj.code, node.attr, node)
@@ -69,7 +72,7 @@ def _on_Subscript(an: Interpreter, node: ast.Subscript, scope: Scope) -> Value:
         return copied
     base, column = looked_into(an, node, scope)
     if column:
-        an.parts(node.slice, scope)
+        call_as_labels(an, node, base, an.parts(node.slice, scope))
         for obj in base:
             an.read(obj, column)
         cells = in_tables(an, base, column)
@@ -82,6 +85,8 @@ def _on_Subscript(an: Interpreter, node: ast.Subscript, scope: Scope) -> Value:
     key = key_of(an, node, scope, base)
     found_by_identity(an, node, index, base)
     looked_at(an, index)
+    call_as_labels(an, node, base, index)
+    made_anew(an, node, base)
     found = operated(an, "getitem", base, node, index)
     for obj in base:
         an.read(obj, key)
@@ -111,7 +116,8 @@ def columns_copied(an: Interpreter, node: ast.Subscript, scope: Scope) -> Value 
 
 def _on_BinOp(an: Interpreter, node: ast.BinOp, scope: Scope) -> Value:
     left, right = an.value(node.left, scope), an.value(node.right, scope)
-    return binary(an, OPERATORS[type(node.op)], left, right, node)
+    name = OPERATORS[type(node.op)]
+    return operated_on(an, node, left | right, name) | binary(an, name, left, right, node)
 
 
 def _on_UnaryOp(an: Interpreter, node: ast.UnaryOp, scope: Scope) -> Value:
@@ -119,7 +125,8 @@ def _on_UnaryOp(an: Interpreter, node: ast.UnaryOp, scope: Scope) -> Value:
     if isinstance(node.op, ast.Not):
         ask_truth(an, value, node)
         return ATOM
-    return binary(an, OPERATORS[type(node.op)], value, ATOM, node)
+    name = OPERATORS[type(node.op)]
+    return operated_on(an, node, value, name) | binary(an, name, value, ATOM, node)
 
 
 def _on_Compare(an: Interpreter, node: ast.Compare, scope: Scope) -> Value:
@@ -133,6 +140,7 @@ def _on_Compare(an: Interpreter, node: ast.Compare, scope: Scope) -> Value:
         if isinstance(operator, (ast.In, ast.NotIn)):
             found_by_identity(an, node, left, right)
             looked_at(an, right)
+            operated_on(an, node, left | right, "contains")
             for obj in right:
                 an.read(obj, ELEMENT)
                 walked(an, obj)
@@ -141,7 +149,8 @@ def _on_Compare(an: Interpreter, node: ast.Compare, scope: Scope) -> Value:
             continue
         if isinstance(operator, (ast.Eq, ast.NotEq)):
             found_by_identity(an, node, left, right)
-        found |= binary(an, OPERATORS[type(operator)], left, right, node)
+        name = OPERATORS[type(operator)]
+        found |= operated_on(an, node, left | right, name) | binary(an, name, left, right, node)
     return found
 
 

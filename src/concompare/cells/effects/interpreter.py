@@ -28,7 +28,19 @@ from concompare.cells.effects.live import MISSING, World
 from concompare.cells.effects.scopes import Scope
 from concompare.cells.effects.storing import assign
 from concompare.cells.ir import Analysed, Budget, Doubt, Effects, Loop, Place, TooLong, Why
-from concompare.cells.objects import ANY, ATOM, ATTRIBUTES, ELEMENT, LAZY, NAMED, Obj, Origin, Value, all_atoms
+from concompare.cells.objects import (
+    ANY,
+    ATOM,
+    ATTRS,
+    ELEMENT,
+    LAZY,
+    NAMED,
+    OF_OWNER,
+    Obj,
+    Origin,
+    Value,
+    all_atoms,
+)
 from concompare.cells.syntax import names
 
 ROUNDS = 30
@@ -339,7 +351,7 @@ class Interpreter:
     def read(self, obj: Obj | None, name: str) -> None:
         """Note that a place is read."""
         self.now.reads.add(Place(obj, name))
-        if obj is not None and obj.method == ATTRIBUTES:
+        if obj is not None and obj.method in OF_OWNER:
             self.now.reads.update([Place(holder, ANY) for holder in obj.owner])
 
     def write(self, value: Iterable[Obj], name: str, what: str = "") -> None:
@@ -350,16 +362,17 @@ class Interpreter:
             self.now.writes.add(Place(obj, name))
             if name == ANY or name.startswith("["):
                 self.missed = obj.move() or self.missed
-            if obj.method == ATTRIBUTES:
+            if obj.method in OF_OWNER:
                 self.write(obj.owner, ANY)
             elif obj.owner and obj.origin is not Origin.FUNCTION and not obj.live:
                 for holder in obj.owner:  # a part that was not looked at: its holder counts as changed
                     self.now.writes.add(Place(holder, ELEMENT))
+                    self.write(holder.owner if holder.method == ATTRS else ATOM, ANY)
 
     def deep(self, value: Value) -> None:
         """Note that objects are read with all they hold."""
         if value:
-            value = value.union(*[obj.owner for obj in value if obj.method == ATTRIBUTES])
+            value = value.union(*[obj.owner for obj in value if obj.method in OF_OWNER])
             self.now.deep.update([obj for obj in value if not (obj.live and inert(obj))])
             operators.looked_at(self, value)
 
@@ -374,7 +387,7 @@ class Interpreter:
         for obj in holders:
             if name == ELEMENT and obj.types and self.of_plain_class(obj.types):
                 self.put_into(obj, ANY, value)
-            if obj.method == ATTRIBUTES:
+            if obj.method in OF_OWNER:
                 self.put(obj.owner, ANY, value)
             self.put_into(obj, name, value)
 

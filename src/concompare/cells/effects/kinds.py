@@ -12,6 +12,7 @@ import sys
 import types
 from typing import Any
 
+from concompare.cells import memory
 from concompare.cells.effects.live import MISSING, static
 from concompare.cells.objects import Obj, all_atoms
 
@@ -39,6 +40,11 @@ PURE = "Run with --assume-pure if it changes nothing; results are then checked a
 def is_frame(kind: type) -> bool:
     """Tell whether a type is that of pandas' frames."""
     return kind.__module__.partition(".")[0] == "pandas" and kind.__name__ == "DataFrame"
+
+
+def is_table(kind: type) -> bool:
+    """Tell whether a type is that of pandas' frames or columns, whose attributes may be what they hold."""
+    return kind.__module__.partition(".")[0] == "pandas" and kind.__name__ in ("Series", "DataFrame")
 
 
 def inert(obj: Obj) -> bool:
@@ -88,9 +94,9 @@ def may_hold_objects(obj: Obj) -> bool:
 
 def is_of_values(thing: Any) -> bool:
     """Tell whether a live array, column or frame holds nothing that can be changed by itself."""
+    if hasattr(type(thing), "columns"):  # not its columns by their names: a derived class would be asked to make them
+        return all(map(is_of_values, thing._mgr.arrays)) if memory.is_frame(thing) else False
     dtypes = getattr(thing, "dtypes", getattr(thing, "dtype", None))
-    if hasattr(type(thing), "columns"):
-        return bool(thing.columns.is_unique) and all(is_of_values(thing[name]) for name in thing.columns)
     return dtypes is not None and (str(dtypes) != "object" or all_atoms(list(getattr(thing, "flat", thing))))
 
 

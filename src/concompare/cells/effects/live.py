@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from concompare.cells import memory
 from concompare.cells.objects import (
     ATOM,
     ATTRIBUTE,
@@ -41,6 +42,8 @@ CONTAINERS = (
     *(collections.deque, collections.OrderedDict, collections.Counter),
 )
 ITERATORS = (*(type(iter(kind())) for kind in (list, tuple, dict)), type(iter(range(0))), type(iter("")))
+VIEWS = frozenset({"T", "mT", "flat", "real", "imag", "data", "flags", "base", "ctypes"})
+"""Attributes of arrays that are the array itself in another form, made when they are asked for."""
 FIXED = 1 << 8
 """Of the flags of a type: nobody can set its attributes (Py_TPFLAGS_IMMUTABLETYPE)."""
 CODE = (types.FunctionType, types.BuiltinFunctionType, types.ModuleType, type)
@@ -98,6 +101,7 @@ class World:
         self.called_by: dict[tuple[type, str], list[types.FunctionType]] = {}
         self.held_by: dict[int, list[Any]] = {}
         self.streams: dict[str, Obj] = {}
+        self.held_in_cells: dict[Obj, Value] = {}
 
     def is_user(self, thing: Any) -> bool:
         """Tell whether a function or class is the user's own, so that it must be followed."""
@@ -134,6 +138,13 @@ class World:
         if id(obj) not in self.elements:
             self.elements[id(obj)] = self.found_element(obj)
         return self.elements[id(obj)] | frozenset(obj.held(ELEMENT))
+
+    def cells(self, obj: Obj) -> Value:
+        """Return what the cells of live arrays, columns and frames hold, beside what can only be seen by its parts."""
+        if obj not in self.held_in_cells:
+            held = [part for thing in obj.live for part in in_cells(thing)]
+            self.held_in_cells[obj] = self.summary(held, f"{obj.label}[…]", obj) if held else ATOM
+        return self.held_in_cells[obj] | frozenset(obj.held(ELEMENT))
 
     def element_apart(self, obj: Obj) -> Value:
         """Return the same as other objects than what is found in an outer object by its name: the item, and all."""
@@ -292,6 +303,8 @@ def held(thing: Any, name: str) -> Any:
         return inside[name]
     found = static(type(thing), name)
     if isinstance(found, SLOTS) and type(thing).__module__ not in ("builtins",):
+        if name in VIEWS and found.__objclass__.__name__ == "ndarray" and not thing.dtype.hasobject:
+            return MISSING
         try:
             return found.__get__(thing)
         except Exception:
@@ -325,11 +338,28 @@ def objects_in(things: Iterable[Any]) -> list[Any] | None:
     found: list[Any] = []
     for thing in things:
         array: Any = getattr(thing, "base", None) if type(thing).__name__ == "flatiter" else thing
-        kind = getattr(array, "dtype", None) if hasattr(array, "ravel") else None
-        if kind is None or not kind.hasobject or kind.names or array.size > ENOUGH:
+        kind: Any = getattr(array, "dtype", None) if hasattr(array, "ravel") else None
+        if not getattr(kind, "hasobject", False) or kind.names or array.size > ENOUGH:  # pandas' own types lack it
             return None
         found += array.ravel().tolist()
     return found
+
+
+def in_cells(thing: Any) -> list[Any]:
+    """Return the objects in the cells of an array, a column or a frame, of many the first; none where it holds values.
+
+    No method of a class that is derived from one of pandas is asked.
+    """
+    if memory.is_frame(thing):
+        return [part for values in thing._mgr.arrays for part in in_cells(values)]
+    array: Any = getattr(thing, "base", None) if type(thing).__name__ == "flatiter" else thing
+    kind: Any = getattr(array, "dtype", None)
+    numpy = sys.modules.get("numpy")
+    if numpy is None or not isinstance(array, numpy.ndarray) or not getattr(kind, "hasobject", False):
+        return []
+    if kind.names:
+        return [part for name in kind.names for part in in_cells(numpy.ndarray.__getitem__(array, name))]
+    return list(itertools.islice(numpy.ndarray.flat.__get__(array), ENOUGH))
 
 
 def walked_by_all(obj: Obj) -> list[Any] | None:

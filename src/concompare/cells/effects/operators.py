@@ -73,6 +73,7 @@ ZONES = ("utcoffset", "dst", "tzname", "fromutc")
 DEEPEST = 3
 """Containers and records inside one another up to which it is looked at what installed code sees."""
 CONTAINERS = frozenset({list, tuple, set, frozenset, dict, *DICTS})
+HOLDING = (list, tuple, set, frozenset, dict)
 LOOKING = frozenset({
     *("len", "hash", "repr", "str", "int", "float", "bool", "abs", "min", "max", "sum", "tuple", "list", "set"),
     *("isinstance", "type", "iter", "range", "zip", "enumerate", "round", "any", "all", "dict", "frozenset", "id"),
@@ -98,7 +99,7 @@ def binary(an: Interpreter, name: str, left: Value, right: Value, node: ast.AST,
         if inert(obj):
             continue
         kinds = [kind for kind in obj.types or () if an.world.is_user(kind)]
-        if obj.types is None or len(kinds) < len(obj.types):
+        if obj.types is None or len(kinds) < len(obj.types) or any(definer(an, kind, name) for kind in kinds):
             installed |= {obj}
             an.deep(frozenset({obj}))
         if kinds or obj.types is None:
@@ -107,14 +108,14 @@ def binary(an: Interpreter, name: str, left: Value, right: Value, node: ast.AST,
     found |= operated(an, SWAPPED.get(name, f"r{name}"), right & asked, node, left)
     if not installed or not result:
         return found
-    kinds_known = {kind for obj in installed for kind in obj.types or (object,)}
+    kinds_known = {definer(an, kind, name) or kind for obj in installed for kind in obj.types or (object,)}
     types = tuple(kinds_known) if len(kinds_known) == 1 and object not in kinds_known else None
     if types is not None and all(is_atom_type(kind) for kind in types) and types[0].__module__ != "pathlib":
         return found
     made = an.made(node, "a new object", types)
     note_values(an, made, left | right)
     for obj in installed:
-        if obj.types and set(obj.types) <= {list, tuple, set, frozenset, dict}:
+        if obj.types and all(issubclass(kind, HOLDING) for kind in obj.types):
             an.put({made}, ELEMENT, elements_of(an, obj))
         elif obj.types is None:
             an.put({made}, ANY, frozenset(obj.held(ANY)))
@@ -129,6 +130,20 @@ def of_members(an: Interpreter, name: str, node: ast.AST) -> Value:
             if isinstance(thing, types.FunctionType) and an.world.is_user(thing):
                 found |= follow(an, thing, node, Arguments([ATOM] * thing.__code__.co_argcount))
     return found
+
+
+def definer(an: Interpreter, kind: type, name: str) -> type | None:
+    """Return what a class of the user's has an operator from, where that is an installed class; comparisons aside.
+
+    What a builtin class makes is of that class; what numpy and pandas make, of the class of the operands.
+    """
+    if name in SWAPPED or not an.world.is_user(kind):
+        return None
+    for word in (f"__{name}__", f"__r{name}__"):
+        found = next((base for base in kind.__mro__ if word in vars(base)), object)
+        if found is not object and not an.world.is_user(found):
+            return found if found.__module__ == "builtins" else kind
+    return None
 
 
 def note_values(an: Interpreter, made: Obj, operands: Value) -> None:

@@ -14,6 +14,7 @@ from concompare.cells.effects.following import keeps_meaning
 from concompare.cells.effects.kinds import inert
 from concompare.cells.effects.live import MISSING
 from concompare.cells.effects.matching import match
+from concompare.cells.effects.numeric import operated_on
 from concompare.cells.effects.operators import OPERATORS, ask_truth, in_place, operated
 from concompare.cells.effects.scopes import Scope, look_up, merged
 from concompare.cells.effects.storing import (
@@ -51,12 +52,18 @@ def _on_AnnAssign(an: Interpreter, node: ast.AnnAssign, scope: Scope) -> Value:
     return ATOM
 
 
+def updated(an: Interpreter, node: ast.AugAssign, held: Value, value: Value) -> Value:
+    """Follow the operator of an augmented assignment."""
+    name = OPERATORS[type(node.op)]
+    return operated_on(an, node, held | value, name) | in_place(an, name, held, value, node)
+
+
 def _on_AugAssign(an: Interpreter, node: ast.AugAssign, scope: Scope) -> Value:
     target = node.target
     if isinstance(target, ast.Name):
         held = look_up(an, target.id, scope)
         value = an.value(node.value, scope)
-        found = in_place(an, OPERATORS[type(node.op)], held, value, node)
+        found = updated(an, node, held, value)
         bind_name(an, target.id, found, scope)
         return ATOM
     with an.at(target, scope):
@@ -74,13 +81,13 @@ def _on_AugAssign(an: Interpreter, node: ast.AugAssign, scope: Scope) -> Value:
             key = target.attr
             held = attribute(an, base, key, target)
     value = an.value(node.value, scope)
-    found = in_place(an, OPERATORS[type(node.op)], held, value, node)
+    found = updated(an, node, held, value)
     with an.at(target, scope):
         if isinstance(target, ast.Subscript):
             an.write(base, key)
         else:
             refuse_nothing(an, base, target)
-            write_attribute(an, base, key)
+            write_attribute(an, base, target)
         an.put(base, ELEMENT if isinstance(target, ast.Subscript) else key, found)
         for obj in base:
             if isinstance(target, ast.Subscript):
@@ -108,7 +115,7 @@ def _on_Delete(an: Interpreter, node: ast.Delete, scope: Scope) -> Value:
             else:
                 for obj in base:
                     delete_attribute(an, obj, target)
-                write_attribute(an, base, target.attr)
+                write_attribute(an, base, target)
     return ATOM
 
 

@@ -14,11 +14,13 @@ from concompare.cells.effects.attributes import any_part
 from concompare.cells.effects.elements import elements_of, key_of, looked_into, walk_over
 from concompare.cells.effects.following import follow
 from concompare.cells.effects.kinds import CALM_STORES
+from concompare.cells.effects.labels import call_as_labels
 from concompare.cells.effects.live import static
+from concompare.cells.effects.numeric import computed, is_numeric
 from concompare.cells.effects.operators import looked_at, operated
 from concompare.cells.effects.scopes import CELL, Scope
 from concompare.cells.frame import is_own
-from concompare.cells.ir import Place, Why
+from concompare.cells.ir import LABELS, Place, Why
 from concompare.cells.objects import ANY, ATOM, ELEMENT, Obj, Origin, Value
 
 if TYPE_CHECKING:
@@ -103,7 +105,7 @@ def store_attribute(an: Interpreter, target: ast.Attribute, value: Value, scope:
         for obj in base:
             refuse_shared(an, obj, target)
             set_attribute(an, obj, target, value)
-        write_attribute(an, base, target.attr)
+        write_attribute(an, base, target)
         an.put(base, target.attr, value)
 
 
@@ -168,13 +170,24 @@ def changed_by_name(an: Interpreter, obj: Obj, name: str | None, node: ast.AST, 
         run_descriptors(an, obj, word, node, what, *value)
 
 
-def write_attribute(an: Interpreter, base: Value, name: str) -> None:
+def write_attribute(an: Interpreter, base: Value, target: ast.Attribute) -> None:
     """Note that an attribute of objects changes: where an installed class sees to that itself, all of the object.
 
     To set `df.v` stores a column, `df.columns` renames them, and `array.flat` is the whole array.
     """
     for obj in base:
-        an.write({obj}, ANY if any(sets_more(an, kind, name) for kind in obj.types or ()) else name)
+        more = any(sets_more(an, kind, target.attr) for kind in obj.types or ())
+        an.write({obj}, ANY if more else target.attr)
+        if names_labels(target) and is_numeric(obj):
+            an.write({obj}, LABELS)
+
+
+def names_labels(target: ast.Attribute) -> bool:
+    """Tell whether an attribute is the name of the labels of a frame, such as `df.index.name`."""
+    holder = target.value
+    return (
+        target.attr in ("name", "names") and isinstance(holder, ast.Attribute) and holder.attr in ("index", "columns")
+    )
 
 
 def sets_more(an: Interpreter, kind: type, name: str) -> bool:
@@ -208,11 +221,14 @@ def store_element(an: Interpreter, target: ast.Subscript, value: Value, scope: S
     with an.at(target, scope):
         base, column = looked_into(an, target, scope)
         if column:
-            an.parts(target.slice, scope)
+            call_as_labels(an, target, base, an.parts(target.slice, scope))
             an.write(base, column)
             return
         key = an.value(target.slice, scope)
         looked_at(an, key)
+        call_as_labels(an, target, base, key)
+        if any(map(is_numeric, base)):
+            computed(an, target, value, "setitem")
         for obj in base:
             operated(an, "setitem", obj, target, value | key)
         an.write(base, key_of(an, target, scope, base))

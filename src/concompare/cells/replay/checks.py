@@ -13,7 +13,7 @@ from concompare.cells import alias, memory
 from concompare.cells.distribution.staging import Staged
 from concompare.cells.effects.kinds import inert, is_bar, is_drawn, is_of_values
 from concompare.cells.effects.live import is_iterator, static
-from concompare.cells.ir import Budget, Loop, Stage
+from concompare.cells.ir import LABELS, Budget, Loop, Stage
 from concompare.cells.objects import ELEMENT, Obj, Origin, all_atoms, gives_its_own_way, is_atom, reachable
 from concompare.cells.replay import row_walks
 from concompare.cells.syntax import names
@@ -410,6 +410,10 @@ def apart(staged: Staged, loop: Loop, items: Any, namespace: Mapping[str, Any]) 
     if any(map(memory.is_shared, parts)):
         text = "the loop changes its items, of which something else holds a part"
         raise CellRefused(f"{text}. Copy them first.", loop.line)
+    if share_labels(staged, items, namespace):
+        raise of_shared(
+            "the loop names the labels of its items, which others have too. Copy them before the loop.", loop
+        )
     others = [part for obj in others_of(staged) for part in looked_into(staged, obj)]
     if alias.all_apart(items, others, namespace, bounded(namespace)):
         return
@@ -417,6 +421,21 @@ def apart(staged: Staged, loop: Loop, items: Any, namespace: Mapping[str, Any]) 
     if shared is None:
         raise of_shared(f"{text}. Compute into a new list instead.", loop)
     staged.shared = frozenset(map(id, shared))
+
+
+def share_labels(staged: Staged, items: Sequence[Any], namespace: Mapping[str, Any]) -> bool:
+    """Tell whether a loop gives the labels of its items names, and another item or a name of the notebook has them."""
+    if not any(place.field == LABELS for found in staged.analysed.effects.values() for place in found.writes):
+        return False
+    own = [set().union(*map(memory.labels_of, item_state.parts_of(item))) for item in items]
+    items_too = {id(part) for part in item_state.parts_of([*items])}
+    others = [memory.labels_of(thing) for thing in list(namespace.values()) if id(thing) not in items_too]
+    met: set[int] = set().union(*others)
+    for labels in own:
+        if labels & met:
+            return True
+        met |= labels
+    return False
 
 
 def only_read(staged: Staged, items: Any, others: list[Any], namespace: Mapping[str, Any]) -> list[Any] | None:

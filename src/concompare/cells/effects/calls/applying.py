@@ -7,7 +7,6 @@ import collections
 import io
 import logging
 import pathlib
-import sys
 import types
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,8 +14,9 @@ from typing import TYPE_CHECKING
 from concompare.cells.effects import declared
 from concompare.cells.effects.arguments import Arguments, Method, made_with
 from concompare.cells.effects.attributes import any_part
-from concompare.cells.effects.calls import one_file
+from concompare.cells.effects.calls import naming, one_file
 from concompare.cells.effects.calls.copying import deep_copies, hooked, is_copied_by_class
+from concompare.cells.effects.calls.nested import callables_among, may_be_called
 from concompare.cells.effects.calls.own_objects import call_given
 from concompare.cells.effects.calls.written_to import write_through
 from concompare.cells.effects.elements import (
@@ -39,7 +39,9 @@ from concompare.cells.effects.kinds import (
     type_named,
 )
 from concompare.cells.effects.live import MISSING, held, objects_in
+from concompare.cells.effects.numeric import is_numeric
 from concompare.cells.effects.operators import looked_at
+from concompare.cells.effects.sized import is_one_number, is_sized
 from concompare.cells.ir import Effects, Order, Why
 from concompare.cells.objects import ANY, ATOM, ELEMENT, STREAM, Obj, Origin, Value, is_atom_type, reachable
 
@@ -82,7 +84,7 @@ def apply(
             apply_changes(an, node, more, this, given, what)
         returned += more.returns
         if more.reads or more.order:
-            apply_sight(an, node, more, this | given.all)
+            apply_sight(an, node, more, this, given)
         if more.order:
             apply_order(an, node, more, what)
         if more.forbidden and not is_under(an, node, more.within):
@@ -136,15 +138,26 @@ def apply_draws(an: Interpreter, this: Value, what: str) -> None:
     an.write({obj for obj in this if obj.origin is not Origin.OUTER}, ANY, what)
 
 
-def apply_sight(an: Interpreter, node: ast.AST, entry: Declared, used: Value) -> None:
+def apply_sight(an: Interpreter, node: ast.AST, entry: Declared, this: Value, given: Arguments) -> None:
     """Note what an entry says that a call sees, and the files that it touches.
 
     What an iteration's own connection looks up is what it has put there, as far as other entries tell.
     """
-    own = "database" in entry.reads and not any(obj.outer for obj in reachable(used))
+    own = "database" in entry.reads and not any(obj.outer for obj in reachable(this | given.all))
     an.now.sees |= entry.reads - {"database"} if own else entry.reads
     if "files" in entry.reads or "files" in entry.order:
         an.now.paths |= one_file.touched(an, node)
+    if "frames" in entry.reads:
+        apply_text(an, node, this, given)
+
+
+def apply_text(an: Interpreter, node: ast.AST, this: Value, given: Arguments) -> None:
+    """Read, and call, what a text names that is looked up where the call stands."""
+    found = naming.looked_up_by_text(an, node, this, given)
+    an.deep(found)
+    for obj in found:
+        if may_be_called(an, obj):
+            an.call_obj(node, obj, Arguments([this] * parameter_count(obj)), obj.label)
 
 
 def is_under(an: Interpreter, node: ast.AST, context: str) -> bool:
@@ -249,6 +262,8 @@ def apply_changes(an: Interpreter, node: ast.AST, entry: Declared, this: Value, 
     """Do what an entry says of changes."""
     for word in entry.changes:
         found = named(an, word, this, given) if word == "self" or word.endswith("part") else given.of(word)
+        if word == "out":
+            found |= in_tuples(an, found)
         for obj in found:
             if is_brought_back(obj, entry, word, what) or (word == "self" and names_functions(what, obj, given)):
                 continue
@@ -269,6 +284,11 @@ def apply_changes(an: Interpreter, node: ast.AST, entry: Declared, this: Value, 
         if not this and entry.changes:
             holders = given.of(entry.changes[0])
         an.put(holders, ELEMENT, value)
+
+
+def in_tuples(an: Interpreter, value: Value) -> Value:
+    """Return what tuples hold: `out=(a, b)` names the arrays for several results."""
+    return ATOM.union(*[elements_of(an, obj) for obj in value if obj.types and tuple in obj.types])
 
 
 def is_brought_back(obj: Obj, entry: Declared, word: str, what: str) -> bool:
@@ -316,14 +336,28 @@ def apply_calls(an: Interpreter, node: ast.AST, entry: Declared, this: Value, gi
             continue
         others = [value for place, value in enumerate(given.positional) if str(place) != word]
         parts = [walk_over(an, value, node) for value in others]
-        if not parts:
-            parts = [walk_over(an, this, node)] if this else [ATOM]
-        for obj in functions:
+        extra = handed_on(an, node, entry, word, this, given)
+        if not parts or extra is not None:
+            parts = [walk_over(an, this, node) | (extra or ATOM)]
+        for obj in callables_among(an, functions):
             if obj.origin is Origin.FUNCTION or obj.live or obj.types:
                 count = parameter_count(obj)
                 arguments = parts[:count] if len(parts) >= count else [ATOM.union(*parts)] * count
                 found |= call_given(an, node, obj, Arguments(arguments))
     return found
+
+
+def handed_on(
+    an: Interpreter, node: ast.AST, entry: Declared, word: str, this: Value, given: Arguments
+) -> Value | None:
+    """Return what a call hands on to a function beside parts of its receiver, where any parameter may be any of it.
+
+    Methods of pandas have `args` and keywords for that, and functions of numpy take what comes last; None: others.
+    """
+    if not any(map(is_numeric, this)) and "*" not in entry.changes and not word.endswith(".part"):
+        return None
+    others = given.all - callables_among(an, given.of(word))
+    return others | walk_over(an, others, node)
 
 
 def folded(an: Interpreter, node: ast.AST, entry: Declared, functions: Value, given: Arguments) -> Value:
@@ -354,7 +388,7 @@ def result(an: Interpreter, call: Applied, returned: list[str]) -> Value:
     """Return what an entry says is returned."""
     this, given = call.this, call.given
     found = ATOM
-    if is_one_number(call):
+    if is_one_number(call.entry, given, call.what):
         return found
     alone = len(given.positional) == 1 and given.spread is None and call.entry is declared.function(max)
     adding = call.entry is declared.function(sum)
@@ -396,14 +430,6 @@ def there_already(an: Interpreter, call: Applied) -> Obj:
 
 WALKS, FOUND = frozenset({"walk", "fwalk"}), ("folders", "files")
 """Functions that walk through folders and give a tuple for each, and the lists in it, at which they look again."""
-SIZES = {
-    **dict.fromkeys(("random", "random_sample", "standard_normal", "standard_exponential"), 0),
-    **dict.fromkeys(("permutation",), 0),
-    **dict.fromkeys(("choice", "exponential", "poisson", "geometric", "rayleigh", "pareto", "power", "weibull"), 1),
-    **dict.fromkeys(("integers", "randint", "normal", "uniform", "binomial", "gamma", "beta", "lognormal"), 2),
-    **dict.fromkeys(("laplace", "logistic", "gumbel"), 2),
-}
-"""What draws numbers, and the place of the argument with which these are an array."""
 OF_ELEMENTS = frozenset([
     *("all", "any", "max", "min", "argmax", "argmin", "mean", "std", "var", "sum", "prod", "cumsum", "cumprod"),
     *("clip", "compress", "take", "dot", "choose", "trace", "tolist", "item"),
@@ -477,33 +503,6 @@ def place_for(word: str, entry: Declared, made: Obj, what: str) -> str:
     return ELEMENT if made.types and is_container(made.types[0]) else ANY
 
 
-def is_sized(what: str, given: Arguments) -> bool:
-    """Tell whether random numbers of numpy are asked for as an array."""
-    if "size" in given.named:
-        return given.flags.get("size", declared.UNSEEN) is not None
-    place = SIZES.get(what.rpartition(".")[2], sys.maxsize)
-    return len(given.positional) > place and given.flags.get(place, declared.UNSEEN) is not None
-
-
-def is_one_number(call: Applied) -> bool:
-    """Tell whether numpy is asked for one random number: without a size, and with numbers as they stand there."""
-    given, name = call.given, call.what.rpartition(".")[2]
-    if not (call.entry.draws or "random" in call.entry.order) or name not in SIZES or name == "permutation":
-        return False
-    count = len(given.positional) + len(given.named)
-    return (
-        given.spread is None
-        and count == len(given.flags)
-        and all(map(is_number, given.flags.values()))
-        and ("size" not in given.named and "out" not in given.named and len(given.positional) <= SIZES[name])
-    )
-
-
-def is_number(thing: object) -> bool:
-    """Tell whether a constant is a number."""
-    return isinstance(thing, (int, float))
-
-
 def is_narrower(obj: Obj, made: Obj) -> bool:
     """Tell whether an object is of a class below the one that a result is declared to have."""
     return any(issubclass(kind, made.types or ()) and kind not in (made.types or ()) for kind in obj.types or ())
@@ -554,7 +553,7 @@ def named(an: Interpreter, word: str, this: Value, given: Arguments) -> Value:
     place, _, part = word.partition(".")
     value = given.of(place)
     if not part:
-        return value
+        return value | in_tuples(an, value) if place == "out" else value
     found = ATOM
     for obj in value:
         walked(an, obj)

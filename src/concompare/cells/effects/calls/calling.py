@@ -41,7 +41,7 @@ from concompare.cells.effects.calls.one_file import is_same, may_meet
 from concompare.cells.effects.elements import elements_of, looked_up, walk_over
 from concompare.cells.effects.entries import Beginning
 from concompare.cells.effects.following import follow
-from concompare.cells.effects.kinds import CACHE, MATCHES
+from concompare.cells.effects.kinds import CACHE, MATCHES, is_table
 from concompare.cells.effects.live import MISSING, part_of, static
 from concompare.cells.effects.scopes import Scope
 from concompare.cells.objects import ANY, ATOM, ELEMENT, STREAM, Obj, Origin, Value
@@ -368,11 +368,6 @@ def within_tables(an: Interpreter, obj: Obj, name: str) -> Value:
 def is_callable(obj: Obj) -> bool:
     """Tell whether an object is surely one that can be called."""
     return obj.origin is Origin.FUNCTION or (bool(obj.live) and obj.whole and all(map(callable, obj.live)))
-
-
-def is_table(kind: type) -> bool:
-    """Tell whether a type is that of pandas' frames or columns, whose attributes may be what they hold."""
-    return kind.__module__.partition(".")[0] == "pandas" and kind.__name__ in ("Series", "DataFrame")
 
 
 def call_user_method(an: Interpreter, node: ast.AST, this: Value, kind: type, thing: Any, given: Arguments) -> Value:

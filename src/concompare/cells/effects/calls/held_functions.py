@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import logging
 import types
 from typing import TYPE_CHECKING, Any
@@ -10,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from concompare.cells.effects.arguments import Arguments
 from concompare.cells.effects.attributes import any_part
 from concompare.cells.effects.calls.applying import parameter_count
+from concompare.cells.effects.calls.nested import is_own_function, may_be_called
 from concompare.cells.effects.calls.own_objects import is_derived, is_of_standard_library
 from concompare.cells.effects.elements import elements_of
 from concompare.cells.effects.inherited import called_methods
-from concompare.cells.effects.kinds import CACHE
 from concompare.cells.ir import Why
-from concompare.cells.objects import ATOM, Obj, Origin, Value, reachable
+from concompare.cells.objects import ATOM, Obj, Value, reachable
 
 if TYPE_CHECKING:
     import ast
@@ -101,15 +100,3 @@ def is_callback(thing: Any) -> bool:
     own = any(base.__module__ == "_ctypes" and base.__name__ == "CFuncPtr" for base in type(thing).__mro__)
     held = getattr(thing, "_objects", None) if own else None
     return any(type(part).__name__ == "CThunkObject" for part in (held or {}).values())
-
-
-def may_be_called(an: Interpreter, obj: Obj) -> bool:
-    """Tell whether an object is a function of the user's."""
-    return obj.origin is Origin.FUNCTION or any(is_own_function(an, thing) for thing in obj.live)
-
-
-def is_own_function(an: Interpreter, thing: Any) -> bool:
-    """Tell whether a live object is a function of the user's, or what may stand before one."""
-    if isinstance(thing, (types.FunctionType, types.MethodType)):
-        return an.world.is_user(getattr(thing, "__func__", thing))
-    return isinstance(thing, (functools.partial, CACHE))

@@ -15,6 +15,7 @@ from concompare.cells.effects import declared
 from concompare.cells.effects.arguments import Arguments, Found, carried
 from concompare.cells.effects.attributes import (
     any_part,
+    attribute,
     attribute_of,
     computed_attributes,
     is_shared_by_all,
@@ -22,7 +23,8 @@ from concompare.cells.effects.attributes import (
 )
 from concompare.cells.effects.calls.applying import apply, parameter_count
 from concompare.cells.effects.calls.drawing import as_drawing
-from concompare.cells.effects.calls.held_functions import call_held, may_be_called, refuse_hidden
+from concompare.cells.effects.calls.held_functions import call_held, refuse_hidden
+from concompare.cells.effects.calls.nested import callables_among, may_be_called
 from concompare.cells.effects.calls.own_objects import ELSEWHERE, call_own
 from concompare.cells.effects.calls.written_to import write_on, write_through, write_to
 from concompare.cells.effects.elements import elements_of
@@ -30,6 +32,7 @@ from concompare.cells.effects.identity import OF_MEMORY, SEARCHES, found_by_iden
 from concompare.cells.effects.inherited import call_overridden
 from concompare.cells.effects.kinds import CALM_METHODS, DICTS, MOCKS, PURE, is_container
 from concompare.cells.effects.live import static
+from concompare.cells.effects.numeric import computed, is_numeric, is_of_numeric_package
 from concompare.cells.effects.operators import CONTAINERS, SHOWING, looked_at, of_members, operated
 from concompare.cells.effects.storing import changed_by_name
 from concompare.cells.ir import Place, Why
@@ -86,12 +89,13 @@ def installed(
     asked(an, node, thing, given)
     if an.now.called[-1] in OF_MEMORY:
         noted(an, node, given.all)
+    handed = computed(an, node, given.all, an.now.called[-1]) if is_of_numeric_package(thing) else ATOM
     entry = declared.function(thing) or as_drawing(thing)
     home = f"{declared.module_of(thing)}.{getattr(thing, '__qualname__', '')}"
     call_own(an, node, thing, home, given.all, declared=entry is not None)
     if entry is not None:
         found = run_by_name(an, node, thing, given)
-        result = apply(an, node, entry, ATOM, given, what, made_type=made_type)
+        result = apply(an, node, entry, ATOM, given, what, made_type=made_type) | handed
         return result | found_by_name(an, node, given.of("0")) | found if thing is getattr else found or result
     of_function(an, node, what)
     found = undeclared(an, node, what, given, ATOM)
@@ -102,7 +106,7 @@ def installed(
     else:
         for obj in found:
             obj.types = (made_type,)
-    return found
+    return found | handed
 
 
 def run_by_name(an: Interpreter, node: ast.AST, thing: Any, given: Arguments) -> Value:
@@ -114,7 +118,7 @@ def run_by_name(an: Interpreter, node: ast.AST, thing: Any, given: Arguments) ->
         if thing is setattr or thing is delattr:
             changed_by_name(an, obj, name, node, "set" if thing is setattr else "delete", given.of("2"))
         elif (thing is getattr or thing is hasattr) and name is not None:
-            found |= attribute_of(an, obj, name, node)
+            found |= attribute(an, frozenset({obj}), name, node)
         elif thing is getattr or thing is hasattr or thing is inspect.getmembers:
             computed_attributes(an, frozenset({obj}), node)
         elif thing is isinstance:
@@ -249,21 +253,22 @@ def installed_method(an: Interpreter, node: ast.AST, kind: type, name: str, this
         for thing in (thing for obj in this for thing in obj.live):
             refuse_hidden(an, thing, name)
     call_overridden(an, node, kind, name, this, given)
+    handed = computed(an, node, this | given.all, name) if any(map(is_numeric, this)) else ATOM
     entry = declared.method(kind, name) or as_drawing(static(kind, name))
     if not an.world.is_user(kind) and not issubclass(kind, logging.Logger):
         home = f"{kind.__module__}.{kind.__qualname__}"
         call_own(an, node, static(kind, name), home, this | given.all, declared=entry is not None)
     if entry is not None:
-        found = apply(an, node, entry, this, given, name)
+        found = apply(an, node, entry, this, given, name) | handed
         calm = CALM_METHODS.get(kind, set())
         an.now.calm = name in calm or (kind is set and name == "add" and not given.all)
         return found
-    return undeclared_method(an, node, kind, name, this, given)
+    return undeclared_method(an, node, kind, name, this, given) | handed
 
 
 def call_back(an: Interpreter, node: ast.AST, given: Arguments, values: Value) -> None:
     """Follow the functions among the arguments: an installed function may call them, with what it was given."""
-    for obj in given.all:
+    for obj in callables_among(an, given.all):
         if not may_be_called(an, obj):
             continue
         parts = ATOM

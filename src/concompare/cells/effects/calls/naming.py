@@ -1,22 +1,28 @@
-"""Methods and functions that are called by a name that is itself a value: `getattr(model, name)(x)`."""
+"""Names that stand in texts: of what `getattr(model, name)(x)` calls, and what `df.query("v > @least")` looks up."""
 
 from __future__ import annotations
 
 import ast
 import itertools
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from concompare.cells.effects.arguments import Arguments
+from concompare.cells.effects.scopes import Scope, look_up
 from concompare.cells.ir import Loop
+from concompare.cells.objects import ATOM, Value
+from concompare.cells.syntax import names
 
 if TYPE_CHECKING:
     from concompare.cells.effects.interpreter import Interpreter
-    from concompare.cells.effects.scopes import Scope
 
 MOST = 50
 """Items of which the texts are looked at."""
 MOST_LABELS = 10_000
 """Items of which the labels are looked at."""
+IN_QUERIES, IN_EXPRESSIONS = re.compile(r"@([^\W\d]\w*)"), re.compile(r"(?<![\w.])([^\W\d]\w*)")
+"""How names of the notebook stand in a query of a frame, and in what `pandas.eval` evaluates."""
 WALKED: tuple[type, ...] = (list, tuple, dict, set, frozenset, type({}.items()), type({}.keys()))
 """Types of items that walking does not use up."""
 
@@ -120,3 +126,39 @@ def asked_by_name(an: Interpreter, node: ast.expr, scope: Scope) -> Asked | None
     own = isinstance(name, ast.Name) and scope is an.top and name.id not in an.given
     found = an.item_texts.get(name.id) if own else None  # type: ignore[attr-defined]
     return Asked(holder, found) if found else None
+
+
+def looked_up_by_text(an: Interpreter, node: ast.AST, this: Value, given: Arguments) -> Value:
+    """Follow looking up the names that stand in the text of a query or expression; returns what they stand for.
+
+    Args:
+        an: The analysis.
+        node: The call.
+        this: The frame that is queried; nothing where names that are no columns are the notebook's without a mark.
+        given: The arguments, which have the text.
+    """
+    scope = an.calling.get(node)
+    if scope is None or not isinstance(node, ast.Call):
+        return ATOM
+    texts = [value for value in given.flags.values() if isinstance(value, str)]
+    for part in [*node.args, *[keyword.value for keyword in node.keywords]]:
+        for one in names.nodes_in(part):
+            if isinstance(one, ast.Constant) and isinstance(one.value, str):
+                texts.append(one.value)
+            elif isinstance(one, ast.Name) and scope is an.top:
+                texts += sorted(an.item_texts.get(one.id, ()))
+    pattern = IN_QUERIES if this else IN_EXPRESSIONS
+    words = [word for text in texts for word in pattern.findall(text) if is_there(an, word, scope)]
+    an.now.globals |= an.assigned.intersection(words)  # no name in the code says that they are read
+    return ATOM.union(*[look_up(an, word, scope) for word in dict.fromkeys(words)])
+
+
+def is_there(an: Interpreter, name: str, scope: Scope) -> bool:
+    """Tell whether a name has a value where a piece of code stands, beside those of the builtins."""
+    around: Scope | None = scope
+    while around is not None:
+        if name in around.local or name in around.holders:
+            return True
+        module = around.module
+        around = around.outer
+    return name in (module if module is not None else an.world.namespace) or name in an.visible
