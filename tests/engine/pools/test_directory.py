@@ -94,6 +94,7 @@ def test_who_removes_a_folder_is_there_before_it(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(directory, "keep", lambda folder: there.append(folder.exists()))
     folder = make_folder(2)
     release_alive(folder)
+    remove(folder)
     assert folder.parent == tmp_path
     assert there == [False]
 
@@ -131,16 +132,22 @@ def test_a_short_lived_folder_goes_with_its_context_and_with_its_process(
 
 
 @locks
-def test_who_would_remove_a_folder_goes_with_it() -> None:
+def test_who_would_remove_a_folder_goes_when_it_has_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not before: this process may be killed in between."""
     folder = make_folder(2)
     keeper, writing = KEEPERS[folder]
-    os.kill(keeper, 0)
     release_alive(folder)
+    with monkeypatch.context() as busy:
+        busy.setattr(shutil, "rmtree", lambda *_, **__: os.kill(keeper, 0))
+        remove(folder)
+    assert folder in LEFT
+    os.kill(keeper, 0)
+    remove(folder)
     with pytest.raises(ProcessLookupError):
         os.kill(keeper, 0)
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(writing)
-    shutil.rmtree(folder)
+    assert not folder.exists()
 
 
 def test_folders_of_kernels_killed_while_they_made_them_are_swept_once_they_have_settled(tmp_path: Path) -> None:

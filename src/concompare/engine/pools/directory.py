@@ -137,9 +137,13 @@ def is_abandoned(folder: Path) -> bool:
 
 
 def remove(folder: Path) -> None:
-    """Remove the folder of a closed pool, now or later."""
+    """Remove the folder of a closed pool, now or later, and only then end who would: this process may be killed."""
     shutil.rmtree(folder, ignore_errors=True)
-    (LEFT.add if folder.exists() else LEFT.discard)(folder)
+    if folder.exists():
+        LEFT.add(folder)
+    else:
+        LEFT.discard(folder)
+        end_keeper(folder)
 
 
 def remove_left() -> None:
@@ -149,11 +153,10 @@ def remove_left() -> None:
 
 
 def release_alive(folder: Path) -> None:
-    """Give up the lock that tells workers we live, and end who would remove the folder."""
+    """Give up the lock that tells workers we live."""
     alive = ALIVE.pop(folder, None)
     if alive is not None:
         alive.close()
-    end_keeper(folder)
 
 
 def end_keeper(folder: Path) -> None:
