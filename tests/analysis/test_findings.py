@@ -419,6 +419,23 @@ def test_threads_that_take_turns_on_a_busy_machine_are_not_said_to_scale() -> No
     assert {f.code for f in findings.find(crowd)} == {"machine-busy", "gil-bound"}
 
 
+def test_threads_are_not_said_to_take_turns_where_processes_do_no_better_on_a_busy_machine() -> None:
+    """Items that share the memory's bandwidth, and CPUs with others, look the same on both."""
+    plain = trial("serial", 1, times(1.0), shares={"waiting": 0.4})
+    held = threads(0.9, waiting=0.65, lock=0.2)
+    ahead, level = (comparison(plain, held, processes(gain, waiting=0.6), probe=COMPUTING) for gain in (1.3, 0.95))
+    assert "gil-bound" in {f.code for f in findings.find(ahead)}
+    assert {f.code for f in findings.find(level)} == {"machine-busy", "memory-bound"}
+
+
+def test_threads_that_compute_at_once_on_two_cpus_release_the_gil_though_the_memory_holds_them_back() -> None:
+    """1.36 of at most 2; of four CPUs that would be little."""
+    two = replace(ENVIRONMENT, usable=2, physical=2)
+    shared = trial("threads", 2, times(1.36), shares={"computing": 0.95})
+    found = {f.code for f in findings.find(comparison(serial(), shared, probe=COMPUTING, environment=two))}
+    assert found == {"releases-gil"}
+
+
 def test_what_the_items_do_is_said_on_a_busy_machine_as_on_a_quiet_one() -> None:
     plain = trial("serial", 1, times(1.0), shares={"waiting": 0.4})
     free = comparison(plain, threads(2.2, waiting=0.6), processes(1.7, waiting=0.65, sending=0.1), probe=COMPUTING)

@@ -30,8 +30,11 @@ RELEASED = 1.4
 """Speed-up on threads, and threads that compute at once, from which on they run together."""
 RELEASED_BUSY = 1.5
 """The same threads on a busy machine, where two that take turns get more of the CPUs than one."""
-SOME = 1.15
-"""The same speed-up on a busy machine, where there are fewer CPUs to run together on."""
+SOME, MOST_OF_IT = 1.15, 0.65
+"""The same speed-up on a busy machine, where there are fewer CPUs to run together on; and where few CPUs are all there
+is, the share of what they could give: items that share the memory's bandwidth gain less than their threads compute."""
+AHEAD = 1.15
+"""Speed-up of processes over as many threads, from which on it may be the GIL that holds these back."""
 
 
 def gil_re_enabled(comparison: Comparison) -> Finding | None:
@@ -120,11 +123,18 @@ def takes_turns(trial: Trial, comparison: Comparison) -> bool:
     if probe is not None and at_once < TOGETHER and probe >= NEARLY_ALWAYS:
         return True
     busy = evidence.is_busy(comparison)
-    if busy and (at_once >= ONE if probe is None else probe < HELD):  # those that run together wait as long for a CPU
-        return False
+    if busy and (probe < HELD if probe is not None else at_once >= ONE or not processes_ahead(trial, comparison)):
+        return False  # those that run together wait as long for a CPU
     held_back = lock + (waiting or 0.0) if busy else lock
     few = at_once < (TURNS if busy else GAIN) and held_back >= LOCKED * (trial.workers - 1) / trial.workers
     return few and (probe is None or probe >= FREE)
+
+
+def processes_ahead(trial: Trial, comparison: Comparison) -> bool:
+    """Say whether as many processes as a trial has threads are faster, or did not run; bandwidth they share too."""
+    others = [t for t in evidence.ran(comparison, evidence.is_near, least=2) if t.workers == trial.workers]
+    known = [between.mid for other in others if (between := stats.speed_up(other, trial)) is not None]
+    return not known or max(known) >= AHEAD
 
 
 def held_up(comparison: Comparison) -> Trial | None:
@@ -165,7 +175,7 @@ def releases_gil(comparison: Comparison) -> Finding | None:
     enough = SURELY_FREE if free else RELEASED_BUSY if evidence.is_busy(comparison) else RELEASED
     if at_once is not None and at_once < enough:
         return None
-    if between.mid < (RELEASED if at_once is None or not evidence.is_busy(comparison) else SOME):
+    if between.mid < (RELEASED if at_once is None else least_gain(best, comparison)):
         return None
     return Finding(
         "releases-gil",
@@ -175,6 +185,13 @@ def releases_gil(comparison: Comparison) -> Finding | None:
         (("speed-up", between.mid),),
         (best.backend, best.workers),
     )
+
+
+def least_gain(trial: Trial, comparison: Comparison) -> float:
+    """Return the speed-up from which on threads that compute at once have gained by it."""
+    if evidence.is_busy(comparison):
+        return SOME
+    return max(SOME, min(RELEASED, MOST_OF_IT * evidence.possible(trial, comparison)))
 
 
 def so_many(at_once: float | None, enough: float) -> str:
