@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import io
 import random
 from dataclasses import replace
@@ -11,7 +10,7 @@ from typing import Any
 import pytest
 
 from concompare.cells.task import task_of
-from concompare.run.copied_items import Copies, for_each_run, kept_from_processes, why_not
+from concompare.run.copied_items import Copies, for_each_run, why_not
 
 
 class Own:
@@ -70,44 +69,3 @@ def test_what_cannot_be_copied_is_named(item: Any, why: str) -> None:
     found = why_not(replace(task_of(len, [item]), changing=True))
     assert (why in found) if why else (found == "")
     assert why_not(task_of(len, [item])) == ""
-
-
-class Sent:
-    """An object of which not all is sent."""
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {}
-
-
-class Told:
-    """An object that does something when it is dropped."""
-
-    def __del__(self) -> None:
-        pass
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Row:
-    """An object for which `dataclass` writes what is sent."""
-
-    n: int
-
-
-def test_items_that_change_stay_where_not_all_of_them_would_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    for kind in (Sent, Told, Row):
-        monkeypatch.setattr(kind, "__module__", "__main__")
-    changing = replace(task_of(len, [[Sent()]]), changing=True)
-    assert kept_from_processes(changing) == "the items change, and `Sent` says itself what of them is sent"
-    assert kept_from_processes(replace(changing, changing=False)) == ""
-    assert kept_from_processes(replace(task_of(len, [Row(1), [2]]), changing=True)) == ""
-
-
-def test_what_does_something_when_it_is_dropped_is_not_copied(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Told, "__module__", "__main__")
-    told = Told()
-    assert "`Told` does something when it is dropped" in kept_from_processes(task_of(len, [told]))
-
-    def function(item: Any) -> Any:
-        return told
-
-    assert "`Told`" in kept_from_processes(task_of(function, [1]))

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from concompare.cells.syntax.own_code import is_user_module
-from concompare.worker.state_watch import captured
 from concompare.worker.transfer import strided
 from concompare.worker.transfer.item_state import parts_of
 
@@ -101,15 +100,3 @@ def has_own(kind: type, words: Sequence[str]) -> bool:
     kinds = [base for base in kind.__mro__ if is_user_module(base.__module__)]
     found = [vars(base).get(word) for base in kinds for word in words]
     return any(isinstance(method, METHODS) and method.__module__ != "dataclasses" for method in found)
-
-
-def kept_from_processes(task: Task) -> str:
-    """Return why the items must not go to processes: what is sent of them, or back, or dropped, is not all of them."""
-    items = task.items if isinstance(task.items, Sequence) and not isinstance(task.items, range) else ()
-    if task.changing:
-        parts = {type(part) for item in items for part in parts_of(item) if id(part) not in task.shared}
-        odd = [kind for kind in parts if has_own(kind, PICKLING) or is_registered(kind)]
-        return f"the items change, and `{odd[0].__name__}` says itself what of them is sent" if odd else ""
-    kinds = {*map(type, items), *[type(part) for _, part in captured(task.function)]}
-    odd = [kind for kind in kinds if has_own(kind, ("__del__",))]
-    return f"`{odd[0].__name__}` does something when it is dropped, and copies would be" if odd else ""

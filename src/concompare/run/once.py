@@ -18,7 +18,6 @@ from concompare.errors import BackendUnavailable, CannotShip, CellRefused
 from concompare.records import Message, Trial
 from concompare.report.progress import progress_bar
 from concompare.run import auto_history
-from concompare.run.copied_items import kept_from_processes
 from concompare.run.fallback import go_on, remember, witness_of
 from concompare.run.request import Request
 from concompare.run.sent_items import why_not_sent
@@ -248,13 +247,12 @@ def kept_from(backend: Backend, request: Request, task: Task, workers: int) -> s
             return f"{found} of the whole process, so items in other threads would see it. Use -b processes"
     if process_state.showing() != request.showing:
         return "warnings are recorded around it, in their order. Record them inside, for each item"
-    if not shares_objects(backend) and (words := kept_from_processes(task)):
-        return f"{words}. Use -b threads"
     if request.draws and shares_objects(backend):
         return "the items draw by pyplot, whose current figure all threads share; use -b processes"
     if backend.isolation == "thread":
         return auto_history.kept_from_threads(task)
-    return "" if shares_objects(backend) else why_not_sent(task)
+    words = "" if shares_objects(backend) else why_not_sent(task)
+    return f"{words}. Use -b threads" if words else ""
 
 
 @contextmanager
