@@ -168,3 +168,27 @@ def test_connections_are_not_for_other_threads_where_items_hold_them(monkeypatch
 
 def free() -> sqlite3.Connection:
     return sqlite3.connect(":memory:", check_same_thread=False)
+
+
+class Walked(list[Any]):
+    """A list that counts what of it is walked."""
+
+    seen = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        for item in super().__iter__():
+            self.seen += 1
+            yield item
+
+
+def test_of_very_many_items_only_some_are_looked_at() -> None:
+    """All of them may take less than looking at each, and they are looked at again and again."""
+    few, many = Walked(range(100)), Walked(range(1_000_000))
+    with contextlib.closing(sqlite3.connect(":memory:")) as con:
+        assert kept_from_threads(task_of(len, few)) == ""
+        assert few.seen == 100
+        assert "`an item` can only be used" in kept_from_threads(task_of(len, Walked([*few, con])))
+        assert kept_from_threads(task_of(len, many)) == ""
+        many[:] = [con] * 1_000_000
+        assert "`an item` can only be used" in kept_from_threads(task_of(len, many))
+        assert many.seen == 0

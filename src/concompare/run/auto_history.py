@@ -45,8 +45,8 @@ TRYING = 1.25
 """How many times as fast as the fastest a backend must promise to be for it to be tried."""
 ALIKE = 2.0
 """Times as many or as large, up to which items are like those of the last comparison."""
-FEW = 16
-"""Items whose size is looked at."""
+FEW, LOOKED_AT = 16, 10_000
+"""Items whose size, and whose type, is looked at."""
 REMEMBERED = 64
 """How many comparisons are kept."""
 
@@ -331,9 +331,13 @@ def kept_from_threads(task: Task) -> str:
 
 
 def reached_by(task: Task) -> Iterator[tuple[str, Any]]:
-    """Yield what a task captures and an item of each type, by their names, with what objects of the user's hold."""
+    """Yield what a task captures and an item of each type, by their names, with what objects of the user's hold.
+
+    Of many items only some are looked at: looking at all would take as long as running them may.
+    """
     items = task.items if isinstance(task.items, (list, tuple)) else ()
-    ends = [("an item", item) for item in {type(item): item for item in items}.values()]
+    seen = items if len(items) <= LOOKED_AT else items[:: len(items) // LOOKED_AT]  # they may take next to nothing
+    ends = [("an item", item) for item in {type(item): item for item in seen}.values()]
     for name, thing in (*captured(task.function), *ends):
         yield name, thing
         if is_user_module(type(thing).__module__):
