@@ -129,10 +129,12 @@ def load_ipython_extension(shell: Any) -> None:
     from concompare.libraries import load_from_libraries
 
     load_from_libraries()
+    from concompare.ipython.loading_ahead import load_when_idle
     from concompare.ipython.magics import ConcompareMagics
 
     tell_joblib()
     shell.register_magics(ConcompareMagics)
+    load_when_idle(shell)
 
 
 def unload_ipython_extension(shell: Any) -> None:

@@ -86,7 +86,8 @@ def test_load_ext_loads_only_what_the_magics_are_made_of() -> None:
     assert {name for name in names if name.startswith("concompare")} <= {
         "concompare", "concompare.errors", "concompare.formats", "concompare.interrupts", "concompare.ipython",
         "concompare.ipython.arguments", "concompare.ipython.command_line", "concompare.ipython.display",
-        "concompare.ipython.magics", "concompare.ipython.source", "concompare.ipython.tracebacks",
+        "concompare.ipython.loading_ahead", "concompare.ipython.magics", "concompare.ipython.source",
+            "concompare.ipython.tracebacks",
         "concompare.libraries", "concompare.worker", "concompare.worker.clocks",
     }  # fmt: skip
     assert not {name.partition(".")[0] for name in names} & (HEAVY - {"IPython"})
