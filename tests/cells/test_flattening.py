@@ -65,3 +65,39 @@ def test_inner_loops_that_depend_on_the_work_are_not_walked_early(cell: str, how
 def test_a_loop_with_many_items_is_shared_out_by_itself() -> None:
     found = ran("for x in range(100):\n    for y in few:\n        out.append(f(x, y))", "threads")
     assert [part.loop.early for part in found.cell.lifted] == [False]
+
+
+ITERTOOLS = """
+import itertools
+from itertools import chain, combinations, islice, permutations, product as pairs
+"""
+
+
+@pytest.mark.parametrize("how", programs.WAYS)
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "made = {(x, c): f(*c) for x in [2] for c in combinations(few, x)}",
+        "for x in few:\n    for y, z in pairs(range(x), few):\n        out.append(f(y, z))",
+        "for x in few:\n    for c in itertools.permutations(few, 2):\n        out.append(f(x, c[0]))",
+        "made = [f(x, y) for x in few for y in islice(chain(few, range(x)), 4)]",
+    ],
+)
+def test_inner_loops_walk_what_itertools_gives(cell: str, how: str) -> None:
+    found = programs.alike(cell, SETUP + ITERTOOLS, how)
+    assert [part.loop.early for part in found.cell.lifted] == [True]
+
+
+@pytest.mark.parametrize("how", programs.WAYS)
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "taken = iter(range(9))\nmade = [f(x, y) for x in few for y in islice(taken, 2)]\nleft = list(taken)",
+        "for x in [1, 2]:\n    for y, z in pairs(few, few):\n        few.append(f(y, z)) if len(few) < 5 else None",
+        "def combinations(xs, _):\n    print(1)\n    return xs\nm = [f(x, y) for x in few for y in combinations(few, 2)]",
+        "for x in [1, -1]:\n    for (y,) in combinations(few, x):\n        out.append(f(x, y))",
+    ],
+)
+def test_what_itertools_walks_is_not_walked_early_where_that_shows(cell: str, how: str) -> None:
+    found = programs.alike(cell, SETUP + ITERTOOLS, how)
+    assert not any(part.loop.early for part in found.cell.lifted)

@@ -197,7 +197,7 @@ def lifted_before(cell: Cell, loop: Loop, namespace: Mapping[str, Any], around: 
             seen=False,
         )
 
-    flat = flattening.flattened(loop) if isinstance(items, (list, tuple, range, dict)) else None
+    flat = flattening.flattened(loop, known) if isinstance(items, (list, tuple, range, dict)) else None
     if flat is not None and 0 < len(items) <= cell.wishes.few:
         assert flat.loop.written is not None
         with contextlib.suppress(CellRefused):

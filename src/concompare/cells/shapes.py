@@ -150,7 +150,7 @@ class Shapes:
 
     def nest(self, loop: Loop, items: Any) -> tuple[flattening.Flat, Lifted, list[Any]] | None:
         """Return loops inside one another as one that can run in parallel, where the outer one has few items."""
-        found = flattening.flattened(loop) if type(items) in (list, tuple, range, dict) else None
+        found = flattening.flattened(loop, self.namespace) if type(items) in (list, tuple, range, dict) else None
         if found is None or not 0 < len(items) <= self.cell.wishes.few:
             return None
         self.namespace[flattening.ITEMS] = items
@@ -182,7 +182,7 @@ class Shapes:
         known = type(items) in (list, tuple, range, dict) and 1 < len(items) <= coalescing.FEW
         if not known or self.cell.wishes.measured or lifted.ahead is not None:
             return None
-        found = coalescing.coalesced(loop, self.cell.shadowed)
+        found = coalescing.coalesced(loop, self.cell.shadowed, self.namespace)
         if found is None:
             return None
         self.namespace[flattening.ITEMS] = items

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import ast
+import itertools
+import types
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from concompare.cells.forms import comprehensions
 from concompare.cells.ir import OURS, Loop
@@ -15,6 +19,20 @@ PART = OURS + "part"
 CHEAP = frozenset(["range", "enumerate", "zip", "reversed", "sorted", "len", "list", "tuple", "set", "min", "max"])
 CHEAP_METHODS = frozenset({"items", "keys", "values"})
 """What an inner loop may call to find what it walks: the notebook does that for all of them before the first item."""
+WALKS = frozenset(
+    {
+        itertools.chain,
+        itertools.combinations,
+        itertools.combinations_with_replacement,
+        itertools.islice,
+        itertools.pairwise,
+        itertools.permutations,
+        itertools.product,
+        itertools.zip_longest,
+    }
+)
+"""Functions that may be called for the same, whatever they are called in the notebook: what they give ends."""
+NONE: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True)
@@ -41,19 +59,24 @@ class Level:
     tests: tuple[ast.expr, ...] = ()
 
 
-def flattened(loop: Loop, shadowed: frozenset[str] = frozenset()) -> Flat | None:
-    """Return nested `for` statements, or the generators of one comprehension, as one loop; None: they are not that."""
+def flattened(loop: Loop, namespace: Mapping[str, Any] = NONE) -> Flat | None:
+    """Return nested `for` statements, or the generators of one comprehension, as one loop; None: they are not that.
+
+    Args:
+        loop: The outermost loop.
+        namespace: The notebook's names.
+    """
     node = loop.node
     if isinstance(node, ast.For):
         nested, body = levels_of(node)
-        if len(nested) < 2 or not may_be_one(nested, body, shadowed):
+        if len(nested) < 2 or not may_be_one(nested, body, namespace):
             return None
         return flat(replace(loop, body=body), nested)
     if not isinstance(node, names.COMPREHENSIONS) or len(node.generators) < 2 or loop.stops:
         return None
     nested = [Level(part.target, part.iter, tuple(part.ifs)) for part in node.generators]
     value = comprehensions.pair(node) if isinstance(node, ast.DictComp) else node.elt
-    if any(part.is_async for part in node.generators) or not may_be_one(nested, [value], shadowed):
+    if any(part.is_async for part in node.generators) or not may_be_one(nested, [value], namespace):
         return None
     last = nested[-1]
     made = comprehensions.collected(loop.kind, node, last.target, last.items, value, list(last.tests), [])
@@ -78,13 +101,13 @@ def levels_of(node: ast.For) -> tuple[list[Level], list[ast.stmt]]:
     return found, body
 
 
-def may_be_one(nested: list[Level], body: list[ast.stmt] | list[ast.expr], shadowed: frozenset[str]) -> bool:
+def may_be_one(nested: list[Level], body: list[ast.stmt] | list[ast.expr], namespace: Mapping[str, Any]) -> bool:
     """Tell whether all that the inner loops walk may be known before the first item is computed."""
     bound = [name for level in nested for name in names.stored(level.target)]
     if len(set(bound)) < len(bound) or set(bound) & names.writes(*body) or leaves(body):
         return False
     parts = [level.items for level in nested[1:]] + [test for level in nested[:-1] for test in level.tests]
-    return all(is_cheap(part, shadowed) for part in parts)
+    return all(is_cheap(part, frozenset(), namespace) for part in parts)
 
 
 def leaves(body: list[ast.stmt] | list[ast.expr]) -> bool:
@@ -92,17 +115,36 @@ def leaves(body: list[ast.stmt] | list[ast.expr]) -> bool:
     return any(isinstance(part, (ast.Break, ast.Return)) for node in body for part in ast.walk(node))
 
 
-def is_cheap(node: ast.expr, shadowed: frozenset[str]) -> bool:
-    """Tell whether an expression does little, calls nothing of the user's and binds nothing."""
+def is_cheap(node: ast.expr, shadowed: frozenset[str], namespace: Mapping[str, Any] = NONE) -> bool:
+    """Tell whether an expression does little, calls nothing of the user's and binds nothing.
+
+    Args:
+        node: The expression.
+        shadowed: Names that do not mean the builtin here.
+        namespace: The names that are known, for functions of `itertools`.
+    """
     for part in ast.walk(node):
         if isinstance(part, (ast.NamedExpr, ast.Await, ast.Yield, ast.YieldFrom, ast.Lambda, *names.COMPREHENSIONS)):
             return False
         if isinstance(part, ast.Call):
             func = part.func
             known = isinstance(func, ast.Name) and func.id in CHEAP and func.id not in shadowed
-            if not known and not (isinstance(func, ast.Attribute) and func.attr in CHEAP_METHODS and not part.args):
+            viewed = isinstance(func, ast.Attribute) and func.attr in CHEAP_METHODS and not part.args
+            if not known and not viewed and not gives_items(func, namespace):
                 return False
     return True
+
+
+def gives_items(func: ast.expr, namespace: Mapping[str, Any]) -> bool:
+    """Tell whether a name, or an attribute of a module with a name, stands for one of `WALKS`."""
+    if isinstance(func, ast.Name):
+        thing = namespace.get(func.id)
+    elif isinstance(func, ast.Attribute) and isinstance(func.value, ast.Name):
+        owner = namespace.get(func.value.id)
+        thing = vars(owner).get(func.attr) if isinstance(owner, types.ModuleType) else None
+    else:
+        return False
+    return any(thing is walk for walk in WALKS)
 
 
 def flat(innermost: Loop, nested: list[Level]) -> Flat:

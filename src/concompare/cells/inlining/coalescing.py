@@ -15,7 +15,7 @@ from typing import Any
 
 from concompare.cells.distribution.staging import Staged
 from concompare.cells.forms.comprehensions import pair
-from concompare.cells.forms.flattening import ITEMS, PART, is_cheap
+from concompare.cells.forms.flattening import ITEMS, NONE, PART, is_cheap
 from concompare.cells.ir import OURS, Loop, Stage
 from concompare.cells.syntax import names
 from concompare.cells.syntax.nodes import PLACE_OF, located, method
@@ -92,8 +92,16 @@ class Coalesced:
         return found
 
 
-def coalesced(loop: Loop, shadowed: frozenset[str] = frozenset()) -> Coalesced | None:
-    """Return a loop and the one inside it as one; None: they are not of that kind."""
+def coalesced(
+    loop: Loop, shadowed: frozenset[str] = frozenset(), namespace: Mapping[str, Any] = NONE
+) -> Coalesced | None:
+    """Return a loop and the one inside it as one; None: they are not of that kind.
+
+    Args:
+        loop: The outer loop.
+        shadowed: Names that do not mean the builtin here.
+        namespace: The notebook's names.
+    """
     node, target = loop.node, loop.target
     if target is None or loop.stops or loop.means or loop.lazy or loop.orelse:
         return None
@@ -102,7 +110,7 @@ def coalesced(loop: Loop, shadowed: frozenset[str] = frozenset()) -> Coalesced |
     if not isinstance(node, ast.For) and (len(node.generators) != 1 or node.generators[0].ifs):
         return None
     nest = nest_of(loop.body) or gathering(loop.body, shadowed)
-    if nest is None or not may_be_one(loop, nest, shadowed):
+    if nest is None or not may_be_one(loop, nest, shadowed, namespace):
         return None
     return one_of(loop, nest)
 
@@ -212,7 +220,7 @@ def is_target(node: ast.AST, statement: ast.Assign) -> bool:
     return calm or any(node in names.nodes_in(target) for target in statement.targets)
 
 
-def may_be_one(loop: Loop, nest: Nest, shadowed: frozenset[str]) -> bool:
+def may_be_one(loop: Loop, nest: Nest, shadowed: frozenset[str], namespace: Mapping[str, Any]) -> bool:
     """Tell whether all turns may be known before the first, and the names mean the same in one loop."""
     assert loop.target is not None
     whole = [*nest.before, *nest.body, *nest.after]
@@ -220,7 +228,7 @@ def may_be_one(loop: Loop, nest: Nest, shadowed: frozenset[str]) -> bool:
     written = names.writes(*whole)
     if outer & (written | inner) or inner & (names.reads(*nest.before) | written):
         return False
-    if any(not is_cheap(part, shadowed) for part in (nest.items, *nest.tests)):
+    if any(not is_cheap(part, shadowed, namespace) for part in (nest.items, *nest.tests)):
         return False
     if names.reads(nest.items) & written or ends([*nest.before, *nest.after], continues=True):
         return False
