@@ -94,7 +94,7 @@ def test_inner_loops_walk_what_itertools_gives(cell: str, how: str) -> None:
     [
         "taken = iter(range(9))\nmade = [f(x, y) for x in few for y in islice(taken, 2)]\nleft = list(taken)",
         "for x in [1, 2]:\n    for y, z in pairs(few, few):\n        few.append(f(y, z)) if len(few) < 5 else None",
-        "def combinations(xs, _):\n    print(1)\n    return xs\nm = [f(x, y) for x in few for y in combinations(few, 2)]",
+        "def pairs(xs, _):\n    print(1)\n    return xs\nm = [f(x, y) for x in few for y in pairs(few, 2)]",
         "for x in [1, -1]:\n    for (y,) in combinations(few, x):\n        out.append(f(x, y))",
     ],
 )

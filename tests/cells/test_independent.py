@@ -25,6 +25,17 @@ class Model:
         return self
     def score(self, xs):
         return sum(self.parts) + sum(xs)
+    def report(self, n):
+        self.alpha += sum(x * n for x in xs)
+        print("alpha", self.alpha)
+        return self.alpha / n
+    def look(self):
+        self.seen = [x * 2 for x in first.parts]
+    def note(self, x):
+        self.alpha += sum(y * x for y in xs)
+        out.append(x)
+    def scale(self):
+        self.parts = [x * factor for x in xs]
 
 def train(alpha):
     return Model(alpha).fit(xs)
@@ -56,9 +67,16 @@ def read(path):
     with open(path) as file:
         return file.read()
 
+def swap(one, other):
+    one.parts, other.alpha = [x + other.alpha for x in xs], one.alpha
+    return one.alpha
+
 factor = 2
 xs = [1, 2, 3]
 out = []
+first, second, third, fourth = Model(1), Model(2), Model(3), Model(4)
+third.parts = fourth.parts
+twin = first
 """
 
 
@@ -121,6 +139,22 @@ CELLS = {
     "open('/dev/./null', 'w').close()\na = read('/dev/./null')": [],
     "open('/dev/null', 'w').close()\na = read('/dev/null')\nb = read('/dev/null')": [3],
     "a = f((b := 2))\nc = f(b)": [],
+    "a = first.fit(xs)\nb = second.fit([4])\nc = third.fit(xs)\na is first": [3],
+    "first.fit(xs)\nb = second.fit(xs)": [2],
+    "first.fit(xs)\nsecond.fit(xs)\nfirst.fit(xs)\nthird.fit(xs)": [3],
+    "a = first.report(2)\nsecond.report(3)\nc = third.report(4)": [3],
+    "a = swap(first, second)\nb = swap(third, Model(5))": [2],
+    "a = first.fit(xs)\nb = second.fit(None)\nc = third.fit(xs)": [3],
+    "a = first.report(2)\nb = second.report(None)\nc = third.report(4)": [3],
+    "a = first.fit(xs)\nb = missing\nc = third.fit(xs)": [],
+    "a = first.fit(xs)\nb, c = second.fit(xs)\nd = third.fit(xs)": [],
+    "a = first.fit(xs)\nb = twin.fit(xs)": [],
+    "a = third.fit(xs)\nb = fourth.fit(xs)": [],
+    "a = first.fit(xs)\nn = len(second.parts)\nb = second.fit(xs)": [],
+    "second = first.fit(xs)\na = second.fit(xs)": [],
+    "a = first.fit(xs)\nb = second.look()": [],
+    "a = first.note(1)\nb = second.note(2)": [],
+    "factor = first.fit(xs)\na = second.scale()": [],
 }
 """Cells, with how many calls run together in each pass."""
 

@@ -95,14 +95,20 @@ def evaluated(node: ast.expr) -> Iterator[ast.expr]:
 def together(calls: Sequence[ast.Call]) -> Loop:
     """Return different calls as a loop over their numbers."""
     place = calls[0]
+    target = located(ast.Name(NUMBER, ast.Store()), place)
+    loop = collected("calls", place, target, load(OURS + "calls", place), by_number(calls), [], [])
+    loop.lazy = True
+    return loop
+
+
+def by_number(calls: Sequence[ast.Call]) -> ast.expr:
+    """Return the call that a number tells."""
+    place = calls[0]
     value: ast.expr = calls[-1]
     for number in reversed(range(len(calls) - 1)):
         asked = ast.Compare(load(NUMBER, place), [ast.Eq()], [located(ast.Constant(number), place)])
         value = located(ast.IfExp(located(asked, place), calls[number], value), calls[number])
-    target = located(ast.Name(NUMBER, ast.Store()), place)
-    loop = collected("calls", place, target, load(OURS + "calls", place), value, [], [])
-    loop.lazy = True
-    return loop
+    return value
 
 
 def load(name: str, place: ast.AST) -> ast.Name:

@@ -18,7 +18,7 @@ from concompare.cells.effects.live import World
 from concompare.cells.forms import independent
 from concompare.cells.ir import OURS, Analysed, Budget, Effects, Loop, Order, Stage, TooLong
 from concompare.cells.objects import Obj, reachable
-from concompare.cells.replay import chains
+from concompare.cells.replay import chains, own_objects
 from concompare.cells.replay.collect import Collect
 from concompare.cells.syntax import names
 from concompare.cells.syntax.nodes import located
@@ -26,6 +26,7 @@ from concompare.errors import CannotShip, CellRefused, RemoteError
 
 if TYPE_CHECKING:
     from concompare.cells.program import Hook
+    from concompare.cells.replay.binding import Lifted
 
 VALUE = OURS + "value"
 FRUITLESS = 10
@@ -172,6 +173,7 @@ class Ahead:
         self.body = hook.cell.tree.body
         self.values: dict[ast.Call, str] = {}
         self.error: tuple[ast.Call, BaseException] | None = None
+        self.raising: ast.Call | None = None
         self.done: set[ast.stmt] = set()
         self.left = independent.MOST
 
@@ -202,7 +204,10 @@ class Ahead:
 
         def instead(node: ast.AST) -> ast.AST | None:
             name = self.values.get(node) if isinstance(node, ast.Call) else None
-            return located(ast.Name(name, ast.Load()), node) if name is not None else None
+            if name is None:
+                return None
+            read = located(ast.Name(name, ast.Load()), node)
+            return located(ast.Call(read, [], []), node) if node is self.raising else read
 
         return names.copied(statement, instead)
 
@@ -223,6 +228,8 @@ class Ahead:
 
     def find(self, found: list[ast.stmt]) -> None:
         """Analyse statements, and compute what can be computed."""
+        if self.run_own(found):
+            return
         allowance = self.hook.cell.allowance
         try:
             with allowance.one() as budget:
@@ -248,9 +255,30 @@ class Ahead:
         loop.__dict__["namespace"] = namespace
         return Interpreter(World(namespace, assume_pure=cell.wishes.assume_pure), budget).analyse(loop)
 
+    def run_own(self, found: list[ast.stmt]) -> bool:
+        """Run the calls of statements that change objects of their own; False: they are not that."""
+        own = own_objects.together(found, self.hook.namespace)
+        if own is None:
+            return False
+        try:
+            lifted = self.hook.lift(own.loop, own.items, None)
+            if not own.are_own(lifted):
+                return False
+            given, error = self.outcome(lifted, own.items)
+        except CellRefused:
+            return False
+        self.keep(own.calls, given, None)
+        if error is not None:
+            self.raising = own.calls[len(given)]
+            self.keep([self.raising], [own_objects.raising(error, self.hook.cell.wishes.filename)], None)
+        return own.calls[0] in self.values
+
     def run(self, calls: list[ast.Call]) -> None:
         """Run different calls as one loop, and keep what they give."""
-        found, error = self.results(calls)
+        self.keep(calls, *self.results(calls))
+
+    def keep(self, calls: list[ast.Call], found: list[Any], error: BaseException | None) -> None:
+        """Keep what calls have given, up to one that has raised."""
         if error is not None:
             self.error = calls[len(found)], error
         for call, value in zip(calls, found, strict=False):
@@ -263,7 +291,11 @@ class Ahead:
         lifted = self.hook.lift(loop, numbers, None)
         if lifted.staged.items_change or any(lifted.staged.of(call) is not Stage.HEAD for call in calls):
             raise CellRefused("the calls depend on each other.", loop.line)
-        task, side = lifted.bind(self.hook.namespace, numbers)
+        return self.outcome(lifted, numbers)
+
+    def outcome(self, lifted: Lifted, items: list[Any]) -> tuple[list[Any], BaseException | None]:
+        """Run a loop over calls; returns what they give up to the first that raises, and what that raises."""
+        task, side = lifted.bind(self.hook.namespace, items)
         assert isinstance(side, Collect)
         failed: BaseException | None = None
         try:
@@ -271,7 +303,7 @@ class Ahead:
         except CellRefused:
             raise
         except BaseException as error:
-            if side.error is not error or len(side.result) >= len(calls):
+            if side.error is not error or len(side.result) >= len(items):
                 raise
             failed = None if isinstance(error, (CannotShip, RemoteError)) else error
         self.hook.cell.lifted.append(lifted)

@@ -11,7 +11,7 @@ from concompare.cells.effects.interpreter import Interpreter
 from concompare.cells.effects.live import World
 from concompare.cells.forms import independent
 from concompare.cells.ir import Analysed, Budget, Effects, Loop, Order, TooLong
-from concompare.cells.replay import binding, chains
+from concompare.cells.replay import binding, chains, own_objects
 from concompare.cells.replay.independent import BARRIERS, Window
 from concompare.cells.syntax import names
 from concompare.errors import CellRefused
@@ -67,30 +67,28 @@ class Planner:
         """Note what begins together when the first of some statements is reached."""
         if not any(isinstance(node, ast.Call) for node in names.nodes_in(rest[0])):
             return
+        own = own_objects.together(rest, self.namespace)
+        if own is not None and (lifted := self.lifted(own.loop, own.items)) is not None and own.are_own(lifted):
+            self.planned.together.append([*own.calls])
+            self.done.update(own.calls)
+            return
         if found := chains.chains_of(analysed, rest):
             self.planned.together.append([*found])
             self.finished.update(part for chain in found for part in chain.statements)
             return
         chosen = Window(analysed, rest, set(self.done)).chosen()
-        if len(chosen) > 1 and self.is_liftable(chosen):
+        if len(chosen) > 1 and self.lifted(independent.together(chosen), list(range(len(chosen)))) is not None:
             self.planned.together.append([*chosen])
             self.done.update(chosen)
 
-    def is_liftable(self, calls: list[ast.Call]) -> bool:
-        """Tell whether calls can run as one loop, as far as can be seen."""
+    def lifted(self, loop: Loop, items: list[Any]) -> binding.Lifted | None:
+        """Return a loop over calls as one that can run in parallel, as far as can be seen; else None."""
         try:
-            binding.lift(
-                independent.together(calls),
-                self.namespace,
-                list(range(len(calls))),
-                filename="<cell>",
-                source="",
-                assume_pure=self.assume_pure,
-                seen=False,
+            return binding.lift(
+                loop, self.namespace, items, filename="<cell>", source="", assume_pure=self.assume_pure, seen=False
             )
         except CellRefused:
-            return False
-        return True
+            return None
 
     def stay(self, analysed: Analysed, statement: ast.stmt, place: int) -> None:
         """Note the calls of a statement that run in its turn, outermost first."""
