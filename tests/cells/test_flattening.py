@@ -101,3 +101,36 @@ def test_inner_loops_walk_what_itertools_gives(cell: str, how: str) -> None:
 def test_what_itertools_walks_is_not_walked_early_where_that_shows(cell: str, how: str) -> None:
     found = programs.alike(cell, SETUP + ITERTOOLS, how)
     assert not any(part.loop.early for part in found.cell.lifted)
+
+
+@pytest.mark.parametrize("how", programs.WAYS)
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "for x in d.values():\n    for y in few:\n        out.append(f(x, y))\n        d['c'] = 7",
+        "for k, x in d.items():\n    for y in few:\n        d['c'] = f(x, y)",
+        "for x in d.values():\n    for y in few:\n        out.append(f(x, y))\n        d['b'] = d.pop('b')",
+        "try:\n    for k in d:\n        for y in few:\n            d[y] = f(1, y)\nexcept RuntimeError:\n    pass",
+        "for i, x in enumerate(few):\n    for y in range(4):\n        out.append(f(x, y))\n        few[2] = 9",
+        "for i, x in enumerate(few):\n    for y in range(4):\n        few[2] = f(x, y)",
+        "for i, x in enumerate(few):\n    for y in few[:2]:\n        few.append(f(x, y)) if i < 2 else 0",
+        "for x, z in zip(few, range(5)):\n    for y in range(4):\n        few[2] = f(x, z)",
+    ],
+)
+def test_what_the_outer_loop_walks_is_not_walked_early_where_the_body_changes_it(cell: str, how: str) -> None:
+    found = programs.alike("d = {'a': 1, 'b': 2, 'c': 3}\n" + cell, SETUP, how)
+    assert not any(part.loop.early for part in found.cell.lifted)
+
+
+@pytest.mark.parametrize("how", programs.WAYS)
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "for k, x in d.items():\n    for y in few:\n        out.append(f(x, y))",
+        "for k in d:\n    for y in few:\n        table[k, y] = f(d[k], y)",
+        "for k, x in d.items():\n    for y in few:\n        out.append(f(x, y))\n        d[k] = 7",
+    ],
+)
+def test_few_entries_of_a_dictionary_are_shared_out_with_the_loop_inside(cell: str, how: str) -> None:
+    found = programs.alike("d = {'a': 1, 'b': 2, 'c': 3}\n" + cell, SETUP, how)
+    assert [part.loop.early for part in found.cell.lifted] == [True]

@@ -456,10 +456,11 @@ class Hook(Shapes):
         """
         taken = [] if taken is None else taken
         walked, bar = ([None], None) if loop.kind == "call" else checks.unwrapped(items)
+        live = walked is not items
         if bar is None and (few := self.few(loop, walked)) is not None:
-            walked = few
+            walked, live = few, False
             taken[:] = [few]
-        if bar is None and (nest := self.nest(loop, walked)) is not None:
+        if bar is None and (nest := self.nest(loop, walked, live)) is not None:
             return self.run_nest(loop, *nest)
         lifted = self.lift(loop, walked, taken if bar is None else None)
         if bar is None and (turns := self.turns(loop, lifted, walked)) is not None:

@@ -141,17 +141,25 @@ class Shapes:
         number = counted(items)
         if number is None or number > self.cell.wishes.few or is_shared_by_others(items):
             return None
-        return list(items)
+        return list(items) if self.may_be_walked(loop) else None  # else the loop meets what its body changes of them
 
     def groups(self, items: Any) -> list[Any] | None:
         """Return few groups of a frame as a list: pandas cuts them from a copy that it makes before the first."""
         known = type(items).__module__.startswith("pandas.") and type(items).__name__ in GROUPED
         return list(items) if known and items.ngroups <= self.cell.wishes.few else None
 
-    def nest(self, loop: Loop, items: Any) -> tuple[flattening.Flat, Lifted, list[Any]] | None:
-        """Return loops inside one another as one that can run in parallel, where the outer one has few items."""
+    def nest(self, loop: Loop, items: Any, live: bool) -> tuple[flattening.Flat, Lifted, list[Any]] | None:
+        """Return loops inside one another as one that can run in parallel, where the outer one has few items.
+
+        Args:
+            loop: The outer loop.
+            items: What it walks.
+            live: That is a copy of what the plain loop walks, which would meet changes of the other.
+        """
         found = flattening.flattened(loop, self.namespace) if type(items) in (list, tuple, range, dict) else None
         if found is None or not 0 < len(items) <= self.cell.wishes.few:
+            return None
+        if live and not self.may_be_walked(loop):
             return None
         self.namespace[flattening.ITEMS] = items
         code = ast.fix_missing_locations(ast.Expression(names.copied(found.walk)))
