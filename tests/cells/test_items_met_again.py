@@ -168,6 +168,43 @@ w.step(); w.read()
 cells = {k: {"n": k, "t": 0} for k in range(5)}
 for k, r in cells.items():
     r["n"] = slow(sum(cells[j]["n"] for j in cells)) % 101
+### looked at while they are walked
+for a in (a for a in accs if sum(b.n for b in accs) < 30):
+    a.n += slow(a.n) % 7 + 3
+[a.n for a in accs]
+### looked at deeper
+for a in (a for a in accs if sum(len(b.log) for b in accs) < 3):
+    a.hit(a.n)
+### looked at by a function
+def calm(a):
+    return sum(len(b.log) for b in accs) < 3
+for k, a in enumerate(filter(calm, accs)):
+    a.hit(a.n)
+### looked at by a method
+def calm(self):
+    return sum(b.n for b in accs) < 30
+Acc.calm = calm
+for a in (a for a in accs if a.calm()):
+    a.n += slow(a.n) % 7 + 3
+[a.n for a in accs]
+### looked at through the class
+Acc.every = accs
+for a in (a for a in accs if sum(b.n for b in a.every) < 30):
+    a.n += slow(a.n) % 7 + 3
+Acc.every = None
+[a.n for a in accs]
+### looked at by a generator function
+def calm(every):
+    for k, a in enumerate(every):
+        if sum(len(b.log) for b in every) < 3:
+            yield k, a
+for k, a in calm(accs):
+    a.hit(a.n)
+### two that are one
+accs = accs + accs
+for a in (a for a in accs if a.n < 5):
+    a.n += slow(a.n) % 7 + 5
+[a.n for a in accs]
 ### neighbours in place
 class B:
     def __init__(self, n): self.n, self.near, self.next = n, [], 0
@@ -181,6 +218,25 @@ bs = None
 b = o = None
 """)
 APART = cells_of("""
+### looked at alone
+least = 1
+for a in (a for a in accs if a.n > least):
+    a.n += slow(a.n)
+### looked at alone by a method
+def is_odd(self):
+    return self.n % 2
+Acc.is_odd = is_odd
+for a in (a for a in accs if a.is_odd()):
+    a.n += slow(a.n)
+### what they hold, with their places
+for k, a in enumerate(accs):
+    a.hit(k)
+    a.n = len(a.log)
+    other = Acc(a.n)
+### what they hold, with others
+for size, a in zip([3, 1, 4, 1, 5], accs):
+    a.log.append(slow(a.n) + size + len(a.log))
+    a.n += size
 ### read by all
 for a in accs:
     a.total = sum(slow(b.n) for b in accs)

@@ -308,6 +308,8 @@ class Interpreter:
         """Note that an object is the item, or a part of it."""
         if obj.origin is Origin.OUTER and (obj.owner or not obj.live) and not is_drawn(obj):
             obj.origin = Origin.ITEM
+            for part in self.world.parts_met(obj):  # whoever walks the items may have looked into them
+                self.as_item(part, deep)
         for held in obj.fields.values() if deep else ():
             for part in held:
                 self.as_item(part, deep - 1)

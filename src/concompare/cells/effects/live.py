@@ -246,6 +246,12 @@ class World:
             found.via |= {obj}
         return value
 
+    def parts_met(self, obj: Obj) -> list[Obj]:
+        """Return the parts of an object that were looked up before, but for those that others have as well."""
+        found = [value for (number, _), value in self.attributes.items() if number == id(obj) and value]
+        found.append(self.elements.get(id(obj), ATOM))
+        return [part for value in found for part in value if part is not obj and part.owner == {obj}]
+
     def methods(self, name: str) -> list[tuple[type, Any]]:
         """Return every method or property of that name in the user's classes, with its class."""
         if name not in self.by_name:

@@ -262,9 +262,42 @@ def changes_given(staged: Staged, items: Any, changed: set[Obj]) -> None:
     given = set(reachable(staged.analysed.element))
     if any(place.obj in given and place.obj.again for place in staged.analysed.walking.writes if place.obj is not None):
         raise CellRefused(BETWEEN, staged.analysed.loop.line)
+    if staged.items_change and looks_at_changes(staged) and not looks_at_its_own(staged):
+        text = "the walk looks at what the loop changes of its items, which may be those before. Make them a list first."
+        raise CellRefused(text, staged.analysed.loop.line)
     if (staged.items_change or not given.isdisjoint(changed)) and looks_back(items):
         text = "the items are changed while their iterator goes on, which may look at them. Make them a list first."
         raise CellRefused(text, staged.analysed.loop.line)
+
+
+def looks_at_changes(staged: Staged) -> bool:
+    """Tell whether finding the next item reads anything of the items that the body changes."""
+    walking, effects = staged.analysed.walking, staged.analysed.effects.values()
+    written = [place for found in effects for place in found.writes if place.obj and place.obj.origin is Origin.ITEM]
+    deep = set(reachable(walking.deep))
+    return any(place.obj in deep or any(map(place.meets, walking.reads)) for place in written)
+
+
+def looks_at_its_own(staged: Staged) -> bool:
+    """Tell whether a generator expression looks at each item alone, which no other changes, before it gives it."""
+    loop, walking = staged.analysed.loop, staged.analysed.walking
+    node, namespace = loop.items, loop.__dict__.get("namespace", {})
+    if not isinstance(node, ast.GeneratorExp) or len(node.generators) > 1 or walking.sees:
+        return False
+    name = node.generators[0].iter
+    source = namespace.get(name.id) if isinstance(name, ast.Name) and name.id not in walking.globals else None
+    met = {place.obj for place in walking.reads if place.obj is not None} | walking.deep
+    others = [obj for obj in met if obj.origin is Origin.OUTER and not inert(obj)]
+    if type(source) not in (list, tuple) or any(thing is not source for obj in others for thing in obj.live):
+        return False
+    read = [namespace[name] for name in walking.globals if name in namespace]
+    read += [static(kind, place.field) for place in walking.reads if place.obj for kind in classes_in(place.obj)]
+    return alias.all_apart(source, read, namespace, bounded(namespace)) and all(obj.live for obj in others)
+
+
+def classes_in(obj: Obj) -> list[type]:
+    """Return the classes that an object stands for."""
+    return [thing for thing in obj.live if isinstance(thing, type)]
 
 
 def instead_of_walking(obj: Obj) -> str:
