@@ -48,6 +48,10 @@ def ran(cell: str, how: str) -> programs.Ran:
         "for x in few:\n    s = []\n    for y in many:\n        s.append(Model(x).fit(y).score(y))\n    table[x] = statistics.mean(s)",
         "for x in few:\n    print('row', x)\n    for i, y in enumerate(many[x:]):\n        out.append((i, f(x, y)))\n    print(out[-1])",
         "for x in few:\n    for y in many:\n        z = f(x, y)\n        out.append(z)\n    seen.append(z)\nx, y, z",
+        "made = [[f(x, y) if y > i else None for y in many] for i, x in enumerate(few)]",
+        "made = {z: [f(x, y) for y in many if y > x] for z, x in zip('abc', few)}",
+        "for i, x in enumerate(few, 2):\n    row = [f(x, y) for y in many]\n    table[i] = max(row)\ni, x",
+        "for i, (x, z) in enumerate(zip(few, many)):\n    for y in many:\n        out.append(f(x, y))\n    seen.append(z)\ny, z",
         "for x in few:\n    row = []\n    for y in many:\n        if y % 2:\n            row.append(f(x, y))\n    table[x] = row",
         "for x in few:\n    row = [f(x, y) for y in many]\n    table[x] = max(row)\nrow",
         "for x in few:\n    row = [f(x, y) for y in many if y > x]\n    out.append(sorted(row))",
@@ -83,6 +87,11 @@ def test_turns_of_the_inner_loop_are_shared_out(cell: str, how: str) -> None:
         "for x in few:\n    row = []\n    for y in many[:x - 1]:\n        row.append(f(x, y))\n    table[x] = row",
         "for x in [*many, 7]:\n    row = []\n    for y in many:\n        row.append(f(x, y))\n    table[x] = row",
         "made = [any(f(x, y) > 12 for y in many) for x in few]",
+        "for i, x in enumerate(few):\n    row = [f(x, y) for y in many]\n    few.append(x) if len(few) < 4 else 0\n    out.append(row)",
+        "for i, x in enumerate(few):\n    row = [f(x, y) for y in many]\n    few[-1] = max(row)\n    out.append(row)",
+        "its = iter(few)\nmade = [[f(x, y) for y in many] for i, x in enumerate(its)]\nlist(its)",
+        "pairs = enumerate(few)\nmade = [[f(x, y) for y in many] for i, x in pairs]\nlist(pairs)",
+        "for i, x in enumerate([*many, 7]):\n    table[x] = [f(x, y) for y in many]",
     ],
 )
 def test_other_loops_are_shared_out_by_their_own_items(cell: str, how: str) -> None:
@@ -100,6 +109,7 @@ def test_other_loops_are_shared_out_by_their_own_items(cell: str, how: str) -> N
         "for x in few:\n    seen.append(few[x + 1])\n    for i, y in enumerate(many):\n        out.append(f(x, y))",
         "for x in few:\n    for y in many:\n        out.append(f(x, y))\n    few[x + 1]",
         "for x in few:\n    for y in many:\n        out.append(f(few[x], y))",
+        "for i, x in enumerate(few):\n    for y in many:\n        out.append(strict(x, y))\n    seen.append(i)",
     ],
 )
 def test_an_error_before_the_inner_loop_leaves_its_names_as_they_were(cell: str, how: str) -> None:

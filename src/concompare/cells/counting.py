@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import math
 import sys
 from collections import deque
-from collections.abc import Iterable, Sized
+from collections.abc import Iterable, Iterator, Sized
 from typing import Any
 
 HOLDING = (list, tuple, range, str, bytes, bytearray, dict, set, frozenset, deque)
@@ -124,6 +125,26 @@ def is_shared_by_others(items: Any) -> bool:
         for part, count in zip(items.__reduce__()[1], counts, strict=True)
         if hasattr(type(part), "__next__")
     )
+
+
+def another(items: Any) -> Iterator[Any] | None:
+    """Return an iterator that gives what one that pairs or numbers is going to give, of which it takes nothing.
+
+    None where there is none that leaves alone what somebody else has.
+    """
+    kind = type(items)
+    if kind in TELLING:
+        found: Iterator[Any] = copy.copy(items)
+        return found
+    if kind not in (zip, enumerate) or is_shared_by_others(items):
+        return None
+    walked = items.__reduce__()[1]
+    if kind is enumerate:
+        first, start = walked
+        part = another(first)
+        return None if part is None else enumerate(part, start)
+    parts = [part for part in map(another, walked) if part is not None]
+    return zip(*parts, strict=False) if len(parts) == len(walked) else None
 
 
 def held_by_itself(items: Any) -> list[int]:

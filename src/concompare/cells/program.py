@@ -462,8 +462,9 @@ class Hook(Shapes):
             taken[:] = [few]
         if bar is None and (nest := self.nest(loop, walked, live)) is not None:
             return self.run_nest(loop, *nest)
+        numbered = self.numbered(loop, walked) if bar is None else None  # to look at the first item takes it
         lifted = self.lift(loop, walked, taken if bar is None else None)
-        if bar is None and (turns := self.turns(loop, lifted, walked)) is not None:
+        if bar is None and (turns := self.turns(loop, lifted, numbered)) is not None:
             return self.run_turns(*turns)
         with self.cell.allowance.counted():
             self.cell.place(loop, lifted)

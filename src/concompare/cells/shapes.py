@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from concompare.cells.counting import VIEWS, counted, is_shared_by_others
+from concompare.cells.counting import VIEWS, another, counted, is_shared_by_others
 from concompare.cells.effects.live import World
 from concompare.cells.forms import again, calls, flattening
 from concompare.cells.hooks import HOOK, ITEMS
@@ -210,6 +210,16 @@ class Shapes:
             return None
         self.cell.place(loop, better)
         return found, better, rows
+
+    def numbered(self, loop: Loop, items: Any) -> Any:
+        """Return very few items that a loop alone pairs or numbers as a list, taking none; others as they are."""
+        if type(items) not in (enumerate, zip) or not checks.fresh(loop):
+            return items
+        number = counted(items)
+        if number is None or number > coalescing.FEW:
+            return items
+        found = another(items)
+        return list(found) if found is not None else items
 
     def run_turns(self, found: coalescing.Coalesced, lifted: Lifted, rows: list[Any]) -> Any:
         """Run a loop and the one inside it as one."""
