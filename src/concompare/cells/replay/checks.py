@@ -263,8 +263,8 @@ def changes_given(staged: Staged, items: Any, changed: set[Obj]) -> None:
     if any(place.obj in given and place.obj.again for place in staged.analysed.walking.writes if place.obj is not None):
         raise CellRefused(BETWEEN, staged.analysed.loop.line)
     if staged.items_change and looks_at_changes(staged) and not looks_at_its_own(staged):
-        text = "the walk looks at what the loop changes of its items, which may be those before. Make them a list first."
-        raise CellRefused(text, staged.analysed.loop.line)
+        text = "the walk looks at what the loop changes of its items, which may be those before"
+        raise CellRefused(f"{text}. Make them a list first.", staged.analysed.loop.line)
     if (staged.items_change or not given.isdisjoint(changed)) and looks_back(items):
         text = "the items are changed while their iterator goes on, which may look at them. Make them a list first."
         raise CellRefused(text, staged.analysed.loop.line)
@@ -285,7 +285,7 @@ def looks_at_its_own(staged: Staged) -> bool:
     if not isinstance(node, ast.GeneratorExp) or len(node.generators) > 1 or walking.sees:
         return False
     name = node.generators[0].iter
-    source = namespace.get(name.id) if isinstance(name, ast.Name) and name.id not in walking.globals else None
+    source: Any = namespace.get(name.id) if isinstance(name, ast.Name) and name.id not in walking.globals else None
     met = {place.obj for place in walking.reads if place.obj is not None} | walking.deep
     others = [obj for obj in met if obj.origin is Origin.OUTER and not inert(obj)]
     if type(source) not in (list, tuple) or any(thing is not source for obj in others for thing in obj.live):
