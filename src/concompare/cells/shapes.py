@@ -17,7 +17,7 @@ from concompare.cells.effects.live import World
 from concompare.cells.forms import again, calls, flattening
 from concompare.cells.hooks import HOOK, ITEMS
 from concompare.cells.inlining import coalescing
-from concompare.cells.ir import Loop, TooLong
+from concompare.cells.ir import Loop, Stage, TooLong
 from concompare.cells.replay import binding, checks, row_walks
 from concompare.cells.replay.compiling import compiled
 from concompare.cells.syntax import names
@@ -111,13 +111,30 @@ class Shapes:
             walked, _ = checks.unwrapped(found.items)
             lifted = self.lift(found.loop, walked, taken)
             lifted.again = found.again
-            if not lifted.staying:
+            if not lifted.staying or self.does_more(lifted, loop, items):
                 return lifted, taken[0] if taken else walked, [*found.given]
         except CellRefused:
             pass
         for name in found.given:
             del self.namespace[name]
         return None
+
+    def does_more(self, fused: Lifted, loop: Loop, items: Any) -> bool:
+        """Tell whether workers do the work of generators, though calls of the loop's own body stay in the notebook.
+
+        What stays may be nothing of the generators: its errors would lack their frames.
+        """
+        staged = fused.staged
+        own = {node for statement in loop.body for node in names.nodes_in(statement)}
+        stays = {node for node in staged.analysed.effects if staged.of(node) is not Stage.HEAD}
+        if not stays <= own or staged.early:
+            return False
+        shared_out = coalescing.heavy_in_head(staged)
+        try:
+            written = self.lift(loop, items, None).staged
+        except CellRefused:
+            return bool(shared_out)
+        return len(shared_out) > len(coalescing.heavy_in_head(written)) + len(written.early)
 
     def run_fused(self, loop: Loop, lifted: Lifted, walked: Any, ours: list[str]) -> Any:
         """Run a loop over a generator with the generator's work in its body."""

@@ -69,6 +69,21 @@ def kept(xs):
     for x in xs:
         seen.append(x)
         yield work(x)
+class Meter:
+    def __init__(self):
+        self.sums = {}
+    def add(self, y):
+        for n in range(3):
+            self.sums[n] = self.sums.get(n, 0) + y
+        return self.sums[2]
+    def part(self, y):
+        self.add(1)
+        return 100 // y
+meter = Meter()
+def metered(xs):
+    for x in xs:
+        y = work(x)
+        yield meter.part(y - 31)
 TEXT = "1;a\\n2;b\\n\\n4;c\\n3;d"
 def rows(text):
     for line in text.splitlines():
@@ -116,6 +131,12 @@ def ran(cell: str, how: str) -> programs.Ran:
         "for y in plain(xs):\n    total += y\n    if total > 60:\n        break\nelse:\n    seen.append('all')\ny, total, seen",
         "for y in kept(xs):\n    out.append((y, len(seen)))",
         "for y in kept(xs):\n    seen.append(y)\n    if len(seen) > 7:\n        break",
+        "for y in plain(xs):\n    out.append(meter.add(y))\n    print(meter.sums)",
+        "for y in above(plain(xs), 12):\n    out.append([meter.add(z) for z in (y, 1)])\nmeter.sums",
+        "for y in plain(xs):\n    total = meter.add(total + y)\n    if total > 90:\n        break\nmeter.sums",
+        "for y in plain(xs):\n    out.append(meter.part(y - 31))\nmeter.sums",
+        "try:\n    for y in failing(xs):\n        out.append(meter.add(y))\nexcept ValueError as e:\n    print(e, meter.sums)",
+        "for y in failing(xs):\n    out.append(meter.add(y))",
         "for y in plain([]):\n    total += y",
         "for x in xs[:2]:\n    for y in plain(xs):\n        total += y\n        print(x, y)",
         "try:\n    for y in failing(xs):\n        total += y\n        print(y)\nexcept ValueError as e:\n    out.append(e.args)\ntotal, y",
@@ -153,6 +174,8 @@ def test_the_work_of_a_generator_is_shared_out(cell: str, how: str) -> None:
     "cell",
     [
         "for n, y in counting(xs):\n    total += n * y\n    print(total)",
+        "for y in metered(xs):\n    total += y\n    print(total, meter.sums)",
+        "for y in metered([1, 3, 5]):\n    total += y\nmeter.sums",
         "for y in tidy(xs):\n    total += y\n    print(total, seen)",
         "for y in last(xs):\n    total += y\n    print(total, seen)",
         "ys = plain(xs)\nfor y in ys:\n    total += y\n    print(total)\nnext(ys, None)",
