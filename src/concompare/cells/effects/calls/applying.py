@@ -390,10 +390,12 @@ def result(an: Interpreter, call: Applied, returned: list[str]) -> Value:
     found = ATOM
     if is_one_number(call.entry, given, call.what):
         return found
-    alone = len(given.positional) == 1 and given.spread is None and call.entry is declared.function(max)
+    if call.entry is declared.function(max) and given.spread is None:  # one of several, or an element, never the `key`
+        count = len(given.positional)
+        returned = ["0.part", "default"] if count == 1 else [*map(str, range(count))]
     adding = call.entry is declared.function(sum)
     for word in sorted(dict.fromkeys(returned), key="new".__eq__):
-        if (word == "*" and alone) or (word == "new" and adding and not found):
+        if word == "new" and adding and not found:
             continue  # as for `+`, the sum of what nobody can change is that as well
         if word == "part" and not this and call.entry.type is not None:
             found |= {there_already(an, call)}
