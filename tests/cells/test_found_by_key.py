@@ -26,10 +26,24 @@ class Shelf:
         self.wish, self.boxes, self.best = wish, boxes, None
     def far(self, box):
         return slow(box.size) - self.wish
+    def last(self, *found):
+        return found[-1]
 
 class Box:
     def __init__(self, size):
         self.size, self.marks = size, 0
+    def __gt__(self, other):
+        return self.size > other.size
+
+def marked(box):
+    box.marks += slow(box.marks + 1)
+    return box.size
+
+def second(*both):
+    return both[1]
+
+def either(one, other=None, *more):
+    return other
 
 carts = [Cart((n, 0), [(n * 3 + k, k * 2 % 3) for k in range(4)]) for n in range(5)]
 boxes = [Box(n * 5 % 7) for n in range(7)]
@@ -90,6 +104,35 @@ for shelf in shelves:
     box = max(*shelf.boxes, key=lambda box: slow(box.size))
     box.marks += slow(shelf.wish)
 [box.marks for box in boxes]
+### a key that changes both
+for shelf in shelves:
+    box = max(Box(shelf.wish), boxes[3], key=marked)
+boxes[3].marks
+### the greater ones of two rows
+for shelf in shelves:
+    for box in map(max, [Box(shelf.wish + k) for k in range(3)], boxes):
+        marked(box)
+[box.marks for box in boxes]
+### what a function of any number takes
+for shelf in shelves:
+    for box in map(second, shelf.boxes, boxes[:3]):
+        marked(box)
+[box.marks for box in boxes]
+### what a lambda of any number takes
+for shelf in shelves:
+    for box in map(lambda *both: both[-1], [Box(shelf.wish)] * 3, boxes):
+        marked(box)
+[box.marks for box in boxes]
+### what a method of any number takes
+for shelf in shelves:
+    for box in map(shelf.last, [Box(shelf.wish)] * 3, boxes):
+        marked(box)
+[box.marks for box in boxes]
+### what a function of some and any number takes
+for shelf in shelves:
+    for box in map(either, [Box(shelf.wish)] * 3, boxes, shelf.boxes):
+        marked(box)
+[box.marks for box in boxes]
 ### the one where there is none
 for shelf in shelves:
     box = max([b for b in shelf.boxes if b.size > 5], key=shelf.far, default=spare)
@@ -115,12 +158,12 @@ for cart in carts:
 
 @pytest.mark.parametrize("how", programs.WAYS)
 @pytest.mark.parametrize("cell", IN_WORKERS.values(), ids=IN_WORKERS)
-def test_what_takes_the_found_away_runs_in_workers(cell, how):
+def test_what_takes_the_found_away_runs_in_workers(cell: str, how: str) -> None:
     ran = programs.alike(cell, SETUP, how)
     assert any("remove(" in head or ".go(" in head for head in map(programs.head_of, ran.cell.lifted))
 
 
 @pytest.mark.parametrize("how", programs.WAYS)
 @pytest.mark.parametrize("cell", ALIKE.values(), ids=ALIKE)
-def test_what_is_found_is_the_notebooks_own(cell, how):
+def test_what_is_found_is_the_notebooks_own(cell: str, how: str) -> None:
     programs.alike(cell, SETUP, how)

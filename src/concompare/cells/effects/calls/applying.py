@@ -339,10 +339,12 @@ def apply_calls(an: Interpreter, node: ast.AST, entry: Declared, this: Value, gi
         extra = handed_on(an, node, entry, word, this, given)
         if not parts or extra is not None:
             parts = [walk_over(an, this, node) | (extra or ATOM)]
+        if given.positional[1:] and entry is declared.function(max):
+            parts = [ATOM.union(*given.positional)]  # the key is called with these themselves
         for obj in callables_among(an, functions):
             if obj.origin is Origin.FUNCTION or obj.live or obj.types:
-                count = parameter_count(obj)
-                arguments = parts[:count] if len(parts) >= count else [ATOM.union(*parts)] * count
+                count = parameter_count(obj)  # of builtins and `*args` fewer than they take
+                arguments = parts if len(parts) == count else [ATOM.union(*parts)] * max(count, len(parts))
                 found |= call_given(an, node, obj, Arguments(arguments))
     return found
 
@@ -391,8 +393,7 @@ def result(an: Interpreter, call: Applied, returned: list[str]) -> Value:
     if is_one_number(call.entry, given, call.what):
         return found
     if call.entry is declared.function(max) and given.spread is None:  # one of several, or an element, never the `key`
-        count = len(given.positional)
-        returned = ["0.part", "default"] if count == 1 else [*map(str, range(count))]
+        returned = [*map(str, range(len(given.positional)))] if given.positional[1:] else ["0.part", "default"]
     adding = call.entry is declared.function(sum)
     for word in sorted(dict.fromkeys(returned), key="new".__eq__):
         if word == "new" and adding and not found:
