@@ -224,10 +224,10 @@ def _mappings(one: Any, other: Any, at: _At) -> bool | None:
 
 def _objects(one: Any, other: Any, at: _At) -> bool | None:
     mine, theirs = _state(one), _state(other)
-    alike = equal(mine, theirs, at.deeper()) if mine and theirs else None
+    alike = equal(mine, theirs, at.deeper()) if mine and theirs else _by_pickle(one, other)
     if not alike and not _compares_by_identity(type(one)):  # its own `__eq__` may do more than compare
         return _asked(lambda: one == other)
-    return alike if mine and theirs else _by_pickle(one, other)
+    return alike
 
 
 def _compares_by_identity(kind: type) -> bool:
