@@ -33,6 +33,10 @@ def ending(x):
         raise StopIteration
     return x
 
+def unhashed(x):
+    print("key", x)
+    return x if f(x) < 5 else [x]
+
 def odd(x):
     return x % 2 == 1
 
@@ -94,6 +98,7 @@ LIFTED = {
     "a dict of a zip": "r = dict(zip(xs, map(told, xs)))",
     "a dict of a zip whose map is longer": "r = dict(zip(ys, map(told, xs)))",
     "a dict of a zip whose map is shorter": "r = dict(zip(xs, map(bad, ys)))",
+    "a dict of a zip of what cannot be a key": "try: r = dict(zip(map(unhashed, xs), xs))\nexcept TypeError: pass",
     "a dict of a zip of keys": "r = dict(zip(map(told, xs), xs))",
     "a dict of a zip of generators": "r = dict(zip((f(x) for x in xs), (told(y) for y in xs)))",
     "a zip that has to be strict": "r = list(zip(xs, map(told, xs), strict=True))",

@@ -95,8 +95,15 @@ def brittle(node: ast.AST) -> str:
         return "set" if isinstance(node, ast.Set) else ""
     name = name_of(node.func)
     if name == "dict" and node.args and isinstance(node.args[0], ast.Call):
-        return "" if name_of(node.args[0].func) in ("zip", "enumerate") else name
+        pairs = node.args[0]
+        sure = name_of(pairs.func) == "enumerate" or (name_of(pairs.func) == "zip" and has_calm_keys(pairs))
+        return "" if sure else name
     return "" if name in SURE and (len(node.args) == 1 or name == "next") else name
+
+
+def has_calm_keys(pairs: ast.Call) -> bool:
+    """Tell whether what `zip` gives `dict` as keys is there already: keys that are computed may be unhashable."""
+    return not pairs.args or is_calm(pairs.args[0])
 
 
 def added(node: ast.AugAssign, shadowed: frozenset[str]) -> Loop | None:

@@ -6,7 +6,7 @@ import ast
 from dataclasses import replace
 from typing import Any
 
-from concompare.cells.counting import number_of
+from concompare.cells.counting import is_shared_by_others, number_of
 from concompare.cells.distribution.stages import stages_of
 from concompare.cells.distribution.staging import Staged
 from concompare.cells.effects.interpreter import Interpreter
@@ -34,10 +34,15 @@ def alone(staged: Staged, items: Any, world: World, *, seeded: bool) -> None:
         unseen(staged, items)
     elif loop.brittle:
         loop.watched = is_shown(staged, items)
-        if loop.watched and not (loop.brittle in PLAIN and type(items) in (list, tuple, range)):
+        if loop.watched and not (loop.brittle in PLAIN and is_kept(items)):
             unseen(staged, items)
     if loop.between:
         apart(loop, world, items, seeded=seeded)
+
+
+def is_kept(items: Any) -> bool:
+    """Tell whether nobody can see how far items have been walked: they are there, or paired for this walk only."""
+    return type(items) in (list, tuple, range) or (type(items) is zip and not is_shared_by_others(items))
 
 
 def unseen(staged: Staged, items: Any) -> None:
