@@ -544,6 +544,16 @@ def run(xs):
 
 run(xs)
 """,
+    "a generator whose loop does more than to store": """
+def run(xs):
+    for k in xs:
+        yield f(k)
+
+for x in run(xs):
+    log(x)
+    if x > 5:
+        break
+""",
 }
 """Cells whose function has its loop lifted."""
 
@@ -734,16 +744,6 @@ def run(xs, rows):
 
 for x in run(xs, out):
     out.append(x)
-""",
-    "a generator whose loop does more than to store": """
-def run(xs):
-    for k in xs:
-        yield f(k)
-
-for x in run(xs):
-    log(x)
-    if x > 5:
-        break
 """,
     "a property": """
 class Runner:
