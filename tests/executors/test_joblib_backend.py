@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import warnings
+from types import SimpleNamespace
 from typing import Any
 
 import joblib
@@ -94,6 +95,8 @@ def test_loading_the_extension_lets_joblib_know(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(joblib, "register_parallel_backend", lambda *given: told.append(given))
 
     class Shell:
+        events = SimpleNamespace(register=lambda name, function: None)
+
         def register_magics(self, magics: object) -> None:
             return
 

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -136,18 +137,42 @@ def test_who_would_remove_a_folder_goes_when_it_has_gone(monkeypatch: pytest.Mon
     """Not before: this process may be killed in between."""
     folder = make_folder(2)
     keeper, writing = KEEPERS[folder]
+    removed: list[Path] = []
+
+    def removing(path: Path, *, ignore_errors: bool) -> None:
+        os.kill(keeper, 0)
+        removed.append(path)
+        shutil.rmtree(path, ignore_errors=ignore_errors)
+
     release_alive(folder)
-    with monkeypatch.context() as busy:
-        busy.setattr(shutil, "rmtree", lambda *_, **__: os.kill(keeper, 0))
+    with monkeypatch.context() as watched:
+        watched.setattr(directory, "shutil", SimpleNamespace(rmtree=removing))
         remove(folder)
-    assert folder in LEFT
-    os.kill(keeper, 0)
-    remove(folder)
+    assert removed == [folder]
     with pytest.raises(ProcessLookupError):
         os.kill(keeper, 0)
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(writing)
     assert not folder.exists()
+
+
+def test_a_folder_into_which_a_late_worker_puts_a_file_is_removed_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    late = iter([True])
+
+    def removing(path: Path, *, ignore_errors: bool) -> None:
+        shutil.rmtree(path, ignore_errors=ignore_errors)
+        if next(late, False):
+            path.mkdir()
+            (path / "slot-0").touch()
+
+    monkeypatch.setattr(directory, "shutil", SimpleNamespace(rmtree=removing))
+    remove(folder)
+    assert not folder.exists()
+    assert folder not in LEFT
 
 
 def test_folders_of_kernels_killed_while_they_made_them_are_swept_once_they_have_settled(tmp_path: Path) -> None:

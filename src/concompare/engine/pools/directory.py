@@ -30,6 +30,9 @@ KEEPERS: dict[Path, tuple[int, int]] = {}
 LEFT: set[Path] = set()
 """Folders of closed pools that are still there: where a file in use cannot be deleted, whoever uses it goes first."""
 
+TRIES = 3
+"""How often a folder is removed where something is left of it: a worker that starts just then may have made a file."""
+
 SHELL = "/bin/sh"
 KEEP = """read -r nothing
 for pause in 0 0.1 0.2 0.5 1 2 4 8; do
@@ -138,12 +141,12 @@ def is_abandoned(folder: Path) -> bool:
 
 def remove(folder: Path) -> None:
     """Remove the folder of a closed pool, now or later, and only then end who would: this process may be killed."""
-    shutil.rmtree(folder, ignore_errors=True)
-    if folder.exists():
-        LEFT.add(folder)
-    else:
-        LEFT.discard(folder)
-        end_keeper(folder)
+    for _ in range(TRIES):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            break
+    (LEFT.add if folder.exists() else LEFT.discard)(folder)
+    end_keeper(folder)
 
 
 def remove_left() -> None:
