@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import concompare
+from concompare import engine
 from concompare.errors import BadOption, CellRefused
 from concompare.executors import result_iterator
 from concompare.testing import define
@@ -158,3 +159,17 @@ def test_most_results_are_fetched_without_a_look_at_whether_there_is_room(
     with pytest.raises(KeyError, match="late"):
         next(results)
     results.close()
+
+
+def test_who_has_closed_everything_gets_no_new_workers(no_leaks: None) -> None:
+    """The items under way are lost with the pool that is closed, and nobody waits for them any more."""
+    results = concompare.imap(
+        define("def f(n):\n    import time\n    time.sleep(3600)"), range(4), workers=2, backend="processes"
+    )
+    session = results.session
+    while not session.flying:
+        threading.Event().wait(0.01)
+    results.close()
+    engine.close_pools()
+    assert session.over.wait(500)
+    assert engine.pools() == ()

@@ -505,11 +505,13 @@ class Session:
         for chunk in lost:
             self.own_each(chunk)
         verdicts, again = inquest.judge(lost, error)
-        if not lasting:
+        if not lasting and self.goes_on(again):
             self.workers.replace()
             with self.lock:
                 for batch in self.batches:
                     batch.channel = None
+        elif not lasting:
+            pool.broken = True
         from concompare.executors.lost import lost_with
 
         for chunk, number, death in verdicts:
@@ -519,6 +521,13 @@ class Session:
                 with_item(found, batch.number + index, short_repr(item))
             self.hand_on(chunk, batch, index, Settled([None], {0: found}, items={0: item}))
         self.again = sorted([*again, *self.again], key=lambda chunk: (chunk.alone, chunk.first))
+
+    def goes_on(self, again: Sequence[Chunk]) -> bool:
+        """Say whether there is, or may come, anything for new workers: who has closed everything wants none."""
+        with self.lock:
+            if not self.closing or any(not batch.ended for batch in self.ready):
+                return True
+        return any(not self.owners[chunk.first][0].ended for chunk in (*again, *self.again))
 
     def own_each(self, chunk: Chunk) -> None:
         """Remember whose each item of a lost message is: it may be sent again in pieces."""
