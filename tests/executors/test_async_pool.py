@@ -6,6 +6,7 @@ import multiprocessing
 import pickle
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -69,6 +70,15 @@ def test_after_an_error_an_iterator_goes_on(pool: Pool) -> None:
     assert next(results) == 1
     with pytest.raises(StopIteration):
         next(results)
+
+
+@pytest.mark.parametrize("chunksize", [None, 1, 8])
+def test_an_error_keeps_no_other_item_of_a_map_from_being_computed(pool: Pool, tmp_path: Path, chunksize: int) -> None:
+    source = f"from pathlib import Path\ndef f(n):\n    Path({str(tmp_path)!r}, str(n)).touch()\n    return 1 / (n % 4)"
+    with pytest.raises(ZeroDivisionError) as caught:
+        pool.map(define(source), range(12), chunksize)
+    assert sorted(int(file.name) for file in tmp_path.iterdir()) == list(range(12))
+    assert "item 0" in "".join(caught.value.__notes__)
 
 
 def test_what_does_not_come_in_time_can_be_asked_for_again(pool: Pool) -> None:

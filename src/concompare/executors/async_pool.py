@@ -167,7 +167,7 @@ class Pool:
     # ------------------------------------------------------------------------------------------------------ many calls
 
     def map(self, func: Callable[[Any], Any], iterable: Iterable[Any], chunksize: int | None = None) -> list[Any]:
-        """Return `[func(item) for item in iterable]`."""
+        """Return `[func(item) for item in iterable]`; the first item's error is raised once all are computed."""
         found: list[Any] = self.map_async(func, iterable, chunksize).get()
         return found
 
@@ -208,12 +208,13 @@ class Pool:
         callback: Callback,
         error_callback: Callback,
     ) -> AsyncResult:
-        """Return the list to come of a function's results for all items."""
+        """Return the list to come of a function's results for all items: one's error keeps none from being computed."""
         self.must_run()
         checked_size("chunksize", chunksize)
         items = iterable if type(iterable) in (list, range) else list(iterable)
         result = AsyncResult(self.session, callback, error_callback, single=False)
-        self.session.add(Batch(function, result, fixed=chunksize), items)  # type: ignore[arg-type]
+        batch = Batch(function, result, fixed=chunksize, keep_going=True)
+        self.session.add(batch, items)  # type: ignore[arg-type]
         return result
 
     def imap(self, func: Callable[[Any], Any], iterable: Iterable[Any], chunksize: int | None = None) -> Iteration:
