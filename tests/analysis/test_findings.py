@@ -81,6 +81,12 @@ def tiny() -> Comparison:
     return comparison(plain, slow, items=100_000, probe=probe)
 
 
+def tiny_gain(wall: float = 0.172) -> Comparison:
+    """Items of 2 µs, in processes that gain a little."""
+    quick = trial("processes", 4, [wall] * 5, items=100_000, shares={"sending": 0.3}, start_up=0.05)
+    return replace(tiny(), trials=(tiny().trials[0], quick))
+
+
 def few() -> Comparison:
     probe = replace(COMPUTING, item_seconds=(0.2,) * 5, item_cpu=(0.2,) * 5)
     plain = trial("serial", 1, [1.0] * 5, items=5, shares={})
@@ -186,6 +192,7 @@ CASES: tuple[tuple[Callable[[], Comparison], set[str]], ...] = (
     (short, {"too-small"}),
     (staying, {"stays-in-notebook"}),
     (tiny, {"too-small"}),
+    (tiny_gain, {"too-small"}),
     (few, {"too-few-items"}),
     (uneven, {"uneven-items"}),
     (busy, {"machine-busy", "scales-well"}),
@@ -247,6 +254,8 @@ NEAR_MISSES: tuple[tuple[str, Callable[[], Comparison]], ...] = (
     ("stopped", lambda: comparison(serial(), bare("threads", 4, problem="no threads here"), probe=COMPUTING)),
     ("too-small", lambda: comparison(serial(), processes(0.9), probe=COMPUTING)),
     ("too-small", staying),
+    ("too-small", lambda: tiny_gain(0.15)),
+    ("too-small", lambda: replace(tiny_gain(), probe=replace(tiny_gain().probe, capacity=((1, 1.0), (4, 1.2))))),
     ("stays-in-notebook", lambda: staying(0.0039)),
     ("stays-in-notebook", short),
     ("too-few-items", lambda: replace(few(), subject=replace(few().subject, items=16))),

@@ -34,26 +34,37 @@ def too_small(comparison: Comparison) -> Finding | None:
     pass_seconds = stats.whole(serial, comparison) if serial is not None else None
     mean = evidence.item_mean(comparison)
     picked = evidence.picked(comparison)
-    if pass_seconds is None or mean is None or picked is None or not picked.plain:
+    if pass_seconds is None or mean is None or picked is None or not evidence.ran(comparison) or stays(comparison):
         return None
-    if not evidence.ran(comparison) or (pass_seconds >= SHORT and mean >= TINY) or stays(comparison):
-        return None
+    numbers = (("seconds of a pass", pass_seconds), ("seconds of an item", mean))
+    more = "let one item do the work of many (a batch, a whole file, a numpy array)."
+    item = f"An item takes {formats.seconds(mean)} (below {formats.seconds(TINY)}), about what handing it over costs"
+    if not picked.plain:
+        gain = little_gain(picked, comparison) if mean < TINY else None
+        if gain is None:
+            return None
+        what = f"{item}: {workers_of(picked)} are only {formats.times(gain)} as fast as the plain loop."
+        trial = picked.backend, picked.workers
+        return Finding("too-small", what, f"For more, {more}", (*numbers, ("speed-up", gain)), trial)
     if pass_seconds < SHORT:
-        what = f"The whole pass takes {formats.seconds(pass_seconds)} (below {formats.seconds(SHORT)})"
         started = [(t.start_up, t) for t in evidence.ran(comparison, evidence.is_started) if t.start_up]
-        start, trial = min(started, key=lambda entry: entry[0], default=(None, None))
-        beside = f", starting {workers_of(trial)} {formats.seconds(start)}" if trial is not None else ""
-        advice = "Keep the plain loop."
-    else:
-        what = f"An item takes {formats.seconds(mean)} (below {formats.seconds(TINY)})"
-        beside = ", about what handing it over costs"
-        advice = "Keep the plain loop, or let one item do the work of many (a batch, a whole file, a numpy array)."
-    return Finding(
-        "too-small",
-        f"{what}{beside}: too small to gain.",
-        advice,
-        (("seconds of a pass", pass_seconds), ("seconds of an item", mean)),
-    )
+        start, first = min(started, key=lambda entry: entry[0], default=(None, None))
+        beside = f", starting {workers_of(first)} {formats.seconds(start)}" if first is not None else ""
+        whole = f"The whole pass takes {formats.seconds(pass_seconds)} (below {formats.seconds(SHORT)}){beside}"
+        return Finding("too-small", f"{whole}: too small to gain.", "Keep the plain loop.", numbers)
+    if mean < TINY:
+        return Finding("too-small", f"{item}: too small to gain.", f"Keep the plain loop, or {more}", numbers)
+    return None
+
+
+def little_gain(picked: Trial, comparison: Comparison) -> float | None:
+    """Return the speed-up of a pick that gains so little that handing over explains it, and nothing else does."""
+    between = evidence.speed(picked, comparison)
+    if between is None or between.mid >= gil.GAIN or not picked.sends or evidence.is_busy(comparison):
+        return None
+    if evidence.transferring(comparison) or evidence.capacity_at(comparison, picked.workers, quiet=True) < gil.GAIN:
+        return None
+    return between.mid
 
 
 def workers_of(trial: Trial) -> str:
