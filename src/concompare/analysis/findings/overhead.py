@@ -40,12 +40,16 @@ def too_small(comparison: Comparison) -> Finding | None:
     more = "let one item do the work of many (a batch, a whole file, a numpy array)."
     item = f"An item takes {formats.seconds(mean)} (below {formats.seconds(TINY)}), about what handing it over costs"
     if not picked.plain:
-        gain = little_gain(picked, comparison) if mean < TINY else None
-        if gain is None:
+        sending = handing_over(picked, comparison) if mean < TINY else None
+        between = evidence.speed(picked, comparison)
+        if sending is None or between is None:
             return None
-        what = f"{item}: {workers_of(picked)} are only {formats.times(gain)} as fast as the plain loop."
-        trial = picked.backend, picked.workers
-        return Finding("too-small", what, f"For more, {more}", (*numbers, ("speed-up", gain)), trial)
+        what = (
+            f"{item}: {workers_of(picked)} spend {formats.percent(sending)} of their time on that (from"
+            f" {formats.percent(evidence.SENDING)}), and are {formats.times(between.mid)} as fast as the plain loop."
+        )
+        told = (*numbers, ("sending share", sending), ("speed-up", between.mid))
+        return Finding("too-small", what, f"For more, {more}", told, (picked.backend, picked.workers))
     if pass_seconds < SHORT:
         started = [(t.start_up, t) for t in evidence.ran(comparison, evidence.is_started) if t.start_up]
         start, first = min(started, key=lambda entry: entry[0], default=(None, None))
@@ -57,14 +61,12 @@ def too_small(comparison: Comparison) -> Finding | None:
     return None
 
 
-def little_gain(picked: Trial, comparison: Comparison) -> float | None:
-    """Return the speed-up of a pick that gains so little that handing over explains it, and nothing else does."""
-    between = evidence.speed(picked, comparison)
-    if between is None or between.mid >= gil.GAIN or not picked.sends or evidence.is_busy(comparison):
+def handing_over(picked: Trial, comparison: Comparison) -> float | None:
+    """Return the share of a pick's time that goes into handing over small items, where that holds it back."""
+    sending = evidence.share(picked, "sending")
+    if sending is None or sending < evidence.SENDING or not picked.sends or evidence.transferring(comparison):
         return None
-    if evidence.transferring(comparison) or evidence.capacity_at(comparison, picked.workers, quiet=True) < gil.GAIN:
-        return None
-    return between.mid
+    return None if evidence.is_busy(comparison) else sending
 
 
 def workers_of(trial: Trial) -> str:
