@@ -312,6 +312,66 @@ for a in accs:
 """)
 
 
+ONE = """
+from itertools import chain, combinations, cycle, product, repeat, zip_longest
+
+class Counter:
+    def __init__(self, n):
+        self.n, self.log = n, []
+    def __eq__(self, other):
+        return vars(self) == vars(other)
+    def hit(self, v):
+        self.n += slow(v)
+        self.log.append(self.n)
+        return self.n
+
+def same(count):
+    one = Counter(1)
+    return [one for _ in range(count)]
+
+def given(count):
+    one = Counter(1)
+    for _ in range(count):
+        yield one
+
+out, every = [], []
+"""
+HELD_BY_SEVERAL = (
+    "a, v in zip([Counter(1)] * 4, range(4))",
+    "v, a in enumerate([Counter(1)] * 4)",
+    "v, a in enumerate(given(4))",
+    "a, v in product([Counter(1), Counter(2)], range(3))",
+    "v, a in zip(range(5), cycle([Counter(1), Counter(2)]))",
+    "a, v in zip(repeat(Counter(1), 3), range(3))",
+    "v, a in zip(range(3), chain(same(2), [Counter(5)]))",
+    "v, a in zip_longest(range(3), [Counter(4)], fillvalue=Counter(9))",
+    "a, v in ((a, v) for a in [Counter(1), Counter(2)] for v in range(2))",
+    "a, v in ((a, v) for a in map(Counter, range(2)) for v in range(2))",
+    "a, v in ((a, 1) for a in [Counter(1)] * 3)",
+)
+"""What gives items that hold one object, made where the loop begins."""
+OWN = (
+    "a, v in zip([Counter(1), Counter(2), Counter(3)], range(3))",
+    "v, a in enumerate(map(Counter, range(4)))",
+    "v, a in enumerate(Counter(k) for k in range(4))",
+)
+
+
+@pytest.mark.parametrize("how", programs.WAYS)
+@pytest.mark.parametrize("head", [*HELD_BY_SEVERAL, *OWN])
+def test_what_is_made_where_a_loop_begins_may_be_in_several_items(head: str, how: str) -> None:
+    cell = f"for {head}:\n    every.append(a)\n    out.append(a.hit(v))\na = None"
+    different, ran = programs.compared(cell, SETUP + ONE, how)
+    assert (different, ran.left.error) == (None, None)
+    assert head not in OWN or "loop" in [lifted.loop.kind for lifted in ran.cell.lifted], ran.reasons
+
+
+def test_pairs_of_what_is_made_where_a_loop_begins_end_as_plainly() -> None:
+    cell = "for a, b in combinations([Counter(k) for k in range(4)], 2):\n    out.append(a.hit(b.n))\na = b = None"
+    different, ran = programs.compared(cell, SETUP + ONE, "processes")
+    assert (different, ran.left.error) == (None, None)
+
+
 @pytest.mark.parametrize("how", programs.WAYS)
 @pytest.mark.parametrize("name", CHANGED)
 def test_items_that_are_met_again_end_as_plainly(name: str, how: str) -> None:

@@ -95,6 +95,7 @@ class Obj:
         made_with: The arguments by name that it was made with.
         of_values: Whether its cells hold nothing that can be changed by itself, once that was asked.
         again: A generator may give it several times.
+        several: Several items may hold it: it is made before the loop takes the first of them.
         depth: How many inner loops of the body stand around the place where it is made.
         asked: The fields that were looked up: what is put there later was missed.
         moved: Its elements may have changed their places since it was made.
@@ -114,6 +115,7 @@ class Obj:
     method: str = ""
     depth: int = 0
     again: bool = False
+    several: bool = False
     route: int = 0
     via: frozenset[Obj] = frozenset()
     made_with: Mapping[str, object] = field(default_factory=lambda: NO_ARGUMENTS)
@@ -137,6 +139,11 @@ class Obj:
     def outer(self) -> bool:
         """Tell whether it exists outside of the iteration."""
         return self.origin in (Origin.OUTER, Origin.ITEM)
+
+    @property
+    def of_items(self) -> bool:
+        """Tell whether items hold it, so that it may be in several of them."""
+        return self.origin is Origin.ITEM or self.several
 
     @property
     def by_name(self) -> bool:
@@ -239,8 +246,15 @@ def all_atoms(thing: Any) -> bool:
     return len(thing) <= ENOUGH * 10 and all(map(is_atom, thing))
 
 
-def reachable(value: Iterable[Obj]) -> Iterator[Obj]:
-    """Yield abstract objects and all that they may hold."""
+def made_before(value: Iterable[Obj]) -> Iterator[Obj]:
+    """Yield what is made and held already where something is about to be walked, but for what generators will make."""
+    for obj in reachable(value, types.GeneratorType):
+        if obj.origin is Origin.MADE:
+            yield obj
+
+
+def reachable(value: Iterable[Obj], beyond: type | None = None) -> Iterator[Obj]:
+    """Yield abstract objects and all that they may hold, not that of those which are surely of the type `beyond`."""
     seen: set[int] = set()
     stack = list(value)
     while stack:
@@ -249,5 +263,5 @@ def reachable(value: Iterable[Obj]) -> Iterator[Obj]:
             continue
         seen.add(id(found))
         yield found
-        for held in found.fields.values():
+        for held in found.fields.values() if beyond is None or found.types != (beyond,) else ():
             stack += held

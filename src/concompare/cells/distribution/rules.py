@@ -318,7 +318,7 @@ class NamedRules(Rules):
             holders = {place.obj for found in self.analysed.effects.values() for place in found.writes if place.obj}
             held = [part for one in holders if one.outer for parts in one.fields.values() for part in parts]
             self.stored = {part for part in reachable(held) if not part.outer}
-        return (obj.origin is Origin.ITEM and self.staged.items_change) or obj in self.stored
+        return (obj.of_items and self.staged.items_change) or obj in self.stored
 
     def done_in_tail(self, node: ast.AST) -> Iterator[ast.AST]:
         """Yield the parts of a node that the tail evaluates: its own, and what these only look up."""

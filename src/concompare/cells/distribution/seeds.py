@@ -119,6 +119,7 @@ class Seeds(Rules):
     def __init__(self, body: Body, touches: Touches) -> None:
         super().__init__(body)
         self.touches = touches
+        self.given = {*reachable(self.analysed.element)}
 
     def refuse_fatal(self) -> None:
         """Note what forbids workers wherever it stands."""
@@ -257,6 +258,8 @@ class Seeds(Rules):
         elif obj.origin is Origin.MADE:
             if obj in self.analysed.shared:
                 self.carried_object(obj, touches)
+            elif obj.several and obj in self.given and any(writes for _, _, _, writes in touches):
+                self.staged.items_change = True
         elif obj.origin is Origin.ITEM:
             self.staged.items_change = True
         else:

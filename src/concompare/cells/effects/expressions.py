@@ -33,7 +33,19 @@ from concompare.cells.effects.operators import OPERATORS, ask_truth, binary, for
 from concompare.cells.effects.scopes import CELL, Scope, live_object, look_up
 from concompare.cells.effects.storing import assign
 from concompare.cells.ir import Effects, Place
-from concompare.cells.objects import ANY, ATOM, ELEMENT, ELSEWHERE, NAMED, RETURNED, Obj, Origin, Value
+from concompare.cells.objects import (
+    ANY,
+    ATOM,
+    ELEMENT,
+    ELSEWHERE,
+    NAMED,
+    RETURNED,
+    Obj,
+    Origin,
+    Value,
+    made_before,
+    reachable,
+)
 from concompare.cells.syntax import names
 
 if TYPE_CHECKING:
@@ -278,7 +290,10 @@ def comprehension(
     with an.recording(effects):
         for position, part in enumerate(node.generators):
             found = an.value(part.iter, scope) if position else first
-            assign(an, part.target, walk_over(an, found, part.iter), scope, strong=False)
+            each = walk_over(an, found, part.iter)
+            if lazy is not None and not position:
+                given_several_times(node, first, each)
+            assign(an, part.target, each, scope, strong=False)
             for test in part.ifs:
                 ask_truth(an, an.value(test, scope), test)
         for piece in [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]:
@@ -294,6 +309,15 @@ def comprehension(
     an.defer(made, lazy)
     an.put({made}, ELEMENT, held)
     return frozenset({made})
+
+
+def given_several_times(
+    node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp, walked: Value, each: Value
+) -> None:
+    """Note what a generator expression may give several times: it is made before, or inner ones go on meanwhile."""
+    several = reachable(each) if len(node.generators) > 1 else ()
+    for obj in (*made_before(walked), *several):
+        obj.several = obj.several or obj.origin is Origin.MADE
 
 
 def _on_Call(an: Interpreter, node: ast.Call, scope: Scope) -> Value:

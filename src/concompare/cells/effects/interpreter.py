@@ -40,6 +40,8 @@ from concompare.cells.objects import (
     Origin,
     Value,
     all_atoms,
+    made_before,
+    reachable,
 )
 from concompare.cells.syntax import names
 
@@ -260,10 +262,13 @@ class Interpreter:
         self.walked_objects = found
         if are_labels(items):
             return ATOM
+        before = {*made_before(found)}
         with self.recording(self.walking):
             made = self.group_of(items, found) or walk_over(self, found, loop.items)
         made = self.row_read(items) or made
         self.element = made
+        for obj in before.intersection(reachable(made)):
+            obj.several = True
         for obj in made:
             self.as_item(obj, 3)
         return made

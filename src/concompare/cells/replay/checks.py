@@ -473,7 +473,7 @@ def share_labels(staged: Staged, items: Sequence[Any], namespace: Mapping[str, A
 
 def only_read(staged: Staged, items: Any, others: list[Any], namespace: Mapping[str, Any]) -> list[Any] | None:
     """Return what items share with each other or with what is read, where none of it is changed; else None."""
-    changed = [obj for obj in touched(staged) if obj.origin is Origin.ITEM]
+    changed = [obj for obj in touched(staged) if obj.of_items]
     if not all(obj.whole and obj.live for obj in changed):
         return None
     try:
@@ -505,7 +505,7 @@ def hides(staged: Staged, items: Iterable[Any]) -> bool:
     """Tell whether items may change where no attribute shows it, as an iterator that they hold does."""
     found = {type(part) for part in everything_in(items) if item_state.inside(part) is None and not is_atom(part)}
     found = {kind for kind in found if not issubclass(kind, (types.FunctionType, types.MethodType, *item_state.ATOMS))}
-    changed = [obj for obj in touched(staged) if obj.origin is Origin.ITEM]
+    changed = [obj for obj in touched(staged) if obj.of_items]
     return (
         any(obj.types is None or any(issubclass(kind, tuple(found)) for kind in obj.types) for obj in changed)
         if found
