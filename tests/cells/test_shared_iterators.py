@@ -43,7 +43,20 @@ class Lists(Reuse):
         if self.i > 5: raise StopIteration
         self.row.append(self.i)
         return self.row
-reuse = Reuse()
+class Count:
+    def __init__(self, n): self.n, self.at = n, 0
+    def __iter__(self): return self
+    def __next__(self):
+        if self.at >= self.n: raise StopIteration
+        self.at += 1
+        return self.at
+    def left(self): return self.n - self.at
+class Apart:
+    def __init__(self): self.count = Count(6)
+    def __iter__(self): return self.count
+def beside(n): return slow(n) + count.at
+reuse, count, apart = Reuse(), Count(6), Apart()
+same = count
 """
 )
 WALKED = cells_of("""
@@ -86,12 +99,38 @@ r = [slow(row.v) for row in Reuse()]
 for row in Lists(): out.append(slow(len(row)))
 ### one object in a map
 r = list(map(lambda row: slow(row.v), Reuse()))
+### how far the iterator is, printed
+for n in count:
+    out.append(slow(n))
+    print(same.at)
+### how far it is, by a method
+for n in count:
+    out.append((slow(n), count.left()))
+### how far it is, in the function of an item
+for n in count:
+    out.append(beside(n))
+### how far it is, in a comprehension
+r = [(slow(n), count.at) for n in count]
+### how far it is, in a map
+r = list(map(lambda n: slow(n) + count.at, count))
+### how far it is, beside a number
+for k, n in enumerate(count):
+    out.append(slow(n) + k)
+    print(vars(count))
+### how far an iterator apart is
+for n in apart:
+    out.append(slow(n))
+    print(apart.count.at)
 """)
 FRESH = cells_of("""
 ### loop
 for row in Fresh(): out.append(slow(row.v))
 ### comprehension
 r = [slow(row.v) for row in Fresh()]
+### how far it is, when all are done
+for n in count:
+    out.append(slow(n))
+print(count.at)
 ### pairs of lists
 for a, b in zip(xs, xs[1:]):
     for j in xs[:2]:

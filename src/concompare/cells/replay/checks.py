@@ -254,7 +254,20 @@ def walked(staged: Staged, loop: Loop, items: Any) -> None:
     done = [place for place in effects.writes if place.obj is not None and place.obj.outer and place.field != "next"]
     if effects.order or renamed or any(not is_used_up(place.obj) for place in done):
         raise CellRefused(BETWEEN, loop.line)
+    read_on_the_way(staged)
     changes_given(staged, items, changed)
+
+
+def read_on_the_way(staged: Staged) -> None:
+    """Refuse to read in the body what an iterator of the user's changes with each item: it is walked ahead."""
+    kept = [place for place in staged.analysed.walking.writes if place.obj is not None and place.field != "next"]
+    kept = [place for place in kept if place.obj and place.obj.outer and any(map(is_own, place.obj.live))]
+    for node, found in staged.analysed.effects.items() if kept else ():
+        deep = set(reachable(found.deep))
+        for place in kept:
+            if place.obj and (place.obj in deep or any(map(place.meets, found.reads))):
+                text = f"reads {place.obj.shown}, which changes whenever it gives an item"
+                raise CellRefused(f"{text}.", getattr(node, "lineno", staged.analysed.loop.line))
 
 
 def changes_given(staged: Staged, items: Any, changed: set[Obj]) -> None:
