@@ -92,15 +92,15 @@ def test_quick_cells_failed_cells_and_magics_are_left_alone(monkeypatch: pytest.
 
 
 def test_the_magic_switches_it_on_and_off(shell: Shell) -> None:
-    def count() -> int:
-        return sum(map(len, shell.shell.events.callbacks.values()))
+    def looking() -> list[str]:
+        events = shell.shell.events.callbacks
+        return [name for name in events for call in events[name] if isinstance(getattr(call, "__self__", None), Watch)]
 
-    before = count()
     shell.run("%concompare --watch on")
     shell.run("%concompare --watch on")
-    assert count() == before + 2
+    assert looking() == ["pre_run_cell", "post_run_cell"]
     shell.run("%concompare --watch off")
     shell.run("%concompare --watch off")
-    assert count() == before
+    assert looking() == []
     assert "--watch belongs to the line form" in str(shell.fails("%%concompare --watch on\nx = 1").error)
     assert "--watch" in str(shell.fails("%concompare --watch maybe").error)
