@@ -292,7 +292,7 @@ def comprehension(
             found = an.value(part.iter, scope) if position else first
             each = walk_over(an, found, part.iter)
             if lazy is not None and not position:
-                given_several_times(node, first, each)
+                given_several_times(first, each if len(node.generators) > 1 else ATOM)
             assign(an, part.target, each, scope, strong=False)
             for test in part.ifs:
                 ask_truth(an, an.value(test, scope), test)
@@ -311,12 +311,14 @@ def comprehension(
     return frozenset({made})
 
 
-def given_several_times(
-    node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp, walked: Value, each: Value
-) -> None:
-    """Note what a generator expression may give several times: it is made before, or inner ones go on meanwhile."""
-    several = reachable(each) if len(node.generators) > 1 else ()
-    for obj in (*made_before(walked), *several):
+def given_several_times(walked: Value, outer: Value) -> None:
+    """Note what a generator expression may give several times: what is made before it, and what its outer loop gives.
+
+    Args:
+        walked: What it walks.
+        outer: What its outer loop gives, once for each turn of those inside it; nothing where there are none.
+    """
+    for obj in (*made_before(walked), *reachable(outer)):
         obj.several = obj.several or obj.origin is Origin.MADE
 
 

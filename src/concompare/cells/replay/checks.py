@@ -260,8 +260,8 @@ def walked(staged: Staged, loop: Loop, items: Any) -> None:
 
 def read_on_the_way(staged: Staged) -> None:
     """Refuse to read in the body what an iterator of the user's changes with each item: it is walked ahead."""
-    kept = [place for place in staged.analysed.walking.writes if place.obj is not None and place.field != "next"]
-    kept = [place for place in kept if place.obj and place.obj.outer and any(map(is_own, place.obj.live))]
+    done = [place for place in staged.analysed.walking.writes if place.obj is not None and place.field != "next"]
+    kept = [place for place in done if place.obj and place.obj.outer and any(map(is_own, place.obj.live))]
     for node, found in staged.analysed.effects.items() if kept else ():
         deep = set(reachable(found.deep))
         for place in kept:
