@@ -372,6 +372,31 @@ def test_pairs_of_what_is_made_where_a_loop_begins_end_as_plainly() -> None:
     assert (different, ran.left.error) == (None, None)
 
 
+LISTS_GIVEN = (
+    "d, v in product([[]], range(4))",
+    "v, d in product(range(3), [[5], [6]])",
+    "d, e in product([[1], [2]], repeat=2)",
+    "d, v in zip(*[[[]] * 4, range(4)])",
+    "d, v in zip_longest([[1], [2]], range(4), fillvalue=shared)",
+    "d, e in combinations([[1], [2], [3]], 2)",
+    "d, e in permutations([[1], [2], [3]], 2)",
+    "d, e in pairwise([[1], [2], [3]])",
+    "d in repeat([], 4)",
+    "d in repeat(object=shared, times=4)",
+    "k, (d, *r) in groupby([[1], [2], [1, 2]], key=len)",
+    "k, (d, *r) in enumerate(product([[]], range(3)))",
+)
+"""What gives lists that an item may change, in tuples or as they are."""
+
+
+@pytest.mark.parametrize("how", programs.WAYS)
+@pytest.mark.parametrize("head", LISTS_GIVEN)
+def test_lists_that_iterators_give_end_as_plainly(head: str, how: str) -> None:
+    setup = SETUP + "from itertools import *\nshared, every = [], []\ndef grow(d):\n    d.append(slow(len(d)))\n"
+    different, ran = programs.compared(f"for {head}:\n    grow(d)\n    every.append(d)\nd = e = None", setup, how)
+    assert (different, ran.left.error) == (None, None)
+
+
 @pytest.mark.parametrize("how", programs.WAYS)
 @pytest.mark.parametrize("name", CHANGED)
 def test_items_that_are_met_again_end_as_plainly(name: str, how: str) -> None:

@@ -8,7 +8,6 @@ import io
 import logging
 import pathlib
 import types
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from concompare.cells.effects import declared
@@ -22,14 +21,13 @@ from concompare.cells.effects.calls.written_to import write_through
 from concompare.cells.effects.elements import (
     elements_of,
     is_array_of_numbers,
-    is_table_of_values,
     looked_up,
     walk_over,
     walked,
 )
+from concompare.cells.effects.given_by_iterators import Applied, elements_given
 from concompare.cells.effects.kinds import (
     DICT_VIEWS,
-    DICTS,
     FILES,
     MADE_FOR_THREADS,
     PLAIN_CONTAINERS,
@@ -106,29 +104,6 @@ def apply(
             an.calling_only.add(node)
     call = Applied(node, entry, this, given, what, made_type, called, lazy)
     return result(an, call, returned)
-
-
-@dataclass(frozen=True)
-class Applied:
-    """A call that an entry was applied to.
-
-    Attributes:
-        node: The call; `what` names it in messages.
-        entry: What is declared of it.
-        this: Its receiver; `given`: its arguments.
-        made_type: The class that is called, if one is.
-        called: What the functions among the arguments gave back.
-        lazy: What is done once the result is walked.
-    """
-
-    node: ast.AST
-    entry: Declared
-    this: Value
-    given: Arguments
-    what: str
-    made_type: type | None
-    called: Value
-    lazy: Effects | None
 
 
 def apply_draws(an: Interpreter, this: Value, what: str) -> None:
@@ -431,8 +406,6 @@ def there_already(an: Interpreter, call: Applied) -> Obj:
     return an.sites[key]
 
 
-WALKS, FOUND = frozenset({"walk", "fwalk"}), ("folders", "files")
-"""Functions that walk through folders and give a tuple for each, and the lists in it, at which they look again."""
 OF_ELEMENTS = frozenset([
     *("all", "any", "max", "min", "argmax", "argmin", "mean", "std", "var", "sum", "prod", "cumsum", "cumprod"),
     *("clip", "compress", "take", "dot", "choose", "trace", "tolist", "item"),
@@ -466,9 +439,9 @@ def new_result(an: Interpreter, call: Applied) -> Obj:
         made.made_with = made_with(given)
     if entry.lazy and any(issubclass(kind, pathlib.PurePath) for obj in this for kind in obj.types or ()):
         an.put({made}, ELEMENT, path_made(an, node, pathlib.Path, f"an element of {what}"))
-    structured = tuple_fields(an, node, what, this, given)
-    if structured is not None:
-        an.put({made}, ELEMENT, structured)
+    elements = elements_given(an, call)
+    if elements is not None:
+        an.put({made}, ELEMENT, elements)
         method = what.rpartition(".")[2]
         if method in ROWS:  # made of values; `row_walks` knows of when they are taken
             made.owner, made.method = this, method
@@ -516,35 +489,6 @@ def path_made(an: Interpreter, node: ast.AST, made_type: type | None, what: str)
     if made_type is None or not issubclass(made_type, pathlib.PurePath):
         return ATOM
     return frozenset({an.made(node, "a path", (made_type,), key=what)})
-
-
-def tuple_fields(an: Interpreter, node: ast.AST, what: str, this: Value, given: Arguments) -> Value | None:
-    """Return the tuples that `zip`, `enumerate` and `items` give, with what stands at each place; None: others."""
-    columns: list[Value]
-    if what == "zip" and given.spread is None:
-        columns = [walk_over(an, value, node) for value in given.positional]
-    elif what == "enumerate" and given.positional:
-        columns = [ATOM, walk_over(an, given.positional[0], node)]
-    elif what.rpartition(".")[2] in WALKS:
-        columns = [ATOM, *[frozenset({an.made(node, f"a list of {what}", (list,), key=part)}) for part in FOUND]]
-    elif what == "itertuples" and this and all(is_table_of_values(an, obj) for obj in this):
-        columns = []
-    elif what == "iterrows" and this and all(is_table_of_values(an, obj) for obj in this):
-        columns = [ATOM, frozenset({an.made(node, "a row", row_types(), key="row")})]
-    elif what == "items" and this and all(set(obj.types or (object,)) <= DICTS for obj in this):
-        columns = [ATOM, ATOM.union(*[elements_of(an, obj) for obj in this])]
-    else:
-        return None
-    made = an.made(node, "a tuple", (tuple,), key="tuple")
-    for place, value in enumerate(columns[:10]):
-        an.put({made}, str(place), value)
-    return frozenset({made})
-
-
-def row_types() -> tuple[type, ...] | None:
-    """Return the type of a row of a frame."""
-    kind = type_named("pandas.Series")
-    return (kind,) if kind is not None else None
 
 
 def named(an: Interpreter, word: str, this: Value, given: Arguments) -> Value:
