@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.cells import compiled
+from tests.cells import compiled, programs
 
 SETUP = """
 out, log, xs = [], [], [3, 1, 2, 5, 4]
@@ -121,3 +121,31 @@ def test_what_functions_share_ends_as_the_plain_cell_leaves_it(name: str, how: s
 
     assert different is None
     assert bool(program.lifted) is (name not in PLAIN), [str(part.refusal) for part in program.refused]
+
+
+MADE_ON_THE_WAY = (
+    programs.SLOW
+    + """
+class Net:
+    def __init__(self):
+        self.parts = []
+    def attach(self, name, f):
+        self.parts.append((name, f))
+    def ends(self, xs):
+        total = slow(1)
+        while total < 5:
+            total += sum(f(x) for (_, f), x in zip(self.parts, xs))
+        return total
+
+out, xs = [None] * 4, [1, 2, 3, 4]
+"""
+)
+
+
+@pytest.mark.parametrize("how", programs.WAYS)
+@pytest.mark.parametrize("made", ["g = lambda v, i=i: v + i", "def g(v, i=i):\n        return [v + i for _ in xs][0]"])
+def test_functions_made_in_workers_have_the_names_that_the_plain_loop_gives_them(made: str, how: str) -> None:
+    cell = f"for i in range(4):\n    net = Net()\n    {made}\n    net.attach('a', g)\n    out[i] = net.ends(xs)"
+    ran = programs.alike(cell, MADE_ON_THE_WAY, how)
+    kept = [function for _, function in ran.left.names["net"].parts]
+    assert [function.__qualname__ for function in kept] == [kept[0].__name__]

@@ -57,6 +57,13 @@ class Apart:
 def beside(n): return slow(n) + count.at
 reuse, count, apart = Reuse(), Count(6), Apart()
 same = count
+
+import csv, fileinput, io, os
+from itertools import islice
+
+table = "\\n".join(["a,b", *["1,2", "3,4"] * 3])
+def line_of():
+    return reader.line_num
 """
 )
 WALKED = cells_of("""
@@ -121,6 +128,39 @@ for k, n in enumerate(count):
 for n in apart:
     out.append(slow(n))
     print(apart.count.at)
+### lines of a reader
+reader = csv.reader(io.StringIO(table))
+for row in reader:
+    out.append((reader.line_num, slow(len(row))))
+reader = None
+### lines of a reader, asked in a function
+reader = csv.reader(io.StringIO(table))
+for row in reader:
+    out.append((line_of(), slow(len(row))))
+reader = None
+### lines of a reader by names
+named = csv.DictReader(io.StringIO(table))
+r = [(named.line_num, slow(len(row))) for row in named]
+named = None
+### where a text is
+text = io.StringIO(table)
+for line in text:
+    out.append((text.tell(), slow(len(line))))
+text = None
+### where a file is
+with open(os.__file__, "rb") as file:
+    for line in islice(file, 5):
+        out.append((file.tell(), slow(len(line))))
+file = None
+### how many there are yet
+for x in it:
+    out.append((it.__length_hint__(), slow(x)))
+### lines of a file, by their numbers
+for line in fileinput.input(os.__file__):
+    if fileinput.lineno() > 4:
+        break
+    out.append((fileinput.lineno(), slow(len(line))))
+fileinput.close()
 """)
 FRESH = cells_of("""
 ### loop
@@ -131,6 +171,11 @@ r = [slow(row.v) for row in Fresh()]
 for n in count:
     out.append(slow(n))
 print(count.at)
+### fields of a reader
+named = csv.DictReader(io.StringIO(table))
+for row in named:
+    out.append((named.fieldnames, slow(len(row))))
+named = None
 ### pairs of lists
 for a, b in zip(xs, xs[1:]):
     for j in xs[:2]:

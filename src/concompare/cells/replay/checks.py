@@ -15,9 +15,9 @@ from concompare.cells.effects.kinds import inert, is_bar, is_drawn, is_of_values
 from concompare.cells.effects.live import is_iterator, static
 from concompare.cells.ir import LABELS, Budget, Loop, Stage
 from concompare.cells.objects import ELEMENT, Obj, Origin, all_atoms, gives_its_own_way, is_atom, reachable
-from concompare.cells.replay import row_walks
+from concompare.cells.replay import row_walks, walked_ahead
 from concompare.cells.syntax import names
-from concompare.cells.syntax.own_code import is_user_module
+from concompare.cells.syntax.own_code import is_own, is_user_module
 from concompare.errors import CellRefused
 from concompare.worker.transfer import item_state
 
@@ -254,20 +254,8 @@ def walked(staged: Staged, loop: Loop, items: Any) -> None:
     done = [place for place in effects.writes if place.obj is not None and place.obj.outer and place.field != "next"]
     if effects.order or renamed or any(not is_used_up(place.obj) for place in done):
         raise CellRefused(BETWEEN, loop.line)
-    read_on_the_way(staged)
+    walked_ahead.read_on_the_way(staged, items)
     changes_given(staged, items, changed)
-
-
-def read_on_the_way(staged: Staged) -> None:
-    """Refuse to read in the body what an iterator of the user's changes with each item: it is walked ahead."""
-    done = [place for place in staged.analysed.walking.writes if place.obj is not None and place.field != "next"]
-    kept = [place for place in done if place.obj and place.obj.outer and any(map(is_own, place.obj.live))]
-    for node, found in staged.analysed.effects.items() if kept else ():
-        deep = set(reachable(found.deep))
-        for place in kept:
-            if place.obj and (place.obj in deep or any(map(place.meets, found.reads))):
-                text = f"reads {place.obj.shown}, which changes whenever it gives an item"
-                raise CellRefused(f"{text}.", getattr(node, "lineno", staged.analysed.loop.line))
 
 
 def changes_given(staged: Staged, items: Any, changed: set[Obj]) -> None:
@@ -507,11 +495,6 @@ def changes_within(staged: Staged, obj: Obj) -> bool:
     known = all(hasattr(kind, "__dict__") and kind.__module__ == "__main__" for kind in map(type, obj.live))
     views = any(type(thing) is memoryview for thing in obj.live)
     return "*" in fields or views or not (known or is_shallow(staged, obj))
-
-
-def is_own(thing: Any) -> bool:
-    """Tell whether an object is of one of the user's classes, and has attributes."""
-    return type(thing).__module__ == "__main__" and hasattr(thing, "__dict__")
 
 
 def hides(staged: Staged, items: Iterable[Any]) -> bool:

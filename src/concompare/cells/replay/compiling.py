@@ -59,6 +59,7 @@ def function(
     code = compiled(ast.Module([definition], []), filename, "exec", namespace)
     definition.lineno = kept
     inner = next(part for part in code.co_consts if isinstance(part, types.CodeType))
+    inner = placed_at(inner, f"{definition.name}.<locals>.", f"{frame.qualname}.<locals>." if frame is not None else "")
     made = types.FunctionType(named(inner, namespace), namespace, definition.name)
     made.__defaults__ = defaults or None
     return made
@@ -70,6 +71,19 @@ OF_THEIR_OWN: dict[type[ast.AST], str] = (
     else {}
 )
 """How the frames of comprehensions are called, where these have frames."""
+
+
+def placed_at(code: types.CodeType, before: str, after: str) -> types.CodeType:
+    """Return code whose functions and classes say that they are made at `after`, where the plain loop makes them."""
+    own = code.co_qualname
+    place = after + own.removeprefix(before) if own.startswith(before) else own
+    constants: list[object] = []
+    for part in code.co_consts:
+        if isinstance(part, types.CodeType):
+            constants.append(placed_at(part, before, after))
+        else:  # the body of a class sets `__qualname__` by a constant
+            constants.append(place if part == own else part)
+    return code.replace(co_consts=tuple(constants), co_qualname=place)
 
 
 def named(code: types.CodeType, namespace: Mapping[str, Any]) -> types.CodeType:

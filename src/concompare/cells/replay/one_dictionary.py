@@ -7,6 +7,7 @@ from typing import Any
 from concompare.cells.distribution.staging import Staged
 from concompare.cells.objects import Obj
 from concompare.cells.replay import checks
+from concompare.cells.syntax.own_code import is_own
 from concompare.errors import CellRefused
 
 
@@ -37,4 +38,4 @@ def dictionary_of(thing: Any) -> dict[str, Any] | None:
     """Return the dictionary of attributes that an object has, or is; None: it has none of the user's."""
     if type(thing) is dict:
         return thing
-    return vars(thing) if checks.is_own(thing) else None
+    return vars(thing) if is_own(thing) else None

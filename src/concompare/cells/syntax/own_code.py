@@ -8,6 +8,7 @@ import os
 import site
 import sys
 import sysconfig
+from typing import Any
 
 OURS = "concompare"
 """The package whose objects are never the user's own, from wherever it is imported."""
@@ -47,3 +48,8 @@ def is_user_module(name: str) -> bool:
             return True
         path = spec.origin
     return path is not None and not is_installed_file(path)
+
+
+def is_own(thing: Any) -> bool:
+    """Tell whether an object is of one of the user's classes, and has attributes."""
+    return type(thing).__module__ == "__main__" and hasattr(thing, "__dict__")
