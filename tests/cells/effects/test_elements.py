@@ -99,3 +99,47 @@ def test_what_a_subscript_looks_into_is_followed_once() -> None:
     program = compiled.run_compiled("for x in xs:\n    out.append(deep(m) + x)", FRAMES, "threads")[1]
 
     assert program.lifted
+
+
+CLASSES = """
+class Shape:
+    def __init__(self, *size):
+        self.size, self.hits = size, 0
+    def area(self, n):
+        for _ in range(n): self.hits += 1
+        return self.size, self.hits
+class Ring(Shape):
+    def area(self, n):
+        return super().area(n + 1)
+class Odd:
+    def __init__(self, size):
+        out.append(size)
+    def area(self, n):
+        return n
+zoo, out, it = [(Shape, 1), (Ring, 2), (Shape, 3)], [], {}
+"""
+WALKED = [
+    "for i, (kind, size) in enumerate(zoo):\n    shape = kind(size)\n    out.append(shape.area(i))",
+    "for i, (kind, *sizes) in enumerate(zoo):\n    shape = kind(*sizes)\n    out.append((type(shape), shape.area(i)))",
+    "for (kind, size), n in zip(zoo, range(3)):\n    shape = kind(size)\n    out.append(shape.area(n))",
+    "zoo = [(Ring, 2), (Shape, 4)]\nfor i, (kind, size) in enumerate(zoo):\n    out.append(kind(size).area(i))",
+]
+
+
+@pytest.mark.parametrize("how", programs.WAYS)
+@pytest.mark.parametrize("cell", WALKED)
+def test_a_class_among_what_stands_beside_it_is_called_as_a_class(cell: str, how: str) -> None:
+    found = programs.alike(cell, CLASSES, how)
+
+    assert "area(" not in programs.tail_of(found.cell.lifted[0])
+
+
+@pytest.mark.parametrize("how", programs.WAYS)
+@pytest.mark.parametrize("row", ["(Odd, 2)", "(7, 2)", "(out.append, 2)", "(it.setdefault, Shape)"])
+def test_what_is_called_among_what_stands_beside_it_does_what_it_does(row: str, how: str) -> None:
+    cell = f"for i, (kind, size) in enumerate([*zoo, {row}, (Ring, 5)]):\n    shape = kind(size)\n    out.append(shape)"
+
+    different, _ = compiled.differs(cell.replace("append(shape)", "append(shape.area(i))"), CLASSES, how, seed=3)
+
+    assert different is None
+    assert compiled.differs(cell.replace("(shape)", "(str(type(shape)))"), CLASSES, how, seed=3)[0] is None

@@ -63,7 +63,7 @@ def call_obj(an: Interpreter, node: ast.AST, obj: Obj, given: Arguments, what: s
         return call_function(an, node, obj, given)
     if obj.live:
         found = ATOM
-        for thing in obj.live:
+        for thing in called_of(obj):
             found |= call_live(an, node, thing, obj, given, what)
         return found
     methods = [static(kind, "__call__") for kind in obj.types or ()]
@@ -84,6 +84,15 @@ def call_obj(an: Interpreter, node: ast.AST, obj: Obj, given: Arguments, what: s
         unknown(an, node, what, given)
         return given.all | {obj}
     return undeclared(an, node, what, given, frozenset({obj}))
+
+
+def called_of(obj: Obj) -> list[Any]:
+    """Return the live objects that a call may be one of: of several, none that cannot be called, for which it raises.
+
+    Elements are looked at together: in `for cls, size in pairs`, `cls` may be a size as far as is known.
+    """
+    several = len(obj.live) > 1
+    return [thing for thing in obj.live if not several or static(type(thing), "__call__") is not MISSING]
 
 
 def refuse_unnamed(an: Interpreter, obj: Obj, given: Arguments, what: str) -> None:
