@@ -565,3 +565,22 @@ def test_a_loop_beside_others_that_takes_next_to_nothing_runs_as_it_is_the_next_
     strict = shell.run(f"%%parallel -b processes -w 2 --strict\n{cell}")
     assert strict.error is None
     assert strict.shown.count("items in") == 2
+
+
+STEPS = """
+def half(n):
+    return sum(k / 2 for k in range(n))
+def steps(count):
+    made = []
+    for i in range(count):
+        made.append((half(i), lambda: abs(i)))
+    return made
+"""
+
+
+@pytest.mark.parametrize("magic", ["%%parallel -b threads", "%%concompare --budget 0.2 --no-plot"])
+def test_a_loop_in_a_function_that_cannot_run_in_parallel_is_told(magic: str, shell: Shell) -> None:
+    shell.run(STEPS)
+    printed = shell.run(f"{magic}\nkept = steps(4)\nlen(kept)").stdout
+    assert "ran as the plain loop: in `steps`, line 5: it keeps functions that see the names of the function" in printed
+    assert "in `steps`" not in shell.run(f"{magic} --quiet\nkept = steps(4)").stdout

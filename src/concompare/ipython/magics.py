@@ -86,6 +86,7 @@ class ConcompareMagics(Magics):
         runner = Running(request, telling(args), args.assume_pure, source.text)
         with user_traceback(self.shell, source), resuming(request, runner.tell):
             value = found.run(self.shell.user_ns, runner)
+        tell_of_loops_inside(found, runner.tell)
         show_runs(runner, args)
         if not (found.lifted or found.refused or found.loops):
             runner.tell(nothing_in(source))
@@ -127,6 +128,7 @@ class ConcompareMagics(Magics):
         finally:
             if live is not None:
                 live.close()
+        tell_of_loops_inside(found, runner.tell)
         if not (found.lifted or found.refused or found.loops):
             runner.tell(nothing_in(source))
         return chosen_report(runner, args)
@@ -257,6 +259,14 @@ def nothing_in(source: Source) -> str:
     if found is not None:
         return f"ran as it is: %%{found[1]} runs the code itself. Write it above this magic"
     return "ran as it is: nothing in it works through items"
+
+
+def tell_of_loops_inside(found: Cell, tell: Telling) -> None:
+    """Say why a loop in a function of the cell ran as it is, where nothing ran in parallel and nothing was said."""
+    inside = found.refused if not found.lifted else []
+    for one in inside:
+        if not tell.because:
+            tell.plainly(one.refusal, one.loop.kind)
 
 
 def telling(args: Namespace) -> Telling:

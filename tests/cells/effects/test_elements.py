@@ -143,3 +143,35 @@ def test_what_is_called_among_what_stands_beside_it_does_what_it_does(row: str, 
 
     assert different is None
     assert compiled.differs(cell.replace("(shape)", "(str(type(shape)))"), CLASSES, how, seed=3)[0] is None
+
+
+TABLES = """
+import operator
+ORDER = {"+": (1, operator.add), "-": (1, operator.sub), "*": (2, operator.mul)}
+class Terms:
+    ORDER, log = ORDER, []
+    def value(self, words):
+        found = int(words.pop(0))
+        while words:
+            _, function = self.ORDER[words.pop(0)]
+            found = function(found, int(words.pop(0)))
+        return found
+actions = {"note": (1, Terms.log.append), "sum": (2, sum)}
+texts, terms, out = ["1 + 2", "3 - 4", "5 * 6 + 1"], Terms(), []
+"""
+
+
+@pytest.mark.parametrize("how", programs.WAYS)
+def test_functions_in_rows_of_a_table_are_called_as_what_they_are(how: str) -> None:
+    found = programs.alike("for text in texts:\n    out.append(terms.value(text.split()))", TABLES, how)
+
+    assert "value(" not in programs.tail_of(found.cell.lifted[0])
+
+
+@pytest.mark.parametrize("how", programs.WAYS)
+def test_a_function_in_a_row_of_a_table_that_changes_something_changes_it(how: str) -> None:
+    cell = (
+        "for word in ['sum', 'note', 'sum']:\n    _, action = actions[word]\n    out.append(action([len(terms.log)]))"
+    )
+
+    assert compiled.differs(cell, TABLES, how, seed=3)[0] is None

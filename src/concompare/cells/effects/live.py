@@ -183,7 +183,8 @@ class World:
     def summary(self, parts: list[Any], label: str, holder: Obj) -> Value:
         """Return one abstract object for several live ones."""
         kinds = set(map(type, parts))
-        called = types.BuiltinFunctionType in kinds  # what nobody can change, but does something
+        # What nobody can change, but does something.
+        called = types.BuiltinFunctionType in kinds or (tuple in kinds and any(map(holds_functions, parts)))
         paths = any(kind.__module__ == "pathlib" for kind in kinds)
         atoms = all(map(is_atom_type, kinds)) or (len(parts) <= ENOUGH and all(map(is_atom, parts)))
         if atoms and not called and not paths:
