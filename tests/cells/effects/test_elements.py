@@ -175,3 +175,39 @@ def test_a_function_in_a_row_of_a_table_that_changes_something_changes_it(how: s
     )
 
     assert compiled.differs(cell, TABLES, how, seed=3)[0] is None
+
+
+FOLDED = """
+import functools, operator
+from collections import Counter
+def counted(word):
+    found = Counter()
+    for letter in word:
+        found[letter] += 1
+    return found
+class Sum:
+    def __init__(self, k):
+        self.k, self.of = k, []
+    def __add__(self, other):
+        self.of.append(other.k)
+        return self
+words, out = [["a", "b"], ["b", "c"], ["c", "a", "b"]], []
+"""
+
+
+@pytest.mark.parametrize("how", programs.WAYS)
+@pytest.mark.parametrize("name", ["add", "or_", "and_", "sub"])
+def test_a_function_that_stands_for_an_operator_makes_what_that_makes(name: str, how: str) -> None:
+    cell = f"total = functools.reduce(operator.{name}, map(counted, words), Counter('abc'))"
+
+    assert programs.alike(cell, FOLDED, how).cell.lifted
+
+
+@pytest.mark.parametrize("how", programs.WAYS)
+def test_a_function_that_stands_for_an_operator_runs_the_user_s_own(how: str) -> None:
+    cell = "sums = [Sum(k) for k in range(3)]\nfor k in range(6):\n    out.append(operator.add(sums[k % 3], Sum(k)).of)"
+
+    assert compiled.differs(cell, FOLDED, how, seed=3)[0] is None
+    assert (
+        compiled.differs("total = functools.reduce(operator.add, map(Sum, range(4)))", FOLDED, how, seed=3)[0] is None
+    )

@@ -24,13 +24,20 @@ from concompare.cells.effects.elements import walked
 from concompare.cells.effects.following import follow, run_body
 from concompare.cells.effects.kinds import CACHE, MOCKS, PURE
 from concompare.cells.effects.live import MISSING, static
-from concompare.cells.effects.operators import operated
+from concompare.cells.effects.numeric import operated_on
+from concompare.cells.effects.operators import binary, operated
 from concompare.cells.ir import Effects, Order, Why
 from concompare.cells.objects import ATOM, ELEMENT, Obj, Origin, Value, all_atoms, reachable
 from concompare.cells.syntax.own_code import is_installed_file
 
 if TYPE_CHECKING:
     from concompare.cells.effects.interpreter import Interpreter
+
+OPERATIONS = {
+    getattr(operator, f"__{name}__"): name
+    for name in (*("add", "sub", "mul", "truediv", "floordiv", "mod"), *("pow", "matmul", "and", "or", "xor"))
+}
+"""Functions that do what an operator between two values does, by its name."""
 
 
 def call_value(an: Interpreter, node: ast.AST, value: Value, given: Arguments, what: str) -> Value:
@@ -255,6 +262,10 @@ def call_behind(an: Interpreter, node: ast.AST, this: Value, thing: Any, given: 
 def call_builtin(an: Interpreter, node: ast.AST, thing: Any, given: Arguments, what: str) -> Value:
     """Follow a call of a builtin function, or of a builtin method of a live object."""
     owner = thing.__self__
+    operation = OPERATIONS.get(thing)
+    if operation and len(given.positional) == 2 and given.spread is None:
+        left, right = given.positional
+        return operated_on(an, node, left | right, operation) | binary(an, operation, left, right, node)
     if owner is None or isinstance(owner, types.ModuleType) or is_named_function(thing):
         return installed(an, node, thing, given, what)
     label = what.rpartition(".")[0] or f"what `{what}` belongs to"
