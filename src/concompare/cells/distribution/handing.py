@@ -17,11 +17,14 @@ UNSENDABLE = frozenset([
     *("http.client.HTTPConnection", "http.client.HTTPSConnection", "_asyncio.Task", "_asyncio.Future"),
     *("_hashlib.HASH", "_hashlib.HASHXOF", "_blake2.blake2b", "_blake2.blake2s", "hmac.HMAC", "zlib.Compress"),
     *("zlib.Decompress", "_bz2.BZ2Compressor", "_bz2.BZ2Decompressor", "_lzma.LZMACompressor"),
-    *("_lzma.LZMADecompressor", "concurrent.futures.thread.ThreadPoolExecutor"),
+    *("_lzma.LZMADecompressor", "concurrent.futures.thread.ThreadPoolExecutor", "logging.Handler"),
+    *("codecs.StreamReader", "codecs.StreamWriter", "codecs.StreamReaderWriter", "numpy.errstate"),
 ])  # fmt: skip
 FILES = frozenset({io.TextIOWrapper, io.BufferedReader, io.BufferedWriter, io.BufferedRandom, io.FileIO})
 FILE_NAMES = frozenset({"tempfile._TemporaryFileWrapper", "gzip.GzipFile", "bz2.BZ2File", "lzma.LZMAFile"})
 """The types of other files, by their names."""
+PICKLING = frozenset({"__reduce__", "__reduce_ex__", "__getstate__", "__getnewargs__", "__getnewargs_ex__"})
+"""Methods by which a class says itself how its objects are handed over."""
 BOUND_TO_THREADS = frozenset({"sqlite3.Connection", "sqlite3.Cursor", "sqlite3.Blob", "_thread._local"})
 UNCROSSABLE = FILES | frozenset({
     types.GeneratorType, map, filter, zip, enumerate, reversed,
@@ -33,9 +36,17 @@ def is_uncrossable(obj: Obj) -> bool:
     if obj.outer or obj.origin is Origin.FUNCTION:
         return False
     kinds = obj.types or ()
-    return obj.lazy is not None or any(
-        kind in UNCROSSABLE or name_of(kind) in UNSENDABLE | FILE_NAMES for kind in kinds
-    )
+    return obj.lazy is not None or any(map(is_of_its_process, kinds))
+
+
+def is_of_its_process(kind: type) -> bool:
+    """Tell whether only the process that made an object of a type can use it: what a base of it says, or it itself."""
+    for base in kind.__mro__:
+        if base in UNCROSSABLE or name_of(base) in UNSENDABLE | FILE_NAMES:
+            return True
+        if base is not object and not PICKLING.isdisjoint(vars(base)):
+            return False
+    return False
 
 
 def is_file(kind: type) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import sys
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from concompare.cells.distribution.advice import UNDER_WITH
 from concompare.cells.distribution.control import Control
@@ -13,9 +13,9 @@ from concompare.cells.distribution.handing import is_bound_to_thread, is_file, i
 from concompare.cells.distribution.nodes import is_ambient, is_calm_context, operands
 from concompare.cells.distribution.raising import meets
 from concompare.cells.distribution.staging import Body, Rules
-from concompare.cells.distribution.uses import START, is_let_through
+from concompare.cells.distribution.uses import START, is_let_through, turn_of
 from concompare.cells.effects.kinds import PLAIN_CONTAINERS
-from concompare.cells.ir import Doubt, Effects, Order, Stage, Why
+from concompare.cells.ir import Doubt, Effects, Order, Place, Stage, Why
 from concompare.cells.objects import ATOM, Obj, Origin, Value, reachable
 from concompare.cells.syntax import names
 from concompare.cells.syntax.own_code import is_user_module
@@ -39,6 +39,7 @@ class NamedRules(Rules):
         self.control = control
         self.raising = body.staged.raising
         self.stored: set[Obj] | None = None
+        self.of_turn: dict[tuple[Obj, ast.AST], bool] = {}
         self.bound: dict[Value, bool] = {}
         self.uncrossable: dict[str, bool] = {}
         for name in self.uses.defs:
@@ -195,35 +196,70 @@ class NamedRules(Rules):
         tail = {node: order[node] for node in done if node in order and not self.raising.calm(node)}
         if not tail:
             return
-        first = min(tail.values())
         around = {loop for node in tail for loop in self.body.loops.get(node, ())}
         held, handed = self.held_from(), self.handed_from()
         for node, found in self.analysed.effects.items():
-            since = first
-            if Order.OUTPUT not in found.order and not found.writes:
-                continue
-            if Order.OUTPUT not in found.order:
-                turns = not around.isdisjoint(self.body.loops.get(node, ()))
-                since = min(self.told_after(found, held, tail), self.seen_after(found, {} if turns else handed, tail))
-            above = self.body.parent.get(node)
-            again = above in around and node is getattr(above, "iter", None)
-            turning = since < NEVER and not around.isdisjoint(self.body.loops.get(node, ()))
-            if order.get(node, 0) > since or (again and since < NEVER) or turning:
+            if self.comes_after(node, found, tail, around, held, handed):
                 self.body.to_tail(
                     node,
                     Doubt(Why.ORDER, self.body.line(node), "follows a step that stays in the notebook and may raise"),
                 )
 
-    def told_after(self, found: Effects, held: Mapping[Obj, int], tail: Mapping[ast.AST, int]) -> int:
-        """Return from when on a change would be seen if a step of the tail raised: its object has a name there."""
-        begun = [held[place.obj] for place in found.writes if place.obj is not None and place.obj in held]
-        return min((at for at in tail.values() if begun and at >= min(begun)), default=NEVER)
+    def comes_after(
+        self,
+        node: ast.AST,
+        found: Effects,
+        tail: Mapping[ast.AST, int],
+        around: set[ast.AST],
+        held: Mapping[Obj, int],
+        handed: Mapping[Obj, int],
+    ) -> bool:
+        """Tell whether it would be seen that a part was done, although a step of the tail before it raised."""
+        at, above = self.analysed.order.get(node, 0), self.body.parent.get(node)
+        again = above in around and node is getattr(above, "iter", None)
+        turning = [loop for loop in self.body.loops.get(node, ()) if loop in around]
+        if Order.OUTPUT in found.order:
+            return bool(turning) or again or at > min(tail.values())
+        for place in found.writes:
+            turns = bool(turning) and not self.is_of_turn(place.obj, turning[-1])
+            since = min(self.told_after(place, held, tail), self.seen_after(place, {} if turns else handed, tail))
+            if at > since or (since < NEVER and (again or turns)):
+                return True
+        return False
 
-    def seen_after(self, found: Effects, handed: Mapping[Obj, int], tail: Mapping[ast.AST, int]) -> int:
+    def is_of_turn(self, obj: Obj | None, loop: ast.AST) -> bool:
+        """Tell whether the head of one turn of an inner loop only comes to objects of a kind that the turn has made."""
+        if obj is None or obj.origin is not Origin.MADE or obj.of_items or obj.again:
+            return False
+        if (obj, loop) not in self.of_turn:
+            before = {part for value in self.values_before(loop) for part in reachable(value)}
+            self.of_turn[obj, loop] = obj not in before and all(part.origin is not Origin.FUNCTION for part in before)
+        return self.of_turn[obj, loop]
+
+    def values_before(self, loop: ast.AST) -> Iterator[Value]:
+        """Yield what the head of one turn of an inner loop may have from before it."""
+        if not isinstance(loop, (ast.For, ast.AsyncFor, ast.While)):
+            yield from self.analysed.values.values()
+            return
+        if not isinstance(loop, ast.While):
+            yield self.analysed.values.get(loop.iter, ATOM)
+        for node, found in turn_of(loop, self.body.assigned, self.analysed.budget).reads.items():
+            if START in found and self.staged.of(node) is Stage.HEAD:
+                for name in read_by(node):
+                    yield frozenset(self.analysed.bound.get(name, ()))
+
+    def told_after(self, place: Place, held: Mapping[Obj, int], tail: Mapping[ast.AST, int]) -> int:
+        """Return from when on a change would be seen if a step of the tail raised: its object has a name there."""
+        if place.obj is None or place.obj not in held:
+            return NEVER
+        return min((at for at in tail.values() if at >= held[place.obj]), default=NEVER)
+
+    def seen_after(self, place: Place, handed: Mapping[Obj, int], tail: Mapping[ast.AST, int]) -> int:
         """Return from when on a change would be seen if a step of the tail raised: its object is stored by then."""
-        seen = [place.obj for place in found.writes if place.obj is not None and self.is_seen(place.obj)]
-        begun = [handed.get(obj, 0) if obj.origin is Origin.MADE else 0 for obj in seen]
-        return min((at for at in tail.values() if begun and at >= min(begun)), default=NEVER)
+        if place.obj is None or not self.is_seen(place.obj):
+            return NEVER
+        begun = handed.get(place.obj, 0) if place.obj.origin is Origin.MADE else 0
+        return min((at for at in tail.values() if at >= begun), default=NEVER)
 
     def handed_from(self) -> dict[Obj, int]:
         """Return the objects that the head hands to the tail, and since when."""
@@ -336,6 +372,14 @@ class NamedRules(Rules):
                     and (looked_up or isinstance(operand, ast.Name))
                 ):
                     yield from names.nodes_in(operand)
+
+
+def read_by(node: ast.AST) -> Iterable[str]:
+    """Return the names that a node reads by itself: a function those that it takes from outside."""
+    if isinstance(node, names.FUNCTIONS):
+        return names.free_names(node)
+    named = node.target if isinstance(node, ast.AugAssign) else node
+    return (named.id,) if isinstance(named, ast.Name) else ()
 
 
 def is_plainly_made(kind: type) -> bool:

@@ -370,3 +370,13 @@ def uses_of(loop: Loop, assigned: Iterable[str], budget: Budget | None = None) -
         walk.uses.reads[node] |= walk.uses.defs.get(name, set())
     walk.uses.sure = {name for name, found in walk.uses.ends.items() if START not in found}
     return walk.uses
+
+
+def turn_of(loop: ast.For | ast.AsyncFor | ast.While, assigned: Iterable[str], budget: Budget | None = None) -> Uses:
+    """Return which assignments reach which reads in one turn of an inner loop; START: from before the turn."""
+    walk = Reaching(assigned, budget or Budget())
+    walk.jumped.append([])
+    walk.nodes([loop.test if isinstance(loop, ast.While) else loop.target, *loop.body])
+    for node, name in walk.functions:
+        walk.uses.reads[node] |= walk.uses.defs.get(name, set())
+    return walk.uses

@@ -10,7 +10,7 @@ from tests.cells.pool_cells import cells_of
 SETUP = (
     programs.SLOW
     + """
-import configparser, csv, io, json, plistlib, pprint, zipfile
+import configparser, csv, io, json, logging, plistlib, pprint, tarfile, wave, xml.sax.saxutils, zipfile
 
 xs = [3, 1, 4, 1, 5, 9]
 out = []
@@ -76,6 +76,51 @@ r = [put(x) for x in xs]
 text = "a,b"
 r = [(slow(x), list(csv.reader(io.StringIO(text)))) for x in xs]
 """)
+
+
+WRITERS = {
+    "csv": ("io.StringIO()", "w = csv.writer(b, delimiter='|')\n    w.writerow([x])", "w.writerow(row)", ""),
+    "archive": (
+        "io.BytesIO()",
+        "w = tarfile.open(fileobj=b, mode='w')",
+        "w.addfile(tarfile.TarInfo(str(row)))",
+        "w.close()",
+    ),
+    "sound": (
+        "io.BytesIO()",
+        "w = wave.open(b, 'wb'); w.setnchannels(1); w.setsampwidth(2); w.setframerate(8000)",
+        "w.writeframes(bytes(2 * row[1]))",
+        "w.close()",
+    ),
+    "printer": ("io.StringIO()", "w = pprint.PrettyPrinter(stream=b)", "w.pprint(row)", ""),
+    "xml": ("io.StringIO()", "w = xml.sax.saxutils.XMLGenerator(b)", "w.characters(str(row))", ""),
+    "config": ("io.StringIO()", "w = configparser.ConfigParser()", "w['a'] = {'b': str(row)}; w.write(b)", ""),
+    "handler": (
+        "io.StringIO()",
+        "w = logging.StreamHandler(b)",
+        "w.emit(logging.LogRecord('x', 20, 'p', 1, str(row), (), None))",
+        "",
+    ),
+}
+"""What is made around a buffer of the item's own, how, one step, and the end."""
+READ_LATER = """
+total, r = 0, {{}}
+for x in xs:
+    b = {0}
+    {1}
+    for row in [(slow(x), 1), (slow(x + 1), 2)]:
+        {2}
+        total += row[1]
+    {3}
+    r[x] = b.getvalue()
+"""
+
+
+@pytest.mark.parametrize("how", programs.WAYS)
+@pytest.mark.parametrize("name", WRITERS)
+def test_what_the_notebook_writes_to_an_item_s_own_buffer_is_read_after_that(name: str, how: str) -> None:
+    different, ran = programs.compared(READ_LATER.format(*WRITERS[name]), SETUP, how)
+    assert (different, ran.left.error) == (None, None)
 
 
 @pytest.mark.parametrize("how", programs.WAYS)

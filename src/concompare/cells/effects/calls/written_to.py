@@ -32,7 +32,7 @@ def write_through(an: Interpreter, node: ast.AST, this: Value, what: str) -> Non
 def write_to(an: Interpreter, node: ast.AST, value: Value, what: str) -> None:
     """Follow writing to those of some objects that can be written to."""
     for obj in value:
-        if not obj.outer or not is_file(obj):
+        if not is_file(obj):
             continue
         method = user_method(an, obj, "write")
         if method is not None:
