@@ -106,6 +106,9 @@ CELLS = {
     "total = 1\ntotal += f(2)\ntotal += f(3)": [2],
     "a = f(1)\nb = f(2)\nfor v in (a, b):\n    print(v)": [2],
     "print('first')\na = f(1)\nb = f(2)": [2],
+    "a = [f(1), f(2)]\nb = list(map(str, a))": [2],
+    "a, b = f(1), f(2)\nc = [add(x, a) for x in xs]\nd, e = f(3), f(c[0])": [2, 2],
+    "a, b = f(1), f(2)\nfor x in xs:\n    out.append(add(x, b))\nprint(out)": [2],
     "m, n = Model(1), Model(2)\nm.fit(xs)\na = m.score(xs)\nb = n.score(xs)": [2, 2],
     "m = Model(1)\nm.fit(xs)\na = m.score(xs)\nn = Model(2)\nn.fit(xs)\nb = n.score(xs)\nbest = max(a, b)": [2],
     "m = Model(1)\nn = Model(2)\nm.fit(xs)\nn.fit(xs)\nprint(m.parts, n.parts)": [2],
@@ -177,6 +180,15 @@ def test_independent_calls_run_together(source: str, how: str) -> None:
     left, runner = run(source, how)
     assert plainly.difference(plainly.run_plain(source, SETUP), left) is None
     assert runner.together == CELLS[source]
+
+
+@pytest.mark.parametrize(
+    ("after", "together"),
+    [("c = list(map(sum, zip([a, b])))", True), ("c = [f(x) for x in xs]", False), ("c = list(map(f, xs))", False)],
+)
+def test_a_comparison_measures_the_loop_that_does_the_work(after: str, together: bool) -> None:
+    cell = Cell(f"a, b = f(1), f(2)\n{after}", Wishes("<cell>", measured=True))
+    assert (cell.fixed() is not None) is together
 
 
 def test_a_copy_of_what_is_nowhere_is_a_file(tmp_path: Path) -> None:

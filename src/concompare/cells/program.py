@@ -266,10 +266,10 @@ class Cell:
     def fixed(self) -> list[ast.AST] | None:
         """Return the loops that stay as they are while independent calls run together; None where no calls do."""
         wishes, loops = self.wishes, [loop for loop in self.loops if loop.kind != "call"]
-        asked = any(wish is not None for wish in (wishes.over, wishes.function, wishes.line, wishes.inside))
         fixed: list[ast.AST] = [loop.node for loop in loops]
-        apart = not (asked or self.makers or self.windows) and all(map(independent.is_light, loops))
-        return fixed if apart and independent.may_run_together(self.tree.body, fixed) else None
+        shares = wishes.measured and not all(map(independent.is_light, loops))  # then they would share the budget
+        alone = wishes.points or shares or self.makers or self.windows
+        return fixed if not alone and independent.may_run_together(self.tree.body, fixed) else None
 
     def run_statements(self, tree: ast.Module, namespace: dict[str, Any], ahead: Ahead | None) -> Any:
         """Run statements one by one as the notebook does; returns the value of a last expression."""

@@ -63,6 +63,11 @@ class Wishes:
     few: int = 64
     lasted: Callable[[tuple[int, int]], float | None] = not_known
 
+    @property
+    def points(self) -> bool:
+        """Tell whether they point to one loop or function of the cell."""
+        return any(wish is not None for wish in (self.over, self.function, self.line, self.inside))
+
 
 @dataclass
 class Refused:

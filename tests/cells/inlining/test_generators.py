@@ -112,6 +112,24 @@ class Grid:
         for r in range(size):
             for c in range(size):
                 yield r, c, work(r * 10 + c)
+def cut(text):
+    for part in text.casefold().strip().split(";")[1:-1]:
+        yield work(len(part))
+def numbered():
+    lines = TEXT.replace(";", " ").splitlines()
+    for n, line in enumerate(lines):
+        yield n, work(len(line))
+class Page:
+    def __init__(self, text):
+        self.text = text
+    def words(self):
+        for n, word in enumerate(self.text.lower().split()):
+            yield n, work(len(word))
+class Odd(str):
+    def casefold(self):
+        seen.append(self)
+        return "odd;" + str(self)
+page = Page("Some Words on a Page")
 bag, grid, text3 = Bag(xs), Grid(3), TEXT.replace("4", "3")
 """
 
@@ -161,6 +179,9 @@ def ran(cell: str, how: str) -> programs.Ran:
         "out = [y for y in bag if y % 2]\nbag.asked",
         "for r, c, y in grid:\n    if r == c:\n        continue\n    total += y\n    print(r, c)",
         "out = {(r, c): y for r, c, y in grid}",
+        "for y in cut(TEXT):\n    total += y\n    print(total)",
+        "for n, y in numbered():\n    total += y\n    out.append((n, total))",
+        "for n, y in page.words():\n    total += y\n    if total > 60:\n        break\ntotal",
     ],
 )
 def test_the_work_of_a_generator_is_shared_out(cell: str, how: str) -> None:
@@ -187,6 +208,7 @@ def test_the_work_of_a_generator_is_shared_out(cell: str, how: str) -> None:
         "g = [plain(xs)]\nfor y in big(*g, 3):\n    total += y\n    print(total)\nlist(g.pop())",
         "g = [plain(xs)]\ndef held():\n    return g[0]\nfor y in big(held(), 3):\n    total += y\n    print(total)\nlist(g.pop())",
         "for r, c, y in grid:\n    if r == 1:\n        break\nr, c, y",
+        "for y in cut(Odd(TEXT)):\n    total += y\n    print(total, seen)",
         "it = (r for r in rows(TEXT))\nout = [work(int(a)) for a, b in it]\nnext(it, None)",
         "g = [plain(xs)]\ndef held():\n    return g[0]\nfor y in held():\n    total += y\n    print(total)\nlist(g.pop())",
     ],

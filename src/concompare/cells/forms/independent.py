@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 from collections.abc import Callable, Iterator, Sequence
+from typing import TypeGuard
 
 from concompare.cells.forms.comprehensions import collected
 from concompare.cells.ir import OURS, Loop
@@ -18,6 +19,8 @@ LIGHT = frozenset([
     *("strip", "split", "upper", "lower", "copy", "head", "mean", "sum", "std", "min", "max", "title"),
 ])  # fmt: skip
 """Methods that a loop may call and do no work worth speaking of."""
+APPLYING = ("map", "filter")
+"""Builtins that call what they are given first."""
 LIMITING = frozenset({ast.NamedExpr, ast.Await, ast.Yield, ast.YieldFrom})
 """What ties an expression to its place."""
 MOST = 50
@@ -29,10 +32,15 @@ def is_light(loop: Loop) -> bool:
     for node in names.nodes_in(loop.node):
         if isinstance(node, ast.Call):
             func = node.func
-            plain = isinstance(func, ast.Name) and hasattr(builtins, func.id) and func.id not in ("map", "filter")
+            plain = is_builtin(func) and (func.id not in APPLYING or all(map(is_builtin, node.args[:1])))
             if not plain and not (isinstance(func, ast.Attribute) and func.attr in LIGHT):
                 return False
     return True
+
+
+def is_builtin(node: ast.expr) -> TypeGuard[ast.Name]:
+    """Tell whether an expression is the name of a builtin."""
+    return isinstance(node, ast.Name) and hasattr(builtins, node.id)
 
 
 def may_run_together(statements: Sequence[ast.stmt], fixed: Sequence[ast.AST]) -> bool:

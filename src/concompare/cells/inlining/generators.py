@@ -10,12 +10,13 @@ import ast
 import inspect
 import itertools
 import types
+from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from concompare.cells.counting import VIEWS, counted
-from concompare.cells.effects.live import definition_of
+from concompare.cells.effects.live import definition_of, static
 from concompare.cells.forms.flattening import is_cheap
 from concompare.cells.frame import frame_of
 from concompare.cells.inlining.callee import OF_FRAMES
@@ -162,7 +163,7 @@ def around(found: Fused, namespace: Mapping[str, Any], shadowed: frozenset[str],
     words = {name: begin + name for name in (*code.co_varnames, *code.co_freevars)}
     given = {begin + name: value for name, value in local.items()}
     if is_seen(code, found.items, own, function.__globals__, namespace) or not clear(
-        own, before, frame.f_locals, shadowed
+        own, before, ChainMap(frame.f_locals, function.__globals__), shadowed
     ):
         return None
     if {*local, *names.writes(*before)} & names.writes(own):
@@ -289,23 +290,47 @@ def clear(own: ast.For, before: list[ast.stmt], local: Mapping[str, Any], shadow
     if FIRST in local or is_of_text(walks, local):
         cheap = True
     elif isinstance(walks, ast.Call) and isinstance(walks.func, ast.Name) and not walks.keywords:
-        cheap = is_cheap(walks, shadowed) or all(is_cheap(part, shadowed) for part in walks.args)
+        parts = [part for part in walks.args if not is_of_text(part, local)]
+        cheap = is_cheap(walks, shadowed) or all(is_cheap(part, shadowed) for part in parts)
     else:
         cheap = is_cheap(walks, shadowed)
     words = {part.id for part in names.nodes_in(own) if isinstance(part, ast.Name)}
-    return cheap and all(is_cheap(part, shadowed) for part in values) and words.isdisjoint(OF_FRAMES)
+    known = all(is_cheap(part, shadowed) or is_of_text(part, local) for part in values)
+    return cheap and known and words.isdisjoint(OF_FRAMES)
 
 
 def is_of_text(node: ast.expr, local: Mapping[str, Any]) -> bool:
     """Tell whether an expression cuts a text that a variable has into parts, by what is written out."""
-    func = node.func if isinstance(node, ast.Call) else None
-    if not isinstance(node, ast.Call) or not isinstance(func, ast.Attribute) or func.attr not in CUTTING:
+    if isinstance(node, (ast.Name, ast.Attribute)):
+        return type(looked_up(node, local)) is str
+    if isinstance(node, ast.Subscript):
+        parts = node.slice
+        cut = (parts.lower, parts.upper, parts.step) if isinstance(parts, ast.Slice) else (parts,)
+        return is_of_text(node.value, local) and all(part is None or is_written(part) for part in cut)
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or node.keywords:
         return False
-    whole = isinstance(func.value, ast.Name) and type(local.get(func.value.id)) is str
-    return whole and not node.keywords and all(isinstance(part, ast.Constant) for part in node.args)
+    return node.func.attr in CUTTING and is_of_text(node.func.value, local) and all(map(is_written, node.args))
 
 
-CUTTING = frozenset({"split", "rsplit", "splitlines"})
+def looked_up(node: ast.expr, local: Mapping[str, Any]) -> Any:
+    """Return what a variable has, or an attribute of it that is found without running anything; None: not known."""
+    if isinstance(node, ast.Name):
+        return local.get(node.id)
+    thing = looked_up(node.value, local) if isinstance(node, ast.Attribute) else None
+    plain = static(type(thing), "__getattribute__") is object.__getattribute__
+    return inspect.getattr_static(thing, node.attr, None) if isinstance(node, ast.Attribute) and plain else None
+
+
+def is_written(node: ast.expr) -> bool:
+    """Tell whether an expression is a value that is written out, with a sign or without."""
+    return isinstance(node.operand if isinstance(node, ast.UnaryOp) else node, ast.Constant)
+
+
+CUTTING = frozenset({
+    *("split", "rsplit", "splitlines", "strip", "lstrip", "rstrip", "lower", "upper", "casefold", "replace"),
+    *("removeprefix", "removesuffix", "partition", "rpartition", "expandtabs"),
+})  # fmt: skip
+"""Methods of texts that give texts, or lists of them."""
 
 
 def is_seen(
