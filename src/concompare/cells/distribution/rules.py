@@ -292,17 +292,17 @@ class NamedRules(Rules):
             if self.loop.collects or not (any(map(self.is_held, definitions)) or objects & handed):
                 continue
             for node in definitions:
-                value = self.body.value_node(node)
-                at = self.analysed.order.get(node, 0)
-                for obj in reachable(self.analysed.values.get(value, ()) if value is not None else objects):
+                value, at = self.body.value_node(node), self.analysed.order.get(node, 0)
+                walked = value is None or isinstance(self.body.parent.get(value), (ast.For, ast.AsyncFor))
+                for obj in objects if value is None or walked else reachable(self.analysed.values.get(value, ())):
                     if not obj.outer:
                         found[obj] = min(found.get(obj, at), at)
         return found
 
     def is_held(self, definition: ast.AST) -> bool:
         """Tell whether the notebook gives a name this value too, while the tail runs."""
-        if self.staged.of(definition) is Stage.TAIL or definition in self.staged.both:
-            return True
+        if self.staged.of(definition) is Stage.TAIL or definition in self.staged.both or self.staged.runs_once():
+            return True  # a head that runs once cannot say again what a name had when the tail raised
         value = self.body.value_node(definition)
         objects = self.analysed.values.get(value, ()) if value is not None else ()
         return any(obj.origin in (Origin.OUTER, Origin.FUNCTION) for obj in objects)

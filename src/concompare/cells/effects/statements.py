@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,7 @@ from concompare.cells.effects.storing import (
 )
 from concompare.cells.frame import is_own
 from concompare.cells.ir import Place, Why
-from concompare.cells.objects import ANY, ATOM, ELEMENT, LAZY, Obj, Value
+from concompare.cells.objects import ANY, ATOM, ELEMENT, LAZY, Obj, Value, reachable
 from concompare.cells.syntax import names
 
 if TYPE_CHECKING:
@@ -217,6 +218,8 @@ def _on_With(an: Interpreter, node: ast.With | ast.AsyncWith, scope: Scope) -> V
                         given = given - {obj} | frozenset(obj.held(ELEMENT))
                     if obj.outer and not inert(obj):
                         an.write({obj}, ANY)
+                    if any(issubclass(kind, REDIRECTING) for kind in obj.types or ()):
+                        an.write(reachable([obj, *any_part(an, obj)]), ANY)  # what is printed under it goes there
                 given |= entered
         if item.optional_vars is not None:
             assign(an, item.optional_vars, given, scope)
@@ -228,6 +231,7 @@ def _on_With(an: Interpreter, node: ast.With | ast.AsyncWith, scope: Scope) -> V
     return ATOM
 
 
+REDIRECTING = (contextlib.redirect_stdout, contextlib.redirect_stderr)
 LATER = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef, ast.GeneratorExp)
 """What may be done when the context that it stands under has ended."""
 

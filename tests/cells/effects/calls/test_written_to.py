@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+
 import pytest
 
 from tests.cells import programs
@@ -10,7 +12,8 @@ from tests.cells.pool_cells import cells_of
 SETUP = (
     programs.SLOW
     + """
-import configparser, csv, io, json, logging, plistlib, pprint, tarfile, wave, xml.sax.saxutils, zipfile
+import configparser, contextlib, csv, gzip, io, json, logging, os
+import plistlib, pprint, tarfile, wave, xml.sax.saxutils, zipfile
 
 xs = [3, 1, 4, 1, 5, 9]
 out = []
@@ -103,6 +106,32 @@ WRITERS = {
     ),
 }
 """What is made around a buffer of the item's own, how, one step, and the end."""
+CHANGERS = {
+    **{name: parts for name, parts in WRITERS.items() if name != "sound"},  # which complains that it was never closed
+    "packed": ("io.BytesIO()", "w = gzip.GzipFile(fileobj=b, mode='wb', mtime=0)", "w.write(bytes(row))", "w.close()"),
+    "redirected": ("io.StringIO()", "w = contextlib.redirect_stdout(b)", "with w: print(row)", ""),
+    "plain": ("io.StringIO()", "w = b", "w.write(str(row)); os.path.exists('/')", ""),
+}
+BREAKS = """
+total, r = 0, {{}}
+try:
+    for x in xs:
+        b = {0}
+        {1}
+        for row in steps(x):
+            {2}
+            total += row[1] if row[1] < 4 else None
+        {3}
+        r[x] = b.getvalue()
+finally:
+    left = b.getvalue()
+"""
+STEPS = """
+def steps(x):
+    yield slow(x), 1
+    yield slow(x), x
+    yield slow(x), 2
+"""
 READ_LATER = """
 total, r = 0, {{}}
 for x in xs:
@@ -121,6 +150,22 @@ for x in xs:
 def test_what_the_notebook_writes_to_an_item_s_own_buffer_is_read_after_that(name: str, how: str) -> None:
     different, ran = programs.compared(READ_LATER.format(*WRITERS[name]), SETUP, how)
     assert (different, ran.left.error) == (None, None)
+
+
+@pytest.mark.parametrize("how", programs.WAYS)
+@pytest.mark.parametrize("name", CHANGERS)
+def test_an_error_leaves_what_the_item_has_written_until_then(name: str, how: str) -> None:
+    cell = BREAKS.format(*(part.replace("\n    w", "; w") for part in CHANGERS[name]))
+    different, ran = programs.compared(cell, SETUP + STEPS, how)
+    assert different is None
+    assert isinstance(ran.left.error, TypeError)
+
+
+@pytest.mark.parametrize("how", programs.WAYS)
+def test_a_generator_that_is_walked_under_a_count_runs_in_workers(how: str) -> None:
+    cell = READ_LATER.format(*WRITERS["csv"]).replace("[(slow(x), 1), (slow(x + 1), 2)]", "steps(x)")
+    ran = programs.alike(cell, SETUP + STEPS, how)
+    assert not [call for part in ran.cell.lifted for call in part.staged.stays if "steps" in ast.unparse(call)]
 
 
 @pytest.mark.parametrize("how", programs.WAYS)
