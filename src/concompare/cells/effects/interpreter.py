@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
-from concompare.cells.effects import expressions, operators, statements, views
+from concompare.cells.effects import expressions, operators, sinks, statements, views
 from concompare.cells.effects.arguments import Arguments
 from concompare.cells.effects.calls import callables, naming
 from concompare.cells.effects.elements import grouped, walk_over
@@ -76,12 +76,15 @@ class Interpreter:
         world: The notebook.
         budget: What the analysis may do.
 
-    `rows` says whether each iteration's own rows of arrays are told apart.
+    `rows` says whether each iteration's own rows of arrays are told apart, `taken_in` which of prints and log records
+    end up in something that the body looks at.
     """
 
     labels: Mapping[str, list[Any]] = types.MappingProxyType({})
     filled_names: frozenset[str] = frozenset()
     rows = True
+    takes = False
+    taken_in: frozenset[str] = frozenset()
     items: Any = MISSING
 
     def __init__(self, world: World, budget: Budget | None = None) -> None:
@@ -149,6 +152,8 @@ class Interpreter:
         element = self.element_of(loop, items, scope)
         before = {name: self.started(name) for name in carried}
         self.settle(loop, element, before, exposed.keys())
+        while sinks.look_for_sinks(self):
+            self.settle(loop, element, before, exposed.keys())
         views.note_views(self, body)
         if loop.filled is not None:
             self.fill(loop.filled)

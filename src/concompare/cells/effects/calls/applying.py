@@ -10,7 +10,7 @@ import pathlib
 import types
 from typing import TYPE_CHECKING
 
-from concompare.cells.effects import declared
+from concompare.cells.effects import declared, sinks
 from concompare.cells.effects.arguments import Arguments, Method, made_with
 from concompare.cells.effects.attributes import any_part
 from concompare.cells.effects.calls import naming, one_file
@@ -152,6 +152,8 @@ def apply_order(an: Interpreter, node: ast.AST, entry: Declared, what: str) -> N
         elif order == "files" and one_file.may_use_open_file(an, node):
             text = f"`{what}` uses a file by the number that it is given, which another process does not know"
             an.doubt(Why.FORBIDDEN, text, "Open the file in the same function")
+        if order in an.taken_in:
+            sinks.take_in(an, node, order)
         if order in HAZARDS:
             an.now.hazards += (f"`{what}` {HAZARDS[order]}",)
 
@@ -240,7 +242,7 @@ def apply_changes(an: Interpreter, node: ast.AST, entry: Declared, this: Value, 
         if word == "out":
             found |= in_tuples(an, found)
         for obj in found:
-            if is_brought_back(obj, entry, word, what) or (word == "self" and names_functions(what, obj, given)):
+            if is_brought_back(an, obj, entry, word, what) or (word == "self" and names_functions(what, obj, given)):
                 continue
             plain = obj.types is not None and all(kind.__module__ in ("builtins", "collections") for kind in obj.types)
             an.write({obj}, ELEMENT if plain else ANY, what)
@@ -266,11 +268,11 @@ def in_tuples(an: Interpreter, value: Value) -> Value:
     return ATOM.union(*[elements_of(an, obj) for obj in value if obj.types and tuple in obj.types])
 
 
-def is_brought_back(obj: Obj, entry: Declared, word: str, what: str) -> bool:
+def is_brought_back(an: Interpreter, obj: Obj, entry: Declared, word: str, what: str) -> bool:
     """Tell whether what a call changes of an object is no change that anybody could miss, or none at all."""
     method = what.rpartition(".")[2]
     if obj.method == STREAM:
-        return True  # what is printed is brought back in order
+        return Order.OUTPUT not in an.taken_in  # what is printed is brought back in order
     if word == "self" and {"log", "output"} <= entry.order and method in LOGGING:
         return True  # records are brought back in order as well
     if obj.types == REGISTERED[:1] and method == REGISTERED[1]:
