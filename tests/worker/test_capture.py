@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import pickle
 import sys
 from dataclasses import dataclass, field
 from typing import Any
@@ -63,6 +64,34 @@ def test_display_is_recorded_where_an_item_is_computed_and_the_original_elsewher
         display(2)
     assert done.output == [(0, "display", ((2,), {}))]
     assert len(shown) == 1
+
+
+def test_what_is_displayed_is_as_it_was_then() -> None:
+    done, box = Done(), [1]
+    with capture.recording(done):
+        capture.display(box)
+    box.append(2)
+    ((_, kind, packed),) = done.output
+    assert (kind, pickle.loads(packed)) == ("display", (([1],), {}))
+
+
+def test_the_original_makes_what_is_recorded_where_it_hands_that_on() -> None:
+    made: list[Any] = []
+    display = capture.Displaying(lambda *objects: made.append(str(objects)), through=True)
+    done, box = Done(), [1]
+    with capture.recording(done):
+        display(box)
+    box.append(2)
+    assert (made, done.output) == (["([1],)"], [])
+
+
+def test_pieces_are_kept_apart_where_each_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    for apart, pieces in ((False, ["a b\n"]), (True, ["a", " ", "b", "\n"])):
+        monkeypatch.setattr(capture, "APART", [apart])
+        done = Done()
+        with capture.recording(done):
+            print("a", "b")
+        assert [text for _, _, text in done.output] == pieces
 
 
 def test_in_workers_of_ours_the_original_never_displays(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import pickle
 import sys
@@ -118,6 +119,58 @@ def test_workers_have_the_levels_of_the_notebook(kind: str, kept: Keep) -> None:
 def test_texts_are_made_of_what_the_item_had(kind: str, kept: Keep) -> None:
     api.map(FORMAT, range(3), backend=kind, workers=2)
     assert kept.lines == [line for item in range(3) for line in (f"{{'item': {item}}}", f"and [{item}]")]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("logged", ["'%s', d", "d", "'%s and %d', d, x", "'%(item)s', d", "'%s', Own(d)", "Own(d)"])
+def test_texts_are_as_when_the_item_logged_whatever_changes_later(logged: str, kind: str, kept: Keep) -> None:
+    change = made(
+        "import logging\nclass Own:\n    def __init__(self, d): self.d = d\n    def __str__(self): return str(self.d)\n"
+        f"def f(x):\n    d = {{'item': [x]}}\n    logging.info({logged})\n    d['item'].append(-1)\n    return d\n"
+    )
+    api.map(change, range(3), backend=kind, workers=2)
+    assert [line for line in kept.lines if "-1" in line] == []
+    assert [str(item) in line for item, line in enumerate(kept.lines)] == [True] * 3
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_handlers_get_the_data_that_was_logged(kind: str, kept: Keep) -> None:
+    seen: list[Any] = []
+
+    def emit(record: logging.LogRecord) -> None:
+        seen.append(copy.deepcopy((record.msg, record.args, vars(record).get("data"))))
+
+    kept.emit = emit  # type: ignore[method-assign]
+    function = made(
+        "import logging\ndef f(x):\n    d = {'item': (x, None), 'in': {'a': [x]}}\n"
+        "    logging.info(d, extra={'data': d['in']})\n    logging.info('%s %s', [x], 2.5)\n    d['in']['a'][0] = 9\n"
+    )
+    api.map(function, range(2), backend=kind, workers=2)
+    for item in range(2):
+        assert seen[2 * item] == ({"item": (item, None), "in": {"a": [item]}}, (), {"a": [item]})
+        assert seen[2 * item + 1] == ("%s %s", ([item], 2.5), None)
+
+
+def test_a_record_with_its_text_is_one_like_others() -> None:
+    class Own:
+        def __str__(self) -> str:
+            return ", ".join(parts)
+
+    parts = ["a"]
+    settled = log_records.settled(logging.LogRecord("app", logging.INFO, "cell", 3, "own %s", (Own(),), None))
+    parts.append("b")
+    assert settled.getMessage() == "own a"
+    assert isinstance(settled.args[0], Own)
+    assert type(settled).__name__ == "LogRecord"
+    copied, sent = copy.copy(settled), pickle.loads(pickle.dumps(settled))
+    assert (copied.getMessage(), sent.getMessage()) == ("own a", "own a")
+    assert set(vars(settled)) == set(vars(record_of(1, None)))
+
+
+def test_a_record_whose_text_cannot_be_made_is_left_to_its_handlers() -> None:
+    record = logging.LogRecord("app", logging.INFO, "cell", 3, "%d", (object(),), None)
+    with pytest.raises(TypeError):
+        log_records.settled(record).getMessage()
 
 
 @pytest.mark.parametrize("kind", KINDS)

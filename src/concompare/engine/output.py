@@ -22,13 +22,15 @@ DISPLAY = ("IPython.core.display_functions", "IPython.core.display")
 def routed() -> Iterator[None]:
     """Record what worker threads write for the time of a pass."""
     with LOCK:
-        display = getattr(builtins, "display", None)
+        display, shell = getattr(builtins, "display", None), displaying_module()
         if display is not None:
-            builtins.display = displaying = capture.Displaying(display)  # type: ignore[attr-defined]
-        shell = displaying_module()
+            through = shell is not None and getattr(display, "__module__", None) in DISPLAY
+            displaying = capture.Displaying(display, through=through)
+            builtins.display = displaying  # type: ignore[attr-defined]
         if shell is not None:
             publish = shell.publish_display_data
             shell.publish_display_data = publishing = publish_by(publish)
+        capture.APART[0] = capture.is_written_apart()
     try:
         with log_records.kept(), capture.doors():
             yield

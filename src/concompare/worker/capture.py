@@ -33,8 +33,19 @@ class TaskLocal:
         self.variable.set(None)
 
 
+UNCHANGING = frozenset({str, int, float, bool, bytes, type(None)})
+"""Types of what nobody can change."""
 LISTENING = TaskLocal()
 """`.out`: the two Recorders (stdout, stderr) of the chunk that this thread computes, while it does."""
+
+
+APART = [False]
+"""Whether each piece that is written counts by itself."""
+
+
+def is_written_apart() -> bool:
+    """Tell whether prints are written to an object of a class of the notebook's, which may do something for each."""
+    return any(type(stream).__module__ == "__main__" for stream in (sys.stdout, sys.stderr))
 
 
 class Recorded(Protocol):
@@ -83,7 +94,7 @@ class Recorder(io.TextIOBase):
         if own is not None and self is not own[0] and self is not own[1]:  # another thread's, which came first
             return cast(int, own[self.name == "stderr"].write(text))
         output = self.done.output
-        if output and output[-1][:2] == (len(self.done.values), self.name):
+        if not APART[0] and output and output[-1][:2] == (len(self.done.values), self.name):
             output[-1] = (*output[-1][:2], output[-1][2] + text)
         else:
             self.keep(self.name, text)
@@ -314,7 +325,21 @@ def display(*objects: Any, **options: Any) -> None:
     if recorders is None:
         sys.stdout.write("".join(f"{shown!r}\n" for shown in objects))
     else:
-        recorders[0].keep("display", (objects, options))
+        recorders[0].keep("display", as_now(objects, options))
+
+
+def as_now(objects: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    """Return what is to be displayed, packed where it may change before it is."""
+    if all(type(shown) in UNCHANGING for shown in objects):
+        return objects, options
+    for pack in PACKING:
+        with contextlib.suppress(Exception):
+            return pack((objects, options))
+    return objects, options
+
+
+PACKING: list[Callable[[Any], bytes]] = []
+"""What packs objects, once it is loaded."""
 
 
 class Displaying:
@@ -323,16 +348,22 @@ class Displaying:
     Args:
         original: That of the process; None where it has none.
         always: Tells whether everything here is an item's, as in workers that are ours; None: it is not.
+        through: What the original makes of objects is recorded where it hands that on, so it is called for items too.
     """
 
     concompare = True
     """Tells it from another `display` where this code has been loaded a second time, with other classes."""
 
-    def __init__(self, original: Callable[..., Any] | None, always: Callable[[], object] | None = None) -> None:
-        self.original, self.always = original, always
+    def __init__(
+        self, original: Callable[..., Any] | None, always: Callable[[], object] | None = None, *, through: bool = False
+    ) -> None:
+        self.original, self.always, self.through = original, always, through
 
     def __call__(self, *objects: Any, **options: Any) -> Any:
         """Display objects in the cell that started the item, or where the original does."""
+        if self.through and self.original is not None:
+            with LOCK if LISTENING.out is not None else contextlib.nullcontext():
+                return self.original(*objects, **options)
         recorded = LISTENING.out is not None or (self.always is not None and self.always())
         shown = display if recorded or self.original is None else self.original
         return shown(*objects, **options)

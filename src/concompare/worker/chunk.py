@@ -383,8 +383,7 @@ def pack_results(request: Request, known: Known, done: Computed, sources: Source
 def compute_as_asked(request: Request, function: Callable[[Any], Any], items: Iterable[Any], done: Computed) -> bool:
     """Compute a request's items, with what they print; return whether they reached beyond this process."""
     log_records.take_levels(request.levels)
-    kept = log_records.kept(log_records.shown_there(request.levels))
-    with noticed(request.watched) as found, recording(done), kept, stoppable(request.turn):
+    with noticed(request.watched) as found, recording(done), log_records.kept(), stoppable(request.turn):
         compute(
             function,
             items,

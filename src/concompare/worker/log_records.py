@@ -11,15 +11,19 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import functools
 import linecache
 import pickle
 import re
 import sys
 import threading
+import weakref
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from concompare.worker.capture import LISTENING
+from concompare.worker import warnings_here
+from concompare.worker.bootstrap import PLACE
+from concompare.worker.capture import APART, LISTENING, is_written_apart
 from concompare.worker.transfer.pickling import can_pack, pack
 
 LOG, WARNING = "log", "warning"
@@ -28,20 +32,34 @@ KINDS = (LOG, WARNING)
 
 LOCK = threading.RLock()
 
-Levels = tuple[tuple[str, int], ...]
-"""Names of loggers, the root's empty, with the levels that they have; what is disabled as a whole is named `*`, and
-`warning` is there where the notebook shows warnings in a way of its own."""
+Levels = tuple[tuple[str, Any], ...]
+"""Names of loggers, the root's empty, with the levels that they have; what is disabled as a whole is named `*`, the
+filters of warnings, as bytes, `warning`, and `write` is there where each piece that is written counts."""
+WRITE = "write"
 
 AT_FIRST = 30
 """The level of a root logger that nobody has configured."""
 
 ATOMS = (str, int, float, bool, type(None))
+UNCHANGING = frozenset({*ATOMS, bytes, complex, range, type(Ellipsis)})
+VALUES = frozenset({"datetime", "decimal", "fractions", "pathlib", "uuid", "zoneinfo"})
+"""Modules of Python's whose classes are of values that nobody can change."""
+MOST, LARGE = 500, 100_000
+"""Parts of plain data, and bytes of arrays, that are copied for one record, at the most."""
+STANDARD = frozenset([
+    *("name", "msg", "args", "levelname", "levelno", "pathname", "filename", "module", "exc_info", "exc_text"),
+    *("stack_info", "lineno", "funcName", "created", "msecs", "relativeCreated", "thread", "threadName"),
+    *("processName", "process", "taskName"),
+])  # fmt: skip
+"""The attributes that every record has."""
 
 
 def levels() -> Levels:
     """Return the levels of the loggers here, nothing where they are as they are at first."""
     logging = sys.modules.get("logging")
-    shown = ((WARNING, 1),) if shows_warnings() else ()
+    shown: Levels = ((WRITE, 1),) if is_written_apart() else ()
+    if "warnings" in sys.modules:
+        shown += ((WARNING, warnings_here.packed_filters()),)
     if logging is None:
         return shown
     named = sorted(logging.root.manager.loggerDict.items())
@@ -50,50 +68,45 @@ def levels() -> Levels:
     return (*shown, *found, *((("*", logging.root.manager.disable),) if logging.root.manager.disable else ()))
 
 
-def shown_there(given: Levels) -> bool:
-    """Say whether the notebook that sent these shows warnings in a way of its own."""
-    return any(name == WARNING for name, _ in given)
-
-
 def take_levels(given: Levels) -> None:
-    """Give the loggers of this worker the levels of the notebook's."""
+    """Give the loggers of this worker the levels of the notebook's, and the filters of warnings too."""
     before = GIVEN[0]
-    if before == given:
-        return
-    import logging
+    if before != given:
+        import logging
 
-    for name in {name for name, _ in before} - {name for name, _ in given}:
-        set_level(logging, name, AT_FIRST if not name else 0)
-    for name, level in given:
-        set_level(logging, name, level)
-    GIVEN[0] = given
+        for name in {name for name, _ in before} - {name for name, _ in given}:
+            set_level(logging, name, AT_FIRST if not name else 0)
+        for name, level in given:
+            set_level(logging, name, level)
+        GIVEN[0] = given
+    if PLACE:
+        warnings_here.begin()
 
 
 GIVEN: list[Levels] = [()]
 """The levels that this worker was given last."""
 
 
-def set_level(logging: Any, name: str, level: int) -> None:
-    """Set the level of one logger, or below which nothing is logged."""
+def set_level(logging: Any, name: str, level: Any) -> None:
+    """Set the level of one logger, or below which nothing is logged, or the filters of warnings."""
     if name == "*":
         logging.disable(level)
-    elif name != WARNING:
+    elif name == WARNING:
+        if PLACE and level:
+            warnings_here.take_filters(level)
+    elif name == WRITE:
+        APART[0] = bool(level)
+    else:
         logging.getLogger(name).setLevel(level)
 
 
 class kept:
-    """Keep what the threads that compute items log for the time of a pass or a chunk; all else is handled as ever.
+    """Keep what the threads that compute items log and warn of for the time of a pass or a chunk, and nothing else."""
 
-    So are warnings where the notebook shows them in a way of its own.
+    __slots__ = ("entered",)
 
-    Args:
-        warned: Whether it does; None: ask here.
-    """
-
-    __slots__ = ("entered", "warned")
-
-    def __init__(self, warned: bool | None = None) -> None:
-        self.warned, self.entered = warned, False
+    def __init__(self) -> None:
+        self.entered = False
 
     def __enter__(self) -> None:
         if "logging" not in sys.modules and "warnings" not in sys.modules:
@@ -102,7 +115,7 @@ class kept:
             self.entered = True
             DEPTH[0] += 1
             if DEPTH[0] == 1:
-                take_places(shows_warnings() if self.warned is None else self.warned)
+                take_places()
 
     def __exit__(self, *error: object) -> None:
         if self.entered:
@@ -112,20 +125,14 @@ class kept:
                     give_places_back()
 
 
-def shows_warnings() -> bool:
-    """Say whether warnings are shown in another way than Python's own."""
-    warnings = sys.modules.get("warnings")
-    return warnings is not None and getattr(warnings.showwarning, "__module__", "") not in ("warnings", "_py_warnings")
-
-
-def take_places(warned: bool) -> None:
+def take_places() -> None:
     """Put our functions in the places of those that hand records and warnings on."""
     logging: Any = sys.modules.get("logging")
     warnings: Any = sys.modules.get("warnings")
     if logging is not None:
         ORIGINAL["handle"] = logging.Logger.handle
         logging.Logger.handle = handle
-    if warnings is not None and warned:
+    if warnings is not None:
         ORIGINAL["warn"] = warnings.showwarning
         warnings.showwarning = warn
 
@@ -146,7 +153,7 @@ def warn(message: Any, category: Any, filename: str, lineno: int, file: Any = No
     if recorders is None or file is not None:
         ORIGINAL["warn"](message, category, filename, lineno, file, line)
     else:
-        recorders[0].keep(WARNING, (message, category, filename, lineno))
+        recorders[0].keep(WARNING, warnings_here.kept_as(message, category, filename, lineno))
 
 
 DEPTH = [0]
@@ -164,7 +171,84 @@ def handle(self: Any, record: Any) -> None:
         return
     found = self.filter(record)
     if found:
-        recorders[0].keep(LOG, record if isinstance(found, (bool, int)) else found)  # filters of 3.12 may give another
+        given = record if isinstance(found, (bool, int)) else found  # filters of 3.12 may give another
+        recorders[0].keep(LOG, settled(given))
+
+
+class CannotCopy(Exception):
+    """Raised for what is not plain data."""
+
+
+def settled(record: Any) -> Any:
+    """Return a record that says what it says now, whatever becomes of what it was made of before it is handled."""
+    own = vars(record).keys() - STANDARD
+    plain = type(record.msg) is str and (not record.args or type(record.args) is tuple)
+    if plain and not own and UNCHANGING.issuperset(map(type, record.args or ())):
+        return record
+    made = copy.copy(record)
+    for name in own:
+        with contextlib.suppress(CannotCopy):
+            vars(made)[name] = copied(vars(record)[name], [MOST])
+    try:
+        made.msg, made.args = copied((record.msg, record.args), [MOST])
+    except CannotCopy:
+        try:
+            text = record.getMessage()
+        except Exception:
+            return made  # which handlers tell
+        kind: Any = type(made)
+        made.__class__ = with_text(kind)
+        TEXTS[made] = text
+    return made
+
+
+def copied(thing: Any, left: list[int]) -> Any:
+    """Return a copy of plain data: of builtin containers, values that nobody can change, and small arrays of those.
+
+    Raises:
+        CannotCopy: It is something else, or there is more of it than `left`.
+    """
+    kind = type(thing)
+    if kind in UNCHANGING or is_number(thing):
+        return thing
+    left[0] -= 1
+    if left[0] < 0:
+        raise CannotCopy
+    if kind in (list, tuple):
+        return kind(copied(part, left) for part in thing)
+    if kind in (set, frozenset):
+        return kind(copied(part, left) for part in thing)
+    if kind is dict:
+        return {copied(key, left): copied(part, left) for key, part in thing.items()}
+    if kind.__module__ == "numpy" and kind.__name__ == "ndarray" and not thing.dtype.hasobject and thing.nbytes < LARGE:
+        return thing.copy()
+    raise CannotCopy
+
+
+def is_number(thing: Any) -> bool:
+    """Tell whether a thing is a value of numpy, or of a module of Python's whose values nobody can change."""
+    module = type(thing).__module__
+    return module in VALUES or (module == "numpy" and hasattr(thing, "dtype") and not hasattr(thing, "__setitem__"))
+
+
+@functools.cache
+def with_text(kind: Any) -> Any:
+    """Return a class of records whose text was made when they were."""
+
+    def get_message(self: Any) -> str:
+        return TEXTS[self] if self in TEXTS else str(kind.getMessage(self))
+
+    def reduce_ex(self: Any, protocol: Any) -> Any:
+        import logging
+
+        return logging.makeLogRecord, ({**vars(self), "msg": get_message(self), "args": ()},)
+
+    own = {"getMessage": get_message, "__reduce_ex__": reduce_ex, "__module__": kind.__module__}
+    return type(kind.__name__, (kind,), own)
+
+
+TEXTS: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
+"""What records say whose text cannot be made later."""
 
 
 def sendable(kind: str, what: Any) -> bytes:
@@ -183,9 +267,8 @@ def sendable_record(record: Any) -> bytes:
     import logging
 
     made = copy.copy(record)
-    given = record.args.values() if isinstance(record.args, dict) else record.args or ()
-    if type(record.msg) is not str or not set(map(type, given)) <= set(ATOMS):
-        made.msg, made.args = record.getMessage(), None
+    if record in TEXTS:
+        made.msg, made.args = record.getMessage(), ()
     if record.exc_info:
         made.exc_text = record.exc_text or logging.Formatter().formatException(record.exc_info)
         kind, error, _ = record.exc_info
@@ -202,10 +285,7 @@ def show_here(kind: str, what: Any) -> None:
     if kind == LOG:
         handle_here(what)
         return
-    import warnings
-
-    message, category, filename, lineno = pickle.loads(what) if isinstance(what, bytes) else what
-    warnings.showwarning(message, category, filename, lineno)
+    warnings_here.show(*(pickle.loads(what) if isinstance(what, bytes) else what))
 
 
 def handle_here(record: Any) -> None:

@@ -35,6 +35,7 @@ MODULES = (
     "caches",
     "transfer.object_refs",
     "changes",
+    "warnings_here",
     "log_records",
     "transfer.items",
     "transfer.closed_files",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from concompare.worker import log_records
 from concompare.worker.caches import forget_caches
+from concompare.worker.capture import PACKING
 from concompare.worker.transfer import nans
 from concompare.worker.transfer.closed_files import FILES, any_file, with_files
 from concompare.worker.transfer.code_objects import HOME, rebuilt
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 
 WITH_FUNCTION = rebuilt.__name__.encode()
 """What a pickle holds where a function goes by value."""
+
+
+PACKING[:] = [pack]
 
 
 class CannotReturn(TypeError):
@@ -145,7 +149,7 @@ def sendable(printed: tuple[int, str, Any]) -> tuple[int, str, Any]:
     offset, kind, what = printed
     if kind in log_records.KINDS:
         return offset, kind, log_records.sendable(kind, what)
-    if kind != "display":
+    if kind != "display" or isinstance(what, bytes):
         return printed
     try:
         return offset, kind, pack(what)

@@ -148,7 +148,7 @@ class Turn:
         record_displays()
         log_records.take_levels(request.levels)
         meter = Meter()
-        with recording(self.done), log_records.kept(log_records.shown_there(request.levels)):
+        with recording(self.done), log_records.kept():
             while True:
                 answer = self.computed(call, message[2])
                 following = self.next_waiting()
