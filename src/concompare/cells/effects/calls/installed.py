@@ -34,6 +34,7 @@ from concompare.cells.effects.kinds import CALM_METHODS, DICTS, MOCKS, PURE, is_
 from concompare.cells.effects.live import static
 from concompare.cells.effects.numeric import computed, is_numeric, is_of_numeric_package
 from concompare.cells.effects.operators import CONTAINERS, SHOWING, looked_at, of_members, operated
+from concompare.cells.effects.own_state import changes_itself
 from concompare.cells.effects.storing import changed_by_name
 from concompare.cells.ir import Place, Why
 from concompare.cells.objects import ANY, ATOM, ELEMENT, Obj, Value, reachable
@@ -216,8 +217,9 @@ def undeclared_method(an: Interpreter, node: ast.AST, kind: type, name: str, thi
     write_to(an, node, given.all, name)
     write_through(an, node, this, name)
     write_on(an, this, name)
-    shows = kind.__module__.partition(".")[0] == "tqdm"  # a bar counts, and shows it
-    own = frozenset(obj for obj in this if shows or not obj.outer)
+    counts = kind.__module__.partition(".")[0] == "tqdm"  # a bar, which shows it
+    changing = counts or changes_itself(kind, name)
+    own = frozenset(obj for obj in this if changing or not obj.outer)
     an.write(own, ANY)
     an.put(own, ANY, carried(given.all))
     for obj in this - own:
