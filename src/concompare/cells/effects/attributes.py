@@ -189,8 +189,11 @@ def class_attribute(an: Interpreter, obj: Obj, name: str, node: ast.AST) -> Valu
     """Return what a class holds under a name."""
     thing = static(obj.live[0], name)
     members = getattr(obj.live[0], "__members__", None)
-    if thing is MISSING or (isinstance(obj.live[0], enum.EnumMeta) and members and name in members):
+    if isinstance(obj.live[0], enum.EnumMeta) and members and name in members:
         return ATOM
+    if thing is MISSING:
+        above = given_by_metaclass(an, obj.live[0], name)
+        return bound_to(an, obj, type(obj.live[0]), above, name, node) if above is not MISSING else ATOM
     if isinstance(thing, classmethod):
         return bound_method(an, name, thing.__func__, obj)
     if isinstance(thing, staticmethod):
@@ -204,6 +207,12 @@ def class_attribute(an: Interpreter, obj: Obj, name: str, node: ast.AST) -> Valu
         return frozenset({obj})
     read_from_class(an, obj.live[0], name)
     return an.world.outer(thing, f"{obj.label}.{name}")
+
+
+def given_by_metaclass(an: Interpreter, kind: type, name: str) -> Any:
+    """Return what a class has under a name from a metaclass of the user's, or MISSING."""
+    holder = next((base for base in type(kind).__mro__ if name in vars(base)), type)
+    return vars(holder)[name] if an.world.is_user(holder) else MISSING
 
 
 def read_from_class(an: Interpreter, kind: type, name: str) -> None:
