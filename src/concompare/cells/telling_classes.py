@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+import datetime
+import decimal
+import fractions
 import types
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -15,6 +18,8 @@ PICKLING = ("__getstate__", "__reduce__", "__reduce_ex__", "__getnewargs__", "__
 """Methods that run where an object is pickled."""
 NOTICING = ("__getattribute__", "__class__", "__module__")
 """What a class may have that runs wherever one of its objects is looked at."""
+VALUES = (int, float, complex, str, bytes, tuple, frozenset, decimal.Decimal, fractions.Fraction, datetime.date)
+"""Types whose objects are made again, by the class, where they are copied or come from another process."""
 PASSING = frozenset({"__getattribute__", "super", "getattr", "isinstance", "len", "str", "repr", "type"})
 """What a method may call to answer without changing anything."""
 
@@ -63,11 +68,22 @@ def pickled_its_way(kind: type) -> str | None:
 def telling_when_pickled(kinds: Iterable[type]) -> tuple[type, str] | None:
     """Return a class whose method changes something where its objects are pickled, with that method."""
     for kind in kinds:
+        if telling_when_made_again(kind):
+            return kind, "__new__"
         name = pickled_its_way(kind)
         method = getattr(kind, name) if name is not None else None
         if name is not None and isinstance(method, types.FunctionType) and changes_others(method):
             return kind, name
     return None
+
+
+def telling_when_made_again(kind: type) -> bool:
+    """Tell whether a class of values has a `__new__` of the user's that changes something: copies are made by it."""
+    method = next((vars(base)["__new__"] for base in kind.__mro__ if "__new__" in vars(base)), None)
+    method = method.__func__ if isinstance(method, staticmethod) else method
+    if not isinstance(method, types.FunctionType) or not issubclass(kind, VALUES):
+        return False
+    return is_user_module(method.__module__ or "__main__") and changes_others(method)
 
 
 def changes_others(function: types.FunctionType) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import enum
 import functools
+import inspect
 import re
 import types
 from typing import TYPE_CHECKING, Any
@@ -211,7 +212,7 @@ def class_attribute(an: Interpreter, obj: Obj, name: str, node: ast.AST) -> Valu
 
 def given_by_metaclass(an: Interpreter, kind: type, name: str) -> Any:
     """Return what a class has under a name from a metaclass of the user's, or MISSING."""
-    holder = next((base for base in type(kind).__mro__ if name in vars(base)), type)
+    holder = next((base for base in inspect.getmro(type(kind)) if name in vars(base)), type)
     return vars(holder)[name] if an.world.is_user(holder) else MISSING
 
 

@@ -101,6 +101,8 @@ def follow(an: Interpreter, function: types.FunctionType, node: ast.AST, given: 
     found = an.functions[function]
     if found is None:
         an.deep(given.all)
+        if is_of_named_tuple(function):
+            return named_tuple(an, node, given)
         if is_of_dataclass(function):
             ask_fields(an, function, node, given)
             return ATOM
@@ -110,6 +112,20 @@ def follow(an: Interpreter, function: types.FunctionType, node: ast.AST, given: 
         return given.all
     definition, scope, defaults = found
     return run_body(an, definition, node, given, scope, key=function, defaults=defaults, is_root=True)
+
+
+def is_of_named_tuple(function: types.FunctionType) -> bool:
+    """Tell whether a function is the `__new__` that `namedtuple` has made."""
+    return function.__name__ == "__new__" and function.__code__.co_name == "<lambda>"
+
+
+def named_tuple(an: Interpreter, node: ast.AST, given: Arguments) -> Value:
+    """Return the named tuple that the `__new__` of one makes, which holds what that is given."""
+    first = given.positional[0] if given.positional else ATOM
+    kinds = tuple(thing for obj in first for thing in obj.live if isinstance(thing, type))
+    made = an.made(node, "a named tuple", kinds or None, key="a named tuple")
+    an.put({made}, ELEMENT, given.all - first)
+    return frozenset({made})
 
 
 def ask_fields(an: Interpreter, function: types.FunctionType, node: ast.AST, given: Arguments) -> None:

@@ -108,9 +108,15 @@ def apply(
 
 def apply_draws(an: Interpreter, this: Value, what: str) -> None:
     """Note that random numbers are drawn from some objects."""
-    if any(obj.origin is Origin.OUTER for obj in this):
+    behind = [part for part in reachable(this - {obj for obj in this if obj.outer}) if part.outer and gives_bits(part)]
+    if behind or any(obj.origin is Origin.OUTER for obj in this):
         an.now.order |= {Order.RANDOM}
-    an.write({obj for obj in this if obj.origin is not Origin.OUTER}, ANY, what)
+    an.write({*behind, *(obj for obj in this if obj.origin is not Origin.OUTER)}, ANY, what)
+
+
+def gives_bits(obj: Obj) -> bool:
+    """Tell whether an object may be what generators of random numbers take their bits from, as numpy's do."""
+    return any(hasattr(kind, "random_raw") or hasattr(kind, "bit_generator") for kind in obj.types or ())
 
 
 def apply_sight(an: Interpreter, node: ast.AST, entry: Declared, this: Value, given: Arguments) -> None:

@@ -181,6 +181,7 @@ def call_live(an: Interpreter, node: ast.AST, thing: Any, obj: Obj, given: Argum
         return follow(an, method, node, given.after(frozenset({obj})))
     held_functions.call_held(an, node, frozenset({obj}), given)
     held_functions.refuse_hidden(an, thing, what)
+    an.deep(frozenset({obj}))  # as a polynomial, whose value is what its coefficients say
     return installed(an, node, thing, given, what)
 
 

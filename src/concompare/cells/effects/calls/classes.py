@@ -75,7 +75,7 @@ def call_user_class(an: Interpreter, node: ast.AST, kind: type, given: Arguments
             if name in missing and name not in given.named:
                 an.put({made}, name, an.world.outer(thing, f"the default of `{name}`"))
         an.put({made}, ELEMENT, given.all)
-        return this
+        return this | made_by_own(an, node, kind, given)
     maker = static(type(kind), "__call__")
     if isinstance(maker, types.FunctionType) and an.world.is_user(maker):
         return follow(an, maker, node, given.after(an.world.outer(kind, kind.__name__)))
@@ -92,6 +92,17 @@ def call_user_class(an: Interpreter, node: ast.AST, kind: type, given: Arguments
     if not followed or any(not an.world.is_user(part) and part is not object for part in kind.__mro__[1:]):
         an.put({made}, ANY, given.all)
     return this | given_back
+
+
+def made_by_own(an: Interpreter, node: ast.AST, kind: type, given: Arguments) -> Value:
+    """Follow the `__new__` that the user has written for a named tuple, as everybody who copies one calls it."""
+    method = static(kind, "__new__")
+    method = method.__func__ if isinstance(method, staticmethod) else method
+    if not isinstance(method, types.FunctionType) or definition_of(method.__code__, "__new__") is None:
+        return ATOM
+    if telling_when_pickled([kind]) is not None:
+        an.doubt(Why.ALIAS, f"`{kind.__name__}` does something when it is made, as where it is sent")
+    return follow(an, method, node, given.after(an.world.outer(kind, kind.__name__)))
 
 
 def run_makers(an: Interpreter, node: ast.AST, made: Obj, kind: type, given: Arguments) -> tuple[bool, Value]:
