@@ -72,12 +72,10 @@ def take_levels(given: Levels) -> None:
     """Give the loggers of this worker the levels of the notebook's, and the filters of warnings too."""
     before = GIVEN[0]
     if before != given:
-        import logging
-
         for name in {name for name, _ in before} - {name for name, _ in given}:
-            set_level(logging, name, AT_FIRST if not name else 0)
+            set_level(name, AT_FIRST if not name else 0)
         for name, level in given:
-            set_level(logging, name, level)
+            set_level(name, level)
         GIVEN[0] = given
     if PLACE:
         warnings_here.begin()
@@ -87,17 +85,20 @@ GIVEN: list[Levels] = [()]
 """The levels that this worker was given last."""
 
 
-def set_level(logging: Any, name: str, level: Any) -> None:
+def set_level(name: str, level: Any) -> None:
     """Set the level of one logger, or below which nothing is logged, or the filters of warnings."""
-    if name == "*":
-        logging.disable(level)
-    elif name == WARNING:
+    if name == WARNING:
         if PLACE and level:
             warnings_here.take_filters(level)
     elif name == WRITE:
         APART[0] = bool(level)
     else:
-        logging.getLogger(name).setLevel(level)
+        import logging
+
+        if name == "*":
+            logging.disable(level)
+        else:
+            logging.getLogger(name).setLevel(level)
 
 
 class kept:
