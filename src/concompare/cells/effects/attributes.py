@@ -193,8 +193,7 @@ def class_attribute(an: Interpreter, obj: Obj, name: str, node: ast.AST) -> Valu
     if isinstance(obj.live[0], enum.EnumMeta) and members and name in members:
         return ATOM
     if thing is MISSING:
-        above = given_by_metaclass(an, obj.live[0], name)
-        return bound_to(an, obj, type(obj.live[0]), above, name, node) if above is not MISSING else ATOM
+        return of_metaclass(an, obj, obj.live[0], name, node)
     if isinstance(thing, classmethod):
         return bound_method(an, name, thing.__func__, obj)
     if isinstance(thing, staticmethod):
@@ -210,10 +209,17 @@ def class_attribute(an: Interpreter, obj: Obj, name: str, node: ast.AST) -> Valu
     return an.world.outer(thing, f"{obj.label}.{name}")
 
 
-def given_by_metaclass(an: Interpreter, kind: type, name: str) -> Any:
-    """Return what a class has under a name from a metaclass of the user's, or MISSING."""
-    holder = next((base for base in inspect.getmro(type(kind)) if name in vars(base)), type)
-    return vars(holder)[name] if an.world.is_user(holder) else MISSING
+def of_metaclass(an: Interpreter, obj: Obj, kind: type, name: str, node: ast.AST) -> Value:
+    """Return what a class has under a name from the user's class of it, as any object has from its class."""
+    meta = type(kind)
+    thing = static(meta, name)
+    holder = next((base for base in inspect.getmro(meta) if name in vars(base)), meta)
+    if thing is not MISSING:
+        return bound_to(an, obj, meta, thing, name, node) if an.world.is_user(holder) else ATOM
+    hook = static(meta, "__getattr__")
+    if isinstance(hook, types.FunctionType) and an.world.is_user(hook):
+        return follow(an, hook, node, Arguments([frozenset({obj}), ATOM]))
+    return ATOM
 
 
 def read_from_class(an: Interpreter, kind: type, name: str) -> None:

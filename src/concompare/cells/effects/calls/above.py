@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from concompare.cells.effects.arguments import Arguments
 from concompare.cells.effects.attributes import any_part, bound_to
 from concompare.cells.effects.calls.callables import call_value
+from concompare.cells.effects.calls.classes import make_user_object
 from concompare.cells.effects.calls.installed import installed_method
 from concompare.cells.effects.following import follow
 from concompare.cells.effects.live import MISSING
@@ -71,6 +72,9 @@ def call_found(an: Interpreter, node: ast.AST, obj: Obj, owner: type, thing: Any
         return follow(an, function, node, given if is_unbound(thing, obj, name) else given.after(this))
     if owner is object:
         return call_object(an, node, obj, name, given)
+    if owner is type and name == "__call__":
+        kinds = [thing for thing in obj.live if isinstance(thing, type)]
+        return ATOM.union(*[make_user_object(an, node, kind, given) for kind in kinds])
     if an.world.is_user(owner):
         return call_value(an, node, bound_to(an, obj, owner, thing, name, node), given, name)
     if obj.outer and obj.live and isinstance(obj.live[0], type):
@@ -113,6 +117,8 @@ def attribute_above(an: Interpreter, above: Above, name: str, node: ast.AST) -> 
 def found_above(an: Interpreter, above: Above, obj: Obj, name: str) -> Iterator[tuple[type, Any]]:
     """Yield what the classes above have under a name for one receiver: of several where its class is not known."""
     kinds = [thing for thing in obj.live if isinstance(thing, type)] or list(obj.types or ())
+    if above.kind is not None and issubclass(above.kind, type):  # asked by a metaclass, of its class
+        kinds = [type(kind) for kind in kinds if not issubclass(kind, type)] or kinds
     known = above.kind is not None and bool(kinds) and all(above.kind in kind.__mro__ for kind in kinds)
     if not known:
         yield from an.world.methods(name)

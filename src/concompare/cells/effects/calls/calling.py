@@ -22,7 +22,7 @@ from concompare.cells.effects.attributes import (
     cells_of,
     computed_attributes,
     getter_of,
-    given_by_metaclass,
+    of_metaclass,
     user_method,
 )
 from concompare.cells.effects.calls.above import Above, call_above, is_super, made_super
@@ -400,7 +400,7 @@ def call_module_part(an: Interpreter, node: ast.AST, obj: Obj, name: str, given:
             continue
         else:
             thing = part_of(holder, name)
-        if thing is MISSING and isinstance(holder, type):
+        if thing is MISSING and isinstance(holder, type):  # what holds classes may hold other things that have it
             found |= call_of_metaclass(an, node, holder, name, given, what)
             continue
         if thing is MISSING:
@@ -411,14 +411,12 @@ def call_module_part(an: Interpreter, node: ast.AST, obj: Obj, name: str, given:
 
 
 def call_of_metaclass(an: Interpreter, node: ast.AST, kind: type, name: str, given: Arguments, what: str) -> Value:
-    """Follow a method that a class has from its metaclass; what holds classes may hold other things that have it."""
-    thing, this = given_by_metaclass(an, kind, name), an.world.outer(kind, kind.__name__)
-    if thing is MISSING:
-        return ATOM
-    if unbound(thing) is not None:
-        return call_user_method(an, node, this, type(kind), thing, given)
-    (obj,) = this
-    return call_value(an, node, bound_to(an, obj, type(kind), thing, name, node), given, what)
+    """Follow a call of a method that a class has from its own class, if that has it."""
+    found = ATOM
+    for obj in an.world.outer(kind, kind.__name__):
+        value = of_metaclass(an, obj, kind, name, node)
+        found |= call_value(an, node, value, given, what) if value else ATOM
+    return found
 
 
 def call_by_name(an: Interpreter, node: ast.AST, this: Value, name: str, given: Arguments) -> Value:

@@ -66,6 +66,14 @@ def call_installed_class(an: Interpreter, node: ast.AST, kind: type, given: Argu
 
 def call_user_class(an: Interpreter, node: ast.AST, kind: type, given: Arguments) -> Value:
     """Follow making an object of one of the user's classes."""
+    maker = static(type(kind), "__call__")
+    if isinstance(maker, types.FunctionType) and an.world.is_user(maker):
+        return follow(an, maker, node, given.after(an.world.outer(kind, kind.__name__)))
+    return make_user_object(an, node, kind, given)
+
+
+def make_user_object(an: Interpreter, node: ast.AST, kind: type, given: Arguments) -> Value:
+    """Follow what a call of one of the user's classes does unless its own class does otherwise."""
     made = an.made(node, f"a new {kind.__name__}", (kind,), key=kind)
     this = frozenset({made})
     if issubclass(kind, tuple) and hasattr(kind, "_fields"):
@@ -76,9 +84,6 @@ def call_user_class(an: Interpreter, node: ast.AST, kind: type, given: Arguments
                 an.put({made}, name, an.world.outer(thing, f"the default of `{name}`"))
         an.put({made}, ELEMENT, given.all)
         return this | made_by_own(an, node, kind, given)
-    maker = static(type(kind), "__call__")
-    if isinstance(maker, types.FunctionType) and an.world.is_user(maker):
-        return follow(an, maker, node, given.after(an.world.outer(kind, kind.__name__)))
     dropped = static(kind, "__del__")
     if isinstance(dropped, types.FunctionType):
         follow(an, dropped, node, Arguments([this]))
