@@ -266,6 +266,7 @@ view = memoryview(data)
         "r = [copy.deepcopy(counted).v + counted.copies for x in xs]",
         "r = [copy.copy(counted).v + Counted.copies for x in xs]",
         "@functools.singledispatch\ndef told(v):\n    return 'any'\nfor kind in [int, str, float]:\n    told.register(kind, lambda v, kind=kind: kind.__name__)\n    out.append((f(1), told(1), told('a'), told(1.0)))\ndel told",
+        "@functools.singledispatch\ndef told(v):\n    return f(1)\ndef tell(v):\n    if v == 2: told.register(int, lambda v: -f(v))\n    return told(v)\nr = [tell(x) for x in xs]\ndel told, tell",
         "r = [kept(x) for x in (1, 2, 1, 3, 1)]\nkept.cache_info()",
         "kept(1)\nfor x in (1, 2, 1):\n    out.append(kept(x) + f(x))\nout.append(kept.cache_info())\nkept.cache_clear()",
     ],

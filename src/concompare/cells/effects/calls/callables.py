@@ -18,7 +18,7 @@ from concompare.cells.effects.calls import held_functions
 from concompare.cells.effects.calls.applying import apply
 from concompare.cells.effects.calls.classes import call_class
 from concompare.cells.effects.calls.getters import KINDS, Getter, call_getter, call_itemgetter, live_getter
-from concompare.cells.effects.calls.installed import installed, installed_method, undeclared
+from concompare.cells.effects.calls.installed import installed, installed_method, of_function, undeclared
 from concompare.cells.effects.calls.written_to import write_behind
 from concompare.cells.effects.elements import walked
 from concompare.cells.effects.following import follow, run_body
@@ -171,7 +171,7 @@ def call_live(an: Interpreter, node: ast.AST, thing: Any, obj: Obj, given: Argum
     if isinstance(thing, types.MethodType):
         return call_live_method(an, node, thing, given, what)
     if isinstance(thing, types.FunctionType):
-        return call_live_function(an, node, thing, given, what)
+        return call_live_function(an, node, thing, obj, given, what)
     if isinstance(thing, type):
         return call_class(an, node, thing, given, what)
     if isinstance(thing, (types.BuiltinFunctionType, types.MethodWrapperType)):
@@ -210,7 +210,9 @@ def call_live_method(an: Interpreter, node: ast.AST, thing: types.MethodType, gi
     return installed_method(an, node, type(receiver), function.__name__, owner, given)
 
 
-def call_live_function(an: Interpreter, node: ast.AST, thing: types.FunctionType, given: Arguments, what: str) -> Value:
+def call_live_function(
+    an: Interpreter, node: ast.AST, thing: types.FunctionType, obj: Obj, given: Arguments, what: str
+) -> Value:
     """Follow a call of a live function, the user's own behind an installed decorator too."""
     wrapped = inspect.unwrap(thing) if hasattr(thing, "__wrapped__") else thing
     registered = getattr(thing, "registry", None)
@@ -224,6 +226,7 @@ def call_live_function(an: Interpreter, node: ast.AST, thing: types.FunctionType
         run_around(an, node, thing, wrapped)
         return follow(an, wrapped, node, given)
     write_behind(an, thing)
+    of_function(an, obj.via, what)
     return installed(an, node, thing, given, what)
 
 

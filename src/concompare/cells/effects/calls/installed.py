@@ -98,7 +98,8 @@ def installed(
         found = run_by_name(an, node, thing, given)
         result = apply(an, node, entry, ATOM, given, what, made_type=made_type) | handed
         return result | found_by_name(an, node, given.of("0")) | found if thing is getattr else found or result
-    of_function(an, node, what)
+    func = node.func if isinstance(node, ast.Call) else None
+    of_function(an, an.values.get(func.value, ATOM) if isinstance(func, ast.Attribute) else ATOM, what)
     found = undeclared(an, node, what, given, ATOM)
     module = getattr(thing, "__module__", None) or type(thing).__module__
     an.now.trusted |= {f"{module}.{getattr(thing, '__qualname__', what)}"}
@@ -163,10 +164,8 @@ def counts_items(an: Interpreter, obj: Obj) -> bool:
     return obj in an.walked_objects and CONTAINERS.issuperset(obj.types or (object,))
 
 
-def of_function(an: Interpreter, node: ast.AST, what: str) -> None:
+def of_function(an: Interpreter, holders: Value, what: str) -> None:
     """Doubt what a decorator has hung on a function of the user's, as `register`: it may change what that does."""
-    func = node.func if isinstance(node, ast.Call) else None
-    holders = an.values.get(func.value, ATOM) if isinstance(func, ast.Attribute) else ATOM
     for thing in (thing for obj in holders for thing in obj.live):
         if isinstance(thing, types.FunctionType) and an.world.is_user(thing) and not an.world.assume_pure:
             an.doubt(Why.OPAQUE, f"it cannot be seen whether `{what}` changes `{thing.__name__}`", PURE)
