@@ -206,6 +206,25 @@ class K:
 k = K()
 for x in xs: slow(x)
 k = None
+### objects that are looked at for a call with keys
+class K:
+    seen = 0
+    def __init__(self, n): self.n = n
+    def __getattribute__(self, a):
+        K.seen += 1; return object.__getattribute__(self, a)
+ordered = sorted(xs, key=lambda x: slow(K(x).n))
+t = K.seen; del K
+### objects that are looked at in a function
+class K:
+    seen = 0
+    def __init__(self, n): self.n = n
+    def __getattribute__(self, a):
+        K.seen += 1; return object.__getattribute__(self, a)
+def run(xs):
+    found = []
+    for x in xs: found.append(slow(K(x).n))
+    return found
+res = run(xs); t = K.seen; del K
 """)
 PLAIN = cells_of("""
 ### names that are known

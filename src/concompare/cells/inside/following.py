@@ -147,8 +147,8 @@ class Inner:
         return self.variant.loops
 
     def why_unseen(self, namespace: Mapping[str, Any]) -> str | None:
-        """Return why the notebook's objects must not be looked at, as was seen when the cell began."""
-        return self.cell.unseen
+        """Return why the notebook's objects must not be looked at."""
+        return self.cell.why_unseen(namespace)
 
     @functools.cached_property
     def shadowed(self) -> frozenset[str]:
@@ -311,6 +311,10 @@ class Script:
     refused: list[Refused] = field(default_factory=list)
     allowance: Allowance = field(default_factory=Allowance)
     unseen: str | None = None
+
+    def why_unseen(self, namespace: Mapping[str, Any]) -> str | None:
+        """Return why the notebook's objects must not be looked at."""
+        return self.unseen
 
 
 @dataclass

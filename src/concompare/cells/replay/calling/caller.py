@@ -75,6 +75,8 @@ class Caller:
     def computed(self, plan: Plan, walked: Any) -> Iterator[Any]:
         """Return what the function gives for each item."""
         hook, loop = self.hook, plan.loop
+        if (why := hook.cell.why_unseen(hook.namespace)) is not None:
+            raise CellRefused(f"{why}.", loop.line)
         found = hook.lift(loop, plan.items, None)
         if loop.timeless:
             purity.timeless(found.staged, plan.items, hook.cell.tree)
