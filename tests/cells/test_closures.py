@@ -149,3 +149,18 @@ def test_functions_made_in_workers_have_the_names_that_the_plain_loop_gives_them
     ran = programs.alike(cell, MADE_ON_THE_WAY, how)
     kept = [function for _, function in ran.left.names["net"].parts]
     assert [function.__qualname__ for function in kept] == [kept[0].__name__]
+
+
+@pytest.mark.parametrize("how", programs.WAYS)
+@pytest.mark.parametrize(
+    "made",
+    [
+        "[(lambda v, i=i: v + i, slow(i)) for i in xs]",
+        "{i: (lambda v=slow(i): v) for i in xs}",
+        "list((lambda v, i=i: v + i, slow(i)) for i in xs)",
+        "[[(lambda v=i: v, slow(i + j)) for j in range(3)] for i in xs]",
+        "[(slow(i), lambda: (lambda: 5)) for i in xs]",
+    ],
+)
+def test_functions_of_comprehensions_have_the_names_that_these_give_them(made: str, how: str) -> None:
+    programs.alike(f"made = {made}", MADE_ON_THE_WAY, how)

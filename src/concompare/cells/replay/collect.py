@@ -56,7 +56,8 @@ class Collect:
         part = self.made.actions[number]
         parameters = [RESULT, *part.values, *part.names, *part.unsure]
         shared = self.outward.difference(parameters)
-        return compiling.action(part, self.namespace, self.filename, parameters, local=True, shared=shared)
+        given = self.namespace, self.filename, parameters
+        return compiling.action(part, *given, local=True, shared=shared, node=self.made.loop.node)
 
     def inserter(self) -> Callable[[Any, Any], None]:
         """Return what puts a value into the set or dict, at the line that the comprehension has then."""

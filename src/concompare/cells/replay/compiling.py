@@ -51,15 +51,21 @@ def look_up_once(loop: Loop, namespace: dict[str, Any], filename: str) -> None:
 
 
 def function(
-    definition: Definition, namespace: dict[str, Any], filename: str, defaults: tuple[Any, ...] = ()
+    definition: Definition,
+    namespace: dict[str, Any],
+    filename: str,
+    defaults: tuple[Any, ...] = (),
+    node: ast.AST | None = None,
 ) -> types.FunctionType:
-    """Return the function of a definition, over the notebook's names."""
+    """Return the function of a definition, over the notebook's names; `node`: the loop that it is part of."""
     frame = frame_of(namespace)  # IPython counts the lines of a frame from co_firstlineno
     kept, definition.lineno = definition.lineno, frame.first_line if frame is not None else 1
     code = compiled(ast.Module([definition], []), filename, "exec", namespace)
     definition.lineno = kept
     inner = next(part for part in code.co_consts if isinstance(part, types.CodeType))
-    inner = placed_at(inner, f"{definition.name}.<locals>.", f"{frame.qualname}.<locals>." if frame is not None else "")
+    place = f"{frame.qualname}.<locals>." if frame is not None else ""
+    place += f"{IN_SCOPES[type(node)]}." if type(node) in IN_SCOPES else ""
+    inner = placed_at(inner, f"{definition.name}.<locals>.", place)
     made = types.FunctionType(named(inner, namespace), namespace, definition.name)
     made.__defaults__ = defaults or None
     return made
@@ -71,6 +77,8 @@ OF_THEIR_OWN: dict[type[ast.AST], str] = (
     else {}
 )
 """How the frames of comprehensions are called, where these have frames."""
+IN_SCOPES: dict[type[ast.AST] | type[None], str] = {**OF_THEIR_OWN, ast.GeneratorExp: "<genexpr>"}
+"""What functions say they are made in that a comprehension or generator expression makes."""
 
 
 def placed_at(code: types.CodeType, before: str, after: str) -> types.CodeType:
@@ -96,7 +104,7 @@ def named(code: types.CodeType, namespace: Mapping[str, Any]) -> types.CodeType:
 
 def head(definition: Definition, namespace: dict[str, Any], filename: str, node: ast.AST) -> types.FunctionType:
     """Return the head of a loop that is written as a node: a function of an item, and of a record to fill."""
-    made = function(definition, namespace, filename, (None,))
+    made = function(definition, namespace, filename, (None,), node)
     if type(node) in OF_THEIR_OWN and frame_of(namespace) is None:
         name = OF_THEIR_OWN[type(node)]
         made.__code__ = made.__code__.replace(co_name=name, co_qualname=name)
@@ -139,6 +147,7 @@ def action(
     *,
     local: bool,
     shared: Collection[str] = (),
+    node: ast.AST | None = None,
 ) -> Callable[..., int | None]:
     """Return an action as a function of its values.
 
@@ -149,6 +158,7 @@ def action(
         parameters: The names of the values, in order.
         local: The names that the code assigns are its own, as those of a comprehension are.
         shared: Names among those that are the notebook's all the same.
+        node: The loop that it is part of.
     """
     place = part.code[0]
     body = list(part.code)
@@ -162,7 +172,7 @@ def action(
     arguments = [located(ast.arg(name), place) for name in parameters]
     args = ast.arguments([], arguments, None, [], [], None, [])
     definition = placed(located(ast.FunctionDef("tail", args, body, []), place))
-    return function(definition, namespace, filename)
+    return function(definition, namespace, filename, node=node)
 
 
 def as_turn(body: list[ast.stmt], place: ast.AST) -> list[ast.stmt]:
