@@ -102,6 +102,8 @@ def test_the_line_is_found_and_makes_the_same(cells: list[str], line: str, noteb
         ([CONNECT, "os.rename('some.db', 'gone.db')"], "another database"),
         ([CONNECT, "it.create_function('double', 1, lambda x: 2 * x)"], "not as a new one"),
         ([CONNECT, "it.create_collation('mine', lambda a, b: 0)"], "not as a new one"),
+        ([CONNECT, "seen = []\nit.set_trace_callback(seen.append)"], "tells a function of the notebook"),
+        ([CONNECT, "it.set_authorizer(lambda *asked: 0)"], "tells a function of the notebook"),
         ([CONNECT, "it.execute('PRAGMA foreign_keys = ON')"], "not as a new one"),
         ([CONNECT, "it.execute(\"ATTACH 'elsewhere/some.db' AS other\")"], "not as a new one"),
         ([CONNECT, "it.execute('CREATE TEMP TABLE mine (x)')"], "not as a new one"),
@@ -376,3 +378,14 @@ def test_it_is_seen_which_connections_are_for_one_thread(notebook: Notebook) -> 
     assert kept_from_threads(namespace["own"]).startswith("calls functions of the notebook")
     assert kept_from_threads(namespace["odd"]).startswith("calls functions of the notebook")
     assert [kept_from_threads(namespace[name]) for name in ("free", "gone", "os")] == ["", "", ""]
+
+
+def test_a_connection_that_tells_what_it_does_is_not_asked_anything(notebook: Notebook) -> None:
+    namespace = notebook("seen = []\nit = sqlite3.connect('some.db', check_same_thread=False)", "cursor = it.cursor()")
+    namespace["it"].set_trace_callback(namespace["seen"].append)
+    assert kept_from_threads(namespace["it"]).startswith("tells a function of the notebook")
+    assert kept_from_threads(namespace["cursor"]).startswith("tells a function of the notebook")
+    with pytest.raises(NotAgain, match="tells a function of the notebook"):
+        recipe(namespace)
+    namespace["it"].set_trace_callback(None)
+    assert (namespace["seen"], kept_from_threads(namespace["it"])) == ([], "")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import gc
 import os
 import sys
 import threading
@@ -45,6 +47,8 @@ def database(connection: Any) -> tuple[Any, ...]:
         NotAgain: Its database is in memory, it has changes that only itself sees, or Python writes values its own way.
     """
     refuse_registered("adapters")
+    if callbacks(connection):
+        raise NotAgain("it tells a function of the notebook what it does")
     try:
         changed = connection.in_transaction
         answers = [sorted(asked(connection, question), key=repr) for question in QUESTIONS]
@@ -155,6 +159,8 @@ def kept_from_threads(thing: Any) -> str:
     if (type(thing).__module__, type(thing).__name__) not in (("sqlite3", "Connection"), ("sqlite3", "Cursor")):
         return ""
     connection = getattr(thing, "connection", thing)
+    if callbacks(connection):
+        return "tells a function of the notebook what it does, which then happens in another order"
     try:
         functions = own_functions(connection)
     except Exception:  # it is closed, or of another thread: items get the error of the plain loop
@@ -164,6 +170,17 @@ def kept_from_threads(thing: Any) -> str:
     if functions or not all(map(is_plain_setting, (connection.row_factory, connection.text_factory))):
         return "calls functions of the notebook, which may keep something that all threads share"
     return ""
+
+
+def callbacks(connection: Any) -> list[Any]:
+    """Return the functions that a connection calls for statements, permissions or progress: to ask it calls them too.
+
+    It does not say which it has, but shows all that it holds to the garbage collector.
+    """
+    held = [part for part in gc.get_referents(connection) if callable(part)]
+    settings = connection.row_factory, connection.text_factory
+    own = (type, type(functools.lru_cache(asked)))  # the factory of cursors, and the statements that are kept
+    return [part for part in held if not isinstance(part, own) and not any(part is one for one in settings)]
 
 
 def own_functions(connection: Any) -> set[Any]:
