@@ -211,7 +211,7 @@ def class_attribute(an: Interpreter, obj: Obj, name: str, node: ast.AST) -> Valu
 
 def of_metaclass(an: Interpreter, obj: Obj, kind: type, name: str, node: ast.AST) -> Value:
     """Return what a class has under a name from the user's class of it, as any object has from its class."""
-    meta = type(kind)
+    meta: type[Any] = type(kind)
     thing = static(meta, name)
     holder = next((base for base in inspect.getmro(meta) if name in vars(base)), meta)
     if thing is not MISSING:

@@ -31,6 +31,7 @@ from concompare.cells.effects.kinds import (
     type_named,
 )
 from concompare.cells.effects.live import MISSING, is_iterator, static
+from concompare.cells.effects.live_iterators import step
 from concompare.cells.effects.scopes import Scope
 from concompare.cells.ir import COLUMN, COMPUTED, POSITION, Effects, Place
 from concompare.cells.objects import (
@@ -148,6 +149,7 @@ def walked(an: Interpreter, obj: Obj) -> None:
         an.now.writes.add(Place(obj, "next"))
         if obj.outer:
             an.now.writes.add(Place(obj, ANY))
+            step(an, obj)
 
 
 def gives_next(an: Interpreter, kinds: tuple[type, ...]) -> bool:

@@ -77,7 +77,7 @@ OF_THEIR_OWN: dict[type[ast.AST], str] = (
     else {}
 )
 """How the frames of comprehensions are called, where these have frames."""
-IN_SCOPES: dict[type[ast.AST] | type[None], str] = {**OF_THEIR_OWN, ast.GeneratorExp: "<genexpr>"}
+IN_SCOPES: dict[type[Any], str] = {**OF_THEIR_OWN, ast.GeneratorExp: "<genexpr>"}
 """What functions say they are made in that a comprehension or generator expression makes."""
 
 

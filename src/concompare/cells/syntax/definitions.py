@@ -8,10 +8,15 @@ import types
 from typing import Any
 
 from concompare.cells.syntax import names
+from concompare.cells.syntax.nodes import located
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 
+GENERATOR = "<genexpr>"
+"""How Python calls the code of a generator expression."""
+FIRST = ".0"
+"""How that calls what it walks."""
 INDEX: dict[str, tuple[int, dict[tuple[int, str], list[Definition]]]] = {}
 """By file: a hash of its text, and its definitions by first line and name."""
 
@@ -37,16 +42,22 @@ def definition_of(code: types.CodeType, name: str) -> Definition | None:
 
 
 def placed(found: list[Definition], code: types.CodeType) -> list[Definition]:
-    """Return that of several lambdas of one line which stands around the places of a code object's instructions."""
+    """Return that of several of one line which stands around the places of a code object's instructions."""
     places = [place for place in code.co_positions() if None not in place and place[2:] != (0, 0)]
     first = min(((line, column) for line, _, column, _ in places), default=(0, 0))
-    inside = [node for node in found if isinstance(node, ast.Lambda) and first >= begin_of(node.body)]
-    return [max(inside, key=lambda node: begin_of(node.body))] if inside else found
+    inside = [node for node in found if is_expression(node) and first >= begin_of(node)]
+    return [max(inside, key=begin_of)] if inside else found
 
 
-def begin_of(node: ast.expr) -> tuple[int, int]:
-    """Return where an expression begins."""
-    return node.lineno, node.col_offset
+def is_expression(node: Definition) -> bool:
+    """Tell whether a definition is that of a lambda or of a generator expression."""
+    return isinstance(node, ast.Lambda) or node.name == GENERATOR
+
+
+def begin_of(node: Definition) -> tuple[int, int]:
+    """Return where the code of a lambda or of a generator expression begins."""
+    part = node.body if isinstance(node, ast.Lambda) else node
+    return part.lineno, part.col_offset
 
 
 def definitions_of_file(path: str) -> dict[tuple[int, str], list[Definition]]:
@@ -62,7 +73,7 @@ def definitions_of_file(path: str) -> dict[tuple[int, str], list[Definition]]:
 
 def does_the_same(node: Definition, code: types.CodeType) -> bool:
     """Tell whether a definition compiles to the same instructions as a code object, wherever it stands."""
-    if isinstance(node, ast.Lambda) or not is_of(node, code):
+    if isinstance(node, ast.Lambda) or is_expression(node) or not is_of(node, code):
         return False
     whole = names.copied(node)
     whole.decorator_list = []
@@ -102,10 +113,24 @@ def definitions_under(tree: ast.AST) -> dict[tuple[int, str], list[Definition]]:
     for node in names.nodes_in(with_private_names(tree)):
         if isinstance(node, ast.Lambda):
             found.setdefault((node.lineno, "<lambda>"), []).append(node)
+        elif isinstance(node, ast.GeneratorExp) and not any(part.is_async for part in node.generators):
+            found.setdefault((node.lineno, GENERATOR), []).append(as_function(node))
         elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             first = node.decorator_list[0].lineno if node.decorator_list else node.lineno
             found.setdefault((first, node.name), []).append(node)
     return found
+
+
+def as_function(node: ast.GeneratorExp) -> ast.FunctionDef:
+    """Return a generator expression as the function that Python makes of it."""
+    body: ast.stmt = located(ast.Expr(located(ast.Yield(node.elt), node.elt)), node.elt)
+    for part in reversed(node.generators):
+        for test in reversed(part.ifs):
+            body = located(ast.If(test, [body], []), test)
+        items = located(ast.Name(FIRST, ast.Load()), part.iter) if part is node.generators[0] else part.iter
+        body = located(ast.For(part.target, items, [body], []), part.target)
+    arguments = ast.arguments([], [located(ast.arg(FIRST), node)], None, [], [], None, [])
+    return located(ast.FunctionDef(GENERATOR, arguments, [body], []), node)
 
 
 def is_private(name: Any) -> bool:

@@ -27,7 +27,7 @@ from concompare.cells.effects.calls.held_functions import call_held, refuse_hidd
 from concompare.cells.effects.calls.nested import callables_among, may_be_called
 from concompare.cells.effects.calls.own_objects import ELSEWHERE, call_own
 from concompare.cells.effects.calls.written_to import write_on, write_through, write_to
-from concompare.cells.effects.elements import elements_of
+from concompare.cells.effects.elements import elements_of, walked
 from concompare.cells.effects.identity import OF_MEMORY, SEARCHES, found_by_identity, noted
 from concompare.cells.effects.inherited import call_overridden
 from concompare.cells.effects.kinds import CALM_METHODS, DICTS, MOCKS, PURE, is_container
@@ -68,6 +68,8 @@ ASKED: dict[Any, str] = {
 """The special methods that builtins run on their arguments or the elements of these."""
 SENDING = ("send", "throw")
 """Methods of generators that hand something to what they run."""
+RUNNING = (*SENDING, "close")
+"""Methods of generators that run them."""
 HASHING = frozenset({set, frozenset, *DICTS})
 
 
@@ -241,8 +243,8 @@ def installed_method(an: Interpreter, node: ast.AST, kind: type, name: str, this
         return installed(an, node, next, given.after(this), name)
     if kind in HASHING:
         looked_at(an, given.all)
-    if kind is types.GeneratorType and name in SENDING and any(obj.outer for obj in reachable(given.all)):
-        an.doubt(Why.OPAQUE, f"`.{name}` hands an object to a generator that is running, where it cannot be followed")
+    if kind is types.GeneratorType and name in RUNNING:
+        run_generators(an, name, this, given)
     if name in SEARCHES or name == "sort":
         looked_at(an, this)
     if name in SEARCHES and kind.__module__ in ("builtins", "collections"):
@@ -265,6 +267,14 @@ def installed_method(an: Interpreter, node: ast.AST, kind: type, name: str, this
         an.now.calm = name in calm or (kind is set and name == "add" and not given.all)
         return found
     return undeclared_method(an, node, kind, name, this, given) | handed
+
+
+def run_generators(an: Interpreter, name: str, this: Value, given: Arguments) -> None:
+    """Follow what generators do that go on by a method of theirs."""
+    if name in SENDING and any(obj.outer for obj in reachable(given.all)):
+        an.doubt(Why.OPAQUE, f"`.{name}` hands an object to a generator that is running, where it cannot be followed")
+    for obj in this:
+        walked(an, obj)
 
 
 def call_back(an: Interpreter, node: ast.AST, given: Arguments, values: Value) -> None:
