@@ -17,7 +17,7 @@ import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from concompare.cells import memory
+from concompare.cells import enumerations, memory
 from concompare.cells.frame import frame_of
 
 MOST = 200_000
@@ -113,7 +113,9 @@ class Reach:
                 keep.append(thing.thing)
                 yield thing.thing
                 continue
-            if kind in ATOMS or id(thing) in seen or isinstance(thing, (types.ModuleType, enum.Enum)):
+            if kind in ATOMS or id(thing) in seen or isinstance(thing, types.ModuleType):
+                continue
+            if isinstance(thing, enum.Enum) and enumerations.is_still(thing, is_atom):
                 continue
             if (isinstance(thing, type) and not self.is_user(thing)) or memory.is_index(thing):
                 continue

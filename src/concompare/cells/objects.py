@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from concompare.cells import enumerations
+
 MISSING: Any = object()
 """Stands where there is no live object."""
 ELEMENT = "[]"
@@ -204,8 +206,10 @@ def is_atom(thing: Any, depth: int = 3) -> bool:
     kind = type(thing)
     if kind in ATOM_KINDS:
         return True
+    if isinstance(thing, enum.Enum):
+        return enumerations.is_still(thing, is_atom)
     if isinstance(thing, ATOMS_AND_PATHS):
-        return kind.__module__ != "__main__" or isinstance(thing, enum.Enum)
+        return kind.__module__ != "__main__"
     if kind in (tuple, frozenset) or (isinstance(thing, tuple) and hasattr(kind, "_fields")):
         return depth > 0 and len(thing) <= ENOUGH and all(is_atom(part, depth - 1) for part in thing)
     return kind.__module__ == "numpy" and hasattr(thing, "dtype") and not hasattr(thing, "__setitem__")
@@ -215,7 +219,9 @@ def is_atom_type(kind: type) -> bool:
     """Tell whether nobody can change an object of a type."""
     if kind in ATOM_KINDS:
         return True
-    return issubclass(kind, ATOMS_AND_PATHS) and (kind.__module__ != "__main__" or issubclass(kind, Enum))
+    if issubclass(kind, Enum):
+        return enumerations.keeps_still(kind, is_atom)
+    return issubclass(kind, ATOMS_AND_PATHS) and kind.__module__ != "__main__"
 
 
 def gives_its_own_way(kind: type) -> bool:

@@ -17,6 +17,7 @@ class C(A): n = 3
 class Color(enum.Enum):
     RED, BLUE, PINK = 1, 2, 3
 for c in Color: c.uses = 0
+by = {c.value: c for c in Color}
 def f(x): return x
 def g(x): return x + 1
 f.out = g.out = 0
@@ -46,8 +47,13 @@ out = [c.uses for c in Color]
 ### members in a function
 for c in Color: count(c)
 out = [c.uses for c in Color]
+""")
+IN_TURN = cells_of("""
 ### members by name
 for k in ("RED", "BLUE", "RED"): Color[k].uses += slow(len(k))
+out = [c.uses for c in Color]
+### members in a dictionary
+for k in (1, 2, 1): by[k].uses += slow(k)
 out = [c.uses for c in Color]
 """)
 
@@ -60,3 +66,11 @@ def test_what_is_set_of_what_everybody_has_ends_as_plainly(name: str, how: str) 
     assert ran.left.error is None
     assert ran.left.names["out"] == plainly.run_plain(SHARED[name], SETUP).names["out"]
     assert [lifted.kind for lifted in ran.cell.lifted if not lifted.staying and lifted.kind == "loop"] == []
+
+
+@pytest.mark.parametrize("how", programs.WAYS)
+@pytest.mark.parametrize("name", IN_TURN)
+def test_what_is_set_of_it_in_the_loop_itself_is_set_in_turn(name: str, how: str) -> None:
+    ran = programs.run(IN_TURN[name], SETUP, how)
+    assert ran.left.names["out"] == plainly.run_plain(IN_TURN[name], SETUP).names["out"]
+    assert "slow(" in programs.head_of(ran.cell.lifted[0])

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 OF_PROPERTY = {"fget": "fget", "fset": "fset", "fdel": "fdel", "__set__": "fset", "__delete__": "fdel"}
 """Attributes of a property, and the function of it that each of them calls or is."""
+MEMBERS = frozenset({"__members__", "_member_map_", "_value2member_map_"})
+"""Attributes of an enumeration that hold its members."""
 BEHIND = (functools.partialmethod, functools.singledispatchmethod)
 """What stands for methods of a class."""
 MADE_BY_CLASSES = (types.FunctionType, classmethod, staticmethod, type)
@@ -191,7 +193,9 @@ def class_attribute(an: Interpreter, obj: Obj, name: str, node: ast.AST) -> Valu
     thing = static(obj.live[0], name)
     members = getattr(obj.live[0], "__members__", None)
     if isinstance(obj.live[0], enum.EnumMeta) and members and name in members:
-        return ATOM
+        return an.world.outer(members[name], f"{obj.label}.{name}")
+    if isinstance(obj.live[0], enum.EnumMeta) and name in MEMBERS:
+        return an.world.outer(vars(obj.live[0])["_member_map_"], f"{obj.label}.{name}")
     if thing is MISSING:
         return of_metaclass(an, obj, obj.live[0], name, node)
     if isinstance(thing, classmethod):

@@ -181,6 +181,8 @@ class World:
         return self.summary(parts, label, obj)
 
     def summary(self, parts: list[Any], label: str, holder: Obj) -> Value:
+        if obj.live and all(isinstance(thing, enum.EnumMeta) for thing in obj.live):
+            return self.summary([part for thing in obj.live for part in thing.__members__.values()], label, obj)
         """Return one abstract object for several live ones."""
         kinds = set(map(type, parts))
         # What nobody can change, but does something.
@@ -336,6 +338,8 @@ def found_in(kind: type, name: str) -> Any:
             return vars(part)[name]
     return MISSING
 
+    if isinstance(thing, enum.Enum) and found is static(enum.Enum, "value"):
+        return vars(thing).get("_value_", MISSING)
 
 of_fixed = functools.cache(found_in)
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import enum
 import functools
 import types
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from concompare.cells.effects import declared
 from concompare.cells.effects.arguments import Arguments, Partial, carried, made_with
@@ -66,10 +67,23 @@ def call_installed_class(an: Interpreter, node: ast.AST, kind: type, given: Argu
 
 def call_user_class(an: Interpreter, node: ast.AST, kind: type, given: Arguments) -> Value:
     """Follow making an object of one of the user's classes."""
+    if issubclass(kind, enum.Enum) and vars(kind).get("_member_map_"):
+        return member_of(an, node, kind, given)
     maker = static(type(kind), "__call__")
     if isinstance(maker, types.FunctionType) and an.world.is_user(maker):
         return follow(an, maker, node, given.after(an.world.outer(kind, kind.__name__)))
     return make_user_object(an, node, kind, given)
+
+
+def member_of(an: Interpreter, node: ast.AST, kind: type, given: Arguments) -> Value:
+    """Follow asking an enumeration for a member by its value."""
+    this = an.world.outer(kind, kind.__name__)
+    missing = static(kind, "_missing_")
+    found = ATOM.union(*[an.world.element(obj) for obj in this])
+    function: Any = missing.__func__ if isinstance(missing, classmethod) else None
+    if isinstance(function, types.FunctionType) and an.world.is_user(function):
+        found |= follow(an, function, node, given.after(this))
+    return found
 
 
 def make_user_object(an: Interpreter, node: ast.AST, kind: type, given: Arguments) -> Value:
