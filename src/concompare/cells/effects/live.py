@@ -10,7 +10,8 @@ import itertools
 import sys
 import types
 import warnings
-from collections.abc import Iterable, Mapping
+import weakref
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from concompare.cells import memory
@@ -58,8 +59,22 @@ def holds_functions(thing: Any) -> bool:
     return isinstance(thing, tuple) and types.BuiltinFunctionType in set(map(type, thing))
 
 
+def referent(proxy: Any) -> Any:
+    """Return the object that a weak proxy stands for, or the proxy itself where that is gone or hides itself."""
+    try:
+        found = proxy.__reduce_ex__.__self__
+    except Exception:
+        return proxy
+    return found if proxy.__class__ is type(found) else proxy
+
+
 def held_in(obj: Obj) -> list[Any] | None:
-    """Return the parts of XML elements, which are such too, or the objects that columns hold; None for others."""
+    """Return the parts of XML elements, which are such too, or the objects that columns hold; None for others.
+
+    Of weak containers it returns what they hold now.
+    """
+    if all(type(thing) in WEAK for thing in obj.live):
+        return [part for thing in obj.live for part in WEAK[type(thing)](thing)]
     if all(map(is_tree, obj.live)):
         return list(itertools.islice((part for thing in obj.live for part in thing.iter()), MANY))
     return objects_in([thing.to_numpy() for thing in obj.live]) if all(map(is_column, obj.live)) else None
@@ -74,6 +89,14 @@ def is_column(thing: Any) -> bool:
 def is_tree(thing: Any) -> bool:
     """Tell whether an object is an element of an XML tree, whose parts are all of its kind."""
     return type(thing).__module__ == "xml.etree.ElementTree" and type(thing).__qualname__ == "Element"
+
+
+WEAK: dict[type, Callable[[Any], list[Any]]] = {
+    weakref.WeakSet: list,
+    weakref.WeakValueDictionary: lambda held: [*held.values()],
+    weakref.WeakKeyDictionary: lambda held: [*held, *held.values()],
+}
+"""How the containers of weak references give what they hold."""
 
 
 class World:
@@ -114,6 +137,7 @@ class World:
 
     def outer(self, thing: Any, label: str, origin: Origin = Origin.OUTER, route: int = ELSEWHERE) -> Value:
         """Return the abstract object of a live one; ATOM where nobody can change it."""
+        thing = referent(thing) if type(thing) in weakref.ProxyTypes else thing
         found = self.known.get(id(thing))
         if found is None:
             may_be_atom = type(thing).__module__ != "pathlib" and not isinstance(thing, types.ModuleType)
@@ -157,6 +181,8 @@ class World:
             return frozenset({obj})  # a part of a part of something that cannot be looked into
         if obj.of_values and obj.types and all(kind.__module__.partition(".")[0] == "pandas" for kind in obj.types):
             return ATOM
+        if obj.live and all(isinstance(thing, enum.EnumMeta) for thing in obj.live):
+            return self.summary([part for thing in obj.live for part in thing.__members__.values()], label, obj)
         if obj.live and all(isinstance(thing, CODE) for thing in obj.live):
             return ATOM
         sources = walked_by_all(obj)
@@ -181,10 +207,11 @@ class World:
         return self.summary(parts, label, obj)
 
     def summary(self, parts: list[Any], label: str, holder: Obj) -> Value:
-        if obj.live and all(isinstance(thing, enum.EnumMeta) for thing in obj.live):
-            return self.summary([part for thing in obj.live for part in thing.__members__.values()], label, obj)
         """Return one abstract object for several live ones."""
         kinds = set(map(type, parts))
+        if kinds.intersection(weakref.ProxyTypes):
+            parts = [referent(part) if type(part) in weakref.ProxyTypes else part for part in parts]
+            kinds = set(map(type, parts))
         # What nobody can change, but does something.
         called = types.BuiltinFunctionType in kinds or (tuple in kinds and any(map(holds_functions, parts)))
         paths = any(kind.__module__ == "pathlib" for kind in kinds)
@@ -311,6 +338,8 @@ def held(thing: Any, name: str) -> Any:
     if isinstance(inside, dict) and name in inside:
         return inside[name]
     found = static(type(thing), name)
+    if isinstance(thing, enum.Enum) and found is static(enum.Enum, "value"):
+        return vars(thing).get("_value_", MISSING)
     if isinstance(found, SLOTS) and type(thing).__module__ not in ("builtins",):
         if name in VIEWS and found.__objclass__.__name__ == "ndarray" and not thing.dtype.hasobject:
             return MISSING
@@ -338,8 +367,6 @@ def found_in(kind: type, name: str) -> Any:
             return vars(part)[name]
     return MISSING
 
-    if isinstance(thing, enum.Enum) and found is static(enum.Enum, "value"):
-        return vars(thing).get("_value_", MISSING)
 
 of_fixed = functools.cache(found_in)
 
