@@ -107,7 +107,7 @@ def make_user_object(an: Interpreter, node: ast.AST, kind: type, given: Argument
     followed, given_back = run_makers(an, node, made, kind, given)
     after = static(kind, "__post_init__")
     if isinstance(after, types.FunctionType) and an.world.is_user(after):
-        follow(an, after, node, Arguments([this]))
+        follow(an, after, node, after_fields(an, kind, this, given))
     if not followed or any(not an.world.is_user(part) and part is not object for part in kind.__mro__[1:]):
         an.put({made}, ANY, given.all)
     return this | given_back
@@ -122,6 +122,32 @@ def made_by_own(an: Interpreter, node: ast.AST, kind: type, given: Arguments) ->
     if telling_when_pickled([kind]) is not None:
         an.doubt(Why.ALIAS, f"`{kind.__name__}` does something when it is made, as where it is sent")
     return follow(an, method, node, given.after(an.world.outer(kind, kind.__name__)))
+
+
+def parameters_of(kind: type) -> list[dataclasses.Field[Any]]:
+    """Return what the `__init__` of a data class takes, those without places last."""
+    fields = getattr(kind, "__dataclass_fields__", {}).values()
+    taken = [part for part in fields if part.init and kind_of(part) != "_FIELD_CLASSVAR"]
+    return sorted(taken, key=lambda part: part.kw_only)
+
+
+def kind_of(part: dataclasses.Field[Any]) -> str:
+    """Return what `dataclasses` takes something annotated for: a field, or what only the class or `__init__` has."""
+    return str(getattr(part, "_field_type", ""))
+
+
+def after_fields(an: Interpreter, kind: type, this: Value, given: Arguments) -> Arguments:
+    """Return what the `__post_init__` of a data class is called with: the object, and what is no field of it."""
+    taken = parameters_of(kind)
+    placed = dict(zip([part.name for part in taken], given.positional, strict=False))
+    found = [this]
+    for name, part in getattr(kind, "__dataclass_fields__", {}).items():
+        if kind_of(part) == "_FIELD_INITVAR":
+            value = placed.get(name, ATOM) | given.named.get(name, ATOM) | (given.spread or ATOM)
+            if part.default is not dataclasses.MISSING:
+                value |= an.world.outer(part.default, f"the default of `{name}`")
+            found.append(value)
+    return Arguments(found)
 
 
 def run_makers(an: Interpreter, node: ast.AST, made: Obj, kind: type, given: Arguments) -> tuple[bool, Value]:
@@ -167,8 +193,7 @@ def fill_generated(an: Interpreter, node: ast.AST, made: Obj, kind: type, given:
     if not isinstance(fields, dict):
         an.put({made}, ANY, given.all)
         return True
-    words = [name for name, part in fields.items() if part.init]
-    fill(an, made, words, given)
+    fill(an, made, [part.name for part in parameters_of(kind)], given)
     for name, part in fields.items():
         factory = part.default_factory
         if part.default is not dataclasses.MISSING:
