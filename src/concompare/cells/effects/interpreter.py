@@ -24,7 +24,7 @@ from concompare.cells.effects.calls import callables, naming
 from concompare.cells.effects.elements import grouped, walk_over
 from concompare.cells.effects.following import ALONE, Contexts, Running
 from concompare.cells.effects.kinds import inert, is_drawn, is_of_values, may_hold_objects, type_named
-from concompare.cells.effects.live import MISSING, World
+from concompare.cells.effects.live import MISSING, VIEWING, World
 from concompare.cells.effects.scopes import Scope
 from concompare.cells.effects.storing import assign
 from concompare.cells.ir import Analysed, Budget, Doubt, Effects, Loop, Place, TooLong, Why
@@ -365,6 +365,8 @@ class Interpreter:
         self.now.reads.add(Place(obj, name))
         if obj is not None and obj.method in OF_OWNER:
             self.now.reads.update([Place(holder, ANY) for holder in obj.owner])
+        if obj is not None and obj.live and type(obj.live[0]) in VIEWING:
+            self.now.reads.update([Place(holder, ANY) for holder in self.world.shown_by(obj)])
 
     def write(self, value: Iterable[Obj], name: str, what: str = "") -> None:
         """Note that a field of objects changes."""
@@ -385,6 +387,7 @@ class Interpreter:
         """Note that objects are read with all they hold."""
         if value:
             value = value.union(*[obj.owner for obj in value if obj.method in OF_OWNER])
+            value = value.union(*[self.world.shown_by(obj) for obj in value if obj.live])
             self.now.deep.update([obj for obj in value if not (obj.live and inert(obj))])
             operators.looked_at(self, value)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import enum
 import functools
+import gc
 import inspect
 import itertools
 import sys
@@ -59,6 +60,19 @@ def holds_functions(thing: Any) -> bool:
     return isinstance(thing, tuple) and types.BuiltinFunctionType in set(map(type, thing))
 
 
+def dictionaries_behind(thing: Any) -> list[Any]:
+    """Return what a live view of a dictionary shows, or a mapping looks into that is made of several."""
+    found, waiting = list[Any](), [thing]
+    while waiting and len(found) < ENOUGH:
+        one = waiting.pop()
+        if type(one) in VIEWING:
+            shown = one if type(one) is types.MappingProxyType else getattr(one, "mapping", None)
+            behind = one.maps if type(one) is collections.ChainMap else gc.get_referents(shown)
+            found += behind
+            waiting += behind
+    return found
+
+
 def referent(proxy: Any) -> Any:
     """Return the object that a weak proxy stands for, or the proxy itself where that is gone or hides itself."""
     try:
@@ -91,6 +105,12 @@ def is_tree(thing: Any) -> bool:
     return type(thing).__module__ == "xml.etree.ElementTree" and type(thing).__qualname__ == "Element"
 
 
+VIEW_METHODS = ("keys", "values", "items")
+OF_DICTIONARIES: list[Any] = [
+    getattr(kind(), name)() for kind in (dict, collections.OrderedDict) for name in VIEW_METHODS
+]
+VIEWING = frozenset({types.MappingProxyType, collections.ChainMap, *map(type, OF_DICTIONARIES)})
+"""Types of what shows the content of dictionaries of which others may know as well."""
 WEAK: dict[type, Callable[[Any], list[Any]]] = {
     weakref.WeakSet: list,
     weakref.WeakValueDictionary: lambda held: [*held.values()],
@@ -281,6 +301,14 @@ class World:
         found = [value for (number, _), value in self.attributes.items() if number == id(obj) and value]
         found.append(self.elements.get(id(obj), ATOM))
         return [part for value in found for part in value if part is not obj and part.owner == {obj}]
+
+    def shown_by(self, obj: Obj) -> Value:
+        """Return the dictionaries of the notebook that live views show, or mappings made of several."""
+        found = ATOM
+        for thing in obj.live if type(obj.live[0]) in VIEWING else ():
+            for shown in dictionaries_behind(thing):
+                found |= self.outer(shown, obj.label)
+        return found
 
     def methods(self, name: str) -> list[tuple[type, Any]]:
         """Return every method or property of that name in the user's classes, with its class."""
