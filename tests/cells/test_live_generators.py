@@ -10,6 +10,7 @@ from tests.cells.pool_cells import cells_of
 SETUP = (
     programs.SLOW
     + """
+import contextlib
 from collections import Counter, deque
 xs, log, counted, k = [3, 1, 4, 1, 5, 9], [], Counter(), 0
 class Source:
@@ -64,6 +65,11 @@ def make():
 class Own:
     def __iter__(self): return self
     def __next__(self): return told(len(log))
+@contextlib.contextmanager
+def within(v):
+    log.append(v)
+    yield
+    log.append(-v)
 def windows(values):
     held = deque(maxlen=2)
     for v in values:
@@ -133,6 +139,14 @@ r = [f(x) for x in xs]
 it = enumerate(through(range(20)))
 def f(x): next(it); return len(log), slow(x)
 r = [f(x) for x in xs]
+### a context that is entered and left by its methods
+def f(x):
+    context = within(x)
+    context.__enter__()
+    y = slow(x)
+    context.__exit__(None, None, None)
+    return y, len(log)
+r = [f(x) for x in xs]; it = None
 ### one that prints between the items
 it = printing(range(6))
 for v in it: print(slow(v))

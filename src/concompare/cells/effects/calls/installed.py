@@ -68,8 +68,8 @@ ASKED: dict[Any, str] = {
 """The special methods that builtins run on their arguments or the elements of these."""
 SENDING = ("send", "throw")
 """Methods of generators that hand something to what they run."""
-RUNNING = (*SENDING, "close")
-"""Methods of generators that run them."""
+RUNNING = (*SENDING, "close", "__enter__", "__exit__")
+"""Methods of generators that run them, and of the context managers that are made of some."""
 HASHING = frozenset({set, frozenset, *DICTS})
 
 
