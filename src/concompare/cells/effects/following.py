@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import types
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -92,6 +93,11 @@ class Contexts:
 def follow(an: Interpreter, function: types.FunctionType, node: ast.AST, given: Arguments) -> Value:
     """Follow a call of a user's function; what it does counts as done by the call."""
     function = guarded(meant_by(function))
+    if (wrapped := behind_installed(an, function)) is not None:
+        from concompare.cells.effects.calls.callables import run_around
+
+        run_around(an, node, function, wrapped)
+        return follow(an, wrapped, node, given)
     an.now.heavy = True
     an.now.called += (function.__name__,)
     if not an.depth:
@@ -141,6 +147,17 @@ def ask_fields(an: Interpreter, function: types.FunctionType, node: ast.AST, giv
     for name in dict.fromkeys((word,) if word in ("hash", "repr") else ("eq", word)):
         operated(an, name, fields, node, fields)
     del an.running[site]
+
+
+def behind_installed(an: Interpreter, function: types.FunctionType) -> types.FunctionType | None:
+    """Return the user's function or method behind an installed wrapper, as that of `contextmanager`; None: no such.
+
+    By `functools.wraps` the wrapper says that it is of the user's module.
+    """
+    if "__wrapped__" not in vars(function) or not is_installed_file(function.__code__.co_filename):
+        return None
+    wrapped = inspect.unwrap(function)
+    return wrapped if isinstance(wrapped, types.FunctionType) and an.world.is_user(wrapped) else None
 
 
 def guarded(function: types.FunctionType) -> types.FunctionType:
