@@ -156,7 +156,6 @@ def ran(cell: str, how: str) -> programs.Ran:
         "try:\n    for y in failing(xs):\n        out.append(meter.add(y))\nexcept ValueError as e:\n    print(e, meter.sums)",
         "for y in failing(xs):\n    out.append(meter.add(y))",
         "for y in plain([]):\n    total += y",
-        "for x in xs[:2]:\n    for y in plain(xs):\n        total += y\n        print(x, y)",
         "try:\n    for y in failing(xs):\n        total += y\n        print(y)\nexcept ValueError as e:\n    out.append(e.args)\ntotal, y",
         "for y in failing(xs):\n    total += y\n    print(y)",
         "for y in plain(xs):\n    total += y\n    out.append(1 // (y - 41))",
@@ -188,6 +187,12 @@ def test_the_work_of_a_generator_is_shared_out(cell: str, how: str) -> None:
     found = ran(cell, how)
     assert any(part.again is not None for part in found.cell.lifted) or "([])" in cell, found.reasons
     assert not [name for name in found.left.names if "concompare" in name]
+
+
+@pytest.mark.parametrize("how", programs.WAYS)
+def test_a_generator_in_an_inner_loop_runs_with_the_items_around_it(how: str) -> None:
+    found = ran("for x in xs[:2]:\n    for y in plain(xs):\n        total += y\n        print(x, y)", how)
+    assert [(part.loop.line, part.staying) for part in found.cell.lifted] == [(1, "")]
 
 
 @pytest.mark.parametrize("how", programs.WAYS)

@@ -11,13 +11,14 @@ import contextlib
 from collections.abc import Iterable, Mapping, Set
 from typing import TYPE_CHECKING, Any
 
+from concompare.cells.distribution.handing import BOUND_TO_THREADS, name_of
 from concompare.cells.distribution.touches import Touches
 from concompare.cells.effects.interpreter import Interpreter
 from concompare.cells.effects.kinds import is_of_values
 from concompare.cells.effects.live import World
 from concompare.cells.forms import independent
 from concompare.cells.ir import OURS, Analysed, Budget, Effects, Loop, Order, Stage, TooLong
-from concompare.cells.objects import Obj, reachable
+from concompare.cells.objects import ATOM, Obj, reachable
 from concompare.cells.replay import chains, own_objects
 from concompare.cells.replay.collect import Collect
 from concompare.cells.syntax import names
@@ -375,7 +376,13 @@ class Window:
         outer = any(place.obj is None or place.obj.outer or place.obj in given for place in effects.writes)
         calm = not (effects.doubts or effects.hazards or effects.order - {Order.OUTPUT} or "process" in effects.sees)
         unseen = any(name.startswith(".") for name in effects.trusted)  # a method of what other statements may use, too
-        return effects.heavy and calm and not outer and not unseen
+        return effects.heavy and calm and not outer and not unseen and not self.is_of_thread(call)
+
+    def is_of_thread(self, call: ast.Call) -> bool:
+        """Tell whether a call uses what only the thread can use that made it."""
+        held = [self.analysed.values.get(part, ATOM) for part in names.nodes_in(call)]
+        kinds = {name_of(kind) for value in held for obj in value for kind in obj.types or ()}
+        return not kinds.isdisjoint(BOUND_TO_THREADS)
 
     def given(self, node: ast.AST) -> set[Obj]:
         """Return the objects that an expression gets from the statements before it."""
