@@ -26,7 +26,7 @@ DEPTH = 6
 """Methods that call one another up to which code is looked at."""
 
 
-@functools.cache
+@functools.lru_cache(512)  # a class of the user's may be made anew every time a cell runs
 def changes_itself(kind: type, name: str) -> bool:
     """Tell whether a method that a class has from one of Python's library changes its object, as its code shows."""
     owner = next((base for base in kind.__mro__ if name in vars(base)), object)
