@@ -67,11 +67,15 @@ WORK: tuple[tuple[Callable[[Any], Any], list[Any], set[str], set[str]], ...] = (
 def test_known_work_gets_its_finding(
     function: Callable[[Any], Any], items: list[Any], right: set[str], wrong: set[str]
 ) -> None:
-    comparison, kept = measured(function, items)
-    codes = {finding.code for finding in findings.find(comparison)}
-    assert kept.values == [function(item) for item in items]
-    assert right & codes or "machine-busy" in codes, codes
-    assert not wrong & codes, codes
+    for _ in range(3):  # other machines on the same host may take CPUs away unseen
+        comparison, kept = measured(function, items)
+        codes = {finding.code for finding in findings.find(comparison)}
+        assert kept.values == [function(item) for item in items]
+        assert not wrong & codes, codes
+        if right & codes or "machine-busy" in codes:
+            break
+    else:
+        pytest.fail(f"{right} is not among {codes}")
     assert all(trial.same for trial in comparison.trials if trial.problem is None)
     problems = [trial.problem for trial in comparison.trials if trial.problem is not None]
     late = ("stopped after", "not run: the time for deciding was used up")  # as on a busy machine
