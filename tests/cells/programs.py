@@ -81,6 +81,13 @@ def alike(source: str, setup: str, how: str) -> Ran:
     return ran
 
 
+def in_workers(source: str, setup: str, how: str) -> Ran:
+    """Run a cell as `alike` does, and see that nothing of its first loop stays in the notebook."""
+    ran = alike(source, setup, how)
+    assert [lifted.staying for lifted in ran.cell.lifted][:1] == [""], ran.reasons
+    return ran
+
+
 @dataclass
 class Keeping:
     """Keeps what would run, and runs nothing."""

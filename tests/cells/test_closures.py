@@ -163,4 +163,4 @@ def test_functions_made_in_workers_have_the_names_that_the_plain_loop_gives_them
     ],
 )
 def test_functions_of_comprehensions_have_the_names_that_these_give_them(made: str, how: str) -> None:
-    programs.alike(f"made = {made}", MADE_ON_THE_WAY, how)
+    assert programs.alike(f"made = {made}", MADE_ON_THE_WAY, how).cell.lifted

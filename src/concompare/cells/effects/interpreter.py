@@ -158,6 +158,10 @@ class Interpreter:
         if loop.filled is not None:
             self.fill(loop.filled)
         shared = {obj for name in exposed if name in carried for obj in before.get(name, ATOM)}
+        return self.analysed(loop, scope, shared)
+
+    def analysed(self, loop: Loop, scope: Scope, shared: set[Obj]) -> Analysed:
+        """Return what was found; `shared` are the objects that the iterations hand to each other by name."""
         return Analysed(
             loop,
             self.order,
