@@ -250,6 +250,7 @@ RECEIVERS: dict[str, tuple[Maker, ...]] = {
     "contextlib.nullcontext": (lambda: contextlib.nullcontext([1]),),
     "contextlib.closing": (lambda: contextlib.closing(io.BytesIO()),),
     "contextlib.suppress": (lambda: contextlib.suppress(ValueError),),
+    "_sre.SRE_Scanner": (lambda: re.compile("a").scanner("aa"),),  # type: ignore[attr-defined]
     "zlib.Compress": (zlib.compressobj,),
     "zlib.Decompress": (zlib.decompressobj,),
     "bz2.BZ2Compressor": (bz2.BZ2Compressor,),

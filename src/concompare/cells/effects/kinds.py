@@ -25,6 +25,8 @@ LAZY_TYPES = (map, filter, zip, enumerate, reversed, types.GeneratorType)
 CACHE = type(functools.lru_cache(maxsize=1)(lambda: None))
 MATCHES = type(re.finditer("", ""))
 """The type of what gives the matches of a pattern."""
+SCANNER: type = type(re.compile("").scanner(""))  # type: ignore[attr-defined]
+"""The type of what gives the matches of a pattern call by call."""
 FILES = (io.TextIOWrapper, io.BufferedReader, io.BufferedWriter, io.BufferedRandom, io.FileIO)
 MADE_FOR_THREADS = frozenset({"threading", "_thread"})
 """Modules whose objects are there to be shared by threads; they cannot be sent to processes."""
@@ -102,14 +104,16 @@ def is_of_values(thing: Any) -> bool:
 
 DICT_VIEWS = {kind.__name__: kind for kind in map(type, ({}.keys(), {}.values(), {}.items()))}
 """The types of what `keys`, `values` and `items` give, which no module has under their names."""
+UNSHOWN: dict[str, type] = {**DICT_VIEWS, "_sre.SRE_Scanner": SCANNER}
+"""Types that no module shows, by their names."""
 MAKERS = {"zlib.Compress": "compressobj", "zlib.Decompress": "decompressobj"}
 """What makes objects of types that their module does not show."""
 
 
 def type_named(dotted: str) -> type | None:
     """Return the type of a dotted name, if its module is loaded: it may be by the next cell."""
-    if dotted in DICT_VIEWS:
-        return DICT_VIEWS[dotted]
+    if dotted in UNSHOWN:
+        return UNSHOWN[dotted]
     module, _, name = dotted.rpartition(".")
     held = vars(sys.modules.get(module or "builtins", builtins))
     found = type(held[MAKERS[dotted]]()) if MAKERS.get(dotted) in held else held.get(name)

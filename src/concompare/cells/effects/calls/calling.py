@@ -42,7 +42,7 @@ from concompare.cells.effects.calls.one_file import is_same, may_meet
 from concompare.cells.effects.elements import elements_of, looked_up, walk_over
 from concompare.cells.effects.entries import Beginning
 from concompare.cells.effects.following import follow
-from concompare.cells.effects.kinds import CACHE, MATCHES, is_table
+from concompare.cells.effects.kinds import CACHE, MATCHES, SCANNER, is_table
 from concompare.cells.effects.live import MISSING, part_of, static
 from concompare.cells.effects.scopes import Scope
 from concompare.cells.objects import ANY, ATOM, ELEMENT, STREAM, Obj, Origin, Value
@@ -64,6 +64,7 @@ LISTING = frozenset({"split", "rsplit", "splitlines", "findall"})
 OF_PATTERN: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(("match", "search", "fullmatch"), (re.Match,)),
     "finditer": (MATCHES,),
+    "scanner": (SCANNER,),
 }
 """What methods of a pattern give that cannot be sent, by their names."""
 
