@@ -94,7 +94,8 @@ def test_items_can_be_had_again_before_one_was_taken(first: int) -> None:
     assert list(again.from_position(first)) == [0, 1, 2, 3, 4]
 
 
-def test_the_first_item_is_computed_at_once_the_next_time(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("changing", [False, True])
+def test_the_first_item_is_computed_at_once_the_next_time(changing: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Worker and notebook meet in the first item, which they cannot where one waits for the other's answer."""
     monkeypatch.setattr(witness, "LITTLE", 0.0)
     met = threading.Event()
@@ -111,7 +112,7 @@ def test_the_first_item_is_computed_at_once_the_next_time(monkeypatch: pytest.Mo
     backend = backends.find("threads")
     for number in range(2):
         met.clear()
-        task = task_of(head, [7, 8])
+        task = replace(task_of(head, [7, 8]), changing=changing)
         _, value, said = run_once(task, backend, 2, replace(request, moment=10.0 * (number + 1)))
         assert (value, said) == ([49, 64], "")
     assert waiting == [False, True]

@@ -211,9 +211,9 @@ class Witness:
         """Compute the first item while the workers do, where that took neither very long nor an instant before.
 
         What would reach beyond this process is stopped before it does, and then the answer is waited for as if nothing
-        had been known.
+        had been known. Items that are changed are computed in a copy beside threads; beside processes it is the item.
         """
-        if not self.seconds or self.task.changing:
+        if not self.seconds or (self.task.changing and not self.shares):
             return
         states = States()
         for item in self.items_at(self.first):
