@@ -79,7 +79,7 @@ class NamedRules(Rules):
         for name, files in self.uncrossable.items():
             definitions = self.uses.defs[name]
             held = any(self.staged.of(node) is Stage.TAIL for node in definitions) or definitions & self.staged.both
-            if not held and (files or self.loop.collects or not self.staged.runs_once()):
+            if not held and (files or not self.staged.runs_once()):
                 continue
             for node in definitions:
                 value = self.body.value_node(node)

@@ -168,12 +168,11 @@ class Lifted:
         function = compiling.head(self.made.head, namespace, self.filename, self.loop.node)
         side: Replay | Collect
         if self.loop.collects:
-            side = Collect(self.made, namespace, handed, self.filename)
+            side = Collect(self.made, namespace, handed, function, self.filename)
         else:
             side = Replay(self.made, namespace, handed, function, self.filename)
-            handed.keep = (
-                not set(self.made.kept) <= self.made.sure
-            )  # any of them may have been the last to give a value
+        # Any of them may have been the last to give a name its value.
+        handed.keep = not set(self.made.kept) <= self.made.sure
         side.bar, side.front, side.keeper = bar, front, keeper
         if front is not None:
             front.done = lambda: side.position

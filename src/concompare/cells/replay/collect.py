@@ -14,11 +14,13 @@ from concompare.cells.distribution.code.generated import Generated
 from concompare.cells.distribution.code.record import CHANGED, KEPT, RECORD
 from concompare.cells.ir import OURS, RESULT
 from concompare.cells.replay import compiling
+from concompare.cells.replay.again import names_again, unsent
 from concompare.cells.replay.items import Items
 from concompare.cells.replay.plain_values import is_plain
 from concompare.cells.replay.tally import Tally, left_of
 from concompare.cells.syntax import names
 from concompare.cells.syntax.nodes import located
+from concompare.errors import Interrupted
 from concompare.worker.transfer.item_state import Keeper, Places, put_in, restore
 
 if TYPE_CHECKING:
@@ -31,8 +33,16 @@ OWN = OURS + "own"
 class Collect:
     """Collects values; `value` is what stands in the expression's place."""
 
-    def __init__(self, made: Generated, namespace: dict[str, Any], items: Items, filename: str) -> None:
+    def __init__(
+        self,
+        made: Generated,
+        namespace: dict[str, Any],
+        items: Items,
+        function: Callable[..., Any],
+        filename: str,
+    ) -> None:
         self.made, self.namespace, self.items, self.filename = made, namespace, items, filename
+        self.function = function
         self.shape = made.loop.shape
         self.result: list[Any] = []
         self.gathered: Any = {"set": set, "dict": dict}.get(self.shape, list)()
@@ -44,6 +54,7 @@ class Collect:
         self.front: Front | None = None
         self.keeper: Keeper | None = None
         self.item: Any = None
+        self.earlier: Any = None
         self.left: dict[str, Any] = {}
         self.direct = made.direct and is_plain_append(made)
         inner = [node for statement in made.loop.body for node in names.nodes_in(statement)]
@@ -77,7 +88,7 @@ class Collect:
         if self.bar is not None:
             self.bar.update(1)
         before = len(self.result)
-        self.item = self.items.take(position)
+        self.earlier, self.item = self.item, self.items.take(position)
         try:
             if self.direct:
                 self.result.append(value)
@@ -173,10 +184,27 @@ class Collect:
         """Bind the names that `:=` gave values; return what stands in the expression's place."""
         if self.keeper is not None and (self.halted or self.made.loop.stops is not None):
             self.put_back(self.position)
-        found = {**found, **self.left}
-        self.namespace.update({name: found[name] for name in self.made.kept if name in found})
+        self.bind(found, self.backwards(self.position - 1))
         self.clean()
         return self.value
+
+    def bind(self, found: Mapping[str, Any], turns: Iterable[Any]) -> None:
+        """Bind the names that `:=` gave values; what no process could give back is computed again from these items."""
+        lacking = unsent(self.made, found)
+        found = {**found, **self.left}
+        self.namespace.update({name: found[name] for name in self.made.kept if name in found})
+        wanted = {name for name in lacking if name not in found}
+        turns = ((item, sys.maxsize) for item in turns)
+        self.namespace.update(names_again(self.made, self.function, wanted, turns))
+
+    def backwards(self, position: int) -> Iterator[Any]:
+        """Yield the last item and those before it, as far as they are still known."""
+        if position >= 0:
+            yield self.item
+        if self.items.known is not None:
+            yield from (self.items.known[place] for place in range(position - 1, -1, -1))
+        elif position > 0:
+            yield self.earlier
 
     def put_back(self, first: int) -> None:
         """Give the items from a position on the states they had: the plain expression has not come that far."""
@@ -201,9 +229,17 @@ class Collect:
             self.left.update(zip(own, put_in([found[name] for name in own], meant), strict=True))
         if not self.broken and self.made.loop.lazy and isinstance(error, Exception):
             self.error = error
-        found = {**found, **self.left}
-        self.namespace.update({name: found[name] for name in self.made.kept if name in found})
+        self.bind(
+            found, () if isinstance(error, Interrupted) else chain(self.failing(), self.backwards(self.position - 1))
+        )
         self.clean()
+
+    def failing(self) -> list[Any]:
+        """Return the item whose head raised, in a list, if it is one that was handed out."""
+        try:
+            return [] if self.broken else [self.items.see(self.position)]
+        except LookupError:
+            return []
 
     def clean(self) -> None:
         """Close the progress bar that the expression walked through."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import contextlib
-import io
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from concompare.cells.distribution.code.generated import Generated
 from concompare.cells.distribution.code.record import BREAK, CHANGED, KEPT, RECORD
 from concompare.cells.ir import OURS
 from concompare.cells.replay import compiling
+from concompare.cells.replay.again import names_again, unsent
 from concompare.cells.replay.compiling import LEAVE, NEXT
 from concompare.cells.replay.items import Items
 from concompare.cells.replay.tally import Tally, left_of
@@ -27,26 +27,6 @@ if TYPE_CHECKING:
 OWN = OURS + "own"
 """What a worker names the names that a failing head had assigned itself, among those of the items before it."""
 ITEM_NAME = OURS + "item"
-UNSENT = OURS + "unsent"
-"""What names the names whose values a worker could not send, among those that came."""
-
-
-class Enough(BaseException):
-    """Raised by a record that has as many entries as were asked for."""
-
-
-class Counted(list[Any]):
-    """A record that stops its head after some entries."""
-
-    def __init__(self, most: int) -> None:
-        super().__init__()
-        self.most = most
-
-    def append(self, entry: Any) -> None:
-        """Take an entry, or stop."""
-        if len(self) >= self.most:
-            raise Enough
-        super().append(entry)
 
 
 class Replay:
@@ -206,28 +186,8 @@ class Replay:
         self.bind_again(wanted, ((item, played if place == position else sys.maxsize) for place, item in turns))
 
     def bind_again(self, wanted: set[str], turns: Iterable[tuple[Any, int]]) -> None:
-        """Bind names by computing items once more, later ones first, each as far as its record has so many entries."""
-        if self.made.once:
-            return
-        for item, most in turns:
-            if not wanted:
-                return
-            found = self.names_of(item, most)
-            self.namespace.update({name: value for name, value in found.items() if name in wanted})
-            wanted = wanted - set(found)
-
-    def names_of(self, item: Any, most: int) -> Mapping[str, Any]:
-        """Return the names that a head has given values when its record has so many entries."""
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            try:
-                found: Mapping[str, Any] = self.function(item, None if self.made.direct else Counted(most))[1]
-            except (Enough, Exception) as stop:
-                trace = stop.__traceback__
-                while trace is not None and trace.tb_frame.f_code is not self.function.__code__:
-                    trace = trace.tb_next
-                local = trace.tb_frame.f_locals if trace is not None else {}
-                return {name: local[name] for name in self.made.kept if name in local}
-            return found
+        """Bind names by computing items once more."""
+        self.namespace.update(names_again(self.made, self.function, wanted, turns))
 
     def remaining(self) -> Any:
         """Return the items that nothing was done with."""
@@ -255,14 +215,10 @@ class Replay:
         if not self.stopped:
             found = {**found, **self.left}
             self.namespace.update({name: found[name] for name in self.made.kept if name in found})
-            wanted = {name for name in self.unsent(found) | self.made.sure if name not in found}
+            wanted = {name for name in unsent(self.made, found) | self.made.sure if name not in found}
             if self.position and wanted:
                 self.bind_again(wanted, ((item, sys.maxsize) for _, item in self.backwards(self.position - 1)))
         self.clean()
-
-    def unsent(self, found: Mapping[str, Any]) -> set[str]:
-        """Return the names that a head has given values which no process can give back."""
-        return set(found.get(UNSENT, ())) & set(self.made.kept)
 
     def fail(self, found: Mapping[str, Any]) -> None:
         """Leave the names as the plain loop would have left them when the item after the last replayed one raised."""
@@ -298,7 +254,9 @@ class Replay:
                 self.play_failing(found[RECORD], item)
             self.namespace.update(kept)
             before = self.backwards(self.position - 1) if self.position else ()
-            self.bind_again(self.unsent(found), [(item, sys.maxsize), *((part, sys.maxsize) for _, part in before)])
+            self.bind_again(
+                unsent(self.made, found), [(item, sys.maxsize), *((part, sys.maxsize) for _, part in before)]
+            )
         finally:
             self.clean()
 
