@@ -7,14 +7,13 @@ import pytest
 from tests.cells import programs
 
 FINDING = r"""
-import re, threading
+import re
+from threading import Lock
 PAIR = re.compile(r"(\w+)=(\d+)")
 def find(text): return PAIR.search(text)
 def strict(text):
     if text == "f=7": raise ValueError(text)
     return PAIR.search(text)
-class Guarded:
-    def __init__(self, n): self.lock, self.n = threading.Lock(), n
 texts = ["a=1", "b", "c=3", "d=44", "e"]
 """
 
@@ -26,8 +25,8 @@ texts = ["a=1", "b", "c=3", "d=44", "e"]
         ("r = [m.start() for s in texts if (m := find(s))]\n(r, m)", ([0, 0, 0], None)),
         ("r = {s: m.group(2) for s in texts[:4] if (m := find(s))}\n(r['d=44'], m.string)", ("44", "d=44")),
         (
-            "r = [(m.end(), g.n) for s in texts[:3] if (m := find(s)) and (g := Guarded(7))]\n(r, g.n)",
-            ([(3, 7)] * 2, 7),
+            "r = [m.end() for s in texts if (m := find(s)) and (g := Lock())]\ng = g.locked()\n(r, g)",
+            ([3, 3, 4], False),
         ),
         ("r = sum(m.end() for s in iter(texts[:4]) if (m := find(s)))\n(r, m.group(1))", (10, "d")),
         ("r = all((m := find(s)) is not None for s in texts)\n(r, m)", (False, None)),
