@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from concompare.cells import hooks, telling_classes, waiting
 from concompare.cells.forms import again, calls, finding, independent, joined, pools
 from concompare.cells.hooks import HOOK, ITEMS, Walked, annotate, hook_call, hook_if_meant, hook_of, iterable, place_in
+from concompare.cells.inlining.numbers import NUMBERS
 from concompare.cells.ir import OURS, Allowance, Loop, TooLong
 from concompare.cells.plain_errors import as_plainly, tidy
 from concompare.cells.replay import binding, checks, listed, row_walks
@@ -47,8 +48,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Cell", "Hook", "Refused", "Runner", "Wishes"]
 
-DONE = OURS + "done"
-POOL = OURS + "pool"
+DONE, POOL = OURS + "done", OURS + "pool"
 
 
 @dataclass
@@ -188,7 +188,7 @@ class Cell:
         vars(builtins).update(ours)  # there `locals()` and `globals()` show none of ours
         try:
             nothing = contextlib.nullcontext()
-            with session or nothing, threads or nothing, follow or nothing:
+            with session or nothing, threads or nothing, follow or nothing, NUMBERS.of_a_cell():
                 return self.run_statements(tree, namespace, self.ahead(hook))
         except BaseException as error:
             error.__traceback__ = as_plainly(error, Hook.__call__.__code__, unwalkable=error is hook.unwalkable)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import functools
-import itertools
 import types
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,12 +14,12 @@ from concompare.cells.distribution.nodes import BLOCKS
 from concompare.cells.distribution.staging import Staged, heavy_in_notebook
 from concompare.cells.effects.live import definition_of
 from concompare.cells.inlining.callee import CannotStand, Writer, callee_of
-from concompare.cells.ir import INLINED, Loop
+from concompare.cells.inlining.numbers import NUMBERS
+from concompare.cells.ir import Loop
 from concompare.cells.syntax import names
 from concompare.cells.syntax.nodes import located
 from concompare.cells.syntax.renaming import bound, load
 
-NUMBERS = itertools.count()
 THROUGH = (
     *(ast.Call, ast.keyword, ast.Attribute, ast.Subscript, ast.BinOp, ast.UnaryOp, ast.Tuple, ast.List, ast.Dict),
     *(ast.Set, ast.JoinedStr, ast.FormattedValue, ast.Starred, ast.Assign, ast.AugAssign, ast.Expr, ast.AnnAssign),
@@ -100,7 +99,7 @@ class Expansion:
 
     def added(self, node: ast.AugAssign, target: ast.Attribute | ast.Subscript) -> list[ast.stmt]:
         """Return `a.b += f(x)` with a body in it: Python looks at `a.b` first, and what it adds to is stored then."""
-        begin = f"{INLINED}{next(NUMBERS)}_"
+        begin = NUMBERS.of_body()
         made: list[ast.stmt] = []
         parts: dict[ast.AST, ast.AST] = {}
         used: set[str] = set()
@@ -172,7 +171,7 @@ class Expansion:
             isinstance(root.target, ast.Name) and root.target.id not in unstable
         ):
             raise CannotStand
-        begin = f"{INLINED}{next(NUMBERS)}_"
+        begin = NUMBERS.of_body()
         writer = Writer(callee, call, begin, changing=self.changing)
         made: list[ast.stmt] = []
         held: dict[ast.AST, ast.AST] = {}

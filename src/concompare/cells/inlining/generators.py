@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import inspect
-import itertools
 import types
 from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping
@@ -20,12 +19,12 @@ from concompare.cells.effects.live import definition_of, static
 from concompare.cells.forms.flattening import is_cheap
 from concompare.cells.frame import frame_of
 from concompare.cells.inlining.callee import OF_FRAMES
+from concompare.cells.inlining.numbers import NUMBERS, OF_GENERATORS
 from concompare.cells.ir import INLINED, OURS, Loop
 from concompare.cells.syntax import names
 from concompare.cells.syntax.nodes import located
 from concompare.cells.syntax.renaming import bound_to, swapped
 
-NUMBERS = itertools.count(1_000_000)
 """Tell apart the generators whose bodies stand in a loop, from the functions that do."""
 BARRED = frozenset({
     *(ast.Nonlocal, ast.Global, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.GeneratorExp),
@@ -134,7 +133,7 @@ def beginning(loop: Loop, items: Any) -> tuple[Loop, Any, ast.Call] | None:
     alone = isinstance(node, names.COMPREHENSIONS) and len(node.generators) == 1
     if not alone or loop.stops or loop.between or loop.caller or loop.method or loop.timeless:
         return None
-    begin = f"{INLINED}{next(NUMBERS)}_"
+    begin = NUMBERS.of_generator()
     words = {name: begin + name for name in names.stored(loop.target)}
     body = [swapped(statement, words) for statement in loop.body]
     return replace(loop, target=swapped(loop.target, words), body=body), items, call
@@ -159,7 +158,7 @@ def around(found: Fused, namespace: Mapping[str, Any], shadowed: frozenset[str],
     function, before, own = made
     frame = found.items.gi_frame
     code, local = found.items.gi_code, {name: value for name, value in frame.f_locals.items() if name != FIRST}
-    begin = f"{INLINED}{next(NUMBERS)}_"
+    begin = NUMBERS.of_generator()
     words = {name: begin + name for name in (*code.co_varnames, *code.co_freevars)}
     given = {begin + name: value for name, value in local.items()}
     if is_seen(code, found.items, own, function.__globals__, namespace) or not clear(
@@ -418,5 +417,5 @@ class Writer:
 def own_names(namespace: Mapping[str, Any]) -> Iterator[str]:
     """Yield the names that variables of generators have."""
     for name in namespace:
-        if name.startswith(INLINED) and int(name.removeprefix(INLINED).partition("_")[0]) >= 1_000_000:
+        if name.startswith(INLINED) and int(name.removeprefix(INLINED).partition("_")[0]) >= OF_GENERATORS:
             yield name
