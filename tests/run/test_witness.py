@@ -112,7 +112,7 @@ def test_the_first_item_is_computed_at_once_the_next_time(changing: bool, monkey
     backend = backends.find("threads")
     for number in range(2):
         met.clear()
-        task = replace(task_of(head, [7, 8]), changing=changing)
+        task = replace(task_of(head, [7, 8]), changing=changing, source=f"changing: {changing}")
         _, value, said = run_once(task, backend, 2, replace(request, moment=10.0 * (number + 1)))
         assert (value, said) == ([49, 64], "")
     assert waiting == [False, True]
