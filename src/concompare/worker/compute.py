@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Any
 
 from concompare.worker.bootstrap import PLACE, StopItem
+from concompare.worker.bound_names import note_bound
 from concompare.worker.coroutines import called, is_coroutine_function
 from concompare.worker.transfer.error_traces import frames_of_user
 
@@ -91,6 +92,8 @@ def compute(
             done.values.append(None)
         else:
             break
+    if done.names:
+        note_bound(done.names)
     if PLACE:
         PLACE[0].mark(-1)
 

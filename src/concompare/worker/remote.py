@@ -29,6 +29,7 @@ MODULES = (
     "transfer.precision",
     "transfer.nans",
     "transfer.error_traces",
+    "bound_names",
     "transfer.class_objects",
     "transfer.pickling",
     "owners",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import sys
 import types
 from collections.abc import Iterable, Iterator, Mapping
@@ -30,7 +31,7 @@ UNDER_TRY = "Leave only the call under the `try`, and put what follows it under 
 class NamedRules(Rules):
     """Keep prints, errors and contexts as the plain loop has them.
 
-    `uncrossable` are the names that may stand for what cannot be handed over, and whether that may be a file.
+    `uncrossable` are the names that may stand for what cannot be handed over, and whether the body closes all of that.
     `bound` tells of values whether they keep what only the thread can use that made it.
     """
 
@@ -45,17 +46,23 @@ class NamedRules(Rules):
         for name in self.uses.defs:
             inner = list(reachable(self.analysed.bound.get(name, ())))
             if any(map(is_uncrossable, inner)):
-                files = any(is_file(kind) for obj in inner for kind in obj.types or ())
-                self.uncrossable[name] = files or self.is_closed_connection(name, inner)
+                self.uncrossable[name] = all(map(self.is_closed, filter(is_uncrossable, inner)))
 
-    def is_closed_connection(self, name: str, inner: list[Obj]) -> bool:
-        """Tell whether a name only stands for connections that the body closes, which then come back as files do."""
-        kept = [obj for obj in inner if is_uncrossable(obj)]
-        if not all(set(map(name_of, obj.types or ())) == {"sqlite3.Connection"} for obj in kept):
-            return False
-        closes = (node.func for node in self.body.nodes_of(ast.Call) if isinstance(node, ast.Call))
-        ends = (func for func in closes if isinstance(func, ast.Attribute) and func.attr == "close")
-        return any(isinstance(func.value, ast.Name) and func.value.id == name for func in ends)
+    def is_closed(self, obj: Obj) -> bool:
+        """Tell whether an object is a file or connection that the body closes, which comes back, or writes to such."""
+        kinds = obj.types or ()
+        named = set(map(name_of, kinds))
+        return named == {"_csv.writer"} or (
+            obj in self.closed and (named == {"sqlite3.Connection"} or any(map(is_file, kinds)))
+        )
+
+    @functools.cached_property
+    def closed(self) -> frozenset[Obj]:
+        """The objects that the body closes, by their method or at the end of a `with`."""
+        calls = [node.func for node in self.body.nodes_of(ast.Call) if isinstance(node, ast.Call)]
+        ends = [func.value for func in calls if isinstance(func, ast.Attribute) and func.attr == "close"]
+        ends += [item.context_expr for node in self.body.nodes_of(ast.With) for item in getattr(node, "items", ())]
+        return frozenset(obj for node in ends for obj in self.analysed.values.get(node, ()))
 
     def apply(self) -> None:
         """Apply what is no dependence, but forbids the head all the same."""
@@ -76,15 +83,19 @@ class NamedRules(Rules):
 
     def uncrossable_names(self) -> None:
         """A name that the notebook gives values too cannot have one there that only the head can make."""
-        for name, files in self.uncrossable.items():
+        for name, closed in self.uncrossable.items():
             definitions = self.uses.defs[name]
             held = any(self.staged.of(node) is Stage.TAIL for node in definitions) or definitions & self.staged.both
-            if not held and (files or not self.staged.runs_once()):
+            if not held and (closed or not self.staged.runs_once()):
                 continue
             for node in definitions:
                 value = self.body.value_node(node)
-                if value is not None and any(map(is_uncrossable, self.analysed.values.get(value, ()))):
+                if value is not None and any(map(self.is_kept_here, self.analysed.values.get(value, ()))):
                     self.body.to_tail(value)
+
+    def is_kept_here(self, obj: Obj) -> bool:
+        """Tell whether an object cannot be handed over, or holds what only the thread can use that made it."""
+        return is_uncrossable(obj) or any(map(is_bound_to_thread, reachable([obj])))
 
     def bound_to_threads(self) -> None:
         """What only the thread can use that made it is made where it is used: in the notebook, if that has it later."""

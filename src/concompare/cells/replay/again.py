@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import io
+import types
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from concompare.cells.distribution.code.generated import Generated
 from concompare.cells.ir import OURS
+from concompare.worker.bound_names import BOUND
 
+PLAIN = frozenset({int, float, complex, bool, str, bytes, type(None), type, types.ModuleType})
+MOST = 10_000
+"""Objects that are looked at for what names hold."""
 UNSENT = OURS + "unsent"
 """What names the names whose values a worker could not send, among those that came."""
 
@@ -33,8 +39,8 @@ class Counted(list[Any]):
 
 
 def unsent(made: Generated, found: Mapping[str, Any]) -> set[str]:
-    """Return the names that a head has given values which no process can give back."""
-    return set(found.get(UNSENT, ())) & set(made.kept)
+    """Return the names that a head has given values which no process can give back, or no other thread can use."""
+    return {*found.get(UNSENT, ()), *(found.get(BOUND, ()) if not made.once else ())} & set(made.kept)
 
 
 def names_again(
@@ -53,8 +59,24 @@ def names_again(
         if not wanted:
             break
         found = names_of(made, function, item, most)
-        values |= {name: value for name, value in found.items() if name in wanted}
+        had = {name: value for name, value in found.items() if name in wanted}
+        values |= linked(found, had) | had
         wanted = wanted - set(found)
+    return values
+
+
+def linked(found: Mapping[str, Any], had: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those other names whose objects the objects of some names hold: a writer, and the buffer that it fills."""
+    names = {id(value): name for name, value in found.items() if name not in had and type(value) not in PLAIN}
+    waiting, seen, values = list(had.values()), set[int](), dict[str, Any]()
+    while names and waiting and len(seen) < MOST:
+        thing = waiting.pop()
+        if id(thing) in seen or type(thing) in PLAIN:
+            continue
+        seen.add(id(thing))
+        if id(thing) in names:
+            values[names[id(thing)]] = thing
+        waiting += thing.__closure__ or () if isinstance(thing, types.FunctionType) else gc.get_referents(thing)
     return values
 
 

@@ -193,7 +193,7 @@ class Collect:
         lacking = unsent(self.made, found)
         found = {**found, **self.left}
         self.namespace.update({name: found[name] for name in self.made.kept if name in found})
-        wanted = {name for name in lacking if name not in found}
+        wanted = lacking - set(self.left)
         turns = ((item, sys.maxsize) for item in turns)
         self.namespace.update(names_again(self.made, self.function, wanted, turns))
 

@@ -215,7 +215,7 @@ class Replay:
         if not self.stopped:
             found = {**found, **self.left}
             self.namespace.update({name: found[name] for name in self.made.kept if name in found})
-            wanted = {name for name in unsent(self.made, found) | self.made.sure if name not in found}
+            wanted = unsent(self.made, found) | {name for name in self.made.sure if name not in found}
             if self.position and wanted:
                 self.bind_again(wanted, ((item, sys.maxsize) for _, item in self.backwards(self.position - 1)))
         self.clean()
