@@ -28,6 +28,7 @@ class Early:
         instead: What stands in the places of names that get their values in the notebook too.
         sure: It is needed wherever the loop comes to the action, unless that fails before.
         inner: It is in a loop inside the body.
+        under: Contexts around it in the notebook that change how a thread computes, outermost first.
     """
 
     call: ast.Call
@@ -36,6 +37,7 @@ class Early:
     instead: dict[ast.AST, ast.expr] = field(default_factory=dict)
     sure: bool = True
     inner: bool = False
+    under: list[ast.expr] = field(default_factory=list)
 
 
 @dataclass
