@@ -56,6 +56,10 @@ if TYPE_CHECKING:
 HOLDING = (list, tuple, set, frozenset, dict, collections.deque, *DICT_VIEWS.values())
 KNOWN = frozenset({*FILES, re.Match, MATCHES})
 """Types that give text, bytes or what was put into them when they are walked or indexed."""
+OTHER_FILES = frozenset({
+    *("zipfile.ZipExtFile", "tarfile.ExFileObject", "gzip.GzipFile", "bz2.BZ2File", "lzma.LZMAFile"),
+})  # fmt: skip
+"""Names of other types that give bytes."""
 
 
 def walk_over(an: Interpreter, value: Value, node: ast.AST, *, values: bool = False) -> Value:
@@ -136,7 +140,12 @@ def elements_of(an: Interpreter, obj: Obj) -> Value:
 
 def knows_elements(obj: Obj) -> bool:
     """Tell whether what an object gives when it is walked is known by its fields."""
-    return bool(obj.types) and all(is_lazy_type(kind) or kind in KNOWN for kind in obj.types or ())
+    return bool(obj.types) and all(is_lazy_type(kind) or gives_texts(kind) for kind in obj.types or ())
+
+
+def gives_texts(kind: type) -> bool:
+    """Tell whether walking an object of a type gives text, bytes, or what was put into it."""
+    return kind in KNOWN or f"{kind.__module__}.{kind.__qualname__}" in OTHER_FILES
 
 
 def walked(an: Interpreter, obj: Obj) -> None:

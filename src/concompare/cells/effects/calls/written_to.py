@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import types
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +43,10 @@ def write_to(an: Interpreter, node: ast.AST, value: Value, what: str) -> None:
 
 
 def is_file(obj: Obj) -> bool:
-    """Tell whether an object is of a class with `write`."""
+    """Tell whether an object is of a class with `write`, but for archives that are only read."""
+    archive = getattr(sys.modules.get("zipfile"), "ZipFile", None)
+    if obj.live and all(type(thing) is archive and thing.mode == "r" for thing in obj.live):
+        return False
     return any(static(kind, "write") is not MISSING for kind in obj.types or ())
 
 
