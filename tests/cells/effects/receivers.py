@@ -265,6 +265,7 @@ RECEIVERS: dict[str, tuple[Maker, ...]] = {
     "xml.etree.ElementTree.Element": (tree, lambda: ET.Element("a")),
     "xml.etree.ElementTree.ElementTree": (lambda: ET.ElementTree(tree()),),
     "tarfile.TarInfo": (lambda: tarfile.TarInfo("a"),),
+    "tarfile.ExFileObject": (lambda: tarred().extractfile("there.txt"),),
     "tarfile.TarFile": (tarred, lambda: tarfile.open(fileobj=io.BytesIO(), mode="w")),
     "_hashlib.HASH": (lambda: hashlib.sha256(b"a"),),
     "_blake2.blake2b": (lambda: hashlib.blake2b(b"a"),),

@@ -18,7 +18,7 @@ from concompare.cells.distribution.staging import Early, Staged
 from concompare.cells.distribution.touches import Touches
 from concompare.cells.distribution.uses import START
 from concompare.cells.effects.live import MISSING, static
-from concompare.cells.ir import TAPE, Effects, Order, Place, Stage
+from concompare.cells.ir import CHANGING_FILES, TAPE, Effects, Order, Place, Stage
 from concompare.cells.objects import Obj, Origin, reachable
 from concompare.cells.syntax import names
 
@@ -29,7 +29,6 @@ APART = (*names.FUNCTIONS, ast.ClassDef, ast.While, ast.AsyncFor, ast.AsyncWith)
 """What a call inside is not made in its turn, or nobody knows how often."""
 SETTLED = frozenset({"process", "environment"})
 """What code may see that is as the notebook has it, in workers too, while nothing changes it."""
-CHANGING_FILES = frozenset({Order.FILES, Order.ONE_FILE, Order.APPENDS, Order.PROGRAMS})
 
 
 @dataclass

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from concompare.cells import alias
 from concompare.cells.effects.kinds import inert, is_bar
 from concompare.cells.ir import Analysed
-from concompare.cells.objects import ANY, Obj, reachable
+from concompare.cells.objects import ANY, AT, Obj, reachable
 
 Touch = tuple[int, ast.AST, str, bool]
 """Who reads or changes an object: its place in the order, the node, the field, and whether it changes it."""
@@ -115,9 +115,8 @@ class Touches:
                     found.add(other)
                 continue
             plain = all(kind.__module__ in ("builtins", "collections") for kind in other.types or (object,))
-            shallow = is_bar(other) or (
-                plain and all(name.startswith("[") for name in self.fields_written.get(other, ("*",)))
-            )
+            fields = self.fields_written.get(other, {ANY})
+            shallow = is_bar(other) or (plain and all(name.startswith("[") for name in fields)) or fields == {AT}
             things = list(other.live)
             if self.read(obj).meets(things if shallow else [], [] if shallow else things):
                 found.add(other)

@@ -109,6 +109,8 @@ class Replay:
 
     def apply(self, position: int, value: Any) -> bool:
         """Replay the tail of one item; True: the loop stopped here."""
+        if self.front is not None and self.front.is_stale():
+            return self.halt(position)
         self.earlier, self.last = self.last, self.items.take(position)
         self.position = position + 1
         self.played, self.left = 0, {}
@@ -131,6 +133,13 @@ class Replay:
         if self.stopped:
             self.bind_kept(position, sys.maxsize)
         return self.stopped
+
+    def halt(self, position: int) -> bool:
+        """End the pass before an item, from which on the plain loop goes on; True."""
+        self.halted = self.stopped = True
+        if position:
+            self.bind_kept(position - 1, sys.maxsize)
+        return True
 
     def is_through(self) -> bool:
         """Tell whether the loop has come to its end by itself, so that its `else` runs."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 import types
 from typing import TYPE_CHECKING, Any
 
+from concompare.cells import readers
 from concompare.cells.effects.arguments import Arguments
 from concompare.cells.effects.attributes import user_method
 from concompare.cells.effects.following import follow
@@ -43,9 +43,8 @@ def write_to(an: Interpreter, node: ast.AST, value: Value, what: str) -> None:
 
 
 def is_file(obj: Obj) -> bool:
-    """Tell whether an object is of a class with `write`, but for archives that are only read."""
-    archive = getattr(sys.modules.get("zipfile"), "ZipFile", None)
-    if obj.live and all(type(thing) is archive and thing.mode == "r" for thing in obj.live):
+    """Tell whether an object is of a class with `write`, but for files and archives that are only read."""
+    if obj.live and obj.whole and all(map(readers.only_reads, obj.live)):
         return False
     return any(static(kind, "write") is not MISSING for kind in obj.types or ())
 
