@@ -83,7 +83,7 @@ class Replay:
         self.bar: Any = None
         self.front: Front | None = None
         self.keeper: Keeper | None = None
-        self.actions = [compiling.notebook_action(part, namespace, filename) for part in made.actions]
+        self.actions = compiling.notebook_actions(made.actions, namespace, filename)
         self.tally = Tally(made)
         self.halts = self.halted = False
         self.only = made.actions[0] if made.direct else None
