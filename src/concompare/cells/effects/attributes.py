@@ -154,7 +154,7 @@ def values_of_attributes(an: Interpreter, obj: Obj) -> Value:
     """Return what the dictionary of an object's attributes may hold."""
     found: Value = ATOM
     for holder in obj.owner:
-        found = found.union(*holder.all_held().values())
+        found |= holder.held_anywhere()
         for name in dict.fromkeys(name for thing in holder.live for name in getattr(thing, "__dict__", ())):
             value = an.world.attribute(holder, name)
             found |= any_part(an, holder) if value is None else value

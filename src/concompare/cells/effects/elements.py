@@ -121,7 +121,7 @@ def elements_of(an: Interpreter, obj: Obj) -> Value:
     if is_part_of_table(obj):
         return in_tables(an, frozenset({obj}), ELEMENT)  # never the frame of which it is a part
     if obj.method == ATTRIBUTES:
-        return values_of_attributes(an, obj).union(*obj.all_held().values())
+        return values_of_attributes(an, obj) | obj.held_anywhere()
     held_inside = [held for name, held in obj.fields.items() if held and (name in HELD or name.isdigit())]
     found = ATOM.union(*held_inside) if held_inside else ATOM
     if obj.live or (obj.outer and obj.origin is not Origin.FUNCTION):

@@ -514,7 +514,7 @@ def named(an: Interpreter, word: str, this: Value, given: Arguments) -> Value:
         walked(an, obj)
         elements = elements_of(an, obj)
         if part == "part" and not obj.live:
-            elements = elements.union(*obj.all_held().values())
+            elements |= obj.held_anywhere()
         found |= in_pairs(an, obj, elements) if part == "pairs" else elements
     return found
 

@@ -245,7 +245,9 @@ def installed_method(an: Interpreter, node: ast.AST, kind: type, name: str, this
         looked_at(an, given.all)
     if kind is types.GeneratorType and name in RUNNING:
         run_generators(an, name, this, given)
-    if name in SEARCHES or name == "sort":
+    entry = declared.method(kind, name) or as_drawing(static(kind, name))
+    searches, puts = name in SEARCHES or name == "sort", entry is not None and bool(entry.holds)
+    if searches and not puts:
         looked_at(an, this)
     if name in SEARCHES and kind.__module__ in ("builtins", "collections"):
         found_by_identity(an, node, given.positional[0] if given.positional else ATOM, this)
@@ -257,12 +259,13 @@ def installed_method(an: Interpreter, node: ast.AST, kind: type, name: str, this
             refuse_hidden(an, thing, name)
     call_overridden(an, node, kind, name, this, given)
     handed = computed(an, node, this | given.all, name) if any(map(is_numeric, this)) else ATOM
-    entry = declared.method(kind, name) or as_drawing(static(kind, name))
     if not an.world.is_user(kind) and not issubclass(kind, logging.Logger):
         home = f"{kind.__module__}.{kind.__qualname__}"
         call_own(an, node, static(kind, name), home, this | given.all, declared=entry is not None)
     if entry is not None:
         found = apply(an, node, entry, this, given, name) | handed
+        if searches and puts:
+            looked_at(an, this)  # at what it has by now, which one walk sees then
         calm = CALM_METHODS.get(kind, set())
         an.now.calm = name in calm or (kind is set and name == "add" and not given.all)
         return found
