@@ -18,6 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
+from concompare.cells import garbage
 from concompare.cells.effects import expressions, operators, sinks, statements, views
 from concompare.cells.effects.arguments import Arguments
 from concompare.cells.effects.calls import callables, naming
@@ -129,6 +130,7 @@ class Interpreter:
         self.asked: dict[Any, set[ast.AST]] = {}
         self.result = Obj(Origin.OUTER, "the result", (list,), whole=False)
 
+    @garbage.later
     def analyse(self, loop: Loop, items: Any = MISSING) -> Analysed:
         """Return the effects of every node of a loop's body.
 

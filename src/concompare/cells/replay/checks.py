@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Any
 
-from concompare.cells import alias, memory
+from concompare.cells import alias, garbage, memory
 from concompare.cells.distribution.staging import Staged
 from concompare.cells.effects.kinds import inert, is_bar, is_drawn, is_of_values
 from concompare.cells.effects.live import is_iterator, static
@@ -166,16 +166,17 @@ def looked_at(staged: Staged, items: Any, taken: list[Any]) -> Any:
         return items
     every = staged.items_change
     found: list[Any] = []
-    rest, ended = iter(items), False
-    try:
-        while not ended and len(found) < (MOST if every else 1) and not (found and is_walked(found[-1])):
-            item = next(rest, NO_MORE)
-            ended = item is NO_MORE
-            if not ended:
-                found.append(item)
-    except Exception as error:
-        taken[:] = [raising(found, error)]
-        return items
+    with garbage.meanwhile():
+        rest, ended = iter(items), False
+        try:
+            while not ended and len(found) < (MOST if every else 1) and not (found and is_walked(found[-1])):
+                item = next(rest, NO_MORE)
+                ended = item is NO_MORE
+                if not ended:
+                    found.append(item)
+        except Exception as error:
+            taken[:] = [raising(found, error)]
+            return items
     taken[:] = [found if ended else chain(found, rest)]  # what has ended may go on if it is asked once more
     items_one_by_one(found, staged.analysed.loop.line)
     return found if ended and every else items

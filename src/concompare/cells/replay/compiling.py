@@ -11,6 +11,7 @@ import weakref
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+from concompare.cells import garbage
 from concompare.cells.distribution.code.generated import HELD, Action
 from concompare.cells.distribution.nodes import jumps_in
 from concompare.cells.forms import again
@@ -131,6 +132,7 @@ MAKERS = frozenset({ast.Lambda, ast.FunctionDef, ast.AsyncFunctionDef, ast.Class
 """What comes out otherwise inside a function than at the level of the cell."""
 
 
+@garbage.later
 def notebook_actions(
     parts: Sequence[Action], namespace: dict[str, Any], filename: str
 ) -> list[Callable[..., int | None]]:
