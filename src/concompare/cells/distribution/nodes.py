@@ -69,7 +69,8 @@ def own_jumps(node: ast.AST) -> Iterator[ast.AST]:
     if isinstance(node, (*names.FUNCTIONS, ast.ClassDef)):
         return
     for part in names.children_of(node):
-        yield from own_jumps(part)
+        if not isinstance(part, ast.expr):
+            yield from own_jumps(part)
 
 
 def jumps_in(statements: Iterable[ast.stmt]) -> list[ast.AST]:

@@ -88,8 +88,9 @@ class NamedRules(Rules):
 
     def bound_to_threads(self) -> None:
         """What only the thread can use that made it is made where it is used: in the notebook, if that has it later."""
+        stage, tail = self.body.stage, Stage.TAIL
         for node in list(self.analysed.effects):
-            for part in operands(node) if self.staged.of(node) is Stage.TAIL else ():
+            for part in operands(node) if stage.get(node) is tail else ():
                 if self.staged.of(part) is Stage.HEAD and self.keeps_bound(self.analysed.values.get(part, ATOM)):
                     for value in self.values_of(part):
                         self.body.to_tail(value)
@@ -358,8 +359,9 @@ class NamedRules(Rules):
 
     def done_in_tail(self, node: ast.AST) -> Iterator[ast.AST]:
         """Yield the parts of a node that the tail evaluates: its own, and what these only look up."""
+        stage, tail = self.body.stage, Stage.TAIL
         for part in names.nodes_in(node):
-            if self.staged.of(part) is not Stage.TAIL:
+            if stage.get(part) is not tail:
                 continue
             yield part
             for operand in operands(part):

@@ -13,6 +13,7 @@ from concompare.cells.ir import Analysed, Doubt, Order, Stage
 from concompare.cells.objects import Obj
 from concompare.cells.syntax import names
 
+HEAD = Stage.HEAD
 TURNING = frozenset({ast.For, ast.AsyncFor, ast.While, *names.COMPREHENSIONS})
 """Kinds of nodes whose parts may be evaluated several times in an iteration."""
 
@@ -78,7 +79,7 @@ class Staged:
 
     def of(self, node: ast.AST) -> Stage:
         """Return the stage of a node."""
-        return self.stage.get(node, Stage.HEAD)
+        return self.stage.get(node, HEAD)
 
     def runs_once(self) -> bool:
         """Tell whether a head leaves traces, so that it must not run again."""

@@ -22,6 +22,7 @@ from concompare.cells.effects.kinds import (
     FILES,
     INDEXERS,
     MATCHES,
+    PLAIN_CONTAINERS,
     copies_on_write,
     holds_values,
     inert,
@@ -128,7 +129,10 @@ def elements_of(an: Interpreter, obj: Obj) -> Value:
         return found | an.world.element(obj) | cells_of(an, obj)
     if obj.origin is Origin.FUNCTION and isinstance(obj.code, tuple) and isinstance(obj.code[0], FUNCTIONS):
         return found
-    is_plain = obj.types is not None and all(issubclass(kind, HOLDING) or is_lazy_type(kind) for kind in obj.types)
+    kinds = obj.types
+    if kinds is not None and PLAIN_CONTAINERS.issuperset(kinds):
+        return found
+    is_plain = kinds is not None and all(issubclass(kind, HOLDING) or is_lazy_type(kind) for kind in kinds)
     if not is_plain and obj.lazy is None and not knows_elements(obj):
         found |= {obj}
     return found
@@ -240,7 +244,7 @@ def types_in(pandas: types.ModuleType) -> tuple[type, ...] | None:
 
 def is_part_of_table(obj: Obj) -> bool:
     """Tell whether an object is surely a frame or a column that the body has made."""
-    if not obj.types or obj.outer or obj.live:
+    if not obj.types or obj.live or obj.types[0] in PLAIN_CONTAINERS or obj.outer:
         return False
     tables = table_types()
     return tables is not None and all(kind in tables for kind in obj.types)

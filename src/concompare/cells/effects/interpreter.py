@@ -392,8 +392,10 @@ class Interpreter:
     def deep(self, value: Value) -> None:
         """Note that objects are read with all they hold."""
         if value:
-            value = value.union(*[obj.owner for obj in value if obj.method in OF_OWNER])
-            value = value.union(*[self.world.shown_by(obj) for obj in value if obj.live])
+            if owners := [obj.owner for obj in value if obj.method in OF_OWNER]:
+                value = value.union(*owners)
+            if shown := [self.world.shown_by(obj) for obj in value if obj.live and type(obj.live[0]) in VIEWING]:
+                value = value.union(*shown)
             self.now.deep.update([obj for obj in value if not (obj.live and inert(obj))])
             operators.looked_at(self, value)
 
@@ -437,7 +439,10 @@ class Interpreter:
         """Follow an expression; returns what it may stand for."""
         if node is None:
             return ATOM
-        self.budget.step()
+        budget = self.budget
+        budget.left = left = budget.left - 1
+        if left < 0 or not left & 2047:
+            budget.check()
         handler = HANDLERS.get(type(node), follow_parts)
         if scope is not self.top:
             return handler(self, node, scope)

@@ -116,11 +116,13 @@ class Holding:
         if any(obj.origin is Origin.OUTER and not is_code(obj) for obj in found):
             return is_cheap(node.value, self.staged.analysed)
         made = [obj for obj in found if obj.origin is Origin.FUNCTION and isinstance(obj.code, tuple)]
+        if not made:
+            return False
         done = self.staged.analysed.inside([node.value])
         changed = self.written.intersection(reachable(made))
-        if done.heavy or done.order or any(obj not in self.items for obj in changed if obj.origin is not Origin.ITEM):
-            return False  # it would be done twice, and there would be two functions with a state each
-        return bool(made)
+        others = any(obj not in self.items for obj in changed if obj.origin is not Origin.ITEM)
+        # Else it would be done twice, and there would be two functions with a state each.
+        return not (done.heavy or done.order or others)
 
     @functools.cached_property
     def items(self) -> set[Obj]:

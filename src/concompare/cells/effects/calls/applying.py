@@ -378,7 +378,8 @@ def result(an: Interpreter, call: Applied, returned: list[str]) -> Value:
     if call.entry is declared.function(max) and given.spread is None:  # one of several, or an element, never the `key`
         returned = [*map(str, range(len(given.positional)))] if given.positional[1:] else ["0.part", "default"]
     adding = call.entry is declared.function(sum)
-    for word in sorted(dict.fromkeys(returned), key="new".__eq__):
+    words = dict.fromkeys(returned)
+    for word in sorted(words, key="new".__eq__) if len(words) > 1 else words:
         if word == "new" and adding and not found:
             continue  # as for `+`, the sum of what nobody can change is that as well
         if word == "part" and not this and call.entry.type is not None:

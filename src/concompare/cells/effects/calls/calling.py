@@ -6,7 +6,7 @@ import ast
 import re
 import types
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -103,25 +103,24 @@ def written(func: ast.expr) -> str:
     return found
 
 
-def arguments_that(
-    asked: Callable[[Interpreter, ast.expr, Scope], bool], an: Interpreter, node: ast.Call, scope: Scope
-) -> frozenset[str | int]:
-    """Return the places and names of the arguments whose expressions are such."""
-    found: set[str | int] = set()
+def unfollowed(an: Interpreter, node: ast.Call, scope: Scope) -> Arguments:
+    """Return the arguments of a call as far as their expressions tell of them before they are followed."""
+    if not (node.args or node.keywords):
+        return Arguments()
+    parts: dict[int | str, ast.expr] = {}
     for place, part in enumerate(node.args):
         if isinstance(part, ast.Starred):
             break
-        if asked(an, part, scope):
-            found.add(place)
-    for keyword in node.keywords:
-        if keyword.arg and asked(an, keyword.value, scope):
-            found.add(keyword.arg)
-    return frozenset(found)
+        parts[place] = part
+    parts |= {keyword.arg: keyword.value for keyword in node.keywords if keyword.arg}
+    same = frozenset([word for word, part in parts.items() if is_same(an, part, scope)])
+    meeting = frozenset([word for word, part in parts.items() if may_meet(an, part, scope)])
+    return Arguments(same=same, meeting=meeting)
 
 
 def arguments_of(an: Interpreter, node: ast.Call, scope: Scope) -> Arguments:
     """Follow the arguments of a call."""
-    found = Arguments(same=arguments_that(is_same, an, node, scope), meeting=arguments_that(may_meet, an, node, scope))
+    found = unfollowed(an, node, scope)
     for part in node.args:
         value = an.value(part, scope)
         if isinstance(part, ast.Starred):
@@ -173,16 +172,18 @@ def text_before(an: Interpreter, node: ast.Name, scope: Scope) -> Any:
 
 
 def texts_in(body: Sequence[ast.stmt]) -> dict[str, tuple[int, Any]]:
-    """Return the names to which code gives a value once, by a statement of its own, with its line and text."""
+    """Return the names to which code gives a text, and no other value, by a statement of its own, with its line."""
+    found: dict[str, tuple[int, Any]] = {}
+    for statement in body:
+        text = seen_text(statement.value) if isinstance(statement, ast.Assign) else declared.UNSEEN
+        if text is not declared.UNSEEN and isinstance(statement, ast.Assign):
+            words = [target.id for target in statement.targets if isinstance(target, ast.Name)]
+            found |= dict.fromkeys(words, (statement.lineno, text))
+    if not found:
+        return found
     nodes = (part for statement in body for part in names.nodes_in(statement) if isinstance(part, ast.Name))
     given = Counter(part.id for part in nodes if not isinstance(part.ctx, ast.Load))
-    return {
-        target.id: (statement.lineno, seen_text(statement.value))
-        for statement in body
-        if isinstance(statement, ast.Assign)
-        for target in statement.targets
-        if isinstance(target, ast.Name) and given[target.id] == 1
-    }
+    return {name: told for name, told in found.items() if given[name] == 1}
 
 
 def seen_text(node: ast.expr) -> Any:
