@@ -85,13 +85,13 @@ class Touches:
 
     def aliases(self, obj: Obj, written: Iterable[Obj]) -> list[Obj]:
         """Return the other changed objects that may be the same as an object of the notebook."""
-        if not obj.outer or inert(obj):
-            return []
-        if obj not in self.alias_of:
-            self.alias_of[obj] = [
-                other for other in written if other is not obj and other.outer and may_be_one(obj, other)
+        found = self.alias_of.get(obj)
+        if found is None:
+            known = obj.outer and not inert(obj)
+            found = self.alias_of[obj] = [
+                other for other in written if known and other is not obj and other.outer and may_be_one(obj, other)
             ]
-        return self.alias_of[obj]
+        return found
 
     def live_reach(self, obj: Obj, written: set[Obj]) -> set[Obj]:
         """Return the changed objects of the notebook that a live object may reach."""

@@ -37,8 +37,9 @@ class Holding:
         nodes = [node for statement in self.loop.body for node in names.nodes_in(statement)]
         self.own = set(nodes)
         self.tails: set[ast.AST] = set()
+        stage, tail = staged.stage, Stage.TAIL
         for node in reversed(nodes):  # inner ones come first
-            if staged.of(node) is Stage.TAIL or not self.tails.isdisjoint(names.children_of(node)):
+            if stage.get(node) is tail or not self.tails.isdisjoint(names.children_of(node)):
                 self.tails.add(node)
         self.augmented = {
             node.target for node in nodes if isinstance(node, ast.AugAssign) and staged.of(node) is Stage.TAIL
