@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from concompare.cells.syntax.own_code import is_user_module
+from concompare.cells.telling_classes import telling_when_pickled
 from concompare.worker.transfer import strided
 from concompare.worker.transfer.item_state import parts_of
 
@@ -87,7 +88,7 @@ def is_copied_its_way(thing: Any) -> bool:
         return True
     if strided.has_attributes(thing) or is_registered(type(thing)):
         return True
-    return has_own(type(thing), COPYING)
+    return has_own(type(thing), COPYING) or telling_when_pickled([type(thing)]) is not None
 
 
 def is_registered(kind: type) -> bool:

@@ -39,11 +39,12 @@ from concompare.cells.effects.calls.held_functions import call_held
 from concompare.cells.effects.calls.installed import call_back, installed, installed_method, undeclared_method
 from concompare.cells.effects.calls.naming import asked_by_name
 from concompare.cells.effects.calls.one_file import is_same, may_meet
-from concompare.cells.effects.elements import elements_of, looked_up, walk_over
+from concompare.cells.effects.elements import elements_of, looked_up, walk_over, walked
 from concompare.cells.effects.entries import Beginning
 from concompare.cells.effects.following import follow
 from concompare.cells.effects.kinds import CACHE, MATCHES, SCANNER, is_table
 from concompare.cells.effects.live import MISSING, part_of, static
+from concompare.cells.effects.numeric import operated_on
 from concompare.cells.effects.scopes import Scope
 from concompare.cells.objects import ANY, ATOM, ELEMENT, STREAM, Obj, Origin, Value
 from concompare.cells.syntax import names
@@ -237,6 +238,8 @@ def atom_method(an: Interpreter, node: ast.AST, name: str, given: Arguments) -> 
         looked_up(an, given.all)
         fields_of_text(an, node, given)
     if name == "join":
+        for obj in given.all:
+            walked(an, obj)
         return ATOM
     found = ATOM
     for _, thing in an.world.methods(name):  # a frozen object of the user's, or one that could not be told
@@ -253,6 +256,7 @@ def fields_of_text(an: Interpreter, node: ast.AST, given: Arguments) -> None:
     """Follow reading the attributes that a text asks for, as `"{0.name}".format(x)`; any where the text is not seen."""
     owner = node.func.value if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) else None
     value = given.all.union(*[elements_of(an, obj) for obj in given.all])
+    operated_on(an, node, value, "__str__")
     if not isinstance(owner, ast.Constant):
         computed_attributes(an, value, node)
         return
