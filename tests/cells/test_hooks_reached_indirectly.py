@@ -42,6 +42,34 @@ class Absent:
     def __getattr__(self, name):
         if name[:2] == "__": raise AttributeError(name)
         return count()
+class Ordered(collections.OrderedDict):
+    def __setitem__(self, key, value):
+        log.append(key)
+        super().__setitem__(key, (value, len(log)))
+class Keyed(dict):
+    def __setitem__(self, key, value):
+        log.append(key)
+        super().__setitem__(key, (value, len(log)))
+class Pair(collections.namedtuple("Pair", "x n")):
+    def __new__(cls, x, n=0):
+        log.append(x)
+        return super().__new__(cls, x, len(log))
+class Meta(type):
+    def __instancecheck__(cls, thing):
+        log.append(thing)
+        return True
+class Any(metaclass=Meta): pass
+class Equal:
+    def __eq__(self, other):
+        log.append(other)
+        return other == 20
+    __hash__ = None
+class Known: A = Equal()
+class Sized(list):
+    def __len__(self):
+        log.append("len")
+        return super().__len__()
+base = Ordered(a=1)
 column = pd.Series([Shown()])
 frame = pd.DataFrame({"v": [Shown()]})
 """
@@ -66,6 +94,61 @@ for i in range(4):
     made = Absent(slow(i))
     out.append((made.x, made.p))
 del made
+### default of a dictionary
+for i in range(4):
+    made = collections.defaultdict(count)
+    out.append((slow(i), made["a"]))
+del made
+### default by a lambda
+for i in range(4):
+    made = collections.defaultdict(lambda: count())
+    out.append((slow(i), made["a"]))
+del made
+### ordered from the start
+for i in range(4): out.append(list(Ordered(a=slow(i)).values()))
+### ordered by or
+for i in range(4):
+    y = slow(i)
+    out.append(list((base | {"q": y}).values()))
+### ordered by or in place
+for i in range(4):
+    made = Ordered()
+    made |= {"z": slow(i)}
+    out.append(list(made.values()))
+del made
+### ordered from keys
+for i in range(4):
+    y = slow(i)
+    out.append(list(Ordered.fromkeys("ab", y).values()))
+### dictionary from keys
+for i in range(4):
+    y = slow(i)
+    out.append(list(Keyed.fromkeys("ab", y).values()))
+### named tuple made
+for i in range(4):
+    y = slow(i)
+    out.append(Pair._make([y, 1]))
+### named tuple replaced
+for i in range(4):
+    y = slow(i)
+    out.append(Pair._make([y, 1])._replace(x=4))
+### pattern of a class
+for i in range(4):
+    x = slow(i)
+    match x:
+        case Any(): out.append((x, len(log)))
+### pattern of a value
+for i in range(4):
+    x = slow(i)
+    match x:
+        case Known.A: out.append("A")
+        case _: out.append(x)
+### pattern of a list
+for i in range(4):
+    x = Sized([slow(i)])
+    match x:
+        case [a]: out.append((a, len(log)))
+del x
 ### text of a frame
 for i in range(4): out.append((slow(i), str(frame)))
 ### f-string of a column

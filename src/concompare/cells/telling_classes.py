@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import collections
 import datetime
 import decimal
 import fractions
@@ -24,6 +25,18 @@ PASSING = frozenset({"__getattribute__", "super", "getattr", "isinstance", "len"
 """What a method may call to answer without changing anything."""
 ARRIVING = ("__setstate__", "__getattr__")
 """Methods that run where an object is put together again, or is asked whether it has one for that."""
+FILLED = ("__iter__", "items", "keys", "__getitem__", "append", "extend", "add", "update", "__setitem__")
+"""Methods by which containers are pickled and filled again."""
+CONTAINERS = (list, dict, set, frozenset, collections.deque)
+CALLED_AGAIN = (
+    set,
+    frozenset,
+    collections.deque,
+    collections.OrderedDict,
+    collections.Counter,
+    collections.defaultdict,
+)
+"""Containers whose class is called to make them again."""
 FILLING = frozenset({"setattr", "object", "vars", "dict"})
 """What such a method may call to fill the object itself."""
 
@@ -78,7 +91,8 @@ def telling_when_pickled(kinds: Iterable[type]) -> tuple[type, str] | None:
         method = getattr(kind, name) if name is not None else None
         if name is not None and isinstance(method, types.FunctionType) and changes_others(method):
             return kind, name
-        for name in ARRIVING:
+        called = ("__init__",) if issubclass(kind, CALLED_AGAIN) else ()
+        for name in (*ARRIVING, *(FILLED if issubclass(kind, CONTAINERS) else ()), *called):
             method = next((vars(base)[name] for base in kind.__mro__ if name in vars(base)), None)
             if type(method) is types.FunctionType and changes_more_than_itself(kind, method):
                 return kind, name

@@ -53,6 +53,8 @@ from concompare.cells.objects import (
 if TYPE_CHECKING:
     from concompare.cells.effects.interpreter import Interpreter
 
+CALLED = ast.Pass()
+"""Stands for the place where a `defaultdict` calls its function."""
 HOLDING = (list, tuple, set, frozenset, dict, collections.deque, *DICT_VIEWS.values())
 KNOWN = frozenset({*FILES, re.Match, MATCHES})
 """Types that give text, bytes or what was put into them when they are walked or indexed."""
@@ -296,6 +298,9 @@ def default_of(an: Interpreter, obj: Obj) -> Value:
     factories = {getattr(thing, "default_factory", None) for thing in obj.live}
     if obj.live and all(isinstance(kind, type) and is_atom_type(kind) for kind in factories):
         return ATOM
+    given = called_for_default(an, obj, factories)
+    if given:
+        an.put({obj}, ELEMENT, given)
     site = (obj, "default")
     if site not in an.sites:
         kinds = tuple(kind for kind in factories if isinstance(kind, type))
@@ -304,7 +309,19 @@ def default_of(an: Interpreter, obj: Obj) -> Value:
         an.sites[site] = Obj(origin, f"{obj.label}[…]", kinds or None, owner=owner)
     made = frozenset({an.sites[site]})
     an.put({obj}, ELEMENT, made)
-    return made
+    return made | given
+
+
+def called_for_default(an: Interpreter, obj: Obj, factories: Collection[Any]) -> Value:
+    """Follow the functions of the user's that a `defaultdict` may call for a key that is missing, and return theirs."""
+    live = [thing for thing in factories if isinstance(thing, (types.FunctionType, types.MethodType, type))]
+    functions = ATOM.union(*[an.world.outer(thing, obj.label) for thing in live if an.world.is_user(thing)])
+    for part in frozenset({*obj.held(ELEMENT), *obj.held(ANY)}) if not obj.live else ():
+        own = [
+            thing for thing in part.live if isinstance(thing, (types.FunctionType, type)) and an.world.is_user(thing)
+        ]
+        functions |= {part} if own or part.origin is Origin.FUNCTION else ATOM
+    return ATOM.union(*[an.call_obj(CALLED, part, Arguments(), part.label) for part in functions])
 
 
 def key_of(an: Interpreter, node: ast.Subscript, scope: Scope, base: Value = ATOM) -> str:

@@ -104,6 +104,7 @@ def binary(an: Interpreter, name: str, left: Value, right: Value, node: ast.AST,
             an.deep(frozenset({obj}))
         if kinds or obj.types is None:
             asked.add(obj)
+    stored_anew(an, name, node, left, right)
     found |= operated(an, name, left & asked, node, right)
     found |= operated(an, SWAPPED.get(name, f"r{name}"), right & asked, node, left)
     if not installed or not result:
@@ -120,6 +121,15 @@ def binary(an: Interpreter, name: str, left: Value, right: Value, node: ast.AST,
         elif obj.types is None:
             an.put({made}, ANY, frozenset(obj.held(ANY)))
     return found | {made}
+
+
+def stored_anew(an: Interpreter, name: str, node: ast.AST, left: Value, right: Value) -> None:
+    """Follow `|` and `|=` of an `OrderedDict`, which store by the `__setitem__` of a class of the user's."""
+    for obj in left | right if name in ("or", "ior") else ATOM:
+        own = [kind for kind in obj.types or () if issubclass(kind, collections.OrderedDict) and an.world.is_user(kind)]
+        if own:
+            parts = (left | right).union(*[elements_of(an, part) for part in left | right])
+            operated(an, "setitem", obj, node, parts)
 
 
 def of_members(an: Interpreter, name: str, node: ast.AST) -> Value:

@@ -42,12 +42,16 @@ def parts_of(item: Any) -> list[Any]:
     return found
 
 
+ORDERED: tuple[Any, ...] = (list, tuple, collections.deque)
+
+
 def inside(thing: Any) -> list[Any] | None:
     """Return what an object holds; None where it is nothing that could be put back."""
     if isinstance(thing, dict):
-        return [*thing, *thing.values(), *attributes(thing)]
-    if isinstance(thing, (list, tuple, collections.deque)):
-        return [*thing, *attributes(thing)]
+        return [*dict.keys(thing), *dict.values(thing), *attributes(thing)]
+    for kind in ORDERED:
+        if isinstance(thing, kind):
+            return [*kind.__iter__(thing), *attributes(thing)]  # not by an `__iter__` of the user's
     if isinstance(thing, (set, frozenset)):
         return attributes(thing)
     if isinstance(thing, (bytearray, array.array)) or is_array(thing) or is_frame(thing):

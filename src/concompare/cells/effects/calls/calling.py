@@ -35,6 +35,7 @@ from concompare.cells.effects.calls.callables import (
     call_unloaded,
     call_value,
 )
+from concompare.cells.effects.calls.classes import make_by_method
 from concompare.cells.effects.calls.held_functions import call_held
 from concompare.cells.effects.calls.installed import call_back, installed, installed_method, undeclared_method
 from concompare.cells.effects.calls.naming import asked_by_name
@@ -355,7 +356,8 @@ def other_method(
         an.now.called += (name,)
         handed = [frozenset({obj}), *given.positional[1:]]
         return call_value(an, node, piped, replace(given, positional=handed, same=given.same - {0}), name)
-    return installed_method(an, node, kind, name, frozenset({obj}), given)
+    made = make_by_method(an, node, kind, name, given)
+    return made | installed_method(an, node, kind, name, frozenset({obj}), given)
 
 
 def within_tables(an: Interpreter, obj: Obj, name: str) -> Value:
@@ -397,8 +399,11 @@ def call_module_part(an: Interpreter, node: ast.AST, obj: Obj, name: str, given:
                 if an.world.is_user(function):
                     found |= follow(an, function, node, given.after(an.world.outer(holder, holder.__name__)))
                     continue
+                found |= make_by_method(an, node, holder, name, given)
                 found |= installed(an, node, getattr(holder, name), given, what, made_type=holder)
                 continue
+            if isinstance(thing, types.ClassMethodDescriptorType):
+                found |= make_by_method(an, node, holder, name, given)
             thing = thing.__func__ if isinstance(thing, staticmethod) else thing
         elif not isinstance(holder, types.ModuleType):  # a container may hold classes and other things
             found |= call_by_name(an, node, frozenset({obj}), name, given)
