@@ -354,3 +354,49 @@ def shown(x):
 def test_what_cannot_be_written_to_stays_so(cell: str, how: str) -> None:
     different, _ = programs.compared(cell, SETUP + ARRAYS, how, seed=2)
     assert different is None
+
+
+BOXES = """
+class Box:
+    def __init__(self, n): self.n, self.held = n, []
+    def fill(self):
+        for k in range(self.n): self.held.append(k * k)
+        return sum(self.held)
+skipped, out, todo, text = 0, [], [4, 2, 3, 2, 5], "text"
+"""
+
+
+@pytest.mark.parametrize("how", programs.WAYS)
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "while todo:\n    box = Box(todo.pop())\n    if box.n == 2:\n        skipped += 1\n        continue\n    if box.fill(): out += box.held",
+        "for n in todo:\n    box = Box(n)\n    if box.n == 2:\n        skipped += 1\n        continue\n    if box.fill(): out += box.held",
+        "for n in todo:\n    box = Box(n)\n    if box.n != 2:\n        pass\n    else:\n        if n < 9:\n            skipped += 1\n            continue\n    if box.fill(): out += box.held",
+        "for n in todo:\n    box = Box(n)\n    if n == 3:\n        text += 'end'\n        break\n    if box.fill(): out += box.held",
+        "for n in todo:\n    box = Box(n)\n    if n == 3:\n        text += n\n        continue\n    if box.fill(): out += box.held",
+    ],
+)
+def test_what_is_done_before_an_item_is_left_holds_no_work_of_others_back(cell: str, how: str) -> None:
+    different, ran = programs.compared(cell, BOXES, how)
+    assert different is None
+    assert [lifted.staying for lifted in ran.cell.lifted] == [""], ran.reasons
+    assert (ran.left.error is not None) == ("+= n" in cell)
+
+
+@pytest.mark.parametrize("how", programs.WAYS)
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "for n in todo:\n    box = Box(n)\n    if n == 3:\n        text += n\n    if box.fill(): out += box.held",
+        "for n in todo:\n    box = Box(n)\n    if n == 3:\n        text += n\n        if n > 9: continue\n    if box.fill(): out += box.held",
+        "for n in todo:\n    box = Box(n)\n    for k in range(2):\n        if n == 3:\n            text += n\n            continue\n    if box.fill(): out += box.held",
+        "for n in todo:\n    box = Box(n)\n    try:\n        if n == 3:\n            text += n\n            continue\n    except TypeError:\n        pass\n    if box.fill(): out += box.held",
+        "for n in todo:\n    box = Box(n)\n    if n == 3:\n        text += n\n        box.fill()\n        continue\n    if box.fill(): out += box.held",
+    ],
+)
+def test_what_may_still_be_done_after_a_step_that_raises_waits_for_it(cell: str, how: str) -> None:
+    different, ran = programs.compared(cell, BOXES, how)
+    assert different is None
+    held = ran.left.names["box"].held
+    assert held == ([] if "except" not in cell else [0, 1, 4, 9, 16])

@@ -38,6 +38,8 @@ class Rounded:
         decimal.getcontext().prec = 2
     def __exit__(self, *_):
         decimal.getcontext().prec = self.old
+class Loose:
+    errstate = staticmethod(lambda **settings: decimal.localcontext(prec=2))
 class Timed:
     def __enter__(self):
         self.start = time.perf_counter()
@@ -120,6 +122,10 @@ EARLY = {
     "a while left otherwise": "while total < 30:\n    u += 1\n    total += pure(u)\n    if u > 2: break\nelse:\n    out.append('end')",
     "a part of the item": "for i, (a, b) in enumerate([(1, 2), (3, 4)]):\n    if total < 99:\n        total += pure(a + b + i)",
     "a function of the cell": "def twice(v):\n    return pure(v) * 2\nfor x in xs:\n    if total < 99:\n        total += twice(x)",
+    "a context that ignores what numpy finds": "for x in xs:\n    with step(x), np.errstate(all='ignore'):\n        out.append(inverse(x - 1))\nout += steps",
+    "a context inside another": "for x in xs:\n    with step(x):\n        with np.errstate(divide='ignore', invalid='raise'):\n            out.append(inverse(x - 1))\nout += steps",
+    "a context around a loop": "for x in [1] * 70:\n    with step(x), np.errstate(all='ignore'):\n        for j in range(3):\n            out.append((total, inverse(j)))\n        total += 1",
+    "a context raises": "for x in [1, 0, 2]:\n    with np.errstate(all='raise'):\n        try:\n            if total < 99: total += inverse(x)\n        except FloatingPointError: out.append(x)",
 }
 NOT_EARLY = {
     "its argument comes from the item before": "for x in xs:\n    if total < 99:\n        total += pure(x + total)",
@@ -136,7 +142,10 @@ NOT_EARLY = {
     "a context under a name rounds": "for x in xs:\n    with precise:\n        if total < 99: total += third(x)\n    out.append(total)",
     "a context of the user's rounds": "for x in xs:\n    with rounded():\n        if total < 99: total += third(x)\n    out.append(total)",
     "a context that is a class rounds": "for x in xs:\n    with Rounded():\n        if total < 99: total += third(x)\n    out.append(total)",
-    "a context raises": "for x in [1, 0, 2]:\n    with np.errstate(all='raise'):\n        try:\n            if total < 99: total += inverse(x)\n        except FloatingPointError: out.append(x)",
+    "a context with numpy's errors called": "for x in xs:\n    with step(x), np.errstate(call=print):\n        out.append(inverse(x - 1))",
+    "a context with errors by a name": "mode = 'ignore'\nfor x in xs:\n    with step(x), np.errstate(all=mode):\n        out.append(inverse(x))",
+    "a context of decimals that is changed": "for x in xs:\n    with step(x), decimal.localcontext(prec=9) as c:\n        c.prec = 3\n        out.append(third(x))\nout += steps\ndel c",
+    "a context of the loop's own": "for x in xs:\n    with step(x), np.errstate(all='ignore'):\n        out.append(third(x))\n    np = Loose",
     "a context under a name raises": "for x in [1, 0, 2]:\n    with strict:\n        try:\n            if total < 99: total += inverse(x)\n        except FloatingPointError: out.append(x)",
     "a context of the user's raises": "for x in [1, 0, 2]:\n    with raising():\n        try:\n            if total < 99: total += inverse(x)\n        except FloatingPointError: out.append(x)",
     "a context times it": "for x in xs:\n    with Timed():\n        if total < 99: total += rests(x)\nout += took",
@@ -170,6 +179,32 @@ def test_a_call_that_is_not_free_is_made_in_its_turn(name: str, how: str) -> Non
 
     assert different is None
     assert not [line for line in early_of(ran) if "pure(1)" not in line]
+
+
+DECIMALS = """
+import contextlib, decimal
+steps, out, xs = [], [], [1, 2, 3]
+@contextlib.contextmanager
+def step(name):
+    steps.append(name)
+    yield
+    steps.append("end")
+def third(v):
+    for _ in range(2): pass
+    return float(decimal.Decimal(v + 1) / 7)
+"""
+
+
+@pytest.mark.parametrize("how", programs.WAYS)
+@pytest.mark.parametrize(
+    "contexts",
+    ["step(x), decimal.localcontext(prec=3)", "decimal.localcontext(prec=9), step(x), decimal.localcontext(prec=3)"],
+)
+def test_a_call_made_early_computes_with_the_precision_of_the_context_around_it(contexts: str, how: str) -> None:
+    ran = programs.alike(f"for x in xs:\n    with {contexts}:\n        out.append(third(x))", DECIMALS, how)
+    assert early_of(ran.cell)
+    assert ran.left.names["out"] == [0.286, 0.429, 0.571]
+    assert ran.left.names["steps"] == [1, "end", 2, "end", 3, "end"]
 
 
 VAIN = "for x in range(60):\n    if len(out) + x == 40:\n        out.append(pure(x))\nelse:\n    out.append('end')"

@@ -82,7 +82,6 @@ UNTESTED = {
     "run.dispatch",
     "testing",
     "worker.coroutines",
-    "worker.transfer.class_objects",
     "worker.transfer.code_objects",
 }
 """Modules without a test file of their name: what they do is tested by whole passes, reports or comparisons."""

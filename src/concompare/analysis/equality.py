@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import pickle
 import reprlib
@@ -236,7 +237,11 @@ def _compares_by_identity(kind: type) -> bool:
 
 def _state(value: Any) -> dict[str, Any] | None:
     names = [n for c in type(value).__mro__ for n in getattr(c, "__slots__", ()) if isinstance(n, str)]
-    found = {n: getattr(value, n) for n in names if hasattr(value, n) and not n.startswith("__")}
+    found = {}
+    for name in names:
+        with contextlib.suppress(AttributeError):  # not by its `__getattr__`, which may do more than answer
+            if not name.startswith("__"):
+                found[name] = object.__getattribute__(value, name)
     found.update(getattr(value, "__dict__", {}))
     return found or None
 

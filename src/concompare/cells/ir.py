@@ -140,6 +140,10 @@ class Order(StrEnum):
     FIGURE = "figure"
 
 
+CHANGING_FILES = frozenset({Order.FILES, Order.ONE_FILE, Order.APPENDS, Order.PROGRAMS})
+"""What may change files that other code reads."""
+
+
 class Why(StrEnum):
     """Why a part cannot run in workers."""
 

@@ -27,10 +27,14 @@ ELEMENT = "[]"
 """The field of a container's elements, keys and values."""
 ANY = "*"
 """The field of whatever an object owns."""
+AT = "(place)"
+"""The field for how far a file or an archive was read, which changes nothing of what that holds."""
 PLACES = "#"
 """Stands for all fields that are places of a sequence, by number."""
 ALL = "**"
 """Stands for all fields."""
+HELD_ANYWHERE = "***"
+"""Stands for what all fields hold, whichever there are."""
 MOVED = "moved"
 """Stands for whether elements may have changed their places."""
 THERE = "?"
@@ -179,16 +183,23 @@ class Obj:
         self.asked.add(ALL)
         return self.fields
 
+    def held_anywhere(self) -> Value:
+        """Look up what any field may hold."""
+        self.asked.add(HELD_ANYWHERE)
+        return ATOM.union(*self.fields.values())
+
     def put(self, name: str, value: Value) -> tuple[bool, bool]:
         """Note that a field may hold a value; tells whether that is new, and whether a look-up has missed it."""
         held = self.fields.get(name)
         if held is None:
             self.fields[name] = set(value)
-            return bool(value), self.was_asked(name if value else THERE + name)
+            if not value:
+                return False, self.was_asked(THERE + name)
+            return True, HELD_ANYWHERE in self.asked or self.was_asked(name)
         before = len(held)
         held |= value
         is_new = len(held) > before
-        return is_new, is_new and self.was_asked(name)
+        return is_new, is_new and (HELD_ANYWHERE in self.asked or self.was_asked(name))
 
     def was_asked(self, name: str) -> bool:
         """Tell whether a field was looked up."""

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from concompare.cells import hooks, telling_classes, waiting
+from concompare.cells import garbage, hooks, telling_classes, waiting
 from concompare.cells.forms import again, calls, finding, independent, joined, pools
 from concompare.cells.hooks import HOOK, ITEMS, Walked, annotate, hook_call, hook_if_meant, hook_of, iterable, place_in
 from concompare.cells.inlining.numbers import NUMBERS
@@ -85,7 +85,7 @@ class Cell:
 
     def __post_init__(self) -> None:
         with self.allowance.counted():
-            self.read()
+            garbage.later(self.read)()
 
     def read(self) -> None:
         """Parse the cell and find its loops."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import collections
 import datetime
 import decimal
 import fractions
@@ -22,6 +23,22 @@ VALUES = (int, float, complex, str, bytes, tuple, frozenset, decimal.Decimal, fr
 """Types whose objects are made again, by the class, where they are copied or come from another process."""
 PASSING = frozenset({"__getattribute__", "super", "getattr", "isinstance", "len", "str", "repr", "type"})
 """What a method may call to answer without changing anything."""
+ARRIVING = ("__setstate__", "__getattr__")
+"""Methods that run where an object is put together again, or is asked whether it has one for that."""
+FILLED = ("__iter__", "items", "keys", "__getitem__", "append", "extend", "add", "update", "__setitem__")
+"""Methods by which containers are pickled and filled again."""
+CONTAINERS = (list, dict, set, frozenset, collections.deque)
+CALLED_AGAIN = (
+    set,
+    frozenset,
+    collections.deque,
+    collections.OrderedDict,
+    collections.Counter,
+    collections.defaultdict,
+)
+"""Containers whose class is called to make them again."""
+FILLING = frozenset({"setattr", "object", "vars", "dict"})
+"""What such a method may call to fill the object itself."""
 
 
 def class_of(thing: Any) -> type[Any]:
@@ -74,7 +91,20 @@ def telling_when_pickled(kinds: Iterable[type]) -> tuple[type, str] | None:
         method = getattr(kind, name) if name is not None else None
         if name is not None and isinstance(method, types.FunctionType) and changes_others(method):
             return kind, name
+        called = ("__init__",) if issubclass(kind, CALLED_AGAIN) else ()
+        for name in (*ARRIVING, *(FILLED if issubclass(kind, CONTAINERS) else ()), *called):
+            method = next((vars(base)[name] for base in kind.__mro__ if name in vars(base)), None)
+            if type(method) is types.FunctionType and changes_more_than_itself(kind, method):
+                return kind, name
     return None
+
+
+def changes_more_than_itself(kind: type, method: types.FunctionType) -> bool:
+    """Tell whether a method of the user's changes more than its object, or that object though it is only asked."""
+    if not is_user_module(method.__module__ or "__main__"):
+        return False
+    asked = method.__name__ == "__getattr__" and any("__slots__" in vars(base) for base in kind.__mro__)
+    return changes_others(method, frozenset() if asked else FILLING | {*method.__code__.co_varnames[:1]})
 
 
 def telling_when_made_again(kind: type) -> bool:
@@ -86,12 +116,12 @@ def telling_when_made_again(kind: type) -> bool:
     return is_user_module(method.__module__ or "__main__") and changes_others(method)
 
 
-def changes_others(function: types.FunctionType) -> bool:
-    """Tell whether a function may change more than what it makes itself, as far as its syntax shows."""
+def changes_others(function: types.FunctionType, besides: frozenset[str] = frozenset()) -> bool:
+    """Tell whether a function may change more than what it makes itself and some names, as far as its syntax shows."""
     node = definition_of(function.__code__, function.__name__)
     if node is None or isinstance(node, ast.Lambda):
         return False
-    own = {*names.writes(*node.body), *PASSING}
+    own = {*names.writes(*node.body), *PASSING, *besides}
     return any(changed_by(part) not in own for part in names.nodes_in(node))
 
 

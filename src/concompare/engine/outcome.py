@@ -210,14 +210,17 @@ class Outcome:
 SAMPLED = (200, 10, 5, 3)
 """How many values are looked at to guess what all of them take, how many of the parts of each, and of theirs."""
 
+PLAIN = (list, tuple, set, frozenset)
+
 
 def bytes_of(values: Collection[Any], depth: int = 0) -> float:
     """Return about how many bytes values take with what they hold, from some of them."""
-    if not values or depth == len(SAMPLED):
+    kind: Any = next((base for base in PLAIN if isinstance(values, base)), type(values))  # not the user's own methods
+    count = kind.__len__(values)
+    if not count or depth == len(SAMPLED):
         return 0.0
-    step = -(-len(values) // SAMPLED[depth])
-    some = list(islice(values, 0, None, step))
-    return sum(bytes_of_one(value, depth + 1) for value in some) * len(values) / len(some)
+    some = list(islice(kind.__iter__(values), 0, None, -(-count // SAMPLED[depth])))
+    return float(sum(bytes_of_one(value, depth + 1) for value in some) * count / len(some))
 
 
 def bytes_of_one(value: Any, depth: int) -> float:
@@ -229,8 +232,8 @@ def bytes_of_one(value: Any, depth: int) -> float:
     total = float(max(sys.getsizeof(value, 64) if asked else 64, data if isinstance(data, int) else 0))
     total += bytes_of(getattr(value, "__dict__", {}).values(), depth)
     if isinstance(value, dict):
-        total += bytes_of(value.keys(), depth) + bytes_of(value.values(), depth)
-    elif isinstance(value, (list, tuple, set, frozenset)):
+        total += bytes_of(dict.keys(value), depth) + bytes_of(dict.values(value), depth)
+    elif isinstance(value, PLAIN):
         total += bytes_of(value, depth)
     return total
 

@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from concompare.cells.syntax.own_code import is_user_module
+from concompare.cells.telling_classes import telling_when_pickled
 from concompare.worker.transfer import strided
+from concompare.worker.transfer.class_objects import base_of
 from concompare.worker.transfer.item_state import parts_of
 
 if TYPE_CHECKING:
@@ -87,7 +89,9 @@ def is_copied_its_way(thing: Any) -> bool:
         return True
     if strided.has_attributes(thing) or is_registered(type(thing)):
         return True
-    return has_own(type(thing), COPYING)
+    if base_of(type(thing)) is not None:
+        return True
+    return has_own(type(thing), COPYING) or telling_when_pickled([type(thing)]) is not None
 
 
 def is_registered(kind: type) -> bool:
@@ -99,4 +103,5 @@ def has_own(kind: type, words: Sequence[str]) -> bool:
     """Return whether a class has methods of the user's with one of these names; `dataclass` writes some that do all."""
     kinds = [base for base in kind.__mro__ if is_user_module(base.__module__)]
     found = [vars(base).get(word) for base in kinds for word in words]
-    return any(isinstance(method, METHODS) and method.__module__ != "dataclasses" for method in found)
+    own = [getattr(method, "__func__", method) for method in found if isinstance(method, METHODS)]
+    return any(method.__module__ != "dataclasses" for method in own)

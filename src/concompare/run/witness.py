@@ -330,7 +330,7 @@ def copies_of(item: Any) -> list[Any]:
 
     if is_used_up(item) or holds_drawn(item) or (size_of(item) > LARGEST_COPY and not isinstance(item, (int, float))):
         return []
-    if any(map(is_copied_its_way, parts_of(item))):
+    if any(map(is_copied_its_way, (item, *parts_of(item)))):
         return []
     try:
         return [copy.deepcopy(item)]

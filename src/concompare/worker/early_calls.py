@@ -9,6 +9,7 @@ import math
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from itertools import islice
 from typing import Any
 
@@ -63,14 +64,24 @@ class Results:
         return value
 
 
-def early(calls: Iterable[tuple[tuple[Any, ...], Callable[[], Any]]]) -> EarlyCalls:
-    """Make calls; those that raise are left to the notebook, which may never come to them."""
+def early(
+    calls: Iterable[tuple[tuple[Any, ...], Callable[[], Any]]], contexts: tuple[Callable[[], Any], ...] = ()
+) -> EarlyCalls:
+    """Make calls; those that raise are left to the notebook, which may never come to them.
+
+    Args:
+        calls: Their arguments, where they are found by these, and what makes them.
+        contexts: What makes the contexts that are around all of them in the notebook.
+    """
     found = EarlyCalls()
     try:
-        for arguments, call in islice(calls, MOST):
-            found.made += 1
-            if all(map(is_plain, arguments)):
-                make(found, arguments, call)
+        with ExitStack() as stack:
+            for context in contexts:
+                stack.enter_context(context())
+            for arguments, call in islice(calls, MOST):
+                found.made += 1
+                if all(map(is_plain, arguments)):
+                    make(found, arguments, call)
     except (Exception, SystemExit):
         pass  # what the calls walk, or ask, raised: the notebook meets it in its turn
     return found

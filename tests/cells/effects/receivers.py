@@ -43,6 +43,7 @@ import threading
 import types
 import uuid
 import xml.etree.ElementTree as ET
+import zipfile
 import zlib
 import zoneinfo
 from typing import Any
@@ -184,6 +185,7 @@ RECEIVERS: dict[str, tuple[Maker, ...]] = {
     "statistics.NormalDist": (lambda: statistics.NormalDist(1, 2),),
     "decimal.Decimal": (lambda: decimal.Decimal("1.5"),),
     "decimal.Context": (decimal.Context,),
+    "decimal.ContextManager": (decimal.localcontext,),
     "fractions.Fraction": (lambda: fractions.Fraction(1, 3),),
     "random.Random": (lambda: random.Random(1),),
     "random.SystemRandom": (random.SystemRandom,),
@@ -258,9 +260,12 @@ RECEIVERS: dict[str, tuple[Maker, ...]] = {
     "lzma.LZMACompressor": (lzma.LZMACompressor,),
     "lzma.LZMADecompressor": (lzma.LZMADecompressor,),
     "zipfile.ZipFile": (zipped, lambda: zipped("a")),
+    "zipfile.ZipInfo": (lambda: zipfile.ZipInfo("a"),),
+    "zipfile.ZipExtFile": (lambda: zipped().open("a.txt"),),
     "xml.etree.ElementTree.Element": (tree, lambda: ET.Element("a")),
     "xml.etree.ElementTree.ElementTree": (lambda: ET.ElementTree(tree()),),
     "tarfile.TarInfo": (lambda: tarfile.TarInfo("a"),),
+    "tarfile.ExFileObject": (lambda: tarred().extractfile("there.txt"),),
     "tarfile.TarFile": (tarred, lambda: tarfile.open(fileobj=io.BytesIO(), mode="w")),
     "_hashlib.HASH": (lambda: hashlib.sha256(b"a"),),
     "_blake2.blake2b": (lambda: hashlib.blake2b(b"a"),),

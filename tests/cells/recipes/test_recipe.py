@@ -78,6 +78,8 @@ CONNECT = "it = sqlite3.connect('some.db')"
         (["it = open('some.txt', 'rb')\nit.read()\nit.seek(0)"], "open('some.txt', 'rb')"),
         (["path = Path('some.txt')\nit = path.open(encoding='utf-8')"], "path.open(encoding='utf-8')"),
         (["it = zipfile.ZipFile('some.zip')"], "zipfile.ZipFile('some.zip')"),
+        (["def make(): return zipfile.ZipFile('some.zip')", "it = make()"], "some.zip')"),
+        (["import tempfile", "held = open('some.zip', 'rb')", "it = zipfile.ZipFile(held)"], "some.zip')"),
         (["get_ipython = lambda: None", CONNECT], "sqlite3.connect('some.db')"),
     ],
 )  # fmt: skip
@@ -121,6 +123,10 @@ def test_the_line_is_found_and_makes_the_same(cells: list[str], line: str, noteb
         (["it = open('some.txt')", "next(it)"], "cannot be asked where it is"),
         (["it = open('some.txt')", "os.replace('elsewhere/some.txt', 'some.txt')"], "not as a new one"),
         (["it = zipfile.ZipFile('new.zip', 'w')"], "open for writing"),
+        (["it = zipfile.ZipFile(io.BytesIO(Path('some.zip').read_bytes()))"], "cannot be told whether"),
+        (["def make(): return zipfile.ZipFile('some.zip')", "it = make()", "os.chdir('elsewhere')"], "made again"),
+        (["def make(): return zipfile.ZipFile('some.zip')", "it = make()", "it.setpassword(b'x')"], "its pwd is"),
+        (["def make(): return zipfile.ZipFile('some.zip')", "it = make()", "os.remove('some.zip')"], "made again"),
         (["get_ipython = lambda: None", "%time it = 3", CONNECT], "cannot be found"),
     ],
 )  # fmt: skip

@@ -19,10 +19,12 @@ UNSENDABLE = frozenset([
     *("zlib.Decompress", "_bz2.BZ2Compressor", "_bz2.BZ2Decompressor", "_lzma.LZMACompressor"),
     *("_lzma.LZMADecompressor", "concurrent.futures.thread.ThreadPoolExecutor", "logging.Handler"),
     *("codecs.StreamReader", "codecs.StreamWriter", "codecs.StreamReaderWriter", "numpy.errstate"),
-    "_sre.SRE_Scanner",
+    *("_sre.SRE_Scanner", "decimal.ContextManager"),
 ])  # fmt: skip
 FILES = frozenset({io.TextIOWrapper, io.BufferedReader, io.BufferedWriter, io.BufferedRandom, io.FileIO})
-FILE_NAMES = frozenset({"tempfile._TemporaryFileWrapper", "gzip.GzipFile", "bz2.BZ2File", "lzma.LZMAFile"})
+FILE_NAMES = frozenset({
+    *("tempfile._TemporaryFileWrapper", "gzip.GzipFile", "bz2.BZ2File", "lzma.LZMAFile", "zipfile.ZipExtFile"),
+})  # fmt: skip
 """The types of other files, by their names."""
 PICKLING = frozenset({"__reduce__", "__reduce_ex__", "__getstate__", "__getnewargs__", "__getnewargs_ex__"})
 """Methods by which a class says itself how its objects are handed over."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import sys
 from collections.abc import Iterable, Iterator, Set
 
 from concompare.cells.ir import Analysed, Order
@@ -25,6 +26,11 @@ CALM_CONTEXTS = frozenset([
 CALM_CONTEXT_TYPES = (contextlib.suppress, contextlib.closing, contextlib.nullcontext)
 SETTINGS = AMBIENT - {"suppress", "raises"}
 """Contexts that do; where a call raised, it is made again in the notebook, so that what swallows errors is none."""
+
+SCOPED = (("numpy", "errstate"), ("decimal", "localcontext"))
+"""Contexts that change what the calls inside them go by, in their own thread only, by what they are given."""
+ERRORS = ("ignore", "warn", "raise")
+"""What can be told to `errstate` that is the same in every process."""
 
 
 def first_of(node: ast.AST) -> ast.AST | None:
@@ -69,7 +75,8 @@ def own_jumps(node: ast.AST) -> Iterator[ast.AST]:
     if isinstance(node, (*names.FUNCTIONS, ast.ClassDef)):
         return
     for part in names.children_of(node):
-        yield from own_jumps(part)
+        if not isinstance(part, ast.expr):
+            yield from own_jumps(part)
 
 
 def jumps_in(statements: Iterable[ast.stmt]) -> list[ast.AST]:
@@ -108,6 +115,24 @@ def is_calm_context(item: ast.withitem, analysed: Analysed) -> bool:
         or is_user_module(kind.__module__)
         for kind in kinds
     )
+
+
+def is_scoped_context(item: ast.withitem, analysed: Analysed) -> bool:
+    """Tell whether a context only changes how its thread computes, by constants: a worker can enter it as well."""
+    node, namespace = item.context_expr, analysed.loop.__dict__.get("namespace", {})
+    if not isinstance(node, ast.Call) or node.args or item.optional_vars is not None:
+        return False
+    if names.reads(node.func) & (names.writes(*analysed.loop.body) | analysed.given):
+        return False
+    constants = [part.value.value for part in node.keywords if part.arg and isinstance(part.value, ast.Constant)]
+    if len(constants) < len(node.keywords):
+        return False
+    from concompare.cells.distribution.ahead.shadows import live_function
+
+    found = live_function(node.func, namespace)
+    known = [(name, getattr(sys.modules[module], name)) for module, name in SCOPED if module in sys.modules]
+    kind = next((name for name, thing in known if thing is found), "")
+    return kind == "localcontext" or (kind == "errstate" and all(value in ERRORS for value in constants))
 
 
 def is_cheap(node: ast.AST, analysed: Analysed) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from concompare.cells.distribution.advice import UNDER_WITH
 from concompare.cells.distribution.control import Control
 from concompare.cells.distribution.handing import is_bound_to_thread, is_file, is_uncrossable, name_of
-from concompare.cells.distribution.nodes import is_ambient, is_calm_context, operands
+from concompare.cells.distribution.nodes import BLOCKS, blocks_of, is_ambient, is_calm_context, operands
 from concompare.cells.distribution.raising import meets
 from concompare.cells.distribution.staging import Body, Rules
 from concompare.cells.distribution.uses import START, is_let_through, turn_of
@@ -99,8 +99,9 @@ class NamedRules(Rules):
 
     def bound_to_threads(self) -> None:
         """What only the thread can use that made it is made where it is used: in the notebook, if that has it later."""
+        stage, tail = self.body.stage, Stage.TAIL
         for node in list(self.analysed.effects):
-            for part in operands(node) if self.staged.of(node) is Stage.TAIL else ():
+            for part in operands(node) if stage.get(node) is tail else ():
                 if self.staged.of(part) is Stage.HEAD and self.keeps_bound(self.analysed.values.get(part, ATOM)):
                     for value in self.values_of(part):
                         self.body.to_tail(value)
@@ -209,12 +210,38 @@ class NamedRules(Rules):
             return
         around = {loop for node in tail for loop in self.body.loops.get(node, ())}
         held, handed = self.held_from(), self.handed_from()
+        leaving = {node: block for node in tail if (block := self.left_from(node)) is not None}
         for node, found in self.analysed.effects.items():
-            if self.comes_after(node, found, tail, around, held, handed):
+            before = self.tail_before(node, tail, leaving) if leaving else tail
+            if before and self.comes_after(node, found, before, around, held, handed):
                 self.body.to_tail(
                     node,
                     Doubt(Why.ORDER, self.body.line(node), "follows a step that stays in the notebook and may raise"),
                 )
+
+    def left_from(self, node: ast.AST) -> list[ast.stmt] | None:
+        """Return the innermost block of an `if` around a step of the tail that ends the item: no more follows."""
+        above = self.body.parent.get(node)
+        while above is not None and (isinstance(above, ast.If) or not isinstance(above, BLOCKS)):
+            for block in blocks_of(above) if isinstance(above, ast.If) and not self.body.loops.get(above) else ():
+                if node in block and isinstance(block[-1], (ast.Break, ast.Continue)):
+                    return block
+            node, above = above, self.body.parent.get(above)
+        return None
+
+    def tail_before(
+        self, node: ast.AST, tail: Mapping[ast.AST, int], leaving: Mapping[ast.AST, list[ast.stmt]]
+    ) -> Mapping[ast.AST, int]:
+        """Return the steps of the tail that may come before a part in one item."""
+        around = set(self.ancestors(node))
+        return {part: at for part, at in tail.items() if part not in leaving or not around.isdisjoint(leaving[part])}
+
+    def ancestors(self, node: ast.AST) -> Iterator[ast.AST]:
+        """Yield a node and what is around it."""
+        above: ast.AST | None = node
+        while above is not None:
+            yield above
+            above = self.body.parent.get(above)
 
     def comes_after(
         self,
@@ -369,8 +396,9 @@ class NamedRules(Rules):
 
     def done_in_tail(self, node: ast.AST) -> Iterator[ast.AST]:
         """Yield the parts of a node that the tail evaluates: its own, and what these only look up."""
+        stage, tail = self.body.stage, Stage.TAIL
         for part in names.nodes_in(node):
-            if self.staged.of(part) is not Stage.TAIL:
+            if stage.get(part) is not tail:
                 continue
             yield part
             for operand in operands(part):

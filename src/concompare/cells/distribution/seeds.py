@@ -180,15 +180,16 @@ class Seeds(Rules):
         self.seed_databases()
         drawing = any(Order.FIGURE in found.order for found in self.analysed.effects.values())
         own = drawing and figures.are_own(self.analysed)
+        free = {order for order, is_free in ((Order.RANDOM, self.body.seeded), (Order.FIGURE, own)) if is_free}
         for node, found in self.analysed.effects.items():
             for doubt in found.doubts:
                 if doubt.why is Why.ALIAS:
                     self.body.to_tail(node, doubt)
-            free = {order for order, is_free in ((Order.RANDOM, self.body.seeded), (Order.FIGURE, own)) if is_free}
             for order in sorted(found.order - free) if found.order else ():
                 if order in ORDERED:
                     self.body.to_tail(node, self.reason_of_order(order, node, found))
-            self.globals_of(node, found)
+            if found.writes or found.globals or self.analysed.given:
+                self.globals_of(node, found)
 
     def seed_files(self) -> None:
         """Put into the tail what touches files, where items may see what others do with theirs."""
@@ -206,7 +207,7 @@ class Seeds(Rules):
         if any("database-changes" in found.sees for found in effects.values()):
             opened = {path for found in effects.values() if Order.FILES in found.order for path in found.paths}
             one |= {(path, other) for path, other in opened if self.is_of_all(path)}
-        for node, found in effects.items():
+        for node, found in effects.items() if one else ():
             if found.paths & one:
                 text = "touches a file that all items write to"
                 self.body.to_tail(node, Doubt(Why.ORDER, self.body.line(node), text))

@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from concompare.cells.distribution.handing import is_uncrossable
-from concompare.cells.distribution.nodes import BLOCKS, blocks_of, is_calm_context, own_jumps
+from concompare.cells.distribution.nodes import BLOCKS, blocks_of, is_calm_context, is_scoped_context, own_jumps
 from concompare.cells.distribution.staging import Early, Staged
 from concompare.cells.distribution.touches import Touches
 from concompare.cells.distribution.uses import START
 from concompare.cells.effects.live import MISSING, static
-from concompare.cells.ir import TAPE, Effects, Order, Place, Stage
+from concompare.cells.ir import CHANGING_FILES, TAPE, Effects, Order, Place, Stage
 from concompare.cells.objects import Obj, Origin, reachable
 from concompare.cells.syntax import names
 
@@ -29,7 +29,6 @@ APART = (*names.FUNCTIONS, ast.ClassDef, ast.While, ast.AsyncFor, ast.AsyncWith)
 """What a call inside is not made in its turn, or nobody knows how often."""
 SETTLED = frozenset({"process", "environment"})
 """What code may see that is as the notebook has it, in workers too, while nothing changes it."""
-CHANGING_FILES = frozenset({Order.FILES, Order.ONE_FILE, Order.APPENDS, Order.PROGRAMS})
 
 
 @dataclass
@@ -116,7 +115,8 @@ class Speculation:
     def early(self, call: ast.Call, group: Group) -> Early | None:
         """Return how a worker makes a call, or None where it must not."""
         effects = self.analysed.inside([call])
-        if not effects.heavy or not self.is_undisturbed(effects) or self.is_under_settings(call):
+        under = self.settings_around(call)
+        if not effects.heavy or not self.is_undisturbed(effects, under or []) or under is None:
             return None
         found = self.around(call, group)
         if found is None or (effects.trusted and not found.sure):
@@ -127,6 +127,7 @@ class Speculation:
             read = {part.id for part in names.nodes_in(call.func) if isinstance(part, ast.Name)}
             if not isinstance(call.func, ast.Name) or read & {name for part in found.targets for name in part}:
                 return None
+        found.under = [item.context_expr for item in under]
         return found
 
     def around(self, call: ast.Call, group: Group) -> Early | None:
@@ -152,19 +153,22 @@ class Speculation:
             yield around
             around = self.parent.get(around)
 
-    def is_undisturbed(self, effects: Effects) -> bool:
-        """Tell whether nothing of the loop changes what a call sees without being given it."""
-        others = {order for found in self.analysed.effects.values() for order in found.order}
+    def is_undisturbed(self, effects: Effects, under: Sequence[ast.withitem]) -> bool:
+        """Tell whether nothing of the loop changes what a call sees without being given it, but contexts around it."""
+        inside = {part for item in under for part in names.nodes_in(item)}
+        others = {order for node, found in self.analysed.effects.items() if node not in inside for order in found.order}
         if (effects.sees or effects.trusted) and Order.PROCESS in others:
             return False
         if ("files" in effects.sees or effects.trusted) and others & CHANGING_FILES:
             return False
         return effects.sees <= SETTLED | {"files"}
 
-    def is_under_settings(self, call: ast.Call) -> bool:
-        """Tell whether a context around a call may change what the call goes by, which it has in the notebook only."""
+    def settings_around(self, call: ast.Call) -> list[ast.withitem] | None:
+        """Return the contexts around a call that change what it goes by, which workers can enter; None: others do."""
         around = [node for node in self.above(call) if isinstance(node, (ast.With, ast.AsyncWith))]
-        return not all(is_calm_context(item, self.analysed) for node in around for item in node.items)
+        items = [item for node in reversed(around) for item in node.items]
+        found = [item for item in items if not is_calm_context(item, self.analysed)]
+        return found if all(is_scoped_context(item, self.analysed) for item in found) else None
 
     def enter(self, holder: ast.AST, part: ast.AST, group: Group, found: Early) -> bool:
         """Note what one part of an action around another means for it; False: it must stay."""

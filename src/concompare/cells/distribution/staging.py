@@ -13,6 +13,7 @@ from concompare.cells.ir import Analysed, Doubt, Order, Stage
 from concompare.cells.objects import Obj
 from concompare.cells.syntax import names
 
+HEAD = Stage.HEAD
 TURNING = frozenset({ast.For, ast.AsyncFor, ast.While, *names.COMPREHENSIONS})
 """Kinds of nodes whose parts may be evaluated several times in an iteration."""
 
@@ -28,6 +29,7 @@ class Early:
         instead: What stands in the places of names that get their values in the notebook too.
         sure: It is needed wherever the loop comes to the action, unless that fails before.
         inner: It is in a loop inside the body.
+        under: Contexts around it in the notebook that change how a thread computes, outermost first.
     """
 
     call: ast.Call
@@ -36,6 +38,7 @@ class Early:
     instead: dict[ast.AST, ast.expr] = field(default_factory=dict)
     sure: bool = True
     inner: bool = False
+    under: list[ast.expr] = field(default_factory=list)
 
 
 @dataclass
@@ -78,7 +81,7 @@ class Staged:
 
     def of(self, node: ast.AST) -> Stage:
         """Return the stage of a node."""
-        return self.stage.get(node, Stage.HEAD)
+        return self.stage.get(node, HEAD)
 
     def runs_once(self) -> bool:
         """Tell whether a head leaves traces, so that it must not run again."""

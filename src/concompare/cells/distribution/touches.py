@@ -11,7 +11,7 @@ from typing import NamedTuple
 from concompare.cells import alias
 from concompare.cells.effects.kinds import inert, is_bar
 from concompare.cells.ir import Analysed
-from concompare.cells.objects import ANY, Obj, reachable
+from concompare.cells.objects import ANY, AT, Obj, reachable
 
 Touch = tuple[int, ast.AST, str, bool]
 """Who reads or changes an object: its place in the order, the node, the field, and whether it changes it."""
@@ -85,13 +85,13 @@ class Touches:
 
     def aliases(self, obj: Obj, written: Iterable[Obj]) -> list[Obj]:
         """Return the other changed objects that may be the same as an object of the notebook."""
-        if not obj.outer or inert(obj):
-            return []
-        if obj not in self.alias_of:
-            self.alias_of[obj] = [
-                other for other in written if other is not obj and other.outer and may_be_one(obj, other)
+        found = self.alias_of.get(obj)
+        if found is None:
+            known = obj.outer and not inert(obj)
+            found = self.alias_of[obj] = [
+                other for other in written if known and other is not obj and other.outer and may_be_one(obj, other)
             ]
-        return self.alias_of[obj]
+        return found
 
     def live_reach(self, obj: Obj, written: set[Obj]) -> set[Obj]:
         """Return the changed objects of the notebook that a live object may reach."""
@@ -115,9 +115,8 @@ class Touches:
                     found.add(other)
                 continue
             plain = all(kind.__module__ in ("builtins", "collections") for kind in other.types or (object,))
-            shallow = is_bar(other) or (
-                plain and all(name.startswith("[") for name in self.fields_written.get(other, ("*",)))
-            )
+            fields = self.fields_written.get(other, {ANY})
+            shallow = is_bar(other) or (plain and all(name.startswith("[") for name in fields)) or fields == {AT}
             things = list(other.live)
             if self.read(obj).meets(things if shallow else [], [] if shallow else things):
                 found.add(other)

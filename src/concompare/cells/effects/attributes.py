@@ -85,19 +85,23 @@ def attribute_of(an: Interpreter, obj: Obj, name: str, node: ast.AST) -> Value:
     found, known = stored | (an.world.outer(function, name) if function is not None else ATOM), False
     for kind in obj.types:
         thing = static(kind, name)
-        if thing is MISSING:
-            hook = static(kind, "__getattr__")
-            if isinstance(hook, types.FunctionType) and an.world.is_user(hook):
-                known = True
-                found |= follow(an, hook, node, Arguments([frozenset({obj}), ATOM]))
-            continue
-        known = True
-        found |= bound_to(an, obj, kind, thing, name, node)
+        hook = static(kind, "__getattr__") if thing is MISSING or may_lack(an, thing) else MISSING
+        asked = isinstance(hook, types.FunctionType) and an.world.is_user(hook)
+        found |= follow(an, hook, node, Arguments([frozenset({obj}), ATOM])) if asked else ATOM
+        found |= bound_to(an, obj, kind, thing, name, node) if thing is not MISSING else ATOM
+        known = known or asked or thing is not MISSING
     if known or (obj.has(name) and not obj.outer):
         return found
     if not obj.outer and all(an.is_plain_class(kind) for kind in obj.types):
         return found | frozenset(obj.held(ANY))
     return found | any_part(an, obj)
+
+
+def may_lack(an: Interpreter, thing: Any) -> bool:
+    """Tell whether what a class has under a name may raise for one of its objects that there is no such attribute."""
+    if isinstance(thing, property):
+        return isinstance(thing.fget, types.FunctionType) and an.world.is_user(thing.fget)
+    return isinstance(thing, types.MemberDescriptorType) or getter_of(an, thing) is not None
 
 
 def function_in(obj: Obj, name: str) -> Any:
@@ -154,7 +158,7 @@ def values_of_attributes(an: Interpreter, obj: Obj) -> Value:
     """Return what the dictionary of an object's attributes may hold."""
     found: Value = ATOM
     for holder in obj.owner:
-        found = found.union(*holder.all_held().values())
+        found |= holder.held_anywhere()
         for name in dict.fromkeys(name for thing in holder.live for name in getattr(thing, "__dict__", ())):
             value = an.world.attribute(holder, name)
             found |= any_part(an, holder) if value is None else value

@@ -22,6 +22,7 @@ from concompare.cells.effects.kinds import (
     FILES,
     INDEXERS,
     MATCHES,
+    PLAIN_CONTAINERS,
     copies_on_write,
     holds_values,
     inert,
@@ -53,9 +54,15 @@ from concompare.cells.objects import (
 if TYPE_CHECKING:
     from concompare.cells.effects.interpreter import Interpreter
 
+CALLED = ast.Pass()
+"""Stands for the place where a `defaultdict` calls its function."""
 HOLDING = (list, tuple, set, frozenset, dict, collections.deque, *DICT_VIEWS.values())
 KNOWN = frozenset({*FILES, re.Match, MATCHES})
 """Types that give text, bytes or what was put into them when they are walked or indexed."""
+OTHER_FILES = frozenset({
+    *("zipfile.ZipExtFile", "tarfile.ExFileObject", "gzip.GzipFile", "bz2.BZ2File", "lzma.LZMAFile"),
+})  # fmt: skip
+"""Names of other types that give bytes."""
 
 
 def walk_over(an: Interpreter, value: Value, node: ast.AST, *, values: bool = False) -> Value:
@@ -121,14 +128,17 @@ def elements_of(an: Interpreter, obj: Obj) -> Value:
     if is_part_of_table(obj):
         return in_tables(an, frozenset({obj}), ELEMENT)  # never the frame of which it is a part
     if obj.method == ATTRIBUTES:
-        return values_of_attributes(an, obj).union(*obj.all_held().values())
+        return values_of_attributes(an, obj) | obj.held_anywhere()
     held_inside = [held for name, held in obj.fields.items() if held and (name in HELD or name.isdigit())]
     found = ATOM.union(*held_inside) if held_inside else ATOM
     if obj.live or (obj.outer and obj.origin is not Origin.FUNCTION):
         return found | an.world.element(obj) | cells_of(an, obj)
     if obj.origin is Origin.FUNCTION and isinstance(obj.code, tuple) and isinstance(obj.code[0], FUNCTIONS):
         return found
-    is_plain = obj.types is not None and all(issubclass(kind, HOLDING) or is_lazy_type(kind) for kind in obj.types)
+    kinds = obj.types
+    if kinds is not None and PLAIN_CONTAINERS.issuperset(kinds):
+        return found
+    is_plain = kinds is not None and all(issubclass(kind, HOLDING) or is_lazy_type(kind) for kind in kinds)
     if not is_plain and obj.lazy is None and not knows_elements(obj):
         found |= {obj}
     return found
@@ -136,7 +146,12 @@ def elements_of(an: Interpreter, obj: Obj) -> Value:
 
 def knows_elements(obj: Obj) -> bool:
     """Tell whether what an object gives when it is walked is known by its fields."""
-    return bool(obj.types) and all(is_lazy_type(kind) or kind in KNOWN for kind in obj.types or ())
+    return bool(obj.types) and all(is_lazy_type(kind) or gives_texts(kind) for kind in obj.types or ())
+
+
+def gives_texts(kind: type) -> bool:
+    """Tell whether walking an object of a type gives text, bytes, or what was put into it."""
+    return kind in KNOWN or f"{kind.__module__}.{kind.__qualname__}" in OTHER_FILES
 
 
 def walked(an: Interpreter, obj: Obj) -> None:
@@ -240,7 +255,7 @@ def types_in(pandas: types.ModuleType) -> tuple[type, ...] | None:
 
 def is_part_of_table(obj: Obj) -> bool:
     """Tell whether an object is surely a frame or a column that the body has made."""
-    if not obj.types or obj.outer or obj.live:
+    if not obj.types or obj.live or obj.types[0] in PLAIN_CONTAINERS or obj.outer:
         return False
     tables = table_types()
     return tables is not None and all(kind in tables for kind in obj.types)
@@ -296,6 +311,9 @@ def default_of(an: Interpreter, obj: Obj) -> Value:
     factories = {getattr(thing, "default_factory", None) for thing in obj.live}
     if obj.live and all(isinstance(kind, type) and is_atom_type(kind) for kind in factories):
         return ATOM
+    given = called_for_default(an, obj, factories)
+    if given:
+        an.put({obj}, ELEMENT, given)
     site = (obj, "default")
     if site not in an.sites:
         kinds = tuple(kind for kind in factories if isinstance(kind, type))
@@ -304,7 +322,19 @@ def default_of(an: Interpreter, obj: Obj) -> Value:
         an.sites[site] = Obj(origin, f"{obj.label}[…]", kinds or None, owner=owner)
     made = frozenset({an.sites[site]})
     an.put({obj}, ELEMENT, made)
-    return made
+    return made | given
+
+
+def called_for_default(an: Interpreter, obj: Obj, factories: Collection[Any]) -> Value:
+    """Follow the functions of the user's that a `defaultdict` may call for a key that is missing, and return theirs."""
+    live = [thing for thing in factories if isinstance(thing, (types.FunctionType, types.MethodType, type))]
+    functions = ATOM.union(*[an.world.outer(thing, obj.label) for thing in live if an.world.is_user(thing)])
+    for part in frozenset({*obj.held(ELEMENT), *obj.held(ANY)}) if not obj.live else ():
+        own = [
+            thing for thing in part.live if isinstance(thing, (types.FunctionType, type)) and an.world.is_user(thing)
+        ]
+        functions |= {part} if own or part.origin is Origin.FUNCTION else ATOM
+    return ATOM.union(*[an.call_obj(CALLED, part, Arguments(), part.label) for part in functions])
 
 
 def key_of(an: Interpreter, node: ast.Subscript, scope: Scope, base: Value = ATOM) -> str:

@@ -191,6 +191,7 @@ def _on_FormattedValue(an: Interpreter, node: ast.FormattedValue, scope: Scope) 
     value = an.value(node.value, scope)
     an.value(node.format_spec, scope)
     formatted(an, value, node)
+    operated_on(an, node, value, "__str__")
     return ATOM
 
 

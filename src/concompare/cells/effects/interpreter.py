@@ -18,6 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
+from concompare.cells import garbage
 from concompare.cells.effects import expressions, operators, sinks, statements, views
 from concompare.cells.effects.arguments import Arguments
 from concompare.cells.effects.calls import callables, naming
@@ -129,6 +130,7 @@ class Interpreter:
         self.asked: dict[Any, set[ast.AST]] = {}
         self.result = Obj(Origin.OUTER, "the result", (list,), whole=False)
 
+    @garbage.later
     def analyse(self, loop: Loop, items: Any = MISSING) -> Analysed:
         """Return the effects of every node of a loop's body.
 
@@ -390,8 +392,10 @@ class Interpreter:
     def deep(self, value: Value) -> None:
         """Note that objects are read with all they hold."""
         if value:
-            value = value.union(*[obj.owner for obj in value if obj.method in OF_OWNER])
-            value = value.union(*[self.world.shown_by(obj) for obj in value if obj.live])
+            if owners := [obj.owner for obj in value if obj.method in OF_OWNER]:
+                value = value.union(*owners)
+            if shown := [self.world.shown_by(obj) for obj in value if obj.live and type(obj.live[0]) in VIEWING]:
+                value = value.union(*shown)
             self.now.deep.update([obj for obj in value if not (obj.live and inert(obj))])
             operators.looked_at(self, value)
 
@@ -435,7 +439,10 @@ class Interpreter:
         """Follow an expression; returns what it may stand for."""
         if node is None:
             return ATOM
-        self.budget.step()
+        budget = self.budget
+        budget.left = left = budget.left - 1
+        if left < 0 or not left & 2047:
+            budget.check()
         handler = HANDLERS.get(type(node), follow_parts)
         if scope is not self.top:
             return handler(self, node, scope)

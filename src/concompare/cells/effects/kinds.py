@@ -106,7 +106,11 @@ DICT_VIEWS = {kind.__name__: kind for kind in map(type, ({}.keys(), {}.values(),
 """The types of what `keys`, `values` and `items` give, which no module has under their names."""
 UNSHOWN: dict[str, type] = {**DICT_VIEWS, "_sre.SRE_Scanner": SCANNER}
 """Types that no module shows, by their names."""
-MAKERS = {"zlib.Compress": "compressobj", "zlib.Decompress": "decompressobj"}
+MAKERS = {
+    "zlib.Compress": "compressobj",
+    "zlib.Decompress": "decompressobj",
+    "decimal.ContextManager": "localcontext",
+}
 """What makes objects of types that their module does not show."""
 
 

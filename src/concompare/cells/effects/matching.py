@@ -9,6 +9,7 @@ from concompare.cells.effects.arguments import Arguments
 from concompare.cells.effects.attributes import attribute, user_method
 from concompare.cells.effects.elements import walk_over
 from concompare.cells.effects.following import follow
+from concompare.cells.effects.operators import binary, looked_at, operated
 from concompare.cells.effects.scopes import Scope, live_object
 from concompare.cells.effects.storing import bind_name
 from concompare.cells.objects import ATOM, ELEMENT, Value
@@ -31,7 +32,7 @@ def match(an: Interpreter, pattern: ast.pattern, value: Value, scope: Scope) -> 
         for part in pattern.patterns:
             match(an, part, value, scope)
     elif isinstance(pattern, ast.MatchValue):
-        an.value(pattern.value, scope)
+        binary(an, "eq", value, an.value(pattern.value, scope), pattern, result=False)
     elif isinstance(pattern, ast.MatchClass):
         match_class(an, pattern, value, scope)
     elif isinstance(pattern, (ast.MatchSequence, ast.MatchMapping)):
@@ -50,7 +51,7 @@ def match_parts(an: Interpreter, pattern: ast.MatchSequence | ast.MatchMapping, 
                 elements |= follow(an, method, pattern, Arguments(arguments))
     if isinstance(pattern, ast.MatchMapping):
         for key in pattern.keys:
-            an.value(key, scope)
+            looked_at(an, an.value(key, scope))
         rest = pattern.rest
     for part in pattern.patterns:
         if isinstance(part, ast.MatchStar):
@@ -66,7 +67,7 @@ def match_parts(an: Interpreter, pattern: ast.MatchSequence | ast.MatchMapping, 
 
 def match_class(an: Interpreter, pattern: ast.MatchClass, value: Value, scope: Scope) -> None:
     """Match an object of a class: attributes by their names, or those that the class puts first."""
-    an.value(pattern.cls, scope)
+    operated(an, "instancecheck", an.value(pattern.cls, scope), pattern, value)
     if is_unchanging(an, pattern, scope):
         value = ATOM
     for name, part in zip(pattern.kwd_attrs, pattern.kwd_patterns, strict=True):

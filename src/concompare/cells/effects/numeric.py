@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from concompare.cells.effects.arguments import Arguments
 from concompare.cells.effects.elements import elements_of
 from concompare.cells.effects.following import follow
+from concompare.cells.effects.kinds import INERT, LAZY_TYPES, PLAIN_CONTAINERS
 from concompare.cells.effects.operators import CONTAINERS, IMPLICIT
 from concompare.cells.ir import Effects
 from concompare.cells.objects import ANY, ATOM, Obj, Value
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from concompare.cells.effects.interpreter import Interpreter
 
 PACKAGES = frozenset({"numpy", "pandas"})
+BUILTIN = frozenset({*PLAIN_CONTAINERS, range, type, *INERT, *LAZY_TYPES})
+"""Types that are surely of none of these packages."""
 BINARY = (
     *("add", "sub", "mul", "matmul", "truediv", "floordiv", "mod", "divmod", "pow", "lshift", "rshift", "and", "xor"),
     "or",
@@ -51,7 +54,10 @@ def is_of_numeric_package(thing: Any) -> bool:
 
 def is_numeric(obj: Obj) -> bool:
     """Tell whether an object may be of a class of numpy or pandas, or of one that is derived from these."""
-    return any(is_of_numeric_package(base) for kind in obj.types or () for base in kind.__mro__)
+    kinds = obj.types or ()
+    if BUILTIN.issuperset(kinds):
+        return False
+    return any(is_of_numeric_package(base) for kind in kinds for base in kind.__mro__)
 
 
 def computed(an: Interpreter, node: ast.AST, value: Value, what: str) -> Value:
@@ -71,7 +77,7 @@ def computed(an: Interpreter, node: ast.AST, value: Value, what: str) -> Value:
 
 def operated_on(an: Interpreter, node: ast.AST, value: Value, name: str) -> Value:
     """Follow the same for an operator, where it has an array or a frame to do with."""
-    return computed(an, node, value, name) if any(map(is_numeric, value)) else ATOM
+    return computed(an, node, value, name) if value and any(map(is_numeric, value)) else ATOM
 
 
 def made_anew(an: Interpreter, node: ast.AST, value: Value) -> None:

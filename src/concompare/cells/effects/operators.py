@@ -74,6 +74,10 @@ DEEPEST = 3
 """Containers and records inside one another up to which it is looked at what installed code sees."""
 CONTAINERS = frozenset({list, tuple, set, frozenset, dict, *DICTS})
 HOLDING = (list, tuple, set, frozenset, dict)
+OPENED = CONTAINERS | {collections.deque}
+"""Containers of which it is looked at what they hold."""
+PLAIN = frozenset({*OPENED, range, type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType})
+"""Types whose objects have no fields of a data class."""
 LOOKING = frozenset({
     *("len", "hash", "repr", "str", "int", "float", "bool", "abs", "min", "max", "sum", "tuple", "list", "set"),
     *("isinstance", "type", "iter", "range", "zip", "enumerate", "round", "any", "all", "dict", "frozenset", "id"),
@@ -104,6 +108,7 @@ def binary(an: Interpreter, name: str, left: Value, right: Value, node: ast.AST,
             an.deep(frozenset({obj}))
         if kinds or obj.types is None:
             asked.add(obj)
+    stored_anew(an, name, node, left, right)
     found |= operated(an, name, left & asked, node, right)
     found |= operated(an, SWAPPED.get(name, f"r{name}"), right & asked, node, left)
     if not installed or not result:
@@ -120,6 +125,15 @@ def binary(an: Interpreter, name: str, left: Value, right: Value, node: ast.AST,
         elif obj.types is None:
             an.put({made}, ANY, frozenset(obj.held(ANY)))
     return found | {made}
+
+
+def stored_anew(an: Interpreter, name: str, node: ast.AST, left: Value, right: Value) -> None:
+    """Follow `|` and `|=` of an `OrderedDict`, which store by the `__setitem__` of a class of the user's."""
+    for obj in left | right if name in ("or", "ior") else ATOM:
+        own = [kind for kind in obj.types or () if issubclass(kind, collections.OrderedDict) and an.world.is_user(kind)]
+        if own:
+            parts = (left | right).union(*[elements_of(an, part) for part in left | right])
+            operated(an, "setitem", obj, node, parts)
 
 
 def of_members(an: Interpreter, name: str, node: ast.AST) -> Value:
@@ -219,9 +233,15 @@ def looked_at(an: Interpreter, value: Value) -> None:
 
 def seen_in(an: Interpreter, value: Value, depth: int) -> Value:
     """Return what containers hold and what the fields of records hold, whose methods ask for those of the fields."""
-    found = [elements_of(an, obj) for obj in value if set(obj.types or ()) & {*CONTAINERS, collections.deque}]
-    found += [fields_of(an, obj) for obj in value]
-    held = ATOM.union(*found) - value
+    found: list[Value] = []
+    for obj in value:
+        if obj.types is None:
+            continue  # of which no class is known, whose fields could be
+        if not OPENED.isdisjoint(obj.types):
+            found.append(elements_of(an, obj))
+        if not PLAIN.issuperset(obj.types):
+            found.append(fields_of(an, obj))
+    held = ATOM.union(*found) - value if found else ATOM
     return held | seen_in(an, held, depth - 1) if held and depth > 1 else held
 
 

@@ -160,7 +160,7 @@ def gathering(body: list[ast.stmt], shadowed: frozenset[str]) -> Nest | None:
 
 def comprehensions_in(statement: ast.stmt) -> Iterator[ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp]:
     """Yield the outermost comprehensions and generators in a statement, and what else turns as a sign of more."""
-    stack: list[ast.AST] = [statement]
+    stack: list[ast.AST] = [] if names.kinds_in(statement).isdisjoint(names.COMPREHENSIONS) else [statement]
     while stack:
         node = stack.pop()
         if isinstance(node, names.COMPREHENSIONS):

@@ -173,7 +173,7 @@ class Finder(Speculation):
         effects = self.analysed.inside([call])
         if not effects.heavy or effects.trusted or effects.sees or not self.is_calm(effects):
             return False
-        if self.is_under_settings(call):
+        if self.settings_around(call) != []:
             return False
         arguments = [*call.args, *[word.value for word in call.keywords]]
         inner = [part for node in arguments for part in names.nodes_in(node)]

@@ -106,7 +106,13 @@ def recipe_of(thing: Any, namespaces: Sequence[Mapping[str, Any]]) -> Recipe | N
             continue  # names of a function, which no cell gives values
         named = [name for name, value in list(namespace.items()) if value is thing and not name.startswith("_")]
         if named:
-            return Line(thing, named[0], kind, namespace).recipe(dotted)
+            line = Line(thing, named[0], kind, namespace)
+            try:
+                return line.recipe(dotted)
+            except NotAgain:
+                if (path := states.path_of(thing, kind.look)) is None:
+                    raise
+            return line.by_path(path, dotted)
     raise NotAgain("no name of the notebook stands for it")
 
 
@@ -145,6 +151,18 @@ class Line:
             raise NotAgain("what it was made with may have changed since")
         settings = self.compared(make, arguments, named)
         return Recipe(self.name, ast.unparse(call), make, arguments, named, settings, dotted)
+
+    def by_path(self, path: str, dotted: str) -> Recipe:
+        """Return how the object is made again by the file that it reads, whatever line has opened that.
+
+        Raises:
+            NotAgain: It is not.
+        """
+        make = type(self.thing)
+        if make is not meant(dotted):
+            raise NotAgain(f"it is not known what a {make.__name__} makes of a path")
+        settings = self.compared(make, (path,), {})
+        return Recipe(self.name, f"{dotted}({path!r})", make, (path,), {}, settings, dotted)
 
     def giver(self) -> Given:
         """Return the one line that gave the name its value."""

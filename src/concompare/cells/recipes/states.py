@@ -128,6 +128,12 @@ def archive(archive: Any) -> tuple[Any, ...]:
     return found.st_dev, found.st_ino, len(archive.namelist())
 
 
+def path_of(thing: Any, look: str) -> str | None:
+    """Return where the file is that an archive reads, by which alone one like it can be opened; None: others."""
+    name = getattr(getattr(thing, "fp", None), "name", None) if look == archive.__name__ else None
+    return os.path.abspath(name) if isinstance(name, str) and name else None
+
+
 def engine(engine: Any) -> tuple[Any, ...]:
     """Return what tells an engine of SQLAlchemy from others: its address, and how many functions listen to it.
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from concompare import formats
+from concompare.cells import garbage
 from concompare.cells.counting import counted
 from concompare.cells.distribution.advice import name_of
 from concompare.cells.distribution.code.early import EARLY
@@ -236,6 +237,7 @@ ASKING_CACHES = ("cache_info", "cache_clear")
 """Methods that tell or change what is in the cache of a function."""
 
 
+@garbage.later
 def lift(
     loop: Loop,
     namespace: dict[str, Any],

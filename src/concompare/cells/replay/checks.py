@@ -9,12 +9,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Any
 
-from concompare.cells import alias, memory
+from concompare.cells import alias, garbage, memory
 from concompare.cells.distribution.staging import Staged
 from concompare.cells.effects.kinds import inert, is_bar, is_drawn, is_of_values
 from concompare.cells.effects.live import is_iterator, static
 from concompare.cells.ir import LABELS, Budget, Loop, Stage
-from concompare.cells.objects import ELEMENT, Obj, Origin, all_atoms, gives_its_own_way, is_atom, reachable
+from concompare.cells.objects import AT, ELEMENT, Obj, Origin, all_atoms, gives_its_own_way, is_atom, reachable
 from concompare.cells.replay import row_walks, walked_ahead
 from concompare.cells.syntax import names
 from concompare.cells.syntax.own_code import is_own, is_user_module
@@ -166,16 +166,17 @@ def looked_at(staged: Staged, items: Any, taken: list[Any]) -> Any:
         return items
     every = staged.items_change
     found: list[Any] = []
-    rest, ended = iter(items), False
-    try:
-        while not ended and len(found) < (MOST if every else 1) and not (found and is_walked(found[-1])):
-            item = next(rest, NO_MORE)
-            ended = item is NO_MORE
-            if not ended:
-                found.append(item)
-    except Exception as error:
-        taken[:] = [raising(found, error)]
-        return items
+    with garbage.meanwhile():
+        rest, ended = iter(items), False
+        try:
+            while not ended and len(found) < (MOST if every else 1) and not (found and is_walked(found[-1])):
+                item = next(rest, NO_MORE)
+                ended = item is NO_MORE
+                if not ended:
+                    found.append(item)
+        except Exception as error:
+            taken[:] = [raising(found, error)]
+            return items
     taken[:] = [found if ended else chain(found, rest)]  # what has ended may go on if it is asked once more
     items_one_by_one(found, staged.analysed.loop.line)
     return found if ended and every else items
@@ -207,11 +208,23 @@ def touched(staged: Staged) -> set[Obj]:
 
 def is_shallow(staged: Staged, obj: Obj) -> bool:
     """Tell whether only the object itself changes, not what it holds."""
-    fields = {place.field for found in staged.analysed.effects.values() for place in found.writes if place.obj is obj}
+    fields = fields_changed(staged, obj)
+    if fields == {AT}:
+        return True
     if obj.live and all(map(is_own, obj.live)) and all(map(str.isidentifier, fields)):
         return True  # of attributes, those that hold something which changes are objects themselves
     plain = all(kind.__module__ in ("builtins", "collections") for kind in obj.types or (object,))
     return plain and all(name == ELEMENT or name.startswith("[") for name in fields)
+
+
+def fields_changed(staged: Staged, obj: Obj) -> set[str]:
+    """Return the fields of an object that the body changes."""
+    return {place.field for found in staged.analysed.effects.values() for place in found.writes if place.obj is obj}
+
+
+def is_read_beside(staged: Staged, obj: Obj, items: Any) -> bool:
+    """Tell whether the body only reads on in an archive, which does not show in a list of what that holds."""
+    return type(items) in SEVERAL_TIMES and fields_changed(staged, obj) == {AT}
 
 
 def reads_items(staged: Staged) -> bool:
@@ -231,6 +244,7 @@ def walked(staged: Staged, loop: Loop, items: Any) -> None:
     if row_walks.is_fixed(items) or row_walks.are_labels(loop, items):
         return
     changed = {obj for obj in changed if not row_walks.columns_apart(staged, loop, obj) and not is_bar(obj)}
+    changed = {obj for obj in changed if not is_read_beside(staged, obj, items)}
     for obj in reachable_walked(staged):
         if obj in changed and obj.outer and not walks_at(staged, loop, obj) and obj.origin is Origin.OUTER:
             text = f"the loop changes {obj.shown} while walking it"

@@ -84,6 +84,9 @@ class Collect:
 
     def apply(self, position: int, value: Any) -> bool:
         """Collect the values of one item; True: the consumer would stop here."""
+        if self.front is not None and self.front.is_stale():
+            self.halted = True
+            return True
         self.position = position + 1
         if self.bar is not None:
             self.bar.update(1)

@@ -4,12 +4,14 @@ from __future__ import annotations
 import __future__
 
 import ast
+import functools
 import sys
 import types
 import weakref
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+from concompare.cells import garbage
 from concompare.cells.distribution.code.generated import HELD, Action
 from concompare.cells.distribution.nodes import jumps_in
 from concompare.cells.forms import again
@@ -58,17 +60,31 @@ def function(
     node: ast.AST | None = None,
 ) -> types.FunctionType:
     """Return the function of a definition, over the notebook's names; `node`: the loop that it is part of."""
-    frame = frame_of(namespace)  # IPython counts the lines of a frame from co_firstlineno
-    kept, definition.lineno = definition.lineno, frame.first_line if frame is not None else 1
-    code = compiled(ast.Module([definition], []), filename, "exec", namespace)
-    definition.lineno = kept
-    inner = next(part for part in code.co_consts if isinstance(part, types.CodeType))
-    place = f"{frame.qualname}.<locals>." if frame is not None else ""
-    place += f"{IN_SCOPES[type(node)]}." if type(node) in IN_SCOPES else ""
-    inner = placed_at(inner, f"{definition.name}.<locals>.", place)
-    made = types.FunctionType(named(inner, namespace), namespace, definition.name)
+    (made,) = functions([definition], namespace, filename, node)
     made.__defaults__ = defaults or None
     return made
+
+
+def functions(
+    definitions: Sequence[Definition], namespace: dict[str, Any], filename: str, node: ast.AST | None = None
+) -> list[types.FunctionType]:
+    """Return the functions of definitions of different names, compiled together; see `function`."""
+    frame = frame_of(namespace)  # IPython counts the lines of a frame from co_firstlineno
+    kept = [definition.lineno for definition in definitions]
+    for definition in definitions:
+        definition.lineno = frame.first_line if frame is not None else 1
+    code = compiled(ast.Module([*definitions], []), filename, "exec", namespace)
+    for definition, line in zip(definitions, kept, strict=True):
+        definition.lineno = line
+    place = f"{frame.qualname}.<locals>." if frame is not None else ""
+    place += f"{IN_SCOPES[type(node)]}." if type(node) in IN_SCOPES else ""
+    inner = [part for part in code.co_consts if isinstance(part, types.CodeType)]
+    return [
+        types.FunctionType(
+            named(placed_at(part, f"{definition.name}.<locals>.", place), namespace), namespace, definition.name
+        )
+        for definition, part in zip(definitions, inner, strict=True)
+    ]
 
 
 OF_THEIR_OWN: dict[type[ast.AST], str] = (
@@ -116,10 +132,37 @@ MAKERS = frozenset({ast.Lambda, ast.FunctionDef, ast.AsyncFunctionDef, ast.Class
 """What comes out otherwise inside a function than at the level of the cell."""
 
 
-def notebook_action(part: Action, namespace: dict[str, Any], filename: str) -> Callable[..., int | None]:
-    """Return an action that reads and writes the notebook's names, as a function of its values."""
-    if not any(names.kinds_in(statement) & MAKERS for statement in part.code):
-        return action(part, namespace, filename, part.values, local=False)
+@garbage.later
+def notebook_actions(
+    parts: Sequence[Action], namespace: dict[str, Any], filename: str
+) -> list[Callable[..., int | None]]:
+    """Return actions that read and write the notebook's names, as functions of their values."""
+    found: dict[int, Callable[..., int | None]] = {}
+    plain: dict[int, Definition] = {}
+    for place, part in enumerate(parts):
+        if (name := only_named(part)) is not None:
+            found[place] = functools.partial(namespace.__setitem__, name)
+        elif any(names.kinds_in(statement) & MAKERS for statement in part.code):
+            found[place] = executed(part, namespace, filename)
+        else:
+            plain[place] = definition_of(part, part.values, local=False, name=f"tail{place}")
+    found |= zip(plain, functions([*plain.values()], namespace, filename), strict=True) if plain else ()
+    return [found[place] for place in range(len(parts))]
+
+
+def only_named(part: Action) -> str | None:
+    """Return the name of the notebook that an action gives the one value it is given, where it does no more."""
+    node = part.code[0]
+    if not isinstance(node, ast.Assign) or len(part.code) > 1 or len(node.targets) > 1 or len(part.values) != 1:
+        return None
+    (target,), value = node.targets, node.value
+    if not isinstance(target, ast.Name) or not isinstance(value, ast.Name) or value.id != part.values[0]:
+        return None
+    return target.id if target.id.startswith(HELD) or not target.id.startswith(OURS) else None
+
+
+def executed(part: Action, namespace: dict[str, Any], filename: str) -> Callable[..., int | None]:
+    """Return an action that is done at the level of the cell, as a function of its values."""
     body = list(part.code)
     state = f"{OURS}told"
     if jumps_in(body):
@@ -160,6 +203,13 @@ def action(
         shared: Names among those that are the notebook's all the same.
         node: The loop that it is part of.
     """
+    return function(definition_of(part, parameters, local=local, shared=shared), namespace, filename, node=node)
+
+
+def definition_of(
+    part: Action, parameters: Sequence[str], *, local: bool, shared: Collection[str] = (), name: str = "tail"
+) -> ast.FunctionDef:
+    """Return an action as the definition of a function; the arguments are those of `action`."""
     place = part.code[0]
     body = list(part.code)
     if jumps_in(body):
@@ -171,8 +221,7 @@ def action(
         body.insert(0, located(ast.Global(written), place))
     arguments = [located(ast.arg(name), place) for name in parameters]
     args = ast.arguments([], arguments, None, [], [], None, [])
-    definition = placed(located(ast.FunctionDef("tail", args, body, []), place))
-    return function(definition, namespace, filename, node=node)
+    return placed(located(ast.FunctionDef(name, args, body, []), place))
 
 
 def as_turn(body: list[ast.stmt], place: ast.AST) -> list[ast.stmt]:

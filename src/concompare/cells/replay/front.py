@@ -81,9 +81,16 @@ class Front:
         """Yield each item with its tape, or the tape alone where there are no items."""
         try:
             shadow = self.shadow = shadows.Shadows(self.ahead.changed, self.namespace)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OSError):
             self.failed = True
             return
+        try:
+            yield from self.computed(shadow)
+        finally:
+            shadow.close()
+
+    def computed(self, shadow: shadows.Shadows) -> Iterator[Any]:
+        """Yield the pairs, with the copies that stand for what the front changes."""
         function = compiling.function(self.ahead.front, self.namespace, self.filename)
         starts = [shadow.of(self.namespace[name]) for name in self.ahead.begins]
         following = function(self.walk, put, keep, as_it_is, turn, *starts)
@@ -104,6 +111,10 @@ class Front:
             finally:
                 shadow.leave()
             yield pair
+
+    def is_stale(self) -> bool:
+        """Tell whether what was read ahead may be old by now: somebody has written to a file."""
+        return self.shadow is not None and self.shadow.is_stale()
 
     def items_of(self, pairs: list[Any]) -> list[Any]:
         """Return the items of the loop among what goes out."""

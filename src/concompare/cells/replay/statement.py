@@ -63,7 +63,7 @@ class Replay:
         self.bar: Any = None
         self.front: Front | None = None
         self.keeper: Keeper | None = None
-        self.actions = [compiling.notebook_action(part, namespace, filename) for part in made.actions]
+        self.actions = compiling.notebook_actions(made.actions, namespace, filename)
         self.tally = Tally(made)
         self.halts = self.halted = False
         self.only = made.actions[0] if made.direct else None
@@ -89,6 +89,8 @@ class Replay:
 
     def apply(self, position: int, value: Any) -> bool:
         """Replay the tail of one item; True: the loop stopped here."""
+        if self.front is not None and self.front.is_stale():
+            return self.halt(position)
         self.earlier, self.last = self.last, self.items.take(position)
         self.position = position + 1
         self.played, self.left = 0, {}
@@ -111,6 +113,13 @@ class Replay:
         if self.stopped:
             self.bind_kept(position, sys.maxsize)
         return self.stopped
+
+    def halt(self, position: int) -> bool:
+        """End the pass before an item, from which on the plain loop goes on; True."""
+        self.halted = self.stopped = True
+        if position:
+            self.bind_kept(position - 1, sys.maxsize)
+        return True
 
     def is_through(self) -> bool:
         """Tell whether the loop has come to its end by itself, so that its `else` runs."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import functools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
@@ -357,6 +356,8 @@ SUMMED = frozenset({
     ast.Break, ast.Continue,
 })  # fmt: skip
 """Kinds of nodes that do no more with names than their parts."""
+PLAIN = SUMMED - {ast.If, ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast.Try, ast.TryStar} | {ast.Name}
+"""Those of them that are no blocks, and names."""
 
 
 def facts_of(node: ast.AST) -> Facts:
@@ -364,23 +365,14 @@ def facts_of(node: ast.AST) -> Facts:
     found: Facts | None = node.__dict__.get(FACTS)
     if found is not None:
         return found
-    stack = [node]
+    stack = [] if found_plainly(node) else [node]
     while stack:
         part = stack[-1]
         inner = children_of(part) if type(part) in SUMMED else []
-        missing = [one for one in inner if FACTS not in one.__dict__]
+        missing = [one for one in inner if FACTS not in one.__dict__ and not found_plainly(one)]
         if missing:
-            for one in missing:
-                if type(one) is ast.Name:
-                    one.__dict__[FACTS] = facts_of_name(
-                        one.id, type(one.ctx) is not ast.Store, type(one.ctx) is not ast.Load
-                    )
-                elif type(one) is ast.Constant:
-                    one.__dict__[FACTS] = NO_FACTS
-                else:
-                    stack.append(one)
-            if stack[-1] is not part:
-                continue
+            stack += missing
+            continue
         stack.pop()
         if FACTS not in part.__dict__:
             known = [one.__dict__[FACTS] for one in inner]
@@ -389,11 +381,16 @@ def facts_of(node: ast.AST) -> Facts:
     return made
 
 
-@functools.lru_cache(10_000)
-def facts_of_name(name: str, reads: bool, gives: bool) -> Facts:
-    """Return the facts of a name that is read, given a value, or, where both are said, deleted."""
-    own = frozenset({name})
-    return Facts(own if reads else NOTHING, own if gives else NOTHING, own if reads and gives else NOTHING)
+def found_plainly(node: ast.AST) -> bool:
+    """Find the facts of code of one line, as it were, in one pass, where its names alone tell them."""
+    if not PLAIN.issuperset(kinds_in(node)):
+        return False
+    named = [(part.id, type(part.ctx)) for part in nodes_in(node) if type(part) is ast.Name]
+    reads = frozenset([name for name, way in named if way is not ast.Store])
+    writes = frozenset([name for name, way in named if way is not ast.Load])
+    deletes = frozenset([name for name, way in named if way is ast.Del])
+    node.__dict__[FACTS] = Facts(reads, writes, deletes) if named else NO_FACTS
+    return True
 
 
 def summed(parts: list[Facts]) -> Facts:

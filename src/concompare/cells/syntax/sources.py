@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 
-from concompare.cells.syntax import names
+from concompare.cells.syntax import names, placing
 from concompare.cells.syntax.nodes import awaits_items
 from concompare.errors import CellRefused
 
@@ -37,6 +37,7 @@ def parsed(source: str, filename: str, first_line: int) -> ast.Module:
         if isinstance(statement, ast.ImportFrom) and statement.module == "__future__":
             text = "`from __future__ import` holds for all cells that follow. Put it into a cell of its own."
             raise CellRefused(text, statement.lineno)
+        placing.all_placed(statement)
     return tree
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import array
 import collections
+import contextlib
 import copyreg
 import enum
 import functools
@@ -41,12 +42,16 @@ def parts_of(item: Any) -> list[Any]:
     return found
 
 
+ORDERED: tuple[Any, ...] = (list, tuple, collections.deque)
+
+
 def inside(thing: Any) -> list[Any] | None:
     """Return what an object holds; None where it is nothing that could be put back."""
     if isinstance(thing, dict):
-        return [*thing, *thing.values(), *attributes(thing)]
-    if isinstance(thing, (list, tuple, collections.deque)):
-        return [*thing, *attributes(thing)]
+        return [*dict.keys(thing), *dict.values(thing), *attributes(thing)]
+    for kind in ORDERED:
+        if isinstance(thing, kind):
+            return [*kind.__iter__(thing), *attributes(thing)]  # not by an `__iter__` of the user's
     if isinstance(thing, (set, frozenset)):
         return attributes(thing)
     if isinstance(thing, (bytearray, array.array)) or is_array(thing) or is_frame(thing):
@@ -60,7 +65,7 @@ def inside(thing: Any) -> list[Any] | None:
 def attributes(thing: Any) -> list[Any]:
     """Return the values of an object's attributes."""
     found = list(getattr(thing, "__dict__", {}).values()) if not isinstance(thing, type) else []
-    return found + [getattr(thing, name) for name in slots(thing) if hasattr(thing, name)]
+    return [*found, *in_slots(thing).values()]
 
 
 def slots(thing: Any) -> list[str]:
@@ -226,10 +231,11 @@ def give(ours: Any, theirs: Any, meant: dict[int, Any]) -> None:
         state = {name: own(value) for name, value in vars(theirs).items()}
         vars(ours).clear()
         vars(ours).update(state)
+    mine, filled = in_slots(ours), in_slots(theirs)
     for name in slots(ours):
-        if hasattr(theirs, name):
-            object.__setattr__(ours, name, own(getattr(theirs, name)))
-        elif hasattr(ours, name):
+        if name in filled:
+            object.__setattr__(ours, name, own(filled[name]))
+        elif name in mine:
             object.__delattr__(ours, name)
     if is_array(ours) and strided.is_read_only(theirs):
         ours.flags.writeable = False
@@ -323,10 +329,11 @@ class Keeper:
             if hasattr(part, "__dict__") and not isinstance(part, type):
                 vars(part).clear()
                 vars(part).update(attributes_held)
+            filled = in_slots(part)
             for name in slots(part):
                 if name in slots_held:
                     object.__setattr__(part, name, slots_held[name])
-                elif hasattr(part, name):
+                elif name in filled:
                     object.__delattr__(part, name)
 
 
@@ -336,8 +343,12 @@ def lister() -> Any:
 
 
 def in_slots(thing: Any) -> dict[str, Any]:
-    """Return the slots of an object that have values."""
-    return {name: getattr(thing, name) for name in slots(thing) if hasattr(thing, name)}
+    """Return the slots of an object that have values, without asking its `__getattr__` for those that have none."""
+    found = {}
+    for name in slots(thing):
+        with contextlib.suppress(AttributeError):
+            found[name] = object.__getattribute__(thing, name)
+    return found
 
 
 def contents(thing: Any) -> Any:

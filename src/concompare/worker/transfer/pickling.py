@@ -19,7 +19,7 @@ from types import CodeType, FunctionType, MemberDescriptorType, MethodType, Modu
 from typing import Any, NamedTuple
 
 from concompare.worker.transfer import error_traces, nans, precision, set_order, strided
-from concompare.worker.transfer.class_objects import Arriving, by_token
+from concompare.worker.transfer.class_objects import Arriving, by_token, container_parts
 from concompare.worker.transfer.code_objects import at_home, reduce_code, reduce_function
 from concompare.worker.transfer.process_memory import Loan, fetch, is_memory
 
@@ -219,8 +219,10 @@ def by_value(pickler: type[Any]) -> type[Any]:
                 return cached, (thing.__wrapped__, thing.cache_parameters())
             if type(thing) is memoryview:
                 return parts_of_view(thing)
-            if (array := strided.special(thing)) is not None:
-                return array
+            special = strided.special(thing)
+            special = container_parts(thing) if special is None else special
+            if special is not None:
+                return special
             if type(thing) is functools.cached_property:  # with a lock of its own up to Python 3.11
                 state = {name: part for name, part in vars(thing).items() if name != "lock"}
                 return functools.cached_property, (thing.func,), state

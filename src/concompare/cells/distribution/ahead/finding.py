@@ -16,6 +16,7 @@ import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from concompare.cells import readers
 from concompare.cells.distribution import columns
 from concompare.cells.distribution.ahead import shadows
 from concompare.cells.distribution.handing import is_uncrossable
@@ -24,7 +25,7 @@ from concompare.cells.distribution.stages import Solver
 from concompare.cells.distribution.touches import may_be_view
 from concompare.cells.distribution.uses import START
 from concompare.cells.effects.live import is_iterator
-from concompare.cells.ir import Effects, Order, Place
+from concompare.cells.ir import CHANGING_FILES, Effects, Order, Place
 from concompare.cells.objects import ANY, Obj, Origin, reachable
 from concompare.cells.syntax import names
 
@@ -220,13 +221,26 @@ class Finder:
     def is_shadowed(self, obj: Obj) -> bool:
         """Tell whether changes of an object can be made ahead on a copy."""
         if obj.origin is Origin.MADE:
-            return not is_uncrossable(obj)
+            return not is_uncrossable(obj) or {*map(readers.name_of, obj.types or ())} <= readers.MEMBERS
         if obj.origin is not Origin.OUTER or len(obj.live) != 1:
             return False
         if self.seeded and shadows.is_of_process(obj.live[0]):
             return False
         thing = obj.live[0]
+        if readers.is_reader(thing) and not self.is_read_first(obj):
+            return False
         return shadows.can_shadow(thing, self.namespace) and (shadows.is_generator(thing) or obj.by_name)
+
+    def is_read_first(self, obj: Obj) -> bool:
+        """Tell whether an item reads a file before it writes any, which may be the same: none is read ahead else."""
+        effects, order = self.analysed.effects.items(), self.analysed.order
+        writing = [node for node, found in effects if found.order & CHANGING_FILES]
+        reading = [node for node, touched in self.touched.items() if obj in touched]
+        loops = self.solver.body.loops
+        if any(not set(loops.get(node, ())).isdisjoint(loops.get(other, ())) for node in writing for other in reading):
+            return False
+        last = max((order.get(node, 0) for node in reading), default=0)
+        return all(order.get(node, 0) > last for node in writing)
 
     def is_inside(self, node: ast.AST) -> bool:
         """Tell whether a node reads or changes an object through another one, which would not hold the copy."""

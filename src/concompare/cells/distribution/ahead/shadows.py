@@ -14,6 +14,7 @@ import types
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from concompare.cells import readers
 from concompare.cells.effects.live import held, static
 from concompare.cells.ir import Effects, Order
 from concompare.cells.objects import Value
@@ -134,7 +135,7 @@ def can_copy(thing: Any) -> bool:
         return all(can_copy(part) for part in thing.__reduce__()[1] if hasattr(part, "__next__"))
     if kind.__module__ == "numpy" and kind.__name__ == "ndarray":
         return bool(thing.base is None and thing.dtype != object)
-    return is_plain_object(thing)
+    return is_plain_object(thing) or readers.is_reader(thing)
 
 
 def is_plain_object(thing: Any) -> bool:
@@ -203,6 +204,8 @@ def shadow_of(thing: Any) -> Any:
         return inner
     if kind.__module__ == "numpy":
         return thing.copy()
+    if readers.is_reader(thing):
+        return readers.twin_of(thing)
     if not is_plain_object(thing):
         raise TypeError(f"there is no copy of a {kind.__name__} that could be changed ahead of it")
     made_object = object.__new__(kind)
@@ -228,6 +231,8 @@ def is_light(
     """
     if not isinstance(node, ast.Call):
         return False
+    if isinstance(node.func, ast.Attribute) and is_reading(node.func.attr, values.get(node.func.value, frozenset())):
+        return True
     root = names.nodes_in(node.func)[-1]
     function = None if getattr(root, "id", None) in assigned else live_function(node.func, namespace)
     if is_generator(getattr(function, "__self__", None)):
@@ -243,6 +248,16 @@ def is_light(
             return not any(keyword.arg == "key" for keyword in node.keywords)
         return bool(base) and all(obj.live and is_generator(obj.live[0]) for obj in base)
     return False
+
+
+def is_reading(method: str, base: Value) -> bool:
+    """Tell whether a method reads on in files or archives of the notebook, or in what reads members of these."""
+    if method not in readers.READING or not base:
+        return False
+    return all(
+        any(map(readers.is_reader, obj.live)) or {*map(readers.name_of, obj.types or (object,))} <= readers.MEMBERS
+        for obj in base
+    )
 
 
 def live_function(node: ast.expr, namespace: Mapping[str, Any]) -> Any:
@@ -305,6 +320,8 @@ class Shadows:
         for thing in things:
             if not is_generator(thing):
                 self.copies[id(thing)] = shadow_of(thing)
+        self.read = [(thing, readers.stamp_of(thing)) for thing in things if readers.is_reader(thing)]
+        self.opened = [self.copies[id(thing)] for thing, _ in self.read]
         for holder in holders_of(things, namespace):
             if id(holder) not in self.copies:
                 self.copies[id(holder)] = shadow_of(holder)
@@ -315,6 +332,15 @@ class Shadows:
                 state.update({name: self.copies[id(part)] for name, part in state.items() if id(part) in self.copies})
         self.names = {name: self.copies[id(thing)] for name, thing in namespace.items() if id(thing) in self.copies}
         self.inside = False
+
+    def close(self) -> None:
+        """Close the files that were opened once more."""
+        for thing in self.opened:
+            readers.let_go(thing)
+
+    def is_stale(self) -> bool:
+        """Tell whether a file was written to since it was opened once more, so that what was read ahead may be old."""
+        return any(readers.stamp_of(thing) not in (stamp, None) for thing, stamp in self.read)
 
     def of(self, thing: Any) -> Any:
         """Return what stands for a live object."""

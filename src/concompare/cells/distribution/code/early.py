@@ -36,7 +36,9 @@ def speculative(call: ast.Call, staged: Staged) -> ast.expr:
     keys = ast.Tuple([copied(part) for part in keys_of(found.call)] if found.targets else [], ast.Load())
     none = ast.arguments([], [], None, [], [], None, [])
     pair = ast.Tuple([keys, ast.Lambda(none, copied(found.call))], ast.Load())
-    whole = ast.Call(ast.Name(EARLY, ast.Load()), [ast.GeneratorExp(pair, turns)], [])
+    under = [ast.Lambda(none, copied(context)) for context in found.under]
+    contexts: list[ast.expr] = [ast.Tuple([*under], ast.Load())] if under else []
+    whole = ast.Call(ast.Name(EARLY, ast.Load()), [ast.GeneratorExp(pair, turns), *contexts], [])
     for node in ast.walk(whole):
         if not hasattr(node, "lineno"):
             located(node, call)

@@ -37,8 +37,9 @@ class Holding:
         nodes = [node for statement in self.loop.body for node in names.nodes_in(statement)]
         self.own = set(nodes)
         self.tails: set[ast.AST] = set()
+        stage, tail = staged.stage, Stage.TAIL
         for node in reversed(nodes):  # inner ones come first
-            if staged.of(node) is Stage.TAIL or not self.tails.isdisjoint(names.children_of(node)):
+            if stage.get(node) is tail or not self.tails.isdisjoint(names.children_of(node)):
                 self.tails.add(node)
         self.augmented = {
             node.target for node in nodes if isinstance(node, ast.AugAssign) and staged.of(node) is Stage.TAIL
@@ -116,11 +117,13 @@ class Holding:
         if any(obj.origin is Origin.OUTER and not is_code(obj) for obj in found):
             return is_cheap(node.value, self.staged.analysed)
         made = [obj for obj in found if obj.origin is Origin.FUNCTION and isinstance(obj.code, tuple)]
+        if not made:
+            return False
         done = self.staged.analysed.inside([node.value])
         changed = self.written.intersection(reachable(made))
-        if done.heavy or done.order or any(obj not in self.items for obj in changed if obj.origin is not Origin.ITEM):
-            return False  # it would be done twice, and there would be two functions with a state each
-        return bool(made)
+        others = any(obj not in self.items for obj in changed if obj.origin is not Origin.ITEM)
+        # Else it would be done twice, and there would be two functions with a state each.
+        return not (done.heavy or done.order or others)
 
     @functools.cached_property
     def items(self) -> set[Obj]:

@@ -50,7 +50,7 @@ class Tainting:
             touched = self.comes_of(heads, self.sources, self.names)
             if touched or under:
                 self.names |= names.writes(node)
-            if self.comes_of(heads, self.drawn, self.random):
+            if touched and self.drawn and self.comes_of(heads, self.drawn, self.random):
                 self.random |= names.writes(node)
                 under = under or not names.kinds_in(node).isdisjoint(JUMPS)
             if inner and not whole:
@@ -58,4 +58,7 @@ class Tainting:
 
     def comes_of(self, nodes: Sequence[ast.AST], sources: set[ast.AST], known: set[str]) -> bool:
         """Tell whether something of nodes is one of the sources, or reads a name that comes of one."""
-        return any(not sources.isdisjoint(names.nodes_in(node)) or names.reads(node) & known for node in nodes)
+        return any(
+            not (sources.isdisjoint(names.nodes_in(node)) and known.isdisjoint(names.facts_of(node).reads))
+            for node in nodes
+        )

@@ -10,6 +10,7 @@ import pathlib
 import types
 from typing import TYPE_CHECKING
 
+from concompare.cells import readers
 from concompare.cells.effects import declared, sinks
 from concompare.cells.effects.arguments import Arguments, Method, made_with
 from concompare.cells.effects.attributes import any_part
@@ -41,7 +42,7 @@ from concompare.cells.effects.numeric import is_numeric
 from concompare.cells.effects.operators import looked_at
 from concompare.cells.effects.sized import is_one_number, is_sized
 from concompare.cells.ir import Effects, Order, Why
-from concompare.cells.objects import ANY, ATOM, ELEMENT, STREAM, Obj, Origin, Value, is_atom_type, reachable
+from concompare.cells.objects import ANY, AT, ATOM, ELEMENT, NAMED, STREAM, Obj, Origin, Value, is_atom_type, reachable
 
 if TYPE_CHECKING:
     from concompare.cells.effects.declared import Declared
@@ -251,6 +252,9 @@ def apply_changes(an: Interpreter, node: ast.AST, entry: Declared, this: Value, 
             if is_brought_back(an, obj, entry, word, what) or (word == "self" and names_functions(what, obj, given)):
                 continue
             plain = obj.types is not None and all(kind.__module__ in ("builtins", "collections") for kind in obj.types)
+            if reads_on(obj, word, what):
+                an.write({obj, *known_behind(an, obj)}, AT, what)
+                continue
             an.write({obj}, ELEMENT if plain else ANY, what)
             if word == "self":
                 write_through(an, node, frozenset({obj}), what)
@@ -267,6 +271,19 @@ def apply_changes(an: Interpreter, node: ast.AST, entry: Declared, this: Value, 
         if not this and entry.changes:
             holders = given.of(entry.changes[0])
         an.put(holders, ELEMENT, value)
+
+
+def reads_on(obj: Obj, word: str, what: str) -> bool:
+    """Tell whether a method only reads on in a file or an archive of the notebook, by itself or by a member of it."""
+    reading = word in ("self", "part") and what.rpartition(".")[2] in readers.READING
+    return reading and obj.whole and bool(obj.live) and all(map(readers.is_reader, obj.live))
+
+
+def known_behind(an: Interpreter, obj: Obj) -> Value:
+    """Return the files that archives read from where these have names of their own."""
+    held = [thing.fileobj for thing in obj.live if readers.is_archive(thing)]
+    found = [(name, part) for part in held for name, value in an.world.namespace.items() if value is part]
+    return ATOM.union(*[an.world.outer(part, name, route=NAMED) for name, part in found])
 
 
 def in_tuples(an: Interpreter, value: Value) -> Value:
@@ -378,7 +395,8 @@ def result(an: Interpreter, call: Applied, returned: list[str]) -> Value:
     if call.entry is declared.function(max) and given.spread is None:  # one of several, or an element, never the `key`
         returned = [*map(str, range(len(given.positional)))] if given.positional[1:] else ["0.part", "default"]
     adding = call.entry is declared.function(sum)
-    for word in sorted(dict.fromkeys(returned), key="new".__eq__):
+    words = dict.fromkeys(returned)
+    for word in sorted(words, key="new".__eq__) if len(words) > 1 else words:
         if word == "new" and adding and not found:
             continue  # as for `+`, the sum of what nobody can change is that as well
         if word == "part" and not this and call.entry.type is not None:
@@ -514,7 +532,7 @@ def named(an: Interpreter, word: str, this: Value, given: Arguments) -> Value:
         walked(an, obj)
         elements = elements_of(an, obj)
         if part == "part" and not obj.live:
-            elements = elements.union(*obj.all_held().values())
+            elements |= obj.held_anywhere()
         found |= in_pairs(an, obj, elements) if part == "pairs" else elements
     return found
 

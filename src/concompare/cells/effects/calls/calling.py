@@ -6,7 +6,7 @@ import ast
 import re
 import types
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -35,15 +35,17 @@ from concompare.cells.effects.calls.callables import (
     call_unloaded,
     call_value,
 )
+from concompare.cells.effects.calls.classes import make_by_method
 from concompare.cells.effects.calls.held_functions import call_held
 from concompare.cells.effects.calls.installed import call_back, installed, installed_method, undeclared_method
 from concompare.cells.effects.calls.naming import asked_by_name
 from concompare.cells.effects.calls.one_file import is_same, may_meet
-from concompare.cells.effects.elements import elements_of, looked_up, walk_over
+from concompare.cells.effects.elements import elements_of, looked_up, walk_over, walked
 from concompare.cells.effects.entries import Beginning
 from concompare.cells.effects.following import follow
 from concompare.cells.effects.kinds import CACHE, MATCHES, SCANNER, is_table
 from concompare.cells.effects.live import MISSING, part_of, static
+from concompare.cells.effects.numeric import operated_on
 from concompare.cells.effects.scopes import Scope
 from concompare.cells.objects import ANY, ATOM, ELEMENT, STREAM, Obj, Origin, Value
 from concompare.cells.syntax import names
@@ -103,25 +105,24 @@ def written(func: ast.expr) -> str:
     return found
 
 
-def arguments_that(
-    asked: Callable[[Interpreter, ast.expr, Scope], bool], an: Interpreter, node: ast.Call, scope: Scope
-) -> frozenset[str | int]:
-    """Return the places and names of the arguments whose expressions are such."""
-    found: set[str | int] = set()
+def unfollowed(an: Interpreter, node: ast.Call, scope: Scope) -> Arguments:
+    """Return the arguments of a call as far as their expressions tell of them before they are followed."""
+    if not (node.args or node.keywords):
+        return Arguments()
+    parts: dict[int | str, ast.expr] = {}
     for place, part in enumerate(node.args):
         if isinstance(part, ast.Starred):
             break
-        if asked(an, part, scope):
-            found.add(place)
-    for keyword in node.keywords:
-        if keyword.arg and asked(an, keyword.value, scope):
-            found.add(keyword.arg)
-    return frozenset(found)
+        parts[place] = part
+    parts |= {keyword.arg: keyword.value for keyword in node.keywords if keyword.arg}
+    same = frozenset([word for word, part in parts.items() if is_same(an, part, scope)])
+    meeting = frozenset([word for word, part in parts.items() if may_meet(an, part, scope)])
+    return Arguments(same=same, meeting=meeting)
 
 
 def arguments_of(an: Interpreter, node: ast.Call, scope: Scope) -> Arguments:
     """Follow the arguments of a call."""
-    found = Arguments(same=arguments_that(is_same, an, node, scope), meeting=arguments_that(may_meet, an, node, scope))
+    found = unfollowed(an, node, scope)
     for part in node.args:
         value = an.value(part, scope)
         if isinstance(part, ast.Starred):
@@ -173,16 +174,18 @@ def text_before(an: Interpreter, node: ast.Name, scope: Scope) -> Any:
 
 
 def texts_in(body: Sequence[ast.stmt]) -> dict[str, tuple[int, Any]]:
-    """Return the names to which code gives a value once, by a statement of its own, with its line and text."""
+    """Return the names to which code gives a text, and no other value, by a statement of its own, with its line."""
+    found: dict[str, tuple[int, Any]] = {}
+    for statement in body:
+        text = seen_text(statement.value) if isinstance(statement, ast.Assign) else declared.UNSEEN
+        if text is not declared.UNSEEN and isinstance(statement, ast.Assign):
+            words = [target.id for target in statement.targets if isinstance(target, ast.Name)]
+            found |= dict.fromkeys(words, (statement.lineno, text))
+    if not found:
+        return found
     nodes = (part for statement in body for part in names.nodes_in(statement) if isinstance(part, ast.Name))
     given = Counter(part.id for part in nodes if not isinstance(part.ctx, ast.Load))
-    return {
-        target.id: (statement.lineno, seen_text(statement.value))
-        for statement in body
-        if isinstance(statement, ast.Assign)
-        for target in statement.targets
-        if isinstance(target, ast.Name) and given[target.id] == 1
-    }
+    return {name: told for name, told in found.items() if given[name] == 1}
 
 
 def seen_text(node: ast.expr) -> Any:
@@ -237,6 +240,8 @@ def atom_method(an: Interpreter, node: ast.AST, name: str, given: Arguments) -> 
         looked_up(an, given.all)
         fields_of_text(an, node, given)
     if name == "join":
+        for obj in given.all:
+            walked(an, obj)
         return ATOM
     found = ATOM
     for _, thing in an.world.methods(name):  # a frozen object of the user's, or one that could not be told
@@ -253,6 +258,7 @@ def fields_of_text(an: Interpreter, node: ast.AST, given: Arguments) -> None:
     """Follow reading the attributes that a text asks for, as `"{0.name}".format(x)`; any where the text is not seen."""
     owner = node.func.value if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) else None
     value = given.all.union(*[elements_of(an, obj) for obj in given.all])
+    operated_on(an, node, value, "__str__")
     if not isinstance(owner, ast.Constant):
         computed_attributes(an, value, node)
         return
@@ -351,7 +357,8 @@ def other_method(
         an.now.called += (name,)
         handed = [frozenset({obj}), *given.positional[1:]]
         return call_value(an, node, piped, replace(given, positional=handed, same=given.same - {0}), name)
-    return installed_method(an, node, kind, name, frozenset({obj}), given)
+    made = make_by_method(an, node, kind, name, given)
+    return made | installed_method(an, node, kind, name, frozenset({obj}), given)
 
 
 def within_tables(an: Interpreter, obj: Obj, name: str) -> Value:
@@ -393,8 +400,11 @@ def call_module_part(an: Interpreter, node: ast.AST, obj: Obj, name: str, given:
                 if an.world.is_user(function):
                     found |= follow(an, function, node, given.after(an.world.outer(holder, holder.__name__)))
                     continue
+                found |= make_by_method(an, node, holder, name, given)
                 found |= installed(an, node, getattr(holder, name), given, what, made_type=holder)
                 continue
+            if isinstance(thing, types.ClassMethodDescriptorType):
+                found |= make_by_method(an, node, holder, name, given)
             thing = thing.__func__ if isinstance(thing, staticmethod) else thing
         elif not isinstance(holder, types.ModuleType):  # a container may hold classes and other things
             found |= call_by_name(an, node, frozenset({obj}), name, given)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import collections
 import dataclasses
 import enum
 import functools
@@ -17,6 +18,7 @@ from concompare.cells.effects.calls.applying import apply
 from concompare.cells.effects.calls.getters import KINDS, made_getter
 from concompare.cells.effects.calls.installed import asked, call_back
 from concompare.cells.effects.calls.own_objects import call_own
+from concompare.cells.effects.elements import elements_of
 from concompare.cells.effects.following import follow
 from concompare.cells.effects.inherited import call_overridden
 from concompare.cells.effects.live import definition_of, static
@@ -161,6 +163,7 @@ def run_makers(an: Interpreter, node: ast.AST, made: Obj, kind: type, given: Arg
         method = static(kind, name)
         method = method.__func__ if isinstance(method, staticmethod) else method
         if not isinstance(method, types.FunctionType):
+            store_each(an, node, kind, frozenset({made}), given)
             continue
         if method.__code__.co_filename == "<string>" or definition_of(method.__code__, method.__name__) is None:
             followed = fill_generated(an, node, made, kind, given) or followed
@@ -174,6 +177,29 @@ def run_makers(an: Interpreter, node: ast.AST, made: Obj, kind: type, given: Arg
             an.put({made}, ANY, given.all)
             followed = True
     return followed, instead
+
+
+def store_each(an: Interpreter, node: ast.AST, kind: type, this: Value, given: Arguments) -> None:
+    """Follow the `__setitem__` of the user's with which an `OrderedDict` is filled with what it is given."""
+    if given.all and issubclass(kind, collections.OrderedDict):
+        parts = given.all.union(*[elements_of(an, obj) for obj in given.all])
+        operated(an, "setitem", this, node, parts)
+
+
+def make_by_method(an: Interpreter, node: ast.AST, kind: type, name: str, given: Arguments) -> Value:
+    """Follow a method of an installed class that makes an object of the user's class: `fromkeys`, `_make`, `_replace`.
+
+    Returns the object; nothing where it is no such method.
+    """
+    if not an.world.is_user(kind):
+        return ATOM
+    if name == "fromkeys" and issubclass(kind, dict):
+        made = an.call_value(node, an.world.outer(kind, kind.__name__), Arguments(), kind.__name__)
+        operated(an, "setitem", made, node, given.all.union(*[elements_of(an, obj) for obj in given.all]))
+        return made
+    if name in ("_make", "_replace") and issubclass(kind, tuple) and telling_when_pickled([kind]) is not None:
+        an.doubt(Why.ALIAS, f"`{kind.__name__}` does something when it is made, as where it is sent")
+    return ATOM
 
 
 def fill(an: Interpreter, made: Obj, words: Iterable[str], given: Arguments) -> None:

@@ -32,8 +32,8 @@ from concompare.cells.effects.identity import OF_MEMORY, SEARCHES, found_by_iden
 from concompare.cells.effects.inherited import call_overridden
 from concompare.cells.effects.kinds import CALM_METHODS, DICTS, MOCKS, PURE, is_container
 from concompare.cells.effects.live import static
-from concompare.cells.effects.numeric import computed, is_numeric, is_of_numeric_package
-from concompare.cells.effects.operators import CONTAINERS, SHOWING, looked_at, of_members, operated
+from concompare.cells.effects.numeric import computed, is_numeric, is_of_numeric_package, operated_on
+from concompare.cells.effects.operators import CONTAINERS, DEEPEST, SHOWING, looked_at, of_members, operated, seen_in
 from concompare.cells.effects.own_state import changes_itself
 from concompare.cells.effects.storing import changed_by_name
 from concompare.cells.ir import Place, Why
@@ -130,6 +130,8 @@ def run_by_name(an: Interpreter, node: ast.AST, thing: Any, given: Arguments) ->
                 attribute_of(an, obj, word, node)
         elif thing is dataclasses.replace:
             found |= replaced(an, node, obj, given)
+        elif thing is dataclasses.asdict or thing is dataclasses.astuple:
+            copied_fields(an, node, obj)
     return found if thing is getattr or thing is dataclasses.replace else ATOM
 
 
@@ -151,6 +153,16 @@ def replaced(an: Interpreter, node: ast.AST, obj: Obj, given: Arguments) -> Valu
             whole = Arguments([], {**same, **given.named}, given.spread)
             found |= an.call_value(node, an.world.outer(kind, kind.__name__), whole, kind.__name__)
     return found
+
+
+def copied_fields(an: Interpreter, node: ast.AST, obj: Obj) -> None:
+    """Follow what the user's classes do where the fields of a data class's object are copied, containers one by one."""
+    fields = seen_in(an, frozenset({obj}), 2 * DEEPEST)
+    operated(an, "deepcopy", fields, node, fields)
+    for part in fields:
+        for kind in part.types or ():
+            if an.world.is_user(kind) and issubclass(kind, (list, tuple, dict)):
+                an.call_value(node, an.world.outer(kind, kind.__name__), Arguments(spread=fields), kind.__name__)
 
 
 def found_by_name(an: Interpreter, node: ast.AST, holder: Value) -> Value:
@@ -190,6 +202,8 @@ def asked(an: Interpreter, node: ast.AST, thing: Any, given: Arguments) -> None:
         )
     held = [elements_of(an, obj) for obj in given.all if not obj.live or is_container(type(obj.live[0]))]
     values = given.all.union(*held)
+    if words in SHOWING or words == "repr":
+        operated_on(an, node, values, "__str__")  # text of a frame is text of what is in its cells
     if words in SHOWING:
         operated(an, words, given.all, node, given.all)
         values, words = ATOM.union(*held), "repr"  # which is what containers show
@@ -245,7 +259,9 @@ def installed_method(an: Interpreter, node: ast.AST, kind: type, name: str, this
         looked_at(an, given.all)
     if kind is types.GeneratorType and name in RUNNING:
         run_generators(an, name, this, given)
-    if name in SEARCHES or name == "sort":
+    entry = declared.method(kind, name) or as_drawing(static(kind, name))
+    searches, puts = name in SEARCHES or name == "sort", entry is not None and bool(entry.holds)
+    if searches and not puts:
         looked_at(an, this)
     if name in SEARCHES and kind.__module__ in ("builtins", "collections"):
         found_by_identity(an, node, given.positional[0] if given.positional else ATOM, this)
@@ -257,12 +273,13 @@ def installed_method(an: Interpreter, node: ast.AST, kind: type, name: str, this
             refuse_hidden(an, thing, name)
     call_overridden(an, node, kind, name, this, given)
     handed = computed(an, node, this | given.all, name) if any(map(is_numeric, this)) else ATOM
-    entry = declared.method(kind, name) or as_drawing(static(kind, name))
     if not an.world.is_user(kind) and not issubclass(kind, logging.Logger):
         home = f"{kind.__module__}.{kind.__qualname__}"
         call_own(an, node, static(kind, name), home, this | given.all, declared=entry is not None)
     if entry is not None:
         found = apply(an, node, entry, this, given, name) | handed
+        if searches and puts:
+            looked_at(an, this)  # at what it has by now, which one walk sees then
         calm = CALM_METHODS.get(kind, set())
         an.now.calm = name in calm or (kind is set and name == "add" and not given.all)
         return found

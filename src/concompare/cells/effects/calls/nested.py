@@ -30,7 +30,7 @@ def callables_among(an: Interpreter, value: Value) -> Value:
 def parts_of(an: Interpreter, obj: Obj) -> Value:
     """Return what a container or a record holds that the code has made, or a container of the notebook."""
     if obj.origin is Origin.MADE:
-        return frozenset().union(*obj.all_held().values())
+        return obj.held_anywhere()
     return elements_of(an, obj) if obj.types and all(map(is_container, obj.types)) else frozenset()
 
 

@@ -263,7 +263,9 @@ def only_value(name: str, scope: Scope) -> ast.expr | None:
 def may_meet(an: Interpreter, node: ast.expr, scope: Scope) -> bool:
     """Tell whether an expression may have one value for several items: it is not made of the item as it is."""
     if isinstance(node, ast.Name):
-        return node.id in (an.assigned - an.own_index if scope is an.top else scope.local - scope.own)
+        if scope is an.top:
+            return node.id in an.assigned and node.id not in an.own_index
+        return node.id in scope.local and node.id not in scope.own
     if isinstance(node, ast.Call):
         name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
         holder = [node.func.value] if isinstance(node.func, ast.Attribute) else []

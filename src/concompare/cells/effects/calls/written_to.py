@@ -5,6 +5,7 @@ from __future__ import annotations
 import types
 from typing import TYPE_CHECKING, Any
 
+from concompare.cells import readers
 from concompare.cells.effects.arguments import Arguments
 from concompare.cells.effects.attributes import user_method
 from concompare.cells.effects.following import follow
@@ -42,7 +43,9 @@ def write_to(an: Interpreter, node: ast.AST, value: Value, what: str) -> None:
 
 
 def is_file(obj: Obj) -> bool:
-    """Tell whether an object is of a class with `write`."""
+    """Tell whether an object is of a class with `write`, but for files and archives that are only read."""
+    if obj.live and obj.whole and all(map(readers.only_reads, obj.live)):
+        return False
     return any(static(kind, "write") is not MISSING for kind in obj.types or ())
 
 
