@@ -167,6 +167,34 @@ tf.close()
 tf = tarfile.open(fileobj=io.BytesIO(held.getvalue()))
 found = {member.name: count(tf.extractfile(member).read()) for member in tf.getmembers()[:-1]}
 end = state(tf)
+### opened by with, as they are found
+with tarfile.open(folder / "plain.tar") as tf:
+    for member in tf:
+        if not member.isfile(): continue
+        with tf.extractfile(member) as f:
+            found[member.name] = count(f.read())
+    end = state(tf), f.closed
+del f
+### read in two steps, until one fails
+strict = True
+tf = tarfile.open(folder / "packed.tar.gz")
+try:
+    for member in tf:
+        with tf.extractfile(member) as f:
+            first = f.read(2)
+            rest = f.read()
+            found[member.name] = first, count(first + rest)
+except ValueError:
+    end = state(tf), f.closed, member.name
+tf.close()
+del f
+### only if there is something in them
+tf = tarfile.open(folder / "plain.tar")
+for member in tf:
+    if (f := tf.extractfile(member)) is not None:
+        out.append(count(f.read()))
+end = state(tf), f
+tf.close()
 ### a file that is kept
 tf = tarfile.open(folder / "packed.tar.bz2")
 for member in tf.getmembers()[:-1]:

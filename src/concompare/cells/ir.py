@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from concompare.cells.objects import Obj
+    from concompare.cells.replay.twice import Twice
 
 
 OURS = "_concompare_"
@@ -323,6 +324,7 @@ class Loop:
         expanded: The first function whose body stands in the place of a call of it; empty where none does.
         outward: The names of the notebook that such bodies give values.
         shared: Items are objects that several of them hold: what changes them keeps its order, as of any other object.
+        twice: How what it walks is walked ahead, on a copy, and then again.
         snapshot: The items are copies of parts of what is walked, made before the first: the loop may change that.
     """
 
@@ -359,6 +361,7 @@ class Loop:
     outward: frozenset[str] = frozenset()
     shared: bool = False
     snapshot: bool = False
+    twice: Twice | None = None
 
     @property
     def begins(self) -> tuple[int, int]:

@@ -89,9 +89,15 @@ class Touches:
             return []
         if obj not in self.alias_of:
             self.alias_of[obj] = [
-                other for other in written if other is not obj and other.outer and may_be_one(obj, other)
+                other
+                for other in written
+                if other is not obj and other.outer and may_be_one(obj, other) and not self.is_read_around(other, obj)
             ]
         return self.alias_of[obj]
+
+    def is_read_around(self, other: Obj, obj: Obj) -> bool:
+        """Tell whether the loop only reads on in an archive, of which an object is a part."""
+        return other in obj.owner and self.fields_written.get(other) == {AT}
 
     def live_reach(self, obj: Obj, written: set[Obj]) -> set[Obj]:
         """Return the changed objects of the notebook that a live object may reach."""
