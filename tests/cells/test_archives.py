@@ -287,6 +287,21 @@ for member in tf.getmembers()[:-1]:
     data = tf.extractfile(member).read()
     out.append((held.tell(), count(data), held.tell()))
 tf.close()
+### the file of an archive that is walked
+f = open(folder / "plain.tar", "rb")
+tf = tarfile.open(fileobj=f)
+for member in tf:
+    out.append((count(member.name), f.tell()))
+tf.close(); f.close()
+del f
+### an archive that is walked again and again
+tf = tarfile.open(folder / "plain.tar")
+for k in range(3):
+    for member in tf:
+        out.append((k, count(member.name), len(tf.members)))
+        if len(out) == k * 2: break
+end = state(tf)
+tf.close()
 ### lines that end in their own ways
 (folder / "text.txt").write_bytes(b"one\\r\\ntwo\\nthree\\rfour")
 f = open(folder / "text.txt", newline="")

@@ -173,6 +173,12 @@ COMPUTED, POSITION = "<", "#"
 """How a label is marked that is computed from the item, and a place that stands for one."""
 
 
+AT = "(place)"
+"""The field for how far a file or an archive was read, which changes nothing of what its parts hold."""
+STEADY = frozenset({"name", "mode", "closed", "encoding", "errors"})
+"""Attributes of files and archives that stay what they are while these are read."""
+
+
 class Place(NamedTuple):
     """Something that can be read or changed: a field of an object, or a name (whose object is None)."""
 
@@ -190,8 +196,8 @@ class Place(NamedTuple):
         if self.field == other.field or self.obj is None:
             return self.field == other.field
         both = {self.field, other.field}
-        if "*" in both:
-            return True
+        if "*" in both or AT in both:
+            return "*" in both or both.isdisjoint(STEADY)
         columns = [name.removeprefix(COLUMN) for name in both if name.startswith(COLUMN)]
         if len(columns) == 2:
             return (

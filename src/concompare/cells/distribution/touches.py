@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from concompare.cells import alias
 from concompare.cells.effects.kinds import inert, is_bar
-from concompare.cells.ir import Analysed
-from concompare.cells.objects import ANY, AT, Obj, reachable
+from concompare.cells.ir import AT, Analysed
+from concompare.cells.objects import ANY, Obj, reachable
 
 Touch = tuple[int, ast.AST, str, bool]
 """Who reads or changes an object: its place in the order, the node, the field, and whether it changes it."""

@@ -13,8 +13,8 @@ from concompare.cells import alias, memory, readers
 from concompare.cells.distribution.staging import Staged
 from concompare.cells.effects.kinds import inert, is_bar, is_drawn, is_of_values
 from concompare.cells.effects.live import is_iterator, static
-from concompare.cells.ir import LABELS, Budget, Loop, Stage
-from concompare.cells.objects import AT, ELEMENT, Obj, Origin, all_atoms, gives_its_own_way, is_atom, reachable
+from concompare.cells.ir import AT, LABELS, Budget, Loop, Stage
+from concompare.cells.objects import ELEMENT, Obj, Origin, all_atoms, gives_its_own_way, is_atom, reachable
 from concompare.cells.replay import row_walks, walked_ahead
 from concompare.cells.syntax import names
 from concompare.cells.syntax.own_code import is_own, is_user_module

@@ -25,8 +25,8 @@ from concompare.cells.distribution.stages import Solver
 from concompare.cells.distribution.touches import may_be_view
 from concompare.cells.distribution.uses import START
 from concompare.cells.effects.live import is_iterator
-from concompare.cells.ir import CHANGING_FILES, Effects, Order, Place
-from concompare.cells.objects import ANY, AT, Obj, Origin, reachable
+from concompare.cells.ir import AT, CHANGING_FILES, Effects, Order, Place
+from concompare.cells.objects import ANY, Obj, Origin, reachable
 from concompare.cells.syntax import names
 
 PLAIN = (ast.Assign, ast.AugAssign, ast.Expr, ast.Pass, ast.Delete)
