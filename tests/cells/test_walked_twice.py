@@ -150,6 +150,39 @@ it = iter(xs)
 for x in iter(lambda: next(it), 9):
     out.append(count(x))
 end = next(it)
+### pieces of a file that a function has opened
+def pieces(path):
+    got = []
+    with open(path, "rb") as g:
+        for piece in iter(lambda: g.read(50), b""):
+            got.append(count(piece))
+            if len(got) == 3: break
+        return got, g.tell()
+end = pieces(folder / "data.bin")
+### a queue that a function is given
+def drain(q, mark):
+    got = []
+    for x in iter(q.get, mark):
+        got.append(count(x))
+    return got, list(q.queue)
+end = drain(queued(queue.Queue, 1, 2, 3, None, 5), None)
+### pairs from one iterator
+it = iter(xs)
+pairs = zip(it, it)
+for a, b in pairs:
+    n = count(a * b)
+    if a > 8: break
+    out.append(n)
+end = next(it), next(pairs)
+### two loops over one file
+f = open(folder / "text.txt")
+for line in f:
+    n = count(line[:-1])
+    if len(out) == 4: break
+    out.append(n)
+for line in f:
+    out.append(count(line[:-1]))
+f.close()
 ### in a comprehension
 f = open(folder / "text.txt")
 out = [count(line[:-1]) for line in f]

@@ -205,10 +205,18 @@ def behind_function(function: Any, namespace: Mapping[str, Any]) -> list[Any] | 
     owner = getattr(function, "__self__", None)
     if owner is not None and not isinstance(owner, (types.ModuleType, type)):
         return [owner] if has_copy(owner) else None
-    if not isinstance(function, types.FunctionType) or function.__globals__ is not namespace or function.__closure__:
+    if not isinstance(function, types.FunctionType):
         return None
-    words = function.__code__.co_names[:MOST]
-    return [namespace[name] for name in words if name in namespace and has_copy(namespace[name])]
+    words, known = function.__code__.co_names[:MOST], function.__globals__
+    found = [known[name] for name in words if name in known and has_copy(known[name])]
+    if found and known is not namespace:
+        return None  # copies stand in the places of the names that the loop sees
+    return [*found, *filter(has_copy, map(content_of, function.__closure__ or ()))]
+
+
+def content_of(cell: types.CellType) -> Any:
+    """Return what a cell of a closure holds; None: nothing yet."""
+    return cell.cell_contents if cell != types.CellType() else None
 
 
 def has_copy(thing: Any) -> bool:
@@ -249,6 +257,11 @@ def rebound(function: Any, shadow: shadows.Shadows) -> Any:
     """Return a function that uses up the copies."""
     if type(function) is functools.partial:
         return functools.partial(rebound(function.func, shadow), *function.args)
+    if isinstance(function, types.FunctionType) and function.__closure__:
+        pairs = [(cell, content_of(cell)) for cell in function.__closure__]
+        cells = tuple(cell if shadow.of(held) is held else types.CellType(shadow.of(held)) for cell, held in pairs)
+        code, name = function.__code__, function.__name__
+        return types.FunctionType(code, function.__globals__, name, function.__defaults__, cells)
     owner = getattr(function, "__self__", None)
     if owner is None or shadow.of(owner) is owner:
         return function
