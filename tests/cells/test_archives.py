@@ -167,6 +167,34 @@ tf.close()
 tf = tarfile.open(fileobj=io.BytesIO(held.getvalue()))
 found = {member.name: count(tf.extractfile(member).read()) for member in tf.getmembers()[:-1]}
 end = state(tf)
+### opened by with, as they are found
+with tarfile.open(folder / "plain.tar") as tf:
+    for member in tf:
+        if not member.isfile(): continue
+        with tf.extractfile(member) as f:
+            found[member.name] = count(f.read())
+    end = state(tf), f.closed
+del f
+### read in two steps, until one fails
+strict = True
+tf = tarfile.open(folder / "packed.tar.gz")
+try:
+    for member in tf:
+        with tf.extractfile(member) as f:
+            first = f.read(2)
+            rest = f.read()
+            found[member.name] = first, count(first + rest)
+except ValueError:
+    end = state(tf), f.closed, member.name
+tf.close()
+del f
+### only if there is something in them
+tf = tarfile.open(folder / "plain.tar")
+for member in tf:
+    if (f := tf.extractfile(member)) is not None:
+        out.append(count(f.read()))
+end = state(tf), f
+tf.close()
 ### a file that is kept
 tf = tarfile.open(folder / "packed.tar.bz2")
 for member in tf.getmembers()[:-1]:
@@ -258,6 +286,21 @@ tf = tarfile.open(fileobj=held)
 for member in tf.getmembers()[:-1]:
     data = tf.extractfile(member).read()
     out.append((held.tell(), count(data), held.tell()))
+tf.close()
+### the file of an archive that is walked
+f = open(folder / "plain.tar", "rb")
+tf = tarfile.open(fileobj=f)
+for member in tf:
+    out.append((count(member.name), f.tell()))
+tf.close(); f.close()
+del f
+### an archive that is walked again and again
+tf = tarfile.open(folder / "plain.tar")
+for k in range(3):
+    for member in tf:
+        out.append((k, count(member.name), len(tf.members)))
+        if len(out) == k * 2: break
+end = state(tf)
 tf.close()
 ### lines that end in their own ways
 (folder / "text.txt").write_bytes(b"one\\r\\ntwo\\nthree\\rfour")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from concompare.cells.objects import Obj
+    from concompare.cells.replay.twice import Twice
 
 
 OURS = "_concompare_"
@@ -172,6 +173,12 @@ COMPUTED, POSITION = "<", "#"
 """How a label is marked that is computed from the item, and a place that stands for one."""
 
 
+AT = "(place)"
+"""The field for how far a file or an archive was read, which changes nothing of what its parts hold."""
+STEADY = frozenset({"name", "mode", "closed", "encoding", "errors"})
+"""Attributes of files and archives that stay what they are while these are read."""
+
+
 class Place(NamedTuple):
     """Something that can be read or changed: a field of an object, or a name (whose object is None)."""
 
@@ -189,8 +196,8 @@ class Place(NamedTuple):
         if self.field == other.field or self.obj is None:
             return self.field == other.field
         both = {self.field, other.field}
-        if "*" in both:
-            return True
+        if "*" in both or AT in both:
+            return "*" in both or both.isdisjoint(STEADY)
         columns = [name.removeprefix(COLUMN) for name in both if name.startswith(COLUMN)]
         if len(columns) == 2:
             return (
@@ -323,6 +330,7 @@ class Loop:
         expanded: The first function whose body stands in the place of a call of it; empty where none does.
         outward: The names of the notebook that such bodies give values.
         shared: Items are objects that several of them hold: what changes them keeps its order, as of any other object.
+        twice: How what it walks is walked ahead, on a copy, and then again.
         snapshot: The items are copies of parts of what is walked, made before the first: the loop may change that.
     """
 
@@ -359,6 +367,7 @@ class Loop:
     outward: frozenset[str] = frozenset()
     shared: bool = False
     snapshot: bool = False
+    twice: Twice | None = None
 
     @property
     def begins(self) -> tuple[int, int]:

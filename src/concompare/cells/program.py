@@ -23,7 +23,7 @@ from concompare.cells.hooks import HOOK, ITEMS, Walked, annotate, hook_call, hoo
 from concompare.cells.inlining.numbers import NUMBERS
 from concompare.cells.ir import OURS, Allowance, Loop, TooLong
 from concompare.cells.plain_errors import as_plainly, tidy
-from concompare.cells.replay import binding, checks, listed, row_walks
+from concompare.cells.replay import binding, checks, listed, row_walks, walked_ahead
 from concompare.cells.replay.binding import Lifted
 from concompare.cells.replay.collect import AsMapped, Collect
 from concompare.cells.replay.compiling import compiled, look_up_once
@@ -431,8 +431,7 @@ class Hook(Shapes):
                 self.listing = None
                 self.namespace.pop(listed.ITEMS, None)
                 found.left(self.namespace)
-        if found is not None and not found.touching:
-            items = found.again(found.items)
+        items = found.again(found.items) if found is not None and not found.touching else items
         taken: list[Any] = []
         try:
             return self.attempt(loop, items, taken)
@@ -463,6 +462,7 @@ class Hook(Shapes):
         if bar is None and (nest := self.nest(loop, walked, live)) is not None:
             return self.run_nest(loop, *nest)
         numbered = self.numbered(loop, walked) if bar is None else None  # to look at the first item takes it
+        loop.twice = walked_ahead.twice_of(loop, walked, self.namespace) if bar is None else None
         lifted = self.lift(loop, walked, taken if bar is None else None)
         if bar is None and (turns := self.turns(loop, lifted, numbered)) is not None:
             return self.run_turns(*turns)

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from concompare.cells import alias
 from concompare.cells.effects.kinds import inert, is_bar
-from concompare.cells.ir import Analysed
-from concompare.cells.objects import ANY, AT, Obj, reachable
+from concompare.cells.ir import AT, Analysed
+from concompare.cells.objects import ANY, Obj, reachable
 
 Touch = tuple[int, ast.AST, str, bool]
 """Who reads or changes an object: its place in the order, the node, the field, and whether it changes it."""
@@ -89,9 +89,16 @@ class Touches:
         if found is None:
             known = obj.outer and not inert(obj)
             found = self.alias_of[obj] = [
-                other for other in written if known and other is not obj and other.outer and may_be_one(obj, other)
+                other
+                for other in written
+                if known and other is not obj and other.outer and may_be_one(obj, other)
+                if not self.is_read_around(other, obj)
             ]
         return found
+
+    def is_read_around(self, other: Obj, obj: Obj) -> bool:
+        """Tell whether the loop only reads on in an archive, of which an object is a part."""
+        return other in obj.owner and self.fields_written.get(other) == {AT}
 
     def live_reach(self, obj: Obj, written: set[Obj]) -> set[Obj]:
         """Return the changed objects of the notebook that a live object may reach."""

@@ -11,6 +11,7 @@ import types
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
+from concompare.cells import readers
 from concompare.cells.effects import views
 from concompare.cells.effects.arguments import Arguments
 from concompare.cells.effects.attributes import any_part, cells_of, user_method, values_of_attributes
@@ -34,7 +35,7 @@ from concompare.cells.effects.kinds import (
 from concompare.cells.effects.live import MISSING, is_iterator, static
 from concompare.cells.effects.live_iterators import step
 from concompare.cells.effects.scopes import Scope
-from concompare.cells.ir import COLUMN, COMPUTED, POSITION, Effects, Place
+from concompare.cells.ir import AT, COLUMN, COMPUTED, POSITION, Effects, Place
 from concompare.cells.objects import (
     ANY,
     ATOM,
@@ -160,11 +161,20 @@ def walked(an: Interpreter, obj: Obj) -> None:
     if obj.lazy is not None:
         an.now.add(obj.lazy)
         an.now.writes.add(Place(obj, "next"))
+    if any(map(readers.is_archive, obj.live)):
+        an.now.writes |= {Place(part, AT) for part in (obj, *known_behind(an, obj))}
     if (obj.types and gives_next(an, obj.types)) or any(map(is_iterator, obj.live)):
         an.now.writes.add(Place(obj, "next"))
         if obj.outer:
             an.now.writes.add(Place(obj, ANY))
             step(an, obj)
+
+
+def known_behind(an: Interpreter, obj: Obj) -> Value:
+    """Return the files that archives read from where these have names of their own."""
+    held = [thing.fileobj for thing in obj.live if readers.is_archive(thing)]
+    found = [(name, part) for part in held for name, value in an.world.namespace.items() if value is part]
+    return ATOM.union(*[an.world.outer(part, name, route=NAMED) for name, part in found])
 
 
 def gives_next(an: Interpreter, kinds: tuple[type, ...]) -> bool:

@@ -15,7 +15,7 @@ import weakref
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from concompare.cells import memory
+from concompare.cells import memory, readers
 from concompare.cells.objects import (
     ATOM,
     ATTRIBUTE,
@@ -92,6 +92,12 @@ def held_in(obj: Obj) -> list[Any] | None:
     if all(map(is_tree, obj.live)):
         return list(itertools.islice((part for thing in obj.live for part in thing.iter()), MANY))
     return objects_in([thing.to_numpy() for thing in obj.live]) if all(map(is_column, obj.live)) else None
+
+
+def members_of(obj: Obj) -> Value:
+    """Return what stands for the members of archives, which are found while these are walked."""
+    kinds = tuple({thing.tarinfo for thing in obj.live})
+    return frozenset({Obj(obj.origin, f"{obj.label}[…]", kinds, (), whole=False, owner=frozenset({obj}))})
 
 
 def is_column(thing: Any) -> bool:
@@ -196,7 +202,12 @@ class World:
 
     def found_element(self, obj: Obj) -> Value:
         """Look the elements of an outer object up."""
-        label = f"{obj.label}[…]"
+        if obj.live and all(map(readers.is_archive, obj.live)):
+            return members_of(obj)
+        return self.elements_in(obj, f"{obj.label}[…]")
+
+    def elements_in(self, obj: Obj, label: str) -> Value:
+        """Look the elements of an outer object up that is no archive."""
         if not obj.live and obj.types is None and obj.owner:
             return frozenset({obj})  # a part of a part of something that cannot be looked into
         if obj.of_values and obj.types and all(kind.__module__.partition(".")[0] == "pandas" for kind in obj.types):

@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from concompare.cells.effects import declared
 from concompare.cells.effects.arguments import Unloaded
 from concompare.cells.effects.attributes import any_part, attribute, user_method
 from concompare.cells.effects.elements import item_of, key_of, looked_up, own_row, walk_over
@@ -211,7 +212,7 @@ def _on_With(an: Interpreter, node: ast.With | ast.AsyncWith, scope: Scope) -> V
                 entered = operated(an, "enter", obj, node, ATOM)
                 operated(an, "exit", obj, node, ATOM)
                 if user_method(an, obj, "__enter__") is None:
-                    given |= any_part(an, obj)
+                    given |= any_part(an, obj) if not gives_itself(obj) else frozenset({obj})
                     obj.asked.add(LAZY)
                     if obj.lazy is not None:
                         an.now.add(obj.lazy)
@@ -229,6 +230,12 @@ def _on_With(an: Interpreter, node: ast.With | ast.AsyncWith, scope: Scope) -> V
     scope.watched.pop()
     scope.names = merged([seen, scope.names])
     return ATOM
+
+
+def gives_itself(obj: Obj) -> bool:
+    """Tell whether an object, as a context, surely gives itself: what reads a member of an archive does."""
+    found = [declared.method(kind, "__enter__") for kind in obj.types or ()]
+    return bool(found) and all(entry is not None and entry.returns == ("self",) for entry in found)
 
 
 REDIRECTING = (contextlib.redirect_stdout, contextlib.redirect_stderr)

@@ -27,7 +27,7 @@ from concompare.cells.ir import OURS, Allowance, Analysed, Budget, Doubt, Loop, 
 from concompare.cells.objects import Obj, Origin
 from concompare.cells.replay import checks, compiling, module_state, one_dictionary, purity
 from concompare.cells.replay.collect import Collect
-from concompare.cells.replay.items import Items
+from concompare.cells.replay.items import Items, fits_twice, twice_for
 from concompare.cells.replay.statement import Replay
 from concompare.cells.syntax import names
 from concompare.cells.task import Task
@@ -37,7 +37,6 @@ from concompare.worker.transfer.item_state import Keeper
 
 if TYPE_CHECKING:
     from concompare.cells.distribution.ahead.rewriting import Ahead
-    from concompare.cells.replay.front import Front
 
 WORTH = frozenset({ast.Call, ast.BinOp, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.JoinedStr})
 OWNER = OURS + "owner"
@@ -148,15 +147,17 @@ class Lifted:
 
     def bind(self, namespace: dict[str, Any], items: Any, bar: Any = None) -> tuple[Task, Replay | Collect]:
         """Return the task over items, and what takes its results."""
-        keeper: Keeper | None = None
-        front: Front | None = None
+        keeper, front = None, None
+        twice = twice_for(self.loop, paired=self.ahead is not None)
         count = len(items) if is_counted(items) else None
         if self.ahead is not None:
             from concompare.cells.replay.front import Front
 
-            front = Front(self.ahead, namespace, items, self.filename)
+            front = Front(self.ahead, namespace, items, self.filename, twice)
             items, count = front.pairs(), None if self.ahead.ends else count
-        handed = Items(items if type(items) in checks.SEVERAL_TIMES else iter(items))
+        elif twice is not None:
+            items = twice.ahead()
+        handed = Items(items if type(items) in checks.SEVERAL_TIMES else iter(items), twice)
         if front is None and handed.known is None and not self.staged.items_change:
             handed.unused = unused_places(self.made)
         if self.staged.items_change:
@@ -301,7 +302,7 @@ class Meeting:
     def check(self, staged: Staged, world: World, *, seeded: bool) -> None:
         """Refuse where the objects show that the items are not independent."""
         items = self.items
-        if self.taken is not None and not isinstance(items, (list, tuple, range)):
+        if self.taken is not None and not fits_twice(staged) and not isinstance(items, (list, tuple, range)):
             items = checks.looked_at(staged, items, self.taken)
         if self.seen:
             checks.check(staged, items, self.namespace)

@@ -9,12 +9,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Any
 
-from concompare.cells import alias, garbage, memory
+from concompare.cells import alias, garbage, memory, readers
 from concompare.cells.distribution.staging import Staged
 from concompare.cells.effects.kinds import inert, is_bar, is_drawn, is_of_values
 from concompare.cells.effects.live import is_iterator, static
-from concompare.cells.ir import LABELS, Budget, Loop, Stage
-from concompare.cells.objects import AT, ELEMENT, Obj, Origin, all_atoms, gives_its_own_way, is_atom, reachable
+from concompare.cells.ir import AT, LABELS, Budget, Loop, Stage
+from concompare.cells.objects import ELEMENT, Obj, Origin, all_atoms, gives_its_own_way, is_atom, reachable
 from concompare.cells.replay import row_walks, walked_ahead
 from concompare.cells.syntax import names
 from concompare.cells.syntax.own_code import is_own, is_user_module
@@ -58,7 +58,7 @@ def check(staged: Staged, items: Any, namespace: Mapping[str, Any]) -> None:
     walked(staged, loop, items)
     changed = [obj for obj in touched(staged) if obj.outer]
     indices(staged, loop, items)
-    if loop.stops is not None or stops(loop):
+    if (loop.stops is not None or stops(loop)) and not is_walked_twice(loop):
         drawn = any(is_used_up(place.obj) for place in staged.analysed.walking.writes)
         if drawn or (is_iterator(items) and not fresh(loop)):
             text = "stopping early would leave the iterator elsewhere than the plain loop does. Make it a list first."
@@ -68,6 +68,7 @@ def check(staged: Staged, items: Any, namespace: Mapping[str, Any]) -> None:
     outer = [obj for obj in changed if obj.origin is Origin.OUTER and obj.live and not walks_at(staged, loop, obj)]
     outer = [obj for obj in outer if not (row_walks.columns_apart(staged, loop, obj) or is_bar(obj))]
     outer = [obj for obj in outer if not (is_drawn(obj) and is_left_alone(staged, obj))]
+    outer = [obj for obj in outer if not is_read_beside(staged, obj, items)]
     if loop.shared:
         own = [obj for obj in outer if is_shallow(staged, obj) and all(map(is_own, obj.live))]
         outer = outer if not reads_none_of(staged, own) else [obj for obj in outer if obj not in own]
@@ -224,7 +225,16 @@ def fields_changed(staged: Staged, obj: Obj) -> set[str]:
 
 def is_read_beside(staged: Staged, obj: Obj, items: Any) -> bool:
     """Tell whether the body only reads on in an archive, which does not show in a list of what that holds."""
-    return type(items) in SEVERAL_TIMES and fields_changed(staged, obj) == {AT}
+    archive = is_walked_twice(staged.analysed.loop, obj) and all(map(readers.is_archive, obj.live))
+    return (type(items) in SEVERAL_TIMES or archive) and fields_changed(staged, obj) == {AT}
+
+
+def is_walked_twice(loop: Loop, obj: Obj | None = None) -> bool:
+    """Tell whether a copy of what a loop walks is walked ahead, and whether an object is one of those behind it."""
+    if loop.twice is None or not loop.twice.used:
+        return False
+    held = {id(loop.twice.items), *map(id, loop.twice.things)}
+    return obj is None or (bool(obj.live) and all(id(thing) in held for thing in obj.live))
 
 
 def reads_items(staged: Staged) -> bool:
@@ -266,6 +276,7 @@ def walked(staged: Staged, loop: Loop, items: Any) -> None:
     if loop.early:
         steady(staged, changed)
     done = [place for place in effects.writes if place.obj is not None and place.obj.outer and place.field != "next"]
+    done = [place for place in done if not is_walked_twice(loop, place.obj)]
     if effects.order or renamed or any(not is_used_up(place.obj) for place in done):
         raise CellRefused(BETWEEN, loop.line)
     walked_ahead.read_on_the_way(staged, items)

@@ -15,7 +15,7 @@ from concompare.cells.distribution.code.record import CHANGED, KEPT, RECORD
 from concompare.cells.ir import OURS, RESULT
 from concompare.cells.replay import compiling
 from concompare.cells.replay.again import names_again, unsent
-from concompare.cells.replay.items import Items
+from concompare.cells.replay.items import Elsewhere, Items
 from concompare.cells.replay.plain_values import is_plain
 from concompare.cells.replay.tally import Tally, left_of
 from concompare.cells.syntax import names
@@ -87,11 +87,15 @@ class Collect:
         if self.front is not None and self.front.is_stale():
             self.halted = True
             return True
+        try:
+            self.earlier, self.item = self.item, self.items.take(position)
+        except Elsewhere:
+            self.halted = True
+            return True
         self.position = position + 1
         if self.bar is not None:
             self.bar.update(1)
         before = len(self.result)
-        self.earlier, self.item = self.item, self.items.take(position)
         try:
             if self.direct:
                 self.result.append(value)
@@ -185,6 +189,8 @@ class Collect:
 
     def finish(self, found: Mapping[str, Any]) -> Any:
         """Bind the names that `:=` gave values; return what stands in the expression's place."""
+        if not self.halted and self.made.loop.stops is None:
+            self.halted = self.items.go_on()
         if self.keeper is not None and (self.halted or self.made.loop.stops is not None):
             self.put_back(self.position)
         self.bind(found, self.backwards(self.position - 1))
@@ -224,9 +230,10 @@ class Collect:
             self.clean()
             return
         self.put_back(self.position if self.broken else self.position + 1)
-        if not self.broken and RECORD in found.get(OWN, ()):
+        if not self.broken:
             with contextlib.suppress(LookupError):
                 self.item = self.items.see(self.position)
+        if not self.broken and RECORD in found.get(OWN, ()):
             meant = self.play_record(found[RECORD])
             own = [name for name in self.made.kept if name in found[OWN]]
             self.left.update(zip(own, put_in([found[name] for name in own], meant), strict=True))
@@ -245,7 +252,8 @@ class Collect:
             return []
 
     def clean(self) -> None:
-        """Close the progress bar that the expression walked through."""
+        """Close the progress bar that the expression walked through, and the files that were read ahead."""
+        self.items.close(self.front)
         if self.bar is not None:
             self.bar.close()
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import chain, count
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from concompare.cells.distribution.ahead import shadows
 from concompare.cells.distribution.ahead.rewriting import Ahead
 from concompare.cells.objects import is_atom
 from concompare.cells.replay import compiling
+
+if TYPE_CHECKING:
+    from concompare.cells.replay.twice import Twice
 
 MOST = 10_000
 """Iterations of a `while` that the front runs ahead of the tail: the tail may be what ends the loop."""
@@ -30,7 +33,8 @@ class Walk:
     """
 
     def __init__(self, front: Front, items: Any) -> None:
-        self.front, self.iterator = front, iter(items)
+        self.front, self.inside = front, front.twice is not None
+        self.iterator = iter(items if not self.inside else ())
         self.last: Any = None
         self.given = self.failed = False
 
@@ -38,7 +42,7 @@ class Walk:
         return self
 
     def __next__(self) -> Any:
-        shadow = self.front.shadow
+        shadow = self.front.shadow if not self.inside else None
         if shadow is not None:
             shadow.leave()
         try:
@@ -64,12 +68,16 @@ class Front:
         namespace: The notebook's names.
         items: What the loop walks; None for a `while`.
         filename: Of the cell.
+        twice: Walks a copy of that.
 
     Attributes:
         failed: It could not go on: from there on the plain loop runs, which meets whatever it was in its turn.
     """
 
-    def __init__(self, ahead: Ahead, namespace: dict[str, Any], items: Any, filename: str) -> None:
+    def __init__(
+        self, ahead: Ahead, namespace: dict[str, Any], items: Any, filename: str, twice: Twice | None = None
+    ) -> None:
+        self.twice = twice
         self.ahead, self.namespace, self.filename = ahead, namespace, filename
         self.walk = Walk(self, items if items is not None else ())
         self.shadow: shadows.Shadows | None = None
@@ -80,14 +88,22 @@ class Front:
     def pairs(self) -> Iterator[Any]:
         """Yield each item with its tape, or the tape alone where there are no items."""
         try:
-            shadow = self.shadow = shadows.Shadows(self.ahead.changed, self.namespace)
+            walked = self.twice.things if self.twice is not None else []
+            changed = [*self.ahead.changed, *[thing for thing in walked if not self.changes(thing)]]
+            shadow = self.shadow = shadows.Shadows(changed, self.namespace)
+            self.walk.iterator = self.twice.copy(shadow) if self.twice is not None else self.walk.iterator
         except (TypeError, ValueError, OSError):
             self.failed = True
             return
         try:
             yield from self.computed(shadow)
         finally:
-            shadow.close()
+            self.close()
+
+    def close(self) -> None:
+        """Close the files that were opened once more."""
+        if self.shadow is not None:
+            self.shadow.close()
 
     def computed(self, shadow: shadows.Shadows) -> Iterator[Any]:
         """Yield the pairs, with the copies that stand for what the front changes."""
@@ -104,13 +120,17 @@ class Front:
             except StopIteration:
                 return
             except Exception:
-                if self.walk.failed:
+                if self.walk.failed and self.twice is None:
                     raise
                 self.failed = True
                 return
             finally:
                 shadow.leave()
             yield pair
+
+    def changes(self, thing: Any) -> bool:
+        """Tell whether the front changes an object."""
+        return any(one is thing for one in self.ahead.changed)
 
     def is_stale(self) -> bool:
         """Tell whether what was read ahead may be old by now: somebody has written to a file."""

@@ -3,18 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from concompare.worker.transfer.object_refs import ATOMS
+
+if TYPE_CHECKING:
+    from concompare.cells.distribution.staging import Staged
+    from concompare.cells.ir import Loop
+    from concompare.cells.replay.front import Front
+    from concompare.cells.replay.twice import Twice
 
 CHECKED = 100
 """Items that are looked at as they are made."""
 
 
+class Elsewhere(Exception):
+    """Raised where what a loop walks gives something else than its copy has given before."""
+
+
+def fits_twice(staged: Staged) -> bool:
+    """Tell whether what a loop uses up is walked ahead, on a copy, and then again."""
+    twice = staged.analysed.loop.twice
+    return twice is not None and twice.fits(staged)
+
+
+def twice_for(loop: Loop, *, paired: bool) -> Twice | None:
+    """Return how what a loop uses up is walked twice, where it is; `paired`: with what a front has computed."""
+    if loop.twice is None or not loop.twice.used:
+        return None
+    loop.twice.paired = paired
+    return loop.twice
+
+
 class Items:
     """The items of a loop: handed out once, and kept until their tail has been replayed."""
 
-    def __init__(self, iterable: Any) -> None:
+    def __init__(self, iterable: Any, twice: Twice | None = None) -> None:
+        self.twice = twice
         self.known: Any = iterable if type(iterable) in (list, tuple, range) else None
         self.waiting: dict[int, Any] = {}
         self.iterable = iterable
@@ -47,8 +72,21 @@ class Items:
 
     def take(self, position: int) -> Any:
         """Return an item whose tail is replayed now."""
-        return self.known[position] if self.known is not None else self.waiting.pop(position)
+        item = self.known[position] if self.known is not None else self.waiting.pop(position)
+        return item if self.twice is None else self.twice.take(item)
 
     def see(self, position: int) -> Any:
         """Return an item that was handed out, or raise LookupError."""
-        return self.known[position] if self.known is not None else self.waiting[position]
+        item = self.known[position] if self.known is not None else self.waiting[position]
+        return item if self.twice is None else self.twice.see(item)
+
+    def close(self, front: Front | None) -> None:
+        """Close the files that were opened once more, to be read ahead."""
+        if self.twice is not None:
+            self.twice.close()
+        if front is not None:
+            front.close()
+
+    def go_on(self) -> bool:
+        """Tell whether there is more in what the loop walks, once workers have done all that was seen of it ahead."""
+        return self.twice is not None and self.twice.goes_on()

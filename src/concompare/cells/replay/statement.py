@@ -14,7 +14,7 @@ from concompare.cells.ir import OURS
 from concompare.cells.replay import compiling
 from concompare.cells.replay.again import names_again, unsent
 from concompare.cells.replay.compiling import LEAVE, NEXT
-from concompare.cells.replay.items import Items
+from concompare.cells.replay.items import Elsewhere, Items
 from concompare.cells.replay.tally import Tally, left_of
 from concompare.cells.syntax.nodes import located
 from concompare.cells.syntax.placing import placed
@@ -91,7 +91,11 @@ class Replay:
         """Replay the tail of one item; True: the loop stopped here."""
         if self.front is not None and self.front.is_stale():
             return self.halt(position)
-        self.earlier, self.last = self.last, self.items.take(position)
+        try:
+            item = self.items.take(position)
+        except Elsewhere:
+            return self.halt(position)
+        self.earlier, self.last = self.last, item
         self.position = position + 1
         self.played, self.left = 0, {}
         self.bind_target(self.last)
@@ -222,6 +226,7 @@ class Replay:
         if self.stopped:
             self.put_back(self.position)
         if not self.stopped:
+            self.halted = self.halted or self.items.go_on()
             found = {**found, **self.left}
             self.namespace.update({name: found[name] for name in self.made.kept if name in found})
             wanted = unsent(self.made, found) | {name for name in self.made.sure if name not in found}
@@ -280,7 +285,8 @@ class Replay:
             raise
 
     def clean(self) -> None:
-        """Close the progress bar that the loop walked through."""
+        """Close the progress bar that the loop walked through, and the files that were read ahead."""
+        self.items.close(self.front)
         if self.bar is not None:
             self.bar.close()
 

@@ -60,6 +60,8 @@ def handed_out(items: Items, position: int) -> list[Any]:
 
 def left_of(items: Items, position: int, front: Front | None) -> Any:
     """Return the items of a loop from a position on; of pairs with what a front has computed, only the items."""
+    if items.twice is not None:
+        return items.twice.left()
     if front is not None and front.failed:
         return front.left()
     found = handed_out(items, position)

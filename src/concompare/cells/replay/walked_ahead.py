@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import types
 from collections.abc import Set
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from concompare.cells import readers
 from concompare.cells.distribution.staging import Staged
 from concompare.cells.effects.kinds import is_bar
 from concompare.cells.effects.live import is_iterator
-from concompare.cells.ir import Effects
+from concompare.cells.ir import Effects, Loop
 from concompare.cells.objects import Obj, reachable
 from concompare.cells.syntax.own_code import is_own
 from concompare.errors import CellRefused
 
+if TYPE_CHECKING:
+    from concompare.cells.replay.twice import Twice
+
+WALKING = frozenset({"loop", "comprehension"})
+"""Kinds of work that take item by item, to the end unless one fails."""
 COUNTING = "fileinput"
 """A module whose functions tell how far its own iterator is."""
 STEADY = frozenset({
@@ -21,6 +28,16 @@ STEADY = frozenset({
     *("description", "connection", "row_factory", "arraysize"),
 })  # fmt: skip
 """Attributes of files, readers and cursors that stay what they are while these are walked."""
+
+
+def twice_of(loop: Loop, items: Any, namespace: dict[str, Any]) -> Twice | None:
+    """Return how what a loop uses up is walked ahead, on a copy, and then again; None where it is walked once."""
+    uses_up = is_iterator(items) and type(items) is not types.GeneratorType
+    if loop.target is None or loop.kind not in WALKING or not (uses_up or readers.is_archive(items)):
+        return None
+    from concompare.cells.replay.twice import found_twice
+
+    return found_twice(items, namespace)
 
 
 def read_on_the_way(staged: Staged, items: Any) -> None:

@@ -25,7 +25,7 @@ from concompare.cells.distribution.stages import Solver
 from concompare.cells.distribution.touches import may_be_view
 from concompare.cells.distribution.uses import START
 from concompare.cells.effects.live import is_iterator
-from concompare.cells.ir import CHANGING_FILES, Effects, Order, Place
+from concompare.cells.ir import AT, CHANGING_FILES, Effects, Order, Place
 from concompare.cells.objects import ANY, Obj, Origin, reachable
 from concompare.cells.syntax import names
 
@@ -39,6 +39,8 @@ FORBIDDEN = (
 )
 TAKING = {"next": 2, "pop": 2, "popleft": 1, "popitem": 1, "heappop": 2}
 """What takes an element and fails where there is none, and from how many arguments on it does not fail."""
+BARRING = (ast.With, ast.AsyncWith, ast.Match, ast.TryStar, ast.AsyncFor)
+"""Blocks that the front leaves out, but for what opens members of archives."""
 CONDITIONAL = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.Lambda)
 
 
@@ -133,9 +135,21 @@ class Finder:
                 found.append(above.iter)
             elif isinstance(above, ast.Try):
                 found += self.guards_of_try(above, part, node)
-            elif isinstance(above, (ast.With, ast.AsyncWith, ast.Match, ast.TryStar, ast.AsyncFor)):
+            elif isinstance(above, BARRING) and not self.is_reading(above):
                 found.append(NEVER)
         return found
+
+    def is_reading(self, node: ast.AST) -> bool:
+        """Tell whether a `with` only opens members of archives to read them."""
+        if not isinstance(node, ast.With):
+            return False
+        named = all(isinstance(item.optional_vars, (ast.Name, type(None))) for item in node.items)
+        return named and all(map(self.is_member, (item.context_expr for item in node.items)))
+
+    def is_member(self, node: ast.AST) -> bool:
+        """Tell whether an expression gives what reads a member of an archive."""
+        found = self.analysed.values.get(node, frozenset())
+        return bool(found) and all({*map(readers.name_of, obj.types or (object,))} <= readers.MEMBERS for obj in found)
 
     def guards_of_try(self, above: ast.Try, part: ast.AST, node: ast.AST) -> list[ast.AST]:
         """Return what decides whether a part of a `try` is reached."""
@@ -231,8 +245,14 @@ class Finder:
             return False
         return shadows.can_shadow(thing, self.namespace) and (shadows.is_generator(thing) or obj.by_name)
 
+    def is_read_only(self, obj: Obj) -> bool:
+        """Tell whether the loop does no more to a file or an archive than to read on in it."""
+        return self.solver.touches.fields_written.get(obj) == {AT}
+
     def is_read_first(self, obj: Obj) -> bool:
         """Tell whether an item reads a file before it writes any, which may be the same: none is read ahead else."""
+        if not self.is_read_only(obj):
+            return False
         effects, order = self.analysed.effects.items(), self.analysed.order
         writing = [node for node, found in effects if found.order & CHANGING_FILES]
         reading = [node for node, touched in self.touched.items() if obj in touched]
@@ -418,6 +438,8 @@ class Finder:
                     continue
                 continue
             above = self.expression_above(node)
+            if isinstance(above, ast.withitem):
+                continue  # the front opens it as well, and reads in it
             if above in self.able or isinstance(node, (ast.Constant, ast.Starred, ast.Slice)):
                 continue
             cut = self.cut_of(node)
@@ -426,6 +448,7 @@ class Finder:
             else:
                 found.append(cut)
         done = {part for cut in found for part in names.nodes_in(cut.node)}
+        done |= {part for node in self.nodes if isinstance(node, ast.withitem) for part in names.nodes_in(node)}
         for node in self.able - done:
             if self.is_effectful(node) and self.statement_of(node) not in self.able:
                 lost.add(node)

@@ -142,6 +142,8 @@ class Rewriter(Slicer):
         """Return a statement with the values of the front in their places, and before it what takes them."""
         before: list[ast.stmt] = []
         instead: dict[ast.AST, ast.expr] = {}
+        for item in node.items if isinstance(node, ast.With) else ():
+            self.keep_calm(item.context_expr)
         for cut in self.cuts:
             if cut.place is not node:
                 continue

@@ -123,7 +123,7 @@ def can_shadow(thing: Any, namespace: Mapping[str, Any]) -> bool:
     """Tell whether a copy of a live object can stand in for it, wherever the notebook's names lead to it."""
     if is_generator(thing):
         return True
-    return can_copy(thing) and route_to(thing, namespace) is not None
+    return (can_copy(thing) or readers.is_reader(thing)) and route_to(thing, namespace) is not None
 
 
 def can_copy(thing: Any) -> bool:
@@ -135,7 +135,7 @@ def can_copy(thing: Any) -> bool:
         return all(can_copy(part) for part in thing.__reduce__()[1] if hasattr(part, "__next__"))
     if kind.__module__ == "numpy" and kind.__name__ == "ndarray":
         return bool(thing.base is None and thing.dtype != object)
-    return is_plain_object(thing) or readers.is_reader(thing)
+    return is_plain_object(thing)
 
 
 def is_plain_object(thing: Any) -> bool:
@@ -185,6 +185,42 @@ def holders_of(things: list[Any], namespace: Mapping[str, Any]) -> list[Any]:
     ]
 
 
+class Never:
+    """Stands for the condition that a queue has something in it, in a copy into which nobody puts anything."""
+
+    def __init__(self, mutex: Any) -> None:
+        self.mutex = mutex
+
+    def __enter__(self) -> None:
+        self.mutex.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self.mutex.release()
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Wait in vain.
+
+        Raises:
+            RuntimeError: Always.
+        """
+        raise RuntimeError("nobody puts anything into a copy")
+
+
+def is_queue(thing: Any) -> bool:
+    """Tell whether an object is a queue of Python's for threads."""
+    module = sys.modules.get("queue")
+    return any(type(thing) is getattr(module, name, None) for name in ("Queue", "LifoQueue", "PriorityQueue"))
+
+
+def queue_of(thing: Any) -> Any:
+    """Return a copy of a queue, which fails where the other would wait."""
+    made = type(thing)(thing.maxsize)
+    with thing.mutex:
+        made.queue = copy.copy(thing.queue)
+    made.not_empty = Never(made.mutex)
+    return made
+
+
 def shadow_of(thing: Any) -> Any:
     """Return a copy that can be changed ahead of the original.
 
@@ -206,6 +242,8 @@ def shadow_of(thing: Any) -> Any:
         return thing.copy()
     if readers.is_reader(thing):
         return readers.twin_of(thing)
+    if is_queue(thing):
+        return queue_of(thing)
     if not is_plain_object(thing):
         raise TypeError(f"there is no copy of a {kind.__name__} that could be changed ahead of it")
     made_object = object.__new__(kind)

@@ -63,6 +63,8 @@ class Slicer:
         """Yield what a node of the front depends on itself."""
         finder = self.finder
         yield from finder.guards[node]
+        if isinstance(self.solver.body.parent.get(node), ast.withitem):
+            yield from names.children_of(self.solver.body.parent[node])
         for obj in finder.touched.get(node, ()):
             yield from finder.writers.get(obj, ())
         for obj in self.analysed.values.get(node, frozenset()):
@@ -241,7 +243,19 @@ class Slicer:
             return self.slice_for(node)
         if isinstance(node, ast.Try):
             return self.slice_try(node)
-        return []
+        return self.slice_with(node) if isinstance(node, ast.With) else []
+
+    def slice_with(self, node: ast.With) -> list[ast.stmt]:
+        """Return what the front does of a `with` that opens members of archives: nobody sees its own open ones."""
+        found: list[ast.stmt] = []
+        for item in node.items if self.finder.is_reading(node) else ():
+            if item.context_expr not in self.needed:
+                continue
+            value: ast.stmt = ast.Expr(item.context_expr)
+            if item.optional_vars is not None:
+                value = ast.Assign([item.optional_vars], item.context_expr)
+            found.append(located(value, item.context_expr))
+        return [*found, *self.slice(node.body, [])]
 
     def slice_for(self, node: ast.For) -> list[ast.stmt]:
         """Return what the front does of an inner loop: what finds its items does so once, as they are handed over."""

@@ -22,6 +22,7 @@ from concompare.cells.effects.calls.written_to import write_through
 from concompare.cells.effects.elements import (
     elements_of,
     is_array_of_numbers,
+    known_behind,
     looked_up,
     walk_over,
     walked,
@@ -41,8 +42,8 @@ from concompare.cells.effects.live import MISSING, held, objects_in
 from concompare.cells.effects.numeric import is_numeric
 from concompare.cells.effects.operators import looked_at
 from concompare.cells.effects.sized import is_one_number, is_sized
-from concompare.cells.ir import Effects, Order, Why
-from concompare.cells.objects import ANY, AT, ATOM, ELEMENT, NAMED, STREAM, Obj, Origin, Value, is_atom_type, reachable
+from concompare.cells.ir import AT, Effects, Order, Why
+from concompare.cells.objects import ANY, ATOM, ELEMENT, STREAM, Obj, Origin, Value, is_atom_type, reachable
 
 if TYPE_CHECKING:
     from concompare.cells.effects.declared import Declared
@@ -277,13 +278,6 @@ def reads_on(obj: Obj, word: str, what: str) -> bool:
     """Tell whether a method only reads on in a file or an archive of the notebook, by itself or by a member of it."""
     reading = word in ("self", "part") and what.rpartition(".")[2] in readers.READING
     return reading and obj.whole and bool(obj.live) and all(map(readers.is_reader, obj.live))
-
-
-def known_behind(an: Interpreter, obj: Obj) -> Value:
-    """Return the files that archives read from where these have names of their own."""
-    held = [thing.fileobj for thing in obj.live if readers.is_archive(thing)]
-    found = [(name, part) for part in held for name, value in an.world.namespace.items() if value is part]
-    return ATOM.union(*[an.world.outer(part, name, route=NAMED) for name, part in found])
 
 
 def in_tuples(an: Interpreter, value: Value) -> Value:
