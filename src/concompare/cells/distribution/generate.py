@@ -47,20 +47,23 @@ class Generator:
 
     def generate(self) -> Generated:
         """Return the code of the stages."""
-        made = self.attempt()
-        shared = self.holding.shared_names(made)
-        if not shared:
-            return made
-        self.holding.in_tail |= shared
-        self.holding.shared = shared
-        self.staged.both |= {
-            node for name in shared for node in self.uses.defs[name] if not self.holding.bound_in_tail(node)
-        }
-        self.entries, self.early = Entries(self.holding), False
-        return self.attempt(direct=False)
+        body, kept, direct = self.attempt()
+        shared = self.holding.shared_names(self.entries.actions, kept, direct=direct)
+        if shared:
+            self.holding.in_tail |= shared
+            self.holding.shared = shared
+            self.staged.both |= {
+                node for name in shared for node in self.uses.defs[name] if not self.holding.bound_in_tail(node)
+            }
+            self.entries, self.early = Entries(self.holding), False
+            body, kept, direct = self.attempt(direct=False)
+        return self.generated(body, kept, direct=direct)
 
-    def attempt(self, *, direct: bool = True) -> Generated:
-        """Write the stages with what is known of the names by now."""
+    def attempt(self, *, direct: bool = True) -> tuple[list[ast.stmt], list[str], bool]:
+        """Write the body of the head, and the tail, with what is known of the names by now.
+
+        Returns them with the names that are left behind, and whether the tail's one action comes last.
+        """
         starred = [node for node in self.holding.starred if node in self.staged.both]
         body = [*self.entries.bound_again(self.loop.body[0], starred), *self.block(self.loop.body, top=True)]
         self.early = self.early or self.staged.items_change
@@ -71,6 +74,10 @@ class Generator:
             kept = [name for name in kept if name not in only.names]  # nothing can raise after the one assignment
         elif only is not None and set(kept) & set(only.names):
             direct = False
+        return body, kept, direct
+
+    def generated(self, body: list[ast.stmt], kept: list[str], *, direct: bool) -> Generated:
+        """Return the stages with the head as a function."""
         stops = any(isinstance(part, ast.Break) for action in self.entries.actions for part in jumps_in(action.code))
         head = self.function(body, kept, direct=direct, stops=stops)
         gone = frozenset(self.uses.deleted - set(kept) - self.holding.in_tail)

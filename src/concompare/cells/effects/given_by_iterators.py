@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import ast
 import itertools
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from concompare.cells.effects.arguments import Arguments
 from concompare.cells.effects.elements import elements_of, is_table_of_values, walk_over
@@ -33,8 +32,7 @@ PLACES = 10
 """Places of a tuple that are told apart."""
 
 
-@dataclass(frozen=True)
-class Applied:
+class Applied(NamedTuple):
     """A call that an entry was applied to.
 
     Attributes:

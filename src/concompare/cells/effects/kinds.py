@@ -51,7 +51,8 @@ def is_table(kind: type) -> bool:
 
 def inert(obj: Obj) -> bool:
     """Tell whether reading an object can tell nothing of what a loop changes: a module, an installed function."""
-    return bool(obj.live) and all(isinstance(thing, INERT) for thing in obj.live)
+    live = obj.live
+    return isinstance(live[0], INERT) if len(live) == 1 else bool(live) and all(isinstance(one, INERT) for one in live)
 
 
 def is_lazy_type(kind: type) -> bool:

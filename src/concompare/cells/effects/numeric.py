@@ -116,14 +116,17 @@ def run_hooks(an: Interpreter, node: ast.AST, parts: Value, given: Value, what: 
 
 def hooks_of(an: Interpreter, obj: Obj, what: str) -> list[types.FunctionType]:
     """Return the functions of the user's that may run of an object, found once for each type."""
-    if obj.types is None or not any(map(an.world.is_user, obj.types)):
+    if obj.types is None:
         return []
     key = obj.types, f"computed with {what}"
-    if key not in an.special:
+    found = an.special.get(key)
+    if found is None:
         words = RUN | {what} if what else frozenset({"__array_wrap__"})
         words = words | MAKING | CONSTRUCTORS if is_numeric(obj) else words
-        an.special[key] = list(dict.fromkeys(one for kind in obj.types for one in functions_of(an, kind, words)))
-    return an.special[key]
+        kinds = obj.types if any(map(an.world.is_user, obj.types)) else ()
+        found = list(dict.fromkeys(one for kind in kinds for one in functions_of(an, kind, words)))
+        an.special[key] = found
+    return found
 
 
 def functions_of(an: Interpreter, kind: type, words: frozenset[str]) -> Iterator[types.FunctionType]:

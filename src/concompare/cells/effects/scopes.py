@@ -67,9 +67,11 @@ def merged(ends: Iterable[dict[str, Value]]) -> dict[str, Value]:
     for end in others:
         for name, value in end.items():
             held = found.get(name)
+            if value is held:
+                continue
             if not held:
                 found[name] = value
-            elif value and value is not held:
+            elif value:
                 found[name] = held | value
     return found
 

@@ -6,7 +6,7 @@ import ast
 import functools
 import types
 
-from concompare.cells.distribution.code.generated import Generated
+from concompare.cells.distribution.code.generated import Action
 from concompare.cells.distribution.code.repeating import unrepeatable
 from concompare.cells.distribution.handing import is_uncrossable
 from concompare.cells.distribution.nodes import is_cheap
@@ -160,7 +160,7 @@ class Holding:
         bound = self.staged.analysed.bound
         return [name for name in kept if not any(map(is_uncrossable, reachable(bound.get(name, ()))))]
 
-    def shared_names(self, made: Generated) -> set[str]:
+    def shared_names(self, actions: list[Action], kept: list[str], *, direct: bool) -> set[str]:
         """Return the names of the head that the notebook has to hold from where they are assigned.
 
         These are names of objects that the tail is given too, for both have to be one object, and all names where a
@@ -170,25 +170,25 @@ class Holding:
         bound = self.staged.analysed.bound
         emitted = frozenset[Obj]()
         handed: set[str] = set()
-        for action in made.actions:
+        for action in actions:
             for node in action.operands:
                 emitted |= self.staged.analysed.values.get(node, frozenset())
             handed |= {*action.names, *action.unsure}
         handed |= {name for name in self.in_tail if not all(map(self.bound_in_tail, self.uses.defs.get(name, ())))}
         for name in handed:
             emitted |= bound.get(name, frozenset())
-        crossing = {*self.crossing(made.kept), *(name for name in made.kept if emitted & bound.get(name, frozenset()))}
+        crossing = {*self.crossing(kept), *(name for name in kept if emitted & bound.get(name, frozenset()))}
         if self.staged.items_change:
             emitted |= {obj for found in bound.values() for obj in reachable(found) if obj.origin is Origin.ITEM}
-        inner = set(reachable(emitted))
-        once = self.staged.runs_once()
-        other = unrepeatable(self.staged)
-        named = set(made.actions[0].names) if made.direct else set()
+        named = set(actions[0].names) if direct else set()
+        crossing -= self.uses.deleted | self.in_tail | named
+        if not crossing or self.staged.runs_once():
+            return crossing
+        inner, other = set(reachable(emitted)), unrepeatable(self.staged)
         return {
             name
             for name in sorted(crossing)
-            if name not in self.uses.deleted | self.in_tail | named
-            and (once or name in other or not inner.isdisjoint(reachable(bound.get(name, frozenset()))))
+            if name in other or not inner.isdisjoint(reachable(bound.get(name, frozenset())))
         }
 
 

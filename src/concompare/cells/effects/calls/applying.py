@@ -178,8 +178,9 @@ def apply_reads(an: Interpreter, entry: Declared, this: Value, given: Arguments)
     """Note that a call reads its arguments, but for those that are only held, not looked into for their parts."""
     for word in entry.looks_up:
         looked_up(an, given.of(word))
-    words = set(entry.holds)
-    held = {word.partition(".")[0] for word in words} - {word for word in words if f"{word}.part" in words}
+    words, held = set(entry.holds), set[str]()
+    if words:
+        held = {word.partition(".")[0] for word in words} - {word for word in words if f"{word}.part" in words}
     for place, value in [*enumerate(given.positional), *given.named.items()]:
         if str(place) not in held:
             an.deep(value)
@@ -388,10 +389,9 @@ def result(an: Interpreter, call: Applied, returned: list[str]) -> Value:
         return found
     if call.entry is declared.function(max) and given.spread is None:  # one of several, or an element, never the `key`
         returned = [*map(str, range(len(given.positional)))] if given.positional[1:] else ["0.part", "default"]
-    adding = call.entry is declared.function(sum)
     words = dict.fromkeys(returned)
     for word in sorted(words, key="new".__eq__) if len(words) > 1 else words:
-        if word == "new" and adding and not found:
+        if word == "new" and not found and call.entry is declared.function(sum):
             continue  # as for `+`, the sum of what nobody can change is that as well
         if word == "part" and not this and call.entry.type is not None:
             found |= {there_already(an, call)}
@@ -482,12 +482,12 @@ def new_result(an: Interpreter, call: Applied) -> Obj:
 
 def gives_numbers(call: Applied, made: Obj) -> bool:
     """Tell whether a call surely gives numbers, or an array of them: one that makes such, or a method of one."""
-    kind = type_named("numpy.ndarray")
-    if call.entry.calls or kind is None or not all(map(inert, call.given.all)):
+    if call.entry.calls or (call.this and made.types is not None) or not all(map(inert, call.given.all)):
         return False
-    if call.this:
-        return made.types is None and all(map(is_array_of_numbers, call.this))
-    return made.types == (kind,) and call.what.rpartition(".")[2] in OF_NUMBERS
+    if not call.this and call.what.rpartition(".")[2] not in OF_NUMBERS:
+        return False
+    kind = type_named("numpy.ndarray")
+    return kind is not None and (all(map(is_array_of_numbers, call.this)) if call.this else made.types == (kind,))
 
 
 def place_for(word: str, entry: Declared, made: Obj, what: str) -> str:
@@ -555,8 +555,10 @@ def new_types(entry: Declared, made_type: type | None, this: Value) -> tuple[typ
     kinds = tuple(kind for kind in map(type_named, entry.type.split()) if kind is not None)
     if kinds == (io.IOBase,):
         return FILES
+    if not any(map(is_of_pandas, kinds)):
+        return kinds or None
     derived = any(obj.types is None or not all(map(is_of_pandas, obj.types)) for obj in this)
-    return None if derived and any(map(is_of_pandas, kinds)) else kinds or None
+    return None if derived else kinds
 
 
 def is_of_pandas(kind: type) -> bool:
