@@ -11,7 +11,7 @@ from tests.cells.pool_cells import cells_of
 SETUP = (
     programs.SLOW
     + """
-import collections, copy, dataclasses
+import codecs, collections, copy, dataclasses, functools, io
 import pandas as pd
 log = []; out = []
 def count():
@@ -69,6 +69,7 @@ class Sized(list):
     def __len__(self):
         log.append("len")
         return super().__len__()
+def given(x, *, k=0): return slow(x) + k
 base = Ordered(a=1)
 column = pd.Series([Shown()])
 frame = pd.DataFrame({"v": [Shown()]})
@@ -132,6 +133,23 @@ for i in range(4):
 for i in range(4):
     y = slow(i)
     out.append(Pair._make([y, 1])._replace(x=4))
+### keywords of a partial function
+for i in range(4):
+    part = functools.partial(given, k=i)
+    part.keywords["k"] += 100
+    out.append(part(slow(i)))
+del part
+### defaults of keywords
+for i in range(4):
+    out.append(given(slow(i)))
+    given.__kwdefaults__["k"] += 1
+### encoding streams
+made = []
+for i in range(4):
+    made.append(codecs.getwriter("utf-8")(io.BytesIO()))
+    made[-1].write(str(slow(i)))
+out = made[0].getvalue(), made[3].getvalue()
+del made
 ### pattern of a class
 for i in range(4):
     x = slow(i)

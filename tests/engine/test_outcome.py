@@ -35,6 +35,22 @@ def test_attributes_count() -> None:
     assert 1e6 <= bytes_of([Holder()]) <= 1.1e6
 
 
+def test_no_method_of_a_list_s_own_is_asked() -> None:
+    class Counted(list[int]):
+        asked = 0
+
+        def __len__(self) -> int:
+            Counted.asked += 1
+            return super().__len__()
+
+        def __iter__(self) -> Any:
+            Counted.asked += 1
+            return super().__iter__()
+
+    assert bytes_of([Counted([1, 2])]) > 100
+    assert Counted.asked == 0
+
+
 def test_values_go_where_they_take_too_much_and_the_list_stays_the_callers() -> None:
     values = [bytes(1000)] * 10
     outcome = Outcome(values)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import ast
 import random
 import threading
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -175,6 +176,22 @@ def test_what_is_stopped_before_it_reaches_out_has_drawn_nothing(tmp_path: Path)
             seeing.begin()
             assert random.getstate() == before
     assert (seeing.ahead, seeing.seconds, list(tmp_path.iterdir())) == ([], 0.0, [])
+
+
+def warned(x: int) -> int:
+    warnings.warn("odd", stacklevel=1)
+    return x
+
+
+def test_a_warning_is_shown_though_the_notebook_computes_the_first_item_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    globals().pop("__warningregistry__", None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        monkeypatch.setattr(warnings, "showwarning", lambda message, *_: told.append(str(message)))
+        request = request_of(["processes"], 2, witnessed=True)
+        _, value, said = run_once(task_of(warned, [7, 8, 9]), backends.find("processes"), 2, request)
+    assert (value, said, told) == ([7, 8, 9], "", ["odd"])
 
 
 @pytest.mark.parametrize("changing", ["item", "captured"])

@@ -25,6 +25,8 @@ COPYING = (*PICKLING, "__copy__", "__deepcopy__", "__new__", "__setattr__", "__i
 """Methods by which a class says how its objects are copied."""
 REGISTERED = {("matplotlib.figure", "Figure"), ("ipywidgets.widgets.widget", "Widget")}
 """Classes of libraries that keep a list of their objects: every copy is entered there, and shown as one more."""
+WRITING = frozenset({"dataclasses", "collections", "namedtuple"})
+"""The modules that methods are of which libraries write for classes of the user's, up to the name of the class."""
 METHODS = (types.FunctionType, staticmethod)
 WHY = "the loop changes its items, and an item cannot be copied as it is ({})"
 
@@ -100,8 +102,8 @@ def is_registered(kind: type) -> bool:
 
 
 def has_own(kind: type, words: Sequence[str]) -> bool:
-    """Return whether a class has methods of the user's with one of these names; `dataclass` writes some that do all."""
+    """Return whether a class has methods of the user's with one of these names; some are written by libraries."""
     kinds = [base for base in kind.__mro__ if is_user_module(base.__module__)]
     found = [vars(base).get(word) for base in kinds for word in words]
     own = [getattr(method, "__func__", method) for method in found if isinstance(method, METHODS)]
-    return any(method.__module__ != "dataclasses" for method in own)
+    return any((method.__module__ or "").partition("_")[0] not in WRITING for method in own)

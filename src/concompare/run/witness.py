@@ -32,7 +32,7 @@ from concompare.engine.item_errors import short_repr
 from concompare.engine.lookahead import holds_drawn, is_steady
 from concompare.engine.outcome import LAST
 from concompare.run.copied_items import is_copied_its_way
-from concompare.worker import outside_effects, state_watch
+from concompare.worker import outside_effects, state_watch, warnings_here
 from concompare.worker.changes import is_random
 from concompare.worker.compute import plain
 from concompare.worker.results import CannotReturn
@@ -89,6 +89,7 @@ class Own:
     drawn: tuple[str, ...] = ()
     seconds: float = 0.0
     before: States | None = None
+    shown: dict[str, dict[Any, Any]] = field(default_factory=dict)
 
 
 SHARED = frozenset({"random", "numpy.random"})
@@ -235,7 +236,13 @@ class Witness:
         """Compute an item in the notebook, in the plain loop that is kept for all of them."""
         if self.here is None:
             self.here = self.plain.enter_context(engine.lease(backends.plain(), 1, fresh=True))
-        return computed(self.task, self.request, position, item, self.here)
+        if self.shares:
+            return computed(self.task, self.request, position, item, self.here)
+        before = warnings_here.shown_so_far()
+        own = computed(self.task, self.request, position, item, self.here)
+        own.shown = warnings_here.shown_so_far()
+        warnings_here.now_shown(before, only=True)  # what is warned of comes from the worker
+        return own
 
     def __call__(self, first: int, settled: Settled) -> Differs | None:
         """Look at an answer before it is handed on.
@@ -286,6 +293,7 @@ class Witness:
         if words and not (
             own.error is None and offset not in settled.errors and self.is_unsteady(position, own, spare)
         ):
+            warnings_here.now_shown(own.shown, only=False)
             raise Differs(words, position, None if self.shares else own)  # which was computed on a copy of the item
         if own.error is None and offset not in settled.errors and not self.shares and not words:
             settled.values[offset] = own.value if not tells_who(own.value) else settled.values[offset]

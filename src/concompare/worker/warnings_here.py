@@ -100,6 +100,27 @@ def forget() -> None:
         pass
 
 
+def shown_so_far() -> dict[str, dict[Any, Any]]:
+    """Return what this process has shown of warnings, by the names of its modules; under no name what is shown once."""
+    import warnings
+
+    held = {name: getattr(module, "__dict__", {}).get("__warningregistry__") for name, module in [*sys.modules.items()]}
+    found = {name: dict(registry) for name, registry in held.items() if isinstance(registry, dict)}
+    return found | {"": dict(warnings.onceregistry)}  # type: ignore[attr-defined]
+
+
+def now_shown(shown: dict[str, dict[Any, Any]], *, only: bool) -> None:
+    """Let that be what this process has shown of warnings, and nothing else if `only` that."""
+    import warnings
+
+    held = {name: getattr(module, "__dict__", {}).get("__warningregistry__") for name, module in [*sys.modules.items()]}
+    for name, registry in {**held, "": warnings.onceregistry}.items():  # type: ignore[attr-defined]
+        if isinstance(registry, dict):
+            if only:
+                registry.clear()
+            registry.update(shown.get(name, {}))
+
+
 def show(message: Any, category: Any, filename: str, lineno: int, origin: Any = None, renewed: bool = False) -> None:
     """Show a warning of an item that its own process has let through.
 

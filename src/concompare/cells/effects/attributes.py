@@ -68,6 +68,8 @@ def attribute_of(an: Interpreter, obj: Obj, name: str, node: ast.AST) -> Value:
     if name in OF_ALL and (name == "__class__" or not is_shared_by_all(obj)):
         return OF_ALL[name](an, obj)
     refuse_names(an, frozenset({obj}), OF_NAMES.get(name))
+    if name == "__kwdefaults__":
+        refuse_defaults(an, obj)
     an.read(obj, name)
     if (every := user_method(an, obj, "__getattribute__")) is not None:
         follow(an, every, node, Arguments([frozenset({obj}), ATOM]))
@@ -131,6 +133,13 @@ def refuse_names(an: Interpreter, base: Value, kind: type | None) -> None:
     names = [getattr(thing, "__name__" if kind is types.ModuleType else "__module__") for thing in things]
     if an.world.module in names and not an.world.assume_pure:
         an.doubt(Why.FORBIDDEN, "reaches every name of the notebook", "Keep the values in a dict of your own")
+
+
+def refuse_defaults(an: Interpreter, obj: Obj) -> None:
+    """Doubt the dictionary of the defaults of a function: what is stored there is what later calls are given."""
+    if any(isinstance(thing, (types.FunctionType, types.MethodType)) for thing in obj.live):
+        text = f"`{obj.label}.__kwdefaults__` is what the function is called with, everywhere"
+        an.doubt(Why.FORBIDDEN, text, "Give it as an argument")
 
 
 def notes_of(an: Interpreter, obj: Obj) -> Value:

@@ -115,6 +115,7 @@ def call_function(an: Interpreter, node: ast.AST, obj: Obj, given: Arguments) ->
     """Follow a call of a function that the body defines, or of a bound method."""
     code = obj.code
     if isinstance(code, Partial):
+        an.read(obj, ELEMENT)  # its `keywords`, which the code may change
         before = code.given
         positional, named = [*before.positional, *given.positional], {**before.named, **given.named}
         spread = (before.spread or ATOM) | (given.spread or ATOM)

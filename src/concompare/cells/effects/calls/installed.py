@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import codecs
 import copy
 import dataclasses
 import inspect
@@ -73,6 +74,8 @@ RUNNING = (*SENDING, "close", "__enter__", "__exit__")
 HASHING = frozenset({set, frozenset, *DICTS})
 
 
+STREAMS = {id(codecs.getreader): codecs.StreamReader, id(codecs.getwriter): codecs.StreamWriter}
+"""Functions that give a class, and from which class it is derived whatever they are asked for."""
 COPYING = {id(copy.copy): "copy", id(copy.deepcopy): "deepcopy"}
 """What is asked of an object by functions that are written in Python."""
 
@@ -89,6 +92,8 @@ def installed(
         refuse_names(an, given.of("0"), types.ModuleType)
     if thing is vars and given.of("0") and not any(map(is_shared_by_all, given.of("0"))):
         return ATOM.union(*[attribute_of(an, obj, "__dict__", node) for obj in given.of("0")])
+    if id(thing) in STREAMS:
+        return an.world.outer(STREAMS[id(thing)], what)
     asked(an, node, thing, given)
     if an.now.called[-1] in OF_MEMORY:
         noted(an, node, given.all)
