@@ -64,6 +64,29 @@ def centred(row):
 def power(x, n=2, *, shift=0):
     return x ** n + shift
 
+def made(n, top=1):
+    def by(x, y=0):
+        return round(top / (n * x + y), 3)
+    return by
+
+def counting(n):
+    count = 0
+    def by(x):
+        nonlocal count
+        count += n
+        return told(x) * count
+    return by
+
+def ending(n):
+    def by(x):
+        if f(x) == n:
+            raise StopIteration
+        return x
+    return by
+
+def unfit(n):
+    return lambda x: told(x) if x - n else [x]
+
 class Ant:
     def __init__(self, n):
         self.n, self.steps = n, 0
@@ -74,6 +97,8 @@ class Ant:
 class Score:
     def __init__(self, n):
         self.n = n
+    def of(self, x):
+        return f(x) - self.n
     def __call__(self, x):
         return abs(x - self.n)
 
@@ -161,6 +186,20 @@ LIFTED = {
     "an array from values": "r = np.fromiter(map(f, xs), dtype=float)",
     "an array from some values": "r = np.fromiter((bad(x) for x in [1, 0, 2]), float, count=2)",
     "an array of values": "r = np.array([f(x) for x in xs])",
+    "a map by what a call gives": "r = list(map(made(2, top=7), xs))",
+    "a map by a method of what a call gives": "r = list(map(Score(2).of, xs)), sum(map(Score(4).of, xs))",
+    "a map by an object that a call gives": "r = sorted(map(Score(2), xs)), [*map(Score(3), iter(xs))]",
+    "a map by what is looked up": "r = list(map({'f': f}['f'], xs))",
+    "a map by the one or the other": "r = set(map(f if xs else told, (x for x in xs)))",
+    "a map by what ends it": "r = list(map(ending(-3), xs))",
+    "a map by what fails": "r = list(map(made(0), xs))",
+    "a map by what prints until it does not fit": "r = set(map(unfit(1), xs))",
+    "a map of several by what a call gives": "r = list(map(made(2), xs, [5, 4]))",
+    "pairs with a map": "r = dict(zip(words, map(made(2), xs))), list(enumerate(map(made(3), xs)))",
+    "a map in a function": "def go(n):\n    return list(map(made(n), xs))\nr = go(2)",
+    "a filter by what a call gives": "r = list(filter(Score(1), xs)), [*filterfalse(made(5, top=0), xs)]",
+    "a starmap by what a call gives": "r = list(starmap(made(2), zip(xs, xs))), tuple(itertools.starmap(made(3), [[1]]))",
+    "a comprehension over such a map": "r = [y + 1 for y in map(Score(2).of, xs)]",
 }
 
 PLAIN = {
@@ -186,6 +225,15 @@ PLAIN = {
     "vectorize of what does not fit": "r = np.vectorize(add)([1, 2], [1, 2, 3])",
     "along an axis that is not there": "r = np.apply_along_axis(total, 5, grid)",
     "along an axis, in place": "r = np.apply_along_axis(centred, 0, grid)",
+    "a map by what counts": "r = list(map(counting(2), xs))",
+    "a map of one iterator with itself": "it = iter(xs)\nr = list(map(made(2), it, it))",
+    "a starmap of iterators": "r = list(starmap(made(2), [iter([1, 2]), iter([3])]))",
+    "pairs with a map of an iterator": "it = iter(xs)\nr = list(zip('ab', map(made(2), it)))\nrest = list(it)",
+    "pairs with fewer than a map prints": "r = list(zip('ab', map(counting(2), xs)))",
+    "a map by what is not there": "r = list(map(unheard_of(2), xs))",
+    "a map by what is quick": "r = list(map({'f': str}['f'], xs)), list(map(made(2)(1), xs))",
+    "a map that nobody walks": "m = map(made(2), xs)\nr = next(m)",
+    "a map of a walk that prints": "r = list(map(counting(2), (told(x) for x in xs)))",
     "unknown options": "r = sorted(xs, key=f, upwards=True)",
 }
 
@@ -200,6 +248,8 @@ SHADOWED = {
     "nlargest": ("def nlargest(n, items, key):\n    return key(n)", "r = nlargest(2, xs, told)"),
     "sort": ("class Rows:\n    def sort(self, key):\n        return key(4)\nxs = Rows()", "r = xs.sort(key=told)"),
     "vectorize": ("def vectorize(g):\n    return lambda x: g(8)", "r = vectorize(told)(3)"),
+    "map": ("def map(g, items):\n    return [g(8)]", "r = list(map(counting(2), xs))"),
+    "starmap": ("def starmap(g, items):\n    return [g(8)]", "r = list(starmap(counting(2), [[1]]))"),
     "sort of a kind of list": ("class Rows(list):\n    pass\nxs = Rows(xs)", "xs.sort(key=told)"),
 }
 
@@ -240,6 +290,12 @@ def test_vectorize_asks_once_more_for_the_first_element() -> None:
     assert "changes `calls`" in ran.reasons
     ran = programs.run(source.replace("    calls.append(x)\n", ""), SETUP, "threads")
     assert [lifted.kind for lifted in ran.cell.lifted] == ["vectorize"]
+
+
+def test_an_object_made_for_a_map_that_stays_plain_is_dropped_with_it() -> None:
+    setup = SETUP + "class Loud(Score):\n    def __del__(self):\n        print('gone')\n"
+    different, _ = programs.compared("r = list(map(Loud(2).of, xs))\nprint('after')", setup, "threads")
+    assert different is None
 
 
 def test_a_call_with_a_quick_key_is_not_told_of() -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from concompare.cells.forms.comprehensions import collected
-from concompare.cells.forms.streams import is_fixed, name_of
+from concompare.cells.forms.streams import ITERTOOLS, is_fixed, name_of
 from concompare.cells.ir import OURS, Loop
 from concompare.cells.syntax import names
 from concompare.cells.syntax.nodes import located
@@ -97,13 +97,16 @@ def found_in(node: ast.Call, shadowed: frozenset[str], known: dict[str, Callable
 
 
 def loop_of(node: ast.Call, function: ast.expr | None, items: ast.expr) -> Loop | None:
-    """Return the calls of a function as a loop, or None where none is worth a worker."""
+    """Return the calls of a function as a loop, or None where none is worth a worker; `*items`: with all of an item."""
     if function is None or is_light(function):
         return None
     if not is_fixed(function):
         word = f"{FUNCTION}{node.lineno}_{node.col_offset}"
         function = located(ast.Name(word, ast.Load()), function)
-    call = located(ast.Call(function, [located(ast.Name(ITEM, ast.Load()), function)], []), function)
+    given: ast.expr = located(ast.Name(ITEM, ast.Load()), function)
+    if isinstance(items, ast.Starred):
+        items, given = items.value, located(ast.Starred(given, ast.Load()), function)
+    call = located(ast.Call(function, [given], []), function)
     loop = collected(
         name_of(node.func) or "vectorize", node, located(ast.Name(ITEM, ast.Store()), node), items, call, [], []
     )
@@ -158,6 +161,24 @@ def while_true(node: ast.Call) -> Found | None:
     return (node.args[0], node.args[1]) if len(node.args) == 2 else None
 
 
+def mapped(node: ast.Call) -> Found | None:
+    """Read `map` and its like with a function that is made for it: any other is read as a stream."""
+    name = name_of(node.func)
+    module = node.func.value if isinstance(node.func, ast.Attribute) else None
+    known = isinstance(module, ast.Name) and module.id in ITERTOOLS and name in ("starmap", "filterfalse")
+    if not (module is None or known) or node.keywords or len(node.args) < 2 or is_fixed(node.args[0]):
+        return None
+    function, *walked = node.args
+    if name == "starmap":
+        return (function, located(ast.Starred(walked[0], ast.Load()), node)) if len(walked) == 1 else None
+    if len(walked) == 1:
+        return function, walked[0]
+    if name != "map":
+        return None
+    pairs = located(ast.Call(located(ast.Name("zip", ast.Load()), node), walked, []), node)
+    return function, located(ast.Starred(pairs, ast.Load()), node)
+
+
 def grouped(node: ast.Call) -> Found | None:
     """Read `groupby`."""
     key = node.args[1] if len(node.args) == 2 else word(node, "key")
@@ -185,6 +206,7 @@ AT_ONCE: dict[str, Callable[[ast.Call], Found | None]] = {
 """Calls that make all their calls before they return."""
 LAZILY: dict[str, Callable[[ast.Call], Found | None]] = {
     **dict.fromkeys(("takewhile", "dropwhile"), while_true),
+    **dict.fromkeys(("map", "starmap", "filter", "filterfalse"), mapped),
     "groupby": grouped,
 }
 """Calls that make their calls when what they give is walked."""

@@ -241,10 +241,12 @@ def taken(node: ast.expr, taker: Taker, shadowed: frozenset[str]) -> Loop | None
         return loop
     if not isinstance(node, ast.Call) or any(isinstance(part, ast.Starred) for part in node.args):
         return None
-    if not taker.between and taker.stops is None:
+    if not taker.between and taker.stops in (None, "some"):
         lazy = callers.lazy_call(node, shadowed)
-        if lazy is not None:
+        if lazy is not None and None in (lazy.stops, taker.stops):
+            lazy.stops, lazy.pure = lazy.stops or taker.stops, taker.pure
             lazy.filled, lazy.means = taker.filled, [*taker.means]
+            lazy.brittle = lazy.brittle or taker.brittle
             return lazy
     return through(node, taker, shadowed)
 

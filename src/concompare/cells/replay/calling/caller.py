@@ -38,15 +38,16 @@ class Caller:
         plan = plans.plan_of(self.loop, self.called, args, named, self.hook.namespace)
         if plan is None:
             return self.called(*args, **named)
-        self.name_function(plan)
+        word = self.name_function(plan)
         walked = plan.items if type(plan.items) is list else Walked(iter(plan.items))
         again = walked.again() if isinstance(walked, Walked) else walked
         values = self.values(plan, walked)
         if isinstance(values, CellRefused):
+            self.hook.namespace.pop(word, None)  # the plain cell drops it with the call
             if is_trifle(values) and len(self.hook.cell.loops) > 1:
                 return plan.again(again, plan.function)
             return self.hook.refuse_play(plan.loop, values, lambda: plan.again(again, plan.function))
-        expected = plan.given or Singly(walked.seen if isinstance(walked, Walked) else walked)
+        expected = plan.given or Singly(walked.seen if isinstance(walked, Walked) else walked, spread=plan.spread)
         return plan.again(again, StandIn(plan.function, expected, values))
 
     def refused(self, plan: Plan, again: Any, refusal: CellRefused) -> Any:
@@ -55,12 +56,14 @@ class Caller:
             return plan.again(again, plan.function)
         return self.hook.refuse_play(plan.loop, refusal, lambda: plan.again(again, plan.function))
 
-    def name_function(self, plan: Plan) -> None:
-        """Give the function its name, where the cell makes it in the call."""
+    def name_function(self, plan: Plan) -> str | None:
+        """Give the function a name of ours, where the cell makes it in the call; returns that."""
         call = plan.loop.plainly.elt if plan.loop.plainly is not None else None
         func = call.func if isinstance(call, ast.Call) else None
         if isinstance(func, ast.Name) and func.id.startswith(callers.FUNCTION):
             self.hook.namespace[func.id] = plan.function
+            return func.id
+        return None
 
     def values(self, plan: Plan, walked: Any) -> Iterator[Any] | CellRefused:
         """Return what the function gives for each item, or why it cannot be computed so; raises where it raised.

@@ -7,7 +7,7 @@ import heapq
 import itertools
 import types
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import attrgetter, itemgetter, methodcaller
 from typing import Any
 
@@ -41,6 +41,7 @@ class Plan:
         again: Makes the call with the items and a function in the places of its own.
         bar: The progress bar around the items.
         given: What the function is called with each time; None: the item alone.
+        spread: It is called with all that an item holds.
     """
 
     loop: Loop
@@ -49,6 +50,7 @@ class Plan:
     again: Callable[[Any, Call], Any]
     bar: Any = None
     given: list[Given] | None = None
+    spread: bool = False
 
 
 def plan_of(loop: Loop, called: Any, args: tuple[Any, ...], named: dict[str, Any], keep: dict[str, Any]) -> Plan | None:
@@ -67,7 +69,8 @@ def plan_of(loop: Loop, called: Any, args: tuple[Any, ...], named: dict[str, Any
     if maker is not None:
         known = set(named) <= OPTIONS.get(called, {"key"})
         found = maker(args, named) if known else None
-        return walking(loop, called, *found) if found is not None else None
+        plan = walking(loop, called, *found) if found is not None else None
+        return spread(plan) if plan is not None and takes_several(plan.loop) else plan
     grid = arrays.grid_of(called, args, named)
     if grid is None:
         return None
@@ -143,13 +146,45 @@ def grouped(args: tuple[Any, ...], named: dict[str, Any]) -> Found | None:
     return (function, args[0], lambda items, key: ((items, key), {})) if args and function is not None else None
 
 
+def mapped(args: tuple[Any, ...], named: dict[str, Any]) -> Found | None:
+    """Plan `map`, also over several things side by side."""
+    if len(args) < 2 or named:
+        return None
+    if len(args) == 2:
+        return args[0], args[1], lambda items, function: ((function, items), {})
+    if not all(map(is_there, args[1:])):
+        return None
+    rows = [*zip(*args[1:], strict=False)]
+    return args[0], rows, lambda items, function: ((function, *args[1:]), {})
+
+
 MAKERS: dict[int, Callable[[tuple[Any, ...], dict[str, Any]], Found | None]] = {
     **{id(called): keyed for called in (sorted, min, max)},
     **{id(called): several for called in (heapq.nlargest, heapq.nsmallest)},
     **{id(called): while_true for called in (itertools.takewhile, itertools.dropwhile)},
+    **{id(called): while_true for called in (filter, itertools.filterfalse, itertools.starmap)},
+    id(map): mapped,
     id(itertools.groupby): grouped,
 }
 """How calls are planned, by what is called."""
+
+
+def is_there(items: Any) -> bool:
+    """Tell whether what is walked is there already, so that it may be walked sooner or more than once."""
+    known = type(items).__module__.partition(".")[0] in COUNTED and hasattr(items, "__len__")
+    return known and not is_iterator(items)
+
+
+def takes_several(loop: Loop) -> bool:
+    """Tell whether the function of a loop is called with all that an item holds, as by `starmap`."""
+    call = loop.plainly.elt if loop.plainly is not None else None
+    return isinstance(call, ast.Call) and any(isinstance(part, ast.Starred) for part in call.args)
+
+
+def spread(plan: Plan) -> Plan | None:
+    """Return a plan whose items are all that the function is given, or None where that cannot be looked at before."""
+    known = type(plan.items) is list and all(type(item) in (tuple, list) for item in plan.items)
+    return replace(plan, spread=True) if known else None
 
 
 def walking(loop: Loop, called: Call, function: Call, iterable: Any, arguments: Any) -> Plan | None:
@@ -159,8 +194,7 @@ def walking(loop: Loop, called: Call, function: Call, iterable: Any, arguments: 
     items, bar = checks.unwrapped(iterable)
     if not hasattr(type(items), "__iter__"):
         return None
-    known = type(items).__module__.partition(".")[0] in COUNTED and hasattr(items, "__len__")
-    if called is sorted or (known and not is_iterator(items)):  # `sorted` walks to the end before it asks for a key
+    if called is sorted or is_there(items):  # `sorted` walks to the end before it asks for a key
         items = list(items)
     if type(items) is list and not items:
         return None

@@ -125,13 +125,14 @@ class Again:
 
 
 class Singly(Sequence[Given]):
-    """Items as what a function of one argument is called with."""
+    """Items as what a function of one argument is called with; `spread`: each item is all its arguments."""
 
-    def __init__(self, items: Sequence[Any]) -> None:
-        self.items = items
+    def __init__(self, items: Sequence[Any], *, spread: bool = False) -> None:
+        self.items, self.spread = items, spread
 
     def __len__(self) -> int:
         return len(self.items)
 
     def __getitem__(self, position: Any) -> Any:
-        return Given((self.items[position],))
+        item = self.items[position]
+        return Given(tuple(item) if self.spread else (item,))
