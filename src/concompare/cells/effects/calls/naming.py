@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import itertools
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,10 @@ MOST_LABELS = 10_000
 """Items of which the labels are looked at."""
 IN_QUERIES, IN_EXPRESSIONS = re.compile(r"@([^\W\d]\w*)"), re.compile(r"(?<![\w.])([^\W\d]\w*)")
 """How names of the notebook stand in a query of a frame, and in what `pandas.eval` evaluates."""
+LOOKED_INTO = r"\s*[.(\[]"
+"""What follows a name there of whose object more is asked than its value, which may run code of the user's."""
+QUIET = frozenset({"expr", "inplace", "engine", "parser"})
+"""Arguments that leave alone where names are looked up."""
 WALKED: tuple[type, ...] = (list, tuple, dict, set, frozenset, type({}.items()), type({}.keys()))
 """Types of items that walking does not use up."""
 
@@ -149,8 +154,34 @@ def looked_up_by_text(an: Interpreter, node: ast.AST, this: Value, given: Argume
                 texts += sorted(an.item_texts.get(one.id, ()))
     pattern = IN_QUERIES if this else IN_EXPRESSIONS
     words = [word for text in texts for word in pattern.findall(text) if is_there(an, word, scope)]
-    an.now.globals |= an.assigned.intersection(words)  # no name in the code says that they are read
+    own = an.assigned.intersection(words)
+    an.now.globals |= own  # no name in the code says that they are read
+    if own and scope is an.top and is_plain_query(node, pattern) and is_in_frame(scope.body, node):
+        an.in_texts[node] = own
     return ATOM.union(*[look_up(an, word, scope) for word in dict.fromkeys(words)])
+
+
+def is_plain_query(node: ast.Call, pattern: re.Pattern[str]) -> bool:
+    """Tell whether a call has its text written out, does no more with the names in it, and finds them in its frame."""
+    if not isinstance(node.func, ast.Attribute) or node.func.attr not in ("query", "eval"):
+        return False
+    texts = [*node.args[:1], *[keyword.value for keyword in node.keywords if keyword.arg == "expr"]]
+    if len(node.args) > 1 or {keyword.arg for keyword in node.keywords} - QUIET or len(texts) != 1:
+        return False
+    text = texts[0].value if isinstance(texts[0], ast.Constant) else None
+    return isinstance(text, str) and re.search(pattern.pattern + LOOKED_INTO, text) is None
+
+
+def is_in_frame(body: Sequence[ast.stmt], node: ast.AST) -> bool:
+    """Tell whether a part of some code runs in its own frame: it is in no function or comprehension in there."""
+    waiting: list[ast.AST] = [*body]
+    while waiting:
+        part = waiting.pop()
+        if part is node:
+            return True
+        if not isinstance(part, (*names.FUNCTIONS, *names.COMPREHENSIONS, ast.ClassDef)):
+            waiting += names.children_of(part)
+    return False
 
 
 def is_there(an: Interpreter, name: str, scope: Scope) -> bool:
