@@ -429,8 +429,8 @@ def call_by_name(an: Interpreter, node: ast.AST, this: Value, name: str, given: 
             found |= call_user_method(an, node, this, kind, thing, given)
         else:
             found = found.union(*[bound_to(an, obj, kind, thing, name, node) for obj in this])
-    count = len(given.positional) + len(given.named)
-    entries = declared.methods_named(name, count if given.spread is None else None)
+    count = len(given.positional) if given.spread is None else None
+    entries = declared.methods_named(name, count, given.named)
     for entry in entries:
         found |= apply(an, node, entry, this, given, name)
     if not users and not entries:
