@@ -5,13 +5,17 @@ from __future__ import annotations
 import ast
 import itertools
 import re
+import types
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from concompare.cells.effects import declared
 from concompare.cells.effects.arguments import Arguments
+from concompare.cells.effects.entries import Beginning
 from concompare.cells.effects.scopes import Scope, look_up
-from concompare.cells.ir import Loop
+from concompare.cells.ir import INLINED, Loop
 from concompare.cells.objects import ATOM, Value
 from concompare.cells.syntax import names
 
@@ -116,6 +120,46 @@ class Asked:
     names: frozenset[str]
 
 
+def text_before(an: Interpreter, node: ast.Name, scope: Scope, *, anywhere: bool = False) -> Any:
+    """Return the text that a name of a piece of code always has: given once, before, by a statement of its own.
+
+    Args:
+        an: The analysis.
+        node: The name where it is read.
+        scope: The scope of the code.
+        anywhere: It is known that it is given before, whatever the lines say.
+    """
+    if not scope.body:
+        return declared.UNSEEN
+    first = scope.body[0]
+    if first not in an.texts:
+        an.texts[first] = texts_in(scope.body)
+    line, text = an.texts[first].get(node.id, (node.lineno, declared.UNSEEN))
+    return text if anywhere or line < node.lineno else declared.UNSEEN
+
+
+def texts_in(body: Sequence[ast.stmt]) -> dict[str, tuple[int, Any]]:
+    """Return the names to which code gives a value once, by a statement of its own, with its line and text."""
+    nodes = (part for statement in body for part in names.nodes_in(statement) if isinstance(part, ast.Name))
+    given = Counter(part.id for part in nodes if not isinstance(part.ctx, ast.Load))
+    return {
+        target.id: (statement.lineno, seen_text(statement.value))
+        for statement in body
+        if isinstance(statement, ast.Assign)
+        for target in statement.targets
+        if isinstance(target, ast.Name) and given[target.id] == 1
+    }
+
+
+def seen_text(node: ast.expr) -> Any:
+    """Return a text that is written out, of one with values put in its beginning."""
+    if isinstance(node, ast.Constant):
+        return node.value if isinstance(node.value, str) else declared.UNSEEN
+    if isinstance(node, ast.JoinedStr) and node.values and isinstance(node.values[0], ast.Constant):
+        return Beginning(node.values[0].value)
+    return declared.UNSEEN
+
+
 def asked_by_name(an: Interpreter, node: ast.expr, scope: Scope) -> Asked | None:
     """Return what `getattr` is asked for where that is what is called, and all its names are known; else None."""
     if not isinstance(node, ast.Call) or len(node.args) != 2 or node.keywords:
@@ -126,11 +170,78 @@ def asked_by_name(an: Interpreter, node: ast.expr, scope: Scope) -> Asked | None
         return None
     if not isinstance(holder, (ast.Name, ast.Attribute)):
         return None
-    if isinstance(name, ast.Constant) and type(name.value) is str:
-        return Asked(holder, frozenset({name.value}))
-    own = isinstance(name, ast.Name) and scope is an.top and name.id not in an.given
-    found = an.item_texts.get(name.id) if own else None  # type: ignore[attr-defined]
+    found = texts_of_argument(an, name, scope)
     return Asked(holder, found) if found else None
+
+
+def texts_of_argument(an: Interpreter, node: ast.expr, scope: Scope) -> frozenset[str]:
+    """Return all texts that an expression may be: one written out, those of the items or of an argument; else none."""
+    if isinstance(node, ast.Constant):
+        return frozenset({node.value}) if type(node.value) is str else frozenset()
+    if not isinstance(node, ast.Name):
+        return frozenset()
+    if scope is not an.top:
+        return scope.texts.get(node.id, frozenset())
+    if node.id.startswith(INLINED):  # a parameter gets its value before anything of its function runs, or by default
+        own = node.id in scope.local
+        seen = text_before(an, node, scope, anywhere=True) if own else an.world.namespace.get(node.id)
+        return frozenset({seen}) if type(seen) is str else frozenset()
+    return an.item_texts.get(node.id, frozenset()) if node.id not in an.given else frozenset()
+
+
+def texts_given(
+    definition: names.FunctionNode, node: ast.AST, given: Arguments, function: Any
+) -> tuple[tuple[str, frozenset[str]], ...]:
+    """Return all texts that parameters may be which have the name in a `getattr`, as far as they are known.
+
+    Args:
+        definition: The definition of the function.
+        node: The call.
+        given: The arguments.
+        function: The function, where it is a live one.
+    """
+    words = asking_parameters(definition)
+    if not words or given.spread is not None:
+        return ()
+    places = names.signature_of(definition).positional
+    found = defaults_of(function, places) if calls_directly(node, given) else {}
+    found = {
+        name: texts for name, texts in found.items() if name not in {*places[: len(given.positional)], *given.named}
+    }
+    for place, texts in given.texts.items():
+        name = place if isinstance(place, str) else places[place] if place < len(places) else ""
+        found[name] = texts
+    return tuple((name, found[name]) for name in sorted(words & found.keys()))
+
+
+def calls_directly(node: ast.AST, given: Arguments) -> bool:
+    """Tell whether a function is given the arguments that stand in a call, behind a receiver at most, and no others."""
+    if not isinstance(node, ast.Call) or {part.arg for part in node.keywords} != given.named.keys():
+        return False
+    return len(given.positional) - len(node.args) in (0, 1)
+
+
+def defaults_of(function: Any, places: Sequence[str]) -> dict[str, frozenset[str]]:
+    """Return the live defaults of parameters that are texts."""
+    if not isinstance(function, types.FunctionType):
+        return {}
+    values = function.__defaults__ or ()
+    pairs = [*zip(places[len(places) - len(values) :], values, strict=True), *(function.__kwdefaults__ or {}).items()]
+    return {name: frozenset({value}) for name, value in pairs if type(value) is str}
+
+
+def asking_parameters(definition: names.FunctionNode) -> frozenset[str]:
+    """Return the parameters of a function that have the name in a `getattr`, and only one value, found once."""
+    found: frozenset[str] | None = definition.__dict__.get("concompare_asking")
+    if found is None:
+        nodes = list(names.nodes_in(definition))
+        calls = [node for node in nodes if isinstance(node, ast.Call) and len(node.args) == 2]
+        asked = [node.args[1] for node in calls if isinstance(node.func, ast.Name) and node.func.id == "getattr"]
+        words = {part.id for part in asked if isinstance(part, ast.Name)} & {*names.parameters(definition)}
+        given = {node.id for node in nodes if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
+        given |= names.signature_of(definition).written
+        found = definition.__dict__["concompare_asking"] = frozenset(words - given)
+    return found
 
 
 def looked_up_by_text(an: Interpreter, node: ast.AST, this: Value, given: Arguments) -> Value:
