@@ -274,8 +274,10 @@ def lift(
     return found
 
 
-def refuse_to_walk(items: ast.expr, namespace: dict[str, Any], allowance: Allowance) -> None:
+def refuse_to_walk(items: ast.expr, namespace: dict[str, Any], allowance: Allowance, *, alone: bool = False) -> None:
     """Refuse to walk items to their end, before it is known what becomes of them, where that would show.
+
+    `alone`: also where files, the time or such are seen on the way, or it is not known what is done.
 
     Raises:
         CellRefused: It changes something, or prints.
@@ -283,7 +285,8 @@ def refuse_to_walk(items: ast.expr, namespace: dict[str, Any], allowance: Allowa
     """
     with allowance.one() as budget:
         found = Interpreter(World(namespace), budget).walking_of(items)
-    if found.order or found.hazards or any(place.obj is None or place.obj.outer for place in found.writes):
+    unknown = alone and (found.sees or found.doubts or found.trusted)
+    if unknown or found.order or found.hazards or any(place.obj is None or place.obj.outer for place in found.writes):
         raise CellRefused(checks.BETWEEN)
 
 
