@@ -198,7 +198,7 @@ LIFTED = {
     "pairs with a map": "r = dict(zip(words, map(made(2), xs))), list(enumerate(map(made(3), xs)))",
     "a map in a function": "def go(n):\n    return list(map(made(n), xs))\nr = go(2)",
     "a filter by what a call gives": "r = list(filter(Score(1), xs)), [*filterfalse(made(5, top=0), xs)]",
-    "a starmap by what a call gives": "r = list(starmap(made(2), zip(xs, xs))), tuple(itertools.starmap(made(3), [[1]]))",
+    "a starmap by what a call gives": "r = list(starmap(made(2), zip(xs, xs))), [*itertools.starmap(made(3), [[1]])]",
     "a comprehension over such a map": "r = [y + 1 for y in map(Score(2).of, xs)]",
 }
 

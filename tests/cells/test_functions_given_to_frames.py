@@ -94,3 +94,36 @@ def test_names_in_a_text_are_looked_up_in_order(name: str, how: str) -> None:
 def test_names_in_a_text_that_stay_as_they_are_let_it_run_in_workers(name: str) -> None:
     ran = programs.alike(f"found = [slow(x) + {LOOKED_UP[name][0]} for x in xs]", SETUP, "threads")
     assert [lifted.staying for lifted in ran.cell.lifted] == [""], ran.reasons
+
+
+OWN = {
+    "of the loop": "    part = df.query('n == @x')\n    found.append(slow(x) + len(part))",
+    "of the body": "    low = x - 1\n    found.append(slow(x) + len(df.query('n > @low and (n <= @x)')))",
+    "of an inner loop": "    for k in 'ab':\n        found.append(slow(x) + len(df.query('k == @k and n >= @x')))",
+    "again": "    one = df.query('n == @x')\n    x += 2\n    found.append(slow(len(one)) + len(df.query('n < @x')))",
+    "of an evaluation": "    found.append(slow(x) + float(df.eval('v * @x').sum()) + float(pd.eval('x * 2')))",
+}
+NOT_OWN = {
+    "of the item before": "    part = df.query('n > @least')\n    found.append(slow(x) + len(part))\n    least = x",
+    "given to some items": "    if x > 3:\n        least = x\n    found.append(slow(x) + len(df.query('n >= @least')))",
+    "deleted": "    low = x\n    if x == 4:\n        del low\n    found.append(slow(x) + len(df.query('n >= @low')))",
+    "of another frame": "    low = x\n    found.append(slow(x) + sum(len(df.query('n > @low')) for _ in 'ab'))",
+    "of a function": "    f = lambda frame: len(frame.query('n >= @x'))\n    found.append(slow(x) + f(df))",
+    "of the frame around": "    f = lambda: len(df.query('n >= @x', level=1))\n    found.append(slow(x) + f())",
+    "of a function that is called": "    found.append(slow(x) + len(df.query('@above(n)')))",
+    "in a text with values": "    low = x\n    found.append(slow(x) + len(df.query(f'n >= @low and v < {x}')))",
+    "of a part in the notebook": "    low = slow(x)\n    df = df.query('n > @low or n > 2')\n    found.append(len(df))",
+}
+
+
+@pytest.mark.parametrize("how", programs.WAYS)
+@pytest.mark.parametrize("name", OWN)
+def test_a_text_in_a_worker_has_the_names_that_its_iteration_gives_values(name: str, how: str) -> None:
+    programs.in_workers(f"found = []\nfor x in xs:\n{OWN[name]}", SETUP, how)
+
+
+@pytest.mark.parametrize("how", programs.WAYS)
+@pytest.mark.parametrize("name", NOT_OWN)
+def test_a_text_has_no_names_of_a_worker_that_are_not_its_own(name: str, how: str) -> None:
+    above = "x = 0\ndef above(values):\n    return values >= x\n"
+    programs.alike(f"found = []\nfor x in xs:\n{NOT_OWN[name]}", SETUP + above, how)

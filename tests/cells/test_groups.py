@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from typing import Any
 
 import pytest
 
@@ -161,6 +162,20 @@ def test_methods_that_need_more_arguments_are_not_meant() -> None:
     assert not any("self" in entry.changes for entry in declared.methods_named("max", 1))
     assert any("self" in entry.changes for entry in declared.methods_named("max", 2))
     assert any("self" in entry.changes for entry in declared.methods_named("append", 1))
+
+
+def test_methods_that_take_fewer_arguments_or_others_are_not_meant() -> None:
+    def renames(*given: Any, **words: Any) -> bool:
+        entries = declared.methods_named("replace", len(given), words)
+        return any("files" in entry.order for entry in entries)
+
+    assert renames("target")  # of a path
+    assert renames(target="target")
+    assert not renames()
+    assert not renames(",", ".")  # of a text
+    assert not renames(year=2026, day=1)  # of a date
+    assert any("files" in entry.order for entry in declared.methods_named("replace"))
+    assert declared.methods_named("replace", None) == declared.methods_named("replace")
 
 
 def test_groups_of_values_are_known_whatever_else_is_loaded() -> None:

@@ -392,7 +392,8 @@ class Analysed:
     `given` are the names of the notebook that functions which it calls give values; `calling_only` are the calls that
     call the functions which they are given before they return, and do not keep them; `followed` are the user's
     functions that the parts of the body call; `labels` are what names of the loop's target stand for, item by item,
-    as far as that can be told and nobody can change it; `decided` are the ends of the loop that a front comes to first.
+    as far as that can be told and nobody can change it; `decided` are the ends of the loop that a front comes to first;
+    `in_texts` are the names of the body that calls look up in its frame, since they stand in a text.
     """
 
     loop: Loop
@@ -412,6 +413,7 @@ class Analysed:
     followed: dict[ast.AST, set[types.FunctionType]] = field(default_factory=dict)
     labels: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     decided: frozenset[ast.AST] = frozenset()
+    in_texts: Mapping[ast.AST, frozenset[str]] = field(default_factory=dict)
 
     def of(self, node: ast.AST) -> Effects:
         """Return the effects of a node by itself."""

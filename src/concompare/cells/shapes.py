@@ -25,6 +25,7 @@ from concompare.cells.syntax.nodes import located
 from concompare.errors import CellRefused
 
 if TYPE_CHECKING:
+    from concompare.cells.inlining.generators import Fused
     from concompare.cells.program import Cell
     from concompare.cells.replay.binding import Lifted
     from concompare.cells.replay.collect import Collect
@@ -77,10 +78,10 @@ class Shapes:
         seconds = None if asked else wishes.lasted(loop.begins)
         return None if seconds is None else binding.short(loop, seconds)
 
-    def is_harmless(self, items: ast.expr) -> bool:
-        """Tell whether walking some items to their end, before the loop does, shows nowhere."""
+    def is_harmless(self, items: ast.expr, *, alone: bool = False) -> bool:
+        """Tell whether walking some items to their end, before the loop does, shows nowhere; `alone`: nor sees much."""
         try:
-            binding.refuse_to_walk(items, self.namespace, self.cell.allowance)
+            binding.refuse_to_walk(items, self.namespace, self.cell.allowance, alone=alone)
         except (CellRefused, TooLong):
             return False
         return True
@@ -108,7 +109,7 @@ class Shapes:
         self.namespace.update(found.given)
         taken: list[Any] = []
         try:
-            walked, _ = checks.unwrapped(found.items)
+            walked = self.given_by_rest(found) if found.rest else checks.unwrapped(found.items)[0]
             lifted = self.lift(found.loop, walked, taken)
             lifted.again = found.again
             if not lifted.staying or self.does_more(lifted, loop, items):
@@ -118,6 +119,19 @@ class Shapes:
         for name in found.given:
             del self.namespace[name]
         return None
+
+    def given_by_rest(self, found: Fused) -> list[Any]:
+        """Return all that a generator below others gives, where walking it to its end shows nowhere.
+
+        Raises:
+            CellRefused: It does, or there is no end, or the loop cannot run in parallel whatever that gives.
+        """
+        assert found.loop.items is not None
+        harmless = self.is_harmless(found.loop.items, alone=True) and not self.lift(found.loop, [], None).staying
+        given = found.given_by_rest(self.namespace) if harmless else None
+        if given is None:
+            raise CellRefused(checks.BETWEEN)
+        return given
 
     def does_more(self, fused: Lifted, loop: Loop, items: Any) -> bool:
         """Tell whether workers do the work of generators, though calls of the loop's own body stay in the notebook.

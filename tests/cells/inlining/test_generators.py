@@ -119,6 +119,32 @@ def numbered():
     lines = TEXT.replace(";", " ").splitlines()
     for n, line in enumerate(lines):
         yield n, work(len(line))
+import csv, io, itertools, random
+def records(text):
+    yield from csv.reader(io.StringIO(text), delimiter=";")
+def given(xs):
+    yield from xs
+def quotients(xs):
+    yield from (12 // (x - 4) for x in xs)
+def told(xs):
+    print("begins")
+    yield from xs
+    print("ends")
+def closing(xs):
+    try:
+        yield from xs
+    finally:
+        seen.append("closed")
+def endless():
+    yield from itertools.count(1)
+def drawn(n):
+    yield from [random.random() for _ in range(n)]
+def worked(xs):
+    yield from [work(x) for x in xs]
+def filled(rows):
+    for row in rows:
+        if row:
+            yield {"number": work(int(row[0])), "word": row[1].replace("a", "A")}
 class Page:
     def __init__(self, text):
         self.text = text
@@ -181,6 +207,12 @@ def ran(cell: str, how: str) -> programs.Ran:
         "for y in cut(TEXT):\n    total += y\n    print(total)",
         "for n, y in numbered():\n    total += y\n    out.append((n, total))",
         "for n, y in page.words():\n    total += y\n    if total > 60:\n        break\ntotal",
+        "for r in filled(records(TEXT)):\n    total += r['number']\n    out.append((r, total))",
+        "for r in some(filled(records(TEXT)), 20):\n    total += r['number']\n    print(r['word'])",
+        "for y in plain(given(xs)):\n    total += y\n    if total > 60:\n        break\ny",
+        "for y in failing(given(xs)):\n    total += y\n    print(y)",
+        "for y in big(plain(given(xs)), 25):\n    out.append(1 // (y - 41))",
+        "out = [y + 1 for y in plain(given(xs))]",
     ],
 )
 def test_the_work_of_a_generator_is_shared_out(cell: str, how: str) -> None:
@@ -216,6 +248,17 @@ def test_a_generator_in_an_inner_loop_runs_with_the_items_around_it(how: str) ->
         "for y in cut(Odd(TEXT)):\n    total += y\n    print(total, seen)",
         "it = (r for r in rows(TEXT))\nout = [work(int(a)) for a, b in it]\nnext(it, None)",
         "g = [plain(xs)]\ndef held():\n    return g[0]\nfor y in held():\n    total += y\n    print(total)\nlist(g.pop())",
+        "for y in plain(told(xs)):\n    total += y\n    print(total)",
+        "for y in plain(closing(xs)):\n    total += y\n    seen.append(y)\n    if total > 40:\n        break",
+        "for y in plain(endless()):\n    total += y\n    if total > 90:\n        break",
+        "for y in plain(quotients(xs)):\n    total += y\n    print(total)",
+        "random.seed(3)\nfor y in plain(drawn(4)):\n    out.append((y, random.random()))",
+        "for y in plain(worked(xs)):\n    total += y\n    print(total)",
+        "for y in plain(given(xs)):\n    xs.append(y) if len(xs) < 8 else None\n    total += y",
+        "for y in plain(given(xs)):\n    xs[-1] = y\n    total += y",
+        "it = iter(xs)\nfor y in plain(given(it)):\n    total += y\n    if total > 40:\n        break\nnext(it, None)",
+        "ys = given(xs)\nfor y in plain(ys):\n    total += y\n    print(total)\nnext(ys, None)",
+        "g = [given(xs)]\ndef held():\n    return g[0]\nfor y in plain(held()):\n    total += y\n    print(total)\nlist(g.pop())",
     ],
 )
 def test_other_generators_give_what_they_gave(cell: str, how: str) -> None:

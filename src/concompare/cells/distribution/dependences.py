@@ -6,11 +6,11 @@ import ast
 import types
 from collections.abc import Iterable, Iterator
 
-from concompare.cells.distribution.handing import is_uncrossable
+from concompare.cells.distribution.handing import NOT_GIVEN_BACK, is_uncrossable
 from concompare.cells.distribution.nodes import asked_in, is_cheap, operands
 from concompare.cells.distribution.staging import Body, Rules
 from concompare.cells.distribution.touches import Touch, Touches
-from concompare.cells.distribution.uses import START
+from concompare.cells.distribution.uses import START, Definitions
 from concompare.cells.effects.arguments import Partial
 from concompare.cells.ir import Doubt, Place, Stage, Why
 from concompare.cells.objects import Obj, Origin, reachable
@@ -45,6 +45,7 @@ class Dependences(Rules):
         stage = self.body.stage
         for node, found in self.uses.reads.items():
             if stage.get(node) is Stage.TAIL:
+                self.looked_up_in_notebook(node, found)
                 continue
             name = getattr(node, "id", None)
             if not self.deleting.isdisjoint(found):
@@ -61,8 +62,16 @@ class Dependences(Rules):
                 why = Doubt(Why.AFTER, self.body.line(node), text, about=name)
                 self.body.to_tail(node, why if name is not None else None)
 
+    def looked_up_in_notebook(self, node: ast.AST, found: Definitions) -> None:
+        """The notebook has the names that a text has there, where the call is made in the notebook."""
+        if node in self.analysed.in_texts and not found - {START} <= self.staged.both:
+            self.staged.both |= found - {START}
+            self.body.changed = True
+
     def free(self, node: ast.AST) -> set[str]:
-        """Return the names that a node reads without naming them: those of a function, of `x += …`."""
+        """Return the names that a node reads without naming them: those of a function, of `x += …`, in a text."""
+        if isinstance(node, ast.Call):
+            return set(self.analysed.in_texts.get(node, ()))
         if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
             return {node.target.id}
         return set(names.free_names(node)) if isinstance(node, names.FUNCTIONS) else set()
@@ -178,7 +187,7 @@ class Dependences(Rules):
         """Return why what a part of the tail uses cannot come from the head, or None."""
         line = self.body.line(part)
         if used and any(is_uncrossable(obj) for obj in found):
-            return Doubt(Why.AFTER, line, "makes an iterator or an open file, which no worker can give back")
+            return Doubt(Why.AFTER, line, NOT_GIVEN_BACK)
         if isinstance(node, ast.Call) and part is node.func and any(map(is_of_notebook, reachable(found))):
             return Doubt(Why.AFTER, line, "is a function of the notebook, which workers copy")
         if self.holds_changing(found):

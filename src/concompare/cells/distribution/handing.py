@@ -32,6 +32,7 @@ BOUND_TO_THREADS = frozenset({"sqlite3.Connection", "sqlite3.Cursor", "sqlite3.B
 UNCROSSABLE = FILES | frozenset({
     types.GeneratorType, map, filter, zip, enumerate, reversed,
 })  # fmt: skip
+NOT_GIVEN_BACK = "makes an iterator or an open file, which no worker can give back"
 
 
 def is_uncrossable(obj: Obj) -> bool:

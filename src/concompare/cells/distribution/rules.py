@@ -10,7 +10,13 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from concompare.cells.distribution.advice import UNDER_WITH
 from concompare.cells.distribution.control import Control
-from concompare.cells.distribution.handing import is_bound_to_thread, is_file, is_uncrossable, name_of
+from concompare.cells.distribution.handing import (
+    NOT_GIVEN_BACK,
+    is_bound_to_thread,
+    is_file,
+    is_uncrossable,
+    name_of,
+)
 from concompare.cells.distribution.nodes import BLOCKS, blocks_of, is_ambient, is_calm_context, operands
 from concompare.cells.distribution.raising import meets
 from concompare.cells.distribution.staging import Body, Rules
@@ -91,7 +97,7 @@ class NamedRules(Rules):
             for node in definitions:
                 value = self.body.value_node(node)
                 if value is not None and any(map(self.is_kept_here, self.analysed.values.get(value, ()))):
-                    self.body.to_tail(value)
+                    self.body.to_tail(value, Doubt(Why.AFTER, self.body.line(value), NOT_GIVEN_BACK))
 
     def is_kept_here(self, obj: Obj) -> bool:
         """Tell whether an object cannot be handed over, or holds what only the thread can use that made it."""

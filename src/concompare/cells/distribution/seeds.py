@@ -329,7 +329,7 @@ class Seeds(Rules):
             if place.obj is None and place.field in given:
                 text = f"gives the name '{place.field}' a value"
                 self.body.to_tail(node, Doubt(Why.CHANGES, self.body.line(node), text, about=place.field))
-        for name in sorted(found.globals & self.body.visible) if found.globals else ():
+        for name in sorted(found.globals & self.body.visible - self.own_names(node)) if found.globals else ():
             text = f"reads the name '{name}', which the loop gives values"
             why = Doubt(Why.CARRIED, self.body.line(node), text, "Hand it to the function as an argument")
             self.body.to_tail(node, why)
@@ -338,6 +338,11 @@ class Seeds(Rules):
         if self.analysed.reads_given(found):
             text = "reads a name that a function which the loop calls gives values"
             self.body.to_tail(node, Doubt(Why.CARRIED, self.body.line(node), text))
+
+    def own_names(self, node: ast.AST) -> frozenset[str]:
+        """Return the names in the text of a call that it finds wherever it is made: this iteration gave them values."""
+        found = self.analysed.in_texts.get(node, frozenset())
+        return found if START not in self.uses.reads.get(node, {START}) else frozenset()
 
     def declared(self, node: ast.AST, found: set[str]) -> set[str]:
         """Return the names among those that a part gives values to which what it calls does: they are no targets."""

@@ -113,7 +113,7 @@ class Body:
         assigned = names.writes(*self.loop.body) | (names.stored(self.loop.target) if self.loop.target else set())
         self.assigned = assigned
         self.visible = (names.writes(*self.loop.body) if self.loop.collects else assigned) | analysed.given
-        self.uses = uses_of(self.loop, assigned, analysed.budget)
+        self.uses = uses_of(self.loop, assigned, analysed.budget, analysed.in_texts)
         self.staged = Staged(analysed, self.uses, Raising(analysed, self.uses, assigned))
         self.stage = self.staged.stage
         self.seeded = seeded

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from concompare.cells.ir import Budget, Loop
@@ -53,9 +53,13 @@ class Reaching:
 
     Args:
         assigned: The names that the body assigns; others are the notebook's.
+        in_texts: The names that calls read since they stand in a text.
     """
 
-    def __init__(self, assigned: Iterable[str], budget: Budget) -> None:
+    def __init__(
+        self, assigned: Iterable[str], budget: Budget, in_texts: Mapping[ast.AST, frozenset[str]] | None = None
+    ) -> None:
+        self.in_texts = in_texts or {}
         self.uses = Uses()
         self.assigned = frozenset(assigned)
         self.budget = budget
@@ -104,6 +108,11 @@ class Reaching:
             self.read(node.id, node)
             self.write(node.id, node)
             self.uses.deleted.add(node.id)
+
+    def _on_Call(self, node: ast.Call) -> None:
+        self.nodes(names.children_of(node))
+        for name in self.in_texts.get(node, ()):
+            self.read(name, node)
 
     def _on_Assign(self, node: ast.Assign) -> None:
         self.node(node.value)
@@ -355,9 +364,14 @@ def is_let_through(node: ast.expr) -> bool:
     return name in LET_THROUGH
 
 
-def uses_of(loop: Loop, assigned: Iterable[str], budget: Budget | None = None) -> Uses:
-    """Return which assignments reach which reads in one iteration."""
-    walk = Reaching(assigned, budget or Budget())
+def uses_of(
+    loop: Loop,
+    assigned: Iterable[str],
+    budget: Budget | None = None,
+    in_texts: Mapping[ast.AST, frozenset[str]] | None = None,
+) -> Uses:
+    """Return which assignments reach which reads in one iteration, those of names that stand in texts among them."""
+    walk = Reaching(assigned, budget or Budget(), in_texts)
     walk.jumped.append([])
     if loop.test is not None:
         walk.node(loop.test)

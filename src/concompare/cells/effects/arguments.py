@@ -21,6 +21,7 @@ class Arguments:
         flags: Those that are written out, with their values.
         same: The places and names of those that are surely the same for every item; `receiver`: what a method is of is.
         meeting: Those that may be the same for several items, as they are made of a part of the item.
+        texts: All texts that some of them may be, where these are known.
     """
 
     positional: list[Value] = field(default_factory=list)
@@ -30,6 +31,7 @@ class Arguments:
     same: frozenset[str | int] = frozenset()
     receiver: bool = False
     meeting: frozenset[str | int] = frozenset()
+    texts: dict[str | int, frozenset[str]] = field(default_factory=dict)
 
     @functools.cached_property
     def all(an) -> Value:
@@ -52,7 +54,8 @@ class Arguments:
         moved = {place + 1 if isinstance(place, int) else place for place in an.same}
         same = frozenset({*moved, 0} if an.receiver else moved)
         meeting = frozenset(place + 1 if isinstance(place, int) else place for place in an.meeting)
-        return Arguments([first, *an.positional], an.named, an.spread, an.flags, same, meeting=meeting)
+        texts = {place + 1 if isinstance(place, int) else place: found for place, found in an.texts.items()}
+        return Arguments([first, *an.positional], an.named, an.spread, an.flags, same, meeting=meeting, texts=texts)
 
 
 @dataclass(frozen=True)

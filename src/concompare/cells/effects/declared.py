@@ -10,10 +10,10 @@ import functools
 import inspect
 import sys
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from concompare.cells.effects.entries import UNSEEN, WORDS, Condition, Declared, condition, read_entry
 
@@ -403,7 +403,30 @@ def named(dotted: str) -> Declared | None:
     return unbound(found) if found is not None else None
 
 
-NAMED: dict[str, list[tuple[int, Declared]]] = {}
+class Taken(NamedTuple):
+    """The arguments that a method takes: how many it needs, how many by position at most, and which by name.
+
+    None: any.
+    """
+
+    least: int = 0
+    most: int | None = None
+    words: frozenset[str] | None = None
+
+    def fits(self, given: int, words: Iterable[str]) -> bool:
+        """Tell whether a call may do anything: one with other arguments raises before that.
+
+        Args:
+            given: How many arguments the call has by position.
+            words: The names of those that it has by name.
+        """
+        named = frozenset(words)
+        if given + len(named) < self.least or (self.most is not None and given > self.most):
+            return False
+        return self.words is None or named <= self.words
+
+
+NAMED: dict[str, list[tuple[Taken, Declared]]] = {}
 LOADED = [0]
 
 
@@ -414,40 +437,47 @@ def in_reach() -> Iterator[tuple[str, str]]:
         yield from ((key, text) for key, text in sections(stem).items() if not is_module(key) and key not in rare)
 
 
-def least(kind: type | None, name: str) -> int:
-    """Return how many arguments a method of a type has to be given by position or by name, as far as that is known."""
+def taken_by(kind: type | None, name: str) -> Taken:
+    """Return which arguments a method of a type takes, as far as that is known."""
     found = next((vars(base)[name] for base in getattr(kind, "__mro__", ()) if name in vars(base)), None)
     if not isinstance(found, (types.FunctionType, types.MethodDescriptorType)) or hasattr(found, "__wrapped__"):
-        return 0
+        return Taken()
     try:
         _, *parts = inspect.signature(found).parameters.values()
     except (TypeError, ValueError):
-        return 0
-    needed = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return sum(part.default is part.empty and part.kind in needed for part in parts)
+        return Taken()
+    kinds = {part.kind for part in parts}
+    placed = [part for part in parts if part.kind in (part.POSITIONAL_ONLY, part.POSITIONAL_OR_KEYWORD)]
+    words = (part.name for part in parts if part.kind in (part.KEYWORD_ONLY, part.POSITIONAL_OR_KEYWORD))
+    return Taken(
+        sum(part.default is part.empty for part in placed),
+        None if inspect.Parameter.VAR_POSITIONAL in kinds else len(placed),
+        None if inspect.Parameter.VAR_KEYWORD in kinds else frozenset(words),
+    )
 
 
-def find_methods(name: str) -> list[tuple[int, Declared]]:
-    """Collect what the methods of that name do, each with the least number of arguments that it takes."""
-    found: list[tuple[int, Declared]] = []
+def find_methods(name: str) -> list[tuple[Taken, Declared]]:
+    """Collect what the methods of that name do, each with the arguments that it takes."""
+    found: list[tuple[Taken, Declared]] = []
     for key, text in in_reach():
         entry, kind = table(key).get(name) if name in text else None, live(key)
         if entry is None and '"*"' in text and kind is not None and hasattr(kind, name):
             entry = method(kind, name)
         if entry is not None:
-            found.append((least(kind, name), entry))
+            found.append((taken_by(kind, name), entry))
     return found
 
 
-def methods_named(name: str, given: int | None = None) -> tuple[Declared, ...]:
+def methods_named(name: str, given: int | None = None, words: Iterable[str] = ()) -> tuple[Declared, ...]:
     """Return what the methods of that name do, each answer once, for receivers whose type cannot be seen.
 
     All types of the standard library count, and those of other packages once they are loaded. Methods that would have
-    to be given more arguments are not meant: a call of them raises before it does anything.
+    to be given more arguments, fewer, or others are not meant: a call of them raises before it does anything.
 
     Args:
         name: The name.
-        given: How many arguments the call has; None: that cannot be seen.
+        given: How many arguments the call has by position; None: that cannot be seen.
+        words: The names of those that it has by name.
     """
     if LOADED[0] != len(sys.modules):
         NAMED.clear()
@@ -455,7 +485,7 @@ def methods_named(name: str, given: int | None = None) -> tuple[Declared, ...]:
     if name not in NAMED:
         NAMED[name] = find_methods(name)
     found: list[Declared] = []
-    for count, entry in NAMED[name]:
-        if (given is None or count <= given) and entry not in found:
+    for taken, entry in NAMED[name]:
+        if (given is None or taken.fits(given, words)) and entry not in found:
             found.append(entry)
     return tuple(found)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from concompare.cells.decorated import meant_by
 from concompare.cells.effects.arguments import Arguments
+from concompare.cells.effects.calls.naming import texts_given
 from concompare.cells.effects.kinds import PURE
 from concompare.cells.effects.live import definition_of
 from concompare.cells.effects.scopes import Scope
@@ -62,10 +63,11 @@ class Running:
 
 
 class Same(NamedTuple):
-    """The parameters of a call that are the same for every item, and those that are each item's own: see `Scope`."""
+    """The parameters that are the same for every item, those that are its own, and texts: see `Scope`."""
 
     same: frozenset[str]
     own: frozenset[str]
+    texts: tuple[tuple[str, frozenset[str]], ...]
 
 
 @dataclass
@@ -218,7 +220,8 @@ def run_body(
     contexts = an.contexts.setdefault(key, Contexts())
     bound = contexts.widened(bound)
     an.intertwined = an.intertwined or contexts.crowded
-    same = Same(same_parameters(definition, given), own_parameters(definition, given))
+    texts = texts_given(definition, node, given, key)
+    same = Same(same_parameters(definition, given), own_parameters(definition, given), texts)
     site = (key, tuple(bound.items()), same, an.chain[-1:] if not is_root else ())
     known = an.memo.get(site)
     if known is not None:
@@ -304,7 +307,7 @@ def walk_body(
     try:
         while True:
             scope = new_scope(definition, bound, around, is_root=is_root)
-            scope.same, scope.own = same
+            scope.same, scope.own, scope.texts = same.same, same.own, dict(same.texts)
             with an.recording(running.effects):
                 returned = body_value(an, definition, scope)
             done = returned <= running.value

@@ -98,6 +98,7 @@ class Interpreter:
         self.sites: dict[Any, Obj] = {}
         self.calling: dict[ast.AST, Scope] = {}
         self.texts: dict[ast.AST, dict[str, tuple[int, Any]]] = {}
+        self.in_texts: dict[ast.AST, frozenset[str]] = {}
         self.functions: dict[types.FunctionType, tuple[names.FunctionNode, Scope, dict[str, Value]] | None] = {}
         self.special: dict[tuple[tuple[type, ...] | None, str], list[types.FunctionType]] = {}
         self.memo: dict[Any, tuple[Effects, Value]] = {}
@@ -119,8 +120,7 @@ class Interpreter:
         self.depth = self.inner = self.line = 0
         self.chain: tuple[int, ...] = ()
         self.top: Scope | None = None
-        self.assigned: frozenset[str] = frozenset()
-        self.visible: frozenset[str] = frozenset()
+        self.assigned = self.visible = frozenset[str]()
         self.given: dict[str, Value] = {}
         self.walking = Effects()
         self.unknowns: dict[str, Obj] = {}
@@ -181,6 +181,7 @@ class Interpreter:
             self.calling_only,
             self.followed,
             self.labels,
+            in_texts=self.in_texts,
         )
 
     def settle(self, loop: Loop, element: Value, before: dict[str, Value], exposed: Set[str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +38,7 @@ class Scope:
         own: The parameters that are as they were given, and not alike for several items as far as can be seen.
         body: The statements of the code.
         rebound: What holds those of its names that functions inside it give values.
+        texts: All texts that some of its parameters may be, where these are known.
     """
 
     names: dict[str, Value] = field(default_factory=dict)
@@ -58,6 +59,7 @@ class Scope:
     own: frozenset[str] = frozenset()
     body: Sequence[ast.stmt] = ()
     rebound: dict[str, Obj] = field(default_factory=dict)
+    texts: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 def merged(ends: Iterable[dict[str, Value]]) -> dict[str, Value]:

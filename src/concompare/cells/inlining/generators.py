@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import itertools
 import types
 from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping
@@ -35,6 +36,8 @@ AROUND = (ast.Try, ast.TryStar, ast.With, ast.For, ast.While)
 DEEPEST = 4
 MOST = 3
 """Places that give values: the body is written once for each."""
+MOST_GIVEN = 10_000
+"""What a generator that cannot be taken apart may give."""
 STEADY = (list, tuple, range, dict, set, frozenset, *VIEWS)
 
 
@@ -48,6 +51,7 @@ class Fused:
         given: Names of ours, and what they stand for.
         heavy: One of the generators does work.
         levels: The generators, the one that is asked by the others last.
+        rest: `items` is a generator that cannot be taken apart and does no work: what it gives is walked as a list.
     """
 
     loop: Loop
@@ -56,6 +60,18 @@ class Fused:
     given: dict[str, Any] = field(default_factory=dict)
     heavy: bool = False
     levels: tuple[Level, ...] = ()
+    rest: bool = False
+
+    def given_by_rest(self, namespace: dict[str, Any]) -> list[Any] | None:
+        """Return all that the generator which is left will give, by another one of its kind; None: it gives no list."""
+        code = compile(placed(ast.Expression(names.copied(self.call))), "<generator>", "eval")
+        try:
+            other = eval(code, namespace)
+            same = other.gi_code is self.items.gi_code and is_same_frame(other.gi_frame, self.items.gi_frame)
+            found = list(itertools.islice(other, MOST_GIVEN + 1)) if same else None
+        except Exception:  # the plain loop meets it in its turn
+            return None
+        return found if found is not None and len(found) <= MOST_GIVEN else None
 
     def again(self, left: Any) -> Any:
         """Return the generators as they were written, over the items that are left."""
@@ -107,10 +123,30 @@ def walked_through(
             break
         inner = around(found, namespace, shadowed, heavy)
         if inner is None:
-            return None
+            return over_rest(found, namespace, heavy)
         found = inner
     counts = isinstance(found.items, STEADY) or type(found.items).__module__ == "numpy" or counted(found.items)
     return found if found.heavy and counts is not None and counts is not False else None
+
+
+def over_rest(found: Fused, namespace: Mapping[str, Any], heavy: Heavy) -> Fused | None:
+    """Return a loop over a generator that cannot be taken apart, below some that can; None: it does work itself."""
+    walks = found.loop.items
+    call = walks if isinstance(walks, ast.Call) else found.call
+    given = [*call.args, *[word.value for word in call.keywords]]
+    if not (found.levels and found.heavy) or not all(isinstance(part, (ast.Name, ast.Constant)) for part in given):
+        return None
+    function = function_of(found, namespace)
+    if function is None or heavy(function):
+        return None
+    return replace(found, loop=replace(found.loop, items=call, early=True), call=call, rest=True)
+
+
+def is_same_frame(one: types.FrameType, other: types.FrameType) -> bool:
+    """Tell whether two generators that have not begun have the same objects."""
+    return {name: id(thing) for name, thing in one.f_locals.items()} == {
+        name: id(thing) for name, thing in other.f_locals.items()
+    }
 
 
 def beginning(loop: Loop, items: Any) -> tuple[Loop, Any, ast.Call] | None:

@@ -44,10 +44,8 @@ OWNER = OURS + "owner"
 TURNS = (ast.For, ast.While, *names.COMPREHENSIONS)
 OF_OURS = tuple(OURS + word for word in ("function", "call", "caught", "chain", "error", "shown"))
 """How the names of functions begin that call the user's own."""
-DEEPEST = 3
-"""Functions inside one another whose bodies are looked into."""
-FEW = 64
-"""Items up to which the loops inside one are worth more than it is."""
+DEEPEST, FEW = 3, 64
+"""Functions inside one another whose bodies are looked into; items up to which the loops inside one are worth more."""
 TOO_LONG = "it takes too long to see what the loop does. Make a function of what is inside it."
 
 
@@ -277,8 +275,10 @@ def lift(
     return found
 
 
-def refuse_to_walk(items: ast.expr, namespace: dict[str, Any], allowance: Allowance) -> None:
+def refuse_to_walk(items: ast.expr, namespace: dict[str, Any], allowance: Allowance, *, alone: bool = False) -> None:
     """Refuse to walk items to their end, before it is known what becomes of them, where that would show.
+
+    `alone`: also where files, the time or such are seen on the way, or it is not known what is done.
 
     Raises:
         CellRefused: It changes something, or prints.
@@ -286,7 +286,8 @@ def refuse_to_walk(items: ast.expr, namespace: dict[str, Any], allowance: Allowa
     """
     with allowance.one() as budget:
         found = Interpreter(World(namespace), budget).walking_of(items)
-    if found.order or found.hazards or any(place.obj is None or place.obj.outer for place in found.writes):
+    unknown = alone and (found.sees or found.doubts or found.trusted)
+    if unknown or found.order or found.hazards or any(place.obj is None or place.obj.outer for place in found.writes):
         raise CellRefused(checks.BETWEEN)
 
 

@@ -33,6 +33,28 @@ class Model:
 def f(x):
     return x * x + 1
 
+def stat(x, how="mean", *, of=np):
+    return float(getattr(of, how)(values)) + f(x)
+
+def asked(x, how="twice"):
+    return getattr(model, how)(x)
+
+def given_again(x, how="twice"):
+    if x > 1:
+        how = "keep"
+    return getattr(model, how)(x)
+
+def hidden(x, how="twice"):
+    return [getattr(model, how)(x) for how in ("more", "keep")]
+
+def inside(x, how="twice"):
+    def call(how="keep"):
+        return getattr(model, how)(x)
+    return call() + len(how)
+
+def through(x, how="twice"):
+    return asked(x, how)
+
 def other(x):
     global name
     name = "keep"
@@ -66,6 +88,23 @@ out = {name: getattr(model, name)(2) for name in names}
 ### a name written out
 for x in range(4):
     out.append(getattr(model, "more")(x))
+### a name that a function is given
+for x in range(4):
+    out.append(stat(x, "max"))
+### a name that a function is given by its own name
+for x in range(4):
+    out.append(stat(x, how="std"))
+### a name that a function has by default
+for x in range(4):
+    out.append(stat(x))
+### names of a list for a function
+for name in ["mean", "std", "max"]:
+    out.append(stat(len(name), name))
+### names for a function of the user's methods
+for name, x in jobs:
+    out.append(asked(x, how=name))
+### statements that name what they call
+one, two, three = stat(1), stat(2, "max"), stat(3, how="std")
 """)
 CAREFUL = cells_of("""
 ### a method that changes the object
@@ -100,6 +139,38 @@ for name in ["append", "insert"]:
 ### a name that is not there
 for name in ["twice", "none"]:
     out.append(getattr(model, name)(3))
+### a name of a method that changes it, for a function
+for x in range(4):
+    out.append(asked(x, "keep"))
+### a name of such a method beside others
+for x in range(4):
+    out.append((asked(x), asked(x, "keep"), asked(x, how="more"), asked(x, *["keep"])))
+### names of a list for a function that one changes it by
+for name in ["twice", "keep", "more"]:
+    out.append(asked(3, name))
+### a parameter that is given another name
+for x in range(4):
+    out.append(given_again(x))
+### a parameter behind a variable of the same name
+for x in range(4):
+    out.append(hidden(x))
+### a parameter of a function inside
+for x in range(4):
+    out.append(inside(x))
+### a name that is handed on
+for x in range(4):
+    out.append((through(x), through(x, "keep")))
+### names from a mapping of a function
+out = list(map(asked, [1, 2, 3, 4], ["twice", "keep", "more", "keep"]))
+### a function with some arguments
+import functools
+call = functools.partial(asked, how="keep")
+for x in range(4):
+    out.append(call(x))
+### another default
+asked.__defaults__ = ("keep",)
+for x in range(4):
+    out.append(asked(x))
 ### in a function of the loop
 for name in names:
     call = lambda x: getattr(model, name)(x)

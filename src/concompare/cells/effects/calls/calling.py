@@ -5,8 +5,6 @@ from __future__ import annotations
 import ast
 import re
 import types
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -38,17 +36,15 @@ from concompare.cells.effects.calls.callables import (
 from concompare.cells.effects.calls.classes import make_by_method
 from concompare.cells.effects.calls.held_functions import call_held
 from concompare.cells.effects.calls.installed import call_back, installed, installed_method, undeclared_method
-from concompare.cells.effects.calls.naming import asked_by_name
+from concompare.cells.effects.calls.naming import asked_by_name, seen_text, text_before, texts_of_argument
 from concompare.cells.effects.calls.one_file import is_same, may_meet
 from concompare.cells.effects.elements import elements_of, looked_up, walk_over, walked
-from concompare.cells.effects.entries import Beginning
 from concompare.cells.effects.following import follow
 from concompare.cells.effects.kinds import CACHE, MATCHES, SCANNER, is_table
 from concompare.cells.effects.live import MISSING, part_of, static
 from concompare.cells.effects.numeric import operated_on
 from concompare.cells.effects.scopes import Scope
 from concompare.cells.objects import ANY, ATOM, ELEMENT, STREAM, Obj, Origin, Value
-from concompare.cells.syntax import names
 
 if TYPE_CHECKING:
     from concompare.cells.effects.interpreter import Interpreter
@@ -133,6 +129,8 @@ def arguments_of(an: Interpreter, node: ast.Call, scope: Scope) -> Arguments:
             seen = seen_value(an, part, scope)
             if seen is not declared.UNSEEN:
                 found.flags[len(found.positional)] = seen
+            if texts := texts_of_argument(an, part, scope):
+                found.texts[len(found.positional)] = texts
             found.positional.append(value)
     for keyword in node.keywords:
         value = an.value(keyword.value, scope)
@@ -143,6 +141,8 @@ def arguments_of(an: Interpreter, node: ast.Call, scope: Scope) -> Arguments:
             seen = seen_value(an, keyword.value, scope)
             if seen is not declared.UNSEEN:
                 found.flags[keyword.arg] = seen
+            if texts := texts_of_argument(an, keyword.value, scope):
+                found.texts[keyword.arg] = texts
     return found
 
 
@@ -160,41 +160,6 @@ def seen_value(an: Interpreter, node: ast.expr, scope: Scope) -> Any:
     seen = scope.module if scope.module is not None else an.world.namespace
     value = seen.get(node.id) if is_same(an, node, scope) and node.id not in scope.cells else None
     return value if type(value) is str else declared.UNSEEN
-
-
-def text_before(an: Interpreter, node: ast.Name, scope: Scope) -> Any:
-    """Return the text that a name of a piece of code always has: given once, before, by a statement of its own."""
-    if not scope.body:
-        return declared.UNSEEN
-    first = scope.body[0]
-    if first not in an.texts:
-        an.texts[first] = texts_in(scope.body)
-    line, text = an.texts[first].get(node.id, (node.lineno, None))
-    return text if line < node.lineno else declared.UNSEEN
-
-
-def texts_in(body: Sequence[ast.stmt]) -> dict[str, tuple[int, Any]]:
-    """Return the names to which code gives a text, and no other value, by a statement of its own, with its line."""
-    found: dict[str, tuple[int, Any]] = {}
-    for statement in body:
-        text = seen_text(statement.value) if isinstance(statement, ast.Assign) else declared.UNSEEN
-        if text is not declared.UNSEEN and isinstance(statement, ast.Assign):
-            words = [target.id for target in statement.targets if isinstance(target, ast.Name)]
-            found |= dict.fromkeys(words, (statement.lineno, text))
-    if not found:
-        return found
-    nodes = (part for statement in body for part in names.nodes_in(statement) if isinstance(part, ast.Name))
-    given = Counter(part.id for part in nodes if not isinstance(part.ctx, ast.Load))
-    return {name: told for name, told in found.items() if given[name] == 1}
-
-
-def seen_text(node: ast.expr) -> Any:
-    """Return a text that is written out, of one with values put in its beginning."""
-    if isinstance(node, ast.Constant):
-        return node.value if isinstance(node.value, str) else declared.UNSEEN
-    if isinstance(node, ast.JoinedStr) and node.values and isinstance(node.values[0], ast.Constant):
-        return Beginning(node.values[0].value)
-    return declared.UNSEEN
 
 
 def call_method(an: Interpreter, node: ast.AST, base: Value, name: str, given: Arguments, scope: Scope) -> Value:
@@ -439,8 +404,8 @@ def call_by_name(an: Interpreter, node: ast.AST, this: Value, name: str, given: 
             found |= call_user_method(an, node, this, kind, thing, given)
         else:
             found = found.union(*[bound_to(an, obj, kind, thing, name, node) for obj in this])
-    count = len(given.positional) + len(given.named)
-    entries = declared.methods_named(name, count if given.spread is None else None)
+    count = len(given.positional) if given.spread is None else None
+    entries = declared.methods_named(name, count, given.named)
     for entry in entries:
         found |= apply(an, node, entry, this, given, name)
     if not users and not entries:

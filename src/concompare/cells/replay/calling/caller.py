@@ -43,7 +43,8 @@ class Caller:
         again = walked.again() if isinstance(walked, Walked) else walked
         values = self.values(plan, walked)
         if isinstance(values, CellRefused):
-            self.hook.namespace.pop(word, None)  # the plain cell drops it with the call
+            if word is not None:
+                self.hook.namespace.pop(word, None)  # the plain cell drops it with the call
             if is_trifle(values) and len(self.hook.cell.loops) > 1:
                 return plan.again(again, plan.function)
             return self.hook.refuse_play(plan.loop, values, lambda: plan.again(again, plan.function))
