@@ -76,6 +76,7 @@ for name in z.namelist():
     data = z.read(name)
     other.writestr(name, str(count(data)))
 found = {name: info.file_size for name, info in other.NameToInfo.items()}
+other.close()
 del other
 ### an archive that grows
 z = packed("a")
@@ -84,6 +85,7 @@ for name in z.namelist():
         data = f.read()
     z.writestr("more " + name, str(count(data)))
 found = {name: z.read(name) for name in z.namelist()}
+z.close()
 del f, z
 ### members that are written in place
 z = packed("a")
@@ -91,6 +93,7 @@ for k in range(3):
     with z.open(f"new{k}", "w") as f:
         f.write(str(count("ab" * k)).encode())
 found = {name: z.read(name) for name in z.namelist()}
+z.close()
 del f, z
 """)
 

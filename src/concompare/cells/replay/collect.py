@@ -230,19 +230,24 @@ class Collect:
             self.clean()
             return
         self.put_back(self.position if self.broken else self.position + 1)
-        if not self.broken:
-            with contextlib.suppress(LookupError):
-                self.item = self.items.see(self.position)
         if not self.broken and RECORD in found.get(OWN, ()):
-            meant = self.play_record(found[RECORD])
-            own = [name for name in self.made.kept if name in found[OWN]]
-            self.left.update(zip(own, put_in([found[name] for name in own], meant), strict=True))
+            self.play_failing(found)
         if not self.broken and self.made.loop.lazy and isinstance(error, Exception):
             self.error = error
         self.bind(
             found, () if isinstance(error, Interrupted) else chain(self.failing(), self.backwards(self.position - 1))
         )
         self.clean()
+
+    def play_failing(self, found: Mapping[str, Any]) -> None:
+        """Do what the head of the item that raised had asked for until then, and keep the names it had assigned."""
+        last = self.item
+        with contextlib.suppress(LookupError):
+            self.item = self.items.see(self.position)
+        meant = self.play_record(found[RECORD])
+        self.item = last
+        own = [name for name in self.made.kept if name in found[OWN]]
+        self.left.update(zip(own, put_in([found[name] for name in own], meant), strict=True))
 
     def failing(self) -> list[Any]:
         """Return the item whose head raised, in a list, if it is one that was handed out."""
