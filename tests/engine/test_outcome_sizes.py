@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from concompare.cells.objects import all_atoms
-from concompare.cells.replay import checks
+from concompare.cells.replay import bars
 from concompare.engine import outcome
 from concompare.run import auto_history
 
@@ -62,5 +62,5 @@ def test_no_element_is_taken_of_a_container_with_methods_of_the_user_s() -> None
     assert not all_atoms(ShyDict({1: 2}))
     assert all_atoms([1, 2])
     items = ShyDict({1: 2})
-    assert checks.unwrapped(items) == (items, None)
-    assert checks.unwrapped({1: 2}) == ([1], None)
+    assert bars.unwrapped(items) == (items, None)
+    assert bars.unwrapped({1: 2}) == ([1], None)

@@ -130,7 +130,7 @@ def is_shared_by_others(items: Any) -> bool:
 def another(items: Any) -> Iterator[Any] | None:
     """Return an iterator that gives what one that pairs or numbers is going to give, of which it takes nothing.
 
-    None where there is none that leaves alone what somebody else has.
+    None where there is none that leaves alone what somebody else has, and where a `zip` will find unequal lengths.
     """
     kind = type(items)
     if kind in TELLING:
@@ -138,11 +138,13 @@ def another(items: Any) -> Iterator[Any] | None:
         return found
     if kind not in (zip, enumerate) or is_shared_by_others(items):
         return None
-    walked = items.__reduce__()[1]
+    _, walked, *strict = items.__reduce__()
     if kind is enumerate:
         first, start = walked
         part = another(first)
         return None if part is None else enumerate(part, start)
+    if strict and len({count_of(part, DEEPEST) for part in walked}) != 1:
+        return None
     parts = [part for part in map(another, walked) if part is not None]
     return zip(*parts, strict=False) if len(parts) == len(walked) else None
 

@@ -23,7 +23,7 @@ from concompare.cells.hooks import HOOK, ITEMS, Walked, annotate, hook_call, hoo
 from concompare.cells.inlining.numbers import NUMBERS
 from concompare.cells.ir import OURS, Allowance, Loop, TooLong
 from concompare.cells.plain_errors import as_plainly, tidy
-from concompare.cells.replay import binding, checks, listed, row_walks, walked_ahead
+from concompare.cells.replay import bars, binding, checks, listed, row_walks, walked_ahead
 from concompare.cells.replay.binding import Lifted
 from concompare.cells.replay.collect import AsMapped, Collect
 from concompare.cells.replay.compiling import compiled, look_up_once
@@ -454,7 +454,7 @@ class Hook(Shapes):
             CellRefused: It has to run as it is, and nothing of it has run.
         """
         taken = [] if taken is None else taken
-        walked, bar = ([None], None) if loop.kind == "call" else checks.unwrapped(items)
+        walked, bar = ([None], None) if loop.kind == "call" else bars.unwrapped(items, checks.fresh(loop))
         live = walked is not items
         if bar is None and (few := self.few(loop, walked)) is not None:
             walked, live = few, False
@@ -462,7 +462,7 @@ class Hook(Shapes):
         if bar is None and (nest := self.nest(loop, walked, live)) is not None:
             return self.run_nest(loop, *nest)
         numbered = self.numbered(loop, walked) if bar is None else None  # to look at the first item takes it
-        loop.twice = walked_ahead.twice_of(loop, walked, self.namespace) if bar is None else None
+        loop.twice = walked_ahead.twice_of(loop, walked, self.namespace)
         lifted = self.lift(loop, walked, taken if bar is None else None)
         if bar is None and (turns := self.turns(loop, lifted, numbered)) is not None:
             return self.run_turns(*turns)

@@ -18,7 +18,7 @@ from concompare.cells.forms import again, calls, flattening
 from concompare.cells.hooks import HOOK, ITEMS
 from concompare.cells.inlining import coalescing
 from concompare.cells.ir import Loop, Stage, TooLong
-from concompare.cells.replay import binding, checks, row_walks
+from concompare.cells.replay import bars, binding, checks, row_walks
 from concompare.cells.replay.compiling import compiled
 from concompare.cells.syntax import names
 from concompare.cells.syntax.nodes import located
@@ -109,7 +109,7 @@ class Shapes:
         self.namespace.update(found.given)
         taken: list[Any] = []
         try:
-            walked = self.given_by_rest(found) if found.rest else checks.unwrapped(found.items)[0]
+            walked = self.given_by_rest(found) if found.rest else bars.unwrapped(found.items)[0]
             lifted = self.lift(found.loop, walked, taken)
             lifted.again = found.again
             if not lifted.staying or self.does_more(lifted, loop, items):

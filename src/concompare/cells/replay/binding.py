@@ -303,7 +303,7 @@ class Meeting:
     def check(self, staged: Staged, world: World, *, seeded: bool) -> None:
         """Refuse where the objects show that the items are not independent."""
         items = self.items
-        if self.taken is not None and not fits_twice(staged) and not isinstance(items, (list, tuple, range)):
+        if not fits_twice(staged) and self.taken is not None and not isinstance(items, (list, tuple, range)):
             items = checks.looked_at(staged, items, self.taken)
         if self.seen:
             checks.check(staged, items, self.namespace)

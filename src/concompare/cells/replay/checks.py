@@ -14,7 +14,7 @@ from concompare.cells.distribution.staging import Staged
 from concompare.cells.effects.kinds import inert, is_bar, is_drawn, is_of_values
 from concompare.cells.effects.live import is_iterator, static
 from concompare.cells.ir import AT, LABELS, Budget, Loop, Stage
-from concompare.cells.objects import ELEMENT, Obj, Origin, all_atoms, gives_its_own_way, is_atom, reachable
+from concompare.cells.objects import ELEMENT, Obj, Origin, all_atoms, is_atom, reachable
 from concompare.cells.replay import row_walks, walked_ahead
 from concompare.cells.syntax import names
 from concompare.cells.syntax.own_code import is_own, is_user_module
@@ -26,25 +26,12 @@ GIVING = ("pandas", "numpy", "csv", "_csv")
 """Packages whose iterators give things and leave them alone."""
 SEVERAL_TIMES = (list, tuple, range)
 """Types of items that may be walked more than once without anything happening."""
-VIEWS = ("dict_items", "dict_keys", "dict_values")
 ENOUGH = 1000
 MOST = 100_000
 NO_MORE = object()
 """What an iterator is taken to give at its end; it may give itself."""
 LOOKING = 0.3
 """Seconds of computing that the live objects may be looked at for one question."""
-
-
-def unwrapped(items: Any) -> tuple[Any, Any]:
-    """Return what is walked as something with a fixed order, and the progress bar around it, if there is one."""
-    bar = None
-    if type(items).__module__.partition(".")[0] == "tqdm" and hasattr(items, "iterable"):
-        bar, items = items, items.iterable
-    items = row_walks.labels_of(items)
-    plain = isinstance(items, (dict, set, frozenset)) and not gives_its_own_way(type(items))
-    if plain or type(items).__name__ in VIEWS:
-        items = list(items)
-    return items, bar
 
 
 def check(staged: Staged, items: Any, namespace: Mapping[str, Any]) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from concompare.cells.effects.live import is_iterator
 from concompare.cells.forms.streams import name_of
 from concompare.cells.ir import Loop
-from concompare.cells.replay import checks
+from concompare.cells.replay import bars
 from concompare.cells.replay.calling import arrays
 from concompare.cells.replay.calling.standing import Given
 from concompare.cells.syntax import names
@@ -191,7 +191,7 @@ def walking(loop: Loop, called: Call, function: Call, iterable: Any, arguments: 
     """Plan a call that walks something once, and calls a function with each item."""
     if is_quick(function):
         return None
-    items, bar = checks.unwrapped(iterable)
+    items, bar = bars.unwrapped(iterable)
     if not hasattr(type(items), "__iter__"):
         return None
     if called is sorted or is_there(items):  # `sorted` walks to the end before it asks for a key
