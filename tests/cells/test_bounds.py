@@ -92,7 +92,8 @@ def test_the_analysis_of_a_slow_cell_ends_and_the_cell_ends_as_plainly(name: str
 
     assert plainly.difference(plain, left) is None
     assert cell.allowance.steps > -STEPS
-    assert all("takes too long" in str(found.refusal) for found in cell.refused) or name in REFUSED
+    why = [str(found.refusal) for found in cell.refused]
+    assert name in REFUSED or all("takes too long" in text or "ends with its first item" in text for text in why)
 
 
 REFUSED = {"chain of functions", "2000 lines: loops"}

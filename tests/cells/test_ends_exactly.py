@@ -345,11 +345,12 @@ class Holder:
 def pure(x):
     return x * 2
 
-def first_of(xs):
+def sum_of(xs):
     total = 0
     for x in xs:
         total += pure(x)
-        return total if total > 1 else 0
+        if x > 3:
+            return total if total > 1 else 0
 
 me, xs, out, places = Holder(), [3, 4, 5], [], [0, 1, 2, 3, 4]
 me.parts = [1, 2, 3, 4, 5]
@@ -361,9 +362,9 @@ UNDER_A_CONDITION = [
     "for x in xs:\n    j = pure(x) - 6\n    try:\n        me.parts[j] += pure(j)\n        me.parts[9 - j] += 1\n    except IndexError:\n        out.append(j)",
 ]
 JUMPS = [
-    "for x in xs:\n    out.append(pure(x))\n    out.append(pure(x))\n    break",
+    "for x in xs:\n    out.append(pure(x))\n    if x > 3:\n        out.append(pure(x))\n        break",
     "for x in xs:\n    out.append(pure(x))\n    out.append(pure(x))\n    continue\n    out.append(1)",
-    "r = first_of(xs)",
+    "r = sum_of(xs)",
 ]
 
 

@@ -21,7 +21,7 @@ from concompare.cells.ir import Loop, Stage, TooLong
 from concompare.cells.replay import bars, binding, checks, row_walks
 from concompare.cells.replay.compiling import compiled
 from concompare.cells.syntax import names
-from concompare.cells.syntax.nodes import located
+from concompare.cells.syntax.nodes import ends_at_once, located
 from concompare.errors import CellRefused
 
 if TYPE_CHECKING:
@@ -71,8 +71,10 @@ class Shapes:
         return not (self.cell.beside or self.depth or (loop.kind == "call" and len(self.cell.tree.body) > 1))
 
     def short(self, loop: Loop) -> CellRefused | None:
-        """Return why a loop beside others runs as it is, where its items took next to nothing the last time."""
+        """Return why a loop runs as it is: it ends with its first item, or took next to nothing, beside others."""
         wishes = self.cell.wishes
+        if not loop.collects and ends_at_once(loop.body):
+            return CellRefused("the loop ends with its first item, unless that fails.", loop.line)
         alone = self.is_alone(loop) and len(self.cell.loops) == 1
         asked = self.depth or wishes.strict or wishes.measured or alone
         seconds = None if asked else wishes.lasted(loop.begins)

@@ -9,6 +9,8 @@ from typing import TypeVar
 from concompare.cells.syntax import names
 
 Node = TypeVar("Node", bound=ast.AST)
+HOLDING = (ast.stmt, ast.ExceptHandler, ast.match_case)
+"""What a statement holds of other statements, or of what holds these."""
 PLACE_OF = ("lineno", "col_offset", "end_lineno", "end_col_offset")
 
 
@@ -75,3 +77,33 @@ def awaits_items(statement: ast.stmt) -> bool:
 def number_in(statement: ast.stmt, node: ast.AST) -> int:
     """Return the number of a node in a statement in the order of `ast.walk`, 0 where it is not in it."""
     return next((number for number, part in enumerate(ast.walk(statement)) if part is node), 0)
+
+
+def ends_at_once(body: list[ast.stmt]) -> bool:
+    """Tell whether a loop with this body is over after its first item unless that fails, as where a call is retried."""
+    for statement in body:
+        if isinstance(statement, (ast.Break, ast.Return)):
+            return True
+        if isinstance(statement, ast.Continue) or (may_go_on(statement) and not isinstance(statement, ast.Try)):
+            return False
+        if isinstance(statement, ast.With) and ends_at_once(statement.body):
+            return True
+        if isinstance(statement, ast.Try):
+            tried = [*statement.body, *statement.orelse]
+            if ends_at_once(tried):
+                return True
+            if any(map(may_go_on, tried)):
+                return False
+    return False
+
+
+def may_go_on(statement: ast.stmt) -> bool:
+    """Tell whether a statement may let the loop around it take its next item."""
+    if isinstance(statement, ast.Continue):
+        return True
+    if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        return False
+    if isinstance(statement, (ast.For, ast.While, ast.AsyncFor)):
+        return any(map(may_go_on, statement.orelse))
+    parts = [part for part in ast.iter_child_nodes(statement) if isinstance(part, HOLDING)]
+    return any(may_go_on(part) if isinstance(part, ast.stmt) else any(map(may_go_on, part.body)) for part in parts)
