@@ -99,11 +99,13 @@ def ends_at_once(body: list[ast.stmt]) -> bool:
 
 def may_go_on(statement: ast.stmt) -> bool:
     """Tell whether a statement may let the loop around it take its next item."""
-    if isinstance(statement, ast.Continue):
-        return True
-    if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-        return False
-    if isinstance(statement, (ast.For, ast.While, ast.AsyncFor)):
-        return any(map(may_go_on, statement.orelse))
-    parts = [part for part in ast.iter_child_nodes(statement) if isinstance(part, HOLDING)]
-    return any(may_go_on(part) if isinstance(part, ast.stmt) else any(map(may_go_on, part.body)) for part in parts)
+    waiting: list[ast.AST] = [statement]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Continue):
+            return True
+        if isinstance(node, (ast.For, ast.While, ast.AsyncFor)):
+            waiting += node.orelse
+        elif not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            waiting += [part for part in ast.iter_child_nodes(node) if isinstance(part, HOLDING)]
+    return False
