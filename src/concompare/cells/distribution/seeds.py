@@ -281,6 +281,7 @@ class Seeds(Rules):
             return  # each item draws from a stream of its own
         fields = {name for _, _, name, _ in touches}
         own = len(fields) == 1 and next(iter(fields)).startswith("[") and next(iter(fields)) != "[]"
+        own = own and not self.loop.shared
         if own:
             self.staged.own_index[obj] = next(iter(fields))[1:-1]
         others = [node for _, node, _, _ in touches if node is not self.loop.filled]

@@ -399,7 +399,7 @@ def indices(staged: Staged, loop: Loop, items: Any) -> None:
             continue
         if found is None or not all(all_different(holder, found) for holder in obj.live) or not obj.live:
             text = f"every iteration changes {obj.shown} and reads it, and it cannot be seen that each has its own"
-            raise CellRefused(f"{text} element. Store into a new container.", loop.line)
+            raise of_shared(f"{text} element. Store into a new container.", loop)
 
 
 def indices_of(target: ast.expr | None, index: str, items: Any) -> list[Any] | None:
