@@ -204,3 +204,64 @@ def test_what_cannot_be_inlined_leaves_what_the_plain_loop_leaves(name: str, how
 
     assert different is None
     assert program.lifted or program.refused
+
+
+KEYED = """
+class Net:
+    def __init__(self):
+        self.edges, self.asked = {k: [k + 1, k + 2] for k in range(9)}, 0
+
+    def distances(self, start):
+        self.asked += 1
+        found = {start: 0}
+        for step in self.edges[start]:
+            found[step] = work(step)
+        return found
+
+net, k = Net(), 7
+
+def farthest(net, stop):
+    found = net.distances(stop)
+    far = max(found, key=lambda s: (found[s], s))
+    return far, min(found.items(), key=lambda pair: -pair[1])
+
+def shadowing(net, a, b):
+    found = net.distances(a)
+    return sorted(found, key=lambda a: -found[a] * b + a)
+
+def ordering(net, stop):
+    rows = [*net.distances(stop).items()]
+    rows.sort(key=lambda row: row[1] + k)
+    return rows
+
+def outside(net, stop):
+    found = net.distances(stop)
+    return max(found, key=lambda k: found[k]) + k
+"""
+KEYS = {
+    "beside the target's name": "out = {s: farthest(net, s) for s in xs}",
+    "a parameter like a variable": "for x in xs:\n    out.append(shadowing(net, x, x))",
+    "a list in place": "for row in xs:\n    out.append(ordering(net, row))",
+    "a parameter like a name of the notebook": "out = [outside(net, x) for x in xs]",
+}
+
+
+@pytest.mark.parametrize("how", programs.WAYS)
+@pytest.mark.parametrize("name", KEYS)
+def test_functions_that_order_by_a_key_are_inlined(name: str, how: str) -> None:
+    different, program = compiled.differs(KEYS[name], SETUP + KEYED, how)
+
+    assert different is None
+    assert program.lifted
+    assert program.lifted[0].loop.expanded
+    assert "distances" not in program.lifted[0].staying
+
+
+def test_a_key_that_is_kept_is_not_inlined() -> None:
+    setup = f"{SETUP}\nkept = []\ndef max(found, key):\n    kept.append(key)\n    return key(found[0])\n"
+    setup += "def late(x):\n    log.append(x)\n    return max([work(x)], key=lambda v: v + x)\n"
+    cell = "for x in xs:\n    out.append(late(x))\nkept = [part(1) for part in kept]"
+    different, program = compiled.differs(cell, setup, "threads")
+
+    assert different is None
+    assert not program.lifted or not program.lifted[0].loop.expanded

@@ -24,6 +24,8 @@ BARRED = (
 )
 OF_FRAMES = frozenset({"locals", "vars", "globals", "eval", "exec", "super", "dir", "__class__", "breakpoint"})
 """Names of what looks at the frame that it is called in."""
+AT_ONCE = frozenset({"max", "min", "sorted", "sort"})
+"""What calls its `key` before it returns, and keeps it no longer."""
 LAZY = 32 | 128 | 512
 """Flags of the code of generators, coroutines and generators that await."""
 TURNS = (ast.For, ast.While)
@@ -146,12 +148,18 @@ def made_of(node: ast.Lambda, namespace: Mapping[str, Any]) -> types.FunctionTyp
 
 
 def names_of(
-    code: types.CodeType, body: Sequence[ast.AST], parts: Sequence[ast.AST]
+    code: types.CodeType, body: Sequence[ast.AST], parts: Sequence[ast.AST], keys: Collection[ast.Lambda] = ()
 ) -> tuple[set[str], set[str], set[str]]:
     """Return the names of the notebook that a body reads and those that it gives values, and the function's own."""
     own = {*code.co_varnames, *code.co_cellvars, *code.co_freevars}
-    seen = {part.id for part in parts if isinstance(part, ast.Name)} - own
+    inside = {id(node) for key in keys for node in ast.walk(key.body) if is_named(node, names.parameters(key))}
+    seen = {part.id for part in parts if isinstance(part, ast.Name) and id(part) not in inside} - own
     return seen, set(names.writes(*body)) - own, own
+
+
+def is_named(node: ast.AST, words: Collection[str]) -> bool:
+    """Tell whether a node is one of some names."""
+    return isinstance(node, ast.Name) and node.id in words
 
 
 def check_names(function: types.FunctionType, seen: set[str], given: set[str], namespace: Mapping[str, Any]) -> None:
@@ -192,9 +200,12 @@ def plain_definition(
         raise CannotStand
     body: list[ast.AST] = [definition.body] if isinstance(definition, ast.Lambda) else list(definition.body)
     parts = [part for node in body for part in names.nodes_in(node)]
-    if len(parts) > 10 * MOST or any(isinstance(part, BARRED) or is_dotted_import(part) for part in parts):
+    keys = keys_in(parts, function)
+    if len(parts) > 10 * MOST or any(
+        (isinstance(part, BARRED) and part not in keys) or is_dotted_import(part) for part in parts
+    ):
         raise CannotStand
-    seen, given, own = names_of(code, body, parts)
+    seen, given, own = names_of(code, body, parts, keys)
     check_names(function, seen, given, namespace)
     loop = analysed.loop
     if loop.collects and loop.target is not None and (seen | given) & names.stored(loop.target):
@@ -209,6 +220,20 @@ def plain_definition(
     if not generators <= called:
         raise CannotStand
     return definition
+
+
+def keys_in(parts: Sequence[ast.AST], function: types.FunctionType) -> set[ast.Lambda]:
+    """Return the functions without a name that a body orders by: nothing has them when what orders is through."""
+    keys: set[ast.Lambda] = set()
+    for call in parts:
+        if not isinstance(call, ast.Call):
+            continue
+        own = isinstance(call.func, ast.Name) and call.func.id not in function.__globals__
+        word = call.func.id if own and isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
+        for given in call.keywords if word in AT_ONCE else ():
+            if given.arg == "key" and isinstance(given.value, ast.Lambda) and not given.value.args.defaults:
+                keys.add(given.value)
+    return keys
 
 
 @dataclass

@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from concompare.cells.syntax import names
 from concompare.cells.syntax.nodes import located
 
+PARAMETER = "_concompare_key_"
+"""How the parameters of functions without a name begin where they may not be called as written."""
+
 
 def is_dotted_import(node: ast.AST) -> bool:
     """Tell whether a node imports a module of which it binds the package, or all names of one."""
@@ -20,6 +23,8 @@ def swapped(node: names.Node, words: Mapping[str, str]) -> names.Node:
     def instead(part: ast.AST) -> ast.AST | None:
         if isinstance(part, ast.Name) and part.id in words:
             return located(ast.Name(words[part.id], part.ctx), part)
+        if isinstance(part, ast.Lambda) and not words.keys().isdisjoint(names.parameters(part)):
+            return with_own_parameters(part, words)
         if isinstance(part, ast.ExceptHandler) and part.name is not None and part.name in words:
             made = names.copied(part, lambda inner: instead(inner) if inner is not part else None)
             made.name = words[part.name]
@@ -33,6 +38,18 @@ def swapped(node: names.Node, words: Mapping[str, str]) -> names.Node:
         return None
 
     return names.copied(node, instead)
+
+
+def with_own_parameters(node: ast.Lambda, words: Mapping[str, str]) -> ast.Lambda:
+    """Return a function without a name with other names for some variables, none of which its parameters are then."""
+    fresh = {word: PARAMETER + word for word in names.parameters(node)}
+    made = names.copied(node, lambda part: swapped(node.body, {**words, **fresh}) if part is node.body else None)
+    for part in ast.walk(made.args):
+        if isinstance(part, ast.arg):
+            part.arg = fresh[part.arg]
+    made.args.defaults = [swapped(part, words) for part in node.args.defaults]
+    made.args.kw_defaults = [part and swapped(part, words) for part in node.args.kw_defaults]
+    return made
 
 
 def bound(name: str, value: ast.expr, place: ast.AST) -> ast.stmt:
