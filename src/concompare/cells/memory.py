@@ -85,3 +85,14 @@ def references_when_kept() -> int:
 KEPT = references_when_kept()
 ALONE = holders_of(Plain(), 0)
 """Counted, not written down: Python 3.14 borrows references where earlier versions take them."""
+
+
+def overlaps_itself(holder: Any) -> bool:
+    """Tell whether elements of an array may share memory with each other, as windows that slide over another do."""
+    strides, shape = getattr(holder, "strides", ()), getattr(holder, "shape", ())
+    reached = getattr(holder, "itemsize", 0)
+    for stride, size in sorted(zip(map(abs, strides), shape, strict=True)):
+        if size > 1 and stride < reached:
+            return 0 not in shape
+        reached += stride * max(0, size - 1)
+    return False

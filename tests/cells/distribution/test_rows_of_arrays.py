@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from concompare.cells.replay import checks
+from concompare.cells import memory
 from tests.cells import programs
 
 SETUP = """
@@ -17,6 +17,15 @@ def work(values):
 def doubled(row):
     for k in range(len(row)): row[k] = row[k] * 2
     return row
+def filled(row, by):
+    row[0] = work(by)
+    for k in range(1, len(row)): row[k] = row[k - 1] * 2
+    return by
+def drawn(row, by):
+    found = work(by)
+    row *= found
+    return found
+xs = [3, 1, 2, 5]
 A = np.arange(12.0).reshape(4, 3) + 1; B = np.arange(24.0).reshape(4, 3, 2); r = []; kept = {}; v = None
 W = np.lib.stride_tricks.as_strided(np.arange(12.0), shape=(6, 4), strides=(8, 8))
 """
@@ -36,7 +45,27 @@ OWN = {
     "a view that is looked at again": "for i in range(4):\n    v = A[i]\n    A[i] = v * 2\n    r.append(work(v))",
     "a row that is looked at again": "for i in range(4):\n    A[i] = A[i] * 2\n    r.append(work(A[i]))",
 }
+WALKED = {
+    "each filled by a function": "for row in A:\n    filled(row, 3)",
+    "numbered": "for i, row in enumerate(A):\n    r.append(drawn(row, i))",
+    "beside parameters": "for x, row in zip(xs, A):\n    filled(row, x)",
+    "in the body": "for i, row in enumerate(A):\n    row[0] = work(i)\n    row[1:] = row[0] * 2",
+    "with the next one": "for i, row in enumerate(A):\n    row[:] = work(i)\n    A[(i + 1) % 4] += 1",
+    "kept, as views": "for i, row in enumerate(A):\n    r.append(row)\n    row[0] = work(i)\nA[1, 1] = 99.0",
+    "the last one left": "for i, row in enumerate(A):\n    row[0] = work(i)\nrow[2] = 99.0",
+    "layers": "for i, layer in enumerate(B):\n    layer[1, :] = work(i)",
+    "of windows over one memory": "for i, row in enumerate(W[:, :2]):\n    row[0] += work(i)",
+}
 SHARED = {
+    "rows walked beside views of them": "N = A[1:]\nfor row, other in zip(A, N):\n    row[0] = work(o)",
+    "rows walked beside a list of them": "rows = list(A)[1:]\nfor row, o in zip(A, rows):\n    row[0] = work(other)",
+    "rows that are walked and read": "for row in A:\n    v = work(row)\n    A[-1, 0] += v",
+    "rows walked while their number changes": (
+        "for i, row in enumerate(A):\n    r.append(work(i))\n    if i == 1:\n        A.shape = (3, 4)"
+    ),
+    "rows walked while all are sorted": "for i, row in enumerate(A):\n    A.sort(axis=0)\n    row[0] = -work(i)",
+    "rows of two arrays in one memory": "T = A[::-1]\nfor i, (a, b) in enumerate(zip(A, T)):\n    b[0] = work(a)",
+    "rows walked with a view by a name": "N = A[1]\nfor i, row in enumerate(A):\n    row[0] = work(N) + i",
     "the next row": "for i in range(3):\n    A[i] = A[i] * work(A[i + 1])",
     "a row by another name": "C = A\nfor i in range(4):\n    A[i] = A[i] * work(C[0])",
     "a column of the transposed": "T = A.T\nfor i in range(4):\n    A[i] = A[i] * work(T[:, i])",
@@ -64,6 +93,15 @@ def test_rows_of_their_own_go_to_workers(name: str, how: str) -> None:
 
     assert different is None
     assert ran.cell.lifted, ran.reasons
+
+
+@pytest.mark.parametrize("how", programs.WAYS)
+@pytest.mark.parametrize("name", WALKED)
+def test_rows_that_are_walked_may_be_written(name: str, how: str) -> None:
+    different, ran = programs.compared(WALKED[name], SETUP, how)
+
+    assert different is None
+    assert ran.cell.lifted or "windows" in name, ran.reasons
 
 
 @pytest.mark.parametrize("how", programs.WAYS)
@@ -97,4 +135,4 @@ def test_what_shares_memory_is_asked_where_the_arrays_are(how: str) -> None:
     ],
 )
 def test_arrays_whose_elements_overlap_are_told(array: object, overlaps: bool) -> None:
-    assert checks.overlaps_itself(array) is overlaps
+    assert memory.overlaps_itself(array) is overlaps

@@ -68,7 +68,11 @@ def check(staged: Staged, items: Any, namespace: Mapping[str, Any]) -> None:
     ):
         shallow = [thing for obj in outer if is_shallow(staged, obj) for thing in obj.live]
         deep = [thing for obj in outer if not is_shallow(staged, obj) for thing in obj.live]
-        if alias.overlap(shallow, deep, given_things(staged, items), namespace, bounded(namespace)):
+        rows = {id(obj.live[0]) for obj in outer if row_walks.are_rows_of(obj, items, staged)}
+        given = given_things(staged, items)
+        if rows:
+            given = [part for part in row_walks.side_by_side(items) if id(part) not in rows]
+        if alias.overlap(shallow, deep, given, namespace, bounded(namespace)):
             raise of_shared("the loop changes something that its items hold. Copy it before the loop.", loop)
 
 
@@ -242,6 +246,7 @@ def walked(staged: Staged, loop: Loop, items: Any) -> None:
         return
     changed = {obj for obj in changed if not row_walks.columns_apart(staged, loop, obj) and not is_bar(obj)}
     changed = {obj for obj in changed if not is_read_beside(staged, obj, items)}
+    changed = {obj for obj in changed if not row_walks.are_rows_of(obj, items, staged)}
     for obj in reachable_walked(staged):
         if obj in changed and obj.outer and not walks_at(staged, loop, obj) and obj.origin is Origin.OUTER:
             text = f"the loop changes {obj.shown} while walking it"
@@ -429,18 +434,7 @@ def all_different(holder: Any, found: list[Any]) -> bool:
         return different and all(index in holder for index in found)
     kinds = {type(index) for index in found}
     whole = all((issubclass(kind, int) and kind is not bool) or kind.__module__ == "numpy" for kind in kinds)
-    return different and whole and all(index >= 0 for index in found) and not overlaps_itself(holder)
-
-
-def overlaps_itself(holder: Any) -> bool:
-    """Tell whether elements of an array may share memory with each other, as windows that slide over another do."""
-    strides, shape = getattr(holder, "strides", ()), getattr(holder, "shape", ())
-    reached = getattr(holder, "itemsize", 0)
-    for stride, size in sorted(zip(map(abs, strides), shape, strict=True)):
-        if size > 1 and stride < reached:
-            return 0 not in shape
-        reached += stride * max(0, size - 1)
-    return False
+    return different and whole and all(index >= 0 for index in found) and not memory.overlaps_itself(holder)
 
 
 def apart(staged: Staged, loop: Loop, items: Any, namespace: Mapping[str, Any]) -> None:

@@ -8,6 +8,7 @@ import types
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from concompare.cells import memory
 from concompare.cells.alias import is_drawn
 from concompare.cells.counting import SEQUENCE, TELLING
 from concompare.cells.distribution.staging import Staged
@@ -63,6 +64,32 @@ def columns_apart(staged: Staged, loop: Loop, frame: Obj) -> bool:
     walked = columns_in(loop.items, name, thing.columns)
     stores = list(stores_into(staged, frame))
     return walked is not None and None not in stores and not walked & {cell[1] for cell in stores if cell}
+
+
+def are_rows_of(array: Obj, items: Any, staged: Staged) -> bool:
+    """Tell whether what is walked are views of an array by their places, of which only elements change.
+
+    To find the next view no element is looked at; what reads a view stays in the notebook, as where it has a name.
+    """
+    if len(array.live) != 1 or not has_rows(array.live[0]):
+        return False
+    fields = {place.field for found in staged.analysed.effects.values() for place in found.writes if place.obj is array}
+    return all(field.startswith("[") for field in fields) and any(part is array.live[0] for part in side_by_side(items))
+
+
+def side_by_side(items: Any) -> list[Any]:
+    """Return what is walked, with arrays in the place of their iterators; that is several where it is a `zip`."""
+    parts = items.__reduce__()[1] if type(items) in (zip, enumerate) else [items]
+    arrays = [part.__reduce__()[1][0] if type(part) is SEQUENCE else None for part in parts]
+    return [array if has_rows(array) else part for part, array in zip(parts, arrays, strict=True)]
+
+
+def has_rows(thing: Any) -> bool:
+    """Tell whether walking something gives views of it that are different parts of its memory."""
+    numpy = sys.modules.get("numpy")
+    if numpy is None or type(thing) is not numpy.ndarray or thing.ndim < 2 or thing.dtype == object:
+        return False
+    return not memory.overlaps_itself(thing)
 
 
 def columns_in(node: ast.expr, name: str, columns: Any) -> set[Any] | None:
