@@ -262,3 +262,13 @@ def test_attributes_reached_by_their_names_end_as_plainly(name: str, how: str) -
 def test_attributes_that_change_nothing_stay_with_the_workers(name: str, how: str) -> None:
     ran = programs.alike(PLAIN[name], SETUP, how)
     assert ({lifted.staying for lifted in ran.cell.lifted}, ran.reasons) == ({""}, "")
+
+
+@pytest.mark.parametrize("how", programs.WAYS)
+def test_a_method_that_is_asked_for_by_its_name_is_called_in_the_notebook(how: str) -> None:
+    setup = f"{SETUP}\nclass Kept:\n    def __init__(self): self.got = []\n    def add(self, x):\n"
+    setup += "        v = slow(x)\n        getattr(self.got, 'append')(v)\n        return v\nkept = Kept()\n"
+    different, ran = programs.compared("r = [kept.add(x) for x in xs]", setup, how)
+
+    assert different is None
+    assert ran.cell.lifted, ran.reasons

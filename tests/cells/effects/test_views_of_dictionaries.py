@@ -62,3 +62,26 @@ def test_what_they_show_is_what_the_dictionary_has_then(name: str, how: str) -> 
 def test_one_that_only_shows_is_for_workers() -> None:
     ran = programs.alike("d[3] = 1\nr = [(x in proxy, slow(x)) for x in xs]" + END, SETUP, "threads")
     assert [lifted.staying for lifted in ran.cell.lifted] == [""], ran.reasons
+
+
+CHAINS = cells_of("""
+### asked for several keys
+def f(c): slow(c["a"]); return c["a"] * c["b"]
+r = [f(collections.ChainMap({"a": x}, base)) for x in xs]
+### under a name
+r = []
+for x in xs:
+    c = collections.ChainMap({"b": x}, base)
+    r.append((slow(c["a"]), c["b"], dict(c)))
+### in another
+def f(c): return slow(c["a"]), c["b"]
+r = [f(collections.ChainMap({}, collections.ChainMap({"a": x}, base))) for x in xs]
+""")
+
+
+@pytest.mark.parametrize("how", programs.WAYS)
+@pytest.mark.parametrize("name", CHAINS)
+def test_chains_of_dictionaries_that_items_make_are_for_workers(name: str, how: str) -> None:
+    different, ran = programs.compared(CHAINS[name] + END, SETUP + "\nbase = {'a': 7, 'b': 8}\n", how, seed=1)
+    assert (different, ran.left.error) == (None, None)
+    assert ran.cell.lifted, ran.reasons

@@ -303,16 +303,24 @@ def is_table_of_values(an: Interpreter, obj: Obj) -> bool:
     return obj.of_values is True if obj.outer else is_part_of_table(obj) and not elements_of(an, obj)
 
 
-def looked_up(an: Interpreter, value: Value, key: str = ELEMENT) -> Value:
-    """Follow looking something up in objects by key; returns what a `defaultdict` among them may put into itself."""
+def looked_up(an: Interpreter, value: Value, key: str = ELEMENT, within: Value = ATOM) -> Value:
+    """Follow looking something up in objects by key; returns what a `defaultdict` among them may put into itself.
+
+    Args:
+        an: The analysis.
+        value: The objects.
+        key: The field that a key is.
+        within: The chains of maps that have led to them, which may be among what they are known to hold.
+    """
     found = ATOM
-    for obj in value:
+    for obj in value - within:
         if any(issubclass(kind, DEFAULTING) for kind in obj.types or ()):
             an.write({obj}, key)
             found |= default_of(an, obj)
         if any(issubclass(kind, collections.ChainMap) for kind in obj.types or ()):
             maps = [part for thing in obj.live if type(thing) is collections.ChainMap for part in thing.maps]
-            found |= looked_up(an, elements_of(an, obj).union(*[an.world.outer(part, obj.label) for part in maps]))
+            parts = elements_of(an, obj).union(*[an.world.outer(part, obj.label) for part in maps])
+            found |= looked_up(an, parts, within=within | {obj})
     return found
 
 

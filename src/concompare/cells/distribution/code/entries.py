@@ -24,6 +24,7 @@ class Entries:
 
     Attributes:
         nested: How many inner loops are around what is being written.
+        held: Expressions that are actions of their own already.
     """
 
     def __init__(self, holding: Holding) -> None:
@@ -32,6 +33,7 @@ class Entries:
         self.actions: list[Action] = []
         self.count = 0
         self.nested = 0
+        self.held: set[ast.AST] = set()
         self.presence = Presence(holding)
 
     def fresh(self, begin: str = OURS) -> str:
@@ -118,7 +120,7 @@ class Entries:
         order, staged = self.staged.analysed.order, self.staged
         inner = names.nodes_in(node)
         last = max((order[part] for part in inner if self.is_risky(part)), default=-1)
-        early = list(self.first_parts(node, last)) if last >= 0 else []
+        early = [part for part in self.first_parts(node, last) if part not in self.held] if last >= 0 else []
         made = self.looked_up_first(node) if last >= 0 else []
         words: dict[ast.AST, ast.expr] = {}
         for part in sorted(early, key=lambda part: order[part]):
@@ -127,6 +129,7 @@ class Entries:
             value = located(ast.JoinedStr([part]), part) if text else part
             before = located(ast.Assign([located(ast.Name(word, ast.Store()), part)], value), part)
             staged.stage[before] = Stage.TAIL
+            self.held.add(part)
             load: ast.expr = located(ast.Name(word, ast.Load()), part)
             staged.stage[load] = Stage.TAIL
             words[part] = located(ast.FormattedValue(load, -1, None), part) if text else load
