@@ -37,10 +37,10 @@ class Fixed:
 
 def changed_by_worker(item: Any, change: Callable[[Any], Any]) -> None:
     """Let a copy of an item be changed, and put what comes back into the item."""
-    copy = pickle.loads(pickle.dumps(item))
+    copy = pickle.loads(pickle.dumps(item, 4))  # of arrays that own their memory: those of protocol 5 do not
     parts = parts_of(copy)
     change(copy)
-    restore(item, *pickle.loads(pickle.dumps((copy, parts))))
+    restore(item, *pickle.loads(pickle.dumps((copy, parts), 4)))
 
 
 CHANGES: list[tuple[Any, Callable[[Any], Any], Any]] = [
